@@ -1,0 +1,22 @@
+"""The cells of the network, and what they are made of."""
+
+from mim_tf.layers.gate_convolution import GateConvolution
+from mim_tf.layers.mim_block import MIMBlock
+from mim_tf.layers.mim_n import MIMN
+from mim_tf.layers.mim_s import MIMS
+from mim_tf.layers.patches import DepthToSpace, SpaceToDepth
+from mim_tf.layers.peephole_conv_lstm import PeepholeConvLSTMCell
+from mim_tf.layers.st_lstm import STLSTMCell
+from mim_tf.layers.tensor_layer_norm import TensorLayerNorm
+
+__all__ = [
+    "DepthToSpace",
+    "GateConvolution",
+    "MIMBlock",
+    "MIMN",
+    "MIMS",
+    "PeepholeConvLSTMCell",
+    "STLSTMCell",
+    "SpaceToDepth",
+    "TensorLayerNorm",
+]

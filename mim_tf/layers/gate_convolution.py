@@ -1,0 +1,59 @@
+"""The convolution every gate of every cell is made of."""
+
+import keras
+
+from mim_tf.layers.tensor_layer_norm import TensorLayerNorm
+
+
+@keras.saving.register_keras_serializable("mim_tf")
+class GateConvolution(keras.layers.Layer):
+    """Convolution with bias and "same" padding, then tensor layer norm.
+
+    Args:
+        filters: output channels, all gates together.
+        kernel_size: side of the square kernel.
+        layer_norm: whether the norm follows.
+        kernel_initializer: initial kernel.
+
+    Call arguments:
+        inputs: `[B, H, W, C]`.
+
+    Returns:
+        Pre-activations `[B, H, W, filters]`.
+    """
+
+    def __init__(self, filters, kernel_size, layer_norm=True, kernel_initializer=None, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.layer_norm = layer_norm
+        self.kernel_initializer = keras.initializers.get(kernel_initializer or "glorot_uniform")
+        self.convolution = keras.layers.Conv2D(
+            filters,
+            kernel_size,
+            padding="same",
+            kernel_initializer=self.kernel_initializer,
+            name="convolution",
+        )
+        self.norm = TensorLayerNorm(name="norm") if layer_norm else None
+
+    def build(self, inputs_shape):
+        self.convolution.build(inputs_shape)
+        if self.norm:
+            self.norm.build(self.compute_output_shape(inputs_shape))
+
+    def call(self, inputs):
+        gates = self.convolution(inputs)
+        return self.norm(gates) if self.norm else gates
+
+    def compute_output_shape(self, inputs_shape):
+        return (*inputs_shape[:-1], self.filters)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "layer_norm": self.layer_norm,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }

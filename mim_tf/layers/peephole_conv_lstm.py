@@ -1,0 +1,60 @@
+"""ConvLSTM with peepholes."""
+
+import keras
+from keras import ops
+
+from mim_tf.layers.cell import ConvolutionalCell
+
+
+@keras.saving.register_keras_serializable("mim_tf")
+class PeepholeConvLSTMCell(ConvolutionalCell):
+    """ConvLSTM whose gates also see the cell state; the cell of MIM-N and of MIM-S.
+
+    With `*` a convolution followed by tensor layer norm, `.` element-wise, `s` sigmoid:
+
+        i, g, f, o = Wh * h + Wx * x
+        c' = s(f + wf . c + 1) . c + s(i + wi . c) . tanh(g)
+        h' = s(o + wo . c') . tanh(c')
+
+    The peepholes wi, wf, wo have one value for every position and channel, so the weights belong
+    to one spatial size.
+
+    Call arguments:
+        inputs: x, `[B, H, W, C]`.
+        states: h, c, each `[B, H, W, filters]`.
+
+    Returns:
+        h' and the new states [h', c'].
+
+    Source: equations 2 and 3 of the paper; 2019 code, `MIMN` and the MIM-S of `MIMBlock`.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.from_hidden = self.gates(4, "from_hidden")
+        self.from_input = self.gates(4, "from_input")
+
+    def build(self, inputs_shape, states_shape):
+        hidden, cell = states_shape
+        self.from_hidden.build(hidden)
+        self.from_input.build(inputs_shape)
+        height, width = cell[1:3]
+        # The weights of i and f are one variable, in that order, as in the released checkpoints.
+        self.peephole_if = self.add_weight(
+            shape=(height, width, 2 * self.filters),
+            initializer="glorot_uniform",
+            name="peephole_if",
+        )
+        self.peephole_o = self.add_weight(
+            shape=(height, width, self.filters), initializer="glorot_uniform", name="peephole_o"
+        )
+
+    def call(self, inputs, states):
+        hidden, cell = states
+        gates = self.from_hidden(hidden) + self.from_input(inputs)
+        i, g, f, o = ops.split(gates, 4, axis=-1)
+        w_i, w_f = ops.split(ops.convert_to_tensor(self.peephole_if), 2, axis=-1)
+
+        cell = ops.sigmoid(f + w_f * cell + 1) * cell + ops.sigmoid(i + w_i * cell) * ops.tanh(g)
+        hidden = ops.sigmoid(o + self.peephole_o * cell) * ops.tanh(cell)
+        return hidden, [hidden, cell]
