@@ -10,11 +10,11 @@ from mim_tf.layers.st_lstm import STLSTMCell
 from mim_tf.layers.tensor_layer_norm import TensorLayerNorm
 
 __all__ = [
+    "MIMN",
+    "MIMS",
     "DepthToSpace",
     "GateConvolution",
     "MIMBlock",
-    "MIMN",
-    "MIMS",
     "PeepholeConvLSTMCell",
     "STLSTMCell",
     "SpaceToDepth",

@@ -1,0 +1,18 @@
+"""Memory In Memory (MIM, CVPR 2019) in Keras 3: video prediction for research and production."""
+
+from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.errors import MimError
+from mim_tf.models import VideoPredictor, build_model, predict, register_network
+from mim_tf.version import __version__
+
+__all__ = [
+    "DataConfig",
+    "MimError",
+    "ModelConfig",
+    "TrainingConfig",
+    "VideoPredictor",
+    "__version__",
+    "build_model",
+    "predict",
+    "register_network",
+]

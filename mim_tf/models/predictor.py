@@ -1,0 +1,129 @@
+"""The trainable model: a network's step, the loop over time and scheduled sampling."""
+
+import dataclasses
+
+import keras
+from keras import ops
+
+from mim_tf.config import ModelConfig
+from mim_tf.errors import MimError
+from mim_tf.models.registry import build_step
+from mim_tf.models.rollout import roll_out
+from mim_tf.models.scheduled_sampling import ScheduledSampling
+
+
+@keras.saving.register_keras_serializable("mim_tf")
+class Forecaster(keras.Model):
+    """Predicts from context frames alone; see `mim_tf.predict` for NumPy arrays.
+
+    Call arguments:
+        inputs: a dict of `context` `[B, T, H, W, C]`, T >= 1, and `horizon` `[B, N]`, whose length
+            N >= 1 is the number of frames to predict (its values do not matter).
+
+    Returns:
+        Frames T+1 .. T+N, `[B, N, H, W, C]`, not clipped to [0, 1].
+    """
+
+    def __init__(self, step, **kwargs):
+        super().__init__(**kwargs)
+        self.step = step
+        self.jit_compile = use_xla()
+        self.built = True
+
+    def call(self, inputs):
+        context, horizon = inputs["context"], inputs["horizon"]
+        given = ops.concatenate(
+            [ops.ones_like(context[:, :, 0, 0, 0]), ops.zeros_like(horizon[:, 1:])], axis=1
+        )
+        return roll_out(self.step, context, given)[:, ops.shape(context)[1] - 1 :]
+
+
+@keras.saving.register_keras_serializable("mim_tf")
+class VideoPredictor(keras.Model):
+    """A recurrent network that predicts every next frame of a sequence.
+
+    Args:
+        config: what to build.
+        seed: of scheduled sampling. Initial weights follow `keras.utils.set_random_seed`.
+
+    Call arguments:
+        inputs: frames `[B, T, H, W, C]`, float32 in [0, 1], with `T > input_length`; or a dict of
+            `frames` and `flags` `[B, T - input_length - 1]`: 1 where the network is given the true
+            frame after the context, 0 where it is given its own prediction.
+        training: without flags, they are drawn by scheduled sampling when training, otherwise no
+            true frame after the context is used.
+
+    Returns:
+        Predictions of frames 2..T, `[B, T-1, H, W, C]`, not clipped to [0, 1]; the last
+        `T - input_length` of them are the forecast.
+    """
+
+    def __init__(self, config: ModelConfig, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        self.seed = seed
+        self.step = build_step(config)
+        self.forecaster = Forecaster(self.step)
+        self.sampling = ScheduledSampling(config, seed)
+        self.jit_compile = use_xla()
+        self.built = True
+
+    def compile(self, *args, jit_compile="auto", **kwargs):
+        """As Keras' `compile`; "auto" means XLA on JAX only, see `use_xla`."""
+        jit_compile = use_xla() if jit_compile == "auto" else jit_compile
+        super().compile(*args, jit_compile=jit_compile, **kwargs)
+
+    def call(self, inputs, training=False):
+        frames, flags = inputs, None
+        if isinstance(inputs, dict):
+            frames, flags = inputs["frames"], inputs["flags"]
+        self._check(frames)
+        context = ops.ones_like(frames[:, : self.config.input_length, 0, 0, 0])
+        if flags is None:
+            batch, length = ops.shape(frames)[0], ops.shape(frames)[1]
+            steps = length - self.config.input_length - 1
+            flags = self.sampling(batch, steps) if training else ops.zeros((batch, steps))
+        return roll_out(self.step, frames, ops.concatenate([context, flags], axis=1))
+
+    def _check(self, frames):
+        length = frames.shape[1] if len(frames.shape) == 5 else 0
+        if tuple(frames.shape[2:]) != self.config.frame_shape or (
+            length is not None and length <= self.config.input_length
+        ):
+            expected = ", ".join(map(str, self.config.frame_shape))
+            raise MimError(
+                f"frames must be [B, T, {expected}] (B, T, H, W, C) with T larger than "
+                f"input_length, {self.config.input_length}; received {tuple(frames.shape)}."
+            )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "config": dataclasses.asdict(self.config),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "config": ModelConfig(**config["config"])})
+
+
+def use_xla() -> bool:
+    """Whether models are compiled by XLA: with JAX always, with TensorFlow never.
+
+    XLA on TensorFlow takes minutes to compile the gradient of the loop and gains little.
+    """
+    return keras.backend.backend() == "jax"
+
+
+def build_model(config: ModelConfig | None = None, seed: int = 0) -> VideoPredictor:
+    """The model of a configuration, with the initial weights of the 2019 code.
+
+    Args:
+        config: by default the paper's Moving MNIST network.
+        seed: of scheduled sampling.
+
+    Raises:
+        MimError: if `config` names no known network.
+    """
+    return VideoPredictor(config or ModelConfig(), seed)

@@ -1,0 +1,67 @@
+"""Scheduled sampling, with its counter."""
+
+import keras
+from keras import ops
+
+from mim_tf.config import ModelConfig
+
+
+class _SeedOfIteration(keras.random.SeedGenerator):
+    """Seeds that depend on the iteration alone, so that a resumed run draws what it would have."""
+
+    def __init__(self, seed, iteration):
+        super().__init__(seed)
+        self.iteration = iteration
+
+    def next(self, ordered=True):
+        return ops.stack([self.state[0], ops.cast(self.iteration(), self.state.dtype)])
+
+
+@keras.saving.register_keras_serializable("mim_tf")
+class ScheduledSampling(keras.layers.Layer):
+    """Decides which true frames the network is given after the context, while training.
+
+    In iteration i = 1, 2, ... each sample and time step takes the true frame with probability
+    `eta = max(sampling_start_value - i * sampling_changing_rate, 0)`, and 0 from
+    `sampling_stop_iter` on. The counter of updates is a weight: it is saved, and restored, with
+    the others. All `updates_per_iteration` updates of an iteration draw the same flags.
+
+    Source: Bengio et al. (NeurIPS 2015); 2019 code, `schedule_sampling`.
+
+    Args:
+        config: the model's.
+        seed: of the draws.
+
+    Call arguments:
+        batch, steps: number of samples and of time steps after the context.
+
+    Returns:
+        Flags `[batch, steps]`, 1 where the true frame is taken; counts one update.
+    """
+
+    def __init__(self, config: ModelConfig, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        self.random = _SeedOfIteration(seed, self.iteration)
+        self.updates = self.add_weight(
+            shape=(), dtype="int32", initializer="zeros", trainable=False, name="updates"
+        )
+        self.built = True
+
+    def iteration(self):
+        """Number of the iteration the next update belongs to, from 1."""
+        return self.updates // self.config.updates_per_iteration + 1
+
+    def eta(self):
+        """Probability of a true frame in the next update."""
+        config, iteration = self.config, self.iteration()
+        if not config.scheduled_sampling:
+            return ops.zeros(())
+        fallen = config.sampling_changing_rate * ops.cast(iteration, "float32")
+        eta = ops.maximum(config.sampling_start_value - fallen, 0.0)
+        return ops.where(iteration < config.sampling_stop_iter, eta, 0.0)
+
+    def call(self, batch, steps):
+        flags = keras.random.uniform((batch, steps), seed=self.random) < self.eta()
+        self.updates.assign_add(1)
+        return ops.cast(flags, "float32")

@@ -1,0 +1,1 @@
+"""Loss, optimizer, and the run that trains a model."""

@@ -1,0 +1,64 @@
+"""Adam as in the 2019 code."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("mim_tf")
+class AdamInsideRoot(keras.optimizers.Optimizer):
+    """Adam with its epsilon inside the root.
+
+        m' = beta_1 m + (1 - beta_1) g;  v' = beta_2 v + (1 - beta_2) g^2
+        w' = w - learning_rate * (m' / (1 - beta_1^t)) / sqrt(v' / (1 - beta_2^t) + epsilon)
+
+    Keras' Adam adds epsilon to the root, and to the uncorrected one. Source: 2019 code,
+    `adam_updates`, with its values as defaults.
+
+    Args:
+        learning_rate: a float or a Keras schedule.
+        beta_1, beta_2: decay of the two moments.
+        epsilon: added to the corrected second moment.
+        **kwargs: as for every Keras optimizer, `use_ema` among them.
+    """
+
+    def __init__(
+        self,
+        learning_rate=1e-3,
+        beta_1=0.95,
+        beta_2=0.9995,
+        epsilon=1e-8,
+        name="adam_inside_root",
+        **kwargs,
+    ):
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.first, self.second = self.add_optimizer_variables(
+            variables, ["first_moment", "second_moment"]
+        )
+
+    def update_step(self, gradient, variable, learning_rate):
+        dtype = variable.dtype
+        step = ops.cast(self.iterations + 1, dtype)
+        index = self._get_variable_index(variable)
+        first, second = self.first[index], self.second[index]
+        self.assign_add(first, (gradient - first) * (1 - self.beta_1))
+        self.assign_add(second, (ops.square(gradient) - second) * (1 - self.beta_2))
+
+        rate = ops.cast(learning_rate, dtype) / (1 - ops.power(self.beta_1, step))
+        corrected = second / (1 - ops.power(self.beta_2, step))
+        self.assign_sub(variable, rate * first * ops.rsqrt(corrected + self.epsilon))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+        }
