@@ -69,25 +69,24 @@ class ModelConfig:
         return self.total_length - self.input_length
 
 
-SAMPLING_FIELDS = (
-    "scheduled_sampling",
-    "sampling_stop_iter",
-    "sampling_start_value",
-    "sampling_changing_rate",
-    "updates_per_iteration",
+ARCHITECTURE_FIELDS = (
+    "model_name",
+    "img_width",
+    "img_height",
+    "img_channel",
+    "num_hidden",
+    "filter_size",
+    "stride",
+    "patch_size",
+    "layer_norm",
 )
-ARCHITECTURE_FIELDS = tuple(
-    field.name for field in dataclasses.fields(ModelConfig) if field.name not in SAMPLING_FIELDS
-)
+"""Fields of `ModelConfig` that decide which weights there are; the others may change later."""
 
 
 def check_model_config(config: ModelConfig) -> None:
     """Raises `MimError` for the first value of `config` no network can be built with."""
-    positive = (
-        "img_width img_height img_channel input_length filter_size patch_size "
-        "updates_per_iteration"
-    )
-    for name in positive.split():
+    positive = "img_width img_height img_channel input_length filter_size patch_size"
+    for name in [*positive.split(), "updates_per_iteration"]:
         if getattr(config, name) < 1:
             raise MimError(f"{name} must be at least 1, received {getattr(config, name)}.")
     if config.stride != 1:

@@ -37,8 +37,12 @@ class ConvolutionalCell(keras.layers.Layer):
 
     def cell_reduce(self):
         """The 1x1 convolution, without norm, that merges c' and m'."""
-        return keras.layers.Conv2D(
-            self.filters, 1, kernel_initializer=ChannelGlorotUniform(), name="cell_reduce"
+        return GateConvolution(
+            self.filters,
+            1,
+            layer_norm=False,
+            kernel_initializer=ChannelGlorotUniform(),
+            name="cell_reduce",
         )
 
     def get_config(self):

@@ -34,7 +34,8 @@ class TensorLayerNorm(keras.layers.Layer):
         axes = (1, 2, 3)
         mean = ops.mean(inputs, axes, keepdims=True)
         variance = ops.mean(ops.square(inputs), axes, keepdims=True) - ops.square(mean)
-        factor = self.scale * ops.rsqrt(ops.maximum(variance, 0.0) + self.epsilon)
+        # Rounding can take the variance below zero.
+        factor = self.scale * ops.rsqrt(ops.relu(variance) + self.epsilon)
         return inputs * factor + (self.shift - mean * factor)
 
     def compute_output_shape(self, inputs_shape):

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from mim_tf.config import ModelConfig
-from mim_tf.layers import MIMN, DepthToSpace, MIMBlock, SpaceToDepth, STLSTMCell
+from mim_tf.layers import MIMN, DepthToSpace, GateConvolution, MIMBlock, SpaceToDepth, STLSTMCell
 from mim_tf.models.registry import register_network
 from mim_tf.models.step import frame_input, state_inputs, step_model
 
@@ -46,6 +46,6 @@ def mim_step(config: ModelConfig) -> keras.Model:
     new["m"] = m
 
     depth = config.patch_size**2 * config.img_channel
-    patches = keras.layers.Conv2D(depth, 1, name="to_pixels")(x)
+    patches = GateConvolution(depth, 1, layer_norm=False, name="to_pixels")(x)
     next_frame = DepthToSpace(config.patch_size, name="to_frame")(patches)
     return step_model(frame, next_frame, old, new, name="mim_step")

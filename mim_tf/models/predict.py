@@ -23,8 +23,14 @@ def predict(model, context, horizon: int, batch_size: int = 8) -> np.ndarray:
     context = _checked(np.asarray(context), model.config)
     if horizon < 1:
         raise MimError(f"horizon must be at least 1, received {horizon}.")
-    inputs = {"context": context, "horizon": np.zeros((len(context), horizon), np.float32)}
-    return model.forecaster.predict(inputs, batch_size=batch_size, verbose=0)
+    forecast = np.empty((len(context), horizon, *model.config.frame_shape), np.float32)
+    for first in range(0, len(context), batch_size):
+        batch = context[first : first + batch_size]
+        # Not Keras' predict, which sets up a data set for each call: 0.2 s.
+        forecast[first : first + batch_size] = model.forecaster.predict_on_batch(
+            {"context": batch, "horizon": np.zeros((len(batch), horizon), np.float32)}
+        )
+    return forecast
 
 
 def _checked(context, config):

@@ -82,7 +82,7 @@ class VideoPredictor(keras.Model):
         if flags is None:
             batch, length = ops.shape(frames)[0], ops.shape(frames)[1]
             steps = length - self.config.input_length - 1
-            flags = self.sampling(batch, steps) if training else ops.zeros((batch, steps))
+            flags = self.sampling.draw(batch, steps) if training else ops.zeros((batch, steps))
         return roll_out(self.step, frames, ops.concatenate([context, flags], axis=1))
 
     def _check(self, frames):

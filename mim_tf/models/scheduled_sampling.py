@@ -31,12 +31,6 @@ class ScheduledSampling(keras.layers.Layer):
     Args:
         config: the model's.
         seed: of the draws.
-
-    Call arguments:
-        batch, steps: number of samples and of time steps after the context.
-
-    Returns:
-        Flags `[batch, steps]`, 1 where the true frame is taken; counts one update.
     """
 
     def __init__(self, config: ModelConfig, seed=0, **kwargs):
@@ -54,14 +48,19 @@ class ScheduledSampling(keras.layers.Layer):
 
     def eta(self):
         """Probability of a true frame in the next update."""
-        config, iteration = self.config, self.iteration()
-        if not config.scheduled_sampling:
-            return ops.zeros(())
-        fallen = config.sampling_changing_rate * ops.cast(iteration, "float32")
-        eta = ops.maximum(config.sampling_start_value - fallen, 0.0)
-        return ops.where(iteration < config.sampling_stop_iter, eta, 0.0)
+        return eta(self.config, self.iteration())
 
-    def call(self, batch, steps):
+    def draw(self, batch, steps):
+        """Flags `[batch, steps]` of an update, 1 where the true frame is taken; counts it."""
         flags = keras.random.uniform((batch, steps), seed=self.random) < self.eta()
         self.updates.assign_add(1)
         return ops.cast(flags, "float32")
+
+
+def eta(config: ModelConfig, iteration):
+    """Probability of a true frame in iteration 1, 2, ..., a number or an integer tensor."""
+    if not config.scheduled_sampling:
+        return ops.zeros(())
+    fallen = config.sampling_changing_rate * ops.cast(iteration, "float32")
+    probability = ops.maximum(config.sampling_start_value - fallen, 0.0)
+    return ops.where(iteration < config.sampling_stop_iter, probability, 0.0)

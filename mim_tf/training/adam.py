@@ -43,16 +43,20 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
             variables, ["first_moment", "second_moment"]
         )
 
+    def apply(self, grads, trainable_variables=None):
+        # Once an update, not once a variable: repeated, they are half of the optimizer's graph.
+        step = ops.cast(self.iterations + 1, "float32")
+        self._first_weight = 1 - ops.power(self.beta_1, step)
+        self._second_weight = 1 - ops.power(self.beta_2, step)
+        super().apply(grads, trainable_variables)
+
     def update_step(self, gradient, variable, learning_rate):
-        dtype = variable.dtype
-        step = ops.cast(self.iterations + 1, dtype)
         index = self._get_variable_index(variable)
         first, second = self.first[index], self.second[index]
         self.assign_add(first, (gradient - first) * (1 - self.beta_1))
         self.assign_add(second, (ops.square(gradient) - second) * (1 - self.beta_2))
-
-        rate = ops.cast(learning_rate, dtype) / (1 - ops.power(self.beta_1, step))
-        corrected = second / (1 - ops.power(self.beta_2, step))
+        corrected = second / self._second_weight
+        rate = learning_rate / self._first_weight
         self.assign_sub(variable, rate * first * ops.rsqrt(corrected + self.epsilon))
 
     def get_config(self):

@@ -1,0 +1,139 @@
+"""Sequences from plain arrays, in memory or in a `.npy` file."""
+
+import os
+
+import numpy as np
+
+from mim_tf.data.source import SequenceSource
+from mim_tf.errors import MimError
+
+CHUNK_VALUES = 2**22
+
+
+class ArraySource(SequenceSource):
+    """Sequences of one array; nothing is copied before a sequence is asked for.
+
+    Args:
+        array: `[N, T, H, W]` or `[N, T, H, W, C]`, uint8 in 0..255 or float in [0, 1].
+        total_length: frames of a sequence; longer ones are cut to their first frames. None: all.
+        name: file or other origin, named in messages and in `describe`.
+
+    Raises `MimError` for another rank or dtype, no sequences, too few frames, and the first
+    value that is NaN or outside [0, 1].
+    """
+
+    def __init__(self, array, total_length=None, name="array"):
+        if array.ndim not in (4, 5):
+            raise MimError(
+                f"{name}: expected [N, T, H, W] or [N, T, H, W, C], received shape {array.shape}. "
+                "Reshape it to one of the two."
+            )
+        if 0 in array.shape:
+            raise MimError(
+                f"{name}: expected at least one sequence, received the empty shape {array.shape}."
+            )
+        if array.dtype != np.uint8 and array.dtype.kind != "f":
+            raise MimError(
+                f"{name}: expected uint8 in 0..255 or float in [0, 1], received {array.dtype}. "
+                "Convert it with astype."
+            )
+        if total_length is not None:
+            check_length(name, array.shape[1], total_length)
+        self.name = str(name)
+        self.frames = array[:, :total_length]
+        if self.frames.ndim == 4:
+            self.frames = self.frames[..., None]
+        if array.dtype != np.uint8:
+            check_unit_interval(self.frames, name, ("sequence", "frame"))
+        self.size = len(array)
+        self.shape = self.frames.shape[1:]
+
+    def sequences(self, indices):
+        rows = np.asarray(self.frames[np.asarray(indices, np.int64)])
+        return unit_levels(rows) if rows.dtype == np.uint8 else rows.astype(np.float32)
+
+    def describe(self):
+        return {
+            "source": "array",
+            "paths": [self.name],
+            "sequences": self.size,
+            "shape": list(self.shape),
+            "dtype": self.frames.dtype.name,
+        }
+
+
+def open_array(path, time_first=None):
+    """A `.npy` file as a memory-mapped array with sequences on the first axis.
+
+    Args:
+        path: the file.
+        time_first: whether its axes are `[T, N, H, W]`. None: they are exactly where the file
+            looks like `mnist_test_seq.npy`, uint8 `[20, more than 20, 64, 64]`.
+
+    Returns:
+        `[N, T, H, W]` or whatever else the file holds; `ArraySource` checks it.
+
+    Raises `MimError` where the file is missing, truncated, empty, pickled or no `.npy`.
+    """
+    if not os.path.isfile(path):
+        raise MimError(f"{path}: expected a .npy file, found no such file. Check the path.")
+    try:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # NumPy's header parser lets many kinds out on damaged files.
+        raise MimError(
+            f"{path}: expected an array written by numpy.save without pickling, received a file "
+            f"that cannot be read as one ({error}). Save or download it again."
+        ) from None
+    if time_first is None:
+        time_first = (
+            array.ndim == 4
+            and array.dtype == np.uint8
+            and array.shape[0] == 20 < array.shape[1]
+            and array.shape[2:] == (64, 64)
+        )
+    if time_first and array.ndim < 4:
+        raise MimError(
+            f"{path}: expected [T, N, H, W] where time comes first, received shape {array.shape}."
+        )
+    return array.swapaxes(0, 1) if time_first else array
+
+
+def unit_levels(levels):
+    """uint8 levels 0..255 as float32 in [0, 1]."""
+    return np.divide(levels, np.float32(255), dtype=np.float32)
+
+
+def check_length(name, received, total_length):
+    """Raises `MimError` where sequences of `received` frames are shorter than `total_length`."""
+    if received < total_length:
+        raise MimError(
+            f"{name}: lengths do not fit: expected at least total_length = {total_length} frames "
+            f"a sequence, received {received}. Lower total_length or use longer sequences."
+        )
+
+
+def check_unit_interval(values, name, axes):
+    """Raises `MimError` for the first entry of `values` that is NaN or outside [0, 1].
+
+    Args:
+        values: float array of any size; looked at in chunks.
+        name: file or other origin, for the message.
+        axes: what the first axes count, for the message, such as `("sequence", "frame")`.
+    """
+    step = max(1, CHUNK_VALUES // (values[0].size or 1))
+    for start in range(0, len(values), step):
+        chunk = values[start : start + step]
+        # Written so that NaN, which min and max hand on, fails it too.
+        if chunk.min() >= 0 and chunk.max() <= 1:
+            continue
+        flat = chunk.reshape(*chunk.shape[: len(axes)], -1)
+        position = np.argwhere(~((flat >= 0) & (flat <= 1)))[0]
+        value = flat[tuple(position)]
+        position[0] += start
+        place = ", ".join(f"{axis} {index}" for axis, index in zip(axes, position, strict=False))
+        low, high = np.fmin.reduce(chunk, axis=None), np.fmax.reduce(chunk, axis=None)
+        raise MimError(
+            f"{name}: expected values in [0, 1], received {value} in {place} (values around it "
+            f"from {low} to {high}). Divide levels 0..255 by 255 or save them as uint8; replace "
+            "missing values."
+        )

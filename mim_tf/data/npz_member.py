@@ -1,0 +1,121 @@
+"""Arrays inside a `.npz` file, one at a time, memory-mapped where that is possible."""
+
+import contextlib
+import math
+import os
+import zipfile
+
+import numpy as np
+
+from mim_tf.errors import MimError
+
+# Deflate cannot shrink anything further than this.
+LARGEST_DEFLATE_RATIO = 1032
+CHUNK_BYTES = 2**24
+
+
+def member_keys(path):
+    """Names of the arrays in a `.npz` file; `MimError` where it is none."""
+    with _unreadable_is_mim_error(path), zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def read_member(path, key, kinds, rank):
+    """One array of a `.npz` file, memory-mapped where it is stored uncompressed.
+
+    Args:
+        path: the file.
+        key: name of the array.
+        kinds: NumPy kinds the dtype may have, such as "iu".
+        rank: number of axes.
+
+    Raises `MimError` for another dtype or rank, pickles, which are never loaded, and a size that
+    the file's content does not bear out, before memory is taken for it.
+    """
+    with _unreadable_is_mim_error(path), zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(f"{key}.npy")
+        with archive.open(info) as stream:
+            shape, fortran, dtype = _read_header(stream)
+            header = stream.tell()
+            if dtype.hasobject:
+                raise MimError(
+                    f"{path}: {key} holds pickled Python objects, which are never loaded. Save "
+                    "it as an array of numbers."
+                )
+            if dtype.kind not in kinds or len(shape) != rank:
+                wanted = {"iu": "integers", "f": "floats", "u": "unsigned integers"}[kinds]
+                raise MimError(
+                    f"{path}: expected {key} as {wanted} with {rank} axes, received {dtype} with "
+                    f"shape {list(shape)}. Convert it."
+                )
+            order = "F" if fortran else "C"
+            content = math.prod(shape) * dtype.itemsize
+            _check_size(path, key, info, header + content)
+            if info.compress_type == zipfile.ZIP_STORED and content:
+                offset = _data_offset(path, info) + header
+                return np.memmap(path, dtype, "r", offset, shape, order)
+            flat = np.empty(content, np.uint8)
+            for start in range(0, content, CHUNK_BYTES):
+                part = flat[start : start + CHUNK_BYTES]
+                block = stream.read(len(part))
+                if len(block) < len(part):
+                    raise EOFError(f"{key} ends early")
+                part[:] = np.frombuffer(block, np.uint8)
+            return flat.view(dtype).reshape(shape, order=order)
+
+
+@contextlib.contextmanager
+def _unreadable_is_mim_error(path):
+    try:
+        yield
+    except MimError:
+        raise
+    except FileNotFoundError:
+        raise MimError(
+            f"{path}: expected a .npz file, found no such file. Check the path."
+        ) from None
+    except Exception as error:  # zipfile, zlib and NumPy let many kinds out on damaged files.
+        raise MimError(
+            f"{path}: expected a .npz file written by numpy.savez, received a file that cannot be "
+            f"read as one ({error}). Save or download it again."
+        ) from None
+
+
+def _read_header(stream):
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[np.lib.format.read_magic(stream)]
+    shape, fortran, dtype = read(stream)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"shape {shape}")
+    return shape, fortran, dtype
+
+
+def _check_size(path, key, info, declared):
+    """Raises `MimError` where the file cannot hold the `declared` bytes of member `info`."""
+    if info.compress_type == zipfile.ZIP_STORED:
+        possible = info.compress_size
+    elif info.compress_type == zipfile.ZIP_DEFLATED:
+        possible = info.compress_size * LARGEST_DEFLATE_RATIO
+    else:
+        raise MimError(
+            f"{path}: expected {key} stored or deflated, received another compression. Save the "
+            "file again with numpy.savez."
+        )
+    in_file = info.header_offset + info.compress_size <= os.path.getsize(path)
+    if declared != info.file_size or declared > possible or not in_file:
+        raise MimError(
+            f"{path}: {key} declares {declared} bytes, but the file's content is not of that "
+            "size. It is truncated or damaged; save or download it again."
+        )
+
+
+def _data_offset(path, info):
+    """Where the bytes of a stored member begin."""
+    with open(path, "rb") as file:
+        file.seek(info.header_offset)
+        local = file.read(30)
+    # The lengths of the name and of the extra field; the directory's may differ.
+    name, extra = int.from_bytes(local[26:28], "little"), int.from_bytes(local[28:30], "little")
+    return info.header_offset + len(local) + name + extra

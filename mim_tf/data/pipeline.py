@@ -1,0 +1,65 @@
+"""From a source to batches, through tf.data."""
+
+import functools
+
+import tensorflow as tf
+
+from mim_tf.config import TrainingConfig
+from mim_tf.data.batches import evaluation_batches, training_batches
+from mim_tf.data.source import SequenceSource
+
+
+def training_dataset(source: SequenceSource, config: TrainingConfig, start_iteration: int = 0):
+    """Endless (inputs, targets) for `fit`: `[B, T, H, W, C]` and its frames 2..T.
+
+    Each batch comes `config.updates_per_iteration` times: as it is, then mirrored
+    (`reverse_img`), backwards in time (`reverse_input`), and both. Source: 2019 code, `train`.
+
+    Args:
+        source: of the sequences.
+        config: batch size, seed and variants.
+        start_iteration: iterations that were already trained.
+    """
+    batches = functools.partial(
+        training_batches, source.size, config.batch_size, config.seed, start_iteration
+    )
+    return (
+        _load(source, batches, config.batch_size)
+        .flat_map(functools.partial(_variants, config=config))
+        .map(lambda frames: (frames, frames[:, 1:]))
+        .prefetch(2)
+    )
+
+
+def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0):
+    """Batches `[B, T, H, W, C]` of every sequence once, or of the first `limit`; in order."""
+    return _load(source, lambda: evaluation_batches(evaluated(source, limit), batch_size)).prefetch(
+        2
+    )
+
+
+def evaluated(source: SequenceSource, limit: int = 0) -> int:
+    """Number of sequences `evaluation_dataset` gives."""
+    return min(source.size, limit) if limit else source.size
+
+
+def _load(source, batches, batch_size=None):
+    def load(indices):
+        frames = tf.numpy_function(source.sequences, [indices], tf.float32, stateful=False)
+        frames.set_shape((batch_size, *source.shape))
+        return frames
+
+    indices = tf.data.Dataset.from_generator(
+        batches, output_signature=tf.TensorSpec([None], tf.int64)
+    )
+    return indices.map(load, num_parallel_calls=2)
+
+
+def _variants(frames, config):
+    variants = [frames]
+    if config.reverse_img:
+        variants.append(frames[:, :, :, ::-1])
+    if config.reverse_input:
+        variants += [variant[:, ::-1] for variant in variants]
+    datasets = map(tf.data.Dataset.from_tensors, variants)
+    return functools.reduce(lambda first, second: first.concatenate(second), datasets)

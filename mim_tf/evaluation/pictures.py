@@ -1,0 +1,106 @@
+"""Pictures of a predicted sequence: single frames, and an animation next to the truth."""
+
+import math
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+
+from mim_tf.errors import MimError
+from mim_tf.evaluation.scores import to_uint8
+
+SMALLEST_HEIGHT = 256
+MILLISECONDS_PER_FRAME = 200
+BORDER = 6
+GAP = 10
+BACKGROUND = (255, 255, 255)
+GIVEN = (128, 128, 128)
+PREDICTED = (235, 110, 20)
+
+
+def save_sample(folder, truth, prediction, input_length):
+    """Writes `gt1.png ... gtT.png`, `pd{input_length + 1}.png ... pdT.png` and an animation.
+
+    The PNG files have the names and the truncating 8-bit conversion of 2019 code, and as there
+    one frame is one pixel per value; `truth_and_prediction.gif` shows `side_by_side`, five frames
+    per second, for ever. 2019 code emptied its folder first; here other files in it stay.
+
+    Args:
+        folder: made where missing; pictures of the same names are replaced.
+        truth: `[T, H, W, C]`, floats in [0, 1]. Shown as RGB with three channels, else the first
+            channel as grey (of traffic: the inflow).
+        prediction: `[T - input_length, H, W, C]`, floats, clipped here.
+        input_length: number of context frames.
+
+    Raises:
+        MimError: shapes do not match.
+    """
+    animation = side_by_side(truth, prediction, input_length)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for prefix, first, frames in (("gt", 1, truth), ("pd", input_length + 1, prediction)):
+        for number, frame in enumerate(_visible(frames), first):
+            imageio.imwrite(folder / f"{prefix}{number}.png", frame, plugin="pillow")
+    imageio.imwrite(
+        folder / "truth_and_prediction.gif",
+        animation,
+        plugin="pillow",
+        duration=MILLISECONDS_PER_FRAME,
+        loop=0,
+    )
+
+
+def side_by_side(truth, prediction, input_length):
+    """Truth on the left; on the right the context frames, then the prediction.
+
+    The border on the right is grey around context and orange around predictions. Frames are
+    enlarged by a whole factor, to 256 pixels of height at least.
+
+    Args:
+        truth, prediction, input_length: as in `save_sample`.
+
+    Returns:
+        RGB frames `[T, h, w, 3]`, uint8.
+    """
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    _check(truth, prediction, input_length)
+    right = np.concatenate([truth[:input_length], prediction])
+    given = np.arange(len(truth)) < input_length
+    panels = [
+        _framed(_enlarged(truth), np.ones_like(given)),
+        _framed(_enlarged(right), given),
+    ]
+    gap = np.broadcast_to(np.uint8(BACKGROUND), (*panels[0].shape[:2], GAP, 3))
+    return np.concatenate([panels[0], gap, panels[1]], axis=2)
+
+
+def _visible(frames):
+    levels = to_uint8(frames)
+    return levels if levels.shape[-1] == 3 else levels[..., 0]
+
+
+def _enlarged(frames):
+    levels = _visible(frames)
+    if levels.ndim == 3:
+        levels = np.repeat(levels[..., None], 3, axis=-1)
+    factor = math.ceil(SMALLEST_HEIGHT / levels.shape[1])
+    return levels.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def _framed(frames, given):
+    length, height, width, _ = frames.shape
+    canvas = np.empty((length, height + 2 * BORDER, width + 2 * BORDER, 3), np.uint8)
+    canvas[given] = GIVEN
+    canvas[~given] = PREDICTED
+    canvas[:, BORDER:-BORDER, BORDER:-BORDER] = frames
+    return canvas
+
+
+def _check(truth, prediction, input_length):
+    expected = (len(truth) - input_length, *truth.shape[1:])
+    if truth.ndim != 4 or not 0 <= input_length < len(truth) or prediction.shape != expected:
+        raise MimError(
+            "A sample needs a truth [T, H, W, C] and a prediction [T - input_length, H, W, C], "
+            f"received {truth.shape} and {prediction.shape} with input_length {input_length}. "
+            "Give one sequence without its batch axis, the truth with its context frames."
+        )

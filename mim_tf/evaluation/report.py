@@ -1,0 +1,50 @@
+"""Scores as files and as a table for the terminal."""
+
+import csv
+import json
+from pathlib import Path
+
+
+def write_scores(path, result, input_length):
+    """Writes scores to `path.json`, as they are, and to `path.csv`, one row per predicted frame.
+
+    Args:
+        path: without suffix; its folder is made where missing, older scores are replaced.
+        result: what `FrameScores.result` returned.
+        input_length: number of context frames; the first row is frame `input_length + 1`, the
+            last row is the mean. A score that is None leaves its cell empty.
+    """
+    json_path, csv_path = Path(f"{path}.json"), Path(f"{path}.csv")
+    json_path.parent.mkdir(parents=True, exist_ok=True)
+    json_path.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    with csv_path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(_rows(result, input_length))
+
+
+def format_scores(result, input_length):
+    """The rows of the CSV file as aligned text, without a last line break; None is `-`.
+
+    Args:
+        result, input_length: as in `write_scores`.
+    """
+    header, *rows = _rows(result, input_length)
+    cells = [header] + [[str(row[0]), *map(_decimal, row[1:])] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in cells
+    )
+
+
+def _rows(result, input_length):
+    names = list(result["mean"])
+    frames = zip(*(result["per_frame"][name] for name in names), strict=True)
+    return [
+        ["frame", *names],
+        *([number, *scores] for number, scores in enumerate(frames, input_length + 1)),
+        ["mean", *(result["mean"][name] for name in names)],
+    ]
+
+
+def _decimal(score):
+    return "-" if score is None else f"{score:.4f}"

@@ -1,0 +1,109 @@
+"""Command line flags made from the configuration's fields, and back."""
+
+import dataclasses
+
+from absl import flags
+
+from mim_tf.config import ARCHITECTURE_FIELDS, DataConfig, ModelConfig, TrainingConfig
+from mim_tf.errors import MimError
+
+FLAGS = flags.FLAGS
+_DERIVED = {"updates_per_iteration"}
+_FREE_ON_RESUME = {
+    "max_iterations",
+    "display_interval",
+    "test_interval",
+    "snapshot_interval",
+    "num_save_samples",
+    "max_test_sequences",
+    "save_dir",
+    "gen_frm_dir",
+}
+
+
+def define_flags() -> None:
+    """Defines a flag for every field of the configuration, and those of `run.py` itself."""
+    flags.DEFINE_boolean("is_training", True, "Train; False: evaluate --pretrained_model.")
+    flags.DEFINE_string(
+        "pretrained_model",
+        "",
+        "Weights file: what to evaluate, or what training starts from. Its architecture is used; "
+        "a flag that contradicts it is an error.",
+    )
+    flags.DEFINE_boolean(
+        "resume", False, "Go on with the newest run in --save_dir from its last snapshot."
+    )
+    for config in (ModelConfig, DataConfig, TrainingConfig):
+        for field in dataclasses.fields(config):
+            if field.name not in _DERIVED:
+                _define(field)
+    flags.DEFINE_alias("dataset_name", "dataset")
+
+
+def _define(field):
+    help = field.metadata["help"]
+    if field.name == "num_hidden":
+        flags.DEFINE_string(field.name, ",".join(map(str, field.default)), help)
+        return
+    define = {
+        bool: flags.DEFINE_boolean,
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+        str: flags.DEFINE_string,
+    }
+    define[field.type](field.name, field.default, help)
+
+
+def given(config_class) -> dict:
+    """Values of the flags the user set, for the fields of `config_class`."""
+    names = {field.name for field in dataclasses.fields(config_class)} - _DERIVED
+    return {name: _value(name) for name in sorted(names) if FLAGS[name].present}
+
+
+def _value(name):
+    if name != "num_hidden":
+        return FLAGS[name].value
+    try:
+        return tuple(int(number) for number in FLAGS.num_hidden.split(","))
+    except ValueError as error:
+        raise MimError(
+            f"num_hidden must be numbers separated by commas, such as 64,64,64,64; "
+            f"received {FLAGS.num_hidden!r}."
+        ) from error
+
+
+def model_config(stored: ModelConfig | None = None) -> ModelConfig:
+    """The model flags, over those `stored` in a weights file.
+
+    Raises:
+        MimError: if a flag that was set contradicts the stored architecture.
+    """
+    changes = given(ModelConfig)
+    if stored is None:
+        return ModelConfig(**changes)
+    # A height of 0 stands for the width; resolve it before the comparison.
+    wanted = dataclasses.replace(stored, **changes)
+    for name in ARCHITECTURE_FIELDS:
+        if getattr(wanted, name) != getattr(stored, name):
+            raise MimError(
+                f"--{name}={getattr(wanted, name)} contradicts {FLAGS.pretrained_model}, where "
+                f"{name} is {getattr(stored, name)}. Leave the flag out: the architecture comes "
+                "from the file."
+            )
+    return wanted
+
+
+def resumed(stored):
+    """A configuration of the run to resume, with the flags that may change meanwhile.
+
+    Raises:
+        MimError: if a flag that was set would make it another run.
+    """
+    changes = given(type(stored))
+    for name, value in changes.items():
+        if name not in _FREE_ON_RESUME and value != getattr(stored, name):
+            raise MimError(
+                f"--{name}={value} differs from the run to resume, where it is "
+                f"{getattr(stored, name)}. Leave the flag out, or start a new run without --resume."
+            )
+    return dataclasses.replace(stored, **changes)

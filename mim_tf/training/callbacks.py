@@ -1,0 +1,179 @@
+"""What happens between iterations: logs, evaluations, snapshots, an orderly stop.
+
+Keras' own callbacks count batches and epochs; here an iteration can be several updates, and a
+snapshot has to hold all that a resumed run needs.
+"""
+
+import json
+import signal
+
+import keras
+from absl import logging
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from mim_tf.config import TrainingConfig
+from mim_tf.data.pipeline import evaluated, evaluation_dataset
+from mim_tf.evaluation.evaluate import averaged_weights, evaluate
+from mim_tf.evaluation.report import format_scores, write_scores
+from mim_tf.models.scheduled_sampling import eta
+from mim_tf.training.run_folder import STATE, CsvLog, write_json
+from mim_tf.weights import save_weights
+
+
+class OnIteration(keras.callbacks.Callback):
+    """Calls `on_iteration(iteration, logs)` after the last update of each iteration."""
+
+    def __init__(self, config: TrainingConfig, start_iteration: int):
+        super().__init__()
+        self.config = config
+        self.start = start_iteration
+        self.updates = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.updates += 1
+        iterations, rest = divmod(self.updates, self.config.updates_per_iteration)
+        if rest == 0:
+            self.on_iteration(self.start + iterations, logs or {})
+
+    def due(self, iteration: int, interval: int) -> bool:
+        """Whether something done every `interval` iterations, and at the end, is due."""
+        return iteration % interval == 0 or iteration == self.config.max_iterations
+
+    def on_iteration(self, iteration, logs):
+        raise NotImplementedError
+
+
+class Logs(OnIteration):
+    """Progress bar, `train.csv` and TensorBoard: the loss since the last row, and eta."""
+
+    def __init__(self, config, start_iteration, folder, writer: SummaryWriter):
+        super().__init__(config, start_iteration)
+        self.file = CsvLog(folder / "train.csv", ["iteration", "loss", "eta"], start_iteration)
+        self.writer = writer
+
+    def on_train_begin(self, logs=None):
+        self.bar = tqdm(
+            total=self.config.max_iterations,
+            initial=self.start,
+            desc="training",
+            unit="it",
+            dynamic_ncols=True,
+        )
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
+
+    def on_iteration(self, iteration, logs):
+        self.bar.update()
+        if not self.due(iteration, self.config.display_interval):
+            return
+        loss = float(logs["loss_per_sequence"])
+        probability = float(eta(self.model.config, iteration))
+        self.model.reset_metrics()
+        self.file.append([iteration, f"{loss:.6g}", f"{probability:.6g}"])
+        self.writer.add_scalar("loss", loss, iteration)
+        self.writer.add_scalar("eta", probability, iteration)
+        self.bar.set_postfix(loss=f"{loss:.1f}", eta=f"{probability:.2f}")
+
+
+class Evaluation(OnIteration):
+    """Scores on the validation set every `test_interval`, pictures, and the best weights so far."""
+
+    def __init__(self, config, start_iteration, folder, pictures, writer, source):
+        super().__init__(config, start_iteration)
+        self.folder = folder
+        self.pictures = pictures
+        self.writer = writer
+        self.source = source
+
+    def on_iteration(self, iteration, logs):
+        if not self.due(iteration, self.config.test_interval):
+            return
+        if self.config.evaluate_ema:
+            with averaged_weights(self.model):
+                self._evaluate(iteration)
+        else:
+            self._evaluate(iteration)
+
+    def _evaluate(self, iteration):
+        limit = self.config.max_test_sequences
+        samples = self.pictures / f"{iteration:06d}"
+        result = evaluate(
+            self.model,
+            evaluation_dataset(self.source, self.config.batch_size, limit),
+            evaluated(self.source, limit),
+            samples,
+            self.config.num_save_samples,
+        )
+        input_length = self.model.config.input_length
+        write_scores(self.folder / "scores" / f"{iteration:06d}", result, input_length)
+        tqdm.write(f"Iteration {iteration}, {result['sequences']} validation sequences:")
+        tqdm.write(format_scores(result, input_length))
+        for name, value in result["mean"].items():
+            if value is not None:
+                self.writer.add_scalar(f"validation/{name}", value, iteration)
+        self.writer.flush()
+        self._keep_best(iteration, result["mean"]["mse"])
+
+    def _keep_best(self, iteration, mse):
+        record = self.folder / "best.json"
+        if record.exists() and json.loads(record.read_text())["mse"] <= mse:
+            return
+        save_weights(self.model, self.folder / "best.weights.h5")
+        write_json(record, {"iteration": iteration, "mse": mse})
+
+
+class Snapshots(OnIteration):
+    """Weights every `snapshot_interval`, and the state `--resume` needs."""
+
+    def __init__(self, config, start_iteration, folder):
+        super().__init__(config, start_iteration)
+        self.folder = folder
+
+    def on_iteration(self, iteration, logs):
+        if self.due(iteration, self.config.snapshot_interval):
+            self.save(iteration)
+
+    def save(self, iteration):
+        """Writes the weights of this iteration, then the state."""
+        model = self.model
+        name = f"{model.config.model_name}-{iteration:06d}"
+        save_weights(model, self.folder / f"{name}.weights.h5")
+        if self.config.evaluate_ema:
+            with averaged_weights(model):
+                save_weights(model, self.folder / f"{name}-ema.weights.h5")
+        save_weights(model, self.folder / STATE, with_optimizer=True)
+
+
+class StopInOrder(OnIteration):
+    """On Ctrl-C or `kill`, saves a snapshot at the end of the iteration, and stops."""
+
+    def __init__(self, config, start_iteration, snapshots: Snapshots):
+        super().__init__(config, start_iteration)
+        self.snapshots = snapshots
+        self.received = None
+
+    def on_train_begin(self, logs=None):
+        self.before = {
+            number: signal.signal(number, self._receive)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+
+    def _receive(self, number, frame):
+        self.received = signal.Signals(number).name
+        tqdm.write(f"{self.received}: stopping at the end of this iteration; again to stop now.")
+        self._restore()
+
+    def _restore(self):
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def on_train_end(self, logs=None):
+        self._restore()
+
+    def on_iteration(self, iteration, logs):
+        if self.received and iteration < self.config.max_iterations:
+            self.snapshots.save(iteration)
+            self.model.stop_training = True
+            logging.info("Stopped at iteration %d; --resume goes on from here.", iteration)

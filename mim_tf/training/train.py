@@ -1,0 +1,85 @@
+"""A training run."""
+
+import contextlib
+import dataclasses
+from pathlib import Path
+
+import keras
+from absl import logging
+from tensorboardX import SummaryWriter
+
+from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.data.open import open_source
+from mim_tf.data.pipeline import training_dataset
+from mim_tf.models import build_model
+from mim_tf.training.callbacks import Evaluation, Logs, Snapshots, StopInOrder
+from mim_tf.training.loss import compile_for_training
+from mim_tf.training.run_folder import STATE, last_resumable, new_run_folder, write_record
+from mim_tf.weights import load_weights
+
+
+def train(
+    model_config: ModelConfig,
+    data_config: DataConfig,
+    config: TrainingConfig,
+    pretrained_model: str = "",
+    resume: bool = False,
+) -> Path:
+    """Trains a network, evaluates it on the way and keeps a record of it all.
+
+    Args:
+        model_config: what to train; `updates_per_iteration` is set to what `config` implies.
+        data_config: what on.
+        config: how.
+        pretrained_model: a weights file to start from; iterations and scheduled sampling start
+            at the beginning all the same.
+        resume: go on with the newest run in `config.save_dir` that has a snapshot. Its weights
+            are at the end those of a run that was never interrupted.
+
+    Returns:
+        The folder of the run.
+
+    Raises:
+        MimError: for data or weights that do not fit.
+    """
+    updates = config.updates_per_iteration
+    model_config = dataclasses.replace(model_config, updates_per_iteration=updates)
+    keras.utils.set_random_seed(config.seed)
+    train_source = open_source(data_config, model_config, "train")
+    valid_source = open_source(data_config, model_config, "valid")
+
+    model = build_model(model_config, config.seed)
+    if pretrained_model:
+        load_weights(model, pretrained_model)
+        model.sampling.updates.assign(0)
+        logging.info("Weights of %s; iterations start at 1.", pretrained_model)
+    compile_for_training(model, config.lr)
+
+    folder = last_resumable(config.save_dir) if resume else None
+    if folder:
+        load_weights(model, folder / STATE)
+    else:
+        folder = new_run_folder(config.save_dir)
+        sources = {"train": train_source.describe(), "valid": valid_source.describe()}
+        write_record(folder, model_config, data_config, config, sources)
+    start = int(model.sampling.updates) // updates
+    if start >= config.max_iterations:
+        logging.info("%s has already reached iteration %d.", folder, start)
+        return folder
+    logging.info("%s: iterations %d to %d", folder, start + 1, config.max_iterations)
+
+    pictures = Path(config.gen_frm_dir) / folder.name
+    snapshots = Snapshots(config, start, folder)
+    with contextlib.closing(SummaryWriter(str(folder), purge_step=start + 1)) as writer:
+        model.fit(
+            training_dataset(train_source, config, start),
+            steps_per_epoch=(config.max_iterations - start) * updates,
+            verbose=0,
+            callbacks=[
+                Logs(config, start, folder, writer),
+                Evaluation(config, start, folder, pictures, writer, valid_source),
+                snapshots,
+                StopInOrder(config, start, snapshots),
+            ],
+        )
+    return folder

@@ -1,0 +1,60 @@
+"""Trains and evaluates video prediction networks; `python run.py --help` lists the flags."""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up notes
+
+from absl import app, logging
+
+from mim_tf import flags
+from mim_tf.config import DataConfig, TrainingConfig
+from mim_tf.errors import MimError
+
+FLAGS = flags.FLAGS
+
+
+def train():
+    from mim_tf.training.run_folder import last_resumable, read_record
+    from mim_tf.training.train import train
+    from mim_tf.weights import read_config
+
+    training = TrainingConfig(**flags.given(TrainingConfig))
+    folder = last_resumable(training.save_dir) if FLAGS.resume else None
+    if folder:
+        model, data, training = map(flags.resumed, read_record(folder))
+    else:
+        if FLAGS.resume:
+            logging.warning("No snapshot in %s: starting a new run.", training.save_dir)
+        stored = read_config(FLAGS.pretrained_model) if FLAGS.pretrained_model else None
+        model = flags.model_config(stored)
+        data = DataConfig(**flags.given(DataConfig))
+    folder = train(model, data, training, FLAGS.pretrained_model, FLAGS.resume)
+    print(f"\nThe run is in {folder}, its pictures in {training.gen_frm_dir}/{folder.name}.")
+
+
+def test():
+    from mim_tf.evaluation.test import test
+    from mim_tf.weights import read_config
+
+    if not FLAGS.pretrained_model:
+        raise MimError("Evaluation needs --pretrained_model=FILE.weights.h5, received none.")
+    model = flags.model_config(read_config(FLAGS.pretrained_model))
+    data = DataConfig(**flags.given(DataConfig))
+    report, folder = test(FLAGS.pretrained_model, model, data, flags.given(TrainingConfig))
+    print(f"{report}\nScores and pictures are in {folder}.")
+
+
+def main(argv):
+    logging.set_verbosity(logging.INFO)
+    try:
+        if argv[1:]:
+            raise MimError(f"Every argument is a flag, --name=value; received {argv[1:]}.")
+        train() if FLAGS.is_training else test()
+    except MimError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    flags.define_flags()
+    app.run(main)

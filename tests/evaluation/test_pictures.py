@@ -1,0 +1,114 @@
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+
+from mim_tf.errors import MimError
+from mim_tf.evaluation import pictures
+from mim_tf.evaluation.pictures import save_sample, side_by_side
+
+GREY, ORANGE = list(pictures.GIVEN), list(pictures.PREDICTED)
+
+
+def sample(channels=1, height=8, width=12):
+    generator = np.random.default_rng(0)
+    truth = generator.random((5, height, width, channels))
+    return truth, generator.uniform(-0.5, 1.5, (3, height, width, channels))
+
+
+def panels(frames):
+    """Left and right picture of animation frames, without borders, and the right border."""
+    width = (frames.shape[2] - pictures.GAP) // 2
+    inner = slice(pictures.BORDER, -pictures.BORDER)
+    left, right = frames[:, :, :width], frames[:, :, -width:]
+    return left[:, inner, inner], right[:, inner, inner], right[:, 0, 0].tolist()
+
+
+def test_files_have_the_names_of_2019(tmp_path):
+    save_sample(tmp_path / "new" / "sample", *sample(), input_length=2)
+    assert {path.name for path in (tmp_path / "new" / "sample").iterdir()} == {
+        *(f"gt{number}.png" for number in range(1, 6)),
+        *(f"pd{number}.png" for number in range(3, 6)),
+        "truth_and_prediction.gif",
+    }
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_png_files_hold_clipped_and_truncated_frames(tmp_path, channels):
+    truth, prediction = sample(channels)
+    save_sample(tmp_path, truth, prediction, 2)
+    shown = (lambda frame: frame) if channels == 3 else (lambda frame: frame[..., 0])
+    for name, frame in (("gt2", truth[1]), ("gt5", truth[4]), ("pd3", prediction[0])):
+        expected = np.floor(np.clip(shown(frame), 0, 1) * 255)
+        np.testing.assert_array_equal(imageio.imread(tmp_path / f"{name}.png"), expected)
+
+
+def test_right_side_shows_context_then_prediction():
+    truth, prediction = sample()
+    frames = side_by_side(truth, prediction, 2)
+    left, right, border = panels(frames)
+    assert border == [GREY, GREY, ORANGE, ORANGE, ORANGE]
+    assert frames[:, 0, 0].tolist() == [GREY] * 5
+    np.testing.assert_array_equal(left[:2], right[:2])
+    # A factor of 32: one value is 32 x 32 equal pixels.
+    expected = np.floor(np.clip(prediction[..., 0], 0, 1) * 255)
+    for offset in (0, 31):
+        for channel in range(3):
+            shown = right[2:, offset::32, offset::32, channel]
+            np.testing.assert_array_equal(shown, expected)
+
+
+def test_three_channels_are_colours():
+    truth, prediction = zeros_and_red()
+    left, right, _ = panels(side_by_side(truth, prediction, 1))
+    assert left.max() == 0
+    np.testing.assert_array_equal(right[1, 0, 0], [255, 0, 0])
+
+
+def zeros_and_red():
+    prediction = np.zeros((1, 8, 8, 3))
+    prediction[..., 0] = 1
+    return np.zeros((2, 8, 8, 3)), prediction
+
+
+@pytest.mark.parametrize(("height", "factor"), [(1, 256), (64, 4), (100, 3), (256, 1), (300, 1)])
+def test_frames_are_enlarged_to_256_pixels_of_height(height, factor):
+    frames = side_by_side(*sample(height=height, width=3), input_length=2)
+    assert frames.dtype == np.uint8
+    assert frames.shape == (
+        5,
+        height * factor + 2 * pictures.BORDER,
+        2 * (3 * factor + 2 * pictures.BORDER) + pictures.GAP,
+        3,
+    )
+
+
+def test_animation_runs_for_ever_at_five_frames_per_second(tmp_path):
+    save_sample(tmp_path, *sample(), input_length=2)
+    path = tmp_path / "truth_and_prediction.gif"
+    metadata = imageio.immeta(path)
+    assert (metadata["duration"], metadata["loop"]) == (200, 0)
+    frames = imageio.imread(path, mode="RGB")
+    assert frames.shape == side_by_side(*sample(), 2).shape
+    # A palette of 256 colours keeps grey frames nearly as they are.
+    difference = frames.astype(int) - side_by_side(*sample(), 2)
+    assert np.abs(difference).max() <= 8
+
+
+def test_other_files_of_the_folder_stay(tmp_path):
+    (tmp_path / "mine.txt").write_text("kept")
+    save_sample(tmp_path, *sample(), input_length=2)
+    save_sample(tmp_path, *sample(), input_length=2)
+    assert (tmp_path / "mine.txt").read_text() == "kept"
+
+
+@pytest.mark.parametrize("input_length", [-1, 1, 3, 5, 6])
+def test_lengths_that_do_not_match_are_refused_before_a_folder_is_made(tmp_path, input_length):
+    with pytest.raises(MimError, match=f"with input_length {input_length}"):
+        save_sample(tmp_path / "new", *sample(), input_length=input_length)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_batch_is_refused():
+    truth, prediction = sample()
+    with pytest.raises(MimError, match="without its batch axis"):
+        side_by_side(truth[None], prediction[None], 2)

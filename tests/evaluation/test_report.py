@@ -1,0 +1,48 @@
+import csv
+import json
+
+import pytest
+
+from mim_tf.evaluation.report import format_scores, write_scores
+
+RESULT = {
+    "sequences": 3,
+    "mean": {"mse": 15.0, "ssim_uint8": None},
+    "per_frame": {"mse": [10.125, 19.875], "ssim_uint8": [None, None]},
+}
+
+
+def test_json_holds_the_result_as_it_is(tmp_path):
+    write_scores(tmp_path / "new" / "scores", RESULT, 10)
+    assert json.loads((tmp_path / "new" / "scores.json").read_text()) == RESULT
+
+
+def test_csv_has_a_row_per_predicted_frame_and_the_mean(tmp_path):
+    write_scores(tmp_path / "scores", RESULT, 10)
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["frame", "mse", "ssim_uint8"],
+            ["11", "10.125", ""],
+            ["12", "19.875", ""],
+            ["mean", "15.0", ""],
+        ]
+
+
+def test_a_dot_in_the_name_is_no_suffix(tmp_path):
+    write_scores(tmp_path / "step-3.5", RESULT, 10)
+    assert {path.name for path in tmp_path.iterdir()} == {"step-3.5.json", "step-3.5.csv"}
+
+
+def test_nan_is_refused_and_nothing_is_written(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        write_scores(tmp_path / "scores", {**RESULT, "mean": {"mse": float("nan")}}, 10)
+    assert not any(tmp_path.iterdir())
+
+
+def test_table_is_aligned():
+    assert format_scores(RESULT, 10).splitlines() == [
+        "frame      mse  ssim_uint8",
+        "   11  10.1250           -",
+        "   12  19.8750           -",
+        " mean  15.0000           -",
+    ]
