@@ -4,6 +4,7 @@ from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor, build_model, predict, register_network
 from mim_tf.version import __version__
+from mim_tf.weights import load_model, save_weights
 
 __all__ = [
     "DataConfig",
@@ -13,6 +14,8 @@ __all__ = [
     "VideoPredictor",
     "__version__",
     "build_model",
+    "load_model",
     "predict",
     "register_network",
+    "save_weights",
 ]

@@ -21,37 +21,42 @@ _FREE_ON_RESUME = {
 }
 
 
-def define_flags() -> None:
+def define_flags(values: flags.FlagValues = FLAGS) -> None:
     """Defines a flag for every field of the configuration, and those of `run.py` itself."""
-    flags.DEFINE_boolean("is_training", True, "Train; False: evaluate --pretrained_model.")
+    flags.DEFINE_boolean(
+        "is_training", True, "Train; False: evaluate --pretrained_model.", flag_values=values
+    )
     flags.DEFINE_string(
         "pretrained_model",
         "",
         "Weights file: what to evaluate, or what training starts from. Its architecture is used; "
         "a flag that contradicts it is an error.",
+        flag_values=values,
     )
     flags.DEFINE_boolean(
-        "resume", False, "Go on with the newest run in --save_dir from its last snapshot."
+        "resume",
+        False,
+        "Go on with the newest run in --save_dir from its last snapshot.",
+        flag_values=values,
     )
     for config in (ModelConfig, DataConfig, TrainingConfig):
         for field in dataclasses.fields(config):
             if field.name not in _DERIVED:
-                _define(field)
-    flags.DEFINE_alias("dataset_name", "dataset")
+                _define(field, values)
+    flags.DEFINE_alias("dataset_name", "dataset", flag_values=values)
 
 
-def _define(field):
-    help = field.metadata["help"]
+def _define(field, values):
+    default, help = field.default, field.metadata["help"]
     if field.name == "num_hidden":
-        flags.DEFINE_string(field.name, ",".join(map(str, field.default)), help)
-        return
+        default = ",".join(map(str, default))
     define = {
         bool: flags.DEFINE_boolean,
         int: flags.DEFINE_integer,
         float: flags.DEFINE_float,
         str: flags.DEFINE_string,
     }
-    define[field.type](field.name, field.default, help)
+    define[type(default)](field.name, default, help, flag_values=values)
 
 
 def given(config_class) -> dict:

@@ -11,11 +11,15 @@ class ChannelGlorotUniform(keras.initializers.Initializer):
     """
 
     def __init__(self, seed=None):
-        self.seed = keras.random.SeedGenerator(seed)
+        self.seed = seed
+        self.random = keras.random.SeedGenerator(seed)
 
     def __call__(self, shape, dtype=None):
         bound = (6 / (shape[-2] + shape[-1])) ** 0.5
-        return keras.random.uniform(shape, -bound, bound, dtype=dtype, seed=self.seed)
+        return keras.random.uniform(shape, -bound, bound, dtype=dtype, seed=self.random)
+
+    def get_config(self):
+        return {"seed": self.seed}
 
 
 def small_uniform():

@@ -27,7 +27,7 @@ def predict(model, context, horizon: int, batch_size: int = 8) -> np.ndarray:
     for first in range(0, len(context), batch_size):
         batch = context[first : first + batch_size]
         # Not Keras' predict, which sets up a data set for each call: 0.2 s.
-        forecast[first : first + batch_size] = model.forecaster.predict_on_batch(
+        forecast[first : first + batch_size] = model.open_loop.predict_on_batch(
             {"context": batch, "horizon": np.zeros((len(batch), horizon), np.float32)}
         )
     return forecast

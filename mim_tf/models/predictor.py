@@ -63,7 +63,7 @@ class VideoPredictor(keras.Model):
         self.config = config
         self.seed = seed
         self.step = build_step(config)
-        self.forecaster = Forecaster(self.step)
+        self.open_loop = Forecaster(self.step)
         self.sampling = ScheduledSampling(config, seed)
         self.jit_compile = use_xla()
         self.built = True

@@ -74,6 +74,7 @@ def train(
         model.fit(
             training_dataset(train_source, config, start),
             steps_per_epoch=(config.max_iterations - start) * updates,
+            shuffle=False,  # the data set is shuffled already
             verbose=0,
             callbacks=[
                 Logs(config, start, folder, writer),

@@ -54,8 +54,9 @@ def assign_tf1_weights(model, weights: Mapping[str, np.ndarray]) -> None:
     missing, unknown = sorted(set(variables) - set(weights)), sorted(set(weights) - set(variables))
     if missing or unknown:
         raise MimError(
-            "The weights belong to another architecture. Expected but not found: "
-            f"{', '.join(missing) or 'none'}. Found but not expected: {', '.join(unknown) or 'none'}."
+            "The weights belong to another architecture. "
+            f"Expected but not found: {', '.join(missing) or 'none'}. "
+            f"Found but not expected: {', '.join(unknown) or 'none'}."
         )
     for name, variable in variables.items():
         if tuple(variable.shape) != np.shape(weights[name]):

@@ -202,5 +202,6 @@ def test_description_is_json_types():
         "num_digits": 2,
         "seed": [4, 1],
         "digits": 5,
+        "digits_origin": "an array",
     }
     assert MovingMNIST(some_digits(6), None).describe()["digits_sha256"] != fingerprint

@@ -1,0 +1,53 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from mim_tf.config import TrainingConfig
+from mim_tf.data.arrays import ArraySource
+from mim_tf.data.batches import training_batches
+from mim_tf.data.pipeline import evaluation_dataset, training_dataset
+
+
+@pytest.fixture(scope="module")
+def source():
+    return ArraySource(np.random.default_rng(0).random((7, 4, 3, 5, 2), np.float32))
+
+
+def inputs(dataset, count):
+    return [np.asarray(frames) for frames, _ in itertools.islice(dataset, count)]
+
+
+def test_targets_are_the_next_frames(source):
+    for frames, targets in itertools.islice(training_dataset(source, TrainingConfig()), 2):
+        np.testing.assert_array_equal(targets, frames[:, 1:])
+
+
+def test_batches_follow_the_seeded_order_in_full_size(source):
+    config = TrainingConfig(batch_size=3, seed=5, reverse_input=False)
+    order = itertools.islice(training_batches(7, 3, seed=5), 4)
+    for frames, indices in zip(inputs(training_dataset(source, config), 4), order, strict=True):
+        np.testing.assert_array_equal(frames, source.sequences(indices))
+
+
+def test_variants_of_a_batch_follow_it(source):
+    config = TrainingConfig(batch_size=2, reverse_img=True)
+    assert config.updates_per_iteration == 4
+    frames, mirrored, backwards, both = inputs(training_dataset(source, config), 4)
+    np.testing.assert_array_equal(mirrored, frames[:, :, :, ::-1])
+    np.testing.assert_array_equal(backwards, frames[:, ::-1])
+    np.testing.assert_array_equal(both, frames[:, ::-1, :, ::-1])
+
+
+def test_a_later_start_skips_whole_iterations(source):
+    config = TrainingConfig(batch_size=2)
+    whole = inputs(training_dataset(source, config), 6)
+    resumed = inputs(training_dataset(source, config, start_iteration=2), 2)
+    np.testing.assert_array_equal(resumed, whole[4:])
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(0, [3, 3, 1]), (4, [3, 1]), (100, [3, 3, 1])])
+def test_evaluation_gives_every_sequence_up_to_the_limit(source, limit, sizes):
+    batches = [np.asarray(batch) for batch in evaluation_dataset(source, 3, limit)]
+    assert [len(batch) for batch in batches] == sizes
+    np.testing.assert_array_equal(np.concatenate(batches), source.sequences(np.arange(sum(sizes))))

@@ -1,0 +1,83 @@
+"""What the tests of all cells share: examples of their inputs, and weights."""
+
+import keras
+import numpy as np
+
+from mim_tf.layers import MIMN, MIMS, MIMBlock, PeepholeConvLSTMCell, STLSTMCell
+
+GRID = 4, 6
+FILTERS = 3
+BELOW = 5
+CELLS = [STLSTMCell, PeepholeConvLSTMCell, MIMN, MIMS, MIMBlock]
+# Channels of the inputs, number of the states. The input from below has a channel count of its
+# own, so that no two sizes can be mistaken for each other.
+_SIGNATURES = {
+    STLSTMCell: (BELOW, 3),
+    PeepholeConvLSTMCell: (BELOW, 2),
+    MIMN: (FILTERS, 2),
+    MIMS: (FILTERS, 2),
+    MIMBlock: ((BELOW, FILTERS), 4),
+}
+
+
+def example(cell_class, batch=2, seed=0):
+    """Inputs and states of a cell, float32."""
+    rng = np.random.default_rng(seed)
+    channels, count = _SIGNATURES[cell_class]
+
+    def feature_map(depth):
+        return rng.normal(size=(batch, *GRID, depth)).astype(np.float32)
+
+    inputs = keras.tree.map_structure(feature_map, channels)
+    return inputs, [feature_map(FILTERS) for _ in range(count)]
+
+
+def built_cell(cell_class, kernel_size=3, layer_norm=True, random_weights=True):
+    """A cell that has been called once."""
+    cell = cell_class(FILTERS, kernel_size, layer_norm)
+    cell(*example(cell_class))
+    if random_weights:
+        randomise(cell)
+    return cell
+
+
+def randomise(layer, seed=1):
+    """Moves every weight off its initial value, so that none can be left out unnoticed."""
+    rng = np.random.default_rng(seed)
+    for weight in layer.trainable_weights:
+        weight.assign(rng.normal(weight.name == "scale", 0.3, weight.shape))
+
+
+def weights_by_name(layer):
+    """Name inside the layer -> float64 array."""
+    return {
+        weight.path.removeprefix(layer.name + "/"): np.asarray(weight, np.float64)
+        for weight in layer.weights
+    }
+
+
+def numpy_tree(tensors):
+    return keras.tree.map_structure(np.asarray, tensors)
+
+
+def doubles(arrays):
+    """The oracle's inputs: float64."""
+    return keras.tree.map_structure(np.float64, arrays)
+
+
+def assert_close(got, expected, atol=1e-5):
+    keras.tree.map_structure(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=atol),
+        numpy_tree(list(got)),
+        list(expected),
+    )
+
+
+def same_after_serialization(layer, *example):
+    """Asserts that the layer's configuration makes a layer with the same outputs."""
+    copy = keras.layers.deserialize(keras.layers.serialize(layer))
+    assert type(copy) is type(layer)
+    expected = numpy_tree(layer(*example))
+    copy(*example)
+    copy.set_weights(layer.get_weights())
+    keras.tree.map_structure(np.testing.assert_array_equal, numpy_tree(copy(*example)), expected)

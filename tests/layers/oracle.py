@@ -1,0 +1,105 @@
+"""The cells of the 2019 network in NumPy: what the tests of the layers compare with.
+
+Each takes `w`, weights by their variable names, and works in the precision of its inputs. Shapes
+are `[B, H, W, C]`.
+"""
+
+import numpy as np
+
+
+def part(w, name):
+    """The weights below `name`, without it."""
+    return {
+        path[len(name) + 1 :]: value for path, value in w.items() if path.startswith(name + "/")
+    }
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def convolve(x, kernel):
+    """Stride 1, zeros around: each kernel position adds one shifted copy of the input."""
+    side = kernel.shape[0]
+    height, width = x.shape[1:3]
+    around = side // 2
+    padded = np.pad(x, ((0, 0), (around, around), (around, around), (0, 0)))
+    return sum(
+        padded[:, row : row + height, column : column + width] @ kernel[row, column]
+        for row in range(side)
+        for column in range(side)
+    )
+
+
+def tensor_layer_norm(w, x):
+    mean = x.mean((1, 2, 3), keepdims=True)
+    variance = x.var((1, 2, 3), keepdims=True)
+    return (x - mean) / np.sqrt(variance + 1e-5) * w["scale"] + w["shift"]
+
+
+def gate_convolution(w, x):
+    y = convolve(x, w["kernel"]) + w["bias"]
+    return tensor_layer_norm(part(w, "norm"), y) if "norm/scale" in w else y
+
+
+def gates(w, name, x, count):
+    return np.split(gate_convolution(part(w, name), x), count, axis=-1)
+
+
+def st_lstm(w, x, states):
+    h, c, m = states
+    i_x, g_x, f_x, o_x = gates(w, "from_input", x, 4)
+    i_t, g_t, f_t, o_t = gates(w, "from_hidden", h, 4)
+    i_s, g_s, f_s, o_s = gates(w, "from_memory", m, 4)
+    c = sigmoid(f_x + f_t + 1) * c + sigmoid(i_x + i_t) * np.tanh(g_x + g_t)
+    m = sigmoid(f_x + f_s + 1) * m + sigmoid(i_x + i_s) * np.tanh(g_x + g_s)
+    return output_gate(w, o_x + o_t + o_s, c, m)
+
+
+def output_gate(w, o, c, m):
+    h = sigmoid(o) * np.tanh(
+        gate_convolution(part(w, "cell_reduce"), np.concatenate([c, m], axis=-1))
+    )
+    return h, c, m
+
+
+def peephole_conv_lstm(w, x, states):
+    """The cell of MIM-N (x = d; states D, N) and of MIM-S (x = D'; states C, S)."""
+    h, c = states
+    total = gate_convolution(part(w, "from_hidden"), h) + gate_convolution(part(w, "from_input"), x)
+    i, g, f, o = np.split(total, 4, axis=-1)
+    n = c.shape[-1]
+    w_i, w_f = w["peephole_if"][..., :n], w["peephole_if"][..., n:]
+    c = sigmoid(f + w_f * c + 1) * c + sigmoid(i + w_i * c) * np.tanh(g)
+    h = sigmoid(o + w["peephole_o"] * c) * np.tanh(c)
+    return h, c
+
+
+def mim_block(w, inputs, states):
+    x, d = inputs
+    h, c, s, m = states
+    i_x, g_x, f_x, o_x = gates(w, "from_input", x, 4)
+    i_t, g_t, o_t = gates(w, "from_hidden", h, 3)
+    i_s, g_s, f_s, o_s = gates(w, "from_memory", m, 4)
+    t, s = peephole_conv_lstm(part(w, "mim_s"), d, (c, s))
+    c = t + sigmoid(i_x + i_t) * np.tanh(g_x + g_t)
+    m = sigmoid(f_x + f_s + 1) * m + sigmoid(i_x + i_s) * np.tanh(g_x + g_s)
+    h, c, m = output_gate(w, o_x + o_t + o_s, c, m)
+    return h, c, s, m
+
+
+def space_to_depth(frames, p):
+    """Channel `(row * p + column) * C + channel` of a patch is that pixel of it."""
+    return np.concatenate(
+        [frames[:, row::p, column::p] for row in range(p) for column in range(p)], axis=-1
+    )
+
+
+def depth_to_space(patches, p):
+    batch, height, width, depth = patches.shape
+    channels = depth // p**2
+    frames = np.empty((batch, height * p, width * p, channels), patches.dtype)
+    for place in range(p**2):
+        pixel = patches[..., place * channels : (place + 1) * channels]
+        frames[:, place // p :: p, place % p :: p] = pixel
+    return frames

@@ -1,0 +1,109 @@
+"""What holds for every cell."""
+
+import keras
+import numpy as np
+import pytest
+from cells import (
+    CELLS,
+    assert_close,
+    built_cell,
+    example,
+    numpy_tree,
+    same_after_serialization,
+    weights_by_name,
+)
+
+from mim_tf.layers import MIMN, MIMS, MIMBlock, STLSTMCell
+
+
+def each(*cells):
+    return pytest.mark.parametrize("cell_class", cells)
+
+
+@each(*CELLS)
+def test_output_is_the_new_hidden_state(cell_class):
+    inputs, states = example(cell_class)
+    output, new = built_cell(cell_class)(inputs, states)
+    np.testing.assert_array_equal(output, new[0])
+    assert [state.shape for state in new] == [state.shape for state in states]
+
+
+@each(*CELLS)
+def test_nothing_is_kept_between_calls(cell_class):
+    cell = built_cell(cell_class)
+    first = numpy_tree(cell(*example(cell_class)))
+    cell(*example(cell_class, seed=5))
+    second = numpy_tree(cell(*example(cell_class)))
+    keras.tree.map_structure(np.testing.assert_array_equal, first, second)
+
+
+@each(*CELLS)
+def test_samples_do_not_affect_each_other(cell_class):
+    cell = built_cell(cell_class)
+    inputs, states = example(cell_class)
+    _, together = cell(inputs, states)
+    for i in range(2):
+        alone = keras.tree.map_structure(lambda a, i=i: a[i : i + 1], (inputs, states))
+        assert_close(cell(*alone)[1], [np.asarray(state)[i : i + 1] for state in together])
+
+
+@pytest.mark.parametrize("layer_norm", [True, False])
+@each(*CELLS)
+def test_survives_serialization(cell_class, layer_norm):
+    cell = built_cell(cell_class, layer_norm=layer_norm)
+    same_after_serialization(cell, *example(cell_class))
+
+
+@each(*CELLS)
+def test_without_layer_norm_only_its_weights_are_missing(cell_class):
+    with_norm = weights_by_name(built_cell(cell_class, layer_norm=True))
+    without = weights_by_name(built_cell(cell_class, layer_norm=False))
+    assert set(without) == {name for name in with_norm if "/norm/" not in name}
+
+
+@each(*CELLS)
+def test_every_weight_matters(cell_class):
+    cell = built_cell(cell_class)
+    before = numpy_tree(cell(*example(cell_class)))[1]
+    for weight in cell.weights:
+        value = np.asarray(weight)
+        weight.assign(value + np.random.default_rng(0).normal(size=value.shape))
+        after = numpy_tree(cell(*example(cell_class)))[1]
+        weight.assign(value)
+        moved = max(np.abs(a - b).max() for a, b in zip(before, after, strict=True))
+        assert moved > 1e-3, weight.path
+
+
+def channel_bound(shape):
+    return (6 / (shape[-2] + shape[-1])) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("cell_class", "bound_of"),
+    [
+        (STLSTMCell, channel_bound),
+        (MIMN, lambda shape: 0.001),
+        (MIMS, channel_bound),
+        (MIMBlock, channel_bound),
+    ],
+)
+def test_kernels_start_uniform_within_the_bound_of_the_2019_code(cell_class, bound_of):
+    keras.utils.set_random_seed(0)
+    cell = built_cell(cell_class, kernel_size=5, random_weights=False)
+    kernels = {k: v for k, v in weights_by_name(cell).items() if k.endswith("kernel")}
+    for name, kernel in kernels.items():
+        bound = bound_of(kernel.shape)
+        # A 1x1 kernel has only 18 values, too few to come close to the bound.
+        nearest = 0.95 if kernel.size > 100 else 0.7
+        assert nearest * bound < np.abs(kernel).max() <= bound * (1 + 1e-6), name
+        if kernel.size > 100:
+            assert kernel.std() == pytest.approx(bound / 3**0.5, rel=0.1), name
+    assert len({tuple(kernel.flat[:9]) for kernel in kernels.values()}) == len(kernels)
+
+
+@each(*CELLS)
+def test_biases_and_shifts_start_at_zero_scales_at_one(cell_class):
+    for name, value in weights_by_name(built_cell(cell_class, random_weights=False)).items():
+        start = {"bias": 0, "shift": 0, "scale": 1}.get(name.rsplit("/", 1)[-1])
+        if start is not None:
+            np.testing.assert_array_equal(value, start, err_msg=name)

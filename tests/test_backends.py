@@ -1,0 +1,74 @@
+"""The same code on JAX, and without TensorFlow."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+
+import mim_tf
+from mim_tf.weights import save_weights
+
+WITHOUT_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None\n"
+
+
+def run_on_jax(code, *arguments):
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW + textwrap.dedent(code), *map(str, arguments)],
+        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_jax_without_tensorflow_gives_the_predictions_of_tensorflow(
+    tmp_path, tiny_model, tiny_frames
+):
+    rng = np.random.default_rng(1)
+    for weight in tiny_model.trainable_variables:
+        weight.assign(weight + 0.1 * rng.standard_normal(weight.shape))
+    save_weights(tiny_model, tmp_path / "tiny.weights.h5")
+    np.save(tmp_path / "frames.npy", tiny_frames)
+    run_on_jax(
+        """
+        import numpy as np
+        import mim_tf
+
+        folder = sys.argv[1]
+        model = mim_tf.load_model(f"{folder}/tiny.weights.h5")
+        frames = np.load(f"{folder}/frames.npy")
+        np.save(f"{folder}/all.npy", model(frames))
+        np.save(f"{folder}/forecast.npy", mim_tf.predict(model, frames[:, :2], 7, batch_size=2))
+        """,
+        tmp_path,
+    )
+    expected = tiny_model(tiny_frames)
+    np.testing.assert_allclose(np.load(tmp_path / "all.npy"), expected, atol=1e-4)
+    expected = mim_tf.predict(tiny_model, tiny_frames[:, :2], 7)
+    np.testing.assert_allclose(np.load(tmp_path / "forecast.npy"), expected, atol=1e-4)
+
+
+def test_jax_without_tensorflow_trains():
+    printed = run_on_jax(
+        """
+        import keras
+        import numpy as np
+        import mim_tf
+        from mim_tf.training.loss import compile_for_training
+
+        keras.utils.set_random_seed(0)
+        model = mim_tf.build_model(mim_tf.ModelConfig(
+            img_width=8, patch_size=4, num_hidden=(2, 2), input_length=2, total_length=4
+        ))
+        compile_for_training(model, 1e-2)
+        frames = np.random.default_rng(0).random((4, 4, 8, 8, 1), np.float32)
+        history = model.fit(frames, frames[:, 1:], batch_size=4, epochs=5, verbose=0)
+        print(*history.history["loss_per_sequence"], int(model.sampling.updates))
+        """
+    )
+    *losses, updates = printed.split()
+    assert float(losses[-1]) < float(losses[0])
+    assert updates == "5"

@@ -1,0 +1,55 @@
+import dataclasses
+
+import pytest
+
+from mim_tf.config import ModelConfig, TrainingConfig
+from mim_tf.errors import MimError
+
+
+def test_defaults_are_the_paper_s_moving_mnist():
+    config = ModelConfig()
+    assert config.frame_shape == (64, 64, 1)
+    assert config.num_hidden == (64, 64, 64, 64)
+    assert (config.patch_size, config.grid) == (4, (16, 16))
+    assert (config.input_length, config.horizon) == (10, 10)
+
+
+def test_height_follows_width_unless_given():
+    assert ModelConfig(img_width=32).img_height == 32
+    assert ModelConfig(img_width=32, img_height=16).frame_shape == (16, 32, 1)
+
+
+def test_a_configuration_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ModelConfig().img_width = 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"img_height": 30, "img_width": 64}, "patch_size 4 must divide .* received 30 x 64"),
+        ({"num_hidden": (64, 32)}, r"same in every layer, because .* received \(64, 32\)"),
+        ({"num_hidden": ()}, "num_hidden needs positive numbers"),
+        ({"filter_size": 4}, "filter_size must be odd, received 4"),
+        ({"stride": 2}, "stride must be 1, received 2"),
+        ({"total_length": 10}, r"total_length \(10\) must be larger than input_length \(10\)"),
+        ({"img_channel": 0}, "img_channel must be at least 1, received 0"),
+    ],
+)
+def test_what_no_network_can_be_built_with(settings, message):
+    with pytest.raises(MimError, match=message):
+        ModelConfig(**settings)
+
+
+def test_training_needs_positive_numbers():
+    with pytest.raises(MimError, match="batch_size must be positive, received 0"):
+        TrainingConfig(batch_size=0)
+
+
+@pytest.mark.parametrize(
+    ("reverse_input", "reverse_img", "updates"),
+    [(False, False, 1), (True, False, 2), (False, True, 2), (True, True, 4)],
+)
+def test_updates_of_an_iteration(reverse_input, reverse_img, updates):
+    config = TrainingConfig(reverse_input=reverse_input, reverse_img=reverse_img)
+    assert config.updates_per_iteration == updates

@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+from absl import flags as absl_flags
+
+from mim_tf import flags
+from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.errors import MimError
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+
+
+@pytest.fixture
+def parse(monkeypatch):
+    """Parses a command line into flags of its own."""
+    values = absl_flags.FlagValues()
+    monkeypatch.setattr(flags, "FLAGS", values)
+    flags.define_flags(values)
+    return lambda *arguments: values(["run.py", *arguments])
+
+
+def test_defaults_are_those_of_the_configuration(parse):
+    parse()
+    assert flags.model_config() == ModelConfig()
+    assert flags.given(DataConfig) == {}
+    assert flags.FLAGS.lr == TrainingConfig.lr
+
+
+def test_names_of_2019(parse):
+    parse("--dataset_name=mnist", "--num_hidden=8,8", "--layer_norm=False", "--img_height=32")
+    assert flags.given(DataConfig) == {"dataset": "mnist"}
+    config = flags.model_config()
+    assert (config.num_hidden, config.layer_norm, config.img_height) == ((8, 8), False, 32)
+
+
+@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.cfg")), ids=lambda path: path.stem)
+def test_every_experiment_is_a_valid_configuration(parse, path):
+    parse(f"--flagfile={path}")
+    flags.model_config()
+    assert TrainingConfig(**flags.given(TrainingConfig)).save_dir != TrainingConfig.save_dir
+
+
+def test_num_hidden_must_be_numbers(parse):
+    parse("--num_hidden=8,x")
+    with pytest.raises(MimError, match=r"separated by commas, such as .* received '8,x'"):
+        flags.model_config()
+
+
+def test_the_architecture_comes_from_the_file(parse):
+    stored = ModelConfig(num_hidden=(8, 8), img_width=32)
+    parse("--total_length=30", "--num_hidden=8,8")
+    config = flags.model_config(stored)
+    assert (config.num_hidden, config.img_width, config.total_length) == ((8, 8), 32, 30)
+
+
+def test_a_flag_that_contradicts_the_file_is_an_error(parse):
+    parse("--pretrained_model=a.h5", "--filter_size=3")
+    with pytest.raises(MimError, match=r"--filter_size=3 contradicts a\.h5, where .* is 5"):
+        flags.model_config(ModelConfig())
+
+
+def test_a_resumed_run_may_be_longer_but_not_another(parse):
+    parse("--max_iterations=9", "--lr=0.1")
+    with pytest.raises(MimError, match=r"--lr=0\.1 differs from the run to resume"):
+        flags.resumed(TrainingConfig())
+    parse("--max_iterations=9", "--lr=0.001")
+    assert flags.resumed(TrainingConfig(seed=4)) == TrainingConfig(max_iterations=9, seed=4)

@@ -1,0 +1,42 @@
+import keras
+import numpy as np
+import pytest
+
+from mim_tf.training.loss import HalfSquaredError, half_squared_error
+
+
+@pytest.fixture
+def sequences():
+    """Truth and predictions of two sequences: 4 errors of 1 in the first, 1 of 3 in the second."""
+    truth = np.full((2, 2, 2, 2, 1), 0.5, np.float32)
+    predictions = truth.copy()
+    predictions[0, 1] += 1
+    predictions[1, 0, 0, 0] -= 3
+    return truth, predictions
+
+
+def test_loss_is_half_the_sum_of_squares_over_the_batch(sequences):
+    assert float(HalfSquaredError()(*sequences)) == pytest.approx(0.5 * (4 + 9))
+
+
+def test_each_sequence_has_its_own_sum(sequences):
+    np.testing.assert_allclose(half_squared_error(*sequences), [2, 4.5])
+
+
+def test_shown_loss_is_the_mean_over_sequences_whatever_their_batches(sequences):
+    truth, predictions = sequences
+    metric = keras.metrics.MeanMetricWrapper(half_squared_error)
+    metric.update_state(truth, predictions)
+    metric.update_state(truth[:1], predictions[:1])
+    assert float(metric.result()) == pytest.approx((2 + 4.5 + 2) / 3)
+
+
+def test_truth_may_have_another_type(sequences):
+    truth, predictions = sequences
+    assert float(HalfSquaredError()((2 * truth).astype(np.uint8), predictions + 0.5)) == 6.5
+
+
+def test_survives_serialization(sequences):
+    copy = keras.losses.deserialize(keras.losses.serialize(HalfSquaredError()))
+    assert type(copy) is HalfSquaredError
+    assert float(copy(*sequences)) == pytest.approx(6.5)

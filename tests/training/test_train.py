@@ -1,0 +1,164 @@
+"""Training runs: what they leave behind, and that an interrupted one loses nothing."""
+
+import csv
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import mim_tf
+from mim_tf.training.run_folder import STATE
+from mim_tf.training.train import train
+
+RUN = Path(__file__).parents[2] / "run.py"
+ITERATIONS = 4
+DATA = mim_tf.DataConfig(digits="bundled", train_sequences=7, valid_sequences=3, test_sequences=3)
+
+
+def settings(folder, **changes):
+    defaults = {
+        "batch_size": 2,
+        "lr": 0.01,
+        "max_iterations": ITERATIONS,
+        "test_interval": 2,
+        "snapshot_interval": 1,
+        "num_save_samples": 2,
+        "save_dir": str(folder / "runs"),
+        "gen_frm_dir": str(folder / "frames"),
+    }
+    return mim_tf.TrainingConfig(**defaults | changes)
+
+
+def flag_list(*configs):
+    values = {}
+    for config in configs:
+        values |= dataclasses.asdict(config)
+    values.pop("updates_per_iteration")
+    values["num_hidden"] = ",".join(map(str, values["num_hidden"]))
+    return [f"--{name}={value}" for name, value in values.items()]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, tiny_config):
+    return train(tiny_config, DATA, settings(tmp_path_factory.mktemp("uninterrupted")))
+
+
+def test_a_run_leaves_its_record(uninterrupted):
+    record = json.loads((uninterrupted / "run.json").read_text())
+    assert record["model"]["num_hidden"] == [4, 4]
+    assert record["training"]["seed"] == 0
+    assert "bundled" in record["sources"]["train"]["digits_origin"]
+    assert record["versions"]["mim_tf"] == mim_tf.__version__
+
+
+def test_a_run_logs_every_iteration(uninterrupted):
+    with (uninterrupted / "train.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["iteration"] for row in rows] == ["1", "2", "3", "4"]
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    assert float(rows[0]["eta"]) == pytest.approx(1 - 2e-5)
+    assert list(uninterrupted.glob("events.out.tfevents.*"))
+
+
+def test_a_run_scores_and_pictures_at_every_test(uninterrupted):
+    scores = json.loads((uninterrupted / "scores" / "000004.json").read_text())
+    assert scores["sequences"] == 3
+    assert len(scores["per_frame"]["mse"]) == 3
+    assert sorted(path.name for path in (uninterrupted / "scores").glob("*.csv")) == [
+        "000002.csv",
+        "000004.csv",
+    ]
+    pictures = uninterrupted.parents[1] / "frames" / "run-001" / "000004"
+    assert sorted(path.name for path in pictures.iterdir()) == ["1", "2"]
+    assert len(list((pictures / "1").glob("gt*.png"))) == 6
+    assert sorted(path.name for path in (pictures / "1").glob("pd*")) == [
+        "pd4.png",
+        "pd5.png",
+        "pd6.png",
+    ]
+
+
+def test_a_run_saves_every_snapshot_and_the_best(uninterrupted):
+    names = sorted(path.name for path in uninterrupted.glob("*.weights.h5"))
+    assert names == ["best.weights.h5", *(f"mim-00000{i}.weights.h5" for i in (1, 2, 3, 4))]
+    best = json.loads((uninterrupted / "best.json").read_text())
+    scores = (uninterrupted / "scores" / f"{best['iteration']:06d}.json").read_text()
+    assert json.loads(scores)["mean"]["mse"] == best["mse"]
+
+
+def test_raw_weights_are_saved_not_their_average(uninterrupted):
+    model = mim_tf.load_model(uninterrupted / f"mim-00000{ITERATIONS}.weights.h5")
+    with h5py.File(uninterrupted / STATE) as state:
+        raw = state["layers/functional/layers/gate_convolution/vars/0"][:]
+    kernel = next(w for w in model.weights if w.path == "to_pixels/kernel")
+    np.testing.assert_array_equal(kernel, raw)
+
+
+def test_killed_and_resumed_ends_like_uninterrupted(uninterrupted, tmp_path, tiny_config):
+    """Weights, Adam, average, sampling counter and position in the data, all in the state."""
+    command = [
+        sys.executable,
+        str(RUN),
+        *flag_list(tiny_config, DATA, settings(tmp_path)),
+    ]
+    state = tmp_path / "runs" / "run-001" / STATE
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not state.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (state.parent / f"mim-00000{ITERATIONS}.weights.h5").exists()
+
+    subprocess.run([*command, "--resume"], check=True, capture_output=True)
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["run-001"]
+    assert (state.parent / "train.csv").read_text() == (uninterrupted / "train.csv").read_text()
+    with h5py.File(state) as resumed, h5py.File(uninterrupted / STATE) as expected:
+        compared = []
+
+        def compare(name, item):
+            if isinstance(item, h5py.Dataset):
+                np.testing.assert_array_equal(resumed[name][()], item[()], err_msg=name)
+                compared.append(name)
+
+        expected.visititems(compare)
+    assert any(name.startswith("optimizer") for name in compared)
+
+
+def test_a_finished_run_resumes_to_nothing(uninterrupted, tiny_config):
+    config = settings(uninterrupted.parents[1])
+    before = (uninterrupted / STATE).stat().st_mtime_ns
+    assert train(tiny_config, DATA, config, resume=True) == uninterrupted
+    assert (uninterrupted / STATE).stat().st_mtime_ns == before
+
+
+def test_evaluate_ema_saves_the_average_and_goes_on_with_the_raw(tmp_path, tiny_config):
+    config = settings(tmp_path, max_iterations=3, evaluate_ema=True, test_interval=1)
+    folder = train(tiny_config, DATA, config)
+    average = mim_tf.load_model(folder / "mim-000003-ema.weights.h5")
+    raw = [mim_tf.load_model(folder / f"mim-00000{i}.weights.h5") for i in (1, 2, 3)]
+    # The average is of every update, and each iteration makes two, so it lies before the last.
+    for mean, *steps in zip(*(m.trainable_variables for m in (average, *raw)), strict=True):
+        assert np.all(np.isfinite(mean))
+        assert not np.array_equal(mean, steps[-1])
+
+
+def test_ctrl_c_saves_and_stops(tmp_path, tiny_config, monkeypatch):
+    def interrupt(self, iteration, logs):
+        if iteration == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("mim_tf.training.callbacks.Evaluation.on_iteration", interrupt)
+    folder = train(tiny_config, DATA, settings(tmp_path, snapshot_interval=100))
+    assert [path.name for path in folder.glob("*.weights.h5")] == ["mim-000002.weights.h5"]
+    assert (folder / STATE).exists()
