@@ -9,6 +9,7 @@ import time
 
 START = time.perf_counter()
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, os.cpu_count() // 2)))  # as run.py
 
 import platform
 import resource
@@ -19,13 +20,15 @@ import numpy as np
 from absl import app, flags
 
 import mim_tf
-from mim_tf.training.loss import compile_for_training
+from mim_tf.training.compile import compile_for_training
+from mim_tf.training.start_up import skip_graph_rewriting
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("num_hidden", ["64", "64", "64", "64"], "Channels of the layers.")
 flags.DEFINE_integer("batch_size", 8, "Sequences in a batch.")
 flags.DEFINE_integer("steps", 3, "Timed steps; their median is printed.")
 flags.DEFINE_integer("size", 64, "Height and width of the frames.")
+flags.DEFINE_boolean("skip_graph_rewriting", True, "As in training runs; False to compare.")
 flags.DEFINE_integer("patch_size", 4, "Side of a patch.")
 
 
@@ -44,6 +47,8 @@ def row(what, value, unit):
 
 
 def main(_):
+    if FLAGS.skip_graph_rewriting:
+        skip_graph_rewriting()
     keras.utils.set_random_seed(0)
     config = mim_tf.ModelConfig(
         img_width=FLAGS.size,

@@ -3,6 +3,7 @@
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor, build_model, predict, register_network
+from mim_tf.training.compile import compile_for_training
 from mim_tf.version import __version__
 from mim_tf.weights import load_model, save_weights
 
@@ -14,6 +15,7 @@ __all__ = [
     "VideoPredictor",
     "__version__",
     "build_model",
+    "compile_for_training",
     "load_model",
     "predict",
     "register_network",

@@ -146,6 +146,9 @@ class TrainingConfig:
     """How a network is trained, evaluated and recorded."""
 
     lr: float = _field(1e-3, "Learning rate of Adam.")
+    lr_schedule: str = _field(
+        "constant", "constant, or cosine: from lr to 0 along half a cosine over max_iterations."
+    )
     batch_size: int = _field(8, "Sequences in a batch.")
     max_iterations: int = _field(80_000, "Iterations to train for.")
     reverse_input: bool = _field(True, "Also learn each batch played backwards, in its own update.")
@@ -169,6 +172,10 @@ class TrainingConfig:
         for name in positive.split():
             if not getattr(self, name) > 0:
                 raise MimError(f"{name} must be positive, received {getattr(self, name)}.")
+        if self.lr_schedule not in ("constant", "cosine"):
+            raise MimError(
+                f"lr_schedule must be constant or cosine, received {self.lr_schedule!r}."
+            )
 
     @property
     def updates_per_iteration(self) -> int:

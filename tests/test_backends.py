@@ -57,7 +57,7 @@ def test_jax_without_tensorflow_trains():
         import keras
         import numpy as np
         import mim_tf
-        from mim_tf.training.loss import compile_for_training
+        from mim_tf.training.compile import compile_for_training
 
         keras.utils.set_random_seed(0)
         model = mim_tf.build_model(mim_tf.ModelConfig(

@@ -5,7 +5,7 @@ import pytest
 from conftest import load_golden
 
 import mim_tf
-from mim_tf.training.loss import compile_for_training
+from mim_tf.training.compile import compile_for_training
 from mim_tf.weights.tf1_names import assign_tf1_weights
 
 

@@ -8,12 +8,6 @@ import pytest
 
 RUN = Path(__file__).parents[1] / "run.py"
 SMALL = ["--img_width=32", "--num_hidden=4,4", "--filter_size=3", "--batch_size=2"]
-    "--img_width=32",
-    "--num_hidden=4,4",
-    "--filter_size=3",
-    "--batch_size=2",
-    "--total_length=12",
-]
 DATA = ["--digits=bundled", "--valid_sequences=3", "--test_sequences=5", "--dataset=mnist"]
 
 

@@ -9,6 +9,7 @@ from mim_tf.evaluation.evaluate import evaluate
 from mim_tf.evaluation.report import format_scores, write_scores
 from mim_tf.models import build_model
 from mim_tf.training.run_folder import new_run_folder, write_record
+from mim_tf.training.start_up import skip_graph_rewriting
 from mim_tf.weights import load_weights
 
 
@@ -25,6 +26,7 @@ def test(path, model_config: ModelConfig, data_config: DataConfig, settings: dic
     Returns:
         The scores as text, and the new folder `gen_frm_dir/test-...` that holds them.
     """
+    skip_graph_rewriting()
     config = TrainingConfig(**{"max_test_sequences": 0, **settings})
     model = build_model(model_config)
     load_weights(model, path)

@@ -44,10 +44,11 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
         )
 
     def apply(self, grads, trainable_variables=None):
-        # Once an update, not once a variable: repeated, they are half of the optimizer's graph.
+        # Both corrections once an update; once a variable, they would be a third of the graph.
         step = ops.cast(self.iterations + 1, "float32")
-        self._first_weight = 1 - ops.power(self.beta_1, step)
-        self._second_weight = 1 - ops.power(self.beta_2, step)
+        second = 1 - ops.power(self.beta_2, step)
+        self._rate = self.learning_rate * ops.sqrt(second) / (1 - ops.power(self.beta_1, step))
+        self._epsilon = self.epsilon * second
         super().apply(grads, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
@@ -55,9 +56,7 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
         first, second = self.first[index], self.second[index]
         self.assign_add(first, (gradient - first) * (1 - self.beta_1))
         self.assign_add(second, (ops.square(gradient) - second) * (1 - self.beta_2))
-        corrected = second / self._second_weight
-        rate = learning_rate / self._first_weight
-        self.assign_sub(variable, rate * first * ops.rsqrt(corrected + self.epsilon))
+        self.assign_sub(variable, self._rate * first * ops.rsqrt(second + self._epsilon))
 
     def get_config(self):
         return {

@@ -26,19 +26,3 @@ class HalfSquaredError(keras.losses.Loss):
 def half_squared_error(y_true, y_pred):
     """Half the sum of squares of each sequence, `[B]`; its mean is what the 2019 code prints."""
     return 0.5 * ops.sum(ops.square(y_pred - ops.cast(y_true, y_pred.dtype)), axis=(1, 2, 3, 4))
-
-
-def compile_for_training(model, learning_rate, use_ema=True):
-    """Compiles `model` with the loss, the optimizer and the moving average of the 2019 code.
-
-    The metric `loss_per_sequence` is the loss the 2019 code prints. The optimizer is built here:
-    built later, Keras would trace the training step twice.
-    """
-    from mim_tf.training.adam import AdamInsideRoot
-
-    model.compile(
-        optimizer=AdamInsideRoot(learning_rate, use_ema=use_ema, ema_momentum=0.9995),
-        loss=HalfSquaredError(),
-        metrics=[keras.metrics.MeanMetricWrapper(half_squared_error, name="loss_per_sequence")],
-    )
-    model.optimizer.build(model.trainable_variables)

@@ -13,8 +13,9 @@ from mim_tf.data.open import open_source
 from mim_tf.data.pipeline import training_dataset
 from mim_tf.models import build_model
 from mim_tf.training.callbacks import Evaluation, Logs, Snapshots, StopInOrder
-from mim_tf.training.loss import compile_for_training
+from mim_tf.training.compile import compile_for_training
 from mim_tf.training.run_folder import STATE, last_resumable, new_run_folder, write_record
+from mim_tf.training.start_up import skip_graph_rewriting
 from mim_tf.weights import load_weights
 
 
@@ -42,6 +43,7 @@ def train(
     Raises:
         MimError: for data or weights that do not fit.
     """
+    skip_graph_rewriting()
     updates = config.updates_per_iteration
     model_config = dataclasses.replace(model_config, updates_per_iteration=updates)
     keras.utils.set_random_seed(config.seed)
@@ -53,7 +55,7 @@ def train(
         load_weights(model, pretrained_model)
         model.sampling.updates.assign(0)
         logging.info("Weights of %s; iterations start at 1.", pretrained_model)
-    compile_for_training(model, config.lr)
+    compile_for_training(model, learning_rate(config))
 
     folder = last_resumable(config.save_dir) if resume else None
     if folder:
@@ -84,3 +86,11 @@ def train(
             ],
         )
     return folder
+
+
+def learning_rate(config: TrainingConfig):
+    """The rate of `config`, a number or a Keras schedule over updates."""
+    if config.lr_schedule == "constant":
+        return config.lr
+    updates = config.max_iterations * config.updates_per_iteration
+    return keras.optimizers.schedules.CosineDecay(config.lr, decay_steps=updates)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mim_tf
-from mim_tf.training.loss import compile_for_training
+from mim_tf.training.compile import compile_for_training
 from mim_tf.weights import load_weights, read_config, save_weights
 
 
