@@ -1,26 +1,24 @@
 """Evaluation of a model on a data set."""
 
 import contextlib
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from mim_tf.evaluation.pictures import save_sample
 from mim_tf.evaluation.scores import FrameScores
 from mim_tf.models import predict
 
 
-def evaluate(model, batches, sequences: int, samples_folder=None, num_samples: int = 0) -> dict:
+def evaluate(model, batches, sequences: int, num_samples: int = 0, on_sample=None) -> dict:
     """Scores of the model's forecasts, over all sequences of `batches`.
 
     Args:
         model: a `VideoPredictor`; it is given `input_length` frames and predicts the rest.
         batches: arrays `[B, total_length, H, W, C]` of any B.
         sequences: their number, for the progress bar.
-        samples_folder: where the pictures of the first `num_samples` sequences go, a folder
-            `1`, `2`, ... each.
-        num_samples: see `samples_folder`.
+        num_samples: how many of the first sequences to show.
+        on_sample: called with the number 1, 2, ..., the truth `[T, H, W, C]` and the forecast
+            `[horizon, H, W, C]` of each of these.
 
     Returns:
         The result of `FrameScores`.
@@ -35,9 +33,7 @@ def evaluate(model, batches, sequences: int, samples_folder=None, num_samples: i
             )
             scores.update(frames[:, context:], forecast)
             for i in range(min(len(frames), num_samples - done)):
-                save_sample(
-                    Path(samples_folder) / str(done + i + 1), frames[i], forecast[i], context
-                )
+                on_sample(done + i + 1, frames[i], forecast[i])
             done += len(frames)
             progress.update(len(frames))
     return scores.result()

@@ -74,15 +74,35 @@ def side_by_side(truth, prediction, input_length):
     return np.concatenate([panels[0], gap, panels[1]], axis=2)
 
 
+def film_strip(truth, prediction, input_length):
+    """The frames to predict in a row, and their predictions in a row below.
+
+    Args:
+        truth, prediction, input_length: as in `save_sample`.
+
+    Returns:
+        RGB picture `[2 H, horizon W, 3]`, uint8.
+    """
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    _check(truth, prediction, input_length)
+    rows = [
+        np.concatenate(list(_rgb(frames)), axis=1) for frames in (truth[input_length:], prediction)
+    ]
+    return np.concatenate(rows)
+
+
 def _visible(frames):
     levels = to_uint8(frames)
     return levels if levels.shape[-1] == 3 else levels[..., 0]
 
 
-def _enlarged(frames):
+def _rgb(frames):
     levels = _visible(frames)
-    if levels.ndim == 3:
-        levels = np.repeat(levels[..., None], 3, axis=-1)
+    return np.repeat(levels[..., None], 3, axis=-1) if levels.ndim == 3 else levels
+
+
+def _enlarged(frames):
+    levels = _rgb(frames)
     factor = math.ceil(SMALLEST_HEIGHT / levels.shape[1])
     return levels.repeat(factor, axis=1).repeat(factor, axis=2)
 

@@ -6,6 +6,7 @@ from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.data.open import open_source
 from mim_tf.data.pipeline import evaluated, evaluation_dataset
 from mim_tf.evaluation.evaluate import evaluate
+from mim_tf.evaluation.pictures import save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
 from mim_tf.models import build_model
 from mim_tf.training.run_folder import new_run_folder, write_record
@@ -34,13 +35,17 @@ def test(path, model_config: ModelConfig, data_config: DataConfig, settings: dic
     folder = new_run_folder(config.gen_frm_dir, "test")
     record = {"pretrained_model": str(Path(path).resolve()), **source.describe()}
     write_record(folder, model_config, data_config, config, {"test": record})
+
+    def save(number, truth, forecast):
+        save_sample(folder / str(number), truth, forecast, model_config.input_length)
+
     limit = config.max_test_sequences
     result = evaluate(
         model,
         evaluation_dataset(source, config.batch_size, limit),
         evaluated(source, limit),
-        folder,
         config.num_save_samples,
+        save,
     )
     write_scores(folder / "scores", result, model_config.input_length)
     return format_scores(result, model_config.input_length), folder

@@ -5,6 +5,7 @@ snapshot has to hold all that a resumed run needs.
 """
 
 import json
+import math
 import signal
 
 import keras
@@ -14,7 +15,9 @@ from tqdm import tqdm
 
 from mim_tf.config import TrainingConfig
 from mim_tf.data.pipeline import evaluated, evaluation_dataset
+from mim_tf.errors import MimError
 from mim_tf.evaluation.evaluate import averaged_weights, evaluate
+from mim_tf.evaluation.pictures import film_strip, save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
 from mim_tf.models.scheduled_sampling import eta
 from mim_tf.training.run_folder import STATE, CsvLog, write_json
@@ -69,6 +72,11 @@ class Logs(OnIteration):
         if not self.due(iteration, self.config.display_interval):
             return
         loss = float(logs["loss_per_sequence"])
+        if not math.isfinite(loss):
+            raise MimError(
+                f"The loss is {loss} at iteration {iteration}: training diverged. Start again "
+                "with a lower --lr, from the last weights if they are good (--pretrained_model)."
+            )
         probability = float(eta(self.model.config, iteration))
         self.model.reset_metrics()
         self.file.append([iteration, f"{loss:.6g}", f"{probability:.6g}"])
@@ -98,15 +106,21 @@ class Evaluation(OnIteration):
 
     def _evaluate(self, iteration):
         limit = self.config.max_test_sequences
-        samples = self.pictures / f"{iteration:06d}"
+        input_length = self.model.config.input_length
+
+        def show(number, truth, forecast):
+            folder = self.pictures / f"{iteration:06d}" / str(number)
+            save_sample(folder, truth, forecast, input_length)
+            strip = film_strip(truth, forecast, input_length)
+            self.writer.add_image(f"sample/{number}", strip, iteration, dataformats="HWC")
+
         result = evaluate(
             self.model,
             evaluation_dataset(self.source, self.config.batch_size, limit),
             evaluated(self.source, limit),
-            samples,
             self.config.num_save_samples,
+            show,
         )
-        input_length = self.model.config.input_length
         write_scores(self.folder / "scores" / f"{iteration:06d}", result, input_length)
         tqdm.write(f"Iteration {iteration}, {result['sequences']} validation sequences:")
         tqdm.write(format_scores(result, input_length))

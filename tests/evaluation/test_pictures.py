@@ -4,7 +4,7 @@ import pytest
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation import pictures
-from mim_tf.evaluation.pictures import save_sample, side_by_side
+from mim_tf.evaluation.pictures import film_strip, save_sample, side_by_side
 
 GREY, ORANGE = list(pictures.GIVEN), list(pictures.PREDICTED)
 
@@ -112,3 +112,12 @@ def test_a_batch_is_refused():
     truth, prediction = sample()
     with pytest.raises(MimError, match="without its batch axis"):
         side_by_side(truth[None], prediction[None], 2)
+
+
+def test_a_film_strip_has_truth_above_prediction():
+    truth = np.arange(5, dtype=np.float32)[:, None, None, None] / 255 * np.ones((5, 2, 3, 1))
+    prediction = truth[2:] + np.float32(100 / 255)
+    strip = film_strip(truth, prediction, 2)
+    assert strip.shape == (4, 9, 3)
+    assert strip[0, ::3, 0].tolist() == [2, 3, 4]
+    assert np.abs(strip[2, ::3, 0] - np.array([102, 103, 104])).max() <= 1
