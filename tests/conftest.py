@@ -1,9 +1,6 @@
-"""What several test folders share: tiny networks, tiny data, the stored results of 2019."""
+"""A tiny network and tiny data for several test folders."""
 
-import dataclasses
-import json
 import os
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -13,7 +10,6 @@ import pytest
 
 import mim_tf
 
-GOLDEN = Path(__file__).parent / "golden"
 TINY = mim_tf.ModelConfig(
     img_width=32,
     patch_size=8,
@@ -23,30 +19,6 @@ TINY = mim_tf.ModelConfig(
     total_length=6,
     updates_per_iteration=2,
 )
-
-
-@dataclasses.dataclass
-class Golden:
-    """What a 2019 graph computed; see `golden/README.md`."""
-
-    config: mim_tf.ModelConfig
-    arrays: dict[str, np.ndarray]
-
-    @property
-    def weights(self):
-        return {n.removeprefix("w0:"): a for n, a in self.arrays.items() if n.startswith("w0:")}
-
-
-def load_golden(name: str) -> Golden:
-    case = json.loads((GOLDEN / name / "case.json").read_text())
-    fields = "img_width patch_size img_channel filter_size total_length input_length layer_norm"
-    config = mim_tf.ModelConfig(
-        model_name=case["model"],
-        num_hidden=case["num_hidden"].split(","),
-        **{field: case[field] for field in fields.split()},
-    )
-    with np.load(GOLDEN / name / "case.npz") as arrays:
-        return Golden(config, dict(arrays))
 
 
 @pytest.fixture(scope="session")

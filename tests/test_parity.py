@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import load_golden
+from golden_cases import load_golden
 
 import mim_tf
 from mim_tf.training.compile import compile_for_training

@@ -12,7 +12,6 @@ from mim_tf.models.rollout import roll_out
 from mim_tf.models.scheduled_sampling import ScheduledSampling
 
 
-@keras.saving.register_keras_serializable("mim_tf")
 class Forecaster(keras.Model):
     """Predicts from context frames alone; see `mim_tf.predict` for NumPy arrays.
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import load_golden
+from golden_cases import load_golden
 
 import mim_tf
 from mim_tf.weights.tf1_names import assign_tf1_weights, tf1_name
