@@ -86,14 +86,12 @@ def model_config(stored: ModelConfig | None = None) -> ModelConfig:
     changes = given(ModelConfig)
     if stored is None:
         return ModelConfig(**changes)
-    # A height of 0 stands for the width; resolve it before the comparison.
     wanted = dataclasses.replace(stored, **changes)
-    for name in ARCHITECTURE_FIELDS:
-        if getattr(wanted, name) != getattr(stored, name):
+    for name, value, kept in _differences(wanted, stored):
+        if name in ARCHITECTURE_FIELDS:
             raise MimError(
-                f"--{name}={getattr(wanted, name)} contradicts {FLAGS.pretrained_model}, where "
-                f"{name} is {getattr(stored, name)}. Leave the flag out: the architecture comes "
-                "from the file."
+                f"--{name}={value} contradicts {FLAGS.pretrained_model}, where {name} is {kept}. "
+                "Leave the flag out: the architecture comes from the file."
             )
     return wanted
 
@@ -104,11 +102,18 @@ def resumed(stored):
     Raises:
         MimError: if a flag that was set would make it another run.
     """
-    changes = given(type(stored))
-    for name, value in changes.items():
-        if name not in _FREE_ON_RESUME and value != getattr(stored, name):
+    wanted = dataclasses.replace(stored, **given(type(stored)))
+    for name, value, kept in _differences(wanted, stored):
+        if name not in _FREE_ON_RESUME:
             raise MimError(
-                f"--{name}={value} differs from the run to resume, where it is "
-                f"{getattr(stored, name)}. Leave the flag out, or start a new run without --resume."
+                f"--{name}={value} differs from the run to resume, where it is {kept}. Leave the "
+                "flag out, or start a new run without --resume."
             )
-    return dataclasses.replace(stored, **changes)
+    return wanted
+
+
+def _differences(wanted, stored):
+    """(name, wanted, stored) of each field that differs, an img_height of 0 resolved in both."""
+    for name, value in vars(wanted).items():
+        if value != getattr(stored, name):
+            yield name, value, getattr(stored, name)

@@ -65,3 +65,8 @@ def test_a_resumed_run_may_be_longer_but_not_another(parse):
         flags.resumed(TrainingConfig())
     parse("--max_iterations=9", "--lr=0.001")
     assert flags.resumed(TrainingConfig(seed=4)) == TrainingConfig(max_iterations=9, seed=4)
+
+
+def test_a_height_that_follows_the_width_is_not_another_run(parse):
+    parse("--img_height=0")
+    assert flags.resumed(ModelConfig(img_width=32)) == ModelConfig(img_width=32)
