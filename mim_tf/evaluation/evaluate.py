@@ -5,34 +5,39 @@ import contextlib
 import numpy as np
 from tqdm import tqdm
 
+from mim_tf.config import TrainingConfig
+from mim_tf.data.pipeline import evaluated, evaluation_dataset
+from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.scores import FrameScores
 from mim_tf.models import predict
 
 
-def evaluate(model, batches, sequences: int, num_samples: int = 0, on_sample=None) -> dict:
-    """Scores of the model's forecasts, over all sequences of `batches`.
+def evaluate(model, source: SequenceSource, config: TrainingConfig, on_sample) -> dict:
+    """Scores of the model's forecasts on the first `max_test_sequences`, or all, of `source`.
 
     Args:
         model: a `VideoPredictor`; it is given `input_length` frames and predicts the rest.
-        batches: arrays `[B, total_length, H, W, C]` of any B.
-        sequences: their number, for the progress bar.
-        num_samples: how many of the first sequences to show.
+        source: sequences of `total_length` frames.
+        config: batch size, number of sequences, number of samples.
         on_sample: called with the number 1, 2, ..., the truth `[T, H, W, C]` and the forecast
-            `[horizon, H, W, C]` of each of these.
+            `[horizon, H, W, C]` of each of the first `num_save_samples` sequences.
 
     Returns:
         The result of `FrameScores`.
     """
     context = model.config.input_length
+    limit = config.max_test_sequences
     scores, done = FrameScores(), 0
-    with tqdm(total=sequences, desc="evaluating", unit="seq", leave=False) as progress:
-        for frames in batches:
+    with tqdm(
+        total=evaluated(source, limit), desc="evaluating", unit="seq", leave=False
+    ) as progress:
+        for frames in evaluation_dataset(source, config.batch_size, limit):
             frames = np.asarray(frames)
             forecast = predict(
                 model, frames[:, :context], frames.shape[1] - context, batch_size=len(frames)
             )
             scores.update(frames[:, context:], forecast)
-            for i in range(min(len(frames), num_samples - done)):
+            for i in range(min(len(frames), config.num_save_samples - done)):
                 on_sample(done + i + 1, frames[i], forecast[i])
             done += len(frames)
             progress.update(len(frames))

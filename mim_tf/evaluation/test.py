@@ -4,7 +4,6 @@ from pathlib import Path
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.data.open import open_source
-from mim_tf.data.pipeline import evaluated, evaluation_dataset
 from mim_tf.evaluation.evaluate import evaluate
 from mim_tf.evaluation.pictures import save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
@@ -39,13 +38,6 @@ def test(path, model_config: ModelConfig, data_config: DataConfig, settings: dic
     def save(number, truth, forecast):
         save_sample(folder / str(number), truth, forecast, model_config.input_length)
 
-    limit = config.max_test_sequences
-    result = evaluate(
-        model,
-        evaluation_dataset(source, config.batch_size, limit),
-        evaluated(source, limit),
-        config.num_save_samples,
-        save,
-    )
+    result = evaluate(model, source, config, save)
     write_scores(folder / "scores", result, model_config.input_length)
     return format_scores(result, model_config.input_length), folder

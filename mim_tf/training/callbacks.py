@@ -14,7 +14,6 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from mim_tf.config import TrainingConfig
-from mim_tf.data.pipeline import evaluated, evaluation_dataset
 from mim_tf.errors import MimError
 from mim_tf.evaluation.evaluate import averaged_weights, evaluate
 from mim_tf.evaluation.pictures import film_strip, save_sample
@@ -105,7 +104,6 @@ class Evaluation(OnIteration):
             self._evaluate(iteration)
 
     def _evaluate(self, iteration):
-        limit = self.config.max_test_sequences
         input_length = self.model.config.input_length
 
         def show(number, truth, forecast):
@@ -114,13 +112,7 @@ class Evaluation(OnIteration):
             strip = film_strip(truth, forecast, input_length)
             self.writer.add_image(f"sample/{number}", strip, iteration, dataformats="HWC")
 
-        result = evaluate(
-            self.model,
-            evaluation_dataset(self.source, self.config.batch_size, limit),
-            evaluated(self.source, limit),
-            self.config.num_save_samples,
-            show,
-        )
+        result = evaluate(self.model, self.source, self.config, show)
         write_scores(self.folder / "scores" / f"{iteration:06d}", result, input_length)
         tqdm.write(f"Iteration {iteration}, {result['sequences']} validation sequences:")
         tqdm.write(format_scores(result, input_length))
