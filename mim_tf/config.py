@@ -119,12 +119,20 @@ def check_model_config(config: ModelConfig) -> None:
 class DataConfig:
     """Where the sequences come from."""
 
-    dataset: str = _field("mnist", "Data set: mnist (Moving MNIST).")
+    dataset: str = _field(
+        "mnist",
+        "Data set: mnist (Moving MNIST), mnist_color (colour-changing), taxibj, human, radar, "
+        "folder (videos or folders of images) or array (.npy, .npz).",
+    )
     train_data_paths: str = _field(
-        "", "Training files (.npz or .npy), comma separated; empty: Moving MNIST is generated."
+        "",
+        "Training files or folders, comma separated; empty: Moving MNIST is generated, of other "
+        "data all splits are in --valid_data_paths.",
     )
     valid_data_paths: str = _field(
-        "", "Validation or test files, comma separated; empty: Moving MNIST is generated."
+        "",
+        "Validation and test files or folders, comma separated; empty: Moving MNIST is generated, "
+        "of other data all splits are in --train_data_paths.",
     )
     digits: str = _field(
         "auto",
@@ -138,7 +146,65 @@ class DataConfig:
     )
     valid_sequences: int = _field(2_000, "Generated validation sequences.")
     test_sequences: int = _field(3_000, "Generated test sequences.")
-    data_seed: int = _field(0, "Seed of the generated sequences; fixes train, valid and test.")
+    data_seed: int = _field(
+        0, "Seed of generated sequences, and of the split by recording; fixes train, valid, test."
+    )
+    taxibj_order: str = _field(
+        "chronological",
+        "chronological, or reference: frames newest first, as in the 2019 code, whose model so "
+        "predicts the past.",
+    )
+    taxibj_split: str = _field(
+        "reference",
+        "reference: the first test windows share up to total_length - 1 frames with the last "
+        "training windows, as in the 2019 code; clean: those training windows are left out.",
+    )
+    taxibj_synthetic: bool = _field(
+        False, "A made-up small city in the place of TaxiBJ's files, to try things out."
+    )
+    window_stride: int = _field(1, "Frames between the starts of two windows of a recording.")
+    frame_interval: int = _field(1, "Frames of a recording from one frame of a window to the next.")
+    resize: bool = _field(False, "Resize frames of folder and array to img_height x img_width.")
+    valid_fraction: float = _field(
+        0.1, "Share of the recordings to validate on, where all splits are in the same paths."
+    )
+    test_fraction: float = _field(
+        0.1, "Share of the recordings to test on, where all splits are in the same paths."
+    )
+    radar_values: str = _field(
+        "dbz",
+        "What radar arrays hold: dbz (reflectivity) or unit (already in [0, 1]). Levels 0..255 of "
+        "pictures are always dbz_min..dbz_max.",
+    )
+    dbz_min: float = _field(0.0, "Reflectivity in dBZ that is 0 in a frame; lower is clipped.")
+    dbz_max: float = _field(70.0, "Reflectivity in dBZ that is 1 in a frame; higher is clipped.")
+    radar_missing: str = _field(
+        "",
+        "Values of radar frames that stand for missing ones, comma separated: nan or numbers. "
+        "They do not count in loss and scores.",
+    )
+    thresholds: tuple[float, ...] = _field(
+        (30.0, 40.0, 50.0), "Thresholds of CSI, POD, FAR and HSS on radar, in dBZ."
+    )
+
+    def __post_init__(self):
+        object.__setattr__(self, "thresholds", tuple(float(n) for n in self.thresholds))
+        choices = {
+            "taxibj_order": ("chronological", "reference"),
+            "taxibj_split": ("reference", "clean"),
+            "radar_values": ("dbz", "unit"),
+        }
+        for name, values in choices.items():
+            if getattr(self, name) not in values:
+                raise MimError(
+                    f"{name} must be {' or '.join(values)}, received {getattr(self, name)!r}."
+                )
+        for name in ("window_stride", "frame_interval"):
+            if getattr(self, name) < 1:
+                raise MimError(f"{name} must be at least 1, received {getattr(self, name)}.")
+        for name in ("valid_fraction", "test_fraction"):
+            if not 0 < getattr(self, name) < 1:
+                raise MimError(f"{name} must be between 0 and 1, received {getattr(self, name)}.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -48,8 +48,8 @@ def define_flags(values: flags.FlagValues = FLAGS) -> None:
 
 def _define(field, values):
     default, help = field.default, field.metadata["help"]
-    if field.name == "num_hidden":
-        default = ",".join(map(str, default))
+    if isinstance(default, tuple):
+        default = ",".join(f"{number:g}" for number in default)
     define = {
         bool: flags.DEFINE_boolean,
         int: flags.DEFINE_integer,
@@ -61,19 +61,22 @@ def _define(field, values):
 
 def given(config_class) -> dict:
     """Values of the flags the user set, for the fields of `config_class`."""
-    names = {field.name for field in dataclasses.fields(config_class)} - _DERIVED
-    return {name: _value(name) for name in sorted(names) if FLAGS[name].present}
+    fields = [field for field in dataclasses.fields(config_class) if field.name not in _DERIVED]
+    return {field.name: _value(field) for field in fields if FLAGS[field.name].present}
 
 
-def _value(name):
-    if name != "num_hidden":
-        return FLAGS[name].value
+def _value(field):
+    value = FLAGS[field.name].value
+    if not isinstance(field.default, tuple):
+        return value
+    kind = type(field.default[0])
     try:
-        return tuple(int(number) for number in FLAGS.num_hidden.split(","))
+        return tuple(kind(number) for number in value.split(",") if number.strip())
     except ValueError as error:
+        example = ",".join(f"{number:g}" for number in field.default)
         raise MimError(
-            f"num_hidden must be numbers separated by commas, such as 64,64,64,64; "
-            f"received {FLAGS.num_hidden!r}."
+            f"{field.name} must be numbers separated by commas, such as {example}; "
+            f"received {value!r}."
         ) from error
 
 

@@ -4,6 +4,8 @@ import abc
 
 import numpy as np
 
+from mim_tf.data.scale import LinearScale
+
 
 class SequenceSource(abc.ABC):
     """Sequences by index; needs NumPy only.
@@ -11,17 +13,27 @@ class SequenceSource(abc.ABC):
     Attributes:
         shape: (T, H, W, C) of every sequence.
         size: number of sequences, or None where there is no end to them.
+        scale: physical values of the frames, None where they have none.
+        thresholds: physical values for CSI, POD, FAR and HSS; none by default.
+        has_missing: whether values can be missing; then `missing` says where.
     """
 
     shape: tuple[int, int, int, int]
     size: int | None
+    scale: LinearScale | None = None
+    thresholds: tuple[float, ...] = ()
+    has_missing: bool = False
 
     @abc.abstractmethod
     def sequences(self, indices) -> np.ndarray:
         """Sequences `indices` as `[len(indices), T, H, W, C]`, float32 in [0, 1].
 
-        The same index gives the same sequence at any time and in any batch.
+        The same index gives the same sequence at any time and in any batch. Missing values are 0.
         """
+
+    def missing(self, indices) -> np.ndarray:
+        """Where values of `sequences(indices)` are missing, bool of the same shape."""
+        return np.zeros((len(indices), *self.shape), bool)
 
     @abc.abstractmethod
     def describe(self) -> dict:

@@ -1,0 +1,100 @@
+"""Windows of longer recordings: videos, radar events, days of traffic."""
+
+import abc
+
+import numpy as np
+
+from mim_tf.data.source import SequenceSource
+from mim_tf.errors import MimError
+
+
+class Recording(abc.ABC):
+    """Consecutive frames of which windows are taken.
+
+    Attributes:
+        name: shown in messages and in the record of a run.
+        length: number of frames.
+    """
+
+    name: str
+    length: int
+
+    @abc.abstractmethod
+    def read(self, positions) -> np.ndarray:
+        """Frames at `positions` as `[len(positions), H, W, C]`, float32 in [0, 1]."""
+
+    def missing(self, positions) -> np.ndarray | None:
+        """Where their values are missing, bool of that shape; None: nowhere."""
+        return None
+
+
+class WindowSource(SequenceSource):
+    """Windows of `total_length` frames; none reaches from one recording into another.
+
+    Args:
+        recordings: of frames of one shape.
+        frame_shape: (H, W, C).
+        total_length: frames of a window.
+        stride: frames between the starts of two windows.
+        interval: frames from one frame of a window to the next.
+        starts: (recording, first frame) of each window, integers `[N, 2]`, in the place of those
+            that `stride` makes.
+        description: what `describe` returns besides sequences, shape and recordings.
+
+    Raises `MimError` where there is no window.
+    """
+
+    def __init__(
+        self,
+        recordings,
+        frame_shape,
+        total_length,
+        stride=1,
+        interval=1,
+        starts=None,
+        description=None,
+    ):
+        self.recordings = list(recordings)
+        self.shape = (total_length, *frame_shape)
+        self._offsets = np.arange(total_length) * interval
+        if starts is None:
+            starts = self._every(stride)
+        self._starts = np.asarray(starts, np.int64).reshape(-1, 2)
+        self.size = len(self._starts)
+        self._description = description or {}
+        if not self.size:
+            longest = max((recording.length for recording in self.recordings), default=0)
+            raise MimError(
+                f"Expected a recording of at least {self._offsets[-1] + 1} frames (total_length "
+                f"{total_length}, frame_interval {interval}), received {len(self.recordings)} "
+                f"recordings, the longest of {longest} frames. Lower total_length or "
+                "frame_interval, or add longer recordings."
+            )
+
+    def sequences(self, indices):
+        windows = [recording.read(positions) for recording, positions in self._windows(indices)]
+        return np.stack(windows) if windows else np.empty((0, *self.shape), np.float32)
+
+    def missing(self, indices):
+        out = np.zeros((len(indices), *self.shape), bool)
+        for window, (recording, positions) in zip(out, self._windows(indices), strict=True):
+            mask = recording.missing(positions)
+            if mask is not None:
+                window[:] = mask
+        return out
+
+    def describe(self):
+        return {
+            **self._description,
+            "sequences": self.size,
+            "shape": list(self.shape),
+            "recordings": [recording.name for recording in self.recordings],
+        }
+
+    def _every(self, stride):
+        lasts = [recording.length - self._offsets[-1] for recording in self.recordings]
+        return [(i, start) for i, last in enumerate(lasts) for start in range(0, last, stride)]
+
+    def _windows(self, indices):
+        for recording, start in self._starts[np.asarray(indices, np.int64)].tolist():
+            yield self.recordings[recording], start + self._offsets
