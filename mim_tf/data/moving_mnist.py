@@ -38,6 +38,8 @@ class MovingMNIST(SequenceSource):
     2015, with the speeds of the files released with MIM in 2019.
     """
 
+    channels = 1
+
     def __init__(
         self,
         digits,
@@ -67,7 +69,7 @@ class MovingMNIST(SequenceSource):
                 raise MimError(f"Moving MNIST needs {name} of at least 1, received {count}.")
         self.digits = digits
         self.size = size
-        self.shape = (total_length, height, width, 1)
+        self.shape = (total_length, height, width, self.channels)
         self.num_digits = num_digits
         self.origin = origin
         self.seed = tuple(int(part) for part in (seed if isinstance(seed, tuple) else (seed,)))
@@ -75,19 +77,12 @@ class MovingMNIST(SequenceSource):
         self._key = int.from_bytes(digest[:16], "little")
 
     def sequences(self, indices):
-        draws = np.array([self._draw(int(index)) for index in indices], np.int64)
-        draws = draws.reshape(len(draws), self.num_digits, 5)
-        total_length, height, width, _ = self.shape
-        frames = np.zeros((len(draws) * total_length, height, width), np.uint8)
-        windows = sliding_window_view(frames, (DIGIT, DIGIT), axis=(1, 2), writeable=True)
-        every = np.arange(len(frames))
-        for digit, top, left, down, right in draws.transpose(1, 2, 0):
-            rows = whole_pixels(top, down, total_length, height - DIGIT).ravel()
-            columns = whole_pixels(left, right, total_length, width - DIGIT).ravel()
-            drawn = np.repeat(self.digits[digit], total_length, axis=0)
-            place = every, rows, columns
-            windows[place] = np.maximum(windows[place], drawn)
-        return unit_levels(frames).reshape(len(draws), *self.shape)
+        streams = [self._stream(int(index)) for index in indices]
+        frames = np.zeros((len(streams) * self.shape[0], *self.shape[1:]), np.uint8)
+        for digit, rows, columns in self._motions(streams):
+            images = np.repeat(self.digits[digit], self.shape[0], axis=0)
+            paste(frames, images[..., None], rows.ravel(), columns.ravel())
+        return unit_levels(frames).reshape(len(streams), *self.shape)
 
     def describe(self):
         return {
@@ -101,19 +96,36 @@ class MovingMNIST(SequenceSource):
             "digits_sha256": hashlib.sha256(np.ascontiguousarray(self.digits)).hexdigest(),
         }
 
-    def _draw(self, index):
-        """Per digit of sequence `index`: digit, top, left, velocity down, velocity right."""
+    def _stream(self, index):
+        """The random numbers of sequence `index`, 64 bits each."""
         if index < 0 or (self.size is not None and index >= self.size):
             raise IndexError(f"sequence {index} of {self.size}")
         # Each index has a counter range of its own; only the raw stream, which NumPy promises
         # never to change, is used.
-        raw = _raw_numbers(np.random.Philox(key=self._key, counter=index << 128))
+        return _raw_numbers(np.random.Philox(key=self._key, counter=index << 128))
+
+    def _motions(self, streams):
+        """For each digit: which one it is, `[B]`, and its rows and columns, `[B, T]`."""
+        draws = np.array([self._draw_motion(raw) for raw in streams], np.int64)
+        draws = draws.reshape(len(streams), self.num_digits, 5)
+        total_length, height, width, _ = self.shape
+        return [
+            (
+                digit,
+                whole_pixels(top, down, total_length, height - DIGIT),
+                whole_pixels(left, right, total_length, width - DIGIT),
+            )
+            for digit, top, left, down, right in draws.transpose(1, 2, 0)
+        ]
+
+    def _draw_motion(self, raw):
+        """Per digit of a sequence: digit, top, left, velocity down, velocity right."""
         _, height, width, _ = self.shape
         return [
             (
-                _below(next(raw), len(self.digits)),
-                _below(next(raw), (height - DIGIT << SUBPIXEL_BITS) + 1),
-                _below(next(raw), (width - DIGIT << SUBPIXEL_BITS) + 1),
+                below(next(raw), len(self.digits)),
+                below(next(raw), (height - DIGIT << SUBPIXEL_BITS) + 1),
+                below(next(raw), (width - DIGIT << SUBPIXEL_BITS) + 1),
                 *_velocity(raw),
             )
             for _ in range(self.num_digits)
@@ -139,14 +151,32 @@ def whole_pixels(start, velocity, total_length, room):
     return (positions + (1 << SUBPIXEL_BITS - 1)) >> SUBPIXEL_BITS
 
 
+def paste(frames, images, rows, columns):
+    """Draws an image into each frame; where something is there already, the maximum counts.
+
+    Args:
+        frames: `[N, H, W, C]` in C order; changed.
+        images: `[N, h, w, C]`.
+        rows: `[N]`, of the images' upper left pixels.
+        columns: `[N]`, likewise.
+    """
+    count, height, width, channels = frames.shape
+    # The channels of a pixel lie side by side: a row is as good as one that is C times as wide.
+    frames = frames.reshape(count, height, width * channels)
+    images = images.reshape(count, images.shape[1], images.shape[2] * channels)
+    windows = sliding_window_view(frames, images.shape[1:], axis=(1, 2), writeable=True)
+    place = np.arange(count), rows, columns * channels
+    windows[place] = np.maximum(windows[place], images)
+
+
+def below(raw, limit):
+    """Whole number in 0..`limit` - 1 from the 64 random bits `raw`."""
+    return raw * limit >> 64
+
+
 def _raw_numbers(stream):
     while True:
         yield from stream.random_raw(16).tolist()
-
-
-def _below(raw, limit):
-    """Whole number in 0..limit - 1 from 64 random bits."""
-    return raw * limit >> 64
 
 
 def _velocity(raw):

@@ -1,7 +1,11 @@
-"""From a source to batches, through tf.data."""
+"""From a source to batches, through tf.data.
+
+Where values are missing, a batch has 0 and its targets have NaN.
+"""
 
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 from mim_tf.config import TrainingConfig
@@ -26,13 +30,13 @@ def training_dataset(source: SequenceSource, config: TrainingConfig, start_itera
     return (
         _load(source, batches, config.batch_size)
         .flat_map(functools.partial(_variants, config=config))
-        .map(lambda frames: (frames, frames[:, 1:]))
+        .map(lambda frames, truth: (frames, truth[:, 1:]))
         .prefetch(2)
     )
 
 
 def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0):
-    """Batches `[B, T, H, W, C]` of every sequence once, or of the first `limit`; in order."""
+    """(frames, truth), each `[B, T, H, W, C]`, of every sequence once, or the first `limit`."""
     return _load(source, lambda: evaluation_batches(evaluated(source, limit), batch_size)).prefetch(
         2
     )
@@ -44,22 +48,29 @@ def evaluated(source: SequenceSource, limit: int = 0) -> int:
 
 
 def _load(source, batches, batch_size=None):
-    def load(indices):
-        frames = tf.numpy_function(source.sequences, [indices], tf.float32, stateful=False)
-        frames.set_shape((batch_size, *source.shape))
-        return frames
-
     indices = tf.data.Dataset.from_generator(
         batches, output_signature=tf.TensorSpec([None], tf.int64)
     )
+
+    def call(function, indices, dtype):
+        values = tf.numpy_function(function, [indices], dtype, stateful=False)
+        values.set_shape((batch_size, *source.shape))
+        return values
+
+    def load(indices):
+        frames = call(source.sequences, indices, tf.float32)
+        if not source.has_missing:
+            return frames, frames
+        return frames, tf.where(call(source.missing, indices, tf.bool), np.nan, frames)
+
     return indices.map(load, num_parallel_calls=2)
 
 
-def _variants(frames, config):
-    variants = [frames]
+def _variants(frames, truth, config):
+    variants = [(frames, truth)]
     if config.reverse_img:
-        variants.append(frames[:, :, :, ::-1])
+        variants.append(tuple(part[:, :, :, ::-1] for part in variants[0]))
     if config.reverse_input:
-        variants += [variant[:, ::-1] for variant in variants]
+        variants += [tuple(part[:, ::-1] for part in variant) for variant in variants]
     datasets = map(tf.data.Dataset.from_tensors, variants)
     return functools.reduce(lambda first, second: first.concatenate(second), datasets)

@@ -8,6 +8,8 @@ from tqdm import tqdm
 from mim_tf.config import TrainingConfig
 from mim_tf.data.pipeline import evaluated, evaluation_dataset
 from mim_tf.data.source import SequenceSource
+from mim_tf.evaluation.categorical import CategoricalScores
+from mim_tf.evaluation.physical import PhysicalErrors
 from mim_tf.evaluation.scores import FrameScores
 from mim_tf.models import predict
 
@@ -23,25 +25,44 @@ def evaluate(model, source: SequenceSource, config: TrainingConfig, on_sample) -
             `[horizon, H, W, C]` of each of the first `num_save_samples` sequences.
 
     Returns:
-        The result of `FrameScores`.
+        The result of `FrameScores`, with the scores in physical units that the source allows.
     """
     context = model.config.input_length
     limit = config.max_test_sequences
-    scores, done = FrameScores(), 0
+    scores, done = scores_for(source), 0
     with tqdm(
         total=evaluated(source, limit), desc="evaluating", unit="seq", leave=False
     ) as progress:
-        for frames in evaluation_dataset(source, config.batch_size, limit):
-            frames = np.asarray(frames)
+        for batch in evaluation_dataset(source, config.batch_size, limit):
+            frames, truth = map(np.asarray, batch)
             forecast = predict(
                 model, frames[:, :context], frames.shape[1] - context, batch_size=len(frames)
             )
-            scores.update(frames[:, context:], forecast)
+            for score in scores:
+                score.update(truth[:, context:], forecast)
             for i in range(min(len(frames), config.num_save_samples - done)):
                 on_sample(done + i + 1, frames[i], forecast[i])
             done += len(frames)
             progress.update(len(frames))
-    return scores.result()
+    return _together(score.result() for score in scores)
+
+
+def scores_for(source: SequenceSource) -> list:
+    """Empty scores of all kinds that make sense for `source`."""
+    scores = [FrameScores()]
+    if source.scale:
+        scores.append(PhysicalErrors(source.scale))
+    if source.thresholds:
+        scores.append(CategoricalScores(source.scale, source.thresholds))
+    return scores
+
+
+def _together(results):
+    first, *others = results
+    for other in others:
+        for part in ("mean", "per_frame"):
+            first[part] |= other[part]
+    return first
 
 
 @contextlib.contextmanager

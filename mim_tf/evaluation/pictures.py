@@ -18,12 +18,13 @@ GIVEN = (128, 128, 128)
 PREDICTED = (235, 110, 20)
 
 
-def save_sample(folder, truth, prediction, input_length):
+def save_sample(folder, truth, prediction, input_length, scale=None):
     """Writes `gt1.png ... gtT.png`, `pd{input_length + 1}.png ... pdT.png` and an animation.
 
     The PNG files have the names and the truncating 8-bit conversion of 2019 code, and as there
     one frame is one pixel per value; `truth_and_prediction.gif` shows `side_by_side`, five frames
-    per second, for ever. 2019 code emptied its folder first; here other files in it stay.
+    per second, for ever. With a scale, `values.npz` holds `truth` and `prediction` in its `unit`.
+    2019 code emptied its folder first; here other files in it stay.
 
     Args:
         folder: made where missing; pictures of the same names are replaced.
@@ -31,6 +32,7 @@ def save_sample(folder, truth, prediction, input_length):
             channel as grey (of traffic: the inflow).
         prediction: `[T - input_length, H, W, C]`, floats, clipped here.
         input_length: number of context frames.
+        scale: a `LinearScale`, for data that has physical values.
 
     Raises:
         MimError: shapes do not match.
@@ -48,6 +50,9 @@ def save_sample(folder, truth, prediction, input_length):
         duration=MILLISECONDS_PER_FRAME,
         loop=0,
     )
+    if scale:
+        physical = {"truth": scale.to_physical(truth), "prediction": scale.to_physical(prediction)}
+        np.savez_compressed(folder / "values.npz", unit=scale.unit, **physical)
 
 
 def side_by_side(truth, prediction, input_length):

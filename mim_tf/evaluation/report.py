@@ -4,6 +4,8 @@ import csv
 import json
 from pathlib import Path
 
+WIDTH = 100
+
 
 def write_scores(path, result, input_length):
     """Writes scores to `path.json`, as they are, and to `path.csv`, one row per predicted frame.
@@ -24,16 +26,27 @@ def write_scores(path, result, input_length):
 def format_scores(result, input_length):
     """The rows of the CSV file as aligned text, without a last line break; None is `-`.
 
+    Scores that do not fit into 100 characters stand in further tables below.
+
     Args:
         result, input_length: as in `write_scores`.
     """
     header, *rows = _rows(result, input_length)
     cells = [header] + [[str(row[0]), *map(_decimal, row[1:])] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in cells
-    )
+    frames, *columns = [_aligned(column) for column in zip(*cells, strict=True)]
+    tables, table = [], [frames]
+    for column in columns:
+        if sum(len(part[0]) + 2 for part in [*table, column]) > WIDTH + 2:
+            tables.append(table)
+            table = [frames]
+        table.append(column)
+    lines = [map("  ".join, zip(*table, strict=True)) for table in [*tables, table]]
+    return "\n\n".join(map("\n".join, lines))
+
+
+def _aligned(column):
+    width = max(map(len, column))
+    return [cell.rjust(width) for cell in column]
 
 
 def _rows(result, input_length):

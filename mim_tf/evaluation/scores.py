@@ -82,7 +82,8 @@ class FrameScores:
       2019 code printed this one, which is higher.
     - `sharpness`: 0 to 255, of uint8 predictions
 
-    Both `ssim` are None for frames below 7x7, which the window does not fit.
+    Both `ssim` are None for frames below 7x7, which the window does not fit. A missing value counts
+    as one that was predicted exactly: truth and prediction are both set to 0.
     """
 
     def __init__(self):
@@ -93,7 +94,7 @@ class FrameScores:
         """Adds a batch.
 
         Args:
-            truth: `[B, horizon, H, W, C]`, floats in [0, 1].
+            truth: `[B, horizon, H, W, C]`, floats in [0, 1]; NaN where a value is missing.
             prediction: the same shape, not clipped.
 
         Raises:
@@ -101,6 +102,9 @@ class FrameScores:
         """
         truth, prediction = np.asarray(truth, np.float32), np.asarray(prediction, np.float32)
         self._check(truth, prediction)
+        missing = np.isnan(truth)
+        if missing.any():
+            truth, prediction = np.where(missing, 0, truth), np.where(missing, 0, prediction)
         clipped = np.clip(prediction, 0, 1)
         truth_uint8, prediction_uint8 = to_uint8(truth), to_uint8(prediction)
         scores = {
@@ -145,10 +149,10 @@ class FrameScores:
                 f"Scores need the same horizon in every batch: {len(self.sums['mse'])} frames so "
                 f"far, received {truth.shape[1]}. Use a new FrameScores for another horizon."
             )
-        if truth.size and not (truth.min() >= 0 and truth.max() <= 1):
+        if ((truth < 0) | (truth > 1)).any():
             raise MimError(
-                f"Scores need a truth in [0, 1], received {truth.min()} to {truth.max()}. Scale "
-                "the data, and replace missing values, before training."
+                f"Scores need a truth in [0, 1], received {np.nanmin(truth)} to "
+                f"{np.nanmax(truth)}. Scale the data before training."
             )
         finite = np.isfinite(prediction).all(axis=FRAME_AXES)
         if not finite.all():

@@ -31,13 +31,13 @@ def test(path, model_config: ModelConfig, data_config: DataConfig, settings: dic
     model = build_model(model_config)
     load_weights(model, path)
     source = open_source(data_config, model_config, "test")
-    folder = new_run_folder(config.gen_frm_dir, "test")
+    folder, input_length = new_run_folder(config.gen_frm_dir, "test"), model_config.input_length
     record = {"pretrained_model": str(Path(path).resolve()), **source.describe()}
     write_record(folder, model_config, data_config, config, {"test": record})
 
     def save(number, truth, forecast):
-        save_sample(folder / str(number), truth, forecast, model_config.input_length)
+        save_sample(folder / str(number), truth, forecast, input_length, source.scale)
 
     result = evaluate(model, source, config, save)
-    write_scores(folder / "scores", result, model_config.input_length)
-    return format_scores(result, model_config.input_length), folder
+    write_scores(folder / "scores", result, input_length)
+    return format_scores(result, input_length), folder

@@ -108,7 +108,7 @@ class Evaluation(OnIteration):
 
         def show(number, truth, forecast):
             folder = self.pictures / f"{iteration:06d}" / str(number)
-            save_sample(folder, truth, forecast, input_length)
+            save_sample(folder, truth, forecast, input_length, self.source.scale)
             strip = film_strip(truth, forecast, input_length)
             self.writer.add_image(f"sample/{number}", strip, iteration, dataformats="HWC")
 

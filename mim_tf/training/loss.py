@@ -8,8 +8,8 @@ from keras import ops
 class HalfSquaredError(keras.losses.Loss):
     """Half the sum of squares over a sequence; summed over the batch.
 
-    Its gradient is that of the sum, so the batch size matters to Adam's epsilon alone. Source:
-    2019 code, `l2_loss`.
+    Its gradient is that of the sum, so the batch size matters to Adam's epsilon alone. A target
+    that is NaN is missing, and costs nothing. Source: 2019 code, `l2_loss`.
 
     Call arguments:
         y_true: frames 2..T, `[B, T-1, H, W, C]`.
@@ -25,4 +25,6 @@ class HalfSquaredError(keras.losses.Loss):
 
 def half_squared_error(y_true, y_pred):
     """Half the sum of squares of each sequence, `[B]`; its mean is what the 2019 code prints."""
-    return 0.5 * ops.sum(ops.square(y_pred - ops.cast(y_true, y_pred.dtype)), axis=(1, 2, 3, 4))
+    y_true = ops.cast(y_true, y_pred.dtype)
+    y_true = ops.where(ops.isnan(y_true), y_pred, y_true)
+    return 0.5 * ops.sum(ops.square(y_pred - y_true), axis=(1, 2, 3, 4))

@@ -48,6 +48,32 @@ def test_a_later_start_skips_whole_iterations(source):
 
 @pytest.mark.parametrize(("limit", "sizes"), [(0, [3, 3, 1]), (4, [3, 1]), (100, [3, 3, 1])])
 def test_evaluation_gives_every_sequence_up_to_the_limit(source, limit, sizes):
-    batches = [np.asarray(batch) for batch in evaluation_dataset(source, 3, limit)]
+    batches = inputs(evaluation_dataset(source, 3, limit), None)
     assert [len(batch) for batch in batches] == sizes
     np.testing.assert_array_equal(np.concatenate(batches), source.sequences(np.arange(sum(sizes))))
+
+
+class Gappy(ArraySource):
+    """Every value above 0.9 counts as missing."""
+
+    has_missing = True
+
+    def sequences(self, indices):
+        return np.where(self.missing(indices), 0, super().sequences(indices))
+
+    def missing(self, indices):
+        return super().sequences(indices) > 0.9
+
+
+def test_missing_values_are_zero_in_inputs_and_nan_in_targets(source):
+    gappy = Gappy(source.frames)
+    frames, truth = next(iter(evaluation_dataset(gappy, 7)))
+    missing = gappy.missing(range(7))
+    assert missing.any()
+    np.testing.assert_array_equal(np.isnan(truth), missing)
+    np.testing.assert_array_equal(frames, np.nan_to_num(truth))
+
+    dataset = training_dataset(gappy, TrainingConfig(batch_size=2))
+    for frames, targets in itertools.islice(dataset, 2):
+        assert np.isnan(targets).any()
+        np.testing.assert_array_equal(np.nan_to_num(targets), frames[:, 1:])

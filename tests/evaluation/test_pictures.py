@@ -2,6 +2,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
+from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation import pictures
 from mim_tf.evaluation.pictures import film_strip, save_sample, side_by_side
@@ -30,6 +31,15 @@ def test_files_have_the_names_of_2019(tmp_path):
         *(f"pd{number}.png" for number in range(3, 6)),
         "truth_and_prediction.gif",
     }
+
+
+def test_physical_values_are_saved_where_there_is_a_scale(tmp_path):
+    truth, prediction = sample(2)
+    save_sample(tmp_path, truth, prediction, 2, LinearScale("vehicles", 10, 1010))
+    with np.load(tmp_path / "values.npz") as values:
+        assert values["unit"] == "vehicles"
+        np.testing.assert_allclose(values["truth"], 10 + 1000 * truth, rtol=1e-6)
+        np.testing.assert_allclose(values["prediction"], 10 + 1000 * prediction, atol=1e-3)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])

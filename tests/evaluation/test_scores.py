@@ -164,7 +164,7 @@ def test_a_prediction_that_is_not_finite_names_its_frame(value):
         frame_scores.update(truth, prediction)
 
 
-@pytest.mark.parametrize("value", [np.nan, -0.1, 255.0])
+@pytest.mark.parametrize("value", [np.inf, -0.1, 255.0])
 def test_a_truth_outside_0_to_1_is_refused(value):
     truth = zeros(1, 1, 8, 8, 1)
     truth[0, 0, 0, 0, 0] = value
@@ -188,3 +188,11 @@ def test_another_horizon_is_refused():
 def test_no_sequences_have_no_scores():
     with pytest.raises(MimError, match="at least one sequence"):
         FrameScores().result()
+
+
+def test_a_missing_value_counts_as_predicted_exactly():
+    truth, prediction = random_pair((2, 1, 8, 8, 1))
+    filled, exact = truth.copy(), prediction.copy()
+    truth[0, 0, 2:4] = np.nan
+    filled[0, 0, 2:4] = exact[0, 0, 2:4] = 0
+    assert result_of((truth, prediction)) == result_of((filled, exact))

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mim_tf.training.loss import HalfSquaredError, half_squared_error
 
@@ -34,6 +35,22 @@ def test_shown_loss_is_the_mean_over_sequences_whatever_their_batches(sequences)
 def test_truth_may_have_another_type(sequences):
     truth, predictions = sequences
     assert float(HalfSquaredError()((2 * truth).astype(np.uint8), predictions + 0.5)) == 6.5
+
+
+def test_missing_targets_cost_nothing(sequences):
+    truth, predictions = sequences
+    truth[1, 0, 0, 0] = np.nan
+    assert float(HalfSquaredError()(truth, predictions)) == pytest.approx(0.5 * 4)
+
+
+def test_missing_targets_give_no_gradient(sequences):
+    truth, predictions = sequences
+    truth[1, 0, 0, 0] = np.nan
+    variable = tf.Variable(predictions)
+    with tf.GradientTape() as tape:
+        loss = HalfSquaredError()(truth, variable)
+    expected = np.nan_to_num(predictions - truth)
+    np.testing.assert_array_equal(tape.gradient(loss, variable), expected)
 
 
 def test_survives_serialization(sequences):
