@@ -27,7 +27,7 @@ class ColorMovingMNIST(MovingMNIST):
     frames; the lower end is uniform where both ends are within 0.29..0.70; channels and digits
     are independent.
 
-    Source: the data set's description in the MIM paper (Wang et al., 2019).
+    Source: the colour-changing data set of the MIM paper (Wang et al., 2019).
     """
 
     channels = 3

@@ -38,6 +38,18 @@ def test_round_trip(tmp_path, compressed):
     assert source.sequences([1]).dtype == np.float32
 
 
+def test_frames_of_three_channels_are_stored_channels_first(tmp_path):
+    sequences = movies(2, 4, 64, 64, 3)
+    write_npz(tmp_path / "a.npz", sequences, 2)
+    with np.load(tmp_path / "a.npz") as file:
+        assert file["dims"].tolist() == [[3, 64, 64]]
+        assert file["input_raw_data"].shape == (8, 3, 64, 64)
+        np.testing.assert_array_equal(file["input_raw_data"][5, 2], sequences[1, 1, ..., 2])
+    source = NpzSource([tmp_path / "a.npz"], 4)
+    assert source.shape == (4, 64, 64, 3)
+    np.testing.assert_array_equal(source.sequences([1, 0]), sequences[[1, 0]])
+
+
 def test_writer_keeps_the_released_format(tmp_path):
     sequences = np.random.default_rng(0).integers(0, 256, (3, 5, 4, 6), dtype=np.uint8)
     write_npz(tmp_path / "a.npz", sequences, 2)
