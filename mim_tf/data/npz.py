@@ -24,18 +24,21 @@ class NpzSource(SequenceSource):
         paths: the files, with frames of one shape. Keys: `clips` integers `[2, N, 2]`, `dims`
             integers `[1, 3]` or, with `output_raw_data`, `[2, 3]`, `input_raw_data` and
             `output_raw_data` float `[frames, C, H, W]` in [0, 1].
-        total_length: frames of a sequence; longer ones are cut to their first frames.
+        total_length: frames of a sequence; longer ones are cut to their first frames. None: all
+            of the first file's.
 
     Raises `MimError` for files that cannot be read or whose arrays do not fit each other.
     """
 
-    def __init__(self, paths, total_length):
+    def __init__(self, paths, total_length=None):
         self.paths = [str(path) for path in paths]
         if not self.paths:
             raise MimError("Expected at least one .npz file, received no path.")
-        self._files = [_ClipFile(path, total_length) for path in self.paths]
+        self._files = [_ClipFile(path) for path in self.paths]
+        total_length = total_length or self._files[0].length
         channels, height, width = self._files[0].frame_shape
         for file in self._files:
+            check_length(file.path, file.length, total_length)
             if file.frame_shape != (channels, height, width):
                 raise MimError(
                     f"{file.path}: expected the frame shape {[channels, height, width]} "
@@ -67,7 +70,7 @@ class NpzSource(SequenceSource):
 class _ClipFile:
     """One released file, checked once."""
 
-    def __init__(self, path, total_length):
+    def __init__(self, path):
         self.path = path
         keys = member_keys(path)
         missing = [key for key in KEYS if key not in keys]
@@ -83,19 +86,21 @@ class _ClipFile:
         self._check_dims(dims, raw)
         self._inputs, self._outputs = raw[0], raw[-1]
         self.frame_shape = self._inputs.shape[1:]
-        self._check_clips(clips, total_length)
+        self._check_clips(clips)
         self._starts = clips[:, :, 0].astype(np.int64)
         self.size = clips.shape[1]
-        self._context = min(int(clips[0, 0, 1]), total_length)
+        self._context, horizon = map(int, clips[:, 0, 1])
+        self.length = self._context + horizon
         for key, frames in zip(raw_keys, raw, strict=True):
             check_unit_interval(frames, f"{path}, {key}", ("frame",))
 
     def read(self, n, out):
         """Copies sequence n into `out`, `[T, H, W, C]`."""
-        start, horizon = self._starts[:, n], len(out) - self._context
-        context = self._inputs[start[0] : start[0] + self._context]
-        out[: self._context] = context.transpose(0, 2, 3, 1)
-        out[self._context :] = self._outputs[start[1] : start[1] + horizon].transpose(0, 2, 3, 1)
+        start, context = self._starts[:, n], min(self._context, len(out))
+        horizon = len(out) - context
+        inputs = self._inputs[start[0] : start[0] + context]
+        out[:context] = inputs.transpose(0, 2, 3, 1)
+        out[context:] = self._outputs[start[1] : start[1] + horizon].transpose(0, 2, 3, 1)
 
     def _check_dims(self, dims, raw):
         expected = [list(frames.shape[1:]) for frames in raw]
@@ -113,7 +118,7 @@ class _ClipFile:
         if 0 in raw[0].shape or 0 in raw[-1].shape:
             raise MimError(f"{self.path}: expected at least one frame, received none.")
 
-    def _check_clips(self, clips, total_length):
+    def _check_clips(self, clips):
         if clips.shape[0] != 2 or clips.shape[2] != 2 or clips.shape[1] == 0:
             raise MimError(
                 f"{self.path}: expected clips [2, N, 2] with at least one sequence, received "
@@ -135,7 +140,6 @@ class _ClipFile:
                         f"{rows[0, 1]} for sequence 0 and {length} for sequence {n}. Split the "
                         "file by length."
                     )
-        check_length(self.path, int(clips[0, 0, 1]) + int(clips[1, 0, 1]), total_length)
 
 
 def write_npz(path, sequences, input_length, compressed=False):

@@ -87,7 +87,13 @@ def _generate(generator, data, model, split):
 def _open_taxibj(data, model, split):
     from mim_tf.data.taxibj import open_taxibj
 
-    paths, _ = split_paths(data, split)
+    paths, shared = split_paths(data, split)
+    if not shared:
+        raise MimError(
+            "TaxiBJ is divided by date, and all splits share one scale: expected the same files "
+            f"for train and valid, received --train_data_paths={data.train_data_paths} and "
+            f"--valid_data_paths={data.valid_data_paths}. Give one of the two."
+        )
     return open_taxibj(
         paths,
         split,
@@ -106,31 +112,63 @@ def _open_human36m(data, model, split):
 
 
 def _open_radar(data, model, split):
-    from mim_tf.data.radar import list_events, open_events
+    from mim_tf.data.radar import list_events
+
+    events = _recordings(list_events, data, split)
+    return radar_source(events, data, model.total_length, data.window_stride)
+
+
+def radar_source(events, data: DataConfig, total_length: int, stride: int) -> SequenceSource:
+    """Windows of radar events, read as `data` says."""
+    from mim_tf.data.radar import open_events
 
     return open_events(
-        _recordings(list_events, data, split),
-        model.total_length,
+        events,
+        total_length,
         LinearScale("dBZ", data.dbz_min, data.dbz_max),
         values=data.radar_values,
         missing=data.radar_missing,
-        stride=data.window_stride,
+        stride=stride,
         interval=data.frame_interval,
         thresholds=data.thresholds,
     )
 
 
+def _open_folder(data, model, split):
+    from mim_tf.data.folder import list_recordings
+
+    return _open_own(_recordings(list_recordings, data, split), data, model)
+
+
+def _open_arrays(data, model, split):
+    from mim_tf.data.array_videos import array_recordings
+
+    return _open_own(_recordings(array_recordings, data, split), data, model)
+
+
+def _open_own(recordings, data, model):
+    from mim_tf.data.folder import open_recordings
+
+    return open_recordings(
+        recordings,
+        model.frame_shape,
+        model.total_length,
+        stride=data.window_stride,
+        interval=data.frame_interval,
+        resize=data.resize,
+    )
+
+
 def _recordings(list_recordings, data, split):
-    """Paths of the recordings of a split, never one that another split has too."""
-    folders, shared = split_paths(data, split)
-    if not folders:
+    """The recordings of a split, never one that another split has too."""
+    paths, shared = split_paths(data, split)
+    if not paths:
         raise MimError(
             f"--dataset={data.dataset} needs its files: give --train_data_paths, and "
             "--valid_data_paths unless one set is to be divided."
         )
-    paths = {str(path): path for folder in folders for path in list_recordings(folder)}
-    names = split_recordings(list(paths), data, split) if shared else sorted(paths)
-    return [paths[name] for name in names]
+    recordings = [recording for path in paths for recording in list_recordings(path)]
+    return split_recordings(recordings, data, split) if shared else recordings
 
 
 _DATASETS = {
@@ -139,4 +177,6 @@ _DATASETS = {
     "taxibj": _open_taxibj,
     "human": _open_human36m,
     "radar": _open_radar,
+    "folder": _open_folder,
+    "array": _open_arrays,
 }

@@ -33,3 +33,13 @@ class LinearScale:
     def to_physical(self, frames) -> np.ndarray:
         """Frames as physical values, float32; not clipped."""
         return np.asarray(frames, np.float32) * np.float32(self.high - self.low) + self.low
+
+    def check_thresholds(self, thresholds) -> None:
+        """Raises `MimError` for no threshold, or one that every value, or none, exceeds."""
+        thresholds = list(thresholds)
+        if not thresholds or not all(self.low <= value < self.high for value in thresholds):
+            raise MimError(
+                f"Expected thresholds from {self.low:g} to below {self.high:g} {self.unit}, the "
+                f"range of the frames, received {', '.join(f'{x:g}' for x in thresholds)}. "
+                "Change the thresholds or the range (dbz_min, dbz_max)."
+            )

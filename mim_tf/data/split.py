@@ -23,28 +23,28 @@ def _paths(text):
     return [Path(path.strip()) for path in text.split(",") if path.strip()]
 
 
-def split_recordings(names: list[str], data: DataConfig, split: str) -> list[str]:
-    """Those of `names` that belong to a split, sorted; each belongs to exactly one.
+def split_recordings(recordings: list, data: DataConfig, split: str) -> list:
+    """Those of `recordings` that belong to a split, in their order; each belongs to exactly one.
 
     `valid_fraction` and `test_fraction` of them, at least one each, are drawn with `data_seed`.
 
     Raises:
         MimError: if there are too few for three splits.
     """
-    names = sorted(names)
-    order = np.random.default_rng(data.data_seed).permutation(len(names))
-    valid = max(1, round(len(names) * data.valid_fraction))
-    test = max(1, round(len(names) * data.test_fraction))
-    if valid + test >= len(names):
+    count = len(recordings)
+    valid, test = (
+        max(1, round(count * share)) for share in (data.valid_fraction, data.test_fraction)
+    )
+    if valid + test >= count:
         raise MimError(
-            f"Expected enough recordings to divide into train, valid and test, received "
-            f"{len(names)} for valid_fraction {data.valid_fraction} and test_fraction "
-            f"{data.test_fraction}. Lower these, add recordings, or give "
-            "train_data_paths and valid_data_paths."
+            f"Expected enough recordings to divide into train, valid and test, received {count} "
+            f"for valid_fraction {data.valid_fraction} and test_fraction {data.test_fraction}. "
+            "Lower these, add recordings, or give train_data_paths and valid_data_paths."
         )
+    order = np.random.default_rng(data.data_seed).permutation(count)
     chosen = {
         "valid": order[:valid],
         "test": order[valid : valid + test],
         "train": order[valid + test :],
     }[split]
-    return [names[i] for i in sorted(chosen)]
+    return [recordings[i] for i in sorted(chosen)]

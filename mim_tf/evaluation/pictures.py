@@ -13,6 +13,7 @@ SMALLEST_HEIGHT = 256
 MILLISECONDS_PER_FRAME = 200
 BORDER = 6
 GAP = 10
+SPACE = 2
 BACKGROUND = (255, 255, 255)
 GIVEN = (128, 128, 128)
 PREDICTED = (235, 110, 20)
@@ -94,6 +95,16 @@ def film_strip(truth, prediction, input_length):
         np.concatenate(list(_rgb(frames)), axis=1) for frames in (truth[input_length:], prediction)
     ]
     return np.concatenate(rows)
+
+
+def contact_sheet(sequences):
+    """Sequences `[N, T, H, W, C]` below each other, their frames side by side, as RGB uint8."""
+    rows = [np.concatenate(list(_spaced(_rgb(frames))), axis=1) for frames in sequences]
+    return np.concatenate(rows)
+
+
+def _spaced(frames):
+    return np.pad(frames, ((0, 0), (0, SPACE), (0, SPACE), (0, 0)), constant_values=255)
 
 
 def _visible(frames):

@@ -7,8 +7,8 @@ from scipy.ndimage import correlate1d
 from skimage.metrics import structural_similarity
 
 from mim_tf.errors import MimError
+from mim_tf.evaluation.pair import FRAME_AXES, as_json, check_pair
 
-FRAME_AXES = (-3, -2, -1)
 SSIM_WINDOW = 7
 
 
@@ -100,8 +100,8 @@ class FrameScores:
         Raises:
             MimError: shapes do not match, the truth leaves [0, 1], or a prediction is not finite.
         """
-        truth, prediction = np.asarray(truth, np.float32), np.asarray(prediction, np.float32)
-        self._check(truth, prediction)
+        horizon = len(self.sums["mse"]) if self.sums else None
+        truth, prediction = check_pair(truth, prediction, horizon, self.sequences)
         missing = np.isnan(truth)
         if missing.any():
             truth, prediction = np.where(missing, 0, truth), np.where(missing, 0, prediction)
@@ -133,36 +133,8 @@ class FrameScores:
         per_frame = {name: values / self.sequences for name, values in self.sums.items()}
         return {
             "sequences": self.sequences,
-            "mean": {name: _json(values.mean()) for name, values in per_frame.items()},
-            "per_frame": {name: [_json(v) for v in values] for name, values in per_frame.items()},
+            "mean": {
+                name: as_json(values.mean(keepdims=True))[0] for name, values in per_frame.items()
+            },
+            "per_frame": {name: as_json(values) for name, values in per_frame.items()},
         }
-
-    def _check(self, truth, prediction):
-        if truth.ndim != 5 or truth.shape != prediction.shape:
-            raise MimError(
-                "Scores need truth and prediction of one shape [B, horizon, H, W, C], received "
-                f"{truth.shape} and {prediction.shape}. Give the predicted frames only, not the "
-                "context."
-            )
-        if self.sums and truth.shape[1] != len(self.sums["mse"]):
-            raise MimError(
-                f"Scores need the same horizon in every batch: {len(self.sums['mse'])} frames so "
-                f"far, received {truth.shape[1]}. Use a new FrameScores for another horizon."
-            )
-        if ((truth < 0) | (truth > 1)).any():
-            raise MimError(
-                f"Scores need a truth in [0, 1], received {np.nanmin(truth)} to "
-                f"{np.nanmax(truth)}. Scale the data before training."
-            )
-        finite = np.isfinite(prediction).all(axis=FRAME_AXES)
-        if not finite.all():
-            sequence, frame = np.argwhere(~finite)[0]
-            raise MimError(
-                f"Scores need finite predictions, received NaN or infinity in predicted frame "
-                f"{frame + 1} of {truth.shape[1]} (sequence {self.sequences + sequence + 1}): the "
-                "weights diverged. Use an earlier checkpoint, or train with a lower learning rate."
-            )
-
-
-def _json(value):
-    return None if math.isnan(value) else float(value)

@@ -37,7 +37,7 @@ def test_files_by_split(tmp_path, tiny_config, tiny_frames):
 
 
 def test_an_unknown_data_set_names_the_known_ones(tiny_config):
-    with pytest.raises(mim_tf.MimError, match=r"one of: mnist.*received 'nmist'"):
+    with pytest.raises(mim_tf.MimError, match=r"one of: .*mnist, mnist_color.*received 'nmist'"):
         open_source(mim_tf.DataConfig(dataset="nmist"), tiny_config, "train")
 
 

@@ -1,0 +1,1 @@
+"""What a data or weights file holds, and whether it is sound."""

@@ -1,0 +1,68 @@
+"""What is printed about weights and data."""
+
+import numpy as np
+
+from mim_tf.weights import load_model
+
+
+def describe_weights(path, known: dict) -> str:
+    """Configuration, and name, shape, mean and deviation of every weight; loads them all.
+
+    Args:
+        path: weights of any kind.
+        known: fields of `ModelConfig` that the weights do not tell.
+
+    Raises:
+        MimError: for weights that are damaged, not finite or not known well enough to load.
+    """
+    model = load_model(path, **known)
+    settings = [f"  {name}: {value}" for name, value in vars(model.config).items()]
+    rows = [["weight", "shape", "mean", "deviation"]]
+    for weight in model.trainable_variables:
+        values = np.asarray(weight)
+        shape = " x ".join(map(str, values.shape))
+        rows.append([weight.path, shape, f"{values.mean():.4g}", f"{values.std():.4g}"])
+    return "\n".join(
+        [
+            f"{path}: weights of {model.config.model_name}, {model.count_params():,} parameters",
+            *settings,
+            *_table(rows),
+            "Sound: all weights are there, fit the configuration and are finite.",
+        ]
+    )
+
+
+def describe_data(name: str, source, found: dict) -> str:
+    """What `survey` found in a source, and the source's own record.
+
+    Args:
+        name: of the split.
+        source: the data.
+        found: the result of `survey`.
+    """
+    length, height, width, channels = found["shape"]
+    record = {
+        key: value
+        for key, value in source.describe().items()
+        if key not in ("sequences", "shape", "recordings")
+    }
+    lines = [
+        f"{name}: {found['sequences']} sequences of {length} frames, "
+        f"{height} x {width} (height x width), {channels} channels",
+        *(f"  {key}: {value}" for key, value in record.items()),
+    ]
+    for statistic in ("min", "mean", "max"):
+        values = ", ".join("-" if x is None else f"{x:.4f}" for x in found[statistic])
+        lines.append(f"  {statistic} by channel, in [0, 1]: {values}")
+    if source.scale:
+        scale = source.scale
+        lines.append(f"  0 is {scale.low:g} {scale.unit}, 1 is {scale.high:g} {scale.unit}")
+    lines.append(f"  missing values: {found['missing']:.2%}")
+    lines.append(f"  sequences in which nothing changes: {found['still']}")
+    return "\n".join(lines)
+
+
+def _table(rows):
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
