@@ -3,7 +3,6 @@
 import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up notes
 # The convolutions of a step are many and small: two at a time on half of the cores each beat one
 # at a time on all of them. benchmarks/README.md has the figures.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
@@ -20,7 +19,6 @@ FLAGS = flags.FLAGS
 def train():
     from mim_tf.training.run_folder import last_resumable, read_record
     from mim_tf.training.train import train
-    from mim_tf.weights import read_config
 
     training = TrainingConfig(**flags.given(TrainingConfig))
     folder = last_resumable(training.save_dir) if FLAGS.resume else None
@@ -29,8 +27,7 @@ def train():
     else:
         if FLAGS.resume:
             logging.warning("No snapshot in %s: starting a new run.", training.save_dir)
-        stored = read_config(FLAGS.pretrained_model) if FLAGS.pretrained_model else None
-        model = flags.model_config(stored)
+        model = flags.model_config()
         data = DataConfig(**flags.given(DataConfig))
     folder = train(model, data, training, FLAGS.pretrained_model, FLAGS.resume)
     print(f"\nThe run is in {folder}, its pictures in {training.gen_frm_dir}/{folder.name}.")
@@ -38,11 +35,10 @@ def train():
 
 def test():
     from mim_tf.evaluation.test import test
-    from mim_tf.weights import read_config
 
     if not FLAGS.pretrained_model:
         raise MimError("Evaluation needs --pretrained_model=FILE.weights.h5, received none.")
-    model = flags.model_config(read_config(FLAGS.pretrained_model))
+    model = flags.model_config()
     data = DataConfig(**flags.given(DataConfig))
     report, folder = test(FLAGS.pretrained_model, model, data, flags.given(TrainingConfig))
     print(f"{report}\nScores and pictures are in {folder}.")

@@ -1,5 +1,10 @@
 """Memory In Memory (MIM, CVPR 2019) in Keras 3: video prediction for research and production."""
 
+import os
+
+# TensorFlow's notes at its start, one of them an "error" on every machine without a GPU.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor, build_model, predict, register_network

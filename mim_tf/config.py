@@ -13,6 +13,9 @@ def _field(default, help):
     return dataclasses.field(default=default, metadata={"help": help})
 
 
+_NAMES_OF_2019 = {"mim_pp": "mim_star"}
+
+
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
     """What a network is: its architecture and its scheduled sampling.
@@ -20,7 +23,11 @@ class ModelConfig:
     Lengths are in frames, sizes in pixels. Raises `MimError` where values do not fit each other.
     """
 
-    model_name: str = _field("mim", "Network to build.")
+    model_name: str = _field(
+        "mim",
+        "Network to build: mim, mim_star (mim_pp in the 2019 code), predrnn, predrnn_pp or "
+        "convlstm_net.",
+    )
     img_width: int = _field(64, "Width of a frame in pixels.")
     img_height: int = _field(0, "Height of a frame in pixels; 0: the width.")
     img_channel: int = _field(1, "Channels of a frame.")
@@ -38,8 +45,21 @@ class ModelConfig:
         "the 2019 code.",
     )
     layer_norm: bool = _field(True, "Tensor layer norm after the gates' convolutions.")
-    scheduled_sampling: bool = _field(
-        True, "In training, give the network some true frames after the context."
+    mim_n: bool = _field(True, "MIM-N in mim and mim_star; without it MIM-S gets D = 0.")
+    mim_s: bool = _field(
+        True,
+        "MIM-S in mim and mim_star; without it, and MIM-N which feeds it, they are predrnn and "
+        "predrnn_pp.",
+    )
+    differencing: str = _field(
+        "code",
+        "What MIM-N gets in layers 3 and up of mim and mim_star: code (the output of the MIM-N "
+        "below, as in the 2019 code) or paper (the change of the hidden state below).",
+    )
+    scheduled_sampling: bool | None = _field(
+        None,
+        "In training, give the network some true frames after the context; by default as in the "
+        "2019 code: all networks but convlstm_net.",
     )
     sampling_stop_iter: int = _field(50_000, "Iteration from which no true frame is given.")
     sampling_start_value: float = _field(1.0, "Probability of a true frame at the start.")
@@ -49,9 +69,16 @@ class ModelConfig:
     )
 
     def __post_init__(self):
+        name = _NAMES_OF_2019.get(self.model_name, self.model_name)
+        object.__setattr__(self, "model_name", name)
         object.__setattr__(self, "num_hidden", tuple(int(n) for n in self.num_hidden))
         object.__setattr__(self, "img_height", self.img_height or self.img_width)
         check_model_config(self)
+
+    @property
+    def num_layers(self) -> int:
+        """Layers of recurrent cells."""
+        return len(self.num_hidden)
 
     @property
     def frame_shape(self) -> tuple[int, int, int]:
@@ -69,6 +96,9 @@ class ModelConfig:
         return self.total_length - self.input_length
 
 
+ABLATION_FIELDS = ("mim_n", "mim_s", "differencing")
+"""Fields of `ModelConfig` that leave out or change parts of MIM blocks."""
+
 ARCHITECTURE_FIELDS = (
     "model_name",
     "img_width",
@@ -79,8 +109,10 @@ ARCHITECTURE_FIELDS = (
     "stride",
     "patch_size",
     "layer_norm",
+    *ABLATION_FIELDS,
 )
-"""Fields of `ModelConfig` that decide which weights there are; the others may change later."""
+"""Fields of `ModelConfig` that decide which weights there are and what they mean; the others may
+change later."""
 
 
 def check_model_config(config: ModelConfig) -> None:
@@ -100,8 +132,9 @@ def check_model_config(config: ModelConfig) -> None:
         raise MimError(f"num_hidden needs positive numbers, received {config.num_hidden}.")
     if len(set(config.num_hidden)) > 1:
         raise MimError(
-            "num_hidden must be the same in every layer, because the spatial memory m is added "
-            f"through the whole stack; received {config.num_hidden}."
+            "num_hidden must be the same in every layer, because the spatial memory m is handed "
+            "through the whole stack (convlstm_net has none, but follows the same rule); "
+            f"received {config.num_hidden}."
         )
     if config.img_height % config.patch_size or config.img_width % config.patch_size:
         raise MimError(
@@ -112,6 +145,21 @@ def check_model_config(config: ModelConfig) -> None:
         raise MimError(
             f"total_length ({config.total_length}) must be larger than input_length "
             f"({config.input_length}): there is nothing to predict."
+        )
+    _check_ablations(config)
+
+
+def _check_ablations(config):
+    if config.differencing not in ("code", "paper"):
+        raise MimError(f"differencing must be code or paper, received {config.differencing!r}.")
+    if config.mim_n and not config.mim_s:
+        raise MimError(
+            "mim_s=False needs mim_n=False: only MIM-S uses what MIM-N computes. For the network "
+            "without MIM-N alone, set mim_n=False and leave mim_s."
+        )
+    if config.differencing == "paper" and not config.mim_n:
+        raise MimError(
+            "differencing='paper' needs mim_n=True: it chooses the input of MIM-N. Leave it out."
         )
 
 

@@ -6,6 +6,7 @@ from absl import flags
 
 from mim_tf.config import ARCHITECTURE_FIELDS, DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
+from mim_tf.weights import stored_config
 
 FLAGS = flags.FLAGS
 _DERIVED = {"updates_per_iteration"}
@@ -29,8 +30,8 @@ def define_flags(values: flags.FlagValues = FLAGS) -> None:
     flags.DEFINE_string(
         "pretrained_model",
         "",
-        "Weights file: what to evaluate, or what training starts from. Its architecture is used; "
-        "a flag that contradicts it is an error.",
+        "Weights file, or prefix of a TensorFlow 1 checkpoint: what to evaluate, or what training "
+        "starts from. The architecture it tells is used; a flag that contradicts it is an error.",
         flag_values=values,
     )
     flags.DEFINE_boolean(
@@ -39,11 +40,16 @@ def define_flags(values: flags.FlagValues = FLAGS) -> None:
         "Go on with the newest run in --save_dir from its last snapshot.",
         flag_values=values,
     )
-    for config in (ModelConfig, DataConfig, TrainingConfig):
+    define_config_flags(ModelConfig, DataConfig, TrainingConfig, values=values)
+    flags.DEFINE_alias("dataset_name", "dataset", flag_values=values)
+
+
+def define_config_flags(*configs, values: flags.FlagValues = FLAGS) -> None:
+    """Defines a flag for every field of `configs`."""
+    for config in configs:
         for field in dataclasses.fields(config):
             if field.name not in _DERIVED:
                 _define(field, values)
-    flags.DEFINE_alias("dataset_name", "dataset", flag_values=values)
 
 
 def _define(field, values):
@@ -55,6 +61,8 @@ def _define(field, values):
         int: flags.DEFINE_integer,
         float: flags.DEFINE_float,
         str: flags.DEFINE_string,
+        # A switch whose default depends on other settings.
+        type(None): flags.DEFINE_boolean,
     }
     define[type(default)](field.name, default, help, flag_values=values)
 
@@ -80,15 +88,16 @@ def _value(field):
         ) from error
 
 
-def model_config(stored: ModelConfig | None = None) -> ModelConfig:
-    """The model flags, over those `stored` in a weights file.
+def model_config() -> ModelConfig:
+    """The model flags, over what the weights at --pretrained_model tell.
 
     Raises:
-        MimError: if a flag that was set contradicts the stored architecture.
+        MimError: if a flag that was set contradicts their architecture, or they cannot be read.
     """
     changes = given(ModelConfig)
-    if stored is None:
+    if not FLAGS.pretrained_model:
         return ModelConfig(**changes)
+    stored = stored_config(FLAGS.pretrained_model, **changes)
     wanted = dataclasses.replace(stored, **changes)
     for name, value, kept in _differences(wanted, stored):
         if name in ARCHITECTURE_FIELDS:

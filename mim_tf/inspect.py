@@ -3,11 +3,8 @@
 python -m mim_tf.inspect PATH
 """
 
-import os
 import sys
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up notes
 
 import imageio.v3 as imageio
 import numpy as np

@@ -2,7 +2,6 @@
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # The order of additions, and so the last bit of a result, depends on the number of threads an
 # operation has. run.py chooses it by the machine; here all processes of a test have the same.
 os.environ["TF_NUM_INTRAOP_THREADS"] = "1"

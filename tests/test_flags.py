@@ -1,11 +1,15 @@
 from pathlib import Path
 
+import h5py
 import pytest
 from absl import flags as absl_flags
+from tf1_checkpoints import golden_checkpoint
 
 from mim_tf import flags
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
+from mim_tf.weights.configuration import to_json
+from mim_tf.weights.hdf5 import ATTRIBUTE
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
@@ -46,17 +50,52 @@ def test_num_hidden_must_be_numbers(parse):
         flags.model_config()
 
 
-def test_the_architecture_comes_from_the_file(parse):
-    stored = ModelConfig(num_hidden=(8, 8), img_width=32)
-    parse("--total_length=30", "--num_hidden=8,8")
-    config = flags.model_config(stored)
+@pytest.fixture
+def stored(tmp_path):
+    """A function that makes a weights file with a configuration and no weights."""
+
+    def store(**settings):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file.attrs[ATTRIBUTE] = to_json(ModelConfig(**settings))
+        return f"--pretrained_model={tmp_path / 'a.h5'}"
+
+    return store
+
+
+def test_the_architecture_comes_from_the_file(parse, stored):
+    parse(stored(num_hidden=(8, 8), img_width=32), "--total_length=30", "--num_hidden=8,8")
+    config = flags.model_config()
     assert (config.num_hidden, config.img_width, config.total_length) == ((8, 8), 32, 30)
 
 
-def test_a_flag_that_contradicts_the_file_is_an_error(parse):
-    parse("--pretrained_model=a.h5", "--filter_size=3")
-    with pytest.raises(MimError, match=r"--filter_size=3 contradicts a\.h5, where .* is 5"):
-        flags.model_config(ModelConfig())
+def test_a_flag_that_contradicts_the_file_is_an_error(parse, stored):
+    parse(stored(), "--filter_size=3")
+    with pytest.raises(MimError, match=r"--filter_size=3 contradicts .*a\.h5, where .* is 5"):
+        flags.model_config()
+
+
+def test_a_file_of_keras_leaves_the_architecture_to_the_flags(parse, tmp_path):
+    with h5py.File(tmp_path / "a.weights.h5", "w") as file:
+        file.create_group("layers")
+    parse(f"--pretrained_model={tmp_path / 'a.weights.h5'}", "--num_hidden=8,8")
+    assert flags.model_config() == ModelConfig(num_hidden=(8, 8))
+
+
+def test_a_checkpoint_needs_flags_for_what_it_does_not_tell(parse):
+    checkpoint = f"--pretrained_model={golden_checkpoint('predrnn')}"
+    parse(checkpoint, "--patch_size=2", "--img_width=24", "--total_length=30")
+    config = flags.model_config()
+    assert (config.model_name, config.num_hidden) == ("predrnn", (4, 4, 4))
+    assert (config.frame_shape, config.total_length) == ((24, 24, 1), 30)
+    parse(checkpoint, "--patch_size=2")
+    with pytest.raises(MimError, match="give img_width"):
+        flags.model_config()
+
+
+def test_a_flag_that_contradicts_the_checkpoint_is_an_error(parse):
+    parse(f"--pretrained_model={golden_checkpoint('mim')}", "--patch_size=2", "--img_width=64")
+    with pytest.raises(MimError, match=r"--img_width=64 contradicts .*ckpt-3, where .* is 16"):
+        flags.model_config()
 
 
 def test_a_resumed_run_may_be_longer_but_not_another(parse):

@@ -1,4 +1,4 @@
-"""The numbers of the 2019 graph."""
+"""The numbers of the 2019 graphs."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,10 @@ import mim_tf
 from mim_tf.training.compile import compile_for_training
 from mim_tf.weights.tf1_names import assign_tf1_weights
 
+CASES = ["mim", "mim_no_layer_norm", "mim_star", "predrnn", "predrnn_pp", "convlstm"]
 
-@pytest.fixture(scope="module", params=["mim", "mim_no_layer_norm"])
+
+@pytest.fixture(scope="module", params=CASES)
 def golden(request):
     return load_golden(request.param)
 

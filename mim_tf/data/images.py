@@ -1,14 +1,17 @@
 """Pictures as arrays."""
 
-import warnings
+import contextlib
+import re
 from pathlib import Path
 
-import imageio.v3 as imageio
 import numpy as np
+import PIL.Image
 
 from mim_tf.errors import MimError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+# Of red, green and blue in luminance, ITU-R BT.601.
+LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def list_images(folder) -> list[Path]:
@@ -20,16 +23,79 @@ def list_images(folder) -> list[Path]:
     )
 
 
+def natural_order(path):
+    """Sorting key by which frame2 comes before frame10."""
+    parts = re.split(r"(\d+)", path.name)
+    # Every second part is digits; the name itself decides between frame1 and frame01.
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.name
+
+
 def read_image(path) -> np.ndarray:
     """A picture as `[H, W, 1]` where it is grey, otherwise `[H, W, 3]`; uint8, or uint16 if grey.
 
-    Palettes are resolved, transparency is dropped. Raises `MimError` where the file is missing,
-    damaged or too large to be one (Pillow's limit, 179 million pixels).
+    Palettes and other colour spaces become RGB, transparency is dropped, of several pictures in a
+    file the first counts. Raises `MimError` where the file is missing, damaged, too large to be a
+    picture (Pillow's limit, 179 million pixels) or has levels of more than 16 bits.
     """
+    with _unreadable_is_mim_error(path), PIL.Image.open(path) as image:
+        if image.mode in ("I", "F"):
+            raise MimError(
+                f"{path}: expected levels of 8 or 16 bits, received 32 bits. Save it as PNG."
+            )
+        if image.mode.startswith("I;16"):
+            return np.asarray(image).astype(np.uint16)[..., None]
+        if image.mode in ("1", "L", "LA"):
+            return np.asarray(image.convert("L"))[..., None]
+        # Straight to RGB, Pillow would warn of transparent colours in the palette.
+        palette = image.mode in ("P", "PA")
+        return np.asarray((image.convert("RGBA") if palette else image).convert("RGB"))
+
+
+def image_size(path) -> tuple[int, int]:
+    """(height, width) of a picture; only its header is read. Raises `MimError` as `read_image`."""
+    with _unreadable_is_mim_error(path), PIL.Image.open(path) as image:
+        return image.height, image.width
+
+
+def eight_bits(image) -> np.ndarray:
+    """Levels 0..65535 as 0..255, rounded; uint8 as it is."""
+    return np.rint(image / 257).astype(np.uint8) if image.dtype == np.uint16 else image
+
+
+def to_channels(image, channels) -> np.ndarray:
+    """uint8 `[H, W, 1]` or `[H, W, 3]` as `[H, W, channels]`.
+
+    One channel is luminance (ITU-R BT.601, rounded); grey is repeated for three.
+    """
+    if image.shape[-1] == channels:
+        return image
+    if channels == 1:
+        return np.rint(image @ LUMINANCE).astype(np.uint8)[..., None]
+    return np.repeat(image, channels, axis=-1)
+
+
+def resize_image(image, height, width) -> np.ndarray:
+    """`[H, W, C]`, uint8 or float32, as `[height, width, C]`, bilinear.
+
+    Shrinking averages over all pixels (Pillow's BILINEAR), so that nothing flickers.
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    channels = [
+        PIL.Image.fromarray(np.ascontiguousarray(channel)).resize(
+            (width, height), PIL.Image.Resampling.BILINEAR
+        )
+        for channel in np.moveaxis(image, -1, 0)
+    ]
+    return np.stack([np.asarray(channel) for channel in channels], axis=-1)
+
+
+@contextlib.contextmanager
+def _unreadable_is_mim_error(path):
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = imageio.imread(path, plugin="pillow", index=0)
+        yield
+    except MimError:
+        raise
     except FileNotFoundError:
         raise MimError(f"{path}: expected a picture, found no such file. Check the path.") from None
     except Exception as error:  # Pillow lets many kinds out on damaged files.
@@ -37,11 +103,3 @@ def read_image(path) -> np.ndarray:
             f"{path}: expected a picture ({', '.join(IMAGE_SUFFIXES)}), received a file that "
             f"cannot be read as one ({error}). Save or download it again."
         ) from None
-    if image.dtype == bool:
-        image = image.astype(np.uint8) * 255
-    if image.ndim == 2:
-        image = image[..., None]
-    if image.dtype not in (np.uint8, np.uint16):
-        raise MimError(f"{path}: expected levels of 8 or 16 bits, received {image.dtype}.")
-    # Grey with transparency has two channels, colour with transparency four.
-    return image[..., :3] if image.shape[-1] > 2 else image[..., :1]

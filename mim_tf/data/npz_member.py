@@ -12,6 +12,7 @@ from mim_tf.errors import MimError
 # Deflate cannot shrink anything further than this.
 LARGEST_DEFLATE_RATIO = 1032
 CHUNK_BYTES = 2**24
+MAIN_KEYS = ("frames", "data")
 
 
 def member_keys(path):
@@ -20,14 +21,29 @@ def member_keys(path):
         return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
-def read_member(path, key, kinds, rank):
+def read_main_member(path):
+    """The array of a `.npz` file that holds one alone, or calls it `frames` or `data`.
+
+    Raises `MimError` where none, or more than one, can be meant, and as `read_member`.
+    """
+    keys = member_keys(path)
+    chosen = keys if len(keys) == 1 else [key for key in MAIN_KEYS if key in keys]
+    if len(chosen) != 1:
+        raise MimError(
+            f"{path}: expected one array, or one that is called {' or '.join(MAIN_KEYS)}, found "
+            f"{', '.join(keys) or 'none'}. Save the frames alone."
+        )
+    return read_member(path, chosen[0])
+
+
+def read_member(path, key, kinds=None, rank=None):
     """One array of a `.npz` file, memory-mapped where it is stored uncompressed.
 
     Args:
         path: the file.
         key: name of the array.
-        kinds: NumPy kinds the dtype may have, such as "iu".
-        rank: number of axes.
+        kinds: NumPy kinds the dtype may have, such as "iu"; None: any.
+        rank: number of axes; None: any.
 
     Raises `MimError` for another dtype or rank, pickles, which are never loaded, and a size that
     the file's content does not bear out, before memory is taken for it.
@@ -42,7 +58,7 @@ def read_member(path, key, kinds, rank):
                     f"{path}: {key} holds pickled Python objects, which are never loaded. Save "
                     "it as an array of numbers."
                 )
-            if dtype.kind not in kinds or len(shape) != rank:
+            if kinds and (dtype.kind not in kinds or len(shape) != rank):
                 wanted = {"iu": "integers", "f": "floats", "u": "unsigned integers"}[kinds]
                 raise MimError(
                     f"{path}: expected {key} as {wanted} with {rank} axes, received {dtype} with "

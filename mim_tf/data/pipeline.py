@@ -3,6 +3,7 @@
 Where values are missing, a batch has 0 and its targets have NaN.
 """
 
+import contextlib
 import functools
 
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches import evaluation_batches, training_batches
 from mim_tf.data.source import SequenceSource
+from mim_tf.errors import MimError
 
 
 def training_dataset(source: SequenceSource, config: TrainingConfig, start_iteration: int = 0):
@@ -45,6 +47,45 @@ def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0):
 def evaluated(source: SequenceSource, limit: int = 0) -> int:
     """Number of sequences `evaluation_dataset` gives."""
     return min(source.size, limit) if limit else source.size
+
+
+@contextlib.contextmanager
+def own_errors(source: SequenceSource):
+    """Within it, an error of the source in a data set of it comes out as the `MimError` it is.
+
+    TensorFlow makes errors of its own, with a trace of its own, of what is raised in a data set.
+
+    Yields:
+        The source to make the data sets of.
+    """
+    watched = _WatchedSource(source)
+    try:
+        yield watched
+    except tf.errors.OpError:
+        if watched.error:
+            raise watched.error from None
+        raise
+
+
+class _WatchedSource(SequenceSource):
+    def __init__(self, source):
+        self.source = source
+        self.error = None
+        for name in ("shape", "size", "scale", "thresholds", "has_missing"):
+            setattr(self, name, getattr(source, name))
+
+    def sequences(self, indices):
+        try:
+            return self.source.sequences(indices)
+        except MimError as error:
+            self.error = error
+            raise
+
+    def missing(self, indices):
+        return self.source.missing(indices)
+
+    def describe(self):
+        return self.source.describe()
 
 
 def _load(source, batches, batch_size=None):

@@ -2,20 +2,16 @@
 
 import abc
 import math
-import re
-import zipfile
 from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
 
 from mim_tf.data.arrays import CHUNK_VALUES, open_array
-from mim_tf.data.images import read_image
-from mim_tf.data.npz_member import member_keys, read_member
+from mim_tf.data.images import natural_order, read_image
+from mim_tf.data.npz_member import read_main_member
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
-
-NPZ_KEYS = ("frames", "data")
 
 
 def open_event(path, values) -> "Event":
@@ -47,12 +43,7 @@ def visible_entries(folder) -> list[Path]:
             f"{folder}: expected a folder of radar events, received a path that cannot be listed "
             f"({error.strerror}). Check the path."
         ) from None
-    return sorted(entries, key=_natural_order)
-
-
-def _natural_order(path):
-    parts = re.split(r"([0-9]+)", path.name)
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.name
+    return sorted(entries, key=natural_order)
 
 
 class Event(Recording):
@@ -202,7 +193,7 @@ def _folder_event(path, values):
 def _open_frames(path):
     """The array `[T, H, W]` of a file."""
     is_npy = path.suffix.lower() == ".npy"
-    array = open_array(path, time_first=False) if is_npy else _open_npz(path)
+    array = open_array(path, time_first=False) if is_npy else read_main_member(path)
     if array.ndim == 4 and array.shape[-1] == 1:
         array = array[..., 0]
     if array.ndim != 3:
@@ -222,28 +213,6 @@ def _check_dtype(path, dtype):
         raise MimError(
             f"{path}: expected floats, or levels as uint8, received {dtype}. Convert with astype."
         )
-
-
-def _open_npz(path):
-    keys = member_keys(path)
-    chosen = keys if len(keys) == 1 else [key for key in NPZ_KEYS if key in keys]
-    if len(chosen) != 1:
-        raise MimError(
-            f"{path}: expected one array, or one of the keys {' and '.join(NPZ_KEYS)}, found "
-            f"{', '.join(keys) or 'none'}. Save the frames [T, H, W] as frames."
-        )
-    return read_member(path, chosen[0], *_kind_and_rank(path, chosen[0]))
-
-
-def _kind_and_rank(path, key):
-    """What `read_member` should expect, by the array's header."""
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as stream:
-            major, _ = np.lib.format.read_magic(stream)
-            shape, _, dtype = getattr(np.lib.format, f"read_array_header_{major}_0")(stream)
-    except Exception:  # read_member says what is wrong.
-        return "f", 3
-    return "u" if dtype.kind == "u" else "f", 4 if len(shape) == 4 else 3
 
 
 def _picture_header(file):

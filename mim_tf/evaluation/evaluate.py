@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mim_tf.config import TrainingConfig
-from mim_tf.data.pipeline import evaluated, evaluation_dataset
+from mim_tf.data.pipeline import evaluated, evaluation_dataset, own_errors
 from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.categorical import CategoricalScores
 from mim_tf.evaluation.physical import PhysicalErrors
@@ -30,9 +30,11 @@ def evaluate(model, source: SequenceSource, config: TrainingConfig, on_sample) -
     context = model.config.input_length
     limit = config.max_test_sequences
     scores, done = scores_for(source), 0
-    with tqdm(
-        total=evaluated(source, limit), desc="evaluating", unit="seq", leave=False
-    ) as progress:
+    total = evaluated(source, limit)
+    with (
+        own_errors(source) as source,
+        tqdm(total=total, desc="evaluating", unit="seq", leave=False) as progress,
+    ):
         for batch in evaluation_dataset(source, config.batch_size, limit):
             frames, truth = map(np.asarray, batch)
             forecast = predict(

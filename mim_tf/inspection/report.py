@@ -44,11 +44,11 @@ def describe_data(name: str, source, found: dict) -> str:
     record = {
         key: value
         for key, value in source.describe().items()
-        if key not in ("sequences", "shape", "recordings")
+        if key not in ("sequences", "shape", "recordings", "scale")
     }
     lines = [
         f"{name}: {found['sequences']} sequences of {length} frames, "
-        f"{height} x {width} (height x width), {channels} channels",
+        f"{height} x {width} x {channels} (height x width x channels)",
         *(f"  {key}: {value}" for key, value in record.items()),
     ]
     for statistic in ("min", "mean", "max"):

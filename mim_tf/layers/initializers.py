@@ -23,5 +23,5 @@ class ChannelGlorotUniform(keras.initializers.Initializer):
 
 
 def small_uniform():
-    """Uniform within 0.001, for MIM-N. Source: 2019 code."""
+    """Uniform within 0.001, for ConvLSTM, MIM-N, Causal LSTM and GHU. Source: 2019 code."""
     return keras.initializers.RandomUniform(-0.001, 0.001)

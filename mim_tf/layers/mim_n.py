@@ -2,7 +2,6 @@
 
 import keras
 
-from mim_tf.layers.initializers import small_uniform
 from mim_tf.layers.peephole_conv_lstm import PeepholeConvLSTMCell
 
 
@@ -10,12 +9,13 @@ from mim_tf.layers.peephole_conv_lstm import PeepholeConvLSTMCell
 class MIMN(PeepholeConvLSTMCell):
     """MIM-N: follows the change of a hidden state from one frame to the next.
 
-    A peephole ConvLSTM whose input is a difference, and which starts near zero.
+    A peephole ConvLSTM whose input is a difference.
 
     Call arguments:
         inputs: d, `[B, H, W, filters]`. In layer 2: `H1(t) - H1(t-1)`. In higher layers the 2019
             code gives the D' of the MIM-N one layer below, the paper's equation 2 a difference of
-            hidden states as in layer 2; `mim_tf` follows the code.
+            hidden states as in layer 2; `mim_tf` follows the code unless `differencing` says
+            otherwise.
         states: D, N.
 
     Returns:
@@ -23,6 +23,3 @@ class MIMN(PeepholeConvLSTMCell):
 
     Source: equation 2 of the paper; 2019 code, `MIMN`.
     """
-
-    def gate_initializer(self):
-        return small_uniform()

@@ -2,6 +2,7 @@
 
 import keras
 
+from mim_tf.layers.initializers import ChannelGlorotUniform
 from mim_tf.layers.peephole_conv_lstm import PeepholeConvLSTMCell
 
 
@@ -20,3 +21,6 @@ class MIMS(PeepholeConvLSTMCell):
 
     Source: equation 3 of the paper; 2019 code, `MIMBlock.MIMS`.
     """
+
+    def gate_initializer(self):
+        return ChannelGlorotUniform()

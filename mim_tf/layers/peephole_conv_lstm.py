@@ -4,11 +4,12 @@ import keras
 from keras import ops
 
 from mim_tf.layers.cell import ConvolutionalCell
+from mim_tf.layers.initializers import small_uniform
 
 
 @keras.saving.register_keras_serializable("mim_tf")
 class PeepholeConvLSTMCell(ConvolutionalCell):
-    """ConvLSTM whose gates also see the cell state; the cell of MIM-N and of MIM-S.
+    """ConvLSTM whose gates also see the cell state; MIM-N and MIM-S are such cells too.
 
     With `*` a convolution followed by tensor layer norm, `.` element-wise, `s` sigmoid:
 
@@ -26,13 +27,17 @@ class PeepholeConvLSTMCell(ConvolutionalCell):
     Returns:
         h' and the new states [h', c'].
 
-    Source: equations 2 and 3 of the paper; 2019 code, `MIMN` and the MIM-S of `MIMBlock`.
+    Source: equations 2 and 3 of the paper; 2019 code, `ConvLSTMCell`, `MIMN` and
+    the MIM-S of `MIMBlock`.
     """
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.from_hidden = self.gates(4, "from_hidden")
         self.from_input = self.gates(4, "from_input")
+
+    def gate_initializer(self):
+        return small_uniform()
 
     def build(self, inputs_shape, states_shape):
         hidden, cell = states_shape

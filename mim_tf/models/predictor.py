@@ -123,6 +123,6 @@ def build_model(config: ModelConfig | None = None, seed: int = 0) -> VideoPredic
         seed: of scheduled sampling.
 
     Raises:
-        MimError: if `config` names no known network.
+        MimError: if `config` names no known network, or one that cannot follow its settings.
     """
     return VideoPredictor(config or ModelConfig(), seed)

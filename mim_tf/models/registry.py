@@ -1,29 +1,82 @@
 """Networks by name."""
 
+import dataclasses
 from collections.abc import Callable
 
 import keras
 
-from mim_tf.config import ModelConfig
+from mim_tf.config import ABLATION_FIELDS, ModelConfig
 from mim_tf.errors import MimError
 
 StepBuilder = Callable[[ModelConfig], keras.Model]
-_BUILDERS: dict[str, StepBuilder] = {}
 
 
-def register_network(name: str) -> Callable[[StepBuilder], StepBuilder]:
-    """Makes a step builder available as `model_name=name`; see `models/step.py` for what it is."""
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A step builder, and what it declares about itself; see `register_network`."""
+
+    build: StepBuilder
+    scheduled_sampling: bool
+    ablations: bool
+    min_layers: int
+
+
+_NETWORKS: dict[str, Network] = {}
+
+
+def register_network(
+    name: str, scheduled_sampling: bool = True, ablations: bool = False, min_layers: int = 1
+) -> Callable[[StepBuilder], StepBuilder]:
+    """Makes a step builder available as `model_name=name`; see `models/step.py` for what it is.
+
+    Args:
+        name: of the network; a network of that name is replaced.
+        scheduled_sampling: whether it is trained with scheduled sampling unless the configuration
+            says otherwise.
+        ablations: whether the builder follows `mim_n`, `mim_s` and `differencing`; where it does
+            not, values other than their defaults are refused.
+        min_layers: layers it needs at least.
+    """
 
     def register(builder: StepBuilder) -> StepBuilder:
-        _BUILDERS[name] = builder
+        _NETWORKS[name] = Network(builder, scheduled_sampling, ablations, min_layers)
         return builder
 
     return register
 
 
 def build_step(config: ModelConfig) -> keras.Model:
-    """One time step of the network `config` names. Raises `MimError` for an unknown name."""
-    if config.model_name not in _BUILDERS:
-        known = ", ".join(sorted(_BUILDERS))
-        raise MimError(f"model_name must be one of: {known}; received {config.model_name!r}.")
-    return _BUILDERS[config.model_name](config)
+    """One time step of the network `config` names.
+
+    Raises:
+        MimError: for an unknown name, or settings the network cannot follow.
+    """
+    network = _find(config.model_name)
+    if config.num_layers < network.min_layers:
+        raise MimError(
+            f"{config.model_name} needs at least {network.min_layers} layers, received "
+            f"num_hidden={config.num_hidden}."
+        )
+    for name in ABLATION_FIELDS:
+        value, default = getattr(config, name), getattr(ModelConfig, name)
+        if value != default and not network.ablations:
+            able = ", ".join(sorted(each for each in _NETWORKS if _NETWORKS[each].ablations))
+            raise MimError(
+                f"{name} must be {default} for {config.model_name}, received {value}: it is a "
+                f"setting of {able}."
+            )
+    return network.build(config)
+
+
+def uses_scheduled_sampling(config: ModelConfig) -> bool:
+    """What `config` says, or else the network's default."""
+    if config.scheduled_sampling is None:
+        return _find(config.model_name).scheduled_sampling
+    return config.scheduled_sampling
+
+
+def _find(name):
+    if name not in _NETWORKS:
+        known = ", ".join(sorted(_NETWORKS))
+        raise MimError(f"model_name must be one of: {known}; received {name!r}.")
+    return _NETWORKS[name]

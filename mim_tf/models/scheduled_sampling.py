@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from mim_tf.config import ModelConfig
+from mim_tf.models.registry import uses_scheduled_sampling
 
 
 class _SeedOfIteration(keras.random.SeedGenerator):
@@ -59,7 +60,7 @@ class ScheduledSampling(keras.layers.Layer):
 
 def eta(config: ModelConfig, iteration):
     """Probability of a true frame in iteration 1, 2, ..., a number or an integer tensor."""
-    if not config.scheduled_sampling:
+    if not uses_scheduled_sampling(config):
         return ops.zeros(())
     fallen = config.sampling_changing_rate * ops.cast(iteration, "float32")
     probability = ops.maximum(config.sampling_start_value - fallen, 0.0)

@@ -10,7 +10,7 @@ from tensorboardX import SummaryWriter
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.data.open import open_source
-from mim_tf.data.pipeline import training_dataset
+from mim_tf.data.pipeline import own_errors, training_dataset
 from mim_tf.models import build_model
 from mim_tf.training.callbacks import Evaluation, Logs, Snapshots, StopInOrder
 from mim_tf.training.compile import compile_for_training
@@ -72,9 +72,12 @@ def train(
 
     pictures = Path(config.gen_frm_dir) / folder.name
     snapshots = Snapshots(config, start, folder)
-    with contextlib.closing(SummaryWriter(str(folder), purge_step=start + 1)) as writer:
+    with (
+        contextlib.closing(SummaryWriter(str(folder), purge_step=start + 1)) as writer,
+        own_errors(train_source) as source,
+    ):
         model.fit(
-            training_dataset(train_source, config, start),
+            training_dataset(source, config, start),
             steps_per_epoch=(config.max_iterations - start) * updates,
             shuffle=False,  # the data set is shuffled already
             verbose=0,

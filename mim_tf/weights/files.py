@@ -1,23 +1,25 @@
-"""Weights files: Keras' HDF5 layout, with the model's configuration as an attribute."""
+"""Weights files of every kind: mim_tf's, Keras' and TensorFlow 1's."""
 
 import dataclasses
-import json
 import os
 import tempfile
 from pathlib import Path
 
 import h5py
 
-from mim_tf.config import ARCHITECTURE_FIELDS, ModelConfig
-from mim_tf.errors import MimError
+from mim_tf.config import ModelConfig
 from mim_tf.models import VideoPredictor, build_model
-from mim_tf.version import __version__
-
-_ATTRIBUTE = "mim_tf"
+from mim_tf.weights.configuration import to_json
+from mim_tf.weights.hdf5 import ATTRIBUTE, configuration_inside, load_hdf5
+from mim_tf.weights.tf1_architecture import infer_config
+from mim_tf.weights.tf1_checkpoint import is_checkpoint, weight_shapes
+from mim_tf.weights.tf1_load import load_tf1
 
 
 def save_weights(model: VideoPredictor, path, with_optimizer: bool = False) -> None:
     """Writes the weights of `model` and its configuration, all or nothing.
+
+    The layout is Keras' HDF5, with the configuration as an attribute.
 
     Args:
         model: what to save.
@@ -35,73 +37,55 @@ def save_weights(model: VideoPredictor, path, with_optimizer: bool = False) -> N
             for name in source:
                 if with_optimizer or name != "optimizer":
                     source.copy(name, target)
-            target.attrs[_ATTRIBUTE] = json.dumps(
-                {"version": __version__, "model": dataclasses.asdict(model.config)}
-            )
+            target.attrs[ATTRIBUTE] = to_json(model.config)
         os.replace(complete, path)
 
 
-def read_config(path) -> ModelConfig:
-    """The configuration inside a weights file. Raises `MimError` if there is none."""
-    path = Path(path)
-    if not path.is_file():
-        raise MimError(f"No weights file at {path}: expected a .weights.h5 file of mim_tf.")
-    try:
-        with h5py.File(path) as file:
-            text = file.attrs.get(_ATTRIBUTE)
-    except OSError as error:
-        raise MimError(
-            f"{path} cannot be read as HDF5: expected a weights file of mim_tf, received "
-            f"{path.stat().st_size} bytes of something else or a truncated file ({error})."
-        ) from error
-    if text is None:
-        raise MimError(
-            f"{path} has no configuration of mim_tf inside, so its model is not known: expected a "
-            "file written by mim_tf.save_weights."
-        )
-    fields = {field.name for field in dataclasses.fields(ModelConfig)}
-    stored = json.loads(text)
-    unknown = sorted(set(stored["model"]) - fields)
-    if unknown:
-        raise MimError(
-            f"{path} was written by mim_tf {stored['version']} and has settings this version, "
-            f"{__version__}, does not know: {', '.join(unknown)}. Install the newer version."
-        )
-    return ModelConfig(**stored["model"])
+def stored_config(path, **known) -> ModelConfig:
+    """The configuration of the model whose weights are at `path`.
+
+    Args:
+        path: a file of mim_tf, which tells all of it; a `.weights.h5` file of Keras, which tells
+            nothing; or the prefix of a TensorFlow 1 checkpoint, which tells most of it.
+        **known: fields of `ModelConfig`, used for what the weights do not tell of the
+            architecture.
+
+    Raises:
+        MimError: if `path` is none of these, or more has to be known.
+    """
+    if is_checkpoint(path):
+        return infer_config(weight_shapes(path), **known)
+    return configuration_inside(path) or ModelConfig(**known)
 
 
 def load_weights(model: VideoPredictor, path) -> None:
-    """Loads the weights of a file, and the optimizer's state if both have one.
+    """Loads weights of any kind, and the optimizer's state if the file and the model have one.
+
+    Args:
+        model: what to load them into; on an error it is as it was.
+        path: as for `stored_config`.
 
     Raises:
-        MimError: if the file belongs to another architecture, is damaged or not a weights file.
+        MimError: if the weights belong to another architecture, are damaged or not finite, or
+            there are none at `path`.
     """
-    stored = read_config(path)
-    for name in ARCHITECTURE_FIELDS:
-        here, there = getattr(model.config, name), getattr(stored, name)
-        if here != there:
-            raise MimError(
-                f"{path} holds weights of another architecture: its {name} is {there}, the "
-                f"model's is {here}. Build the model with mim_tf.load_model, or leave out the flag."
-            )
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            # Keras takes no other name than *.weights.h5.
-            link = Path(folder) / "file.weights.h5"
-            link.symlink_to(Path(path).resolve())
-            model.load_weights(link)
-    except (OSError, KeyError, ValueError) as error:
-        raise MimError(f"{path} is damaged: not all of its weights could be read.") from error
+    if is_checkpoint(path):
+        load_tf1(model, path)
+    else:
+        load_hdf5(model, path)
 
 
 def load_model(path, **changes) -> VideoPredictor:
-    """The model of a weights file, built from the configuration inside.
+    """The model whose weights are at `path`, built from what the weights tell of it.
 
     Args:
-        path: a file written by `save_weights`.
-        **changes: fields of `ModelConfig` to change, such as `total_length`; none of those that
-            decide which weights there are.
+        path: as for `stored_config`.
+        **changes: fields of `ModelConfig`: what the weights do not tell, and what may differ from
+            training, such as `total_length`.
+
+    Raises:
+        MimError: as for `stored_config` and `load_weights`.
     """
-    model = build_model(dataclasses.replace(read_config(path), **changes))
+    model = build_model(dataclasses.replace(stored_config(path, **changes), **changes))
     load_weights(model, path)
     return model

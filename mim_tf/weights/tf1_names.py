@@ -1,4 +1,4 @@
-"""Names of the weights in the 2019 TensorFlow 1 graph."""
+"""Names of the weights in the 2019 TensorFlow 1 graphs."""
 
 import re
 from collections.abc import Mapping
@@ -7,36 +7,101 @@ import numpy as np
 
 from mim_tf.errors import MimError
 
-_CELLS = {"st_lstm": "stlstm_{0}", "mim_block": "stlstm_{0}", "mim_n": "stlstm_diff{1}"}
-_PEEPHOLES = {"peephole_if": "c_t_weight", "peephole_o": "oc_weight"}
-_GATES = {
-    "from_input": "input_to_state",
-    "from_hidden": "time_state_to_state",
-    "from_memory": "spatio_state_to_state",
-    "cell_reduce": "cell_reduce",
+# Network -> its scope, and those of its cells in layer {0}, above layer {1}.
+_SCOPES = {
+    "mim": (
+        "predrnn",
+        {"st_lstm": "stlstm_{0}", "mim_block": "stlstm_{0}", "mim_n": "stlstm_diff{1}"},
+    ),
+    "mim_star": (
+        "predrnn_pp",
+        {
+            "causal_lstm": "stlstm_{0}",
+            "gradient_highway": "highway",
+            "mim_causal_block": "stlstm_{0}",
+            "mim_n": "stlstm_diff{1}",
+        },
+    ),
+    "predrnn": ("predrnn", {"st_lstm": "stlstm_{0}"}),
+    "predrnn_pp": (
+        "predrnn_pp",
+        {"causal_lstm": "cslstm_{0}", "gradient_highway": "highway"},
+    ),
+    "convlstm_net": ("conv_lstm", {"conv_lstm": "lstm_{0}"}),
 }
-_WEIGHTS = {"kernel": "/kernel", "bias": "/bias", "norm/scale": "s", "norm/shift": "b"}
+
+# Cell -> its convolutions, each with the name of its kernel and bias, and that of its norm.
+_OF_ONE_MEMORY = {
+    "from_input": ("input_to_state", "input_to_state"),
+    "from_hidden": ("state_to_state", "state_to_state"),
+}
+_OF_ST_LSTM = {
+    "from_input": ("input_to_state", "input_to_state"),
+    "from_hidden": ("time_state_to_state", "time_state_to_state"),
+    "from_memory": ("spatio_state_to_state", "spatio_state_to_state"),
+    "cell_reduce": ("cell_reduce", None),
+}
+_OF_CAUSAL_LSTM = {
+    "from_input": ("input_to_state", "x2c"),
+    "from_hidden": ("time_state_to_state", "h2c"),
+    "from_memory": ("spatio_state_to_state", "m2m"),
+    "from_cell": ("c2m", "c2m"),
+    "from_new_memory": ("m_to_o", "m_to_o"),
+    "cell_reduce": ("cell_reduce", None),
+}
+_CONVOLUTIONS = {
+    "conv_lstm": _OF_ONE_MEMORY,
+    "mim_n": _OF_ONE_MEMORY,
+    "mim_s": _OF_ONE_MEMORY,
+    "gradient_highway": _OF_ONE_MEMORY,
+    "st_lstm": _OF_ST_LSTM,
+    "mim_block": _OF_ST_LSTM,
+    "causal_lstm": _OF_CAUSAL_LSTM,
+    "mim_causal_block": _OF_CAUSAL_LSTM,
+}
+_PEEPHOLES = {"peephole_if": "c_t_weight", "peephole_o": "oc_weight"}
+_NORM = {"norm/scale": "s", "norm/shift": "b"}
 
 
-def tf1_name(path: str) -> str:
+def tf1_name(path: str, model_name: str) -> str:
     """The TensorFlow 1 name of the weight with a Keras `path`.
 
-    For example `mim_block_2/mim_s/from_hidden/norm/scale` is
+    For example `mim_block_2/mim_s/from_hidden/norm/scale` of `mim` is
     `predrnn/stlstm_2/stlstm_2/state_to_states`. Source: 2019 code.
+
+    Raises:
+        MimError: if the 2019 code has no such network.
     """
+    if model_name not in _SCOPES:
+        raise MimError(
+            f"{model_name} is no network of the 2019 code, which has: {', '.join(_SCOPES)}."
+        )
+    network, cells = _SCOPES[model_name]
     if path.startswith("to_pixels/"):
-        return path.replace("to_pixels", "predrnn/back_to_pixel")
-    cell, layer, rest = re.fullmatch(r"(\w+)_(\d+)/(.*)", path).groups()
-    scope = _CELLS[cell].format(layer, int(layer) - 1)
-    if rest.startswith("mim_s/"):
-        scope, rest = f"{scope}/{scope}", rest.removeprefix("mim_s/")
-    if rest in _PEEPHOLES:
-        return f"predrnn/{scope}/{_PEEPHOLES[rest]}"
-    gates, weight = rest.split("/", 1)
-    name = _GATES[gates]
-    if gates == "from_hidden" and (cell == "mim_n" or "/" in scope):
-        name = "state_to_state"
-    return f"predrnn/{scope}/{name}{_WEIGHTS[weight]}"
+        return path.replace("to_pixels", f"{network}/back_to_pixel")
+    cell, layer, weight = re.fullmatch(r"([a-z_]+?)(?:_(\d+))?/(.*)", path).groups()
+    scope = cells[cell].format(layer, int(layer or 1) - 1)
+    if weight.startswith("mim_s/"):
+        cell, scope, weight = "mim_s", f"{scope}/{scope}", weight.removeprefix("mim_s/")
+    return f"{network}/{scope}/{_in_cell(cell, weight)}"
+
+
+def _in_cell(cell, weight):
+    if weight in _PEEPHOLES:
+        return _PEEPHOLES[weight]
+    convolution, part = weight.split("/", 1)
+    name, norm = _CONVOLUTIONS[cell][convolution]
+    return f"{norm}{_NORM[part]}" if part in _NORM else f"{name}/{part}"
+
+
+def tf1_variables(model) -> dict:
+    """TensorFlow 1 name -> weight of a `VideoPredictor`.
+
+    Raises:
+        MimError: if the 2019 code has no such network.
+    """
+    network = model.config.model_name
+    return {tf1_name(weight.path, network): weight for weight in model.trainable_variables}
 
 
 def assign_tf1_weights(model, weights: Mapping[str, np.ndarray]) -> None:
@@ -47,10 +112,10 @@ def assign_tf1_weights(model, weights: Mapping[str, np.ndarray]) -> None:
         weights: TensorFlow 1 name -> array, exactly those of the model.
 
     Raises:
-        MimError: if names are left over on either side, or a shape differs; the model is then as
-            it was.
+        MimError: if the 2019 code has no such network, names are left over on either side, or a
+            shape differs; the model is then as it was.
     """
-    variables = {tf1_name(variable.path): variable for variable in model.trainable_variables}
+    variables = tf1_variables(model)
     missing, unknown = sorted(set(variables) - set(weights)), sorted(set(weights) - set(variables))
     if missing or unknown:
         raise MimError(

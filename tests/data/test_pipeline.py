@@ -6,7 +6,8 @@ import pytest
 from mim_tf.config import TrainingConfig
 from mim_tf.data.arrays import ArraySource
 from mim_tf.data.batches import training_batches
-from mim_tf.data.pipeline import evaluation_dataset, training_dataset
+from mim_tf.data.pipeline import evaluation_dataset, own_errors, training_dataset
+from mim_tf.errors import MimError
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +78,19 @@ def test_missing_values_are_zero_in_inputs_and_nan_in_targets(source):
     for frames, targets in itertools.islice(dataset, 2):
         assert np.isnan(targets).any()
         np.testing.assert_array_equal(np.nan_to_num(targets), frames[:, 1:])
+
+
+class Damaged(ArraySource):
+    def sequences(self, indices):
+        raise MimError("picture 7 cannot be read")
+
+
+@pytest.mark.parametrize(
+    "make", [lambda s: training_dataset(s, TrainingConfig()), lambda s: evaluation_dataset(s, 2)]
+)
+def test_errors_of_a_source_come_out_as_they_are(source, make):
+    with (
+        pytest.raises(MimError, match=r"^picture 7 cannot be read$"),
+        own_errors(Damaged(source.frames)) as damaged,
+    ):
+        next(iter(make(damaged)))

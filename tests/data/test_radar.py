@@ -340,7 +340,7 @@ def test_keys_of_npz_files(tmp_path):
     for keys in ({"a": levels(), "b": levels()}, {"frames": levels(), "data": levels()}, {}):
         np.savez(path, **keys)
         found = ", ".join(keys) or "none"
-        with pytest.raises(MimError, match=f"one of the keys frames and data, found {found}"):
+        with pytest.raises(MimError, match=f"one that is called frames or data, found {found}"):
             opened(tmp_path)
 
 

@@ -5,10 +5,10 @@ import h5py
 import numpy as np
 import pytest
 
-from mim_tf.data.taxibj import synthetic_city as module
-from mim_tf.data.taxibj.synthetic_city import synthetic_city, write_taxibj
 from mim_tf.data.taxibj import open_taxibj
+from mim_tf.data.taxibj import synthetic_city as module
 from mim_tf.data.taxibj.days import complete_days
+from mim_tf.data.taxibj.synthetic_city import synthetic_city, write_taxibj
 from mim_tf.errors import MimError
 
 

@@ -1,37 +1,76 @@
 import dataclasses
+import json
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 import pytest
+from golden_cases import load_golden
+from tf1_checkpoints import golden_checkpoint
 
 import mim_tf
 from mim_tf.training.compile import compile_for_training
-from mim_tf.weights import load_weights, read_config, save_weights
+from mim_tf.weights import load_weights, save_weights, stored_config
 
 
-@pytest.fixture
-def saved(tmp_path, tiny_model):
-    path = tmp_path / "tiny.weights.h5"
-    save_weights(tiny_model, path)
+@pytest.fixture(scope="module")
+def original(tmp_path_factory, tiny_config):
+    keras.utils.set_random_seed(0)
+    path = tmp_path_factory.mktemp("original") / "tiny.weights.h5"
+    save_weights(mim_tf.build_model(tiny_config), path)
     return path
 
 
-def test_a_file_rebuilds_its_model_in_a_fresh_process(saved, tiny_model, tiny_frames):
-    np.save(saved.with_name("frames.npy"), tiny_frames)
-    code = (
-        "import sys, mim_tf, numpy as np; model = mim_tf.load_model(sys.argv[1]); "
-        "np.save(sys.argv[3], model(np.load(sys.argv[2])))"
+@pytest.fixture
+def saved(original, tmp_path):
+    """A file with the weights of `tiny_model`, which has the same seed."""
+    return Path(shutil.copy(original, tmp_path))
+
+
+def test_a_fresh_process_loads_every_kind(tmp_path, tiny_model, tiny_config, tiny_frames):
+    save_weights(tiny_model, tmp_path / "file of mine.h5")
+    tiny_model.save_weights(tmp_path / "keras.weights.h5")
+    np.save(tmp_path / "frames.npy", tiny_frames)
+    script = tmp_path / "load.py"
+    script.write_text(LOAD_IN_A_FRESH_PROCESS)
+    settings = json.dumps(dataclasses.asdict(tiny_config))
+    arguments = [settings, str(golden_checkpoint("convlstm"))]
+    result = subprocess.run(
+        [sys.executable, script, *arguments],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(mim_tf.__file__).parents[1])},
+        capture_output=True,
+        text=True,
     )
-    predictions = saved.with_name("predictions.npy")
-    arguments = [str(saved), str(saved.with_name("frames.npy")), str(predictions)]
-    subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
-    np.testing.assert_allclose(np.load(predictions), tiny_model(tiny_frames), atol=1e-6)
+    assert result.returncode == 0, result.stderr
+    expected = tiny_model(tiny_frames)
+    for name in ("mim_tf", "keras"):
+        np.testing.assert_allclose(np.load(tmp_path / f"{name}.npy"), expected, atol=1e-6)
+    golden = load_golden("convlstm").arrays["pred_after"]
+    np.testing.assert_allclose(np.load(tmp_path / "tf1.npy"), golden, atol=1e-5)
+
+
+LOAD_IN_A_FRESH_PROCESS = """
+import json, sys
+import mim_tf, numpy as np
+
+settings, checkpoint = json.loads(sys.argv[1]), sys.argv[2]
+frames = np.load("frames.npy")
+np.save("mim_tf.npy", mim_tf.load_model("file of mine.h5")(frames))
+np.save("keras.npy", mim_tf.load_model("keras.weights.h5", **settings)(frames))
+model = mim_tf.load_model(checkpoint, patch_size=2, input_length=4, total_length=8)
+with np.load(checkpoint.replace("model.ckpt-3", "case.npz")) as case:
+    np.save("tf1.npy", model(case["frames"][0])[:, 3:])
+"""
 
 
 def test_the_configuration_is_inside(saved, tiny_config):
-    assert read_config(saved) == tiny_config
+    assert stored_config(saved) == tiny_config
 
 
 def test_the_sampling_counter_is_saved(tmp_path, tiny_model):
@@ -64,42 +103,80 @@ def test_lengths_may_change(saved, tiny_frames):
     assert mim_tf.predict(model, tiny_frames[:, :2], model.config.horizon).shape[1] == 7
 
 
-@pytest.mark.parametrize("change", [{"num_hidden": (4, 4, 4)}, {"filter_size": 5}])
+@pytest.mark.parametrize("change", [{"num_hidden": (3, 3)}, {"filter_size": 5}])
 def test_another_architecture_is_named(saved, tiny_config, change):
     model = mim_tf.build_model(dataclasses.replace(tiny_config, **change))
     with pytest.raises(mim_tf.MimError, match=f"another architecture: its {next(iter(change))}"):
         load_weights(model, saved)
 
 
-def test_a_missing_file(tmp_path):
-    with pytest.raises(mim_tf.MimError, match="No weights file at"):
-        mim_tf.load_model(tmp_path / "none.h5")
+def test_a_file_of_keras_takes_its_configuration_from_the_caller(tmp_path, tiny_config, tiny_model):
+    path = tmp_path / "keras.weights.h5"
+    tiny_model.save_weights(path)
+    settings = dataclasses.asdict(tiny_config)
+    assert stored_config(path, **settings) == tiny_config
+    model = mim_tf.load_model(path, **settings)
+    for ours, theirs in zip(tiny_model.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(mim_tf.MimError, match=r"st_lstm_1/from_input/kernel is \[3, 3, .*give all"):
+        mim_tf.load_model(path, **settings | {"filter_size": 1})
 
 
-def test_a_foreign_file(tmp_path):
-    (tmp_path / "a.h5").write_text("not HDF5")
-    with pytest.raises(mim_tf.MimError, match="cannot be read as HDF5"):
-        mim_tf.load_model(tmp_path / "a.h5")
+@pytest.mark.parametrize("suffix", ["", ".index", ".data-00000-of-00001", ".meta"])
+def test_the_configuration_of_a_checkpoint(suffix):
+    path = f"{golden_checkpoint('mim')}{suffix}"
+    config = stored_config(path, patch_size=2)
+    assert (config.model_name, config.num_hidden, config.img_width) == ("mim", (4, 4, 4), 16)
+    with pytest.raises(mim_tf.MimError, match=r"patch_size\^2 \* img_channel"):
+        stored_config(path)
 
 
-def test_a_file_without_configuration(tmp_path, tiny_model):
-    tiny_model.save_weights(tmp_path / "keras.weights.h5")
-    with pytest.raises(mim_tf.MimError, match="no configuration of mim_tf inside"):
-        mim_tf.load_model(tmp_path / "keras.weights.h5")
+def test_a_checkpoint_is_loaded_as_it_is():
+    golden = load_golden("mim")
+    config = golden.config
+    lengths = {"input_length": config.input_length, "total_length": config.total_length}
+    model = mim_tf.load_model(golden_checkpoint("mim"), patch_size=2, **lengths)
+    assert model.config == config
+    forecast = model(golden.arrays["frames"][0])[:, config.input_length - 1 :]
+    np.testing.assert_allclose(forecast, golden.arrays["pred_after"], atol=1e-5)
+
+
+def test_a_checkpoint_of_another_architecture():
+    words = r"its filter_size is 5, the model's is 3.*st_lstm_1/from_input/kernel is \[5, 5, 4, 16"
+    config = dataclasses.replace(load_golden("mim").config, filter_size=3)
+    with pytest.raises(mim_tf.MimError, match=words):
+        load_weights(mim_tf.build_model(config), golden_checkpoint("mim"))
+
+
+def test_a_checkpoint_whose_pixels_do_not_fit(tiny_model):
+    with pytest.raises(mim_tf.MimError, match=r"4 channels.*received patch_size 8, img_channel 1"):
+        load_weights(tiny_model, golden_checkpoint("mim"))
+
+
+@pytest.mark.parametrize("read", [stored_config, mim_tf.load_model])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("none.h5", r"No weights at .*none\.h5: .* received a path where there is nothing"),
+        ("folder", "No weights at .* received a folder"),
+        ("empty.h5", "received 0 bytes"),
+        ("text.h5", "expected a weights file in HDF5, received 8 bytes"),
+        ("model.ckpt-7.index", "No TensorFlow 1 checkpoint at .*ckpt-7: expected"),
+    ],
+)
+def test_where_there_are_no_weights(tmp_path, read, name, words):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty.h5").touch()
+    (tmp_path / "text.h5").write_text("not HDF5")
+    with pytest.raises(mim_tf.MimError, match=words):
+        read(tmp_path / name)
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.9])
 def test_a_truncated_file(saved, keep):
     content = saved.read_bytes()
     saved.write_bytes(content[: int(keep * len(content))])
-    with pytest.raises(mim_tf.MimError, match=r"truncated|damaged"):
-        mim_tf.load_model(saved)
-
-
-def test_weights_that_are_missing_inside(saved):
-    with h5py.File(saved, "a") as file:
-        del file["layers/functional"]
-    with pytest.raises(mim_tf.MimError, match="damaged"):
+    with pytest.raises(mim_tf.MimError, match="truncated"):
         mim_tf.load_model(saved)
 
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from mim_tf.data.scale import LinearScale
 from mim_tf.data.source import SequenceSource
-from mim_tf.data.taxibj.synthetic_city import synthetic_city
 from mim_tf.data.taxibj.days import CompleteDays, complete_days
 from mim_tf.data.taxibj.h5 import read_h5
 from mim_tf.data.taxibj.npz import TaxiBJNpzSource
+from mim_tf.data.taxibj.synthetic_city import synthetic_city
 from mim_tf.data.taxibj.windows import NewestFirst, split_windows, windows
 from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError

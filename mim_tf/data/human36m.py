@@ -1,0 +1,207 @@
+"""Human3.6M, scenario Walking, with the windows of the 2019 code."""
+
+import dataclasses
+import math
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+from absl import logging
+from skimage.transform import resize
+
+from mim_tf.data.frame_cache import Pictures
+from mim_tf.data.images import eight_bits, read_image, to_channels
+from mim_tf.data.windows import WindowSource
+from mim_tf.errors import MimError
+
+SCENARIO = "Walking"
+TRAIN_SUBJECTS = ("S1", "S5", "S6", "S7", "S8")
+TEST_SUBJECTS = ("S9", "S11")
+# The stored pictures are every fifth frame of the videos, by their numbers; every second is used.
+FRAME_STEP = 5
+INTERVAL = 2
+# Pictures from one place where a window may start to the next.
+TRAIN_STRIDE = 10
+TEST_STRIDE = 5
+# Such as S1_Walking_1.54138969_000471.jpg; the number of the take may be missing.
+_NAME = re.compile(
+    r"(?P<take>(?P<subject>S\d+)_(?P<scenario>[A-Za-z]+)(_\w+)?)"
+    r"\.(?P<camera>\d+)_(?P<frame>\d+)\.(jpg|jpeg|png)"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Picture:
+    path: Path
+    subject: str
+    view: tuple[str, str]  # take (with subject and scenario) and camera
+    frame: int
+
+
+def open_human36m(paths, split, total_length, height, width) -> WindowSource:
+    """Windows of a split ("train", "valid" or "test") of Human3.6M, RGB.
+
+    Subjects S1, S5, S6, S7 and S8 are for training, S9 and S11 for validation and test alike. The
+    central half of each side is resized to `height` x `width`. Pictures are decoded when first
+    asked for, then kept as uint8.
+
+    Args:
+        paths: folders that hold the pictures, themselves or in subfolders.
+        split: "train", "valid" or "test".
+        total_length: frames of a window, each 10 frames of the video after the one before.
+        height: of a frame, in pixels.
+        width: of a frame, in pixels.
+
+    Raises `MimError` where a folder or the pictures of the split are missing, pictures are there
+    twice, or there is no window; when read, for pictures that cannot be decoded.
+
+    Source: 2019 code, its reader of Human3.6M.
+    """
+    subjects, stride = (
+        (TRAIN_SUBJECTS, TRAIN_STRIDE) if split == "train" else (TEST_SUBJECTS, TEST_STRIDE)
+    )
+    pictures = _find_pictures(paths, subjects)
+    starts = window_starts(pictures, total_length, stride)
+    if not starts:
+        raise MimError(
+            f"{_listed(paths)}: expected {total_length} pictures of one camera and take, "
+            f"{FRAME_STEP * INTERVAL} frames of the video apart, found none among the "
+            f"{len(pictures)} pictures of {SCENARIO}. Lower total_length, or get all pictures "
+            "with data/human36m.sh."
+        )
+    found = _found_subjects(pictures, subjects)
+    recording = Pictures(
+        f"{SCENARIO} of {', '.join(found)}",
+        [picture.path for picture in pictures],
+        lambda path: crop_and_resize(path, read_image(path), height, width),
+    )
+    return WindowSource(
+        [recording],
+        (height, width, 3),
+        total_length,
+        interval=INTERVAL,
+        starts=[(0, start) for start in starts],
+        description={
+            "source": "Human3.6M",
+            "paths": [str(path) for path in paths],
+            "subjects": found,
+            "pictures": len(pictures),
+        },
+    )
+
+
+def has_pictures(folder) -> bool:
+    """Whether a folder or its subfolders hold a picture with a name of Human3.6M."""
+    return any(_NAME.fullmatch(name) for _, name in _walk([folder]))
+
+
+def window_starts(pictures, total_length, stride) -> list[int]:
+    """Positions in `pictures`, sorted by file name, at which a window starts.
+
+    The first and the last picture of a window are of one take and camera, and as many frames of
+    the video apart as pictures that follow each other without a gap. After a place where they are
+    that, or where only the frames do not fit, `stride` pictures are passed over, otherwise one.
+
+    Source: 2019 code.
+    """
+    span = INTERVAL * (total_length - 1)
+    starts = []
+    start = 0
+    while start + INTERVAL * total_length - 1 < len(pictures):
+        first, last = pictures[start], pictures[start + span]
+        if first.view != last.view:
+            start += 1
+            continue
+        if last.frame - first.frame == FRAME_STEP * span:
+            starts.append(start)
+        start += stride
+    return starts
+
+
+def crop_and_resize(path, image, height, width) -> np.ndarray:
+    """The central half of each side of a picture as uint8 `[height, width, 3]`.
+
+    Bilinear between the four nearest pixels, without antialiasing: within one level of OpenCV's
+    resize, which the 2019 code called.
+
+    Args:
+        path: named in messages.
+        image: uint8 or uint16 `[H, W, 1]` or `[H, W, 3]`.
+        height: in pixels.
+        width: in pixels.
+
+    Raises `MimError` for pictures of less than 2 x 2 pixels.
+    """
+    rows, columns = image.shape[:2]
+    if min(rows, columns) < 2:
+        raise MimError(
+            f"{path}: expected a picture of at least 2 x 2 pixels, to take the central half of it, "
+            f"received {rows} x {columns}. Download it again."
+        )
+    crop = to_channels(eight_bits(image[_central_half(rows), _central_half(columns)]), 3)
+    if crop.shape[:2] == (height, width):
+        return crop
+    levels = resize(
+        crop, (height, width), order=1, mode="edge", anti_aliasing=False, preserve_range=True
+    )
+    # OpenCV rounds halves up.
+    return np.floor(levels + 0.5).astype(np.uint8)
+
+
+def _central_half(side):
+    # Where a quarter is no whole number, more is cut off at the end than at the start.
+    return slice(side // 4, side - math.ceil(side / 4))
+
+
+def _find_pictures(paths, subjects):
+    """The pictures of `subjects`, sorted by file name."""
+    found, other = {}, set()
+    for folder, name in _walk(paths):
+        match = _NAME.fullmatch(name)
+        if not match:
+            continue
+        subject, scenario = match["subject"], match["scenario"]
+        if scenario != SCENARIO or subject not in subjects:
+            other.add(f"{subject} {scenario}")
+            continue
+        path = Path(folder, name)
+        if name in found:
+            raise MimError(
+                f"{path}: expected each picture once, found it as {found[name].path} too. Give "
+                "only one of the folders, or move one copy away."
+            )
+        view = match["take"], match["camera"]
+        found[name] = _Picture(path, subject, view, int(match["frame"]))
+    if not found:
+        raise MimError(
+            f"{_listed(paths)}: expected pictures such as {subjects[0]}_{SCENARIO}_1.54138969_"
+            f"000471.jpg of {', '.join(subjects)}, found "
+            f"{'only ' + ', '.join(sorted(other)) if other else 'none of Human3.6M'}. Get them "
+            "with data/human36m.sh."
+        )
+    return [found[name] for name in sorted(found)]
+
+
+def _walk(paths):
+    """(folder, file name) of all files in the folders `paths` and in their subfolders."""
+    for path in paths:
+        if not os.path.isdir(path):
+            raise MimError(
+                f"{path}: expected a folder with pictures of Human3.6M, found no such folder. "
+                "Get it with data/human36m.sh, or check the path."
+            )
+        for folder, _, names in os.walk(path, followlinks=True):
+            yield from ((folder, name) for name in names)
+
+
+def _found_subjects(pictures, subjects):
+    found = {picture.subject for picture in pictures}
+    for subject in subjects:
+        if subject not in found:
+            logging.warning("Human3.6M: there is no picture of %s in the given folders.", subject)
+    return [subject for subject in subjects if subject in found]
+
+
+def _listed(paths):
+    return ", ".join(str(path) for path in paths)

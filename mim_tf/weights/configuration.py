@@ -1,0 +1,50 @@
+"""The configuration of a model as JSON, as it stands in weights files."""
+
+import dataclasses
+import json
+
+from mim_tf.config import ModelConfig
+from mim_tf.errors import MimError
+from mim_tf.version import __version__
+
+
+def to_json(config: ModelConfig) -> str:
+    """The configuration with the version that writes it."""
+    return json.dumps({"version": __version__, "model": dataclasses.asdict(config)})
+
+
+def from_json(path, text: str) -> ModelConfig:
+    """The configuration in `text` of the file at `path`; `MimError` if it is damaged or newer."""
+    try:
+        content = json.loads(text)
+        stored, version = dict(content["model"]), str(content["version"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise MimError(f"{path} is damaged: its configuration cannot be read.") from None
+    fields = {field.name: field.default for field in dataclasses.fields(ModelConfig)}
+    unknown = sorted(set(stored) - set(fields))
+    if unknown:
+        raise MimError(
+            f"{path} was written by mim_tf {version} and has settings this version, "
+            f"{__version__}, does not know: {', '.join(unknown)}. Install the newer version."
+        )
+    for name, value in stored.items():
+        if not _same_kind(value, fields[name]):
+            raise MimError(
+                f"{path} is damaged: its {name} should be like {fields[name]!r}, received "
+                f"{value!r}."
+            )
+    try:
+        return ModelConfig(**stored)
+    except MimError as error:
+        raise MimError(f"{path} is damaged: {error}") from None
+
+
+def _same_kind(value, default):
+    """Whether a value from JSON can be one of a field with this default."""
+    if default is None:
+        return value is None or isinstance(value, bool)
+    if isinstance(default, tuple):
+        return isinstance(value, list) and all(_same_kind(item, default[0]) for item in value)
+    if isinstance(default, float):
+        return type(value) in (int, float)
+    return type(value) is type(default)

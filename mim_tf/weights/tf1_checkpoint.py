@@ -1,0 +1,115 @@
+"""Reading TensorFlow 1 checkpoints: names, shapes and values, without a graph."""
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+
+from mim_tf.errors import MimError
+
+_AVERAGE = "/ExponentialMovingAverage"
+_FILE_SUFFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+# The 2019 code's Adam made its slots as plain variables, which have no names of their own.
+_NO_WEIGHT = re.compile(
+    rf".*{_AVERAGE}|Variable(_\d+)?|.*/Adam(_\d+)?|(.*/)?beta[12]_power(_\d+)?|global_step"
+)
+
+
+def is_checkpoint(path) -> bool:
+    """Whether `path` is the prefix of a TensorFlow 1 checkpoint, or one of its files."""
+    path = Path(path)
+    return bool(_FILE_SUFFIX.search(path.name)) or (
+        not path.is_file() and _index_file(path).is_file()
+    )
+
+
+def _index_file(prefix):
+    return prefix.with_name(f"{prefix.name}.index")
+
+
+def weight_shapes(path) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of the weights, without Adam's slots, counters and averages.
+
+    Args:
+        path: prefix of the checkpoint, such as `model.ckpt-80000`, or one of its files.
+
+    Raises:
+        MimError: if there is no checkpoint, it is damaged, or TensorFlow is not installed.
+    """
+    shapes = _open(path).get_variable_to_shape_map()
+    return {name: tuple(shapes[name]) for name in sorted(shapes) if not _NO_WEIGHT.fullmatch(name)}
+
+
+def read_weights(path, use_ema: bool = False) -> dict[str, np.ndarray]:
+    """Name -> values, float32, of the weights.
+
+    Args:
+        path: as for `weight_shapes`.
+        use_ema: the values of their exponential moving averages instead, under their names.
+
+    Raises:
+        MimError: as for `weight_shapes`, and if there are no averages to use.
+    """
+    reader = _open(path)
+    names = {name: name for name in weight_shapes(path)}
+    if use_ema:
+        stored = sorted(reader.get_variable_to_shape_map())
+        names = {n.removesuffix(_AVERAGE): n for n in stored if n.endswith(_AVERAGE)}
+        if not names:
+            raise MimError(
+                f"{path} has no averages of its weights: expected names ending in {_AVERAGE}. "
+                "Leave out --use_ema."
+            )
+    try:
+        return {name: _values(reader, stored) for name, stored in names.items()}
+    except MimError as error:
+        raise MimError(f"{path}: {error}") from None
+    except Exception as error:  # TensorFlow lets many kinds out.
+        raise _damaged(path, error) from None
+
+
+def _values(reader, name):
+    dtype = reader.get_variable_to_dtype_map()[name]
+    if not dtype.is_floating:
+        raise MimError(f"expected {name} as floating-point numbers, received {dtype.name}.")
+    return np.asarray(reader.get_tensor(name), np.float32)
+
+
+def _open(path):
+    """TensorFlow's reader of the checkpoint, whose files are large enough for what it declares."""
+    prefix = Path(path).with_name(_FILE_SUFFIX.sub("", Path(path).name))
+    parts = [file for file in _siblings(prefix) if file.name.startswith(f"{prefix.name}.data-")]
+    if not (_index_file(prefix).is_file() and parts):
+        raise MimError(
+            f"No TensorFlow 1 checkpoint at {prefix}: expected a prefix, such as model.ckpt-80000, "
+            f"with {prefix.name}.index and {prefix.name}.data-00000-of-00001 beside each other."
+        )
+    try:
+        import tensorflow as tf
+    except ImportError:
+        raise MimError(
+            "TensorFlow is needed to read a TensorFlow 1 checkpoint and is not installed: "
+            "pip install tensorflow."
+        ) from None
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+    except Exception as error:  # TensorFlow lets many kinds out.
+        raise _damaged(prefix, error) from None
+    shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+    declared = sum(math.prod(shapes[name]) * dtypes[name].size for name in shapes)
+    size = sum(file.stat().st_size for file in parts)
+    if declared > size:
+        raise _damaged(prefix, f"{declared} bytes declared, {size} found")
+    return reader
+
+
+def _siblings(prefix):
+    return prefix.parent.iterdir() if prefix.parent.is_dir() else []
+
+
+def _damaged(prefix, reason):
+    return MimError(
+        f"{prefix} cannot be read as a TensorFlow 1 checkpoint: it is truncated or damaged "
+        f"({reason}). Copy or download it again."
+    )

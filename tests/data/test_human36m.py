@@ -1,0 +1,208 @@
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mim_tf.data.human36m import crop_and_resize, open_human36m
+from mim_tf.errors import MimError
+
+
+def write(folder, view, frames, first=0, size=(8, 8)):
+    """PNGs named as in Human3.6M; of picture k all pixels are first + k."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for value, frame in enumerate(frames, start=first):
+        picture = Image.fromarray(np.full((*size, 3), value, np.uint8))
+        # Without loss, whatever the name says.
+        picture.save(folder / f"{view}_{frame:06d}.jpg", format="PNG")
+
+
+def fifths(n, first=1):
+    """Numbers of n frames, every fifth of a video."""
+    return range(first, first + 5 * n, 5)
+
+
+def windows(source):
+    """Levels of the first pixels of each window."""
+    return np.rint(source.sequences(range(source.size))[..., 0, 0, 0] * 255).astype(int).tolist()
+
+
+def opened(folder, split="train", total_length=2):
+    return open_human36m([folder], split, total_length, 4, 4)
+
+
+def test_windows_of_two_cameras(tmp_path):
+    # Pictures 0 to 11 and 12 to 25.
+    write(tmp_path, "S1_Walking_1.54138969", fifths(12))
+    write(tmp_path, "S1_Walking_1.55011271", fifths(14), first=12)
+    source = opened(tmp_path)
+    assert source.shape == (2, 4, 4, 3)
+    # From 10 and 11, the second picture would be of the other camera.
+    assert windows(source) == [[0, 2], [12, 14], [22, 24]]
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_validation_and_test_start_every_fifth_picture(tmp_path, split):
+    write(tmp_path, "S9_Walking.54138969", fifths(12))
+    write(tmp_path, "S11_Walking.54138969", fifths(12), first=50)
+    # By name, S11 comes before S9: pictures 0 to 11 and 12 to 23. 0, 5, then 10 and 11 fail, 12,
+    # 17, and after 22 there is no picture left.
+    assert windows(opened(tmp_path, split)) == [[50, 52], [55, 57], [0, 2], [5, 7]]
+
+
+def test_the_last_possible_start_needs_a_picture_more(tmp_path):
+    write(tmp_path, "S1_Walking.54138969", fifths(13))
+    assert windows(opened(tmp_path)) == [[0, 2]]
+    write(tmp_path, "S1_Walking.54138969", fifths(1, 66), first=13)
+    assert windows(opened(tmp_path)) == [[0, 2], [10, 12]]
+
+
+def test_takes_are_told_apart(tmp_path):
+    # By name: the take without a number, then 1, of one camera; pictures 0 to 3, 4 to 9.
+    write(tmp_path, "S1_Walking.54138969", fifths(4))
+    write(tmp_path, "S1_Walking_1.54138969", fifths(6), first=4)
+    assert windows(opened(tmp_path)) == [[0, 2]]
+    assert windows(opened(tmp_path, total_length=3)) == [[4, 6, 8]]
+
+
+def test_a_gap_costs_the_whole_stride(tmp_path):
+    write(tmp_path, "S9_Walking.54138969", fifths(6))
+    write(tmp_path, "S9_Walking.54138969", fifths(10, 1001), first=6)
+    # 5 is followed by the gap, and passed over with the four after it.
+    assert windows(opened(tmp_path, "test")) == [[0, 2], [10, 12]]
+    # Between the first picture and the last one all is well again.
+    assert windows(opened(tmp_path, "test", 3)) == [[0, 2, 4], [10, 12, 14]]
+
+
+def test_only_walking_of_the_subjects_of_the_split(tmp_path):
+    for first, subject in enumerate(("S1", "S5", "S6", "S7", "S8", "S9", "S11")):
+        write(tmp_path, f"{subject}_Walking.54138969", fifths(10), first=10 * first)
+        write(tmp_path, f"{subject}_WalkDog.54138969", fifths(10), first=200)
+    for name in ("S1_Walking.jpg", "notes.txt", "._S1_Walking.54138969_000001.jpg", "S1_Walking"):
+        (tmp_path / name).touch()
+    train, test = opened(tmp_path), opened(tmp_path, "test")
+    assert windows(train) == [[0, 2], [10, 12], [20, 22], [30, 32], [40, 42]]
+    assert windows(test) == [[60, 62], [65, 67], [50, 52], [55, 57]]
+    assert test.describe() == {
+        "source": "Human3.6M",
+        "paths": [str(tmp_path)],
+        "subjects": ["S9", "S11"],
+        "pictures": 20,
+        "sequences": 4,
+        "shape": [2, 4, 4, 3],
+        "recordings": ["Walking of S9, S11"],
+    }
+
+
+def test_subfolders_and_several_folders_are_one_list(tmp_path):
+    for first, subject in enumerate(("S1", "S5", "S6")):
+        folder = tmp_path / "ab"[first > 1] / subject / "camera"
+        write(folder, f"{subject}_Walking.54138969", fifths(10), first=10 * first)
+    source = open_human36m([tmp_path / "a", tmp_path / "b"], "train", 2, 4, 4)
+    assert windows(source) == [[0, 2], [10, 12], [20, 22]]
+    assert source.describe()["subjects"] == ["S1", "S5", "S6"]
+
+
+def test_pictures_are_decoded_when_they_are_read(tmp_path):
+    write(tmp_path, "S1_Walking.54138969", fifths(14))
+    (tmp_path / "S1_Walking.54138969_000051.jpg").write_bytes(b"damaged")
+    source = opened(tmp_path)
+    assert source.size == 2
+    source.sequences([0])
+    with pytest.raises(MimError, match=r"S1_Walking\.54138969_000051\.jpg: expected a picture"):
+        source.sequences([1])
+
+
+def picture(height, width):
+    row, column = np.mgrid[:height, :width]
+    channels = [37 * row + 91 * column, 13 * row * column + 5, 7 * row * row + 3 * column * column]
+    return (np.stack(channels, axis=-1) % 256).astype(np.uint8)
+
+
+# What cv2.resize of OpenCV 5.0.0 makes of the central halves.
+SHRUNK = [  # rows 4 to 11, columns 6 to 17 of picture(16, 24)
+    [[97, 170, 57], [213, 103, 157], [201, 109, 71], [164, 153, 232], [126, 48, 130]],
+    [[119, 146, 147], [82, 111, 132], [108, 166, 89], [147, 208, 92], [148, 148, 131]],
+    [[188, 122, 92], [155, 120, 162], [143, 95, 98], [105, 71, 46], [67, 98, 135]],
+]
+SHRUNK_UNEVEN = [  # rows 2 to 6, columns 1 to 4 of picture(10, 7)
+    [[165, 47, 59], [73, 94, 74], [194, 142, 99]],
+    [[44, 84, 188], [166, 176, 150], [74, 53, 175]],
+]
+GROWN = [  # rows and columns 2 to 5 of picture(8, 8)
+    [[0, 57, 40], [64, 75, 50], [136, 96, 65], [132, 117, 84], [17, 135, 103]],
+    [[19, 70, 58], [82, 93, 68], [155, 119, 83], [151, 145, 102], [36, 168, 121]],
+    [[43, 87, 83], [107, 116, 94], [158, 149, 109], [146, 169, 127], [60, 168, 146]],
+    [[68, 105, 116], [132, 139, 126], [98, 179, 141], [51, 155, 160], [85, 41, 179]],
+    [[93, 122, 156], [156, 163, 166], [101, 146, 181], [46, 90, 200], [110, 42, 219]],
+    [[111, 135, 187], [175, 180, 197], [119, 104, 212], [64, 28, 231], [128, 74, 250]],
+]
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((16, 24), SHRUNK), ((10, 7), SHRUNK_UNEVEN), ((8, 8), GROWN)]
+)
+def test_central_half_is_resized_as_opencv_does(size, expected):
+    expected = np.array(expected, np.uint8)
+    got = crop_and_resize("a.jpg", picture(*size), *expected.shape[:2])
+    assert got.dtype == np.uint8
+    assert np.abs(got.astype(int) - expected).max() <= 1
+
+
+def test_halving_averages_four_pixels_and_rounds_up():
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[2:4, 2:4, 0] = [[1, 2], [3, 4]]
+    got = crop_and_resize("a.jpg", image, 2, 2)
+    assert got[..., 0].tolist() == [[3, 0], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("side", "first", "last"), [(1000, 250, 749), (1002, 250, 750), (7, 1, 4), (2, 0, 0)]
+)
+def test_central_half_in_the_right_size_is_not_touched(side, first, last):
+    ramp = (np.arange(side) % 256).astype(np.uint8)[:, None, None].repeat(4, axis=1)
+    got = crop_and_resize("a.jpg", ramp, last - first + 1, 2)
+    np.testing.assert_array_equal(got[:, 0, 0], np.arange(first, last + 1) % 256)
+    assert got.shape == (last - first + 1, 2, 3)
+
+
+@pytest.mark.parametrize("size", [(1, 8), (8, 1)])
+def test_a_picture_needs_two_pixels_a_side(tmp_path, size):
+    write(tmp_path, "S1_Walking.54138969", fifths(4), size=size)
+    words = rf"S1_Walking\.54138969_000001\.jpg: .*2 x 2.*received {size[0]} x {size[1]}"
+    with pytest.raises(MimError, match=words):
+        opened(tmp_path).sequences([0])
+
+
+def test_what_was_found_is_named(tmp_path):
+    with pytest.raises(MimError, match=r"missing: .*no such folder.*data/human36m\.sh"):
+        opened(tmp_path / "missing")
+    with pytest.raises(MimError, match=r"pictures such as S1_Walking.*found none of Human3\.6M"):
+        opened(tmp_path)
+    write(tmp_path, "S1_WalkDog.54138969", fifths(2))
+    write(tmp_path, "S9_Walking.54138969", fifths(3))
+    with pytest.raises(MimError, match="found only S1 WalkDog, S9 Walking"):
+        opened(tmp_path)
+    with pytest.raises(MimError, match=r"expected 2 pictures of one .* none among the 3 pictures"):
+        opened(tmp_path, "test")
+
+
+def test_a_picture_that_is_there_twice_is_refused(tmp_path):
+    for name in ("a", "b"):
+        write(tmp_path / name, "S1_Walking.54138969", fifths(4))
+    with pytest.raises(MimError, match=r"\.jpg: expected each picture once"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("total_length", [2, 4, 8])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_no_window_mixes_views(tmp_path, split, total_length):
+    subject = "S5" if split == "train" else "S11"
+    counts = itertools.cycle((23, 40, 17))
+    views = [f"{subject}_Walking{take}.{camera}" for take in ("", "_1", "_2") for camera in (1, 2)]
+    for n, view in enumerate(views):
+        write(tmp_path, view, fifths(next(counts)), first=40 * n)
+    got = np.array(windows(opened(tmp_path, split, total_length)))
+    np.testing.assert_array_equal(np.diff(got), 2)
+    np.testing.assert_array_equal(got[:, 0] // 40, got[:, -1] // 40)
+    assert set(got[:, 0] // 40) == set(range(6))

@@ -1,0 +1,27 @@
+"""Tiny videos."""
+
+import av
+import numpy as np
+
+HEIGHT, WIDTH = 16, 24
+
+
+def numbered_frames(length):
+    """uint8 `[length, 16, 24, 3]`: frame n has red 3 n in its upper half and green 90 below."""
+    frames = np.zeros((length, HEIGHT, WIDTH, 3), np.uint8)
+    frames[:, : HEIGHT // 2, :, 0] = 3 * np.arange(length)[:, None, None]
+    frames[:, HEIGHT // 2 :, :, 1] = 90
+    return frames
+
+
+def write_video(path, frames, codec="ffv1", pixels="bgr0", **options):
+    """Without loss, unless another codec than FFV1 is given."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = pixels
+        stream.bit_rate = 4_000_000
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return path

@@ -1,0 +1,65 @@
+import json
+
+import pytest
+
+from mim_tf.config import ModelConfig
+from mim_tf.errors import MimError
+from mim_tf.weights.configuration import from_json, to_json
+
+
+@pytest.mark.parametrize(
+    "config",
+    [ModelConfig(), ModelConfig(num_hidden=(8, 8), scheduled_sampling=False, layer_norm=False)],
+)
+def test_round_trip(config):
+    assert from_json("a.h5", to_json(config)) == config
+
+
+def changed(**settings):
+    content = json.loads(to_json(ModelConfig()))
+    content["model"].update(settings)
+    return json.dumps(content)
+
+
+def test_settings_an_older_version_did_not_have_are_at_their_defaults():
+    assert from_json("a.h5", '{"version": "0", "model": {"patch_size": 2}}') == ModelConfig(
+        patch_size=2
+    )
+
+
+def test_whole_numbers_are_good_for_fractions():
+    assert from_json("a.h5", changed(sampling_start_value=1)) == ModelConfig()
+
+
+def test_settings_of_a_later_version_are_named():
+    text = '{"version": "9.1", "model": {"depth": 2, "colour": 1, "patch_size": 4}}'
+    with pytest.raises(MimError, match=r"written by mim_tf 9\.1 .* does not know: colour, depth\."):
+        from_json("a.h5", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "3", "{}", '{"model": 3, "version": ""}', '{"model": {}}', "[" * 10**5],
+)
+def test_damaged_json(text):
+    with pytest.raises(MimError, match=r"a\.h5 is damaged: its configuration cannot be read"):
+        from_json("a.h5", text)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"img_width": "64"}, "its img_width should be like 64, received '64'"),
+        ({"img_width": True}, "its img_width should be like 64, received True"),
+        ({"layer_norm": 1}, "its layer_norm should be like True, received 1"),
+        ({"model_name": None}, "its model_name should be like 'mim', received None"),
+        ({"num_hidden": 64}, "its num_hidden should be like"),
+        ({"num_hidden": [64, "x"]}, "its num_hidden should be like"),
+        ({"sampling_start_value": []}, "its sampling_start_value should be like 1.0"),
+        ({"scheduled_sampling": 1}, "its scheduled_sampling should be like None"),
+        ({"patch_size": 7}, "damaged: patch_size 7 must divide"),
+    ],
+)
+def test_damaged_settings(settings, words):
+    with pytest.raises(MimError, match=words):
+        from_json("a.h5", changed(**settings))
