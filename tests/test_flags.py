@@ -81,13 +81,18 @@ def test_a_file_of_keras_leaves_the_architecture_to_the_flags(parse, tmp_path):
     assert flags.model_config() == ModelConfig(num_hidden=(8, 8))
 
 
-def test_a_checkpoint_needs_flags_for_what_it_does_not_tell(parse):
-    checkpoint = f"--pretrained_model={golden_checkpoint('predrnn')}"
-    parse(checkpoint, "--patch_size=2", "--img_width=24", "--total_length=30")
+PREDRNN = f"--pretrained_model={golden_checkpoint('predrnn')}"
+
+
+def test_flags_fill_in_what_a_checkpoint_does_not_tell(parse):
+    parse(PREDRNN, "--patch_size=2", "--img_width=24", "--total_length=30")
     config = flags.model_config()
     assert (config.model_name, config.num_hidden) == ("predrnn", (4, 4, 4))
     assert (config.frame_shape, config.total_length) == ((24, 24, 1), 30)
-    parse(checkpoint, "--patch_size=2")
+
+
+def test_a_checkpoint_may_need_flags(parse):
+    parse(PREDRNN, "--patch_size=2")
     with pytest.raises(MimError, match="give img_width"):
         flags.model_config()
 

@@ -73,8 +73,8 @@ def side_by_side(truth, prediction, input_length):
     right = np.concatenate([truth[:input_length], prediction])
     given = np.arange(len(truth)) < input_length
     panels = [
-        _framed(_enlarged(truth), np.ones_like(given)),
-        _framed(_enlarged(right), given),
+        _framed(_enlarged(truth, SMALLEST_HEIGHT), np.ones_like(given)),
+        _framed(_enlarged(right, SMALLEST_HEIGHT), given),
     ]
     gap = np.broadcast_to(np.uint8(BACKGROUND), (*panels[0].shape[:2], GAP, 3))
     return np.concatenate([panels[0], gap, panels[1]], axis=2)
@@ -98,13 +98,16 @@ def film_strip(truth, prediction, input_length):
 
 
 def contact_sheet(sequences):
-    """Sequences `[N, T, H, W, C]` below each other, their frames side by side, as RGB uint8."""
-    rows = [np.concatenate(list(_spaced(_rgb(frames))), axis=1) for frames in sequences]
+    """Sequences `[N, T, H, W, C]` below each other, their frames side by side, as RGB uint8.
+
+    Frames are enlarged by a whole factor, to 96 pixels of height at least.
+    """
+    margins = ((0, 0), (0, SPACE), (0, SPACE), (0, 0))
+    rows = [
+        np.concatenate(np.pad(_enlarged(frames, 96), margins, constant_values=255), axis=1)
+        for frames in map(np.asarray, sequences)
+    ]
     return np.concatenate(rows)
-
-
-def _spaced(frames):
-    return np.pad(frames, ((0, 0), (0, SPACE), (0, SPACE), (0, 0)), constant_values=255)
 
 
 def _visible(frames):
@@ -117,9 +120,9 @@ def _rgb(frames):
     return np.repeat(levels[..., None], 3, axis=-1) if levels.ndim == 3 else levels
 
 
-def _enlarged(frames):
+def _enlarged(frames, smallest_height):
     levels = _rgb(frames)
-    factor = math.ceil(SMALLEST_HEIGHT / levels.shape[1])
+    factor = math.ceil(smallest_height / levels.shape[1])
     return levels.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
