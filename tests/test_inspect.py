@@ -4,11 +4,10 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 from absl import flags as absl_flags
+from data_examples import write_example
 
 import mim_tf
 from mim_tf import flags, inspect
-from mim_tf.data.npz import write_npz
-from mim_tf.data.taxibj import write_taxibj
 
 SOUND = "Sound: every value was read"
 
@@ -27,34 +26,6 @@ def run(monkeypatch, tmp_path, capsys):
         return capsys.readouterr().out
 
     return run
-
-
-def levels(*shape):
-    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-
-
-def write_example(kind, folder):
-    """Something `recognise` takes for `kind`, and its number of frames and their size."""
-    folder.mkdir()
-    if kind == "mnist":
-        write_npz(folder / "clips.npz", levels(2, 5, 16, 20, 3), 3)
-        return folder / "clips.npz", "5 frames, 16 x 20 x 3"
-    if kind == "array":
-        np.savez(folder / "videos.npz", levels(2, 5, 16, 20))
-        return folder / "videos.npz", "5 frames, 16 x 20 x 1"
-    if kind == "taxibj":
-        write_taxibj(folder)
-        return folder, "8 frames, 32 x 32 x 2"
-    if kind == "radar":
-        np.save(folder / "event.npy", np.linspace(0, 60, 21 * 64).reshape(21, 8, 8))
-        return folder, "20 frames, 8 x 8 x 1"
-    names = [f"clip/{t}.png" for t in range(20)]
-    if kind == "human":
-        names = [f"{s}_Walking.5_{5 * t:06d}.jpg" for s in ("S1", "S9") for t in range(16)]
-    for name in names:
-        (folder / name).parent.mkdir(exist_ok=True)
-        imageio.imwrite(folder / name, levels(24, 24, 3))
-    return folder, "8 frames, 128 x 128 x 3" if kind == "human" else "20 frames, 24 x 24 x 3"
 
 
 @pytest.mark.parametrize("kind", ["mnist", "array", "taxibj", "radar", "human", "folder"])

@@ -46,7 +46,7 @@ def test_what_it_wrote_is_evaluated_without_naming_the_architecture(trained):
     ("flags", "message"),
     [
         (["--is_training=False"], "error: Evaluation needs --pretrained_model"),
-        (["--dataset=cars"], "error: dataset must be one of: mnist; received 'cars'"),
+        (["--dataset=cars"], "error: dataset must be one of: array, folder, human"),
     ],
 )
 def test_an_error_is_one_sentence(tmp_path, flags, message):
