@@ -6,6 +6,8 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.data.open import open_source
+from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor, build_model, predict, register_network
 from mim_tf.training.compile import compile_for_training
@@ -16,12 +18,14 @@ __all__ = [
     "DataConfig",
     "MimError",
     "ModelConfig",
+    "SequenceSource",
     "TrainingConfig",
     "VideoPredictor",
     "__version__",
     "build_model",
     "compile_for_training",
     "load_model",
+    "open_source",
     "predict",
     "register_network",
     "save_weights",

@@ -1,6 +1,5 @@
 import dataclasses
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -37,18 +36,10 @@ def test_a_fresh_process_loads_every_kind(tmp_path, tiny_model, tiny_config, tin
     save_weights(tiny_model, tmp_path / "file of mine.h5")
     tiny_model.save_weights(tmp_path / "keras.weights.h5")
     np.save(tmp_path / "frames.npy", tiny_frames)
-    script = tmp_path / "load.py"
-    script.write_text(LOAD_IN_A_FRESH_PROCESS)
     settings = json.dumps(dataclasses.asdict(tiny_config))
-    arguments = [settings, str(golden_checkpoint("convlstm"))]
-    result = subprocess.run(
-        [sys.executable, script, *arguments],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(mim_tf.__file__).parents[1])},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
+    arguments = [settings, str(golden_checkpoint("convlstm")), str(tmp_path)]
+    code = [sys.executable, "-c", LOAD_IN_A_FRESH_PROCESS]
+    subprocess.run([*code, *arguments], check=True, capture_output=True)
     predictions = np.load(tmp_path / "predictions.npy")
     np.testing.assert_allclose(predictions, tiny_model(tiny_frames), atol=1e-6)
     with np.load(tmp_path / "keras.npz") as file:
@@ -65,13 +56,14 @@ def name_of(array):
 
 
 LOAD_IN_A_FRESH_PROCESS = """
-import json, sys
+import json, os, sys
 import mim_tf, numpy as np
 
-settings, checkpoint = json.loads(sys.argv[1]), sys.argv[2]
+settings, checkpoint, folder = sys.argv[1:]
+os.chdir(folder)
 model = mim_tf.load_model("file of mine.h5")
 np.save("predictions.npy", model(np.load("frames.npy")))
-model = mim_tf.load_model("keras.weights.h5", **settings)
+model = mim_tf.load_model("keras.weights.h5", **json.loads(settings))
 np.savez("keras.npz", *model.get_weights())
 model = mim_tf.load_model(checkpoint, patch_size=2, input_length=4, total_length=8)
 np.savez("tf1.npz", *model.get_weights())
