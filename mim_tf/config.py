@@ -260,6 +260,11 @@ class TrainingConfig:
     """How a network is trained, evaluated and recorded."""
 
     lr: float = _field(1e-3, "Learning rate of Adam.")
+    initial_bias: float = _field(
+        1e-3,
+        "Biases start uniform between minus and plus this. 0, as in the 2019 code, lets the first "
+        "gradients overflow where sequences begin with empty frames, as radar does without rain.",
+    )
     lr_schedule: str = _field(
         "constant", "constant, or cosine: from lr to 0 along half a cosine over max_iterations."
     )
@@ -286,6 +291,8 @@ class TrainingConfig:
         for name in positive.split():
             if not getattr(self, name) > 0:
                 raise MimError(f"{name} must be positive, received {getattr(self, name)}.")
+        if self.initial_bias < 0:
+            raise MimError(f"initial_bias must not be negative, received {self.initial_bias}.")
         if self.lr_schedule not in ("constant", "cosine"):
             raise MimError(
                 f"lr_schedule must be constant or cosine, received {self.lr_schedule!r}."

@@ -74,7 +74,8 @@ class Logs(OnIteration):
         if not math.isfinite(loss):
             raise MimError(
                 f"The loss is {loss} at iteration {iteration}: training diverged. Start again "
-                "with a lower --lr, from the last weights if they are good (--pretrained_model)."
+                "with a lower --lr, from the last weights if they are good (--pretrained_model). "
+                "In the first iterations, empty frames may be the cause: raise --initial_bias."
             )
         probability = float(eta(self.model.config, iteration))
         self.model.reset_metrics()

@@ -14,6 +14,7 @@ from mim_tf.data.pipeline import own_errors, training_dataset
 from mim_tf.models import build_model
 from mim_tf.training.callbacks import Evaluation, Logs, Snapshots, StopInOrder
 from mim_tf.training.compile import compile_for_training
+from mim_tf.training.initial_bias import draw_biases
 from mim_tf.training.run_folder import STATE, last_resumable, new_run_folder, write_record
 from mim_tf.training.start_up import skip_graph_rewriting
 from mim_tf.weights import load_weights
@@ -51,6 +52,7 @@ def train(
     valid_source = open_source(data_config, model_config, "valid")
 
     model = build_model(model_config, config.seed)
+    draw_biases(model, config.initial_bias, config.seed)
     if pretrained_model:
         load_weights(model, pretrained_model)
         model.sampling.updates.assign(0)
