@@ -34,11 +34,18 @@ def test_a_configuration_cannot_be_changed():
         ({"stride": 2}, "stride must be 1, received 2"),
         ({"total_length": 10}, r"total_length \(10\) must be larger than input_length \(10\)"),
         ({"img_channel": 0}, "img_channel must be at least 1, received 0"),
+        ({"mim_s": False}, "mim_s=False needs mim_n=False"),
+        ({"differencing": "papers"}, "differencing must be code or paper, received 'papers'"),
+        ({"differencing": "paper", "mim_n": False}, "differencing='paper' needs mim_n=True"),
     ],
 )
 def test_what_no_network_can_be_built_with(settings, message):
     with pytest.raises(MimError, match=message):
         ModelConfig(**settings)
+
+
+def test_the_name_of_2019_is_the_same_network():
+    assert ModelConfig(model_name="mim_pp") == ModelConfig(model_name="mim_star")
 
 
 def test_training_needs_positive_numbers():

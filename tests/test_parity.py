@@ -8,10 +8,20 @@ import mim_tf
 from mim_tf.training.compile import compile_for_training
 from mim_tf.weights.tf1_names import assign_tf1_weights
 
-CASES = ["mim", "mim_no_layer_norm", "mim_star", "predrnn", "predrnn_pp", "convlstm"]
+STEADY = ["mim", "mim_no_layer_norm", "predrnn", "convlstm"]
+# With the stored weights these networks magnify rounding, the more the longer they run; the first
+# test shows it. The 2019 graph itself misses its predictions by more than 1e-4 when TensorFlow's
+# rewriting of graphs is switched off. An update makes it worse: it moves weights whose gradient is
+# hardly more than rounding by the learning rate, to one side or the other. That graph then misses
+# its own losses by 2 per cent, and its predictions have nothing in common.
+SENSITIVE = ["mim_star", "predrnn_pp"]
 
 
-@pytest.fixture(scope="module", params=CASES)
+def each(*cases):
+    return pytest.mark.parametrize("golden", cases, indirect=True)
+
+
+@pytest.fixture(scope="module")
 def golden(request):
     return load_golden(request.param)
 
@@ -28,24 +38,60 @@ def forecast(model, frames):
     return mim_tf.predict(model, frames[:, : config.input_length], config.horizon)
 
 
-def test_predictions(golden, model):
-    expected = golden.arrays["pred_before"]
-    np.testing.assert_allclose(forecast(model, golden.arrays["frames"][0]), expected, atol=1e-4)
-
-
-def test_predictions_with_flags(golden, model):
+def forecast_with_flags(model, golden):
     frames, flags = golden.arrays["frames"][0], golden.arrays["flags"][0]
-    predictions = model({"frames": frames, "flags": flags})
-    np.testing.assert_allclose(
-        predictions[:, -golden.config.horizon :],
-        golden.arrays["pred_before_with_flags"],
-        atol=1e-4,
+    return np.asarray(model({"frames": frames, "flags": flags}))[:, -golden.config.horizon :]
+
+
+def assert_close(got, expected, atol=1e-4):
+    np.testing.assert_allclose(got, expected, rtol=0, atol=atol)
+
+
+def assert_close_as_far_as_rounding_lets(got, expected):
+    assert_close(got[:, 0], expected[:, 0])
+    assert np.abs(got - expected).mean() < 1e-4
+    assert_close(got, expected, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("golden", "sensitive"),
+    [*((case, False) for case in STEADY), *((case, True) for case in SENSITIVE)],
+    indirect=["golden"],
+)
+def test_effect_of_the_last_bit_of_the_weights(golden, model, sensitive):
+    before, weights = forecast_with_flags(model, golden), model.get_weights()
+    for weight in model.trainable_variables:
+        weight.assign(np.nextafter(weight, np.float32(2)))
+    after = forecast_with_flags(model, golden)
+    model.set_weights(weights)
+    assert (np.abs(after - before).max() > 5e-5) == sensitive
+
+
+@each(*STEADY)
+def test_predictions(golden, model):
+    assert_close(forecast(model, golden.arrays["frames"][0]), golden.arrays["pred_before"])
+
+
+@each(*STEADY)
+def test_predictions_with_flags(golden, model):
+    assert_close(forecast_with_flags(model, golden), golden.arrays["pred_before_with_flags"])
+
+
+@each(*SENSITIVE)
+def test_predictions_of_sensitive_networks(golden, model):
+    assert_close_as_far_as_rounding_lets(
+        forecast(model, golden.arrays["frames"][0]), golden.arrays["pred_before"]
+    )
+    assert_close_as_far_as_rounding_lets(
+        forecast_with_flags(model, golden), golden.arrays["pred_before_with_flags"]
     )
 
 
-def test_three_updates(golden, model):
-    """Last of the file: it changes the weights."""
+def updates(model, golden):
+    """The printed losses of the three updates, each before its update."""
     compile_for_training(model, learning_rate=1e-3)
+    # Tracing a training step takes longer than three of them do untraced.
+    model.run_eagerly = True
     losses = []
     for frames, flags in zip(golden.arrays["frames"][1:], golden.arrays["flags"][1:], strict=True):
         model.reset_metrics()
@@ -53,6 +99,22 @@ def test_three_updates(golden, model):
             {"frames": frames, "flags": flags}, frames[:, 1:], return_dict=True
         )
         losses.append(logs["loss_per_sequence"])
+    return losses
+
+
+# The updates come last, because they change the weights.
+
+
+@each(*STEADY)
+def test_updates(golden, model):
+    losses = updates(model, golden)
     np.testing.assert_allclose(losses, golden.arrays["train_losses"], rtol=1e-4)
     after = forecast(model, golden.arrays["frames"][0])
-    np.testing.assert_allclose(after, golden.arrays["pred_after"], atol=5e-3)
+    assert_close(after, golden.arrays["pred_after"], atol=5e-3)
+
+
+@each(*SENSITIVE)
+def test_updates_of_sensitive_networks(golden, model):
+    first, *later = updates(model, golden)
+    np.testing.assert_allclose(first, golden.arrays["train_losses"][0], rtol=1e-4)
+    np.testing.assert_allclose(later, golden.arrays["train_losses"][1:], rtol=3e-2)

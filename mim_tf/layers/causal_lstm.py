@@ -74,3 +74,9 @@ class CausalLSTMCell(ConvolutionalCell):
         merged = self.reduce(ops.concatenate([cell, memory], axis=-1))
         hidden = ops.tanh(output + o_c + self.from_new_memory(memory)) * ops.tanh(merged)
         return hidden, memory
+
+    def read_out(self, inputs, hidden, cell, memory):
+        """`forget`, the gate `s(f_x + f_h + 1)` of c; for looking inside, not used in `call`."""
+        f_x = ops.split(self.from_input(inputs), 7, axis=-1)[2]
+        f_h = ops.split(self.from_hidden(hidden), 4, axis=-1)[2]
+        return {"forget": ops.sigmoid(f_x + f_h + 1)}

@@ -59,3 +59,7 @@ class MIMBlock(ConvolutionalCell):
         merged = self.reduce(ops.concatenate([cell, memory], axis=-1))
         hidden = ops.sigmoid(o_x + o_t + o_s) * ops.tanh(merged)
         return hidden, [hidden, cell, stationary, memory]
+
+    def read_out(self, below, difference, hidden, cell, stationary, memory):
+        """`T` of MIM-S and its gates; for looking inside, not used in `call`."""
+        return self.mim_s.memory_and_gates(difference, cell, stationary)

@@ -54,3 +54,7 @@ class MIMCausalBlock(CausalLSTMCell):
         cell = kept + ops.sigmoid(i_x + i_h) * ops.tanh(g_x + g_h)
         hidden, memory = self.cascade(cell, memory, second, o_x + o_h)
         return hidden, [hidden, cell, stationary, memory]
+
+    def read_out(self, below, difference, hidden, cell, stationary, memory):
+        """`T` of MIM-S and its gates; for looking inside, not used in `call`."""
+        return self.mim_s.memory_and_gates(difference, cell, stationary)

@@ -24,3 +24,9 @@ class MIMS(PeepholeConvLSTMCell):
 
     def gate_initializer(self):
         return ChannelGlorotUniform()
+
+    def memory_and_gates(self, difference, cell, stationary):
+        """`T`, and `mim_s_input`, `mim_s_forget` and `mim_s_output`."""
+        kept, _ = self(difference, [cell, stationary])
+        gates = self.read_out(difference, cell, stationary)
+        return {"T": kept} | {f"mim_s_{name}": gate for name, gate in gates.items()}

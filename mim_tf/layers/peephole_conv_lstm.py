@@ -56,10 +56,21 @@ class PeepholeConvLSTMCell(ConvolutionalCell):
 
     def call(self, inputs, states):
         hidden, cell = states
+        i, g, f, o = self._before_sigmoid(inputs, hidden, cell)
+        cell = ops.sigmoid(f) * cell + ops.sigmoid(i) * ops.tanh(g)
+        hidden = ops.sigmoid(o + self.peephole_o * cell) * ops.tanh(cell)
+        return hidden, [hidden, cell]
+
+    def read_out(self, inputs, hidden, cell):
+        """Gates `input`, `forget` and `output`; for looking inside, not used in `call`."""
+        i, _, f, o = self._before_sigmoid(inputs, hidden, cell)
+        _, (_, new_cell) = self(inputs, [hidden, cell])
+        gates = {"input": i, "forget": f, "output": o + self.peephole_o * new_cell}
+        return {name: ops.sigmoid(gate) for name, gate in gates.items()}
+
+    def _before_sigmoid(self, inputs, hidden, cell):
+        """i, g, f and o, with the peepholes of i and f, but not yet that of o."""
         gates = self.from_hidden(hidden) + self.from_input(inputs)
         i, g, f, o = ops.split(gates, 4, axis=-1)
         w_i, w_f = ops.split(ops.convert_to_tensor(self.peephole_if), 2, axis=-1)
-
-        cell = ops.sigmoid(f + w_f * cell + 1) * cell + ops.sigmoid(i + w_i * cell) * ops.tanh(g)
-        hidden = ops.sigmoid(o + self.peephole_o * cell) * ops.tanh(cell)
-        return hidden, [hidden, cell]
+        return i + w_i * cell, g, f + w_f * cell + 1, o

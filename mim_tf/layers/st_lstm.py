@@ -52,3 +52,9 @@ class STLSTMCell(ConvolutionalCell):
         merged = self.reduce(ops.concatenate([cell, memory], axis=-1))
         hidden = ops.sigmoid(o_x + o_t + o_s) * ops.tanh(merged)
         return hidden, [hidden, cell, memory]
+
+    def read_out(self, inputs, hidden, cell, memory):
+        """`forget`, the gate `s(f_x + f_t + 1)` of c; for looking inside, not used in `call`."""
+        _, _, f_x, _ = ops.split(self.from_input(inputs), 4, axis=-1)
+        _, _, f_t, _ = ops.split(self.from_hidden(hidden), 4, axis=-1)
+        return {"forget": ops.sigmoid(f_x + f_t + 1)}

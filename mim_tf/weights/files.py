@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from mim_tf.config import ModelConfig
 from mim_tf.models import VideoPredictor, build_model
@@ -37,7 +38,7 @@ def save_weights(model: VideoPredictor, path, with_optimizer: bool = False) -> N
             for name in source:
                 if with_optimizer or name != "optimizer":
                     source.copy(name, target)
-            target.attrs[ATTRIBUTE] = to_json(model.config)
+            target.attrs[ATTRIBUTE] = np.bytes_(to_json(model.config))
         os.replace(complete, path)
 
 

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import tempfile
 from pathlib import Path
 
 import h5py
@@ -14,7 +15,10 @@ from mim_tf.weights.configuration import from_json
 ATTRIBUTE = "mim_tf"
 """Attribute of the file that holds the configuration, written by `to_json`."""
 
+_STEP = "layers/functional"
+_COUNTER = "layers/scheduled_sampling/vars/0"
 _DEEPEST = 20
+_LARGEST_CONFIGURATION = 2**16
 
 
 @contextlib.contextmanager
@@ -46,13 +50,23 @@ def configuration_inside(path) -> ModelConfig | None:
         MimError: if the file is damaged, holds no weights, or is of a later version.
     """
     with open_weights(path) as file:
-        text = file.attrs.get(ATTRIBUTE)
-        if text is None and "layers" not in file:
-            raise MimError(
-                f"{path} is an HDF5 file, but not of weights: expected the group 'layers' of "
-                f"Keras' .weights.h5 files, found {', '.join(map(repr, file)) or 'nothing'}."
-            )
-    return None if text is None else from_json(path, text)
+        if ATTRIBUTE in file.attrs:
+            return from_json(path, _configuration_text(file))
+        if "layers" in file:
+            return None
+        raise MimError(
+            f"{path} is an HDF5 file, but not of weights: expected the group 'layers' of Keras' "
+            f".weights.h5 files, found {', '.join(map(repr, file)) or 'nothing'}."
+        )
+
+
+def _configuration_text(file):
+    attribute = file.attrs.get_id(ATTRIBUTE)
+    is_text = isinstance(attribute.get_type(), h5py.h5t.TypeStringID) and attribute.shape == ()
+    # HDF5 reads whatever type and size a damaged file declares, and may crash.
+    if not is_text or attribute.get_storage_size() > _LARGEST_CONFIGURATION:
+        raise MimError(f"{file.filename} is damaged: its configuration is no text.")
+    return file.attrs[ATTRIBUTE]
 
 
 def load_hdf5(model, path) -> None:
@@ -64,21 +78,22 @@ def load_hdf5(model, path) -> None:
     """
     stored = configuration_inside(path)
     variables = _variables(model)
-    expected = {name: tuple(variable.shape) for name, variable in variables.items()}
+    names = {key: variable.path for key, variable in variables.items()}
+    expected = {names[key]: tuple(variable.shape) for key, variable in variables.items()}
     with open_weights(path) as file:
-        datasets = _datasets(file, variables)
-        shapes = {name: dataset.shape for name, dataset in datasets.items()}
+        datasets = dict(_datasets(file["layers"], "layers"))
+        shapes = {names.get(key, key): dataset.shape for key, dataset in datasets.items()}
         difference = first_difference(shapes, expected)
         if stored:
             check_settings(path, stored, model.config, difference)
         if difference:
             raise _misfit(path, stored, difference)
         # Not before the shapes are known to be the model's: a file may declare any size.
-        values = {name: _read(name, dataset) for name, dataset in datasets.items()}
+        values = {names[key]: _read(names[key], dataset) for key, dataset in datasets.items()}
         state = _optimizer_state(path, file, model)
     check_finite(path, values)
-    for name, variable in variables.items():
-        variable.assign(values[name])
+    for variable in variables.values():
+        variable.assign(values[variable.path])
     for variable, value in state:
         variable.assign(value)
 
@@ -93,42 +108,45 @@ def _misfit(path, stored, difference):
 
 
 def _variables(model):
-    """Path -> variable, of all that is saved. Keras numbers the counter's layer as it likes."""
-    weights = {variable.path: variable for variable in model.step.weights}
-    return weights | {"scheduled_sampling/updates": model.sampling.updates}
+    """Key in Keras' layout -> variable, of all that is saved, in the order of the model.
 
-
-def _datasets(file, variables):
-    """Path of each weight in the file -> dataset.
-
-    Keras' layout tells the layers by name and their variables by number. A path ends with a number
-    where `variables` does not have it.
+    Keras alone knows its layout, so it writes a file. Files from elsewhere name their layers, too,
+    but HDF5 crashes on damaged names.
     """
-    paths, count = {}, collections.Counter()
-    for path in variables:
-        layer = path.rpartition("/")[0]
-        paths[f"{layer}/{count[layer]}"] = path
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "layout.weights.h5"
+        model.step.save_weights(path)
+        with h5py.File(path) as file:
+            keys = dict(_numbered(file["layers"], ()))
+    count = collections.Counter()
+    variables = {}
+    for variable in model.step.weights:
+        layer = variable.path.rpartition("/")[0]
+        variables[keys[f"{layer}/{count[layer]}"]] = variable
         count[layer] += 1
-    found = {}
-    for name, group in _children(file["layers"]):
-        if name == "functional":
-            found |= _walk(group["layers"], ())
-        elif "vars" in group:
-            found |= {f"{name}/{number}": dataset for number, dataset in _children(group["vars"])}
-    return {paths.get(key, key): dataset for key, dataset in found.items()}
+    return variables | {_COUNTER: model.sampling.updates}
 
 
-def _walk(group, layers):
-    """(layers/number, dataset) of every weight under `group`, which is inside `layers`."""
-    if len(layers) > _DEEPEST:
-        raise MimError(f"{group.file.filename} is damaged: its groups have no end.")
+def _numbered(group, layers):
+    """(names of layers/number in the last, key) of every weight of a step."""
     if "vars" in group:
-        layers = (*layers, str(group["vars"].attrs["name"]))
-        for number, dataset in _children(group["vars"]):
-            yield "/".join((*layers, number)), dataset
-    for name, child in _children(group):
+        layers = (*layers, group["vars"].attrs["name"])
+        for number, dataset in group["vars"].items():
+            yield "/".join((*layers, number)), _STEP + dataset.name
+    for name, child in group.items():
         if name != "vars":
-            yield from _walk(child, layers)
+            yield from _numbered(child, layers)
+
+
+def _datasets(group, key):
+    """(key, dataset) of everything under `group`, which has `key` itself."""
+    if key.count("/") > _DEEPEST:
+        raise MimError(f"{group.file.filename} is damaged: its groups have no end.")
+    for name, child in _children(group):
+        if isinstance(child, h5py.Dataset):
+            yield f"{key}/{name}", child
+        else:
+            yield from _datasets(child, f"{key}/{name}")
 
 
 def _children(group):

@@ -2,13 +2,34 @@
 
 import keras
 import numpy as np
+import oracle
 
-from mim_tf.layers import MIMN, MIMS, MIMBlock, PeepholeConvLSTMCell, STLSTMCell
+from mim_tf.layers import (
+    MIMN,
+    MIMS,
+    CausalLSTMCell,
+    GradientHighway,
+    MIMBlock,
+    MIMCausalBlock,
+    PeepholeConvLSTMCell,
+    STLSTMCell,
+)
 
 GRID = 4, 6
 FILTERS = 3
 BELOW = 5
-CELLS = [STLSTMCell, PeepholeConvLSTMCell, MIMN, MIMS, MIMBlock]
+# What each cell computes.
+FORMULAS = {
+    STLSTMCell: oracle.st_lstm,
+    PeepholeConvLSTMCell: oracle.peephole_conv_lstm,
+    MIMN: oracle.peephole_conv_lstm,
+    MIMS: oracle.peephole_conv_lstm,
+    MIMBlock: oracle.mim_block,
+    CausalLSTMCell: oracle.causal_lstm,
+    MIMCausalBlock: oracle.mim_causal_block,
+    GradientHighway: oracle.gradient_highway,
+}
+CELLS = list(FORMULAS)
 # Channels of the inputs, number of the states. The input from below has a channel count of its
 # own, so that no two sizes can be mistaken for each other.
 _SIGNATURES = {
@@ -17,6 +38,9 @@ _SIGNATURES = {
     MIMN: (FILTERS, 2),
     MIMS: (FILTERS, 2),
     MIMBlock: ((BELOW, FILTERS), 4),
+    CausalLSTMCell: (BELOW, 3),
+    MIMCausalBlock: ((BELOW, FILTERS), 4),
+    GradientHighway: (BELOW, 1),
 }
 
 

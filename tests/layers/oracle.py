@@ -1,4 +1,4 @@
-"""The cells of the 2019 network in NumPy: what the tests of the layers compare with.
+"""The cells of the 2019 networks in NumPy: what the tests of the layers compare with.
 
 Each takes `w`, weights by their variable names, and works in the precision of its inputs. Shapes
 are `[B, H, W, C]`.
@@ -64,7 +64,7 @@ def output_gate(w, o, c, m):
 
 
 def peephole_conv_lstm(w, x, states):
-    """The cell of MIM-N (x = d; states D, N) and of MIM-S (x = D'; states C, S)."""
+    """The cell of ConvLSTM, of MIM-N (x = d; states D, N) and of MIM-S (x = D'; states C, S)."""
     h, c = states
     total = gate_convolution(part(w, "from_hidden"), h) + gate_convolution(part(w, "from_input"), x)
     i, g, f, o = np.split(total, 4, axis=-1)
@@ -86,6 +86,42 @@ def mim_block(w, inputs, states):
     m = sigmoid(f_x + f_s + 1) * m + sigmoid(i_x + i_s) * np.tanh(g_x + g_s)
     h, c, m = output_gate(w, o_x + o_t + o_s, c, m)
     return h, c, s, m
+
+
+def causal_lstm(w, x, states):
+    h, c, m = states
+    i_x, g_x, f_x, o_x, *second = gates(w, "from_input", x, 7)
+    i_h, g_h, f_h, o_h = gates(w, "from_hidden", h, 4)
+    c = sigmoid(f_x + f_h + 1) * c + sigmoid(i_x + i_h) * np.tanh(g_x + g_h)
+    return cascade(w, second, o_x + o_h, c, m)
+
+
+def cascade(w, from_input, o, c, m):
+    i_x, g_x, f_x = from_input
+    i_m, f_m, m_m = gates(w, "from_memory", m, 3)
+    i_c, g_c, f_c, o_c = gates(w, "from_cell", c, 4)
+    m = sigmoid(f_c + f_x + f_m + 1) * np.tanh(m_m) + sigmoid(i_c + i_x + i_m) * np.tanh(g_c + g_x)
+    o = np.tanh(o + o_c + gate_convolution(part(w, "from_new_memory"), m))
+    merged = gate_convolution(part(w, "cell_reduce"), np.concatenate([c, m], axis=-1))
+    return o * np.tanh(merged), c, m
+
+
+def mim_causal_block(w, inputs, states):
+    x, d = inputs
+    h, c, s, m = states
+    i_x, g_x, o_x, *second = gates(w, "from_input", x, 6)
+    i_h, g_h, o_h = gates(w, "from_hidden", h, 3)
+    t, s = peephole_conv_lstm(part(w, "mim_s"), d, (c, s))
+    c = t + sigmoid(i_x + i_h) * np.tanh(g_x + g_h)
+    h, c, m = cascade(w, second, o_x + o_h, c, m)
+    return h, c, s, m
+
+
+def gradient_highway(w, x, states):
+    (z,) = states
+    total = gate_convolution(part(w, "from_hidden"), z) + gate_convolution(part(w, "from_input"), x)
+    p, u = np.split(total, 2, axis=-1)
+    return (sigmoid(u) * np.tanh(p) + (1 - sigmoid(u)) * z,)
 
 
 def space_to_depth(frames, p):

@@ -5,19 +5,42 @@ import numpy as np
 import pytest
 from cells import (
     CELLS,
+    FORMULAS,
     assert_close,
     built_cell,
+    doubles,
     example,
     numpy_tree,
     same_after_serialization,
     weights_by_name,
 )
 
-from mim_tf.layers import MIMN, MIMS, MIMBlock, STLSTMCell
+from mim_tf.layers import (
+    MIMN,
+    MIMS,
+    CausalLSTMCell,
+    GradientHighway,
+    MIMBlock,
+    MIMCausalBlock,
+    PeepholeConvLSTMCell,
+    STLSTMCell,
+)
 
 
 def each(*cells):
     return pytest.mark.parametrize("cell_class", cells)
+
+
+@pytest.mark.parametrize("kernel_size", [3, 5])
+@pytest.mark.parametrize("layer_norm", [True, False])
+@each(*CELLS)
+def test_equals_the_formulas(cell_class, layer_norm, kernel_size):
+    cell = built_cell(cell_class, kernel_size, layer_norm)
+    inputs, states = example(cell_class)
+    formula = FORMULAS[cell_class]
+    assert_close(
+        cell(inputs, states)[1], formula(weights_by_name(cell), doubles(inputs), doubles(states))
+    )
 
 
 @each(*CELLS)
@@ -79,20 +102,24 @@ def channel_bound(shape):
 
 
 @pytest.mark.parametrize(
-    ("cell_class", "bound_of"),
+    ("cell_class", "bound_of_gates"),
     [
         (STLSTMCell, channel_bound),
+        (PeepholeConvLSTMCell, lambda shape: 0.001),
         (MIMN, lambda shape: 0.001),
         (MIMS, channel_bound),
         (MIMBlock, channel_bound),
+        (CausalLSTMCell, lambda shape: 0.001),
+        (MIMCausalBlock, channel_bound),
+        (GradientHighway, lambda shape: 0.001),
     ],
 )
-def test_kernels_start_uniform_within_the_bound_of_the_2019_code(cell_class, bound_of):
+def test_kernels_start_uniform_within_the_bound_of_the_2019_code(cell_class, bound_of_gates):
     keras.utils.set_random_seed(0)
     cell = built_cell(cell_class, kernel_size=5, random_weights=False)
     kernels = {k: v for k, v in weights_by_name(cell).items() if k.endswith("kernel")}
     for name, kernel in kernels.items():
-        bound = bound_of(kernel.shape)
+        bound = (channel_bound if "cell_reduce" in name else bound_of_gates)(kernel.shape)
         # A 1x1 kernel has only 18 values, too few to come close to the bound.
         nearest = 0.95 if kernel.size > 100 else 0.7
         assert nearest * bound < np.abs(kernel).max() <= bound * (1 + 1e-6), name

@@ -1,28 +1,12 @@
-import oracle
-import pytest
 from cells import (
     BELOW,
     FILTERS,
     GRID,
-    assert_close,
     built_cell,
-    doubles,
-    example,
     weights_by_name,
 )
 
 from mim_tf.layers import MIMBlock
-
-
-@pytest.mark.parametrize("kernel_size", [3, 5])
-@pytest.mark.parametrize("layer_norm", [True, False])
-def test_equals_the_formulas(layer_norm, kernel_size):
-    cell = built_cell(MIMBlock, kernel_size, layer_norm)
-    inputs, states = example(MIMBlock)
-    assert_close(
-        cell(inputs, states)[1],
-        oracle.mim_block(weights_by_name(cell), doubles(inputs), doubles(states)),
-    )
 
 
 def test_hidden_state_has_three_gates_and_mim_s_replaces_the_fourth():

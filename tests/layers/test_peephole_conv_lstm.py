@@ -1,21 +1,9 @@
 import keras
 import numpy as np
-import oracle
 import pytest
-from cells import FILTERS, GRID, assert_close, built_cell, doubles, example, weights_by_name
+from cells import FILTERS, GRID, built_cell, weights_by_name
 
 from mim_tf.layers import PeepholeConvLSTMCell
-
-
-@pytest.mark.parametrize("kernel_size", [3, 5])
-@pytest.mark.parametrize("layer_norm", [True, False])
-def test_equals_the_formulas(layer_norm, kernel_size):
-    cell = built_cell(PeepholeConvLSTMCell, kernel_size, layer_norm)
-    inputs, states = example(PeepholeConvLSTMCell)
-    assert_close(
-        cell(inputs, states)[1],
-        oracle.peephole_conv_lstm(weights_by_name(cell), doubles(inputs), doubles(states)),
-    )
 
 
 def test_peepholes_have_a_value_for_every_position_and_channel():

@@ -76,6 +76,21 @@ def test_flags_follow_the_seed():
     assert (a != other).any()
 
 
+@pytest.mark.parametrize(
+    ("settings", "probability"),
+    [
+        ({"model_name": "mim_star"}, 1),
+        ({"model_name": "predrnn", "scheduled_sampling": False}, 0),
+        # The 2019 code always feeds it its own output.
+        ({"model_name": "convlstm_net"}, 0),
+        ({"model_name": "convlstm_net", "scheduled_sampling": True}, 1),
+    ],
+)
+def test_network_decides_unless_told(settings, probability):
+    config = ModelConfig(sampling_changing_rate=0.0, **settings)
+    assert float(eta(config, 1)) == probability
+
+
 @pytest.mark.parametrize("changes", [{"scheduled_sampling": False}, {"sampling_stop_iter": 1}])
 def test_no_true_frame_is_given_without_or_after_sampling(changes):
     assert not draws(sampling(**changes), 1)[0].any()

@@ -79,7 +79,10 @@ def test_only_files_of_mim_tf_have_a_configuration(model, saved, of_keras):
     [
         (KERNEL, r"mim_block_2/from_input/kernel is \[3\] there, \[1, 1, 4, 16\] here"),
         (SCALE, r"mim_block_2/mim_s/from_hidden/norm/scale is \[3\] there, \[16\] here"),
-        ("layers/scheduled_sampling/vars/0", r"scheduled_sampling/updates is \[3\] there, \[\] h"),
+        (
+            "layers/scheduled_sampling/vars/0",
+            r"scheduled_sampling\w*/updates is \[3\] there, \[\] h",
+        ),
     ],
 )
 def test_the_first_weight_of_another_shape_is_named(model, saved, of_keras, key, words):
@@ -93,8 +96,7 @@ def test_the_first_weight_of_another_shape_is_named(model, saved, of_keras, key,
 def test_layers_the_model_does_not_have(model, of_keras):
     with h5py.File(of_keras, "a") as file:
         file.copy(BLOCK, f"{BLOCK}_1")
-        file[f"{BLOCK}_1/vars"].attrs["name"] = "mim_block_3"
-    with pytest.raises(MimError, match=r"mim_block_3/\S+/0 is \[.*\] there, missing here"):
+    with pytest.raises(MimError, match=rf"{BLOCK}_1/\S+/0 is \[.*\] there, missing here"):
         load_hdf5(model, of_keras)
 
 
@@ -216,12 +218,20 @@ def test_files_that_are_not_hdf5(tmp_path, content):
         configuration_inside(tmp_path / "a.h5")
 
 
-@pytest.mark.parametrize("value", ["{", 3.0, b"\xff\xfe", h5py.Empty("f4")])
+@pytest.mark.parametrize("value", ["{", np.bytes_("{"), np.bytes_(b"\xff\xfe")])
 def test_a_damaged_configuration(saved, value):
     with h5py.File(saved, "a") as file:
         file.attrs[ATTRIBUTE] = value
     with pytest.raises(MimError, match="its configuration cannot be read"):
         configuration_inside(saved)
+
+
+@pytest.mark.parametrize("value", [3.0, ["{}", "{}"], h5py.Empty("f4"), np.bytes_(2**17 * "{")])
+def test_a_configuration_that_is_no_text(tmp_path, value):
+    with h5py.File(tmp_path / "a.h5", "w", libver="latest") as file:
+        file.attrs[ATTRIBUTE] = value
+    with pytest.raises(MimError, match="its configuration is no text"):
+        configuration_inside(tmp_path / "a.h5")
 
 
 def test_damaged_bytes_surface_as_nothing_but_mim_error(model, saved, tmp_path):
