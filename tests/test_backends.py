@@ -16,7 +16,13 @@ WITHOUT_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None\n"
 def run_on_jax(code, *arguments):
     result = subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW + textwrap.dedent(code), *map(str, arguments)],
-        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        env=os.environ
+        | {
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            # Compiling takes longer than what is compiled.
+            "XLA_FLAGS": "--xla_backend_optimization_level=0",
+        },
         capture_output=True,
         text=True,
     )

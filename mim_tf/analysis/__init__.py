@@ -1,0 +1,1 @@
+"""A look inside trained networks: saturated gates, and memories over time."""

@@ -1,0 +1,52 @@
+"""One figure of what happens inside a network."""
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt
+
+COLORS = plt.get_cmap("viridis")
+
+
+def draw(path, result: dict, input_length: int, title: str) -> None:
+    """Draws saturation and norms over the frames, one line for each gate and memory.
+
+    Args:
+        path: PNG file to make.
+        result: of `InsideStatistics.result`.
+        input_length: context length; a line marks where predictions are fed.
+        title: above the figure.
+    """
+    layers = sorted(result["norms"])
+    rows = 1 + (len(layers) > 0)
+    figure, axes = plt.subplots(1, rows, figsize=(7 * rows, 5), squeeze=False, layout="constrained")
+    shares = {
+        name: np.add(share["below"], share["above"]) for name, share in result["saturation"].items()
+    }
+    _lines(axes[0, 0], shares, input_length, "share of saturated gate values")
+    axes[0, 0].set_ylim(0, 1)
+    if layers:
+        norms = {
+            f"{memory}, {layer}": result["norms"][layer][memory]
+            for memory in ("N", "S", "T", "D")
+            for layer in layers
+            if memory in result["norms"][layer]
+        }
+        _lines(axes[0, 1], norms, input_length, "norm, mean of sequences")
+    figure.suptitle(title)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _lines(axes, series, input_length, label):
+    styles = ("-", "--", ":", "-.")
+    for number, (name, values) in enumerate(series.items()):
+        color = COLORS(number / max(1, len(series) - 1) * 0.9)
+        frames = np.arange(1, len(values) + 1)
+        axes.plot(frames, values, styles[number % 4], color=color, label=name)
+    axes.axvline(input_length + 0.5, color="grey", linewidth=0.8)
+    axes.set_xlabel("frame fed to the network (right of the line: its own prediction)")
+    axes.set_ylabel(label)
+    axes.legend(fontsize=7, ncols=2)
