@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from golden_cases import load_golden
+from oracle_networks import roll_out
 
 import mim_tf
 from mim_tf.training.compile import compile_for_training
@@ -85,6 +86,23 @@ def test_predictions_of_sensitive_networks(golden, model):
     assert_close_as_far_as_rounding_lets(
         forecast_with_flags(model, golden), golden.arrays["pred_before_with_flags"]
     )
+
+
+@each(*SENSITIVE)
+def test_the_2019_graph_is_no_closer_to_double_precision(golden, model):
+    frames = golden.arrays["frames"][0].astype(np.float64)
+    weights = {v.path: np.asarray(v, np.float64) for v in model.trainable_variables}
+    states = {
+        state.name: np.zeros((len(frames), *state.shape[1:]))
+        for state in model.step.inputs[1:]
+        if state.name != "started"
+    }
+    no_flags = np.zeros((len(frames), golden.config.horizon - 1))
+    exact = roll_out(golden.config, weights, frames, no_flags, states)[:, -golden.config.horizon :]
+    error_of_2019 = np.abs(golden.arrays["pred_before"] - exact).max()
+    error = np.abs(forecast(model, golden.arrays["frames"][0]) - exact).max()
+    assert error_of_2019 > 1e-4
+    assert error < 2 * error_of_2019
 
 
 def updates(model, golden):

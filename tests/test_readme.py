@@ -4,7 +4,10 @@ import re
 from pathlib import Path
 
 import imageio.v3 as imageio
+import numpy as np
 from data_examples import levels
+
+from mim_tf.models import registry
 
 README = Path(__file__).parents[1] / "README.md"
 SMALLER = {
@@ -18,6 +21,16 @@ def block(containing):
     blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
     (found,) = [code for code in blocks if containing in code]
     return found
+
+
+def test_own_network(monkeypatch):
+    monkeypatch.setattr(registry, "_NETWORKS", dict(registry._NETWORKS))
+    code = block("register_network")
+    assert len(code.split("\n\n\n")[1].splitlines()) < 20
+    names = {}
+    exec(code, names)
+    frames = np.zeros((1, 11, 64, 64, 1), np.float32)
+    assert names["model"](frames).shape == (1, 10, 64, 64, 1)
 
 
 def test_own_data_from_python(tmp_path, monkeypatch):
