@@ -22,6 +22,7 @@ predictions = {}
 for path in sorted(folder.glob("*.h5")):
     model = mim_tf.load_model(path)
     predictions[path.name] = np.asarray(model(frames))
-for path in sorted(folder.glob("*.keras")):
+# Building a network takes JAX long; once is enough.
+for path in sorted(folder.glob("*.keras")) if keras.backend.backend() == "tensorflow" else ():
     predictions[path.name] = np.asarray(keras.models.load_model(path)(frames))
 np.savez(sys.argv[2], **predictions)

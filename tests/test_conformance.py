@@ -70,10 +70,11 @@ def loaded(models, frames, tmp_path_factory):
     return {backend: np.load(folder / f"{backend}.npz") for backend in processes}
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-@pytest.mark.parametrize("suffix", ["h5", "keras"])
+@pytest.mark.parametrize(
+    ("backend", "suffix"), [("tensorflow", "h5"), ("tensorflow", "keras"), ("jax", "h5")]
+)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_files_are_loaded_by_a_fresh_process(name, suffix, backend, loaded, expected):
+def test_files_are_loaded_by_a_fresh_process(name, backend, suffix, loaded, expected):
     predictions = loaded[backend][f"{name}.{suffix}"]
     np.testing.assert_allclose(predictions, expected[name], atol=1e-5)
 

@@ -13,7 +13,8 @@ from mim_tf.convert import convert
 from mim_tf.errors import MimError
 from mim_tf.weights import load_weights, stored_config
 
-CASES = ["mim", "mim_no_layer_norm", "mim_star", "predrnn", "predrnn_pp", "convlstm"]
+STEADY = ["mim", "mim_no_layer_norm", "predrnn", "convlstm"]
+SENSITIVE = ["mim_star", "predrnn_pp"]  # They magnify rounding: see test_parity.py.
 LENGTHS = {"input_length": 4, "total_length": 8}
 
 
@@ -22,7 +23,7 @@ def hints(case):
     return {"patch_size": 2} | LENGTHS | width
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", STEADY + SENSITIVE)
 def test_networks_of_2019_predict_what_they_predicted(tmp_path, case):
     golden = load_golden(case)
     model = convert(golden_checkpoint(case), tmp_path / "a.h5", **hints(case))
@@ -31,7 +32,8 @@ def test_networks_of_2019_predict_what_they_predicted(tmp_path, case):
     load_weights(model, tmp_path / "a.h5")
     assert stored_config(tmp_path / "a.h5") == model.config == golden.config
     forecast = model(golden.arrays["frames"][0])[:, -golden.config.horizon :]
-    np.testing.assert_allclose(forecast, golden.arrays["pred_after"], atol=1e-3)
+    tolerance = 1e-5 if case in STEADY else 1e-3
+    np.testing.assert_allclose(forecast, golden.arrays["pred_after"], rtol=0, atol=tolerance)
 
 
 def test_averages(tmp_path):

@@ -25,7 +25,7 @@ def is_checkpoint(path) -> bool:
 
 
 def _index_file(prefix):
-    return prefix.with_name(f"{prefix.name}.index")
+    return Path(f"{prefix}.index")
 
 
 def weight_shapes(path) -> dict[str, tuple[int, ...]]:

@@ -114,9 +114,9 @@ def test_arrays_that_are_refused(array, message, tmp_path):
 
 def test_inputs_that_are_refused(tmp_path):
     clip = pictures(tmp_path / "clip", levels(3, 16, 24, 3))
-    with pytest.raises(MimError, match="received 3. Lower --context"):
+    with pytest.raises(MimError, match=r"received 3\. Lower --context"):
         open_input(clip, RGB, context=4)
-    with pytest.raises(MimError, match="received 16 x 24. Give --resize"):
+    with pytest.raises(MimError, match=r"received 16 x 24\. Give --resize"):
         open_input(clip, (32, 32, 3))
     with pytest.raises(MimError, match=r"2 channels, those of images and videos 1 or 3"):
         open_input(clip, (16, 24, 2))
@@ -162,4 +162,4 @@ def test_damaged_arrays_are_named(tmp_path_factory, place, byte, length):
     try:
         assert open_input(path, (4, 8, 1)).read(0).shape[1:] == (4, 8, 1)
     except MimError as error:
-        assert str(path) in str(error)
+        assert str(path) in str(error)  # noqa: PT017

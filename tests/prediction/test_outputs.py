@@ -4,6 +4,8 @@ from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
+import PIL.Image
+import PIL.ImageSequence
 import pytest
 
 from mim_tf.errors import MimError
@@ -49,13 +51,21 @@ def test_a_grey_gif_has_every_level(tmp_path):
     assert imageio.immeta(tmp_path / "out.gif", plugin="pillow")["duration"] == 200
 
 
+def test_a_gif_takes_its_time_where_nothing_changes(tmp_path):
+    Output(tmp_path / "out.gif", "gif").write(np.repeat(gradient(2), [2, 1], axis=0))
+    with PIL.Image.open(tmp_path / "out.gif") as animation:
+        durations = [frame.info["duration"] for frame in PIL.ImageSequence.Iterator(animation)]
+    assert durations == [400, 200]
+
+
 @pytest.mark.parametrize(("height", "factor"), [(16, 1), (15, 2)])
 def test_videos_have_even_sizes_and_about_the_levels(height, factor, tmp_path):
     frames = gradient(height=height)
     Output(tmp_path / "out.mp4", "mp4").write(frames)
-    shown = imageio.imread(tmp_path / "out.mp4", plugin="pyav")
+    with imageio.imopen(tmp_path / "out.mp4", "r", plugin="pyav") as video:
+        shown = video.read()
+        assert video.metadata()["fps"] == 5
     assert shown.shape == (3, height * factor, 24 * factor, 3)
-    assert imageio.immeta(tmp_path / "out.mp4", plugin="pyav")["fps"] == 5
     smaller = shown[:, ::factor, ::factor].astype(int)
     assert np.abs(smaller - truncated(frames)).mean() < 5
 

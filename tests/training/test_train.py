@@ -43,7 +43,8 @@ def flag_list(*configs):
         values |= dataclasses.asdict(config)
     values.pop("updates_per_iteration")
     values["num_hidden"] = ",".join(map(str, values["num_hidden"]))
-    return [f"--{name}={value}" for name, value in values.items()]
+    values["thresholds"] = ",".join(map(str, values["thresholds"]))
+    return [f"--{name}={value}" for name, value in values.items() if value is not None]
 
 
 @pytest.fixture(scope="module")

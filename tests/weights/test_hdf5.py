@@ -241,7 +241,7 @@ def test_damaged_bytes_surface_as_nothing_but_mim_error(model, saved, tmp_path):
     draw = random.Random(0)
     bad = tmp_path / "bad.h5"
     refused = 0
-    for part in [len(whole), 8000] * 25:
+    for part in [len(whole), 8000] * 15:
         damaged = bytearray(whole)
         for _ in range(draw.choice([1, 4])):
             damaged[draw.randrange(part)] ^= 1 + draw.randrange(255)
@@ -250,4 +250,4 @@ def test_damaged_bytes_surface_as_nothing_but_mim_error(model, saved, tmp_path):
             load_hdf5(model, bad)
         except MimError:
             refused += 1
-    assert 10 < refused < 50
+    assert 5 < refused < 30

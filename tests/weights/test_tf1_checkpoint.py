@@ -133,3 +133,7 @@ def test_without_tensorflow(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(MimError, match=r"TensorFlow is needed .* not installed: pip install"):
         weight_shapes(golden_checkpoint("mim"))
+
+
+def test_a_folder_is_no_checkpoint():
+    assert not is_checkpoint(".")

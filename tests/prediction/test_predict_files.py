@@ -25,7 +25,7 @@ class Continuation:
         return self.expected(context)
 
     def expected(self, context):
-        steps = np.float32(0.5) * np.arange(self.horizon)[:, None, None, None]
+        steps = np.arange(self.horizon, dtype=np.float32)[:, None, None, None] / 2
         return context.mean(axis=1, keepdims=True) + steps
 
 
@@ -57,11 +57,10 @@ def test_every_result_belongs_to_its_input(tmp_path):
 
 def test_nothing_is_predicted_where_an_output_cannot_hold_it(tmp_path):
     inputs = opened(tmp_path, a=levels(5, 4, 6), b=levels(2, 5, 4, 6))
+    outputs = [Output(tmp_path / name, "gif") for name in ("a.gif", "b.gif")]
     predictor = Continuation()
     with pytest.raises(MimError, match="several sequences"):
-        predict_files(
-            predictor, inputs, [Output(tmp_path / name, "gif") for name in ("a.gif", "b.gif")]
-        )
+        predict_files(predictor, inputs, outputs)
     assert not predictor.batches
     assert not (tmp_path / "a.gif").exists()
 
@@ -70,7 +69,6 @@ def test_nothing_is_predicted_where_an_output_cannot_hold_it(tmp_path):
 def test_contexts_an_export_does_not_take(length, message, tmp_path):
     predictor = Continuation()
     predictor.context_length = 2
-    with pytest.raises(MimError, match=f"contexts of 2 frames, received {length}. {message}"):
-        predict_files(
-            predictor, opened(tmp_path, a=levels(length, 4, 6)), [Output(tmp_path / "o.npy", "npy")]
-        )
+    inputs = opened(tmp_path, a=levels(length, 4, 6))
+    with pytest.raises(MimError, match=rf"contexts of 2 frames, received {length}\. {message}"):
+        predict_files(predictor, inputs, [Output(tmp_path / "out.npy", "npy")])

@@ -1,0 +1,1 @@
+"""Prediction from files, without ground truth."""

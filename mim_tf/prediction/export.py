@@ -1,0 +1,75 @@
+"""Predictions of a SavedModel made by `python -m mim_tf.export`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mim_tf.errors import MimError
+
+_FILE = "saved_model.pb"
+
+
+class FromExport:
+    """Predicts with the newest version of an export; its horizon is fixed.
+
+    Args:
+        folder: with subfolders named 1, 2, ... for its versions, or one of these.
+        horizon: frames to predict; None: as many as it does.
+
+    Attributes:
+        frame_shape: (H, W, C).
+        horizon: frames it predicts.
+        context_length: frames it has to be given; None: any number.
+
+    Raises:
+        MimError: if it is damaged, not an export, or has another horizon.
+    """
+
+    def __init__(self, folder, horizon=None):
+        # Loading it takes seconds, and nothing else here needs it where Keras runs on JAX.
+        import tensorflow as tf
+
+        path = _newest_version(folder)
+        try:
+            # Kept, because its signature does not keep its weights.
+            self._loaded = tf.saved_model.load(str(path))
+            self._signature = self._loaded.signatures["serving_default"]
+            frames = self._signature.structured_input_signature[1]["frames"]
+            predictions = self._signature.structured_outputs["predictions"]
+            _, self.context_length, *frame_shape = frames.shape.as_list()
+            self.frame_shape = tuple(frame_shape)
+            self.horizon = predictions.shape[1] or self._measured_horizon()
+        except Exception as error:  # TensorFlow lets many kinds out on damaged files.
+            raise MimError(
+                f"{path} cannot be used: expected an export with the signature serving_default, "
+                f"from frames to predictions ({error}). Make it with python -m mim_tf.export."
+            ) from None
+        if horizon not in (None, self.horizon):
+            raise MimError(
+                f"{folder} was exported for a horizon of {self.horizon} frames, received "
+                f"--horizon={horizon}. Leave it out, export again, or give the weights file."
+            )
+
+    def __call__(self, context):
+        """Predictions `[B, horizon, H, W, C]` from `[B, T, H, W, C]`, float32."""
+        import tensorflow as tf
+
+        return np.asarray(self._signature(frames=tf.constant(context))["predictions"])
+
+    def _measured_horizon(self):
+        """The horizon of a graph whose signature leaves it open."""
+        return self(np.zeros((1, self.context_length or 1, *self.frame_shape), np.float32)).shape[1]
+
+
+def _newest_version(folder):
+    folder = Path(folder)
+    if (folder / _FILE).is_file():
+        return folder
+    versions = [path for path in folder.iterdir() if path.name.isdecimal()]
+    versions = [path for path in versions if (path / _FILE).is_file()]
+    if not versions:
+        raise MimError(
+            f"{folder}: expected a weights file, or a folder made by python -m mim_tf.export "
+            f"({_FILE}, or subfolders 1, 2, ... with one); found none."
+        )
+    return max(versions, key=lambda path: int(path.name))

@@ -1,0 +1,63 @@
+"""Predictions from files to files."""
+
+import itertools
+
+import numpy as np
+from tqdm import tqdm
+
+from mim_tf.errors import MimError
+
+
+def predict_files(predictor, inputs, outputs, batch_size: int = 8) -> None:
+    """Writes the prediction from each input, clipped to [0, 1], with a progress bar.
+
+    Sequences with contexts of one length are predicted together.
+
+    Args:
+        predictor: `FromWeights` or `FromExport`.
+        inputs: `Input`s; they are released one by one.
+        outputs: an `Output` for each.
+        batch_size: sequences at a time.
+
+    Raises:
+        MimError: if a context has not the length an export needs or an output cannot hold its
+            prediction, before anything is predicted; and for damaged frames, when they are read.
+    """
+    for one, output in zip(inputs, outputs, strict=True):
+        _check_length(one, predictor.context_length)
+        output.check(predictor.frame_shape[-1], one.batch_axis)
+    forecasts = [[] for _ in inputs]
+    count = sum(one.count for one in inputs)
+    with tqdm(total=count, desc="predicting", unit="sequence", leave=False) as bar:
+        for batch in _batches(inputs, batch_size):
+            context = np.stack([inputs[number].read(n) for number, n in batch])
+            forecast = np.clip(predictor(context), 0, 1)
+            for (number, _), frames in zip(batch, forecast, strict=True):
+                forecasts[number].append(frames)
+                if len(forecasts[number]) == inputs[number].count:
+                    frames = np.stack(forecasts[number]) if inputs[number].batch_axis else frames
+                    outputs[number].write(frames)
+                    inputs[number].release()
+                    forecasts[number].clear()
+            bar.update(len(batch))
+
+
+def _check_length(one, expected):
+    if expected is not None and one.length != expected:
+        raise MimError(
+            f"{one.path}: the export takes contexts of {expected} frames, received {one.length}. "
+            + (
+                f"Give --context={expected}."
+                if one.frames > expected
+                else "Give more frames, or the weights file, which takes any number."
+            )
+        )
+
+
+def _batches(inputs, size):
+    """Lists of (number of an input, sequence in it), with contexts of one length in each list."""
+    pairs = [(number, n) for number, one in enumerate(inputs) for n in range(one.count)]
+    pairs.sort(key=lambda pair: inputs[pair[0]].length)
+    for _, group in itertools.groupby(pairs, lambda pair: inputs[pair[0]].length):
+        alike = list(group)
+        yield from (alike[first : first + size] for first in range(0, len(alike), size))

@@ -1,0 +1,158 @@
+"""Files predictions are written to."""
+
+import dataclasses
+import os
+import tempfile
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+
+from mim_tf.errors import MimError
+from mim_tf.evaluation.pictures import MILLISECONDS_PER_FRAME
+from mim_tf.evaluation.scores import to_uint8
+
+FORMS = {"npy": ".npy", "gif": ".gif", "mp4": ".mp4", "images": ""}
+"""Suffixes of what can be made; images are a folder."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """Where a prediction goes to, and its form, one of `FORMS`."""
+
+    path: Path
+    form: str
+
+    def check(self, channels, batch_axis) -> None:
+        """Raises `MimError` where such frames, or several sequences, cannot have this form."""
+        if self.form == "npy":
+            return
+        if batch_axis:
+            raise MimError(
+                f"{self.path}: an input with a batch axis gives several sequences, which only a "
+                ".npy file holds. Name the output .npy, or leave --format out."
+            )
+        if channels not in (1, 3):
+            raise MimError(
+                f"{self.path}: pictures have 1 or 3 channels, the model's frames {channels}. Name "
+                "the output .npy, or leave --format out."
+            )
+
+    def write(self, frames) -> None:
+        """Writes a prediction, all or nothing; what stands there already stays.
+
+        `.npy` holds the values, float32. Pictures hold levels 0..255, truncated as in 2019 code:
+        images are `pd1.png ...`, one pixel a value; GIF and MP4 show five frames a second. In a GIF
+        frames without any change become one that stays longer; an MP4 (H.264, lossy) has two
+        pixels a value, each way, where height or width is odd.
+
+        Args:
+            frames: `[horizon, H, W, C]` in [0, 1], in a `.npy` also `[N, horizon, H, W, C]`.
+
+        Raises:
+            MimError: if it exists already or cannot be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".writing-") as folder:
+                part = Path(folder) / f"part{FORMS[self.form]}"
+                _WRITERS[self.form](part, frames)
+                _check_free(self.path)
+                os.rename(part, self.path)
+        except OSError as error:
+            raise MimError(
+                f"{self.path} cannot be written: {error}. Choose another place."
+            ) from None
+
+
+def name_outputs(inputs, many, output, form=None) -> list[Output]:
+    """Where the prediction of each input goes to.
+
+    Args:
+        inputs: paths as from `list_inputs`.
+        many: whether they are those of a folder; `output` is then the folder for the results,
+            which have the names of the inputs.
+        output: otherwise, the file or folder to make; its suffix tells the form.
+        form: of the results of many inputs, one of `FORMS`. None: npy.
+
+    Raises:
+        MimError: if one exists already, two would have the same name, or the form is unknown or
+            told twice.
+    """
+    output = Path(output)
+    if many:
+        form = form or "npy"
+        names = [path.name if path.is_dir() else path.stem for path in inputs]
+        if output.suffix in (".npy", ".gif", ".mp4") or (output.exists() and not output.is_dir()):
+            raise MimError(
+                f"{output}: of a folder of inputs, the output is a folder too. Give its name; "
+                "--format tells what to make in it."
+            )
+        outputs = [Output(output / f"{name}{FORMS[form]}", form) for name in names]
+    else:
+        outputs = [Output(output, _form(output, form))]
+    paths = [made.path for made in outputs]
+    for number, path in enumerate(paths):
+        if path in paths[:number]:
+            twice = inputs[paths.index(path)]
+            raise MimError(
+                f"{twice} and {inputs[number]} would both become {path}. Rename one of them."
+            )
+        _check_free(path)
+    return outputs
+
+
+def _form(output, asked):
+    if asked is not None:
+        raise MimError(
+            f"--format is for a folder of inputs; of one input the name of the output, {output}, "
+            "tells it. Leave --format out."
+        )
+    for form, suffix in FORMS.items():
+        if output.suffix.lower() == suffix:
+            return form
+    raise MimError(
+        f"{output}: expected a name that ends in .npy, .gif or .mp4, or one without suffix for a "
+        f"folder of images, received {output.suffix}."
+    )
+
+
+def _check_free(path):
+    if os.path.lexists(path):
+        raise MimError(f"{path} exists already. Remove it or give another --output.")
+
+
+def _write_images(folder, frames):
+    folder.mkdir()
+    for number, frame in enumerate(_levels(frames), 1):
+        imageio.imwrite(folder / f"pd{number}.png", frame, plugin="pillow")
+
+
+def _write_gif(path, frames):
+    duration = MILLISECONDS_PER_FRAME
+    imageio.imwrite(path, _levels(frames), plugin="pillow", duration=duration, loop=0)
+
+
+def _write_mp4(path, frames):
+    levels = to_uint8(frames)
+    if levels.shape[1] % 2 or levels.shape[2] % 2:
+        # H.264 players expect colours at half the resolution, so even sizes.
+        levels = levels.repeat(2, axis=1).repeat(2, axis=2)
+    if levels.shape[-1] == 1:
+        levels = levels.repeat(3, axis=-1)
+    imageio.imwrite(
+        path,
+        levels,
+        plugin="pyav",
+        codec="libx264",
+        fps=1000 // MILLISECONDS_PER_FRAME,
+        out_pixel_format="yuv420p",
+    )
+
+
+def _levels(frames):
+    levels = to_uint8(frames)
+    return levels[..., 0] if levels.shape[-1] == 1 else levels
+
+
+_WRITERS = {"npy": np.save, "gif": _write_gif, "mp4": _write_mp4, "images": _write_images}

@@ -1,0 +1,24 @@
+"""Predictions of a model with its weights."""
+
+from mim_tf.models import VideoPredictor, predict
+
+
+class FromWeights:
+    """Predicts with a model of mim_tf; any context length, any horizon.
+
+    Attributes:
+        frame_shape: (H, W, C).
+        horizon: frames it predicts.
+        context_length: frames it has to be given; None: any number.
+    """
+
+    context_length = None
+
+    def __init__(self, model: VideoPredictor, horizon: int):
+        self.frame_shape = model.config.frame_shape
+        self.horizon = horizon
+        self._model = model
+
+    def __call__(self, context):
+        """Predictions `[B, horizon, H, W, C]` from `[B, T, H, W, C]`, float32."""
+        return predict(self._model, context, self.horizon, batch_size=len(context))
