@@ -25,4 +25,6 @@ for path in sorted(folder.glob("*.h5")):
 # Building a network takes JAX long; once is enough.
 for path in sorted(folder.glob("*.keras")) if keras.backend.backend() == "tensorflow" else ():
     predictions[path.name] = np.asarray(keras.models.load_model(path)(frames))
+model = mim_tf.load_model(folder / "mim.h5")
+predictions["forecast"] = mim_tf.predict(model, frames[:, :2], 7, batch_size=2)
 np.savez(sys.argv[2], **predictions)
