@@ -1,0 +1,50 @@
+"""Checks that run inside an exported graph.
+
+TensorFlow does not compare what an endpoint is sent with the shapes in its signature: without these
+checks an input of another size could be broadcast, or end the process.
+"""
+
+import tensorflow as tf
+
+
+def check_frames(frames, shape, name: str):
+    """`frames`, once it is known that they have this shape, are not empty, and floats in [0, 1].
+
+    Args:
+        frames: float32, uint8 or strings.
+        shape: the sizes, None being any.
+        name: of the input, for the error.
+    """
+    frames = tf.ensure_shape(frames, shape, name=name)
+    checks = [
+        tf.debugging.assert_positive(tf.shape(frames), f"{name} must not be empty in any axis.")
+    ]
+    if frames.dtype.is_floating:
+        low, high = tf.reduce_min(frames), tf.reduce_max(frames)
+        inside = tf.reduce_all((frames >= 0) & (frames <= 1))
+        text = f"{name} must be finite and in [0, 1], received values between"
+        checks.append(tf.debugging.Assert(inside, [text, low, high]))
+    with tf.control_dependencies(checks):
+        return tf.identity(frames)
+
+
+def check_states(states: dict, shapes: dict, batch=None) -> dict:
+    """`states`, once each is known to have its shape in `shapes`, and all the same batch size.
+
+    Args:
+        states: name -> tensor.
+        shapes: name -> sizes, the batch being None.
+        batch: the batch size; by default that of the first state.
+    """
+    states = {
+        name: tf.ensure_shape(state, shapes[name], name=name) for name, state in states.items()
+    }
+    batch = tf.shape(next(iter(states.values())))[0] if batch is None else batch
+    checks = [
+        tf.debugging.assert_equal(
+            tf.shape(state)[0], batch, f"{name} must have the batch size of the other inputs."
+        )
+        for name, state in states.items()
+    ]
+    with tf.control_dependencies(checks):
+        return {name: tf.identity(state) for name, state in states.items()}

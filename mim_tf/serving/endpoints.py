@@ -1,0 +1,134 @@
+"""What a served model can be asked for."""
+
+import tensorflow as tf
+
+from mim_tf.serving.checks import check_frames, check_states
+from mim_tf.serving.pictures import decode, encode
+
+LAST = "last_prediction"
+"""State of a stream beside the network's: its newest prediction, not clipped."""
+
+
+class Endpoints:
+    """The endpoints of a model, as functions of tensors that return a dict of tensors.
+
+    B and T are at least 1. Predictions are clipped to [0, 1], but not where the network goes on
+    from them. A wrong shape or value is an InvalidArgumentError that names the input, but for
+    strings that are no pictures: TensorFlow's decoder speaks for itself.
+
+    Args:
+        model: a `VideoPredictor`.
+        horizon: frames to predict.
+    """
+
+    def __init__(self, model, horizon: int):
+        self.horizon = horizon
+        self.frame_shape = model.config.frame_shape
+        self.step_model = model.step
+        self.open_loop = model.open_loop
+        # Traced once for all endpoints.
+        self._forecast = tf.function(self._forecast, autograph=False)
+        self._step = tf.function(self._step, autograph=False)
+        self.state_shapes = {LAST: (None, *self.frame_shape)} | {
+            state.name: tuple(state.shape) for state in model.step.inputs[1:]
+        }
+
+    def predict(self, frames):
+        """`frames` `[B, T, H, W, C]`, float32 in [0, 1], to `predictions` `[B, horizon, H, W, C]`.
+
+        Predicts frames T+1 .. T+horizon.
+        """
+        frames = check_frames(frames, (None, None, *self.frame_shape), "frames")
+        return {"predictions": self._forecast(frames)}
+
+    def predict_uint8(self, frames):
+        """As `predict`, with uint8 for `frames` and `predictions`, rounded to the nearest level."""
+        frames = check_frames(frames, (None, None, *self.frame_shape), "frames")
+        predictions = self.predict(tf.cast(frames, tf.float32) / 255)["predictions"]
+        return {"predictions": tf.cast(tf.round(predictions * 255), tf.uint8)}
+
+    def predict_png(self, frames):
+        """As `predict_uint8`, with PNG or JPEG strings `[B, T]` for `frames`.
+
+        Returns:
+            `predictions`, uint8, and the same as PNG strings `[B, horizon]`, `png_bytes`; by the
+            end of that name TensorFlow Serving knows that they need base64 in JSON.
+        """
+        frames = check_frames(frames, (None, None), "frames")
+        predictions = self.predict_uint8(decode(frames, self.frame_shape))["predictions"]
+        return {"predictions": predictions, "png_bytes": encode(predictions)}
+
+    def start(self, batch_size):
+        """The states of `batch_size` (int32, no axes) streams before their first frame."""
+        batch_size = tf.ensure_shape(batch_size, (), name="batch_size")
+        check = tf.debugging.assert_positive(batch_size, "batch_size must be at least 1.")
+        with tf.control_dependencies([check]):
+            return {
+                name: tf.zeros((batch_size, *shape[1:]))
+                for name, shape in self.state_shapes.items()
+            }
+
+    def step(self, frame, states):
+        """The next frame of each stream, `[B, H, W, C]`, and the states so far.
+
+        Returns:
+            `prediction` of the frame after it, `[B, H, W, C]`, and the new states.
+        """
+        frame = check_frames(frame, (None, *self.frame_shape), "frame")
+        states = check_states(states, self.state_shapes, tf.shape(frame)[0])
+        states = self._step(frame, states)
+        return {"prediction": _clipped(states[LAST]), **states}
+
+    def rollout(self, states):
+        """`predictions` `[B, horizon, H, W, C]` of the frames after the last that `step` was given.
+
+        The states are not changed: the streams can go on. From the states of `start`, the first
+        prediction is black.
+        """
+        states = check_states(states, self.state_shapes)
+        predictions = tf.TensorArray(tf.float32, self.horizon).write(0, states[LAST])
+
+        def predict_next(time, states, predictions):
+            states = self._step(states[LAST], states)
+            return time + 1, states, predictions.write(time, states[LAST])
+
+        *_, predictions = tf.while_loop(
+            lambda time, *_: time < self.horizon, predict_next, [1, states, predictions]
+        )
+        predictions = tf.transpose(predictions.stack(), [1, 0, 2, 3, 4])
+        return {"predictions": _clipped(predictions)}
+
+    def signatures(self) -> dict:
+        """Name of each endpoint -> its function and the specifications of its arguments."""
+        frames = (None, None, *self.frame_shape)
+        signatures = {
+            "predict": (self.predict, [tf.TensorSpec(frames, tf.float32, "frames")]),
+            "predict_uint8": (self.predict_uint8, [tf.TensorSpec(frames, tf.uint8, "frames")]),
+        }
+        if self.frame_shape[2] in (1, 3):
+            strings = tf.TensorSpec((None, None), tf.string, "frames")
+            signatures["predict_png"] = (self.predict_png, [strings])
+        frame = tf.TensorSpec((None, *self.frame_shape), tf.float32, "frame")
+        states = {
+            name: tf.TensorSpec(shape, tf.float32, name)
+            for name, shape in self.state_shapes.items()
+        }
+        return signatures | {
+            "start": (self.start, [tf.TensorSpec((), tf.int32, "batch_size")]),
+            "step": (self.step, [frame, states]),
+            "rollout": (self.rollout, [states]),
+        }
+
+    def _forecast(self, frames):
+        asked = tf.zeros((tf.shape(frames)[0], self.horizon))
+        forecast = self.open_loop({"context": frames, "horizon": asked})
+        return _clipped(tf.ensure_shape(forecast, (None, self.horizon, *self.frame_shape)))
+
+    def _step(self, frame, states):
+        network_states = [states[name] for name in self.state_shapes if name != LAST]
+        predicted = self.step_model([frame, *network_states])
+        return dict(zip(self.state_shapes, predicted, strict=True))
+
+
+def _clipped(frames):
+    return tf.clip_by_value(frames, 0.0, 1.0)

@@ -1,0 +1,92 @@
+"""Writes a model in TensorFlow's SavedModel format."""
+
+import dataclasses
+import json
+import tempfile
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from mim_tf.errors import MimError
+from mim_tf.models import VideoPredictor
+from mim_tf.serving.endpoints import Endpoints
+from mim_tf.serving.protos import serving_protos
+from mim_tf.serving.versions import publish
+from mim_tf.serving.warmup import write_warmup
+from mim_tf.weights.configuration import to_json
+
+
+def write_saved_model(
+    model: VideoPredictor, output, horizon: int = 0, warmup: bool = True, metrics=None
+) -> Path:
+    """Writes the next version of a served model: `output`/1, or one more than is there.
+
+    The version appears when it is complete; older ones stay as they are. Beside the endpoints (see
+    `Endpoints`; `predict` is also `serving_default`) it has `assets/model_config.json`.
+
+    Args:
+        model: what to serve; with the TensorFlow backend.
+        output: folder of the model, with a folder for each version.
+        horizon: frames to predict; 0: the model's horizon.
+        warmup: write requests with which a server warms up.
+        metrics: JSON file to add as `assets/metrics.json`.
+
+    Returns:
+        The folder of the version.
+
+    Raises:
+        MimError: if an argument does not fit, `warmup` needs a package that is not installed, or
+            `output` cannot be written. No version is written then.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise MimError(
+            f"Export needs KERAS_BACKEND=tensorflow, received {keras.backend.backend()}."
+        )
+    horizon = horizon or model.config.horizon
+    if horizon < 1:
+        raise MimError(f"horizon must be at least 1, received {horizon}.")
+    assets = {"model_config.json": _config_json(model.config, horizon)}
+    if metrics:
+        assets["metrics.json"] = _read_json(metrics)
+    if warmup:
+        serving_protos("prediction_log_pb2")
+    output = Path(output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        # A server takes only numbers for versions.
+        with tempfile.TemporaryDirectory(dir=output, prefix=".writing-") as folder:
+            version = Path(folder) / "version"
+            _write(model, version, horizon, warmup, assets)
+            return publish(version, output)
+    except (OSError, tf.errors.OpError) as error:
+        raise MimError(f"{output} cannot be written: {error}. Choose another place.") from None
+
+
+def _write(model, folder, horizon, warmup, assets):
+    signatures = Endpoints(model, horizon).signatures()
+    archive = keras.export.ExportArchive()
+    archive.track(model.step)
+    # Keras makes the first of them serving_default, too.
+    for name, (function, arguments) in signatures.items():
+        archive.add_endpoint(name, function, arguments)
+    archive.write_out(str(folder), verbose=False)
+    for name, text in assets.items():
+        (folder / "assets" / name).write_text(text)
+    if warmup:
+        write_warmup(folder, signatures, model.config.input_length, model.config.frame_shape)
+
+
+def _config_json(config, horizon):
+    return to_json(dataclasses.replace(config, total_length=config.input_length + horizon))
+
+
+def _read_json(path):
+    try:
+        text = Path(path).read_text("utf-8")
+        json.loads(text)
+    except OSError as error:
+        raise MimError(f"The metrics cannot be read: {error}.") from None
+    except (ValueError, RecursionError) as error:
+        raise MimError(f"The metrics, {path}, must be JSON: {error}.") from None
+    return text

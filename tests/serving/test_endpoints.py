@@ -1,0 +1,58 @@
+import re
+
+import numpy as np
+import pytest
+
+HALF_A_LEVEL = 0.5 / 255
+
+
+def test_neither_keras_nor_mim_tf_is_needed(consumed):
+    assert consumed[1]["modules"] == []
+
+
+@pytest.mark.parametrize("length", [1, 3, 5])
+def test_predict(consumed, expected, length):
+    predictions = consumed[0][f"predict{length}"]
+    np.testing.assert_allclose(predictions, expected[length], rtol=0, atol=1e-5)
+    assert np.ptp(predictions) > 0.1
+
+
+def test_predict_is_the_default(consumed):
+    np.testing.assert_array_equal(consumed[0]["default"], consumed[0]["predict3"])
+
+
+@pytest.mark.parametrize("endpoint", ["uint8", "png", "png_decoded"])
+def test_levels_are_the_nearest(consumed, expected, endpoint):
+    predictions = consumed[0][endpoint]
+    assert predictions.dtype == np.uint8
+    tolerance = HALF_A_LEVEL + 1e-5
+    np.testing.assert_allclose(predictions / 255, expected[3], rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("length", [1, 3, 5])
+def test_a_stream_predicts_what_predict_does(consumed, expected, length):
+    arrays = consumed[0]
+    rollout = arrays[f"rollout{length - 1}"]
+    np.testing.assert_allclose(rollout, arrays[f"predict{length}"], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(rollout, expected[length], rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(arrays[f"step{length - 1}"], rollout[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("empty", "frames must not be empty"),
+        ("range", r"frames must be finite and in \[0, 1\], received values between"),
+        ("nan", r"frames must be finite and in \[0, 1\]"),
+        ("size", "frames"),
+        ("rank", "frames"),
+        ("batch of states", "last_prediction must have the batch size of the other inputs"),
+        ("batch of one state", "h1 must have the batch size of the other inputs"),
+        ("picture size", "frames must be pictures of 16 x 8"),
+        ("no picture", "Unknown image file format"),
+        ("no streams", "batch_size must be at least 1"),
+    ],
+)
+def test_bad_input_is_named(consumed, case, words):
+    message = consumed[1][case]
+    assert re.search(words, message), message
