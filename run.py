@@ -1,7 +1,6 @@
 """Trains and evaluates video prediction networks; `python run.py --help` lists the flags."""
 
 import os
-import sys
 
 # The convolutions of a step are many and small: two at a time on half of the cores each beat one
 # at a time on all of them. benchmarks/README.md has the figures.
@@ -10,6 +9,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1)
 from absl import app, logging
 
 from mim_tf import flags
+from mim_tf.command import command
 from mim_tf.config import DataConfig, TrainingConfig
 from mim_tf.errors import MimError
 
@@ -44,14 +44,10 @@ def test():
     print(f"{report}\nScores and pictures are in {folder}.")
 
 
-def main(argv):
+@command
+def main():
     logging.set_verbosity(logging.INFO)
-    try:
-        if argv[1:]:
-            raise MimError(f"Every argument is a flag, --name=value; received {argv[1:]}.")
-        train() if FLAGS.is_training else test()
-    except MimError as error:
-        sys.exit(f"error: {error}")
+    train() if FLAGS.is_training else test()
 
 
 if __name__ == "__main__":

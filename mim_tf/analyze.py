@@ -6,7 +6,6 @@ Writes a table (JSON and CSV) and a figure.
 """
 
 import csv
-import sys
 
 from absl import app
 from absl import flags as absl_flags
@@ -15,10 +14,10 @@ from tqdm import tqdm
 from mim_tf import flags
 from mim_tf.analysis.figure import draw
 from mim_tf.analysis.statistics import InsideStatistics
+from mim_tf.command import command
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.batches import evaluation_batches
 from mim_tf.data.open import open_source
-from mim_tf.errors import MimError
 from mim_tf.models import build_model
 from mim_tf.training.run_folder import new_run_folder, write_json
 from mim_tf.weights import load_weights
@@ -62,24 +61,20 @@ def table(result: dict) -> list[list]:
     return [["what", "where", *frames], *rows]
 
 
-def main(argv):
-    try:
-        if argv[1:]:
-            raise MimError(f"Every argument is a flag, --name=value; received {argv[1:]}.")
-        config = flags.model_config()
-        data = DataConfig(**flags.given(DataConfig))
-        result = analyze(
-            FLAGS.pretrained_model,
-            config,
-            data,
-            FLAGS.sequences,
-            FLAGS.batch_size,
-            FLAGS.low,
-            FLAGS.high,
-        )
-        folder = new_run_folder(FLAGS.output, "analysis")
-    except MimError as error:
-        sys.exit(f"error: {error}")
+@command
+def main():
+    config = flags.model_config()
+    data = DataConfig(**flags.given(DataConfig))
+    result = analyze(
+        FLAGS.pretrained_model,
+        config,
+        data,
+        FLAGS.sequences,
+        FLAGS.batch_size,
+        FLAGS.low,
+        FLAGS.high,
+    )
+    folder = new_run_folder(FLAGS.output, "analysis")
     write_json(folder / "inside.json", result)
     with (folder / "inside.csv").open("w", newline="") as file:
         csv.writer(file).writerows(table(result))

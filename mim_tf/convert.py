@@ -3,12 +3,12 @@
 import dataclasses
 import math
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 from absl import app, flags
 
+from mim_tf.command import command
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor, build_model
 from mim_tf.weights.files import load_weights, save_weights
@@ -85,17 +85,13 @@ def table(model) -> str:
     )
 
 
-def main(argv):
+@command
+def main():
     hints = {name: FLAGS[name].value for name in HINTS if FLAGS[name].value is not None}
-    try:
-        if argv[1:]:
-            raise MimError(f"Every argument is a flag, --name=value; received {argv[1:]}.")
-        model = convert(FLAGS.checkpoint, FLAGS.output, FLAGS.use_ema, **hints)
-        if FLAGS.verify:
-            load_weights(model, FLAGS.output)
-            print(table(model))
-    except MimError as error:
-        sys.exit(f"error: {error}")
+    model = convert(FLAGS.checkpoint, FLAGS.output, FLAGS.use_ema, **hints)
+    if FLAGS.verify:
+        load_weights(model, FLAGS.output)
+        print(table(model))
     print(summary(model, hints))
     print(f"{'averages of the weights' if FLAGS.use_ema else 'weights'} in {FLAGS.output}")
 

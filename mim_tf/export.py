@@ -1,12 +1,11 @@
 """Exports a model for TensorFlow Serving; `python -m mim_tf.export --help` lists the flags."""
 
-import sys
 from pathlib import Path
 
 import tensorflow as tf
 from absl import app, flags, logging
 
-from mim_tf.errors import MimError
+from mim_tf.command import command
 from mim_tf.serving import write_saved_model
 from mim_tf.weights import load_model
 
@@ -29,18 +28,14 @@ def export(weights, output, horizon: int = 0, warmup: bool = True, metrics=None)
     return write_saved_model(load_model(weights), output, horizon, warmup, metrics)
 
 
-def main(argv):
+@command
+def main():
     # TensorFlow tells of every tensor it names anew.
     logging.set_verbosity(logging.WARNING)
     tf.get_logger().setLevel("WARNING")
-    try:
-        if argv[1:]:
-            raise MimError(f"Every argument is a flag, --name=value; received {argv[1:]}.")
-        version = export(
-            FLAGS.pretrained_model, FLAGS.output, FLAGS.horizon, FLAGS.warmup, FLAGS.metrics
-        )
-    except MimError as error:
-        sys.exit(f"error: {error}")
+    version = export(
+        FLAGS.pretrained_model, FLAGS.output, FLAGS.horizon, FLAGS.warmup, FLAGS.metrics
+    )
     print(f"version {version.name} of the model in {version}")
 
 

@@ -3,13 +3,13 @@
 python -m mim_tf.predict --pretrained_model=FILE.h5 --input=FRAMES --output=OUT --horizon=N
 """
 
-import sys
 from pathlib import Path
 
 from absl import app
 from absl import flags as absl_flags
 
 from mim_tf import flags
+from mim_tf.command import command
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.models import build_model
@@ -23,22 +23,18 @@ from mim_tf.weights import load_weights
 FLAGS = flags.FLAGS
 
 
-def main(argv):
-    try:
-        if argv[1:]:
-            raise MimError(f"Every argument is a flag, --name=value; received {argv[1:]}.")
-        for name in ("horizon", "context", "batch_size"):
-            if FLAGS[name].value is not None and FLAGS[name].value < 1:
-                raise MimError(f"{name} must be at least 1, received {FLAGS[name].value}.")
-        paths, many = list_inputs(FLAGS.input)
-        outputs = name_outputs(paths, many, FLAGS.output, FLAGS.format)
-        predictor = _open_predictor()
-        inputs = [
-            open_input(path, predictor.frame_shape, FLAGS.resize, FLAGS.context) for path in paths
-        ]
-        predict_files(predictor, inputs, outputs, FLAGS.batch_size)
-    except MimError as error:
-        sys.exit(f"error: {error}")
+@command
+def main():
+    for name in ("horizon", "context", "batch_size"):
+        if FLAGS[name].value is not None and FLAGS[name].value < 1:
+            raise MimError(f"{name} must be at least 1, received {FLAGS[name].value}.")
+    paths, many = list_inputs(FLAGS.input)
+    outputs = name_outputs(paths, many, FLAGS.output, FLAGS.format)
+    predictor = _open_predictor()
+    inputs = [
+        open_input(path, predictor.frame_shape, FLAGS.resize, FLAGS.context) for path in paths
+    ]
+    predict_files(predictor, inputs, outputs, FLAGS.batch_size)
     print(f"inputs: {len(paths)}, frames predicted: {predictor.horizon}, in {FLAGS.output}")
 
 
