@@ -1,12 +1,12 @@
 """Pictures as arrays."""
 
-import contextlib
 import re
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 
+from mim_tf.data.unreadable import unreadable_is_mim_error
 from mim_tf.errors import MimError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -37,7 +37,7 @@ def read_image(path) -> np.ndarray:
     file the first counts. Raises `MimError` where the file is missing, damaged, too large to be a
     picture (Pillow's limit, 179 million pixels) or has levels of more than 16 bits.
     """
-    with _unreadable_is_mim_error(path), PIL.Image.open(path) as image:
+    with _reading(path), PIL.Image.open(path) as image:
         if image.mode in ("I", "F"):
             raise MimError(
                 f"{path}: expected levels of 8 or 16 bits, received 32 bits. Save it as PNG."
@@ -53,7 +53,7 @@ def read_image(path) -> np.ndarray:
 
 def image_size(path) -> tuple[int, int]:
     """(height, width) of a picture; only its header is read. Raises `MimError` as `read_image`."""
-    with _unreadable_is_mim_error(path), PIL.Image.open(path) as image:
+    with _reading(path), PIL.Image.open(path) as image:
         return image.height, image.width
 
 
@@ -90,16 +90,5 @@ def resize_image(image, height, width) -> np.ndarray:
     return np.stack([np.asarray(channel) for channel in channels], axis=-1)
 
 
-@contextlib.contextmanager
-def _unreadable_is_mim_error(path):
-    try:
-        yield
-    except MimError:
-        raise
-    except FileNotFoundError:
-        raise MimError(f"{path}: expected a picture, found no such file. Check the path.") from None
-    except Exception as error:  # Pillow lets many kinds out on damaged files.
-        raise MimError(
-            f"{path}: expected a picture ({', '.join(IMAGE_SUFFIXES)}), received a file that "
-            f"cannot be read as one ({error}). Save or download it again."
-        ) from None
+def _reading(path):
+    return unreadable_is_mim_error(path, "a picture", f" ({', '.join(IMAGE_SUFFIXES)})")

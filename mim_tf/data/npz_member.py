@@ -1,12 +1,12 @@
 """Arrays inside a `.npz` file, one at a time, memory-mapped where that is possible."""
 
-import contextlib
 import math
 import os
 import zipfile
 
 import numpy as np
 
+from mim_tf.data.unreadable import unreadable_is_mim_error
 from mim_tf.errors import MimError
 
 # Deflate cannot shrink anything further than this.
@@ -17,7 +17,7 @@ MAIN_KEYS = ("frames", "data")
 
 def member_keys(path):
     """Names of the arrays in a `.npz` file; `MimError` where it is none."""
-    with _unreadable_is_mim_error(path), zipfile.ZipFile(path) as archive:
+    with _reading(path), zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
@@ -48,7 +48,7 @@ def read_member(path, key, kinds=None, rank=None):
     Raises `MimError` for another dtype or rank, pickles, which are never loaded, and a size that
     the file's content does not bear out, before memory is taken for it.
     """
-    with _unreadable_is_mim_error(path), zipfile.ZipFile(path) as archive:
+    with _reading(path), zipfile.ZipFile(path) as archive:
         info = archive.getinfo(f"{key}.npy")
         with archive.open(info) as stream:
             shape, fortran, dtype = _read_header(stream)
@@ -80,21 +80,8 @@ def read_member(path, key, kinds=None, rank=None):
             return flat.view(dtype).reshape(shape, order=order)
 
 
-@contextlib.contextmanager
-def _unreadable_is_mim_error(path):
-    try:
-        yield
-    except MimError:
-        raise
-    except FileNotFoundError:
-        raise MimError(
-            f"{path}: expected a .npz file, found no such file. Check the path."
-        ) from None
-    except Exception as error:  # zipfile, zlib and NumPy let many kinds out on damaged files.
-        raise MimError(
-            f"{path}: expected a .npz file written by numpy.savez, received a file that cannot be "
-            f"read as one ({error}). Save or download it again."
-        ) from None
+def _reading(path):
+    return unreadable_is_mim_error(path, "a .npz file", " written by numpy.savez")
 
 
 def _read_header(stream):

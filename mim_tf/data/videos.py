@@ -8,6 +8,7 @@ import numpy as np
 from mim_tf.data.arrays import unit_levels
 from mim_tf.data.fit import Fit
 from mim_tf.data.frame_cache import Once
+from mim_tf.data.unreadable import unreadable_is_mim_error
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
 
@@ -79,21 +80,12 @@ def _open_stream(path):
     """The opened container and its video stream."""
     # A file that is in truth a playlist must not make FFmpeg ask the network.
     options = {"protocol_whitelist": "file"}
-    try:
-        with (
-            open(path, "rb") as file,
-            av.open(file, options=options, metadata_errors="replace") as container,
-        ):
-            stream = container.streams.best("video")
-            if stream is None or stream.codec_context is None:
-                raise ValueError("there is no video stream in it that can be decoded")
-            yield container, stream
-    except MimError:
-        raise
-    except FileNotFoundError:
-        raise MimError(f"{path}: expected a video, found no such file. Check the path.") from None
-    except Exception as error:  # PyAV has many kinds, not all of one base class.
-        raise MimError(
-            f"{path}: expected a video, received a file that cannot be read as one "
-            f"({error}). Encode or download it again."
-        ) from None
+    with (
+        unreadable_is_mim_error(path, "a video", remedy="Encode or download it again."),
+        open(path, "rb") as file,
+        av.open(file, options=options, metadata_errors="replace") as container,
+    ):
+        stream = container.streams.best("video")
+        if stream is None or stream.codec_context is None:
+            raise ValueError("there is no video stream in it that can be decoded")
+        yield container, stream

@@ -1,6 +1,5 @@
 """The `.h5` files of TaxiBJ, as they are stored."""
 
-import contextlib
 import dataclasses
 import math
 import os
@@ -9,6 +8,7 @@ import h5py
 import numpy as np
 
 from mim_tf.data.npz_member import LARGEST_DEFLATE_RATIO
+from mim_tf.data.unreadable import unreadable_is_mim_error
 from mim_tf.errors import MimError
 
 CHANNELS = 2
@@ -35,7 +35,10 @@ def read_h5(path) -> RawSlots:
     Raises `MimError` for files that are missing, truncated or no HDF5, other keys, dtypes or
     shapes, and a size that the file's content does not bear out, before memory is taken for it.
     """
-    with _unreadable_is_mim_error(path), h5py.File(path, "r") as file:
+    reading = unreadable_is_mim_error(
+        path, "an .h5 file of TaxiBJ", form="HDF5", remedy="Download it again."
+    )
+    with reading, h5py.File(path, "r") as file:
         data, date = (_dataset(path, file, key) for key in ("data", "date"))
         _check_kinds(path, data, date)
         for dataset in (data, date):
@@ -46,23 +49,6 @@ def read_h5(path) -> RawSlots:
                 f"{list(data.shape)} and date {list(date.shape)}. Use the whole file."
             )
         return RawSlots(str(path), data.astype(np.float32)[...], date[...].tolist())
-
-
-@contextlib.contextmanager
-def _unreadable_is_mim_error(path):
-    try:
-        yield
-    except MimError:
-        raise
-    except FileNotFoundError:
-        raise MimError(
-            f"{path}: expected an .h5 file of TaxiBJ, found no such file. Check the path."
-        ) from None
-    except Exception as error:  # h5py lets many kinds out on damaged files.
-        raise MimError(
-            f"{path}: expected an .h5 file of TaxiBJ, received a file that cannot be read as HDF5 "
-            f"({error}). Download it again."
-        ) from None
 
 
 def _dataset(path, file, key):
