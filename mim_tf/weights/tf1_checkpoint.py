@@ -37,8 +37,7 @@ def weight_shapes(path) -> dict[str, tuple[int, ...]]:
     Raises:
         MimError: if there is no checkpoint, it is damaged, or TensorFlow is not installed.
     """
-    shapes = _open(path).get_variable_to_shape_map()
-    return {name: tuple(shapes[name]) for name in sorted(shapes) if not _NO_WEIGHT.fullmatch(name)}
+    return _weight_shapes(_open(path))
 
 
 def read_weights(path, use_ema: bool = False) -> dict[str, np.ndarray]:
@@ -52,7 +51,7 @@ def read_weights(path, use_ema: bool = False) -> dict[str, np.ndarray]:
         MimError: as for `weight_shapes`, and if there are no averages to use.
     """
     reader = _open(path)
-    names = {name: name for name in weight_shapes(path)}
+    names = {name: name for name in _weight_shapes(reader)}
     if use_ema:
         stored = sorted(reader.get_variable_to_shape_map())
         names = {n.removesuffix(_AVERAGE): n for n in stored if n.endswith(_AVERAGE)}
@@ -67,6 +66,11 @@ def read_weights(path, use_ema: bool = False) -> dict[str, np.ndarray]:
         raise MimError(f"{path}: {error}") from None
     except Exception as error:  # TensorFlow lets many kinds out.
         raise _damaged(path, error) from None
+
+
+def _weight_shapes(reader):
+    shapes = reader.get_variable_to_shape_map()
+    return {name: tuple(shapes[name]) for name in sorted(shapes) if not _NO_WEIGHT.fullmatch(name)}
 
 
 def _values(reader, name):
