@@ -1,0 +1,45 @@
+"""Small radar events in each of their layouts."""
+
+import imageio.v3 as imageio
+import numpy as np
+
+from mim_tf.data.radar import list_events, open_events
+from mim_tf.data.scale import LinearScale
+
+DBZ = LinearScale("dBZ", -10, 60)
+
+
+def levels(length=5, height=4, width=6, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (length, height, width), dtype=np.uint8)
+
+
+def save_pictures(folder, frames, name="frame{}.png"):
+    folder.mkdir()
+    for n, frame in enumerate(frames):
+        imageio.imwrite(folder / name.format(n), frame)
+
+
+def save_arrays(folder, frames):
+    folder.mkdir()
+    for n, frame in enumerate(frames):
+        np.save(folder / f"frame{n}.npy", frame)
+
+
+def save_npy(path, frames):
+    np.save(path.with_suffix(".npy"), frames)
+
+
+def save_npz(path, frames):
+    np.savez(path.with_suffix(".npz"), frames=frames, times=np.arange(len(frames)))
+
+
+def save_compressed(path, frames):
+    np.savez_compressed(path.with_suffix(".npz"), anything=frames)
+
+
+ARRAYS = [save_arrays, save_npy, save_npz, save_compressed]
+
+
+def opened(folder, total_length=3, scale=DBZ, **options):
+    """The windows of all events in `folder`."""
+    return open_events(list_events(folder), total_length, scale, **options)

@@ -1,0 +1,50 @@
+"""Small files in the format of TaxiBJ."""
+
+import datetime
+
+import h5py
+import numpy as np
+import pytest
+
+from mim_tf.data.taxibj import open_taxibj
+from mim_tf.errors import MimError
+
+
+def dates(first, days, without=()):
+    """Those of all half hours from the day `first`, except at the indices in `without`."""
+    every = [
+        b"%s%02d" % ((first + datetime.timedelta(day)).strftime("%Y%m%d").encode(), slot)
+        for day in range(days)
+        for slot in range(1, 49)
+    ]
+    return [date for index, date in enumerate(every) if index not in without]
+
+
+# Four days of 2013, the second without its slot 10: 191 half hours. One day of 2014.
+DATES_2013 = dates(datetime.date(2013, 7, 1), 4, [48 + 9])
+DATES_2014 = dates(datetime.date(2014, 3, 1), 1)
+
+
+def counts(slots, seed):
+    """Counts of 1 to 99; cells and channels differ."""
+    return np.random.default_rng(seed).integers(1, 100, (slots, 2, 3, 4)).astype(np.float64)
+
+
+def write_h5(path, data, date, **options):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("data", data=data, **options)
+        file["date"] = np.array(date)
+    return path
+
+
+def open_small(path, split="test", **options):
+    """Windows of five half hours, the last 20 of them to test on."""
+    return open_taxibj([path], split, 5, test_windows=20, **options)
+
+
+def assert_refused(path, data, date, words):
+    """A file with these arrays at `path` is refused in a sentence that begins with its path."""
+    write_h5(path, data, date)
+    with pytest.raises(MimError, match=words) as caught:
+        open_small(path)
+    assert str(caught.value).startswith(f"{path}: expected")
