@@ -2,12 +2,10 @@
 
 import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
-matplotlib.use("Agg")
-
-from matplotlib import pyplot as plt
-
-COLORS = plt.get_cmap("viridis")
+COLORS = matplotlib.colormaps["viridis"]
+STYLES = ("-", "--", ":", "-.")
 
 
 def draw(path, result: dict, input_length: int, title: str) -> None:
@@ -20,13 +18,14 @@ def draw(path, result: dict, input_length: int, title: str) -> None:
         title: above the figure.
     """
     layers = sorted(result["norms"])
-    rows = 1 + (len(layers) > 0)
-    figure, axes = plt.subplots(1, rows, figsize=(7 * rows, 5), squeeze=False, layout="constrained")
+    columns = 2 if layers else 1
+    figure = Figure(figsize=(7 * columns, 5), layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False)[0]
     shares = {
         name: np.add(share["below"], share["above"]) for name, share in result["saturation"].items()
     }
-    _lines(axes[0, 0], shares, input_length, "share of saturated gate values")
-    axes[0, 0].set_ylim(0, 1)
+    _lines(axes[0], shares, input_length, "share of saturated gate values")
+    axes[0].set_ylim(0, 1)
     if layers:
         norms = {
             f"{memory}, {layer}": result["norms"][layer][memory]
@@ -34,18 +33,16 @@ def draw(path, result: dict, input_length: int, title: str) -> None:
             for layer in layers
             if memory in result["norms"][layer]
         }
-        _lines(axes[0, 1], norms, input_length, "norm, mean of sequences")
+        _lines(axes[1], norms, input_length, "norm, mean of sequences")
     figure.suptitle(title)
     figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 def _lines(axes, series, input_length, label):
-    styles = ("-", "--", ":", "-.")
     for number, (name, values) in enumerate(series.items()):
         color = COLORS(number / max(1, len(series) - 1) * 0.9)
         frames = np.arange(1, len(values) + 1)
-        axes.plot(frames, values, styles[number % 4], color=color, label=name)
+        axes.plot(frames, values, STYLES[number % len(STYLES)], color=color, label=name)
     axes.axvline(input_length + 0.5, color="grey", linewidth=0.8)
     axes.set_xlabel("frame fed to the network (right of the line: its own prediction)")
     axes.set_ylabel(label)

@@ -3,15 +3,14 @@
 import numpy as np
 
 from mim_tf.data.scale import LinearScale
-from mim_tf.errors import MimError
-from mim_tf.evaluation.pair import as_json, check_pair
-from mim_tf.evaluation.physical import POOLED_AXES
+from mim_tf.evaluation.pair import FRAME_AXES
+from mim_tf.evaluation.summed import SummedScores
 
 # Far above the rounding of a float32 in [0, 1], far below the step of 8- or 16-bit levels.
 ROUNDING = 1e-6
 
 
-class CategoricalScores:
+class CategoricalScores(SummedScores):
     """CSI, POD, FAR and HSS per threshold and predicted frame, over all sequences so far.
 
     A value above the threshold is an event; one of exactly the threshold is none, as in pysteps.
@@ -36,67 +35,44 @@ class CategoricalScores:
     """
 
     def __init__(self, scale: LinearScale, thresholds):
+        super().__init__()
         scale.check_thresholds(thresholds)
-        self.sequences = 0
-        self._thresholds = [float(threshold) for threshold in thresholds]
         # Frames are compared in [0, 1], not mapped back: a truth of exactly the threshold has come
         # the same way. ROUNDING is for one that has not: levels, or data scaled elsewhere.
-        self._bounds = scale.to_unit(self._thresholds) + np.float32(ROUNDING)
-        self._counts = None
-
-    def update(self, truth, prediction):
-        """Adds a batch.
-
-        Args:
-            truth: `[B, horizon, H, W, C]`, floats in [0, 1]; NaN where a value is missing.
-            prediction: the same shape. Clipping it would change nothing, for the thresholds lie
-                within the scale.
-
-        Raises:
-            MimError: see `check_pair`.
-        """
-        horizon = None if self._counts is None else self._counts.shape[2]
-        truth, prediction = check_pair(truth, prediction, horizon, self.sequences)
-        known = ~np.isnan(truth)
-        counts = np.array(
-            [_contingency(truth > bound, prediction > bound, known) for bound in self._bounds]
-        )
-        self._counts = counts if self._counts is None else self._counts + counts
-        self.sequences += len(truth)
-
-    def result(self):
-        """Scores so far, as JSON types, laid out as those of `FrameScores.result`.
-
-        Raises:
-            MimError: there are no sequences.
-        """
-        if not self.sequences:
-            raise MimError("Scores need at least one sequence, received none. Call update first.")
-        tables = [_scores(*counts) for counts in self._counts.astype(np.float64)]
-        per_frame = {
-            f"{name}_{np.format_float_positional(threshold, trim='-')}": as_json(table[name])
-            for name in tables[0]
-            for threshold, table in zip(self._thresholds, tables, strict=True)
+        self._bounds = {
+            np.format_float_positional(threshold, trim="-"): bound + np.float32(ROUNDING)
+            for threshold, bound in zip(thresholds, scale.to_unit(thresholds), strict=True)
         }
+
+    def _addends(self, truth, prediction):
+        # Clipping predictions would change nothing, for the thresholds lie within the scale.
+        known = ~np.isnan(truth)
         return {
-            "sequences": self.sequences,
-            "mean": {name: _mean(scores) for name, scores in per_frame.items()},
-            "per_frame": per_frame,
+            threshold: _contingency(truth > bound, prediction > bound, known)
+            for threshold, bound in self._bounds.items()
+        }
+
+    def _scores(self, sums):
+        scores = _from_counts(*np.stack(list(sums.values()), axis=1))
+        return {
+            f"{name}_{threshold}": score
+            for name, of_thresholds in scores.items()
+            for threshold, score in zip(sums, of_thresholds, strict=True)
         }
 
 
 def _contingency(observed, predicted, known):
-    """H, M, F and N of each lead time, `[4, horizon]`."""
+    """H, M, F and N of each frame, `[4, B, horizon]`."""
     cells = (
         observed & predicted,
         observed & ~predicted,
         ~observed & predicted,
         ~observed & ~predicted,
     )
-    return [(cell & known).sum(axis=POOLED_AXES) for cell in cells]
+    return np.stack([(cell & known).sum(axis=FRAME_AXES) for cell in cells])
 
 
-def _scores(hits, misses, false_alarms, correct_negatives):
+def _from_counts(hits, misses, false_alarms, correct_negatives):
     observed, predicted = hits + misses, hits + false_alarms
     not_observed, not_predicted = false_alarms + correct_negatives, misses + correct_negatives
     covariance = hits * correct_negatives - false_alarms * misses
@@ -107,8 +83,3 @@ def _scores(hits, misses, false_alarms, correct_negatives):
             "FAR": false_alarms / predicted,
             "HSS": 2 * covariance / (observed * not_predicted + predicted * not_observed),
         }
-
-
-def _mean(scores):
-    defined = [score for score in scores if score is not None]
-    return sum(defined) / len(defined) if defined else None

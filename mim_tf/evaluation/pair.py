@@ -1,7 +1,5 @@
 """Truth and prediction, checked, for scores of every kind."""
 
-import math
-
 import numpy as np
 
 from mim_tf.errors import MimError
@@ -9,7 +7,7 @@ from mim_tf.errors import MimError
 FRAME_AXES = (-3, -2, -1)
 
 
-def check_pair(truth, prediction, horizon=None, sequences=0):
+def check_pair(truth, prediction, horizon, sequences):
     """Truth and prediction `[B, horizon, H, W, C]` as float32 arrays.
 
     Args:
@@ -46,8 +44,3 @@ def check_pair(truth, prediction, horizon=None, sequences=0):
             "diverged. Use an earlier checkpoint, or train with a lower learning rate."
         )
     return truth, prediction
-
-
-def as_json(values) -> list:
-    """An array of scores as a list of floats, None in the place of NaN."""
-    return [None if math.isnan(value) else value for value in values.tolist()]

@@ -68,16 +68,13 @@ def side_by_side(truth, prediction, input_length):
     Returns:
         RGB frames `[T, h, w, 3]`, uint8.
     """
-    truth, prediction = np.asarray(truth), np.asarray(prediction)
-    _check(truth, prediction, input_length)
-    right = np.concatenate([truth[:input_length], prediction])
+    truth, prediction = _checked(truth, prediction, input_length)
+    shown = np.concatenate([truth[:input_length], prediction])
     given = np.arange(len(truth)) < input_length
-    panels = [
-        _framed(_enlarged(truth, SMALLEST_HEIGHT), np.ones_like(given)),
-        _framed(_enlarged(right, SMALLEST_HEIGHT), given),
-    ]
-    gap = np.broadcast_to(np.uint8(BACKGROUND), (*panels[0].shape[:2], GAP, 3))
-    return np.concatenate([panels[0], gap, panels[1]], axis=2)
+    left = _framed(_enlarged(truth, SMALLEST_HEIGHT), np.ones_like(given))
+    right = _framed(_enlarged(shown, SMALLEST_HEIGHT), given)
+    gap = np.broadcast_to(np.uint8(BACKGROUND), (*left.shape[:2], GAP, 3))
+    return np.concatenate([left, gap, right], axis=2)
 
 
 def film_strip(truth, prediction, input_length):
@@ -89,11 +86,8 @@ def film_strip(truth, prediction, input_length):
     Returns:
         RGB picture `[2 H, horizon W, 3]`, uint8.
     """
-    truth, prediction = np.asarray(truth), np.asarray(prediction)
-    _check(truth, prediction, input_length)
-    rows = [
-        np.concatenate(list(_rgb(frames)), axis=1) for frames in (truth[input_length:], prediction)
-    ]
+    truth, prediction = _checked(truth, prediction, input_length)
+    rows = [np.concatenate(_rgb(frames), axis=1) for frames in (truth[input_length:], prediction)]
     return np.concatenate(rows)
 
 
@@ -105,7 +99,7 @@ def contact_sheet(sequences):
     margins = ((0, 0), (0, SPACE), (0, SPACE), (0, 0))
     rows = [
         np.concatenate(np.pad(_enlarged(frames, 96), margins, constant_values=255), axis=1)
-        for frames in map(np.asarray, sequences)
+        for frames in sequences
     ]
     return np.concatenate(rows)
 
@@ -135,7 +129,8 @@ def _framed(frames, given):
     return canvas
 
 
-def _check(truth, prediction, input_length):
+def _checked(truth, prediction, input_length):
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
     expected = (len(truth) - input_length, *truth.shape[1:])
     if truth.ndim != 4 or not 0 <= input_length < len(truth) or prediction.shape != expected:
         raise MimError(
@@ -143,3 +138,4 @@ def _check(truth, prediction, input_length):
             f"received {truth.shape} and {prediction.shape} with input_length {input_length}. "
             "Give one sequence without its batch axis, the truth with its context frames."
         )
+    return truth, prediction

@@ -12,7 +12,7 @@ def write_scores(path, result, input_length):
 
     Args:
         path: without suffix; its folder is made where missing, older scores are replaced.
-        result: what `FrameScores.result` returned.
+        result: what `evaluate` returned.
         input_length: number of context frames; the first row is frame `input_length + 1`, the
             last row is the mean. A score that is None leaves its cell empty.
     """

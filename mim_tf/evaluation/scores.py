@@ -6,8 +6,8 @@ import numpy as np
 from scipy.ndimage import correlate1d
 from skimage.metrics import structural_similarity
 
-from mim_tf.errors import MimError
-from mim_tf.evaluation.pair import FRAME_AXES, as_json, check_pair
+from mim_tf.evaluation.pair import FRAME_AXES
+from mim_tf.evaluation.summed import SummedScores
 
 SSIM_WINDOW = 7
 
@@ -68,7 +68,7 @@ def sharpness(frames):
     return np.minimum(np.abs(laplacian).max(axis=FRAME_AXES), 255)
 
 
-class FrameScores:
+class FrameScores(SummedScores):
     """Mean scores per predicted frame over all sequences given to `update`.
 
     Source: 2019 code, whose definitions these are. It left out a last, smaller batch; here every
@@ -86,28 +86,13 @@ class FrameScores:
     as one that was predicted exactly: truth and prediction are both set to 0.
     """
 
-    def __init__(self):
-        self.sequences = 0
-        self.sums = None
-
-    def update(self, truth, prediction):
-        """Adds a batch.
-
-        Args:
-            truth: `[B, horizon, H, W, C]`, floats in [0, 1]; NaN where a value is missing.
-            prediction: the same shape, not clipped.
-
-        Raises:
-            MimError: shapes do not match, the truth leaves [0, 1], or a prediction is not finite.
-        """
-        horizon = len(self.sums["mse"]) if self.sums else None
-        truth, prediction = check_pair(truth, prediction, horizon, self.sequences)
+    def _addends(self, truth, prediction):
         missing = np.isnan(truth)
         if missing.any():
             truth, prediction = np.where(missing, 0, truth), np.where(missing, 0, prediction)
         clipped = np.clip(prediction, 0, 1)
         truth_uint8, prediction_uint8 = to_uint8(truth), to_uint8(prediction)
-        scores = {
+        return {
             "mse": squared_error(truth, clipped),
             "mae": absolute_error(truth, prediction),
             "psnr": psnr(truth_uint8, prediction_uint8),
@@ -115,26 +100,6 @@ class FrameScores:
             "ssim_float": ssim(truth, clipped, data_range=2),
             "sharpness": sharpness(prediction_uint8),
         }
-        sums = {name: values.sum(axis=0, dtype=np.float64) for name, values in scores.items()}
-        if self.sums:
-            sums = {name: self.sums[name] + values for name, values in sums.items()}
-        self.sums = sums
-        self.sequences += len(truth)
 
-    def result(self):
-        """Means so far, as JSON types; raises MimError where there are no sequences.
-
-        Returns:
-            `{"sequences": int, "mean": {score: float}, "per_frame": {score: [horizon floats]}}`;
-            `mean` is over frames and sequences.
-        """
-        if not self.sequences:
-            raise MimError("Scores need at least one sequence, received none. Call update first.")
-        per_frame = {name: values / self.sequences for name, values in self.sums.items()}
-        return {
-            "sequences": self.sequences,
-            "mean": {
-                name: as_json(values.mean(keepdims=True))[0] for name, values in per_frame.items()
-            },
-            "per_frame": {name: as_json(values) for name, values in per_frame.items()},
-        }
+    def _scores(self, sums):
+        return {name: values / self.sequences for name, values in sums.items()}

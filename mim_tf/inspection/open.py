@@ -35,7 +35,10 @@ def open_all(path, kind: str, data: DataConfig, total_length: int = 0) -> dict[s
     if kind == "mnist":
         return {"all": NpzSource([path], length)}
     if kind == "taxibj":
-        return {split: _taxibj(path, split, data, length) for split in ("train", "test")}
+        return {
+            split: open_taxibj([path], split, length, data.taxibj_order, data.taxibj_split)
+            for split in ("train", "test")
+        }
     if kind == "human":
         return {
             split: open_human36m([path], split, length, *HUMAN_SIZE) for split in ("train", "test")
@@ -44,12 +47,8 @@ def open_all(path, kind: str, data: DataConfig, total_length: int = 0) -> dict[s
         return {"all": radar_source(list_events(path), data, length, stride=length)}
     if kind == "array":
         recordings = array_recordings(path)
-        length = total_length or recordings[0].length
+        length = length or recordings[0].length
     else:
         recordings = list_recordings(path)
     shape = native_shape(recordings[0])
     return {"all": open_recordings(recordings, shape, length, stride=length)}
-
-
-def _taxibj(path, split, data, length):
-    return open_taxibj([path], split, length, data.taxibj_order, data.taxibj_split)

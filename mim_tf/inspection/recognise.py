@@ -1,11 +1,13 @@
 """What kind of data or weights a path holds."""
 
+import contextlib
 from pathlib import Path
 
 import h5py
 
 from mim_tf.data.human36m import has_pictures
 from mim_tf.data.npz_member import member_keys
+from mim_tf.data.videos import VIDEO_SUFFIXES
 from mim_tf.errors import MimError
 from mim_tf.weights.tf1_checkpoint import is_checkpoint
 
@@ -41,11 +43,11 @@ def _file_kind(path):
         if "clips" in keys:
             return "mnist"
         return "taxibj" if "X_train" in keys else "array"
-    try:
-        with h5py.File(path) as file:
-            return "taxibj" if "date" in file else "weights"
-    except OSError:
-        return "weights" if path.suffix == ".h5" else "folder"
+    with contextlib.suppress(OSError), h5py.File(path) as file:
+        return "taxibj" if "date" in file else "weights"
+    if path.suffix == ".h5":
+        return "weights"
+    return "folder" if path.suffix.lower() in VIDEO_SUFFIXES else None
 
 
 def _folder_kind(folder):
@@ -54,5 +56,5 @@ def _folder_kind(folder):
         return "taxibj"
     if has_pictures(folder):
         return "human"
-    is_array = any(name.endswith((".npy", ".npz")) for name in names)
-    return "radar" if is_array else "folder"
+    has_arrays = any(name.endswith((".npy", ".npz")) for name in names)
+    return "radar" if has_arrays else "folder"
