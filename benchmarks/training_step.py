@@ -30,6 +30,8 @@ flags.DEFINE_integer("steps", 3, "Timed steps; their median is printed.")
 flags.DEFINE_integer("size", 64, "Height and width of the frames.")
 flags.DEFINE_boolean("skip_graph_rewriting", True, "As in training runs; False to compare.")
 flags.DEFINE_integer("patch_size", 4, "Side of a patch.")
+flags.DEFINE_boolean("recompute", False, "As in training runs.")
+flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Of the convolutions.")
 
 
 def timed(function):
@@ -54,16 +56,17 @@ def main(_):
         img_width=FLAGS.size,
         patch_size=FLAGS.patch_size,
         num_hidden=tuple(map(int, FLAGS.num_hidden)),
+        precision=FLAGS.precision,
     )
     frames = np.random.default_rng(0).random(
         (FLAGS.batch_size, config.total_length, *config.frame_shape), np.float32
     )
     print(
         f"{config.num_hidden} channels, batch {FLAGS.batch_size}, {FLAGS.size}x{FLAGS.size}, "
-        f"float32, {keras.backend.backend()}, Keras {keras.__version__}, {os.cpu_count()} cores, "
-        f"{platform.machine()}"
+        f"{FLAGS.precision}, {keras.backend.backend()}, Keras {keras.__version__}, "
+        f"{os.cpu_count()} cores, {platform.machine()}"
     )
-    model = mim_tf.build_model(config)
+    model = mim_tf.build_model(config, recompute=FLAGS.recompute)
     compile_for_training(model, learning_rate=1e-3)
 
     def train():

@@ -56,6 +56,11 @@ class ModelConfig:
         "What MIM-N gets in layers 3 and up of mim and mim_star: code (the output of the MIM-N "
         "below, as in the 2019 code) or paper (the change of the hidden state below).",
     )
+    precision: str = _field(
+        "float32",
+        "Precision of the convolutions in the cells: float32, or bfloat16, which is faster where "
+        "the processor or GPU has it. Weights, states, gates, norms and loss are float32 in both.",
+    )
     scheduled_sampling: bool | None = _field(
         None,
         "In training, give the network some true frames after the context; by default as in the "
@@ -136,6 +141,8 @@ def check_model_config(config: ModelConfig) -> None:
             "through the whole stack (convlstm_net has none, but follows the same rule); "
             f"received {config.num_hidden}."
         )
+    if config.precision not in ("float32", "bfloat16"):
+        raise MimError(f"precision must be float32 or bfloat16, received {config.precision!r}.")
     if config.img_height % config.patch_size or config.img_width % config.patch_size:
         raise MimError(
             f"patch_size {config.patch_size} must divide height and width, received "
@@ -270,6 +277,11 @@ class TrainingConfig:
     )
     batch_size: int = _field(8, "Sequences in a batch.")
     max_iterations: int = _field(80_000, "Iterations to train for.")
+    recompute: bool = _field(
+        False,
+        "Keep only the states for the gradient and compute each time step twice: less memory, more "
+        "time, the same results.",
+    )
     reverse_input: bool = _field(True, "Also learn each batch played backwards, in its own update.")
     reverse_img: bool = _field(False, "Also learn each batch mirrored left to right.")
     display_interval: int = _field(1, "Iterations between two logged losses.")

@@ -17,6 +17,7 @@ _FREE_ON_RESUME = {
     "snapshot_interval",
     "num_save_samples",
     "max_test_sequences",
+    "recompute",
     "save_dir",
     "gen_frm_dir",
 }

@@ -13,13 +13,15 @@ class ConvolutionalCell(keras.layers.Layer):
         filters: channels n of every state.
         kernel_size: side of the square kernels.
         layer_norm: whether tensor layer norm follows the gates' convolutions.
+        precision: of the convolutions, as in `GateConvolution`.
     """
 
-    def __init__(self, filters, kernel_size=5, layer_norm=True, **kwargs):
+    def __init__(self, filters, kernel_size=5, layer_norm=True, precision="float32", **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
         self.layer_norm = layer_norm
+        self.precision = precision
 
     def gate_initializer(self):
         """Initial values of the gates' kernels."""
@@ -32,6 +34,7 @@ class ConvolutionalCell(keras.layers.Layer):
             self.kernel_size,
             self.layer_norm,
             self.gate_initializer(),
+            self.precision,
             name=name,
         )
 
@@ -42,6 +45,7 @@ class ConvolutionalCell(keras.layers.Layer):
             1,
             layer_norm=False,
             kernel_initializer=ChannelGlorotUniform(),
+            precision=self.precision,
             name="cell_reduce",
         )
 
@@ -51,4 +55,5 @@ class ConvolutionalCell(keras.layers.Layer):
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "layer_norm": self.layer_norm,
+            "precision": self.precision,
         }

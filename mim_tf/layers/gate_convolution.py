@@ -15,6 +15,8 @@ class GateConvolution(keras.layers.Layer):
         kernel_size: side of the square kernel.
         layer_norm: whether the norm follows.
         kernel_initializer: initial kernel; the bias starts at 0.
+        precision: float32, or bfloat16: what the convolution multiplies, and its result before
+            the bias, are rounded to that. Weights, bias, norm and output are float32 all the same.
 
     Call arguments:
         inputs: `[B, H, W, C]`.
@@ -24,13 +26,20 @@ class GateConvolution(keras.layers.Layer):
     """
 
     def __init__(
-        self, filters, kernel_size, layer_norm=True, kernel_initializer="glorot_uniform", **kwargs
+        self,
+        filters,
+        kernel_size,
+        layer_norm=True,
+        kernel_initializer="glorot_uniform",
+        precision="float32",
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
         self.layer_norm = layer_norm
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.precision = precision
         self.norm = TensorLayerNorm(name="norm") if layer_norm else None
 
     def build(self, inputs_shape):
@@ -46,7 +55,8 @@ class GateConvolution(keras.layers.Layer):
     def call(self, inputs):
         # Not a keras.layers.Conv2D, whose reshaped bias and own call make the graph a tenth
         # larger and slower to trace.
-        gates = ops.add(ops.conv(inputs, self.kernel, padding="same"), self.bias)
+        inputs, kernel = (ops.cast(each, self.precision) for each in (inputs, self.kernel))
+        gates = ops.cast(ops.conv(inputs, kernel, padding="same"), "float32") + self.bias
         return self.norm(gates) if self.norm else gates
 
     def compute_output_shape(self, inputs_shape):
@@ -59,4 +69,5 @@ class GateConvolution(keras.layers.Layer):
             "kernel_size": self.kernel_size,
             "layer_norm": self.layer_norm,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "precision": self.precision,
         }

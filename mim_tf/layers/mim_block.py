@@ -34,7 +34,9 @@ class MIMBlock(ConvolutionalCell):
         self.from_input = self.gates(4, "from_input")
         self.from_hidden = self.gates(3, "from_hidden")
         self.from_memory = self.gates(4, "from_memory")
-        self.mim_s = MIMS(self.filters, self.kernel_size, self.layer_norm, name="mim_s")
+        self.mim_s = MIMS(
+            self.filters, self.kernel_size, self.layer_norm, self.precision, name="mim_s"
+        )
         self.reduce = self.cell_reduce()
 
     def build(self, inputs_shape, states_shape):

@@ -33,7 +33,9 @@ class MIMCausalBlock(CausalLSTMCell):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.mim_s = MIMS(self.filters, self.kernel_size, self.layer_norm, name="mim_s")
+        self.mim_s = MIMS(
+            self.filters, self.kernel_size, self.layer_norm, self.precision, name="mim_s"
+        )
 
     def gate_initializer(self):
         return ChannelGlorotUniform()

@@ -44,6 +44,7 @@ class VideoPredictor(keras.Model):
     Args:
         config: what to build.
         seed: of scheduled sampling. Initial weights follow `keras.utils.set_random_seed`.
+        recompute: train in less memory and more time, with the same results, see `roll_out`.
 
     Call arguments:
         inputs: frames `[B, T, H, W, C]`, float32 in [0, 1], with `T > input_length`; or a dict of
@@ -57,10 +58,11 @@ class VideoPredictor(keras.Model):
         `T - input_length` of them are the forecast.
     """
 
-    def __init__(self, config: ModelConfig, seed=0, **kwargs):
+    def __init__(self, config: ModelConfig, seed=0, recompute=False, **kwargs):
         super().__init__(**kwargs)
         self.config = config
         self.seed = seed
+        self.recompute = recompute
         self.step = build_step(config)
         self.open_loop = Forecaster(self.step)
         self.sampling = ScheduledSampling(config, seed)
@@ -82,7 +84,8 @@ class VideoPredictor(keras.Model):
             batch, length = ops.shape(frames)[0], ops.shape(frames)[1]
             steps = length - self.config.input_length - 1
             flags = self.sampling.draw(batch, steps) if training else ops.zeros((batch, steps))
-        return roll_out(self.step, frames, ops.concatenate([context, flags], axis=1))
+        given = ops.concatenate([context, flags], axis=1)
+        return roll_out(self.step, frames, given, self.recompute and training)
 
     def _check(self, frames):
         length = frames.shape[1] if len(frames.shape) == 5 else 0
@@ -100,6 +103,7 @@ class VideoPredictor(keras.Model):
             **super().get_config(),
             "config": dataclasses.asdict(self.config),
             "seed": self.seed,
+            "recompute": self.recompute,
         }
 
     @classmethod
@@ -115,14 +119,17 @@ def use_xla() -> bool:
     return keras.backend.backend() == "jax"
 
 
-def build_model(config: ModelConfig | None = None, seed: int = 0) -> VideoPredictor:
+def build_model(
+    config: ModelConfig | None = None, seed: int = 0, recompute: bool = False
+) -> VideoPredictor:
     """The model of a configuration, with the initial weights of the 2019 code.
 
     Args:
         config: by default the paper's Moving MNIST network.
         seed: of scheduled sampling.
+        recompute: train in less memory and more time, see `roll_out`.
 
     Raises:
         MimError: if `config` names no known network, or one that cannot follow its settings.
     """
-    return VideoPredictor(config or ModelConfig(), seed)
+    return VideoPredictor(config or ModelConfig(), seed, recompute)

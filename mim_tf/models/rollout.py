@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-def roll_out(step, frames, given):
+def roll_out(step, frames, given, recompute=False):
     """Applies `step` once per column of `given`, from zero states.
 
     Args:
@@ -12,13 +12,16 @@ def roll_out(step, frames, given):
         frames: `[B, T, H, W, C]`, true frames.
         given: `[B, S]`. Where it is positive, time step t is fed `frames[:, t]`, otherwise the
             prediction of step t-1. Beyond the T true frames it has to be 0.
+        recompute: for the gradient, keep the states alone and compute the rest of each time step
+            once more, which takes less memory and more time.
 
     Returns:
         The S next-frame predictions, `[B, S, H, W, C]`.
     """
     batch = ops.shape(frames)[0]
     first = [ops.zeros((batch, *state.shape[1:])) for state in step.inputs]
-    loop = keras.layers.RNN(_Feed(step, frames), return_sequences=True)
+    apply = _recomputed(step) if recompute else step
+    loop = keras.layers.RNN(_Feed(apply, frames, first), return_sequences=True)
     return loop(ops.expand_dims(given, -1), initial_state=[ops.zeros(()), *first])
 
 
@@ -29,11 +32,11 @@ class _Feed(keras.layers.Layer):
     turn comes, so that predicting far ahead needs no padded copy of the input.
     """
 
-    def __init__(self, step, frames):
+    def __init__(self, step, frames, states):
         super().__init__()
         self.step = step
         self.frames = ops.stop_gradient(frames)
-        self.state_size = [state.shape[1:] for state in step.inputs]
+        self.state_size = [state.shape[1:] for state in states]
         self.built = True
 
     def call(self, given, states):
@@ -43,3 +46,14 @@ class _Feed(keras.layers.Layer):
         frame = ops.where(ops.reshape(given, (-1, 1, 1, 1)) > 0, true_frame, last)
         prediction, *states = self.step([frame, *states])
         return prediction, [time + 1, prediction, *states]
+
+
+def _recomputed(step):
+    """`step`, computed once more where the gradient needs what it computed."""
+
+    # Its weights are arguments: inside a TensorFlow loop, what is recomputed cannot reach them.
+    @keras.remat
+    def apply(weights, inputs):
+        return step.stateless_call(weights, [], inputs)[0]
+
+    return lambda inputs: apply([ops.convert_to_tensor(each) for each in step.weights], inputs)

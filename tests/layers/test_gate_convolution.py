@@ -1,4 +1,5 @@
 import keras
+import ml_dtypes
 import numpy as np
 import oracle
 import pytest
@@ -54,3 +55,26 @@ def test_initializer_survives_serialization():
 def test_output_shape_is_known_before_the_call(inputs):
     layer = GateConvolution(7, 3)
     assert layer.compute_output_shape((None, *GRID, 5)) == (None, *GRID, 7)
+
+
+def rounded(values):
+    return np.asarray(values).astype(ml_dtypes.bfloat16).astype(np.float64)
+
+
+def test_bfloat16_rounds_what_is_multiplied_and_the_sum_but_no_weight(inputs):
+    layer = GateConvolution(7, 3, layer_norm=False, precision="bfloat16")
+    layer(inputs)
+    randomise(layer)
+    got = layer(inputs)
+    kernel, bias = np.asarray(layer.kernel), np.asarray(layer.bias)
+    expected = oracle.convolve(rounded(inputs), rounded(kernel))
+    assert keras.backend.standardize_dtype(got.dtype) == "float32"
+    assert (rounded(kernel) != kernel).any()
+    # The last of 8 bits; half of it, unless the sum is made of rounded parts.
+    assert (abs(np.asarray(got) - bias - expected) <= 2**-7 * abs(expected) + 1e-3).all()
+
+
+def test_precision_survives_serialization():
+    layer = GateConvolution(2, 3, precision="bfloat16")
+    copy = keras.layers.deserialize(keras.layers.serialize(layer))
+    assert copy.precision == "bfloat16"

@@ -1,0 +1,45 @@
+"""bfloat16 in the convolutions of the cells, float32 everywhere else."""
+
+import numpy as np
+import pytest
+from cells import randomise
+from small_models import random_frames, small_config, small_model
+
+import mim_tf
+from mim_tf.layers import GateConvolution
+
+NETWORKS = ["mim", "mim_star", "predrnn", "predrnn_pp", "convlstm_net"]
+
+
+def convolutions(step):
+    layers = step._flatten_layers(include_self=False)
+    return {each.path: each for each in layers if isinstance(each, GateConvolution)}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_only_the_last_convolution_is_float32(name):
+    step = small_model(model_name=name, precision="bfloat16").step
+    float32 = [path for path, each in convolutions(step).items() if each.precision == "float32"]
+    assert float32 == ["to_pixels"]
+    assert {weight.dtype for weight in step.weights} == {"float32"}
+    assert {output.dtype for output in step.outputs} == {"float32"}
+
+
+def test_forecast_is_near_that_of_float32():
+    models = [small_model(precision=precision) for precision in ("float32", "bfloat16")]
+    randomise(models[0], seed=1)
+    models[1].set_weights(models[0].get_weights())
+    context = random_frames(2, 3)
+    exact, rounded = (mim_tf.predict(model, context, 4) for model in models)
+    assert 0 < np.abs(exact - rounded).max() < 0.05
+
+
+def test_a_weights_file_serves_both_precisions(tmp_path):
+    path = tmp_path / "a.weights.h5"
+    model = small_model(precision="bfloat16")
+    mim_tf.save_weights(model, path)
+    assert mim_tf.load_model(path).config.precision == "bfloat16"
+    other = mim_tf.build_model(small_config())
+    mim_tf.weights.load_weights(other, path)
+    for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
