@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import tensorflow as tf
 from absl import app, flags, logging
 
 from mim_tf.command import command
-from mim_tf.serving import write_saved_model
+from mim_tf.optional import import_tensorflow
 from mim_tf.weights import load_model
 
 FLAGS = flags.FLAGS
@@ -23,8 +22,11 @@ def export(weights, output, horizon: int = 0, warmup: bool = True, metrics=None)
         The folder of the new version in `output`.
 
     Raises:
-        MimError: as for `load_model` and `write_saved_model`.
+        MimError: as for `load_model` and `write_saved_model`, or TensorFlow is not installed.
     """
+    import_tensorflow("to export a model")
+    from mim_tf.serving import write_saved_model
+
     return write_saved_model(load_model(weights), output, horizon, warmup, metrics)
 
 
@@ -32,7 +34,7 @@ def export(weights, output, horizon: int = 0, warmup: bool = True, metrics=None)
 def main():
     # TensorFlow tells of every tensor it names anew.
     logging.set_verbosity(logging.WARNING)
-    tf.get_logger().setLevel("WARNING")
+    import_tensorflow("to export a model").get_logger().setLevel("WARNING")
     version = export(
         FLAGS.pretrained_model, FLAGS.output, FLAGS.horizon, FLAGS.warmup, FLAGS.metrics
     )

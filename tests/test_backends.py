@@ -1,48 +1,200 @@
 """Training on JAX, without TensorFlow; predictions are part of the conformance sweep."""
 
+import csv
+import json
 import os
 import subprocess
 import sys
-import textwrap
+from pathlib import Path
 
-WITHOUT_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None\n"
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import mim_tf
+from mim_tf.training.run_folder import STATE
+from mim_tf.training.train import train
+
+ROOT = Path(__file__).parents[1]
+MODEL = {
+    "img_width": 8,
+    "patch_size": 4,
+    "num_hidden": 2,
+    "filter_size": 3,
+    "input_length": 3,
+    "total_length": 6,
+    # True frames in two iterations, then none: the same on every backend, and another run where
+    # the counter is not restored.
+    "sampling_changing_rate": 0.0,
+    "sampling_stop_iter": 3,
+}
+CONFIG = mim_tf.ModelConfig(**MODEL | {"num_hidden": (2,)})
+TRAINING = {"batch_size": 2, "max_iterations": 4, "num_save_samples": 1, "lr": 0.01}
+INTERRUPT = """
+import os, signal
+from mim_tf.training.callbacks import Logs
+
+log = Logs.on_iteration
+
+def interrupt(self, iteration, logs):
+    log(self, iteration, logs)
+    if iteration == 2:
+        os.kill(os.getpid(), signal.SIGINT)
+
+Logs.on_iteration = interrupt
+"""
 
 
-def run_on_jax(code, *arguments):
-    result = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TENSORFLOW + textwrap.dedent(code), *map(str, arguments)],
-        env=os.environ
-        | {
-            "KERAS_BACKEND": "jax",
-            "JAX_PLATFORMS": "cpu",
-            # Compiling takes longer than what is compiled.
-            "XLA_FLAGS": "--xla_backend_optimization_level=0",
-        },
-        capture_output=True,
-        text=True,
+@pytest.fixture(scope="module")
+def on_jax(tmp_path_factory):
+    """Runs a program on JAX, after lines of `code`, and returns what it prints."""
+    environment = {
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        # Compiling takes longer than what is compiled; what one process compiled others find.
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
+    }
+
+    def run(program, *arguments, code=""):
+        lines = [
+            "import runpy, sys",
+            "sys.modules['tensorflow'] = None",
+            code,
+            f"runpy.run_path({program!r}, run_name='__main__')",
+        ]
+        result = subprocess.run(
+            [sys.executable, "-c", "\n".join(lines), *map(str, arguments)],
+            cwd=ROOT,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Flags that name tiny data, and weights to start from: each backend would draw others."""
+    folder = tmp_path_factory.mktemp("files")
+    videos, weights = folder / "videos.npy", folder / "start.weights.h5"
+    np.save(videos, np.random.default_rng(0).random((12, 6, 8, 8), np.float32))
+    keras.utils.set_random_seed(0)
+    mim_tf.save_weights(mim_tf.build_model(CONFIG), weights)
+    return {"dataset": "array", "train_data_paths": str(videos), "pretrained_model": str(weights)}
+
+
+@pytest.fixture(scope="module")
+def run_py(on_jax, files):
+    """Runs run.py on JAX in a folder, with flags by name."""
+
+    def run(folder, code="", **flags):
+        flags = MODEL | files | {"save_dir": folder, "gen_frm_dir": folder / "frames"} | flags
+        return on_jax("run.py", *(f"--{name}={flags[name]}" for name in flags), code=code)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(run_py, tmp_path_factory):
+    """The folder of a run of four iterations."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    run_py(folder, test_interval=2, evaluate_ema=True, **TRAINING)
+    return folder / "run-001"
+
+
+@pytest.fixture(scope="module")
+def in_python(on_jax, uninterrupted, files):
+    """What `jax_process.py` finds."""
+    weights = uninterrupted / "mim-000004.weights.h5"
+    return json.loads(on_jax("tests/jax_process.py", weights, files["train_data_paths"]))
+
+
+def losses(run):
+    with (run / "train.csv").open(newline="") as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+def arrays(path):
+    """All arrays of an HDF5 file, by name."""
+    values = {}
+
+    def add(name, item):
+        if isinstance(item, h5py.Dataset):
+            values[name] = item[()]
+
+    with h5py.File(path) as file:
+        file.visititems(add)
+    return values
+
+
+def test_run_py_trains_and_evaluates(uninterrupted):
+    assert json.loads((uninterrupted / "run.json").read_text())["backend"] == "jax"
+    assert len(losses(uninterrupted)) == 4
+    assert json.loads((uninterrupted / "scores" / "000002.json").read_text())["sequences"] == 1
+    assert list(uninterrupted.glob("events.out.tfevents.*"))
+    pictures = uninterrupted.parent / "frames" / "run-001" / "000004" / "1"
+    assert (pictures / "truth_and_prediction.gif").is_file()
+
+
+def test_run_py_saves_raw_weights_and_their_average(uninterrupted):
+    raw, average = (arrays(uninterrupted / f"mim-000004{kind}.weights.h5") for kind in ("", "-ema"))
+    kernel = "layers/functional/layers/gate_convolution/vars/0"
+    np.testing.assert_array_equal(raw[kernel], arrays(uninterrupted / STATE)[kernel])
+    assert np.isfinite(average[kernel]).all()
+    assert not np.array_equal(average[kernel], raw[kernel])
+
+
+def test_losses_are_those_of_tensorflow(uninterrupted, files, tmp_path):
+    assert keras.backend.backend() == "tensorflow"
+    data = mim_tf.DataConfig(dataset="array", train_data_paths=files["train_data_paths"])
+    folders = {"save_dir": str(tmp_path), "gen_frm_dir": str(tmp_path)}
+    training = mim_tf.TrainingConfig(**folders, **TRAINING)
+    expected = train(CONFIG, data, training, files["pretrained_model"])
+    np.testing.assert_allclose(losses(uninterrupted), losses(expected), rtol=1e-4)
+
+
+def test_interrupted_and_resumed_ends_like_uninterrupted(uninterrupted, run_py, tmp_path):
+    run_py(tmp_path, **TRAINING, code=INTERRUPT)
+    run = tmp_path / "run-001"
+    assert len(losses(run)) == 2
+    run_py(tmp_path, resume=True)
+    assert losses(run) == losses(uninterrupted)
+    resumed, expected = arrays(run / STATE), arrays(uninterrupted / STATE)
+    assert any(name.startswith("optimizer") for name in expected)
+    assert resumed.keys() == expected.keys()
+    for name in expected:
+        np.testing.assert_array_equal(resumed[name], expected[name], err_msg=name)
+
+
+def test_run_py_tests_weights(uninterrupted, run_py, tmp_path):
+    weights = uninterrupted / "best.weights.h5"
+    printed = run_py(tmp_path, is_training=False, pretrained_model=weights, num_save_samples=1)
+    assert "ssim_uint8" in printed
+    folder = tmp_path / "frames" / "test-001"
+    assert json.loads((folder / "scores.json").read_text())["sequences"] == 1
+    assert (folder / "1" / "truth_and_prediction.gif").is_file()
+
+
+def test_fit_trains_on_every_update_once_in_order(in_python):
+    assert in_python["fed in order"] == [True] * 9
+
+
+def test_fit_goes_on_from_the_weights_it_left(in_python):
+    first, second = in_python["fitted twice"]["losses"]
+    assert first[-1] < first[0]
+    assert second[-1] < second[0]
+    assert in_python["fitted twice"]["updates"] == 6
+
+
+def test_programs_need_tensorflow_only_for_what_is_its_own(in_python):
+    assert in_python["analyzed"] == 1
+    assert in_python["error of export"].startswith(
+        "TensorFlow is needed to export a model and is not installed"
     )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
-def test_jax_without_tensorflow_trains():
-    printed = run_on_jax(
-        """
-        import keras
-        import numpy as np
-        import mim_tf
-        from mim_tf.training.compile import compile_for_training
-
-        keras.utils.set_random_seed(0)
-        model = mim_tf.build_model(mim_tf.ModelConfig(
-            img_width=8, patch_size=4, num_hidden=(2, 2), input_length=2, total_length=4
-        ))
-        compile_for_training(model, 1e-2)
-        frames = np.random.default_rng(0).random((4, 4, 8, 8, 1), np.float32)
-        history = model.fit(frames, frames[:, 1:], batch_size=4, epochs=5, verbose=0)
-        print(*history.history["loss_per_sequence"], int(model.sampling.updates))
-        """
-    )
-    *losses, updates = printed.split()
-    assert float(losses[-1]) < float(losses[0])
-    assert updates == "5"

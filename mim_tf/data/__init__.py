@@ -1,1 +1,1 @@
-"""Sources of frame sequences (NumPy only), and the tf.data pipeline over them."""
+"""Sources of frame sequences (NumPy only), and the data sets of batches made of them."""

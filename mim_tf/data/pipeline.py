@@ -10,29 +10,32 @@ import numpy as np
 import tensorflow as tf
 
 from mim_tf.config import TrainingConfig
-from mim_tf.data.batches import evaluation_batches, training_batches
+from mim_tf.data.batches import TrainingOrder, evaluated, evaluation_batches
 from mim_tf.data.source import SequenceSource
+from mim_tf.data.variants import variants
 from mim_tf.errors import MimError
 
 
-def training_dataset(source: SequenceSource, config: TrainingConfig, start_iteration: int = 0):
+def training_dataset(
+    source: SequenceSource, config: TrainingConfig, start_iteration: int = 0, shard=(0, 1)
+):
     """Endless (inputs, targets) for `fit`: `[B, T, H, W, C]` and its frames 2..T.
 
-    Each batch comes `config.updates_per_iteration` times: as it is, then mirrored
-    (`reverse_img`), backwards in time (`reverse_input`), and both. Source: 2019 code, `train`.
+    Each batch comes `config.updates_per_iteration` times, as each of its `variants`.
 
     Args:
         source: of the sequences.
         config: batch size, seed and variants.
         start_iteration: iterations that were already trained.
+        shard: as for `TrainingOrder`; B is the share of the process.
+
+    Raises:
+        MimError: as for `TrainingOrder`.
     """
-    batches = functools.partial(
-        training_batches, source.size, config.batch_size, config.seed, start_iteration
-    )
+    order = TrainingOrder(source.size, config.batch_size, config.seed, shard)
     return (
-        _load(source, batches, config.batch_size)
+        _load(source, functools.partial(order.batches, start_iteration), order.share)
         .flat_map(functools.partial(_variants, config=config))
-        .map(lambda frames, truth: (frames, truth[:, 1:]))
         .prefetch(2)
     )
 
@@ -42,11 +45,6 @@ def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0):
     return _load(source, lambda: evaluation_batches(evaluated(source, limit), batch_size)).prefetch(
         2
     )
-
-
-def evaluated(source: SequenceSource, limit: int = 0) -> int:
-    """Number of sequences `evaluation_dataset` gives."""
-    return min(source.size, limit) if limit else source.size
 
 
 @contextlib.contextmanager
@@ -108,10 +106,6 @@ def _load(source, batches, batch_size=None):
 
 
 def _variants(frames, truth, config):
-    variants = [(frames, truth)]
-    if config.reverse_img:
-        variants.append(tuple(part[:, :, :, ::-1] for part in variants[0]))
-    if config.reverse_input:
-        variants += [tuple(part[:, ::-1] for part in variant) for variant in variants]
-    datasets = map(tf.data.Dataset.from_tensors, variants)
+    pairs = [(frames[index], truth[index][:, 1:]) for index in variants(config)]
+    datasets = map(tf.data.Dataset.from_tensors, pairs)
     return functools.reduce(lambda first, second: first.concatenate(second), datasets)

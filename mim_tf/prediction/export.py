@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.errors import MimError
+from mim_tf.optional import import_tensorflow
 
 _FILE = "saved_model.pb"
 
@@ -22,14 +23,13 @@ class FromExport:
         context_length: frames it has to be given; None: any number.
 
     Raises:
-        MimError: if it is damaged, not an export, or has another horizon.
+        MimError: if it is damaged, not an export, or has another horizon, or TensorFlow is not
+            installed.
     """
 
     def __init__(self, folder, horizon=None):
-        # Loading it takes seconds, and nothing else here needs it where Keras runs on JAX.
-        import tensorflow as tf
-
         path = _newest_version(folder)
+        self._tf = tf = import_tensorflow("to predict with an export")
         try:
             # Kept, because its signature does not keep its weights.
             self._loaded = tf.saved_model.load(str(path))
@@ -52,9 +52,7 @@ class FromExport:
 
     def __call__(self, context):
         """Predictions `[B, horizon, H, W, C]` from `[B, T, H, W, C]`, float32."""
-        import tensorflow as tf
-
-        return np.asarray(self._signature(frames=tf.constant(context))["predictions"])
+        return np.asarray(self._signature(frames=self._tf.constant(context))["predictions"])
 
     def _measured_horizon(self):
         """The horizon of a graph whose signature leaves it open."""

@@ -11,6 +11,8 @@ import re
 import sys
 from pathlib import Path
 
+import keras
+
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
 from mim_tf.version import __version__
@@ -56,7 +58,7 @@ def write_record(
     training: TrainingConfig,
     sources: dict[str, dict],
 ) -> None:
-    """Writes `run.json`: every setting, the data, the versions and the command line."""
+    """Writes `run.json`: every setting, the data, the backend, the versions and the command."""
     packages = ["keras", "tensorflow", "jax", "numpy"]
     record = {
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -65,6 +67,7 @@ def write_record(
         "data": dataclasses.asdict(data),
         "training": dataclasses.asdict(training),
         "sources": sources,
+        "backend": keras.backend.backend(),
         "versions": {
             "mim_tf": __version__,
             "python": platform.python_version(),

@@ -9,8 +9,8 @@ from absl import logging
 from tensorboardX import SummaryWriter
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.data.feed import own_errors, training_dataset
 from mim_tf.data.open import open_source
-from mim_tf.data.pipeline import own_errors, training_dataset
 from mim_tf.models import build_model
 from mim_tf.training.callbacks import Evaluation, Logs, Snapshots, StopInOrder
 from mim_tf.training.compile import compile_for_training
@@ -51,7 +51,7 @@ def train(
     train_source = open_source(data_config, model_config, "train")
     valid_source = open_source(data_config, model_config, "valid")
 
-    model = build_model(model_config, config.seed)
+    model = build_model(model_config, config.seed, config.recompute)
     draw_biases(model, config.initial_bias, config.seed)
     if pretrained_model:
         load_weights(model, pretrained_model)
@@ -72,6 +72,9 @@ def train(
         return folder
     logging.info("%s: iterations %d to %d", folder, start + 1, config.max_iterations)
 
+    # Filtered, an error in the first update, such as too little memory, would not be seen on JAX
+    # for the one that Keras makes when it cleans up after it.
+    keras.config.disable_traceback_filtering()
     pictures = Path(config.gen_frm_dir) / folder.name
     snapshots = Snapshots(config, start, folder)
     with (

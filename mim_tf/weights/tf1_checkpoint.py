@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.errors import MimError
+from mim_tf.optional import import_tensorflow
 
 _AVERAGE = "/ExponentialMovingAverage"
 _FILE_SUFFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
@@ -89,13 +90,7 @@ def _open(path):
             f"No TensorFlow 1 checkpoint at {prefix}: expected a prefix, such as model.ckpt-80000, "
             f"with {prefix.name}.index and {prefix.name}.data-00000-of-00001 beside each other."
         )
-    try:
-        import tensorflow as tf
-    except ImportError:
-        raise MimError(
-            "TensorFlow is needed to read a TensorFlow 1 checkpoint and is not installed: "
-            "pip install tensorflow."
-        ) from None
+    tf = import_tensorflow("to read a TensorFlow 1 checkpoint")
     try:
         reader = tf.train.load_checkpoint(str(prefix))
     except Exception as error:  # TensorFlow lets many kinds out.

@@ -5,7 +5,7 @@ import pytest
 
 from mim_tf.config import TrainingConfig
 from mim_tf.data.arrays import ArraySource
-from mim_tf.data.batches import training_batches
+from mim_tf.data.batches import TrainingOrder
 from mim_tf.data.pipeline import evaluation_dataset, own_errors, training_dataset
 from mim_tf.errors import MimError
 
@@ -26,7 +26,7 @@ def test_targets_are_the_next_frames(source):
 
 def test_batches_follow_the_seeded_order_in_full_size(source):
     config = TrainingConfig(batch_size=3, seed=5, reverse_input=False)
-    order = itertools.islice(training_batches(7, 3, seed=5), 4)
+    order = itertools.islice(TrainingOrder(7, 3, seed=5).batches(), 4)
     for frames, indices in zip(inputs(training_dataset(source, config), 4), order, strict=True):
         np.testing.assert_array_equal(frames, source.sequences(indices))
 

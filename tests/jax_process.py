@@ -1,0 +1,78 @@
+"""What happens in Python on JAX without TensorFlow, in a process of its own, printed as JSON.
+
+python jax_process.py FILE.weights.h5 VIDEOS.npy
+"""
+
+import json
+import sys
+
+import keras
+import numpy as np
+
+import mim_tf
+import mim_tf.convert
+import mim_tf.inspect
+import mim_tf.predict.__main__
+from mim_tf.analyze import analyze
+from mim_tf.config import TrainingConfig
+from mim_tf.data.arrays import ArraySource
+from mim_tf.data.feed import training_dataset
+from mim_tf.evaluation.evaluate import averaged_weights
+from mim_tf.export import export
+
+
+def fed_in_order():
+    """Whether `fit` trains on every update once, in order."""
+    fed = []
+
+    class Watched(keras.Sequential):
+        def train_step(self, state, data):
+            fed.append(data[0])
+            return super().train_step(state, data)
+
+    source = ArraySource(np.random.default_rng(0).random((7, 3, 4, 4, 1), np.float32))
+    updates = training_dataset(source, TrainingConfig(batch_size=2), start_iteration=1)
+    model = Watched([keras.layers.Dense(1), keras.layers.Cropping3D(((1, 0), 0, 0))])
+    model.compile("sgd", "mse", metrics=["mae"], run_eagerly=True)
+    model.fit(updates, steps_per_epoch=9, shuffle=False, verbose=0)
+    return [bool((frames == updates[n][0]).all()) for n, frames in enumerate(fed)]
+
+
+def fitted_twice(weights):
+    """Losses of three updates, a forecast of the averages, and three more; and their number."""
+    model = mim_tf.load_model(weights)
+    start = int(model.sampling.updates)
+    mim_tf.compile_for_training(model, 1e-2)
+    frames = np.random.default_rng(0).random((2, 6, 8, 8, 1), np.float32)
+    losses = []
+    for _ in range(2):
+        history = model.fit(frames, frames[:, 1:], batch_size=2, epochs=3, verbose=0).history
+        losses.append(history["loss_per_sequence"])
+        with averaged_weights(model):
+            mim_tf.predict(model, frames[:1, :3], horizon=3)
+    return {"losses": losses, "updates": int(model.sampling.updates) - start}
+
+
+def analyzed(weights, videos):
+    """Number of sequences looked at."""
+    config = mim_tf.load_model(weights).config
+    data = mim_tf.DataConfig(dataset="array", train_data_paths=videos)
+    return analyze(weights, config, data, 2, 2, 0.1, 0.9)["sequences"]
+
+
+def error_of_export(weights):
+    try:
+        export(weights, "nowhere")
+    except mim_tf.MimError as error:
+        return str(error)
+
+
+if __name__ == "__main__":
+    weights, videos = sys.argv[1:]
+    result = {
+        "fed in order": fed_in_order(),
+        "fitted twice": fitted_twice(weights),
+        "analyzed": analyzed(weights, videos),
+        "error of export": error_of_export(weights),
+    }
+    print(json.dumps(result))
