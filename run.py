@@ -10,7 +10,7 @@ from absl import app, logging
 
 from mim_tf import flags
 from mim_tf.command import command
-from mim_tf.config import DataConfig, TrainingConfig
+from mim_tf.config import DataConfig, DeviceConfig, TrainingConfig
 from mim_tf.errors import MimError
 
 FLAGS = flags.FLAGS
@@ -29,8 +29,10 @@ def train():
             logging.warning("No snapshot in %s: starting a new run.", training.save_dir)
         model = flags.model_config()
         data = DataConfig(**flags.given(DataConfig))
-    folder = train(model, data, training, FLAGS.pretrained_model, FLAGS.resume)
-    print(f"\nThe run is in {folder}, its pictures in {training.gen_frm_dir}/{folder.name}.")
+    devices = DeviceConfig(**flags.given(DeviceConfig))
+    folder = train(model, data, training, FLAGS.pretrained_model, FLAGS.resume, devices)
+    if folder:
+        print(f"\nThe run is in {folder}, its pictures in {training.gen_frm_dir}/{folder.name}.")
 
 
 def test():

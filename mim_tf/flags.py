@@ -4,7 +4,13 @@ import dataclasses
 
 from absl import flags
 
-from mim_tf.config import ARCHITECTURE_FIELDS, DataConfig, ModelConfig, TrainingConfig
+from mim_tf.config import (
+    ARCHITECTURE_FIELDS,
+    DataConfig,
+    DeviceConfig,
+    ModelConfig,
+    TrainingConfig,
+)
 from mim_tf.errors import MimError
 from mim_tf.weights import stored_config
 
@@ -41,7 +47,7 @@ def define_flags(values: flags.FlagValues = FLAGS) -> None:
         "Go on with the newest run in --save_dir from its last snapshot.",
         flag_values=values,
     )
-    define_config_flags(ModelConfig, DataConfig, TrainingConfig, values=values)
+    define_config_flags(ModelConfig, DataConfig, TrainingConfig, DeviceConfig, values=values)
     flags.DEFINE_alias("dataset_name", "dataset", flag_values=values)
 
 

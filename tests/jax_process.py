@@ -17,8 +17,8 @@ from mim_tf.analyze import analyze
 from mim_tf.config import TrainingConfig
 from mim_tf.data.arrays import ArraySource
 from mim_tf.data.feed import training_dataset
-from mim_tf.evaluation.evaluate import averaged_weights
 from mim_tf.export import export
+from mim_tf.training.devices import OneDevice
 
 
 def fed_in_order():
@@ -48,8 +48,8 @@ def fitted_twice(weights):
     for _ in range(2):
         history = model.fit(frames, frames[:, 1:], batch_size=2, epochs=3, verbose=0).history
         losses.append(history["loss_per_sequence"])
-        with averaged_weights(model):
-            mim_tf.predict(model, frames[:1, :3], horizon=3)
+        with OneDevice().evaluated(model, averaged=True) as average:
+            mim_tf.predict(average, frames[:1, :3], horizon=3)
     return {"losses": losses, "updates": int(model.sampling.updates) - start}
 
 

@@ -1,7 +1,5 @@
 """Evaluation of a model on a data set."""
 
-import contextlib
-
 import numpy as np
 from tqdm import tqdm
 
@@ -67,15 +65,3 @@ def _together(results):
         for part in ("mean", "per_frame"):
             first[part] |= other[part]
     return first
-
-
-@contextlib.contextmanager
-def averaged_weights(model):
-    """Within it, the model's weights are their moving average; needs a compiled `use_ema`."""
-    raw = [weight.numpy() for weight in model.trainable_variables]
-    model.optimizer.finalize_variable_values(model.trainable_variables)
-    try:
-        yield
-    finally:
-        for weight, value in zip(model.trainable_variables, raw, strict=True):
-            weight.assign(value)

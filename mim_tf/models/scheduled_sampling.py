@@ -38,8 +38,15 @@ class ScheduledSampling(keras.layers.Layer):
         super().__init__(**kwargs)
         self.config = config
         self.random = _SeedOfIteration(seed, self.iteration)
+        # Which of how many equal parts of the batch this model is given, see `training/devices.py`.
+        self.replica = lambda: (0, 1)
         self.updates = self.add_weight(
-            shape=(), dtype="int32", initializer="zeros", trainable=False, name="updates"
+            shape=(),
+            dtype="int32",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+            name="updates",
         )
         self.built = True
 
@@ -53,7 +60,9 @@ class ScheduledSampling(keras.layers.Layer):
 
     def draw(self, batch, steps):
         """Flags `[batch, steps]` of an update, 1 where the true frame is taken; counts it."""
-        flags = keras.random.uniform((batch, steps), seed=self.random) < self.eta()
+        replica, replicas = self.replica()
+        drawn = keras.random.uniform((replicas, batch, steps), seed=self.random)[replica]
+        flags = drawn < self.eta()
         self.updates.assign_add(1)
         return ops.cast(flags, "float32")
 

@@ -58,12 +58,13 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
         self.assign_add(second, (ops.square(gradient) - second) * (1 - self.beta_2))
         self.assign_sub(variable, self._rate * first * ops.rsqrt(second + self._epsilon))
 
+    @property
+    def averages(self):
+        """The moving averages of the weights, variables in their order; needs `use_ema`."""
+        return self._model_variables_moving_average
+
     def finalize_variable_values(self, var_list):
-        super().finalize_variable_values(var_list)
-        # On JAX, a variable and its average are now one array, whose memory the next update would
-        # use twice.
-        for variable in var_list:
-            variable.assign(ops.copy(variable))
+        """Leaves the weights as they are: Keras would end `fit` with their averages."""
 
     def get_config(self):
         return {

@@ -7,6 +7,7 @@ snapshot has to hold all that a resumed run needs.
 import json
 import math
 import signal
+from pathlib import Path
 
 import keras
 from absl import logging
@@ -15,7 +16,7 @@ from tqdm import tqdm
 
 from mim_tf.config import TrainingConfig
 from mim_tf.errors import MimError
-from mim_tf.evaluation.evaluate import averaged_weights, evaluate
+from mim_tf.evaluation.evaluate import evaluate
 from mim_tf.evaluation.pictures import film_strip, save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
 from mim_tf.models.scheduled_sampling import eta
@@ -78,34 +79,38 @@ class Logs(OnIteration):
                 "In the first iterations, empty frames may be the cause: raise --initial_bias."
             )
         probability = float(eta(self.model.config, iteration))
-        self.model.reset_metrics()
         self.file.append([iteration, f"{loss:.6g}", f"{probability:.6g}"])
         self.writer.add_scalar("loss", loss, iteration)
         self.writer.add_scalar("eta", probability, iteration)
         self.bar.set_postfix(loss=f"{loss:.1f}", eta=f"{probability:.2f}")
 
 
+class NewMean(OnIteration):
+    """Lets the mean loss start anew after each row of `Logs`; in every process."""
+
+    def on_iteration(self, iteration, logs):
+        if self.due(iteration, self.config.display_interval):
+            self.model.reset_metrics()
+
+
 class Evaluation(OnIteration):
     """Scores on the validation set every `test_interval`, pictures, and the best weights so far."""
 
-    def __init__(self, config, start_iteration, folder, pictures, writer, source):
+    def __init__(self, config, start_iteration, folder, writer, source, devices):
         super().__init__(config, start_iteration)
         self.folder = folder
-        self.pictures = pictures
+        self.pictures = Path(config.gen_frm_dir) / folder.name
         self.writer = writer
         self.source = source
+        self.devices = devices
 
     def on_iteration(self, iteration, logs):
-        if not self.due(iteration, self.config.test_interval):
-            return
-        if self.config.evaluate_ema:
-            with averaged_weights(self.model):
-                self._evaluate(iteration)
-        else:
-            self._evaluate(iteration)
+        if self.due(iteration, self.config.test_interval):
+            with self.devices.evaluated(self.model, self.config.evaluate_ema) as model:
+                self._evaluate(model, iteration)
 
-    def _evaluate(self, iteration):
-        input_length = self.model.config.input_length
+    def _evaluate(self, model, iteration):
+        input_length = model.config.input_length
 
         def show(number, truth, forecast):
             folder = self.pictures / f"{iteration:06d}" / str(number)
@@ -113,7 +118,7 @@ class Evaluation(OnIteration):
             strip = film_strip(truth, forecast, input_length)
             self.writer.add_image(f"sample/{number}", strip, iteration, dataformats="HWC")
 
-        result = evaluate(self.model, self.source, self.config, show)
+        result = evaluate(model, self.source, self.config, show)
         write_scores(self.folder / "scores" / f"{iteration:06d}", result, input_length)
         tqdm.write(f"Iteration {iteration}, {result['sequences']} validation sequences:")
         tqdm.write(format_scores(result, input_length))
@@ -121,44 +126,46 @@ class Evaluation(OnIteration):
             if value is not None:
                 self.writer.add_scalar(f"validation/{name}", value, iteration)
         self.writer.flush()
-        self._keep_best(iteration, result["mean"]["mse"])
+        self._keep_best(model, iteration, result["mean"]["mse"])
 
-    def _keep_best(self, iteration, mse):
+    def _keep_best(self, model, iteration, mse):
         record = self.folder / "best.json"
         if record.exists() and json.loads(record.read_text())["mse"] <= mse:
             return
-        save_weights(self.model, self.folder / "best.weights.h5")
+        save_weights(model, self.folder / "best.weights.h5")
         write_json(record, {"iteration": iteration, "mse": mse})
 
 
 class Snapshots(OnIteration):
-    """Weights every `snapshot_interval`, and the state `--resume` needs."""
+    """Weights every `snapshot_interval` and before a stop, and the state `--resume` needs."""
 
-    def __init__(self, config, start_iteration, folder):
+    def __init__(self, config, start_iteration, folder, devices):
         super().__init__(config, start_iteration)
         self.folder = folder
+        self.devices = devices
 
     def on_iteration(self, iteration, logs):
-        if self.due(iteration, self.config.snapshot_interval):
-            self.save(iteration)
+        if self.due(iteration, self.config.snapshot_interval) or self.model.stop_training:
+            self._save(iteration)
 
-    def save(self, iteration):
+    def _save(self, iteration):
         """Writes the weights of this iteration, then the state."""
         model = self.model
         name = f"{model.config.model_name}-{iteration:06d}"
-        save_weights(model, self.folder / f"{name}.weights.h5")
         if self.config.evaluate_ema:
-            with averaged_weights(model):
-                save_weights(model, self.folder / f"{name}-ema.weights.h5")
-        save_weights(model, self.folder / STATE, with_optimizer=True)
+            with self.devices.evaluated(model, averaged=True) as average:
+                save_weights(average, self.folder / f"{name}-ema.weights.h5")
+        with self.devices.alone():
+            save_weights(model, self.folder / f"{name}.weights.h5")
+            save_weights(model, self.folder / STATE, with_optimizer=True)
 
 
 class StopInOrder(OnIteration):
-    """On Ctrl-C or `kill`, saves a snapshot at the end of the iteration, and stops."""
+    """On Ctrl-C or `kill`, in any process, stops all at the end of the iteration."""
 
-    def __init__(self, config, start_iteration, snapshots: Snapshots):
+    def __init__(self, config, start_iteration, devices):
         super().__init__(config, start_iteration)
-        self.snapshots = snapshots
+        self.devices = devices
         self.received = None
 
     def on_train_begin(self, logs=None):
@@ -180,7 +187,7 @@ class StopInOrder(OnIteration):
         self._restore()
 
     def on_iteration(self, iteration, logs):
-        if self.received and iteration < self.config.max_iterations:
-            self.snapshots.save(iteration)
+        received = any(self.devices.gather(self.received is not None))
+        if received and iteration < self.config.max_iterations:
             self.model.stop_training = True
             logging.info("Stopped at iteration %d; --resume goes on from here.", iteration)

@@ -8,12 +8,14 @@ import keras
 from absl import logging
 from tensorboardX import SummaryWriter
 
-from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 from mim_tf.data.feed import own_errors, training_dataset
 from mim_tf.data.open import open_source
+from mim_tf.errors import MimError
 from mim_tf.models import build_model
-from mim_tf.training.callbacks import Evaluation, Logs, Snapshots, StopInOrder
+from mim_tf.training.callbacks import Evaluation, Logs, NewMean, Snapshots, StopInOrder
 from mim_tf.training.compile import compile_for_training
+from mim_tf.training.devices import open_devices
 from mim_tf.training.initial_bias import draw_biases
 from mim_tf.training.run_folder import STATE, last_resumable, new_run_folder, write_record
 from mim_tf.training.start_up import skip_graph_rewriting
@@ -26,7 +28,8 @@ def train(
     config: TrainingConfig,
     pretrained_model: str = "",
     resume: bool = False,
-) -> Path:
+    device_config: DeviceConfig | None = None,
+) -> Path | None:
     """Trains a network, evaluates it on the way and keeps a record of it all.
 
     Args:
@@ -37,20 +40,61 @@ def train(
             at the beginning all the same.
         resume: go on with the newest run in `config.save_dir` that has a snapshot. Its weights
             are at the end those of a run that was never interrupted.
+        device_config: where; by default on one device.
 
     Returns:
-        The folder of the run.
+        The folder of the run; None in processes other than the first, which writes it.
 
     Raises:
-        MimError: for data or weights that do not fit.
+        MimError: for data or weights that do not fit, or if another process of the run ends.
     """
     skip_graph_rewriting()
+    devices = open_devices(device_config or DeviceConfig(), config.batch_size)
     updates = config.updates_per_iteration
     model_config = dataclasses.replace(model_config, updates_per_iteration=updates)
     keras.utils.set_random_seed(config.seed)
     train_source = open_source(data_config, model_config, "train")
     valid_source = open_source(data_config, model_config, "valid")
 
+    folder = last_resumable(config.save_dir) if resume else None
+    with devices.scope():
+        model = _initial_model(model_config, config, pretrained_model)
+        if folder:
+            load_weights(model, folder / STATE)
+    devices.prepare(model)
+    start = int(keras.ops.convert_to_numpy(model.sampling.updates)) // updates
+    _check_agreement(devices.gather(start), config.save_dir)
+    if devices.process_id > 0:
+        folder = None
+    elif not folder:
+        folder = new_run_folder(config.save_dir)
+        sources = {"train": train_source.describe(), "valid": valid_source.describe()}
+        write_record(folder, model_config, data_config, config, sources)
+    if start >= config.max_iterations:
+        logging.info("%s has already reached iteration %d.", folder, start)
+        return folder
+    if folder:
+        logging.info("%s: iterations %d to %d", folder, start + 1, config.max_iterations)
+
+    # Filtered, an error in the first update, such as too little memory, would not be seen on JAX
+    # for the one that Keras makes when it cleans up after it.
+    keras.config.disable_traceback_filtering()
+    with (
+        devices.training(),
+        own_errors(train_source) as source,
+        _callbacks(config, start, folder, valid_source, devices) as callbacks,
+    ):
+        model.fit(
+            training_dataset(source, config, start, (devices.process_id, devices.num_processes)),
+            steps_per_epoch=(config.max_iterations - start) * updates,
+            shuffle=False,  # the data set is shuffled already
+            verbose=0,
+            callbacks=callbacks,
+        )
+    return folder
+
+
+def _initial_model(model_config, config, pretrained_model):
     model = build_model(model_config, config.seed, config.recompute)
     draw_biases(model, config.initial_bias, config.seed)
     if pretrained_model:
@@ -58,42 +102,30 @@ def train(
         model.sampling.updates.assign(0)
         logging.info("Weights of %s; iterations start at 1.", pretrained_model)
     compile_for_training(model, learning_rate(config))
+    return model
 
-    folder = last_resumable(config.save_dir) if resume else None
-    if folder:
-        load_weights(model, folder / STATE)
-    else:
-        folder = new_run_folder(config.save_dir)
-        sources = {"train": train_source.describe(), "valid": valid_source.describe()}
-        write_record(folder, model_config, data_config, config, sources)
-    start = int(model.sampling.updates) // updates
-    if start >= config.max_iterations:
-        logging.info("%s has already reached iteration %d.", folder, start)
-        return folder
-    logging.info("%s: iterations %d to %d", folder, start + 1, config.max_iterations)
 
-    # Filtered, an error in the first update, such as too little memory, would not be seen on JAX
-    # for the one that Keras makes when it cleans up after it.
-    keras.config.disable_traceback_filtering()
-    pictures = Path(config.gen_frm_dir) / folder.name
-    snapshots = Snapshots(config, start, folder)
-    with (
-        contextlib.closing(SummaryWriter(str(folder), purge_step=start + 1)) as writer,
-        own_errors(train_source) as source,
-    ):
-        model.fit(
-            training_dataset(source, config, start),
-            steps_per_epoch=(config.max_iterations - start) * updates,
-            shuffle=False,  # the data set is shuffled already
-            verbose=0,
-            callbacks=[
-                Logs(config, start, folder, writer),
-                Evaluation(config, start, folder, pictures, writer, valid_source),
-                snapshots,
-                StopInOrder(config, start, snapshots),
-            ],
+def _check_agreement(starts, save_dir):
+    if len(set(starts)) > 1:
+        raise MimError(
+            f"All processes must go on from the same snapshot, received iterations {starts} from "
+            f"processes 0, 1, ...: save_dir ({save_dir}) must be a folder that all of them share."
         )
-    return folder
+
+
+@contextlib.contextmanager
+def _callbacks(config, start, folder, valid_source, devices):
+    everywhere = [NewMean(config, start), StopInOrder(config, start, devices)]
+    if not folder:
+        yield everywhere
+        return
+    with contextlib.closing(SummaryWriter(str(folder), purge_step=start + 1)) as writer:
+        yield [
+            Logs(config, start, folder, writer),
+            Evaluation(config, start, folder, writer, valid_source, devices),
+            *everywhere,
+            Snapshots(config, start, folder, devices),
+        ]
 
 
 def learning_rate(config: TrainingConfig):

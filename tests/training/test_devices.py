@@ -1,0 +1,179 @@
+"""Training on several devices and in several processes is training on one."""
+
+import contextlib
+import csv
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mim_tf.config import DeviceConfig
+from mim_tf.errors import MimError
+from mim_tf.training.devices import MirroredDevices, open_devices
+from mim_tf.training.run_folder import STATE
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = Path(__file__).with_name("devices_process.py")
+
+
+@pytest.fixture(scope="module")
+def jax_environment(tmp_path_factory):
+    """That of a process on JAX with so many devices."""
+    compiled = tmp_path_factory.mktemp("compiled")
+
+    def environment(devices):
+        # Compiling takes longer than what is compiled; what one process compiled others find.
+        flags = f"--xla_force_host_platform_device_count={devices}"
+        return os.environ | {
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": f"--xla_backend_optimization_level=0 {flags}",
+            "JAX_COMPILATION_CACHE_DIR": str(compiled),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
+        }
+
+    return environment
+
+
+def on_one_and_two_devices(folder, variables):
+    result = subprocess.run(
+        [sys.executable, PROGRAM, folder],
+        cwd=ROOT,
+        env=variables | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def on_jax(tmp_path_factory, jax_environment):
+    return on_one_and_two_devices(tmp_path_factory.mktemp("jax"), jax_environment(2))
+
+
+def test_two_devices_of_tensorflow(tmp_path):
+    one, two = on_one_and_two_devices(tmp_path, os.environ)
+    np.testing.assert_allclose(two, one, rtol=1e-4)
+
+
+def test_two_devices_of_jax(on_jax):
+    one, two = on_jax
+    np.testing.assert_allclose(two, one, rtol=1e-4)
+
+
+@contextlib.contextmanager
+def two_processes(folder, environment, **flags):
+    """Runs run.py with the settings of `devices_process.py` in two processes of one device."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    flags = {
+        "img_width": 32,
+        "patch_size": 8,
+        "num_hidden": "2",
+        "filter_size": 3,
+        "input_length": 2,
+        "total_length": 5,
+        "sampling_start_value": 0.5,
+        "digits": "bundled",
+        "train_sequences": 20,
+        "valid_sequences": 3,
+        "batch_size": 4,
+        "reverse_input": False,
+        "num_save_samples": 0,
+        "evaluate_ema": True,
+        "save_dir": folder,
+        "gen_frm_dir": folder,
+        "coordinator": address,
+        "num_processes": 2,
+    } | flags
+    started = []
+    for number in range(2):
+        arguments = [f"--{name}={value}" for name, value in flags.items()]
+        with (folder / f"{number}.log").open("w") as log:
+            started.append(
+                subprocess.Popen(
+                    [sys.executable, "run.py", *arguments, f"--process_id={number}"],
+                    cwd=ROOT,
+                    env=environment,
+                    stdout=log,
+                    stderr=log,
+                )
+            )
+    try:
+        yield started
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def rows(run):
+    with (run / "train.csv").open(newline="") as file:
+        return [(int(row["iteration"]), float(row["loss"])) for row in csv.DictReader(file)]
+
+
+def wait_for(happened, log, seconds=200):
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.2)
+
+
+def test_two_processes_and_the_end_of_one(tmp_path, on_jax, jax_environment):
+    alone = jax_environment(1)
+    run, log = tmp_path / "run-001", tmp_path / "0.log"
+    endless = {"max_iterations": 10**6, "test_interval": 5, "snapshot_interval": 10}
+    with two_processes(tmp_path, alone, **endless) as (first, second):
+        wait_for(lambda: (run / STATE).exists() or first.poll(), log)
+        second.kill()
+        wait_for(lambda: first.poll() is not None, log, seconds=60)
+    assert first.returncode == 1
+    assert "Another process of this run has ended" in log.read_text()
+    *losses, mse = on_jax[0]
+    np.testing.assert_allclose([loss for _, loss in rows(run)[:5]], losses, rtol=1e-4)
+    scores = json.loads((run / "scores" / "000005.json").read_text())
+    assert scores["mean"]["mse"] == pytest.approx(mse, rel=1e-4)
+
+    last = rows(run)[-1][0]
+    with two_processes(tmp_path, alone, resume=True, max_iterations=last + 2) as started:
+        assert [process.wait(200) for process in started] == [0, 0], log.read_text()
+    assert [iteration for iteration, _ in rows(run)] == list(range(1, last + 3))
+    assert (run / f"mim-{last + 2:06d}-ema.weights.h5").exists()
+    assert not (tmp_path / "run-002").exists()
+
+
+def test_processes_need_jax():
+    config = DeviceConfig(coordinator="127.0.0.1:1", num_processes=2)
+    with pytest.raises(MimError, match="--coordinator needs the JAX backend"):
+        open_devices(config, batch_size=8)
+
+
+def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch):
+    monkeypatch.setattr(MirroredDevices, "count", 3)
+    monkeypatch.setattr(MirroredDevices, "__init__", lambda self: None)
+    with pytest.raises(MimError, match="multiple of their number, 3; received 8"):
+        open_devices(DeviceConfig(strategy="mirrored"), batch_size=8)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"strategy": "multi_worker_mirrored"}, "does not work with the fit of Keras 3"),
+        ({"strategy": "twice"}, "strategy must be single or mirrored, received 'twice'"),
+        ({"num_processes": 2}, "num_processes=2 needs coordinator"),
+        ({"coordinator": "here:1", "num_processes": 2, "process_id": 2}, "from 0 to .* = 1"),
+        ({"coordinator": "here"}, "coordinator must be HOST:PORT or auto, received 'here'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, message):
+    with pytest.raises(MimError, match=message):
+        DeviceConfig(**settings)
