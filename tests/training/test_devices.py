@@ -69,41 +69,66 @@ def test_two_devices_of_jax(on_jax):
     np.testing.assert_allclose(two, one, rtol=1e-4)
 
 
+SETTINGS = {
+    "img_width": 32,
+    "patch_size": 8,
+    "num_hidden": "2",
+    "filter_size": 3,
+    "input_length": 2,
+    "total_length": 5,
+    "sampling_start_value": 0.5,
+    "digits": "bundled",
+    "train_sequences": 20,
+    "valid_sequences": 3,
+    "batch_size": 4,
+    "reverse_input": False,
+    "num_save_samples": 0,
+    "evaluate_ema": True,
+}
+"""Those of `devices_process.py`, as flags of run.py."""
+
+
+def free_port(ports=(0,)):
+    """A port of `ports` nobody listens to; 0 stands for any."""
+    for port in ports:
+        with contextlib.suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return free.getsockname()[1]
+    raise AssertionError("no free port")
+
+
+def started_by_flags():
+    """For each of two processes, the flags that let them find each other, and no variables."""
+    flags = {"coordinator": f"127.0.0.1:{free_port()}", "num_processes": 2}
+    return [(flags | {"process_id": number}, {}) for number in range(2)]
+
+
+def started_by_slurm():
+    """The same with what Slurm's srun tells."""
+    job = free_port(range(61440, 65536)) - 61440  # JAX makes the port of the job's number
+    variables = {
+        "SLURM_JOB_ID": str(job),
+        "SLURM_STEP_NODELIST": "127.0.0.1",
+        "SLURM_NTASKS": "2",
+        "SLURM_STEP_NUM_NODES": "2",
+        "SLURM_LOCALID": "0",
+    }
+    return [({"coordinator": "auto"}, variables | {"SLURM_PROCID": str(n)}) for n in range(2)]
+
+
 @contextlib.contextmanager
-def two_processes(folder, environment, **flags):
-    """Runs run.py with the settings of `devices_process.py` in two processes of one device."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    flags = {
-        "img_width": 32,
-        "patch_size": 8,
-        "num_hidden": "2",
-        "filter_size": 3,
-        "input_length": 2,
-        "total_length": 5,
-        "sampling_start_value": 0.5,
-        "digits": "bundled",
-        "train_sequences": 20,
-        "valid_sequences": 3,
-        "batch_size": 4,
-        "reverse_input": False,
-        "num_save_samples": 0,
-        "evaluate_ema": True,
-        "save_dir": folder,
-        "gen_frm_dir": folder,
-        "coordinator": address,
-        "num_processes": 2,
-    } | flags
+def two_processes(folder, environment, found, **flags):
+    """Runs run.py in two processes of one device."""
+    flags = SETTINGS | {"save_dir": folder, "gen_frm_dir": folder} | flags
     started = []
-    for number in range(2):
-        arguments = [f"--{name}={value}" for name, value in flags.items()]
+    for number, (own, variables) in enumerate(found):
+        arguments = [f"--{name}={value}" for name, value in (flags | own).items()]
         with (folder / f"{number}.log").open("w") as log:
             started.append(
                 subprocess.Popen(
-                    [sys.executable, "run.py", *arguments, f"--process_id={number}"],
+                    [sys.executable, "run.py", *arguments],
                     cwd=ROOT,
-                    env=environment,
+                    env=environment | variables,
                     stdout=log,
                     stderr=log,
                 )
@@ -132,7 +157,7 @@ def test_two_processes_and_the_end_of_one(tmp_path, on_jax, jax_environment):
     alone = jax_environment(1)
     run, log = tmp_path / "run-001", tmp_path / "0.log"
     endless = {"max_iterations": 10**6, "test_interval": 5, "snapshot_interval": 10}
-    with two_processes(tmp_path, alone, **endless) as (first, second):
+    with two_processes(tmp_path, alone, started_by_flags(), **endless) as (first, second):
         wait_for(lambda: (run / STATE).exists() or first.poll(), log)
         second.kill()
         wait_for(lambda: first.poll() is not None, log, seconds=60)
@@ -144,7 +169,8 @@ def test_two_processes_and_the_end_of_one(tmp_path, on_jax, jax_environment):
     assert scores["mean"]["mse"] == pytest.approx(mse, rel=1e-4)
 
     last = rows(run)[-1][0]
-    with two_processes(tmp_path, alone, resume=True, max_iterations=last + 2) as started:
+    goal = {"resume": True, "max_iterations": last + 2}
+    with two_processes(tmp_path, alone, started_by_slurm(), **goal) as started:
         assert [process.wait(200) for process in started] == [0, 0], log.read_text()
     assert [iteration for iteration, _ in rows(run)] == list(range(1, last + 3))
     assert (run / f"mim-{last + 2:06d}-ema.weights.h5").exists()
