@@ -1,4 +1,4 @@
-"""Trained models as SavedModels for TensorFlow Serving, and requests to such a server."""
+"""Trained models for TensorFlow Serving, ONNX Runtime and LiteRT; requests to such a server."""
 
 from mim_tf.serving.client import (
     grpc_request,
@@ -9,6 +9,7 @@ from mim_tf.serving.client import (
 )
 from mim_tf.serving.endpoints import Endpoints
 from mim_tf.serving.saved_model import write_saved_model
+from mim_tf.serving.single_file import write_file
 
 __all__ = [
     "Endpoints",
@@ -17,5 +18,6 @@ __all__ = [
     "rest_rows",
     "states_in",
     "to_arrays",
+    "write_file",
     "write_saved_model",
 ]

@@ -1,9 +1,13 @@
 """What a served model can be asked for."""
 
+import keras
 import tensorflow as tf
 
+from mim_tf.errors import MimError
+from mim_tf.models.predictor import Forecaster
 from mim_tf.serving.checks import check_frames, check_states
 from mim_tf.serving.pictures import decode, encode
+from mim_tf.serving.served_step import ServedStep
 
 LAST = "last_prediction"
 """State of a stream beside the network's: its newest prediction, not clipped."""
@@ -17,17 +21,27 @@ class Endpoints:
     strings that are no pictures: TensorFlow's decoder speaks for itself.
 
     Args:
-        model: a `VideoPredictor`.
-        horizon: frames to predict.
+        model: a `VideoPredictor`, whose weights are copied.
+        horizon: frames to predict; 0: the model's horizon.
+        freeze: as for `ServedStep`.
+
+    Raises:
+        MimError: if the horizon is negative, or the backend is not TensorFlow.
     """
 
-    def __init__(self, model, horizon: int):
-        self.horizon = horizon
+    def __init__(self, model, horizon: int = 0, freeze: bool = False):
+        if keras.backend.backend() != "tensorflow":
+            raise MimError(
+                f"Export needs KERAS_BACKEND=tensorflow, received {keras.backend.backend()}."
+            )
+        self.horizon = horizon or model.config.horizon
+        if self.horizon < 1:
+            raise MimError(f"horizon must be at least 1, received {horizon}.")
         self.frame_shape = model.config.frame_shape
-        self.step_model = model.step
-        self.open_loop = model.open_loop
+        self.step_model = ServedStep(model.step, freeze)
+        self.open_loop = Forecaster(self.step_model)
         # Traced once for all endpoints.
-        self._forecast = tf.function(self._forecast, autograph=False)
+        self.forecast = tf.function(self.forecast, autograph=False)
         self._step = tf.function(self._step, autograph=False)
         self.state_shapes = {LAST: (None, *self.frame_shape)} | {
             state.name: tuple(state.shape) for state in model.step.inputs[1:]
@@ -39,7 +53,7 @@ class Endpoints:
         Predicts frames T+1 .. T+horizon.
         """
         frames = check_frames(frames, (None, None, *self.frame_shape), "frames")
-        return {"predictions": self._forecast(frames)}
+        return {"predictions": self.forecast(frames)}
 
     def predict_uint8(self, frames):
         """As `predict`, with uint8 for `frames` and `predictions`, rounded to the nearest level."""
@@ -119,7 +133,8 @@ class Endpoints:
             "rollout": (self.rollout, [states]),
         }
 
-    def _forecast(self, frames):
+    def forecast(self, frames):
+        """What `predict` returns as `predictions`, without its checks."""
         asked = tf.zeros((tf.shape(frames)[0], self.horizon))
         forecast = self.open_loop({"context": frames, "horizon": asked})
         return _clipped(tf.ensure_shape(forecast, (None, self.horizon, *self.frame_shape)))

@@ -1,3 +1,4 @@
+import collections
 import json
 import sys
 
@@ -66,6 +67,28 @@ def test_the_next_version(weights, tmp_path, run, capsys):
     np.testing.assert_allclose(predictions, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "dtypes"),
+    # A gate kernel for the input, one for the hidden state; peepholes, biases, norms, pixels.
+    [([], {tf.bfloat16: 2, tf.float32: 10}), (["--freeze"], {})],
+)
+def test_weights_are_stored_as_they_are_used(weights, tmp_path, run, arguments, dtypes):
+    arguments = ["--precision=bfloat16", "--nowarmup", *arguments]
+    run(f"--pretrained_model={weights}", f"--output={tmp_path}", *arguments)
+    loaded = tf.saved_model.load(str(tmp_path / "1"))
+    variables = loaded.signatures["predict"].variables
+    assert collections.Counter(variable.dtype for variable in variables) == dtypes
+    config = json.loads((tmp_path / "1/assets/model_config.json").read_text())["model"]
+    assert config["precision"] == "bfloat16"
+
+
+def test_a_file(weights, tmp_path, run, capsys):
+    output = tmp_path / "model.tflite"
+    run(f"--pretrained_model={weights}", f"--output={output}", "--format=litert")
+    assert capsys.readouterr().out.endswith(f"the model in {output}\n")
+    assert output.read_bytes()[4:8] == b"TFL3"  # By which TensorFlow Lite knows its files.
+
+
 def without_serving_api(monkeypatch, folder):
     monkeypatch.setitem(sys.modules, "tensorflow_serving", None)
     for name in [name for name in sys.modules if name.startswith("tensorflow_serving.")]:
@@ -88,6 +111,7 @@ def bad_metrics(monkeypatch, folder):
     [
         (lambda *_: {"horizon": -1}, "horizon must be at least 1, received -1"),
         (lambda _, folder: {"metrics": folder / "none"}, "metrics cannot be read: .*none"),
+        (lambda *_: {"metrics": "a.json", "format": "onnx"}, "metrics needs --format=saved_model"),
         (bad_metrics, r"scores\.json, must be JSON"),
         (on_jax, "KERAS_BACKEND=tensorflow, received jax"),
         (without_serving_api, r"mim_tf\[serving\].*--nowarmup"),
