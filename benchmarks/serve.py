@@ -1,6 +1,6 @@
 """Answers requests with an exported model, as a server would, and prints how fast; JSON.
 
-    python benchmarks/serve.py EXPORT/1 --batch_size=8 --concurrent=8 --requests=20
+    python benchmarks/serve.py EXPORT/1 --threads=2x1 --batch_size=8 --concurrent=8 --requests=20
 
 TensorFlow alone: neither Keras nor mim_tf is loaded.
 """
@@ -19,6 +19,9 @@ from absl import app, flags
 from measure import peak_gigabytes, report
 
 FLAGS = flags.FLAGS
+flags.DEFINE_string(
+    "threads", "0x0", "Operations at a time x threads of an operation; 0: TensorFlow's choice."
+)
 flags.DEFINE_integer("batch_size", 1, "Sequences in a request.")
 flags.DEFINE_integer("context", 10, "Frames of a sequence.")
 flags.DEFINE_integer("concurrent", 1, "Requests at a time.")
@@ -26,6 +29,9 @@ flags.DEFINE_integer("requests", 20, "Requests to time, after one for each at a 
 
 
 def main(arguments):
+    operations, each = map(int, FLAGS.threads.split("x"))
+    tf.config.threading.set_inter_op_parallelism_threads(operations)
+    tf.config.threading.set_intra_op_parallelism_threads(each)
     model = tf.saved_model.load(arguments[1])
     predict = model.signatures["serving_default"]
     shape = predict.structured_input_signature[1]["frames"].shape[2:]

@@ -15,8 +15,9 @@ class GateConvolution(keras.layers.Layer):
         kernel_size: side of the square kernel.
         layer_norm: whether the norm follows.
         kernel_initializer: initial kernel; the bias starts at 0.
-        precision: float32, or bfloat16: what the convolution multiplies, and its result before
-            the bias, are rounded to that. Weights, bias, norm and output are float32 all the same.
+        precision: float32, which leaves it to the layer's dtype policy, or bfloat16: what the
+            convolution multiplies, and its result before the bias, are rounded to that. Weights,
+            bias, norm and output are those of the policy all the same.
 
     Call arguments:
         inputs: `[B, H, W, C]`.
@@ -55,8 +56,9 @@ class GateConvolution(keras.layers.Layer):
     def call(self, inputs):
         # Not a keras.layers.Conv2D, whose reshaped bias and own call make the graph a tenth
         # larger and slower to trace.
-        inputs, kernel = (ops.cast(each, self.precision) for each in (inputs, self.kernel))
-        gates = ops.cast(ops.conv(inputs, kernel, padding="same"), "float32") + self.bias
+        dtype = "bfloat16" if self.precision == "bfloat16" else self.compute_dtype
+        inputs, kernel = (ops.cast(each, dtype) for each in (inputs, self.kernel))
+        gates = ops.cast(ops.conv(inputs, kernel, padding="same"), self.compute_dtype) + self.bias
         return self.norm(gates) if self.norm else gates
 
     def compute_output_shape(self, inputs_shape):

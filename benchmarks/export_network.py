@@ -1,4 +1,7 @@
-"""Exports a network with random weights, and prints the folder as JSON; flags as run.py's."""
+"""Exports a network, with random weights unless others are given; flags as run.py's.
+
+The folder is printed as JSON.
+"""
 
 import os
 
@@ -17,15 +20,22 @@ FLAGS = flags.FLAGS
 
 def main(_):
     logging.set_verbosity(logging.WARNING)
-    config = ModelConfig(**flags.given(ModelConfig))
-    folder = write_saved_model(mim_tf.build_model(config), FLAGS.output, FLAGS.horizon, False)
+    config = flags.model_config()
+    model = mim_tf.build_model(config)
+    if FLAGS.pretrained_model:
+        mim_tf.load_weights(model, FLAGS.pretrained_model)
+    folder = write_saved_model(
+        model, FLAGS.output, FLAGS.horizon, warmup=False, freeze=FLAGS.freeze
+    )
     report({"folder": str(folder), "frame": config.frame_shape, "context": config.input_length})
 
 
 if __name__ == "__main__":
-    from absl.flags import DEFINE_integer, DEFINE_string
+    from absl.flags import DEFINE_boolean, DEFINE_integer, DEFINE_string
 
     flags.define_config_flags(ModelConfig)
     DEFINE_string("output", None, "Folder for the versions.", required=True)
+    DEFINE_string("pretrained_model", "", "Weights to export.")
     DEFINE_integer("horizon", 10, "Frames to predict.")
+    DEFINE_boolean("freeze", False, "As in mim_tf.export.")
     app.run(main)
