@@ -92,8 +92,8 @@ def define_flags(values: flags.FlagValues = FLAGS) -> None:
     flags.DEFINE_boolean(
         "freeze",
         False,
-        "Make the weights of a saved_model constants of its graph: quicker, most of all for one "
-        "sequence at a time; takes a few times the size of the weights more memory.",
+        "Make the weights of a saved_model constants of its graph: quicker for one sequence "
+        "at a time; takes a few times the size of the weights more memory.",
         **define,
     )
     flags.DEFINE_boolean(
