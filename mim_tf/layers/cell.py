@@ -49,6 +49,10 @@ class ConvolutionalCell(keras.layers.Layer):
             name="cell_reduce",
         )
 
+    def compute_output_shape(self, inputs_shape, states_shape):
+        # Told, Keras need not trace `call` once more to find out.
+        return states_shape[0], states_shape
+
     def get_config(self):
         return {
             **super().get_config(),
