@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from absl import logging
-from skimage.transform import resize
 
 from mim_tf.data.frame_cache import Pictures
 from mim_tf.data.images import eight_bits, read_image, to_channels
@@ -142,11 +141,27 @@ def crop_and_resize(path, image, height, width) -> np.ndarray:
     crop = to_channels(eight_bits(image[_central_half(rows), _central_half(columns)]), 3)
     if crop.shape[:2] == (height, width):
         return crop
-    levels = resize(
-        crop, (height, width), order=1, mode="edge", anti_aliasing=False, preserve_range=True
-    )
+    return _interpolated(crop, height, width)
+
+
+def _interpolated(image, height, width):
+    # As resize of scikit-image without antialiasing, in a fifth of the time, which was that of
+    # reading the picture.
+    top, weight = _neighbours(image.shape[0], height)
+    weight = weight[:, None, None]
+    rows = image[top] * (1 - weight) + image[top + 1] * weight
+    left, weight = _neighbours(image.shape[1], width)
+    weight = weight[:, None]
+    levels = rows[:, left] * (1 - weight) + rows[:, left + 1] * weight
     # OpenCV rounds halves up.
     return np.floor(levels + 0.5).astype(np.uint8)
+
+
+def _neighbours(old, new):
+    """For each of `new` pixels the first of the two next to it in `old`; the second's weight."""
+    position = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    first = np.minimum(position.astype(int), old - 2)
+    return first, np.float32(position - first)
 
 
 def _central_half(side):

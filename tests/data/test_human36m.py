@@ -1,8 +1,10 @@
 import itertools
+import math
 
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.transform import resize
 
 from mim_tf.data.human36m import crop_and_resize, open_human36m
 from mim_tf.errors import MimError
@@ -147,6 +149,15 @@ def test_central_half_is_resized_as_opencv_does(size, expected):
     got = crop_and_resize("a.jpg", picture(*size), *expected.shape[:2])
     assert got.dtype == np.uint8
     assert np.abs(got.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("side", [2, 4, 9, 30, 60])
+def test_central_half_is_resized_as_scikit_image_does(side):
+    image = picture(side, 40)
+    half = image[side // 4 : side - math.ceil(side / 4), 10:30]
+    levels = resize(half, (12, 7), order=1, mode="edge", anti_aliasing=False, preserve_range=True)
+    # Nothing but rounding is left.
+    assert np.abs(crop_and_resize("a.jpg", image, 12, 7) - levels).max() < 0.501
 
 
 def test_halving_averages_four_pixels_and_rounds_up():
