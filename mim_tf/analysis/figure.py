@@ -17,7 +17,7 @@ def draw(path, result: dict, input_length: int, title: str) -> None:
         input_length: context length; a line marks where predictions are fed.
         title: above the figure.
     """
-    layers = sorted(result["norms"])
+    layers = sorted(result["norms"], key=lambda name: int(name.split()[1]))
     columns = 2 if layers else 1
     figure = Figure(figsize=(7 * columns, 5), layout="constrained")
     axes = figure.subplots(1, columns, squeeze=False)[0]

@@ -46,9 +46,11 @@ def read_image(path) -> np.ndarray:
             return np.asarray(image).astype(np.uint16)[..., None]
         if image.mode in ("1", "L", "LA"):
             return np.asarray(image.convert("L"))[..., None]
-        # Straight to RGB, Pillow would warn of transparent colours in the palette.
-        palette = image.mode in ("P", "PA")
-        return np.asarray((image.convert("RGBA") if palette else image).convert("RGB"))
+        if image.mode in ("P", "PA"):
+            # Straight to RGB, Pillow would warn of transparent colours in the palette.
+            image = image.convert("RGBA")
+        # `convert` copies, even where there is nothing to convert.
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def image_size(path) -> tuple[int, int]:
