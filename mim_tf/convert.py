@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from absl import app, flags
 from mim_tf.command import command
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor, build_model
+from mim_tf.new_path import check_free
 from mim_tf.weights.files import load_weights, save_weights
 from mim_tf.weights.tf1_architecture import infer_config
 from mim_tf.weights.tf1_checkpoint import weight_shapes
@@ -48,8 +48,7 @@ def convert(checkpoint, output, use_ema: bool = False, **hints) -> VideoPredicto
     output = Path(output)
     if output.suffix != ".h5":
         raise MimError(f"The output needs a name that ends in .h5, received {output}.")
-    if os.path.lexists(output):
-        raise MimError(f"{output} exists already. Remove it or give another name.")
+    check_free(output, "name")
     config = infer_config(weight_shapes(checkpoint), **hints)
     model = build_model(dataclasses.replace(config, **hints))
     load_tf1(model, checkpoint, use_ema)

@@ -1,8 +1,6 @@
 """Files predictions are written to."""
 
 import dataclasses
-import os
-import tempfile
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -11,6 +9,7 @@ import numpy as np
 from mim_tf.errors import MimError
 from mim_tf.evaluation.pictures import MILLISECONDS_PER_FRAME
 from mim_tf.evaluation.scores import to_uint8
+from mim_tf.new_path import check_free, written_whole
 
 FORMS = {"npy": ".npy", "gif": ".gif", "mp4": ".mp4", "images": ""}
 """Suffixes of what can be made; images are a folder."""
@@ -52,17 +51,8 @@ class Output:
         Raises:
             MimError: if it exists already or cannot be written.
         """
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".writing-") as folder:
-                part = Path(folder) / f"part{FORMS[self.form]}"
-                _WRITERS[self.form](part, frames)
-                _check_free(self.path)
-                os.rename(part, self.path)
-        except OSError as error:
-            raise MimError(
-                f"{self.path} cannot be written: {error}. Choose another place."
-            ) from None
+        with written_whole(self.path, FORMS[self.form], "--output") as part:
+            _WRITERS[self.form](part, frames)
 
 
 def name_outputs(inputs, many, output, form=None) -> list[Output]:
@@ -98,7 +88,7 @@ def name_outputs(inputs, many, output, form=None) -> list[Output]:
             raise MimError(
                 f"{twice} and {inputs[number]} would both become {path}. Rename one of them."
             )
-        _check_free(path)
+        check_free(path, "--output")
     return outputs
 
 
@@ -115,11 +105,6 @@ def _form(output, asked):
         f"{output}: expected a name that ends in .npy, .gif or .mp4, or one without suffix for a "
         f"folder of images, received {output.suffix}."
     )
-
-
-def _check_free(path):
-    if os.path.lexists(path):
-        raise MimError(f"{path} exists already. Remove it or give another --output.")
 
 
 def _write_images(folder, frames):

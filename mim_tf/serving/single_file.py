@@ -1,8 +1,6 @@
 """Writes a model as one file, for ONNX Runtime or LiteRT."""
 
 import importlib.util
-import os
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import keras
 
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
+from mim_tf.new_path import check_free, written_whole
 from mim_tf.serving.endpoints import Endpoints
 
 SUFFIXES = {"onnx": ".onnx", "litert": ".tflite"}
@@ -40,19 +39,10 @@ def write_file(model: VideoPredictor, path, format: str, horizon: int = 0) -> Pa
     endpoints = Endpoints(model, horizon, freeze=True)
     any_or_one = (None, None) if format == "onnx" else (1, model.config.input_length)
     frames = keras.InputSpec("float32", (*any_or_one, *model.config.frame_shape), name="frames")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-            complete = Path(folder) / path.name
-            with warnings.catch_warnings():
-                # Of NumPy, about how Keras asks for one of its names.
-                warnings.simplefilter("ignore", FutureWarning)
-                _Forecast(endpoints).export(
-                    complete, format=format, verbose=False, input_signature=[frames]
-                )
-            complete.rename(path)
-    except OSError as error:
-        raise MimError(f"{path} cannot be written: {error}. Choose another place.") from None
+    with written_whole(path, path.suffix, "name") as part, warnings.catch_warnings():
+        # Of NumPy, about how Keras asks for one of its names.
+        warnings.simplefilter("ignore", FutureWarning)
+        _Forecast(endpoints).export(part, format=format, verbose=False, input_signature=[frames])
     return path
 
 
@@ -74,8 +64,7 @@ def _check(config, path, format):
         raise MimError(f"format must be {' or '.join(SUFFIXES)}, received {format!r}.")
     if path.suffix != SUFFIXES[format]:
         raise MimError(f"The output needs a name that ends in {SUFFIXES[format]}, received {path}.")
-    if os.path.lexists(path):
-        raise MimError(f"{path} exists already. Remove it or give another name.")
+    check_free(path, "name")
     if config.precision != "float32":
         raise MimError(
             f"{format} files compute in float32, received a model of precision "

@@ -1,5 +1,6 @@
 """A tiny model, exported once, and what a process without Keras and mim_tf made of it."""
 
+import dataclasses
 import io
 import json
 import subprocess
@@ -28,12 +29,22 @@ HORIZON = 4
 
 
 @pytest.fixture(scope="session")
-def model():
-    keras.utils.set_random_seed(0)
-    model = mim_tf.build_model(CONFIG)
-    # Predictions of initial weights are near 0, half of them clipped.
-    model.step.get_layer("to_pixels").weights[-1].assign_add(np.full(48, 0.5))
-    return model
+def build():
+    """Makes a model of `CONFIG`, with the changes it is called with."""
+
+    def build(**changes):
+        keras.utils.set_random_seed(0)
+        model = mim_tf.build_model(dataclasses.replace(CONFIG, **changes))
+        # Predictions of initial weights are near 0, half of them clipped.
+        model.step.get_layer("to_pixels").weights[-1].assign_add(np.full(48, 0.5))
+        return model
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def model(build):
+    return build()
 
 
 @pytest.fixture(scope="session")

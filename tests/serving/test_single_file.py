@@ -1,8 +1,5 @@
 """Files for other runtimes, run by those runtimes."""
 
-import dataclasses
-
-import keras
 import numpy as np
 import onnxruntime
 import pytest
@@ -12,34 +9,10 @@ import mim_tf
 from mim_tf.errors import MimError
 from mim_tf.serving import write_file
 
-SMALL = mim_tf.ModelConfig(
-    img_width=8,
-    img_height=4,
-    img_channel=2,
-    patch_size=2,
-    num_hidden=(3, 3),
-    filter_size=3,
-    input_length=3,
-    total_length=5,
-)
-
-
-def build(config):
-    keras.utils.set_random_seed(0)
-    model = mim_tf.build_model(config)
-    # Predictions of initial weights are near 0, half of them clipped.
-    model.step.get_layer("to_pixels").weights[-1].assign_add(np.full(8, 0.5))
-    return model
-
 
 @pytest.fixture(scope="module")
-def model():
-    return build(SMALL)
-
-
-@pytest.fixture(scope="module")
-def frames():
-    return np.random.default_rng(0).random((2, 5, 4, 8, 2), np.float32)
+def context(frames):
+    return frames.astype(np.float32) / 255
 
 
 def assert_predicted(model, predictions, frames, horizon):
@@ -48,22 +21,22 @@ def assert_predicted(model, predictions, frames, horizon):
     np.testing.assert_allclose(predictions, expected, rtol=0, atol=1e-5)
 
 
-def test_onnx(frames, tmp_path):
+def test_onnx(build, context, tmp_path):
     # One layer: the conversion takes seconds for each.
-    model = build(dataclasses.replace(SMALL, num_hidden=(3,)))
+    model = build(num_hidden=(4,))
     path = write_file(model, tmp_path / "new" / "model.onnx", "onnx", horizon=4)
     session = onnxruntime.InferenceSession(path)
-    for context in (frames[:1, :1], frames[:, :3], frames):
-        (predictions,) = session.run(["predictions"], {"frames": context})
-        assert_predicted(model, predictions, context, 4)
+    for frames in (context[:1, :1], context[:, :3], context):
+        (predictions,) = session.run(["predictions"], {"frames": frames})
+        assert_predicted(model, predictions, frames, 4)
     assert [each.name for each in path.parent.iterdir()] == ["model.onnx"]
 
 
-def test_litert(model, frames, tmp_path):
+def test_litert(model, context, tmp_path):
     path = write_file(model, tmp_path / "model.tflite", "litert")
     predict = Interpreter(str(path)).get_signature_runner()
-    context = frames[:1, :3]
-    assert_predicted(model, predict(frames=context)["predictions"], context, 2)
+    frames = context[:1, :3]
+    assert_predicted(model, predict(frames=frames)["predictions"], frames, 2)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +53,8 @@ def test_bad_arguments(model, tmp_path, settings, words):
     assert not list(tmp_path.iterdir())
 
 
-def test_bfloat16(tmp_path):
-    model = mim_tf.build_model(dataclasses.replace(SMALL, precision="bfloat16"))
+def test_bfloat16(build, tmp_path):
+    model = build(precision="bfloat16")
     with pytest.raises(MimError, match=r"precision bfloat16\. Add --precision=float32"):
         write_file(model, tmp_path / "model.tflite", "litert")
 
