@@ -8,8 +8,8 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1)
 
 from absl import app, logging
 
-from mim_tf import flags
-from mim_tf.command import command
+from mim_tf.cli import flags
+from mim_tf.cli.command import command
 from mim_tf.config import DataConfig, DeviceConfig, TrainingConfig
 from mim_tf.errors import MimError
 
@@ -17,7 +17,7 @@ FLAGS = flags.FLAGS
 
 
 def train():
-    from mim_tf.training.run_folder import last_resumable, read_record
+    from mim_tf.runs import last_resumable, read_record
     from mim_tf.training.train import train
 
     training = TrainingConfig(**flags.given(TrainingConfig))

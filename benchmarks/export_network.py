@@ -11,7 +11,7 @@ from absl import app, logging
 from measure import report
 
 import mim_tf
-from mim_tf import flags
+from mim_tf.cli import flags
 from mim_tf.config import ModelConfig
 from mim_tf.serving import write_saved_model
 
@@ -37,5 +37,5 @@ if __name__ == "__main__":
     DEFINE_string("output", None, "Folder for the versions.", required=True)
     DEFINE_string("pretrained_model", "", "Weights to export.")
     DEFINE_integer("horizon", 10, "Frames to predict.")
-    DEFINE_boolean("freeze", False, "As in mim_tf.export.")
+    DEFINE_boolean("freeze", False, "As in mim_tf.cli.export.")
     app.run(main)

@@ -15,10 +15,10 @@ import numpy as np
 from absl import app
 from measure import header, report, row
 
-from mim_tf import flags
+from mim_tf.cli import flags
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
-from mim_tf.data.arrays import ArraySource
-from mim_tf.data.feed import training_dataset
+from mim_tf.data.batches.by_backend import training_dataset
+from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.open import open_source
 
 FLAGS = flags.FLAGS

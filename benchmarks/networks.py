@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from absl import app
 
 import mim_tf
-from mim_tf import flags
+from mim_tf.cli import flags
 
 NETWORKS = ["mim", "mim_star", "predrnn", "predrnn_pp", "convlstm_net"]
 

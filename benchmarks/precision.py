@@ -21,8 +21,8 @@ from absl import app, flags, logging
 from measure import header, row
 
 import mim_tf
-from mim_tf.data.feed import training_dataset
-from mim_tf.training.start_up import skip_graph_rewriting
+from mim_tf.data.batches.by_backend import training_dataset
+from mim_tf.start_up import skip_graph_rewriting
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("updates", 300, "Updates of the weights.")

@@ -21,9 +21,9 @@ from absl import app
 from measure import header, row, timed
 from training_step import training
 
-from mim_tf import flags
+from mim_tf.cli import flags
 from mim_tf.config import ModelConfig, TrainingConfig
-from mim_tf.training.start_up import skip_graph_rewriting
+from mim_tf.start_up import skip_graph_rewriting
 
 FLAGS = flags.FLAGS
 

@@ -1,4 +1,4 @@
-"""Cuts `mim_tf/data/digits.npz`, the bundled digits, from 5,000 MNIST digits.
+"""Cuts `mim_tf/data/moving_mnist/digits.npz`, the bundled digits, from 5,000 MNIST digits.
 
 Run it from the repository's root:
 
@@ -14,7 +14,7 @@ import pathlib
 
 import numpy as np
 
-TARGET = pathlib.Path(__file__).parents[1] / "mim_tf" / "data" / "digits.npz"
+TARGET = pathlib.Path(__file__).parents[1] / "mim_tf" / "data" / "moving_mnist" / "digits.npz"
 TRAIN_PER_CLASS, TEST_PER_CLASS = 160, 40
 
 

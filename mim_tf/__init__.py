@@ -9,8 +9,7 @@ from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.data.open import open_source
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
-from mim_tf.models import VideoPredictor, build_model, register_network
-from mim_tf.predict import predict
+from mim_tf.models import VideoPredictor, build_model, predict, register_network
 from mim_tf.training.compile import compile_for_training
 from mim_tf.version import __version__
 from mim_tf.weights import load_model, save_weights

@@ -1,6 +1,6 @@
 """Configuration of the model, the data and the training; every default stands once, here.
 
-Field names are those of the 2019 code's flags. `mim_tf.flags` makes a command line flag of
+Field names are those of the 2019 code's flags. `mim_tf.cli.flags` makes a command line flag of
 every field, with the field's `help` as its description.
 """
 

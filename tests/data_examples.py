@@ -3,7 +3,7 @@
 import imageio.v3 as imageio
 import numpy as np
 
-from mim_tf.data.npz import write_npz
+from mim_tf.data.moving_mnist.npz import write_npz
 from mim_tf.data.taxibj import write_taxibj
 
 

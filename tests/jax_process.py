@@ -10,14 +10,14 @@ import keras
 import numpy as np
 
 import mim_tf
-import mim_tf.convert
-import mim_tf.inspect
-import mim_tf.predict.__main__
-from mim_tf.analyze import analyze
+import mim_tf.cli.convert
+import mim_tf.cli.inspect
+import mim_tf.cli.predict
+from mim_tf.cli.analyze import analyze
+from mim_tf.cli.export import export
 from mim_tf.config import TrainingConfig
-from mim_tf.data.arrays import ArraySource
-from mim_tf.data.feed import training_dataset
-from mim_tf.export import export
+from mim_tf.data.batches.by_backend import training_dataset
+from mim_tf.data.files.arrays import ArraySource
 from mim_tf.training.devices import OneDevice
 
 

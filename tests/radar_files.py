@@ -3,7 +3,7 @@
 import imageio.v3 as imageio
 import numpy as np
 
-from mim_tf.data.radar import list_events, open_events
+from mim_tf.data.radar.source import list_events, open_events
 from mim_tf.data.scale import LinearScale
 
 DBZ = LinearScale("dBZ", -10, 60)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import mim_tf
-from mim_tf.training.run_folder import STATE
+from mim_tf.runs import STATE
 from mim_tf.training.train import train
 
 ROOT = Path(__file__).parents[1]

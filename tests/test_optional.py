@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
+from mim_tf.cli.export import export
 from mim_tf.errors import MimError
-from mim_tf.export import export
 from mim_tf.optional import import_tensorflow
 from mim_tf.prediction.export import FromExport
 

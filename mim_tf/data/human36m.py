@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
-from mim_tf.data.frame_cache import Pictures
-from mim_tf.data.images import eight_bits, read_image, to_channels
+from mim_tf.data.files.frame_cache import Pictures
+from mim_tf.data.files.images import eight_bits, read_image, to_channels
 from mim_tf.data.windows import WindowSource
 from mim_tf.errors import MimError
 

@@ -30,20 +30,20 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
 
 
 def _open_moving_mnist(data, model, split):
-    from mim_tf.data.moving_mnist import MovingMNIST
+    from mim_tf.data.moving_mnist.source import MovingMNIST
 
     return _open_mnist(MovingMNIST, data, model, split)
 
 
 def _open_color_moving_mnist(data, model, split):
-    from mim_tf.data.color_moving_mnist import ColorMovingMNIST
+    from mim_tf.data.moving_mnist.color import ColorMovingMNIST
 
     return _open_mnist(ColorMovingMNIST, data, model, split)
 
 
 def _open_mnist(generator, data, model, split):
-    from mim_tf.data.arrays import ArraySource, open_array
-    from mim_tf.data.npz import NpzSource
+    from mim_tf.data.files.arrays import ArraySource, open_array
+    from mim_tf.data.moving_mnist.npz import NpzSource
 
     # Only here may one of the two be left out, and what it is for is then generated.
     is_training = split == "train"
@@ -60,7 +60,7 @@ def _open_mnist(generator, data, model, split):
 @functools.cache
 def _digits(choice):
     """Loaded once, so that all splits of a run are of one set."""
-    from mim_tf.data.digits import load_digits
+    from mim_tf.data.moving_mnist.digits import load_digits
 
     return load_digits(choice)
 
@@ -112,7 +112,7 @@ def _open_human36m(data, model, split):
 
 
 def _open_radar(data, model, split):
-    from mim_tf.data.radar import list_events
+    from mim_tf.data.radar.source import list_events
 
     events = _recordings(list_events, data, split)
     return radar_source(events, data, model.total_length, data.window_stride)
@@ -120,7 +120,7 @@ def _open_radar(data, model, split):
 
 def radar_source(events, data: DataConfig, total_length: int, stride: int) -> SequenceSource:
     """Windows of radar events, read as `data` says."""
-    from mim_tf.data.radar import open_events
+    from mim_tf.data.radar.source import open_events
 
     return open_events(
         events,
@@ -135,19 +135,19 @@ def radar_source(events, data: DataConfig, total_length: int, stride: int) -> Se
 
 
 def _open_folder(data, model, split):
-    from mim_tf.data.folder import list_recordings
+    from mim_tf.data.files.folder import list_recordings
 
     return _open_own(_recordings(list_recordings, data, split), data, model)
 
 
 def _open_arrays(data, model, split):
-    from mim_tf.data.array_videos import array_recordings
+    from mim_tf.data.files.array_videos import array_recordings
 
     return _open_own(_recordings(array_recordings, data, split), data, model)
 
 
 def _open_own(recordings, data, model):
-    from mim_tf.data.folder import open_recordings
+    from mim_tf.data.files.folder import open_recordings
 
     return open_recordings(
         recordings,

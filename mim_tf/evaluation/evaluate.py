@@ -4,8 +4,8 @@ import numpy as np
 from tqdm import tqdm
 
 from mim_tf.config import TrainingConfig
-from mim_tf.data.batches import evaluated
-from mim_tf.data.feed import evaluation_dataset, own_errors
+from mim_tf.data.batches.by_backend import evaluation_dataset, own_errors
+from mim_tf.data.batches.order import evaluated
 from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.categorical import CategoricalScores
 from mim_tf.evaluation.physical import PhysicalErrors

@@ -8,8 +8,8 @@ from mim_tf.evaluation.evaluate import evaluate
 from mim_tf.evaluation.pictures import save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
 from mim_tf.models import build_model
-from mim_tf.training.run_folder import new_run_folder, write_record
-from mim_tf.training.start_up import skip_graph_rewriting
+from mim_tf.runs import new_run_folder, write_record
+from mim_tf.start_up import skip_graph_rewriting
 from mim_tf.weights import load_weights
 
 

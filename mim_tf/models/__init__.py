@@ -2,7 +2,7 @@
 
 # The networks register themselves.
 from mim_tf.models import convlstm, mim, mim_star, predrnn, predrnn_pp  # noqa: F401
-from mim_tf.models.predict import predict
+from mim_tf.models.forecast import predict
 from mim_tf.models.predictor import VideoPredictor, build_model
 from mim_tf.models.registry import register_network
 from mim_tf.models.step import (

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.array_videos import ArrayVideo
-from mim_tf.data.arrays import open_array
-from mim_tf.data.folder import native_shape, open_recordings
-from mim_tf.data.images import list_images, natural_order
-from mim_tf.data.videos import VIDEO_SUFFIXES
+from mim_tf.data.files.array_videos import ArrayVideo
+from mim_tf.data.files.arrays import open_array
+from mim_tf.data.files.folder import native_shape, open_recordings
+from mim_tf.data.files.images import list_images, natural_order
+from mim_tf.data.files.videos import VIDEO_SUFFIXES
 from mim_tf.errors import MimError
 
 _MOST_CHANNELS = 4

@@ -20,7 +20,7 @@ from mim_tf.evaluation.evaluate import evaluate
 from mim_tf.evaluation.pictures import film_strip, save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
 from mim_tf.models.scheduled_sampling import eta
-from mim_tf.training.run_folder import STATE, CsvLog, write_json
+from mim_tf.runs import STATE, CsvLog, write_json
 from mim_tf.weights import save_weights
 
 

@@ -9,16 +9,16 @@ from absl import logging
 from tensorboardX import SummaryWriter
 
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
-from mim_tf.data.feed import own_errors, training_dataset
+from mim_tf.data.batches.by_backend import own_errors, training_dataset
 from mim_tf.data.open import open_source
 from mim_tf.errors import MimError
 from mim_tf.models import build_model
+from mim_tf.runs import STATE, last_resumable, new_run_folder, write_record
+from mim_tf.start_up import skip_graph_rewriting
 from mim_tf.training.callbacks import Evaluation, Logs, NewMean, Snapshots, StopInOrder
 from mim_tf.training.compile import compile_for_training
 from mim_tf.training.devices import open_devices
 from mim_tf.training.initial_bias import draw_biases
-from mim_tf.training.run_folder import STATE, last_resumable, new_run_folder, write_record
-from mim_tf.training.start_up import skip_graph_rewriting
 from mim_tf.weights import load_weights
 
 

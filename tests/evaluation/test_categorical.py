@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from mim_tf.data.arrays import unit_levels
+from mim_tf.data.files.arrays import unit_levels
 from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation.categorical import CategoricalScores

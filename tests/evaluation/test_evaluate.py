@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mim_tf
-from mim_tf.data.arrays import ArraySource
+from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.scale import LinearScale
 from mim_tf.evaluation.evaluate import evaluate
 

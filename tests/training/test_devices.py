@@ -15,8 +15,8 @@ import pytest
 
 from mim_tf.config import DeviceConfig
 from mim_tf.errors import MimError
+from mim_tf.runs import STATE
 from mim_tf.training.devices import MirroredDevices, open_devices
-from mim_tf.training.run_folder import STATE
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("devices_process.py")

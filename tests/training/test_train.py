@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import mim_tf
-from mim_tf.training.run_folder import STATE
+from mim_tf.runs import STATE
 from mim_tf.training.train import train
 
 RUN = Path(__file__).parents[2] / "run.py"

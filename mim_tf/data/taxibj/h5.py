@@ -7,8 +7,8 @@ import os
 import h5py
 import numpy as np
 
-from mim_tf.data.npz_member import LARGEST_DEFLATE_RATIO
-from mim_tf.data.unreadable import unreadable_is_mim_error
+from mim_tf.data.files.npz_member import LARGEST_DEFLATE_RATIO
+from mim_tf.data.files.unreadable import unreadable_is_mim_error
 from mim_tf.errors import MimError
 
 CHANNELS = 2

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from mim_tf.data.arrays import CHUNK_VALUES, check_length
-from mim_tf.data.npz_member import member_keys, read_member
+from mim_tf.data.files.arrays import CHUNK_VALUES, check_length
+from mim_tf.data.files.npz_member import member_keys, read_member
 from mim_tf.data.source import SequenceSource
 from mim_tf.data.taxibj.h5 import CHANNELS
 from mim_tf.errors import MimError

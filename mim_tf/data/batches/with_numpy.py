@@ -1,0 +1,91 @@
+"""From a source to batches, in NumPy alone: for backends other than TensorFlow.
+
+Where values are missing, a batch has 0 and its targets have NaN.
+"""
+
+import contextlib
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+
+from mim_tf.config import TrainingConfig
+from mim_tf.data.batches.order import TrainingOrder, evaluated, evaluation_batches
+from mim_tf.data.batches.variants import variants
+from mim_tf.data.source import SequenceSource
+
+_AHEAD = 2
+"""Batches to load before they are asked for."""
+
+
+def training_dataset(
+    source: SequenceSource, config: TrainingConfig, start_iteration: int = 0, shard=(0, 1)
+) -> keras.utils.PyDataset:
+    """As that of `pipeline.py`; item n is the n-th update."""
+    return _Updates(source, config, start_iteration, shard)
+
+
+def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0):
+    """As that of `pipeline.py`."""
+    order = list(evaluation_batches(evaluated(source, limit), batch_size))
+    return _LoadedAhead(source, order, len(order))
+
+
+def own_errors(source: SequenceSource):
+    """As that of `pipeline.py`; here errors come out as they are anyway."""
+    return contextlib.nullcontext(source)
+
+
+class _Updates(keras.utils.PyDataset):
+    num_batches = None
+
+    def __init__(self, source, config, start_iteration, shard):
+        # Without Keras' own workers: before the first update `fit` asks for a batch to see its
+        # shape, and with workers that batch is lost (Keras 3.15).
+        super().__init__(workers=1)
+        order = TrainingOrder(source.size, config.batch_size, config.seed, shard)
+        self._batches = _LoadedAhead(source, order)
+        self._start = start_iteration
+        self._variants = variants(config)
+
+    def __getitem__(self, update):
+        iteration, variant = divmod(update, len(self._variants))
+        frames, truth = self._batches[self._start + iteration]
+        index = self._variants[variant]
+        return frames[index], truth[index][:, 1:]
+
+
+class _LoadedAhead:
+    """(frames, truth) of batch n, loaded in threads together with the batches that follow.
+
+    Args:
+        source: of the sequences.
+        order: has the indices of batch n as its item n.
+        count: of batches; by default there is no end to them.
+    """
+
+    def __init__(self, source, order, count=sys.maxsize):
+        self._source = source
+        self._order = order
+        self._count = count
+        self._threads = ThreadPoolExecutor(_AHEAD)
+        self._loading = {}
+
+    def __iter__(self):
+        return map(self.__getitem__, range(self._count))
+
+    def __getitem__(self, n):
+        wanted = range(n, min(n + 1 + _AHEAD, self._count))
+        self._loading = {i: self._loading.get(i) or self._start(i) for i in wanted}
+        return self._loading[n].result()
+
+    def _start(self, n):
+        return self._threads.submit(_load, self._source, self._order[n])
+
+
+def _load(source, indices):
+    frames = source.sequences(indices)
+    if not source.has_missing:
+        return frames, frames
+    return frames, np.where(source.missing(indices), np.float32(np.nan), frames)

@@ -1,0 +1,111 @@
+"""From a source to batches, through tf.data.
+
+Where values are missing, a batch has 0 and its targets have NaN.
+"""
+
+import contextlib
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from mim_tf.config import TrainingConfig
+from mim_tf.data.batches.order import TrainingOrder, evaluated, evaluation_batches
+from mim_tf.data.batches.variants import variants
+from mim_tf.data.source import SequenceSource
+from mim_tf.errors import MimError
+
+
+def training_dataset(
+    source: SequenceSource, config: TrainingConfig, start_iteration: int = 0, shard=(0, 1)
+):
+    """Endless (inputs, targets) for `fit`: `[B, T, H, W, C]` and its frames 2..T.
+
+    Each batch comes `config.updates_per_iteration` times, as each of its `variants`.
+
+    Args:
+        source: of the sequences.
+        config: batch size, seed and variants.
+        start_iteration: iterations that were already trained.
+        shard: as for `TrainingOrder`; B is the share of the process.
+
+    Raises:
+        MimError: as for `TrainingOrder`.
+    """
+    order = TrainingOrder(source.size, config.batch_size, config.seed, shard)
+    return (
+        _load(source, functools.partial(order.batches, start_iteration), order.share)
+        .flat_map(functools.partial(_variants, config=config))
+        .prefetch(2)
+    )
+
+
+def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0):
+    """(frames, truth), each `[B, T, H, W, C]`, of every sequence once, or the first `limit`."""
+    return _load(source, lambda: evaluation_batches(evaluated(source, limit), batch_size)).prefetch(
+        2
+    )
+
+
+@contextlib.contextmanager
+def own_errors(source: SequenceSource):
+    """Within it, an error of the source in a data set of it comes out as the `MimError` it is.
+
+    TensorFlow makes errors of its own, with a trace of its own, of what is raised in a data set.
+
+    Yields:
+        The source to make the data sets of.
+    """
+    watched = _WatchedSource(source)
+    try:
+        yield watched
+    except tf.errors.OpError:
+        if watched.error:
+            raise watched.error from None
+        raise
+
+
+class _WatchedSource(SequenceSource):
+    def __init__(self, source):
+        self.source = source
+        self.error = None
+        for name in ("shape", "size", "scale", "thresholds", "has_missing"):
+            setattr(self, name, getattr(source, name))
+
+    def sequences(self, indices):
+        try:
+            return self.source.sequences(indices)
+        except MimError as error:
+            self.error = error
+            raise
+
+    def missing(self, indices):
+        return self.source.missing(indices)
+
+    def describe(self):
+        return self.source.describe()
+
+
+def _load(source, batches, batch_size=None):
+    indices = tf.data.Dataset.from_generator(
+        batches, output_signature=tf.TensorSpec([None], tf.int64)
+    )
+
+    def call(function, indices, dtype):
+        values = tf.numpy_function(function, [indices], dtype, stateful=False)
+        values.set_shape((batch_size, *source.shape))
+        return values
+
+    def load(indices):
+        frames = call(source.sequences, indices, tf.float32)
+        if not source.has_missing:
+            return frames, frames
+        return frames, tf.where(call(source.missing, indices, tf.bool), np.nan, frames)
+
+    return indices.map(load, num_parallel_calls=2)
+
+
+def _variants(frames, truth, config):
+    pairs = [(frames[index], truth[index][:, 1:]) for index in variants(config)]
+    datasets = map(tf.data.Dataset.from_tensors, pairs)
+    return functools.reduce(lambda first, second: first.concatenate(second), datasets)

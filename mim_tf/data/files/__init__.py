@@ -1,0 +1,1 @@
+"""Files of frames: arrays, images, videos, folders of them."""

@@ -1,0 +1,53 @@
+"""Frames decoded when first asked for, then kept as uint8."""
+
+import functools
+import threading
+
+import numpy as np
+
+from mim_tf.data.files.arrays import unit_levels
+from mim_tf.data.windows import Recording
+
+
+class Once:
+    """A value made when first asked for, then kept.
+
+    Threads that ask while it is made wait for it. Where making it fails, the next one to ask
+    tries again.
+    """
+
+    def __init__(self, make):
+        self._make = make
+        self._lock = threading.Lock()
+        self._made = False
+        self._value = None
+
+    def __call__(self):
+        with self._lock:
+            if not self._made:
+                self._value = self._make()
+                self._made = True
+            return self._value
+
+
+class Pictures(Recording):
+    """A recording with a picture file for each frame; takes the memory of those frames as uint8.
+
+    Args:
+        name: of the recording.
+        paths: of the pictures, in order.
+        decode: makes uint8 `[H, W, C]` from a path, of one shape for all.
+    """
+
+    def __init__(self, name, paths, decode):
+        self.name = str(name)
+        self.length = len(paths)
+        self._decode = decode
+        self._frames = [Once(functools.partial(self._levels, path)) for path in paths]
+
+    def read(self, positions):
+        return unit_levels(np.stack([self._frames[position]() for position in positions]))
+
+    def _levels(self, path):
+        # A copy, because what is decoded may be a small part of a picture still in memory.
+        return np.array(self._decode(path), np.uint8)

@@ -1,0 +1,124 @@
+"""Arrays inside a `.npz` file, one at a time, memory-mapped where that is possible."""
+
+import math
+import os
+import zipfile
+
+import numpy as np
+
+from mim_tf.data.files.unreadable import unreadable_is_mim_error
+from mim_tf.errors import MimError
+
+# Deflate cannot shrink anything further than this.
+LARGEST_DEFLATE_RATIO = 1032
+CHUNK_BYTES = 2**24
+MAIN_KEYS = ("frames", "data")
+
+
+def member_keys(path):
+    """Names of the arrays in a `.npz` file; `MimError` where it is none."""
+    with _reading(path), zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def read_main_member(path):
+    """The array of a `.npz` file that holds one alone, or calls it `frames` or `data`.
+
+    Raises `MimError` where none, or more than one, can be meant, and as `read_member`.
+    """
+    keys = member_keys(path)
+    chosen = keys if len(keys) == 1 else [key for key in MAIN_KEYS if key in keys]
+    if len(chosen) != 1:
+        raise MimError(
+            f"{path}: expected one array, or one that is called {' or '.join(MAIN_KEYS)}, found "
+            f"{', '.join(keys) or 'none'}. Save the frames alone."
+        )
+    return read_member(path, chosen[0])
+
+
+def read_member(path, key, kinds=None, rank=None):
+    """One array of a `.npz` file, memory-mapped where it is stored uncompressed.
+
+    Args:
+        path: the file.
+        key: name of the array.
+        kinds: NumPy kinds the dtype may have, such as "iu"; None: any.
+        rank: number of axes; None: any.
+
+    Raises `MimError` for another dtype or rank, pickles, which are never loaded, and a size that
+    the file's content does not bear out, before memory is taken for it.
+    """
+    with _reading(path), zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(f"{key}.npy")
+        with archive.open(info) as stream:
+            shape, fortran, dtype = _read_header(stream)
+            header = stream.tell()
+            if dtype.hasobject:
+                raise MimError(
+                    f"{path}: {key} holds pickled Python objects, which are never loaded. Save "
+                    "it as an array of numbers."
+                )
+            if kinds and (dtype.kind not in kinds or len(shape) != rank):
+                wanted = {"iu": "integers", "f": "floats", "u": "unsigned integers"}[kinds]
+                raise MimError(
+                    f"{path}: expected {key} as {wanted} with {rank} axes, received {dtype} with "
+                    f"shape {list(shape)}. Convert it."
+                )
+            order = "F" if fortran else "C"
+            content = math.prod(shape) * dtype.itemsize
+            _check_size(path, key, info, header + content)
+            if info.compress_type == zipfile.ZIP_STORED and content:
+                offset = _data_offset(path, info) + header
+                return np.memmap(path, dtype, "r", offset, shape, order)
+            flat = np.empty(content, np.uint8)
+            for start in range(0, content, CHUNK_BYTES):
+                part = flat[start : start + CHUNK_BYTES]
+                block = stream.read(len(part))
+                if len(block) < len(part):
+                    raise EOFError(f"{key} ends early")
+                part[:] = np.frombuffer(block, np.uint8)
+            return flat.view(dtype).reshape(shape, order=order)
+
+
+def _reading(path):
+    return unreadable_is_mim_error(path, "a .npz file", " written by numpy.savez")
+
+
+def _read_header(stream):
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[np.lib.format.read_magic(stream)]
+    shape, fortran, dtype = read(stream)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"shape {shape}")
+    return shape, fortran, dtype
+
+
+def _check_size(path, key, info, declared):
+    """Raises `MimError` where the file cannot hold the `declared` bytes of member `info`."""
+    if info.compress_type == zipfile.ZIP_STORED:
+        possible = info.compress_size
+    elif info.compress_type == zipfile.ZIP_DEFLATED:
+        possible = info.compress_size * LARGEST_DEFLATE_RATIO
+    else:
+        raise MimError(
+            f"{path}: expected {key} stored or deflated, received another compression. Save the "
+            "file again with numpy.savez."
+        )
+    in_file = info.header_offset + info.compress_size <= os.path.getsize(path)
+    if declared != info.file_size or declared > possible or not in_file:
+        raise MimError(
+            f"{path}: {key} declares {declared} bytes, but the file's content is not of that "
+            "size. It is truncated or damaged; save or download it again."
+        )
+
+
+def _data_offset(path, info):
+    """Where the bytes of a stored member begin."""
+    with open(path, "rb") as file:
+        file.seek(info.header_offset)
+        local = file.read(30)
+    # The lengths of the name and of the extra field; the directory's may differ.
+    name, extra = int.from_bytes(local[26:28], "little"), int.from_bytes(local[28:30], "little")
+    return info.header_offset + len(local) + name + extra

@@ -1,0 +1,91 @@
+"""Video files as recordings."""
+
+import contextlib
+
+import av
+import numpy as np
+
+from mim_tf.data.files.arrays import unit_levels
+from mim_tf.data.files.fit import Fit
+from mim_tf.data.files.frame_cache import Once
+from mim_tf.data.files.unreadable import unreadable_is_mim_error
+from mim_tf.data.windows import Recording
+from mim_tf.errors import MimError
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".gif")
+# In pixels; Pillow's limit for pictures.
+LARGEST_FRAME = 178_956_970
+
+
+class Video(Recording):
+    """The video of a file; decoded as a whole when first read, then kept as uint8.
+
+    Its length is the number of packets in the container; nothing is decoded for it. Marks that
+    tell a player to turn the picture are not heeded.
+
+    Args:
+        path: the file, of any format FFmpeg reads.
+        fit: what its frames have to become.
+
+    Raises `MimError` for files that cannot be opened and for another size; when read, for videos
+    that cannot be decoded to as many frames.
+    """
+
+    def __init__(self, path, fit: Fit):
+        self.name = str(path)
+        self._path = path
+        self._fit = fit
+        with _open_stream(self._path) as (container, stream):
+            if not 0 < stream.height * stream.width <= LARGEST_FRAME:
+                raise ValueError(f"frames of {stream.height} x {stream.width}")
+            fit.check_size(self.name, (stream.height, stream.width))
+            # A last packet, without content, ends the stream.
+            self.length = sum(
+                packet.size > 0 and not packet.is_discard for packet in container.demux(stream)
+            )
+            if not self.length:
+                raise ValueError("there is no frame in it")
+        self._frames = Once(self._decode)
+
+    def read(self, positions):
+        return unit_levels(self._frames()[positions])
+
+    def _decode(self):
+        frames = np.empty((self.length, *self._fit.frame_shape), np.uint8)
+        decoded = 0
+        with _open_stream(self._path) as (container, stream):
+            stream.thread_type = "AUTO"
+            # Sizes may change on the way; FFmpeg refuses before it takes memory.
+            stream.codec_context.options = {"max_pixels": str(LARGEST_FRAME)}
+            for frame, picture in zip(frames, container.decode(stream), strict=False):
+                frame[:] = self._fit.picture(self.name, picture.to_ndarray(format="rgb24"))
+                decoded += 1
+        if decoded < self.length:
+            raise MimError(
+                f"{self.name}: expected {self.length} frames, as many as the file has packets, "
+                f"received {decoded} when decoding it. It is damaged, or some packets show "
+                "nothing; encode it again, for example with ffmpeg."
+            )
+        return frames
+
+
+def video_size(path) -> tuple[int, int]:
+    """(height, width) of the first video stream of a file. Raises `MimError` as `Video`."""
+    with _open_stream(path) as (_, stream):
+        return stream.height, stream.width
+
+
+@contextlib.contextmanager
+def _open_stream(path):
+    """The opened container and its video stream."""
+    # A file that is in truth a playlist must not make FFmpeg ask the network.
+    options = {"protocol_whitelist": "file"}
+    with (
+        unreadable_is_mim_error(path, "a video", remedy="Encode or download it again."),
+        open(path, "rb") as file,
+        av.open(file, options=options, metadata_errors="replace") as container,
+    ):
+        stream = container.streams.best("video")
+        if stream is None or stream.codec_context is None:
+            raise ValueError("there is no video stream in it that can be decoded")
+        yield container, stream

@@ -1,0 +1,60 @@
+"""What kind of data or weights a path holds."""
+
+import contextlib
+from pathlib import Path
+
+import h5py
+
+from mim_tf.data.files.npz_member import member_keys
+from mim_tf.data.files.videos import VIDEO_SUFFIXES
+from mim_tf.data.human36m import has_pictures
+from mim_tf.errors import MimError
+from mim_tf.weights.tf1_checkpoint import is_checkpoint
+
+KINDS = ("weights", "mnist", "taxibj", "human", "radar", "folder", "array")
+
+
+def recognise(path) -> str:
+    """One of `KINDS`, by names and keys; radar events of pictures are taken for a "folder".
+
+    Raises:
+        MimError: if `path` does not exist or is none of them.
+    """
+    path = Path(path)
+    if is_checkpoint(path):
+        return "weights"
+    if not path.exists():
+        raise MimError(f"{path}: expected a file or folder, found nothing. Check the path.")
+    kind = _folder_kind(path) if path.is_dir() else _file_kind(path)
+    if kind is None:
+        raise MimError(
+            f"{path}: expected weights (.h5, a TensorFlow 1 prefix), data (.npz, .npy, .h5 of "
+            "TaxiBJ, a video) or a folder of them; received something else. Name the data set "
+            "with --dataset if it is one."
+        )
+    return kind
+
+
+def _file_kind(path):
+    if path.suffix == ".npy":
+        return "array"
+    if path.suffix == ".npz":
+        keys = set(member_keys(path))
+        if "clips" in keys:
+            return "mnist"
+        return "taxibj" if "X_train" in keys else "array"
+    with contextlib.suppress(OSError), h5py.File(path) as file:
+        return "taxibj" if "date" in file else "weights"
+    if path.suffix == ".h5":
+        return "weights"
+    return "folder" if path.suffix.lower() in VIDEO_SUFFIXES else None
+
+
+def _folder_kind(folder):
+    names = [path.name for path in folder.iterdir()]
+    if "dataset.npz" in names or any(name.endswith("_InOut.h5") for name in names):
+        return "taxibj"
+    if has_pictures(folder):
+        return "human"
+    has_arrays = any(name.endswith((".npy", ".npz")) for name in names)
+    return "radar" if has_arrays else "folder"

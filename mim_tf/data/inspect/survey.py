@@ -1,0 +1,57 @@
+"""A look at every value of a data set."""
+
+import math
+
+import numpy as np
+from tqdm import tqdm
+
+from mim_tf.data.batches.order import evaluation_batches
+from mim_tf.data.source import SequenceSource
+
+BATCH = 16
+
+
+def survey(source: SequenceSource) -> dict:
+    """Reads every sequence of a finite source.
+
+    Returns:
+        `sequences`, `shape` (T, H, W, C), `min`, `mean` and `max` of each channel over the values
+        that are not missing (None where all are), `missing`, the share that is, and `still`, the
+        number of sequences whose frames are all the same.
+
+    Raises:
+        MimError: for the first sequence that cannot be read.
+    """
+    channels, axes = source.shape[-1], (0, 1, 2, 3)
+    low, high = np.full(channels, np.inf), np.full(channels, -np.inf)
+    total, counted, still = np.zeros(channels), np.zeros(channels), 0
+    with tqdm(total=source.size, desc="reading", unit="seq", leave=False) as progress:
+        for indices in evaluation_batches(source.size, BATCH):
+            frames = source.sequences(indices)
+            present = ~source.missing(indices) if source.has_missing else np.True_
+            low = np.minimum(low, frames.min(axes, where=present, initial=np.inf))
+            high = np.maximum(high, frames.max(axes, where=present, initial=-np.inf))
+            total += frames.sum(axes, where=present, dtype=np.float64)
+            counted += np.broadcast_to(present, frames.shape).sum(axes)
+            still += int((frames == frames[:, :1]).all(axis=(1, 2, 3, 4)).sum())
+            progress.update(len(indices))
+    with np.errstate(invalid="ignore"):
+        mean = total / counted
+    return {
+        "sequences": source.size,
+        "shape": list(source.shape),
+        "min": _numbers(low),
+        "mean": _numbers(mean),
+        "max": _numbers(high),
+        "missing": float(1 - counted.sum() / (source.size * math.prod(source.shape))),
+        "still": still,
+    }
+
+
+def _numbers(values):
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def spread(size: int, count: int) -> list[int]:
+    """Up to `count` different indices of `size`, evenly from the first to the last."""
+    return np.linspace(0, size - 1, min(count, size)).round().astype(int).tolist()

@@ -1,0 +1,1 @@
+"""Moving MNIST: generated, in grey and in colour, and the released files."""

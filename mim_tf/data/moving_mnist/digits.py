@@ -1,0 +1,201 @@
+"""MNIST's digits, for Moving MNIST to move."""
+
+import contextlib
+import dataclasses
+import gzip
+import os
+import pathlib
+import tempfile
+import threading
+import time
+import zlib
+
+import numpy as np
+from absl import logging
+
+from mim_tf.data.files.npz_member import LARGEST_DEFLATE_RATIO, read_member
+from mim_tf.errors import MimError
+
+BUNDLED = pathlib.Path(__file__).with_name("digits.npz")
+IDX_HEADER = 16
+IDX_IMAGES = b"\x00\x00\x08\x03"
+MENDING = "Try again, or choose bundled digits or the path of an mnist.npz."
+
+
+@dataclasses.dataclass(frozen=True)
+class Digits:
+    """Digits, levels 0..255.
+
+    Attributes:
+        train: uint8 `[n, 28, 28]`.
+        test: uint8 `[m, 28, 28]`, none of them in `train`.
+        origin: where they come from and why from there.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    origin: str
+
+
+def load_digits(choice="auto", patience=10.0, loader=None):
+    """The digits `choice` asks for.
+
+    Args:
+        choice: "mnist", Keras' copy, downloaded if need be; "bundled", a small set that comes
+            with the package; "auto", the first where it can be had, otherwise the second; or a
+            path to an `mnist.npz` (`x_train`, `x_test`) or a folder of MNIST's IDX files.
+        patience: seconds without progress after which a download is given up.
+        loader: downloads and reads a file of a given name; `keras.datasets.mnist.load_data`.
+
+    Returns:
+        `Digits`.
+
+    Raises `MimError` where there are none.
+    """
+    if choice == "bundled":
+        digits = _bundled("bundled subset of MNIST")
+    elif choice == "mnist":
+        digits = _keras_mnist(patience, loader)
+    elif choice == "auto":
+        try:
+            digits = _keras_mnist(patience, loader)
+        except MimError as error:
+            digits = _bundled(f"bundled subset of MNIST, because {error}")
+    elif os.path.isdir(choice):
+        train, test = (_read_idx(_find_idx(choice, part)) for part in ("train", "t10k"))
+        digits = Digits(train, test, f"IDX files in {choice}")
+    elif os.path.isfile(choice):
+        digits = _read_npz(choice, "x_train", "x_test", str(choice))
+    else:
+        raise MimError(
+            f"digits: expected auto, bundled, mnist, an mnist.npz or a folder of IDX files, "
+            f"received {str(choice)!r}, which is no file or folder. Check the path."
+        )
+    logging.info(
+        "Digits: %s; %d train, %d test.", digits.origin, len(digits.train), len(digits.test)
+    )
+    return digits
+
+
+def _bundled(origin):
+    return _read_npz(BUNDLED, "train", "test", origin)
+
+
+def _read_npz(path, train_key, test_key, origin):
+    arrays = [read_member(path, key, "u", 3) for key in (train_key, test_key)]
+    for array in arrays:
+        _check_images(path, array)
+    return Digits(*arrays, origin)
+
+
+def _check_images(path, images):
+    if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or not len(images):
+        raise MimError(
+            f"{path}: expected digits uint8 [n, 28, 28], received {images.dtype} "
+            f"{list(images.shape)}. Use MNIST's own files."
+        )
+
+
+def _find_idx(folder, part):
+    names = [f"{part}-images{mark}idx3-ubyte{end}" for mark in "-." for end in ("", ".gz")]
+    for name in names:
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
+            return path
+    raise MimError(
+        f"{folder}: expected one of {', '.join(names)}, found none of them. Put MNIST's IDX "
+        "files there."
+    )
+
+
+def _read_idx(path):
+    """Images of an IDX file: a magic number, three sizes as big-endian uint32, the levels."""
+    zipped = path.endswith(".gz")
+    available = os.path.getsize(path) * (LARGEST_DEFLATE_RATIO if zipped else 1)
+    try:
+        with gzip.open(path) if zipped else open(path, "rb") as file:
+            header = file.read(IDX_HEADER)
+            shape = np.frombuffer(header[4:], ">u4").tolist()
+            content = int(np.prod(shape, dtype=object))
+            if header[:4] != IDX_IMAGES or len(shape) != 3 or content > available:
+                raise ValueError("wrong header or too short")
+            levels = file.read(content + 1)
+        images = np.frombuffer(levels, np.uint8).reshape(shape)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise MimError(
+            f"{path}: expected an IDX file of images, received a file that cannot be read as one "
+            f"({error}). Download it again."
+        ) from None
+    _check_images(path, images)
+    return images
+
+
+def _keras_mnist(patience, loader):
+    """MNIST from Keras' cache, where `keras.datasets.mnist` puts it, or downloaded."""
+    cached = _keras_datasets() / "mnist.npz"
+    if cached.is_file():
+        with contextlib.suppress(MimError):  # A damaged file: download it again.
+            return _read_npz(cached, "x_train", "x_test", f"MNIST, {cached}")
+    if loader is None:
+        import keras
+
+        loader = keras.datasets.mnist.load_data
+    (train, _), (test, _) = _watched(loader, patience)
+    return Digits(train, test, "MNIST, downloaded by Keras")
+
+
+def _keras_datasets():
+    """The folder `keras.utils.get_file` uses."""
+    home = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+    if not os.access(home, os.W_OK):
+        home = pathlib.Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir(), ".keras")
+    return home / "datasets"
+
+
+def _watched(loader, patience):
+    """What `loader` returns, unless the file it writes stops growing for `patience` seconds.
+
+    Keras downloads without a time limit, straight to the name it later takes for a finished
+    file. So it is given a name of this process, and runs in a thread that can be left behind.
+    """
+    folder = _keras_datasets()
+    partial = folder / f"mnist-{os.getpid()}.part"
+    outcome, abandoned = {}, threading.Event()
+
+    def work():
+        try:
+            outcome["arrays"] = loader(partial.name)
+        except Exception as error:  # Keras raises bare Exceptions when a download fails.
+            outcome["error"] = error
+        finally:
+            if abandoned.is_set():
+                partial.unlink(missing_ok=True)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    size, grown = 0, time.monotonic()
+    try:
+        while thread.is_alive():
+            thread.join(min(0.1, patience))
+            previous, size = size, _size(partial)
+            if size != previous:
+                grown = time.monotonic()
+            elif time.monotonic() - grown > patience:
+                raise MimError(
+                    f"MNIST could not be downloaded: no progress for {patience} seconds. {MENDING}"
+                )
+        if "error" in outcome:
+            raise MimError(f"MNIST could not be downloaded: {outcome['error']}. {MENDING}")
+        with contextlib.suppress(OSError):
+            partial.replace(folder / "mnist.npz")
+        return outcome["arrays"]
+    finally:
+        abandoned.set()
+        partial.unlink(missing_ok=True)
+
+
+def _size(path):
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

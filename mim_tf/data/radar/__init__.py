@@ -1,0 +1,1 @@
+"""Radar echoes: events and their windows."""

@@ -1,0 +1,209 @@
+import contextlib
+import fractions
+import http.server
+import threading
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_videos import HEIGHT, WIDTH, numbered_frames, write_video
+
+from mim_tf.data.files.fit import Fit
+from mim_tf.data.files.videos import Video
+from mim_tf.errors import MimError
+
+RGB = Fit((HEIGHT, WIDTH, 3))
+
+
+def test_frames_are_those_of_the_file(tmp_path):
+    frames = numbered_frames(7)
+    video = Video(write_video(tmp_path / "a.mkv", frames), RGB)
+    assert video.name == str(tmp_path / "a.mkv")
+    assert video.length == 7
+    got = video.read(np.array([6, 0, 3]))
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, frames[[6, 0, 3]] / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels", "options"),
+    [
+        ("a.mp4", "mpeg4", "yuv420p", {"bf": "2"}),
+        ("a.avi", "mpeg4", "yuv420p", {}),
+        ("a.mov", "mjpeg", "yuvj420p", {}),
+        ("a.mpg", "mpeg1video", "yuv420p", {}),
+        ("a.gif", "gif", "rgb8", {}),
+    ],
+)
+def test_length_is_known_and_order_kept_in_other_formats(tmp_path, name, codec, pixels, options):
+    frames = numbered_frames(40)
+    video = Video(write_video(tmp_path / name, frames, codec, pixels, **options), RGB)
+    assert video.length == 40
+    got = video.read(range(40)) * 255
+    # They lose some, and a GIF of this kind mixes its eight levels of red from pixel to pixel.
+    red, green = got[:, :8, :, 0].mean(axis=(1, 2)), got[:, 8:, :, 1].mean(axis=(1, 2))
+    np.testing.assert_allclose(red, 3 * np.arange(40), atol=9)
+    np.testing.assert_allclose(green, 90, atol=9)
+    assert np.all(np.diff(red[::8]) > 0)
+
+
+def test_frames_before_the_start_mark_of_a_cut_video_do_not_count(tmp_path):
+    whole = write_video(tmp_path / "a.mp4", numbered_frames(20), "mpeg4", "yuv420p", g="20")
+    with av.open(str(whole)) as old, av.open(str(tmp_path / "b.mp4"), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                packet.pts -= 5 * packet.duration
+                packet.dts -= 5 * packet.duration
+                new.mux(packet)
+    video = Video(tmp_path / "b.mp4", RGB)
+    assert video.length == 15
+    assert abs(video.read([0])[0, 3, 12, 0] * 255 - 15) < 8
+
+
+def test_grey_is_luminance(tmp_path):
+    video = Video(write_video(tmp_path / "a.mkv", numbered_frames(30)), Fit((HEIGHT, WIDTH, 1)))
+    got = video.read([29])[0, :, :, 0] * 255
+    np.testing.assert_allclose(got[0], round(0.299 * 87), rtol=1e-6)
+    np.testing.assert_allclose(got[-1], round(0.587 * 90), rtol=1e-6)
+
+
+def test_other_sizes_are_refused_or_resized(tmp_path):
+    path = write_video(tmp_path / "a.mkv", numbered_frames(3))
+    with pytest.raises(MimError, match=r"a\.mkv: expected frames of 8 x 9.*16 x 24.*--resize"):
+        Video(path, Fit((8, 9, 3)))
+    got = Video(path, Fit((8, 9, 3), resize=True)).read([2])
+    assert got.shape == (1, 8, 9, 3)
+    np.testing.assert_allclose(got[0, 0, :, 0] * 255, 6, rtol=1e-6)
+
+
+def test_it_is_decoded_once_when_first_read(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mkv", numbered_frames(3))
+    pictures = []
+    plain = Fit.picture
+    monkeypatch.setattr(Fit, "picture", lambda *given: pictures.append(given[1]) or plain(*given))
+    video = Video(path, RGB)
+    assert not pictures
+    threads = [threading.Thread(target=video.read, args=([n],)) for n in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    video.read([2])
+    assert len(pictures) == 3
+
+
+def test_fewer_frames_than_packets_name_the_file(tmp_path):
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("mpeg1video", rate=25)
+        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
+        for frame in numbered_frames(5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+        end_of_sequence = av.Packet(b"\0\0\1\xb7")
+        end_of_sequence.stream = stream
+        end_of_sequence.time_base = fractions.Fraction(1, 25)
+        end_of_sequence.pts = end_of_sequence.dts = 6
+        container.mux(end_of_sequence)
+    video = Video(tmp_path / "a.mkv", RGB)
+    with pytest.raises(MimError, match=r"a\.mkv: expected 6 frames.* received 5 .*again"):
+        video.read([0])
+
+
+def write_sound(path):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+
+
+def test_unreadable_files_are_refused(tmp_path):
+    with pytest.raises(MimError, match=r"missing\.mp4: .*no such file"):
+        Video(tmp_path / "missing.mp4", RGB)
+    whole = write_video(tmp_path / "a.mp4", numbered_frames(9), "mpeg4", "yuv420p").read_bytes()
+    write_sound(tmp_path / "sound.mkv")
+    contents = {
+        "empty.mp4": b"",
+        "text.mp4": b"hello, this is no video" * 9,
+        "truncated.mp4": whole[: len(whole) // 2],
+        "sound.mkv": (tmp_path / "sound.mkv").read_bytes(),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(MimError, match=rf"{name}: expected a video, .* again"):
+            Video(tmp_path / name, RGB)
+
+
+def test_a_playlist_does_not_reach_the_network(tmp_path):
+    class Counting(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            requests.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *arguments):
+            pass
+
+    requests = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Counting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/a.ts"
+        (tmp_path / "a.m3u8").write_text(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n" + address + "\n#EXT-X-ENDLIST\n"
+        )
+        with pytest.raises(MimError, match=r"a\.m3u8: expected a video"):
+            Video(tmp_path / "a.m3u8", RGB)
+        server.shutdown()
+    assert not requests
+
+
+def test_names_that_look_like_addresses_are_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "a.mkv", numbered_frames(2)).rename("http:10.mkv")
+    assert Video("http:10.mkv", RGB).length == 2
+
+
+def test_oversized_frames_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mkv", numbered_frames(3))
+    monkeypatch.setattr("mim_tf.data.files.videos.LARGEST_FRAME", HEIGHT * WIDTH - 1)
+    with pytest.raises(MimError, match=r"a\.mkv: .*frames of 16 x 24"):
+        Video(path, RGB)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "mpeg4"), ("a.avi", "mjpeg")])
+def test_damaged_bytes_surface_as_nothing_but_mim_error(tmp_path, name, codec):
+    pixels = {"mpeg4": "yuv420p", "mjpeg": "yuvj420p"}[codec]
+    path = write_video(tmp_path / name, numbered_frames(4), codec, pixels)
+    whole = path.read_bytes()
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.dictionaries(st.integers(0, len(whole) - 1), st.integers(0, 255), max_size=4),
+        st.integers(0, len(whole)) | st.just(len(whole)),
+    )
+    def check(changes, length):
+        damaged = bytearray(whole)
+        for position, value in changes.items():
+            damaged[position] = value
+        path.write_bytes(damaged[:length])
+        try:
+            video = Video(path, Fit((4, 4, 3), resize=True))
+            assert video.read([0, video.length - 1]).shape == (2, 4, 4, 3)
+        except MimError:
+            pass
+
+    check()
+
+
+def test_ffmpeg_prints_nothing(tmp_path, capfd):
+    path = write_video(tmp_path / "a.mp4", numbered_frames(9), "mpeg4", "yuv420p")
+    content = bytearray(path.read_bytes())
+    start = content.index(b"mdat") + 40
+    content[start : start + 300] = b"\xa5" * 300
+    path.write_bytes(content)
+    with contextlib.suppress(MimError):
+        Video(path, RGB).read([0])
+    assert capfd.readouterr() == ("", "")

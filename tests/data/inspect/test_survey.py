@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from mim_tf.data.files.arrays import ArraySource
+from mim_tf.data.inspect.survey import spread, survey
+
+
+class Gappy(ArraySource):
+    has_missing = True
+
+    def missing(self, indices):
+        return super().sequences(indices) == 0
+
+
+def frames():
+    frames = np.full((20, 3, 2, 2, 2), 0.5)
+    frames[17, 1, 0, 0] = [0.25, 1]
+    return frames
+
+
+def test_survey_looks_at_every_value():
+    found = survey(ArraySource(frames()))
+    assert (found["sequences"], found["shape"]) == (20, [3, 2, 2, 2])
+    assert (found["min"], found["max"]) == ([0.25, 0.5], [0.5, 1])
+    assert found["mean"] == pytest.approx([0.5 - 0.25 / 240, 0.5 + 0.5 / 240])
+    assert (found["missing"], found["still"]) == (0, 19)
+
+
+def test_missing_values_are_counted_and_left_out():
+    gappy = frames()
+    gappy[3, :, :, :, 0] = 0
+    found = survey(Gappy(gappy))
+    assert found["min"] == [0.25, 0.5]
+    assert found["missing"] == pytest.approx(12 / 480)
+
+
+def test_a_channel_without_values_has_no_statistics():
+    nothing = frames()
+    nothing[..., 1] = 0
+    found = survey(Gappy(nothing))
+    assert found["min"][1] is found["mean"][1] is found["max"][1] is None
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "expected"), [(9, 3, [0, 4, 8]), (2, 5, [0, 1]), (1, 5, [0])]
+)
+def test_spread(size, count, expected):
+    assert spread(size, count) == expected
