@@ -58,8 +58,8 @@ class ModelConfig:
     )
     precision: str = _field(
         "float32",
-        "Precision of the convolutions in the cells: float32, or bfloat16, which is faster where "
-        "the processor or GPU has it. Weights, states, gates, norms and loss are float32 in both.",
+        "Precision of the convolutions in the cells: float32, bfloat16, or auto, whichever is "
+        "faster on this machine. Weights, states, gates, norms and loss are float32 in all.",
     )
     scheduled_sampling: bool | None = _field(
         None,
@@ -141,8 +141,10 @@ def check_model_config(config: ModelConfig) -> None:
             "through the whole stack (convlstm_net has none, but follows the same rule); "
             f"received {config.num_hidden}."
         )
-    if config.precision not in ("float32", "bfloat16"):
-        raise MimError(f"precision must be float32 or bfloat16, received {config.precision!r}.")
+    if config.precision not in ("float32", "bfloat16", "auto"):
+        raise MimError(
+            f"precision must be float32, bfloat16 or auto, received {config.precision!r}."
+        )
     if config.img_height % config.patch_size or config.img_width % config.patch_size:
         raise MimError(
             f"patch_size {config.patch_size} must divide height and width, received "

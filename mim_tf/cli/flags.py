@@ -121,7 +121,10 @@ def resumed(stored):
     Raises:
         MimError: if a flag that was set would make it another run.
     """
-    wanted = dataclasses.replace(stored, **given(type(stored)))
+    changes = given(type(stored))
+    if changes.get("precision") == "auto":  # chosen when the run started
+        del changes["precision"]
+    wanted = dataclasses.replace(stored, **changes)
     for name, value, kept in _differences(wanted, stored):
         if name not in _FREE_ON_RESUME:
             raise MimError(

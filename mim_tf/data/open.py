@@ -73,7 +73,7 @@ def _generate(generator, data, model, split):
         "test": data.test_sequences,
     }[split]
     return generator(
-        digits.train if split == "train" else digits.test,
+        getattr(digits, split),
         size,
         total_length=model.total_length,
         height=model.img_height,

@@ -7,6 +7,7 @@ from keras import ops
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
+from mim_tf.models.precision import with_chosen_precision
 from mim_tf.models.registry import build_step
 from mim_tf.models.rollout import roll_out
 from mim_tf.models.scheduled_sampling import ScheduledSampling
@@ -42,7 +43,7 @@ class VideoPredictor(keras.Model):
     """A recurrent network that predicts every next frame of a sequence.
 
     Args:
-        config: what to build.
+        config: what to build; a precision of auto becomes the faster of the two here.
         seed: of scheduled sampling. Initial weights follow `keras.utils.set_random_seed`.
         recompute: train in less memory and more time, with the same results, see `roll_out`.
 
@@ -60,12 +61,12 @@ class VideoPredictor(keras.Model):
 
     def __init__(self, config: ModelConfig, seed=0, recompute=False, **kwargs):
         super().__init__(**kwargs)
-        self.config = config
+        self.config = with_chosen_precision(config)
         self.seed = seed
         self.recompute = recompute
-        self.step = build_step(config)
+        self.step = build_step(self.config)
         self.open_loop = Forecaster(self.step)
-        self.sampling = ScheduledSampling(config, seed)
+        self.sampling = ScheduledSampling(self.config, seed)
         self.jit_compile = use_xla()
         self.built = True
 

@@ -69,7 +69,7 @@ def train(
     elif not folder:
         folder = new_run_folder(config.save_dir)
         sources = {"train": train_source.describe(), "valid": valid_source.describe()}
-        write_record(folder, model_config, data_config, config, sources)
+        write_record(folder, model.config, data_config, config, sources)
     if start >= config.max_iterations:
         logging.info("%s has already reached iteration %d.", folder, start)
         return folder

@@ -10,6 +10,7 @@ import numpy as np
 
 from mim_tf.config import ModelConfig
 from mim_tf.models import VideoPredictor, build_model
+from mim_tf.presets import find_weights
 from mim_tf.weights.configuration import to_json
 from mim_tf.weights.hdf5 import ATTRIBUTE, configuration_inside, load_hdf5
 from mim_tf.weights.tf1_architecture import infer_config
@@ -17,7 +18,9 @@ from mim_tf.weights.tf1_checkpoint import is_checkpoint, weight_shapes
 from mim_tf.weights.tf1_load import load_tf1
 
 
-def save_weights(model: VideoPredictor, path, with_optimizer: bool = False) -> None:
+def save_weights(
+    model: VideoPredictor, path, with_optimizer: bool = False, half: bool = False
+) -> None:
     """Writes the weights of `model` and its configuration, all or nothing.
 
     The layout is Keras' HDF5, with the configuration as an attribute.
@@ -27,6 +30,7 @@ def save_weights(model: VideoPredictor, path, with_optimizer: bool = False) -> N
         path: of the file; one of that name is replaced once the new one is complete.
         with_optimizer: include the state of the optimizer, to go on training from. The file is
             then about four times as large.
+        half: round the numbers to float16, for a file of half the size.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,22 +42,36 @@ def save_weights(model: VideoPredictor, path, with_optimizer: bool = False) -> N
             for name in source:
                 if with_optimizer or name != "optimizer":
                     source.copy(name, target)
+            if half:
+                _round(target)
             target.attrs[ATTRIBUTE] = np.bytes_(to_json(model.config))
         os.replace(complete, path)
+
+
+def _round(group):
+    for name, child in group.items():
+        if isinstance(child, h5py.Group):
+            _round(child)
+        elif child.dtype.kind == "f":
+            values = child[()]
+            del group[name]
+            group[name] = np.float16(values)
 
 
 def stored_config(path, **known) -> ModelConfig:
     """The configuration of the model whose weights are at `path`.
 
     Args:
-        path: a file of mim_tf, which tells all of it; a `.weights.h5` file of Keras, which tells
-            nothing; or the prefix of a TensorFlow 1 checkpoint, which tells most of it.
+        path: a file of mim_tf, or the name of weights that come with the package, which tell all
+            of it; a `.weights.h5` file of Keras, which tells nothing; or the prefix of a TensorFlow
+            1 checkpoint, which tells most of it.
         **known: fields of `ModelConfig`, used for what the weights do not tell of the
             architecture.
 
     Raises:
         MimError: if `path` is none of these, or more has to be known.
     """
+    path = find_weights(path)
     if is_checkpoint(path):
         return infer_config(weight_shapes(path), **known)
     return configuration_inside(path) or ModelConfig(**known)
@@ -70,6 +88,7 @@ def load_weights(model: VideoPredictor, path) -> None:
         MimError: if the weights belong to another architecture, are damaged or not finite, or
             there are none at `path`.
     """
+    path = find_weights(path)
     if is_checkpoint(path):
         load_tf1(model, path)
     else:

@@ -7,6 +7,7 @@ from small_models import random_frames, small_config, small_model
 
 import mim_tf
 from mim_tf.layers import GateConvolution
+from mim_tf.models import precision
 
 NETWORKS = ["mim", "mim_star", "predrnn", "predrnn_pp", "convlstm_net"]
 
@@ -43,3 +44,22 @@ def test_a_weights_file_serves_both_precisions(tmp_path):
     mim_tf.weights.load_weights(other, path)
     for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [({"float32": 2, "bfloat16": 1}, "bfloat16"), ({"float32": 1, "bfloat16": 1}, "float32")],
+)
+def test_auto_is_the_faster_one(monkeypatch, seconds, expected):
+    precision.faster_precision.cache_clear()
+    monkeypatch.setattr(precision, "_seconds", seconds.get)
+    model = small_model(precision="auto")
+    assert model.config.precision == expected
+    assert {each.precision for each in convolutions(model.step).values()} == {"float32", expected}
+
+
+def test_what_auto_chooses_is_measured_and_logged(caplog):
+    precision.faster_precision.cache_clear()
+    with caplog.at_level("INFO", logger="absl"):
+        assert precision.faster_precision() in ("float32", "bfloat16")
+    assert "a convolution takes" in caplog.text

@@ -17,6 +17,7 @@ from mim_tf.data.files.npz_member import LARGEST_DEFLATE_RATIO, read_member
 from mim_tf.errors import MimError
 
 BUNDLED = pathlib.Path(__file__).with_name("digits.npz")
+PARTS = ("train", "valid", "test")
 IDX_HEADER = 16
 IDX_IMAGES = b"\x00\x00\x08\x03"
 MENDING = "Try again, or choose bundled digits or the path of an mnist.npz."
@@ -26,13 +27,17 @@ MENDING = "Try again, or choose bundled digits or the path of an mnist.npz."
 class Digits:
     """Digits, levels 0..255.
 
+    No digit is in two of the parts.
+
     Attributes:
-        train: uint8 `[n, 28, 28]`.
-        test: uint8 `[m, 28, 28]`, none of them in `train`.
+        train: uint8 `[n, 28, 28]`; of MNIST the first 55,000 of its training digits.
+        valid: uint8 `[m, 28, 28]`; of MNIST the last 5,000 of them.
+        test: uint8 `[k, 28, 28]`; MNIST's own.
         origin: where they come from and why from there.
     """
 
     train: np.ndarray
+    valid: np.ndarray
     test: np.ndarray
     origin: str
 
@@ -63,29 +68,40 @@ def load_digits(choice="auto", patience=10.0, loader=None):
             digits = _bundled(f"bundled subset of MNIST, because {error}")
     elif os.path.isdir(choice):
         train, test = (_read_idx(_find_idx(choice, part)) for part in ("train", "t10k"))
-        digits = Digits(train, test, f"IDX files in {choice}")
+        digits = _divided(train, test, f"IDX files in {choice}")
     elif os.path.isfile(choice):
-        digits = _read_npz(choice, "x_train", "x_test", str(choice))
+        digits = _read_mnist(choice, str(choice))
     else:
         raise MimError(
             f"digits: expected auto, bundled, mnist, an mnist.npz or a folder of IDX files, "
             f"received {str(choice)!r}, which is no file or folder. Check the path."
         )
-    logging.info(
-        "Digits: %s; %d train, %d test.", digits.origin, len(digits.train), len(digits.test)
-    )
+    counts = [f"{len(getattr(digits, part))} {part}" for part in PARTS]
+    logging.info("Digits: %s; %s.", digits.origin, ", ".join(counts))
     return digits
 
 
 def _bundled(origin):
-    return _read_npz(BUNDLED, "train", "test", origin)
+    return Digits(*_read_npz(BUNDLED, *PARTS), origin)
 
 
-def _read_npz(path, train_key, test_key, origin):
-    arrays = [read_member(path, key, "u", 3) for key in (train_key, test_key)]
+def _read_mnist(path, origin):
+    return _divided(*_read_npz(path, "x_train", "x_test"), origin)
+
+
+def _divided(train, test, origin):
+    """`Digits` whose validation part is the last twelfth of MNIST's training digits."""
+    rest = len(train) - max(1, len(train) // 12)
+    if not rest:
+        raise MimError(f"{origin}: expected at least 2 training digits, received {len(train)}.")
+    return Digits(train[:rest], train[rest:], test, origin)
+
+
+def _read_npz(path, *keys):
+    arrays = [read_member(path, key, "u", 3) for key in keys]
     for array in arrays:
         _check_images(path, array)
-    return Digits(*arrays, origin)
+    return arrays
 
 
 def _check_images(path, images):
@@ -135,13 +151,13 @@ def _keras_mnist(patience, loader):
     cached = _keras_datasets() / "mnist.npz"
     if cached.is_file():
         with contextlib.suppress(MimError):  # A damaged file: download it again.
-            return _read_npz(cached, "x_train", "x_test", f"MNIST, {cached}")
+            return _read_mnist(cached, f"MNIST, {cached}")
     if loader is None:
         import keras
 
         loader = keras.datasets.mnist.load_data
     (train, _), (test, _) = _watched(loader, patience)
-    return Digits(train, test, "MNIST, downloaded by Keras")
+    return _divided(train, test, "MNIST, downloaded by Keras")
 
 
 def _keras_datasets():

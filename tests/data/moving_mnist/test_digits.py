@@ -34,22 +34,30 @@ def save_mnist(path, train, test):
 
 def test_bundled_digits_are_real_and_disjoint():
     digits = load_digits("bundled")
-    assert digits.train.shape == (1600, 28, 28)
-    assert digits.test.shape == (400, 28, 28)
-    assert digits.train.dtype == digits.test.dtype == np.uint8
+    parts = [digits.train, digits.valid, digits.test]
+    assert [part.shape for part in parts] == [(n, 28, 28) for n in (4000, 500, 1500)]
+    assert {part.dtype for part in parts} == {np.dtype(np.uint8)}
     assert "bundled" in digits.origin
-    each = {digit.tobytes() for digit in np.concatenate([digits.train, digits.test])}
-    assert len(each) == 2000
+    each = {digit.tobytes() for digit in np.concatenate(parts)}
+    assert len(each) == 6000
     # MNIST's mean level is 33.3; digits are centred and have an empty border.
     assert 30 < digits.train.mean() < 37
     assert not digits.train[:, 0].any()
 
 
-def test_mnist_npz_by_path(tmp_path):
-    save_mnist(tmp_path / "mnist.npz", images(5), images(3, 1))
+def assert_divided(digits, train, test):
+    """The last twelfth of `train`, at least one, is for validation."""
+    valid = max(1, len(train) // 12)
+    np.testing.assert_array_equal(digits.train, train[:-valid])
+    np.testing.assert_array_equal(digits.valid, train[-valid:])
+    np.testing.assert_array_equal(digits.test, test)
+
+
+@pytest.mark.parametrize("count", [5, 36])
+def test_mnist_npz_by_path(tmp_path, count):
+    save_mnist(tmp_path / "mnist.npz", images(count), images(3, 1))
     digits = load_digits(str(tmp_path / "mnist.npz"))
-    np.testing.assert_array_equal(digits.train, images(5))
-    np.testing.assert_array_equal(digits.test, images(3, 1))
+    assert_divided(digits, images(count), images(3, 1))
     assert str(tmp_path / "mnist.npz") in digits.origin
 
 
@@ -64,8 +72,7 @@ def test_idx_folder(tmp_path, mark, end):
     write_idx(tmp_path / f"train-images{mark}idx3-ubyte{end}", images(5))
     write_idx(tmp_path / f"t10k-images{mark}idx3-ubyte{end}", images(3, 1))
     digits = load_digits(str(tmp_path))
-    np.testing.assert_array_equal(digits.train, images(5))
-    np.testing.assert_array_equal(digits.test, images(3, 1))
+    assert_divided(digits, images(5), images(3, 1))
     assert str(tmp_path) in digits.origin
 
 
@@ -102,6 +109,9 @@ def test_other_choices_are_refused(tmp_path):
     np.savez(tmp_path / "b.npz", digits=images(2))
     with pytest.raises(MimError, match=r"b\.npz.*x_train"):
         load_digits(str(tmp_path / "b.npz"))
+    save_mnist(tmp_path / "one.npz", images(1), images(2))
+    with pytest.raises(MimError, match="at least 2 training digits, received 1"):
+        load_digits(str(tmp_path / "one.npz"))
     (tmp_path / "c.npz").write_bytes(b"hello")
     with pytest.raises(MimError, match=r"c\.npz.*cannot be read"):
         load_digits(str(tmp_path / "c.npz"))
@@ -115,7 +125,7 @@ def no_loader(name):
 def test_cached_copy_needs_no_loader(datasets, choice):
     save_mnist(datasets / "mnist.npz", images(5), images(3, 1))
     digits = load_digits(choice, loader=no_loader)
-    np.testing.assert_array_equal(digits.train, images(5))
+    assert_divided(digits, images(5), images(3, 1))
     assert str(datasets / "mnist.npz") in digits.origin
 
 
@@ -127,11 +137,10 @@ def test_download_is_kept_under_keras_name(datasets, choice):
 
     (datasets / "mnist.npz").write_bytes(b"half a download of another program")
     digits = load_digits(choice, loader=loader)
-    np.testing.assert_array_equal(digits.train, images(5))
-    np.testing.assert_array_equal(digits.test, images(3, 1))
+    assert_divided(digits, images(5), images(3, 1))
     assert "Keras" in digits.origin
     assert [path.name for path in datasets.iterdir()] == ["mnist.npz"]
-    assert len(load_digits(choice, loader=no_loader).train) == 5
+    assert len(load_digits(choice, loader=no_loader).train) == 4
 
 
 def refusing(name):
@@ -181,14 +190,14 @@ def test_slow_download_with_progress_is_awaited(datasets):
             time.sleep(0.1)
         return (images(5), None), (images(3), None)
 
-    assert len(load_digits("auto", patience=0.4, loader=slow).train) == 5
+    assert len(load_digits("auto", patience=0.4, loader=slow).train) == 4
 
 
 def test_choice_is_logged(caplog):
     with caplog.at_level("INFO", logger="absl"):
         load_digits("auto", loader=refusing)
     assert "no route to host" in caplog.text
-    assert "1600 train, 400 test" in caplog.text
+    assert "4000 train, 500 valid, 1500 test" in caplog.text
 
 
 def test_sources_and_digits_need_no_keras():
