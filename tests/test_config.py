@@ -35,7 +35,10 @@ def test_a_configuration_cannot_be_changed():
         ({"total_length": 10}, r"total_length \(10\) must be larger than input_length \(10\)"),
         ({"img_channel": 0}, "img_channel must be at least 1, received 0"),
         ({"mim_s": False}, "mim_s=False needs mim_n=False"),
-        ({"precision": "float16"}, "precision must be float32, bfloat16 or auto, received 'float16'"),
+        (
+            {"precision": "float16"},
+            "precision must be float32, bfloat16 or auto, received 'float16'",
+        ),
         ({"differencing": "papers"}, "differencing must be code or paper, received 'papers'"),
         ({"differencing": "paper", "mim_n": False}, "differencing='paper' needs mim_n=True"),
     ],
