@@ -83,6 +83,14 @@ class TrainingConfig:
         fast=0.66,
         minimum=0,
     )
+    short_share: float = recipe_field(
+        "Share of max_iterations in which sequences are cut to short_length frames, and the "
+        "context in proportion.",
+        paper2019=0.0,
+        fast=0.66,
+        minimum=0,
+    )
+    short_length: int = field(0, "Frames of those; 0: half of total_length.", minimum=0)
     display_interval: int = field(1, "Iterations between two logged losses.", minimum=1)
     test_interval: int = field(1_000, "Iterations between two evaluations.", minimum=1)
     snapshot_interval: int = field(1_000, "Iterations between two saved weights files.", minimum=1)

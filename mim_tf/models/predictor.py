@@ -48,10 +48,10 @@ class VideoPredictor(keras.Model):
 
     Call arguments:
         inputs: frames `[B, T, H, W, C]`, float32 in [0, 1], with `T > input_length`; or a dict of
-            `frames` and `flags` `[B, T - input_length - 1]`: 1 where the network is given the true
-            frame after the context, 0 where it is given its own prediction.
-        training: without flags, they are drawn by scheduled sampling when training, otherwise no
-            true frame after the context is used.
+            `frames` and `flags` `[B, S]`, for the last S time steps: 1 where the network is given
+            the true frame, 0 where it is given its own prediction. Before them it is given true
+            frames. Without flags S is `T - input_length - 1`, and it is always given its own.
+        training: whether `rematerialise` applies.
 
     Returns:
         Predictions of frames 2..T, `[B, T-1, H, W, C]`, not clipped to [0, 1]; the last
@@ -76,24 +76,24 @@ class VideoPredictor(keras.Model):
         frames, flags = inputs, None
         if isinstance(inputs, dict):
             frames, flags = inputs["frames"], inputs["flags"]
-        self._check(frames)
-        context = ops.ones_like(frames[:, : self.config.input_length, 0, 0, 0])
+        self._check(frames, flags)
+        batch, length = ops.shape(frames)[0], ops.shape(frames)[1]
         if flags is None:
-            batch, length = ops.shape(frames)[0], ops.shape(frames)[1]
-            steps = length - self.config.input_length - 1
-            flags = ops.zeros((batch, steps))
+            flags = ops.zeros((batch, length - self.config.input_length - 1))
+        context = ops.ones((batch, length - 1 - ops.shape(flags)[1]))
         given = ops.concatenate([context, flags], axis=1)
         return roll_out(self.step, frames, given, self.rematerialise and training)
 
-    def _check(self, frames):
+    def _check(self, frames, flags):
+        shortest = self.config.input_length + 1 if flags is None else (flags.shape[1] or 0) + 2
         length = frames.shape[1] if len(frames.shape) == 5 else 0
         if tuple(frames.shape[2:]) != self.config.frame_shape or (
-            length is not None and length <= self.config.input_length
+            length is not None and length < shortest
         ):
             expected = ", ".join(map(str, self.config.frame_shape))
             raise MimError(
-                f"frames must be [B, T, {expected}] (B, T, H, W, C) with T larger than "
-                f"input_length, {self.config.input_length}; received {tuple(frames.shape)}."
+                f"frames must be [B, T, {expected}] (B, T, H, W, C) with T at least {shortest}, "
+                f"one more than the context; received {tuple(frames.shape)}."
             )
 
     def get_config(self):

@@ -7,7 +7,6 @@ from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.version import __version__
 
-
 _OF_TRAINING = {
     "scheduled_sampling",
     "sampling_stop_iter",

@@ -13,6 +13,7 @@ import numpy as np
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.order import TrainingOrder, evaluated, evaluation_batches
 from mim_tf.data.batches.scheduled_sampling import draw_flags
+from mim_tf.data.batches.sequence_length import sequence_length
 from mim_tf.data.batches.variants import variants
 from mim_tf.data.source import SequenceSource
 
@@ -53,19 +54,20 @@ class _Updates(keras.utils.PyDataset):
         self._batches = _LoadedAhead(source, self._order)
         self._config = config
         self._start = start_iteration
-        self._steps = source.shape[0] - input_length - 1
+        self._lengths = source.shape[0], input_length
         self._variants = variants(config)
 
     def __getitem__(self, update):
         iteration, variant = divmod(update, len(self._variants))
         frames, truth = self._batches[self._start + iteration]
         index = self._variants[variant]
-        inputs, targets = frames[index], truth[index][:, 1:]
-        if self._config.scheduled_sampling:
-            number = self._start + iteration + 1
-            flags = draw_flags(self._config, number, self._order.rows, self._steps)
-            inputs = {"frames": inputs, "flags": flags}
-        return inputs, targets
+        config, number = self._config, self._start + iteration + 1
+        if not (config.scheduled_sampling or config.short_share):
+            return frames[index], truth[index][:, 1:]
+        length, context = sequence_length(config, number, *self._lengths)
+        flags = draw_flags(config, number, self._order.rows, length - context - 1)
+        frames, truth = frames[:, :length][index], truth[:, :length][index]
+        return {"frames": frames, "flags": flags}, truth[:, 1:]
 
 
 class _LoadedAhead:

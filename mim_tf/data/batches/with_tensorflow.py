@@ -13,6 +13,7 @@ import tensorflow as tf
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.order import TrainingOrder, evaluated, evaluation_batches
 from mim_tf.data.batches.scheduled_sampling import draw_flags
+from mim_tf.data.batches.sequence_length import sequence_length
 from mim_tf.data.batches.variants import variants
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
@@ -27,36 +28,36 @@ def training_dataset(
 ) -> tf.data.Dataset:
     """Endless (inputs, targets) for `fit`: `[B, T, H, W, C]` and its frames 2..T.
 
-    With scheduled sampling the inputs are a dict of these `frames` and the `flags`
-    `[B, T - input_length - 1]` of `draw_flags`. Each batch comes `config.updates_per_iteration`
-    times, as each of its `variants`.
+    With scheduled sampling, or with short sequences, the inputs are a dict of these `frames` and
+    the `flags` of `draw_flags`. Each batch comes `config.updates_per_iteration` times, as each of
+    its `variants`.
 
     Args:
         source: of the sequences.
-        config: batch size, seed, variants and scheduled sampling.
+        config: batch size, seed, variants, scheduled sampling and short sequences.
         start_iteration: iterations that were already trained.
         shard: as for `TrainingOrder`; B is the share of the process.
-        input_length: context length; only scheduled sampling asks for it.
+        input_length: context length; only dicts depend on it.
 
     Raises:
         MimError: as for `TrainingOrder`.
     """
     order = TrainingOrder(source.size, config.batch_size, config.seed, shard)
     batches = _load(source, functools.partial(order.batches, start_iteration), order.share)
-    if not config.scheduled_sampling:
+    if not (config.scheduled_sampling or config.short_share):
         return batches.flat_map(functools.partial(_variants, config=config)).prefetch(2)
-    steps = source.shape[0] - input_length - 1
 
     def flags():
         for iteration in itertools.count(start_iteration + 1):
-            yield draw_flags(config, iteration, order.rows, steps)
+            length, context = sequence_length(config, iteration, source.shape[0], input_length)
+            yield draw_flags(config, iteration, order.rows, length - context - 1), length
 
-    drawn = tf.data.Dataset.from_generator(
-        flags, output_signature=tf.TensorSpec([order.share, steps], tf.float32)
-    )
+    signature = (tf.TensorSpec([order.share, None], tf.float32), tf.TensorSpec([], tf.int32))
+    drawn = tf.data.Dataset.from_generator(flags, output_signature=signature)
 
-    def with_flags(batch, flags):
-        return _variants(*batch, config).map(
+    def with_flags(batch, drawn):
+        flags, length = drawn
+        return _variants(*(frames[:, :length] for frames in batch), config).map(
             lambda frames, targets: ({"frames": frames, "flags": flags}, targets)
         )
 

@@ -5,7 +5,7 @@ import pytest
 
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.order import TrainingOrder
-from mim_tf.data.batches.with_tensorflow import evaluation_dataset, errors_of, training_dataset
+from mim_tf.data.batches.with_tensorflow import errors_of, evaluation_dataset, training_dataset
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.errors import MimError
 
