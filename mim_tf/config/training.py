@@ -25,7 +25,7 @@ class TrainingConfig:
         fast="muon",
         choices=("adam", "muon"),
     )
-    lr: float = recipe_field("Largest learning rate.", paper2019=1e-3, fast=2e-3, above=0)
+    lr: float = recipe_field("Largest learning rate.", paper2019=1e-3, fast=4e-3, above=0)
     lr_schedule: str = recipe_field(
         "After the warm-up: constant; cosine: down to 0 along half a cosine over max_iterations; "
         "wsd: constant, and linearly down to 0 over the last fifth of max_iterations.",
