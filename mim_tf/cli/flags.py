@@ -6,6 +6,7 @@ from absl import flags
 
 from mim_tf.config import (
     ARCHITECTURE_FIELDS,
+    RECIPES,
     DataConfig,
     DeviceConfig,
     ModelConfig,
@@ -71,13 +72,19 @@ def _define(field, values):
         # A switch whose default depends on other settings.
         type(None): flags.DEFINE_boolean,
     }
+    if field.metadata["choices"]:
+        choices = field.metadata["choices"]
+        flags.DEFINE_enum(field.name, default, choices, help, flag_values=values)
+        return
     define[type(default)](field.name, default, help, flag_values=values)
 
 
 def given(config_class) -> dict:
-    """Values of the flags the user set, for the fields of `config_class`."""
+    """Values of the flags the user set, or the recipe, for the fields of `config_class`."""
     fields = dataclasses.fields(config_class)
-    return {field.name: _value(field) for field in fields if FLAGS[field.name].present}
+    recipe = RECIPES[FLAGS["recipe"].value] if "recipe" in FLAGS else {}
+    values = {field.name: recipe[field.name] for field in fields if field.name in recipe}
+    return values | {field.name: _value(field) for field in fields if FLAGS[field.name].present}
 
 
 def _value(field):

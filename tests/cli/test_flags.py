@@ -27,7 +27,7 @@ def test_defaults_are_those_of_the_configuration(parse):
     parse()
     assert flags.model_config() == ModelConfig()
     assert flags.given(DataConfig) == {}
-    assert flags.FLAGS.lr == TrainingConfig.lr
+    assert flags.FLAGS.lr == TrainingConfig().lr
 
 
 def test_names_of_2019(parse):
@@ -37,11 +37,22 @@ def test_names_of_2019(parse):
     assert (config.num_hidden, config.layer_norm, config.img_height) == ((8, 8), False, 32)
 
 
-@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.cfg")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(EXPERIMENTS.rglob("*.cfg")), ids=lambda path: path.stem)
 def test_every_experiment_is_a_valid_configuration(parse, path):
     parse(f"--flagfile={path}")
     flags.model_config()
     assert TrainingConfig(**flags.given(TrainingConfig)).save_dir != TrainingConfig.save_dir
+
+
+def test_a_recipe_has_defaults_that_flags_override(parse):
+    parse("--recipe=fast", "--lr=0.1")
+    training = TrainingConfig(**flags.given(TrainingConfig))
+    assert (training.optimizer, training.lr) == ("muon", 0.1)
+    assert flags.given(DataConfig) == {"train_sequences": 0}
+    assert flags.model_config().precision == "auto"
+    parse("--recipe=fast", "--train_sequences=7", "--precision=float32")
+    assert flags.given(DataConfig) == {"train_sequences": 7}
+    assert flags.model_config().precision == "float32"
 
 
 def test_num_hidden_must_be_numbers(parse):

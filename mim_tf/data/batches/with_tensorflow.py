@@ -62,9 +62,7 @@ def training_dataset(
     return tf.data.Dataset.zip(batches, numbers).flat_map(with_flags).prefetch(2)
 
 
-def evaluation_dataset(
-    source: SequenceSource, batch_size: int, limit: int = 0
-) -> tf.data.Dataset:
+def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0) -> tf.data.Dataset:
     """(frames, truth), each `[B, T, H, W, C]`, of every sequence once, or the first `limit`."""
     order = list(evaluation_batches(evaluated(source, limit), batch_size))
     return _load(source, tf.data.Dataset.range(len(order)), order.__getitem__).prefetch(2)
