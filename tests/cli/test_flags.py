@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import h5py
@@ -37,11 +38,24 @@ def test_names_of_2019(parse):
     assert (config.num_hidden, config.layer_norm, config.img_height) == ((8, 8), False, 32)
 
 
-@pytest.mark.parametrize("path", sorted(EXPERIMENTS.rglob("*.cfg")), ids=lambda path: path.stem)
+ALONE = [path for path in sorted(EXPERIMENTS.rglob("*.cfg")) if path.stem != "fast"]
+
+
+@pytest.mark.parametrize("path", ALONE, ids=lambda path: path.stem)
 def test_every_experiment_is_a_valid_configuration(parse, path):
     parse(f"--flagfile={path}")
     flags.model_config()
     assert TrainingConfig(**flags.given(TrainingConfig)).save_dir != TrainingConfig.save_dir
+
+
+@pytest.mark.parametrize("experiment", ["taxibj", "human36m", "radar", "mnist_color"])
+def test_the_fast_recipe_as_a_second_flagfile(parse, experiment):
+    files = [f"--flagfile={EXPERIMENTS / name}.cfg" for name in (experiment, "fast")]
+    parse(*files)
+    training = TrainingConfig(**flags.given(TrainingConfig))
+    for field in dataclasses.fields(TrainingConfig):
+        if field.metadata["by_recipe"]:
+            assert getattr(training, field.name) == field.metadata["by_recipe"]["fast"], field.name
 
 
 def test_a_recipe_has_defaults_that_flags_override(parse):
