@@ -21,9 +21,10 @@ import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import mim_tf
 from absl import app, flags
 from measure import EXPERIMENTS, header, row
+
+import mim_tf
 
 ROOT = EXPERIMENTS.parent
 SEQUENCES = 1_000
