@@ -41,8 +41,8 @@ __all__ = [
 
 
 def __getattr__(name):
-    """The first use of a name that needs Keras imports all of them."""
-    if name not in __all__:
+    """The first use of anything that needs Keras imports it all."""
+    if name.startswith("_") or "load_model" in globals():
         raise AttributeError(f"module 'mim_tf' has no attribute {name!r}")
     importlib.import_module("keras")
     return getattr(importlib.reload(sys.modules[__name__]), name)

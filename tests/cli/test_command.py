@@ -76,7 +76,7 @@ def test_help_shows_groups_and_defaults_in_80_columns(command, calls, capsys):
         (["--outptu=a", "x"], "There is no flag --outptu. Did you mean --output?"),
         (["--output=a", "x", "--batch_size=many"], "--batch_size must be a positive integer"),
         (["--output=a", "x", "--batch_size=0"], "received '0'"),
-        (["--output=a", "x", "--seed=1.5"], "--seed must be a non-negative integer, received '1.5'"),
+        (["--output=a", "x", "--seed=1.5"], "must be a non-negative integer, received '1.5'"),
         (["--output=a", "x", "--fast=maybe"], "--fast must be true or false, received 'maybe'"),
         (["--output=a", "x", "--lr_schedule=cosin"], "Did you mean --lr_schedule=cosine?"),
         (["x", "--output"], "Missing value for flag --output"),
