@@ -22,7 +22,7 @@ from measure import header, row, timed
 from training_step import training
 
 from mim_tf.cli import flags
-from mim_tf.config import ModelConfig, TrainingConfig
+from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.start_up import skip_graph_rewriting
 
 FLAGS = flags.FLAGS
@@ -98,5 +98,5 @@ def by_kind(events):
 
 
 if __name__ == "__main__":
-    flags.define_flags()
+    flags.define_config_flags(ModelConfig, DataConfig, TrainingConfig)
     app.run(main)

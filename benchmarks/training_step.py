@@ -22,7 +22,7 @@ from measure import header, median_time, peak_gigabytes, report, row, timed
 
 import mim_tf
 from mim_tf.cli import flags
-from mim_tf.config import ModelConfig, TrainingConfig
+from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.start_up import skip_graph_rewriting
 
 FLAGS = flags.FLAGS
@@ -100,7 +100,7 @@ def main(_):
 if __name__ == "__main__":
     from absl.flags import DEFINE_boolean, DEFINE_integer
 
-    flags.define_flags()
+    flags.define_config_flags(ModelConfig, DataConfig, TrainingConfig)
     DEFINE_integer("steps", 3, "Timed steps; their median is printed.")
     DEFINE_boolean("skip_graph_rewriting", True, "As in training runs; False to compare.")
     DEFINE_boolean("training_only", False, "Leave prediction out.")
