@@ -30,9 +30,9 @@ def train():
         model = flags.model_config()
         data = DataConfig(**flags.given(DataConfig))
     devices = DeviceConfig(**flags.given(DeviceConfig))
-    folder = train(model, data, training, FLAGS.pretrained_model, FLAGS.resume, devices)
-    if folder:
-        print(f"\nThe run is in {folder}, its pictures in {training.gen_frm_dir}/{folder.name}.")
+    result = train(model, data, training, devices, FLAGS.pretrained_model, folder)
+    if result:
+        print(f"\nThe run is in {result}, its pictures in {training.gen_frm_dir}/{result.name}.")
 
 
 def test():

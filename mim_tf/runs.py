@@ -108,19 +108,24 @@ class CsvLog:
         path: of the file. One that exists is continued.
         columns: names, the first of them `iteration`.
         last_iteration: rows after it are left out, because they will be written again.
+
+    Attributes:
+        last: the last of the rows that are there, None where there is none.
     """
 
-    def __init__(self, path: Path, columns: list[str], last_iteration: int):
+    def __init__(self, path: Path, columns, last_iteration: int):
         rows = []
         if path.exists():
             with path.open(newline="") as file:
                 rows = [row for row in csv.reader(file) if row and row[0].isdigit()]
+        rows = [row for row in rows if int(row[0]) <= last_iteration]
         part = path.with_name(path.name + ".part")
         with part.open("w", newline="") as file:
             csv.writer(file).writerow(columns)
-            csv.writer(file).writerows(row for row in rows if int(row[0]) <= last_iteration)
+            csv.writer(file).writerows(rows)
         os.replace(part, path)
         self.path = path
+        self.last = rows[-1] if rows else None
 
     def append(self, row) -> None:
         """Adds a row, and has it on disk before it returns."""

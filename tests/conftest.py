@@ -19,7 +19,6 @@ TINY = mim_tf.ModelConfig(
     filter_size=3,
     input_length=3,
     total_length=6,
-    updates_per_iteration=2,
 )
 
 

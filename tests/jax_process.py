@@ -41,7 +41,6 @@ def fed_in_order():
 def fitted_twice(weights):
     """Losses of three updates, a forecast of the averages, and three more; and their number."""
     model = mim_tf.load_model(weights)
-    start = int(model.sampling.updates)
     mim_tf.compile_for_training(model, 1e-2)
     frames = np.random.default_rng(0).random((2, 6, 8, 8, 1), np.float32)
     losses = []
@@ -50,7 +49,7 @@ def fitted_twice(weights):
         losses.append(history["loss_per_sequence"])
         with OneDevice().evaluated(model, averaged=True) as average:
             mim_tf.predict(average, frames[:1, :3], horizon=3)
-    return {"losses": losses, "updates": int(model.sampling.updates) - start}
+    return {"losses": losses, "updates": int(model.optimizer.iterations)}
 
 
 def analyzed(weights, videos):

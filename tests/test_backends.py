@@ -24,13 +24,17 @@ MODEL = {
     "filter_size": 3,
     "input_length": 3,
     "total_length": 6,
-    # True frames in two iterations, then none: the same on every backend, and another run where
-    # the counter is not restored.
+}
+CONFIG = mim_tf.ModelConfig(**MODEL | {"num_hidden": (2,)})
+TRAINING = {
+    "batch_size": 2,
+    "max_iterations": 4,
+    "num_save_samples": 1,
+    "lr": 0.01,
+    # True frames in two iterations, then none: another run where these are not counted on.
     "sampling_changing_rate": 0.0,
     "sampling_stop_iter": 3,
 }
-CONFIG = mim_tf.ModelConfig(**MODEL | {"num_hidden": (2,)})
-TRAINING = {"batch_size": 2, "max_iterations": 4, "num_save_samples": 1, "lr": 0.01}
 INTERRUPT = """
 import os, signal
 from mim_tf.training.callbacks import Logs
@@ -156,7 +160,7 @@ def test_losses_are_those_of_tensorflow(uninterrupted, files, tmp_path):
     data = mim_tf.DataConfig(dataset="array", train_data_paths=files["train_data_paths"])
     folders = {"save_dir": str(tmp_path), "gen_frm_dir": str(tmp_path)}
     training = mim_tf.TrainingConfig(**folders, **TRAINING)
-    expected = train(CONFIG, data, training, files["pretrained_model"])
+    expected = train(CONFIG, data, training, pretrained_model=files["pretrained_model"])
     np.testing.assert_allclose(losses(uninterrupted), losses(expected), rtol=1e-4)
 
 

@@ -52,8 +52,8 @@ def test_the_name_of_2019_is_the_same_network():
     assert ModelConfig(model_name="mim_pp") == ModelConfig(model_name="mim_star")
 
 
-def test_training_needs_positive_numbers():
-    with pytest.raises(MimError, match="batch_size must be positive, received 0"):
+def test_what_training_refuses():
+    with pytest.raises(MimError, match="batch_size must be at least 1, received 0"):
         TrainingConfig(batch_size=0)
 
 

@@ -15,7 +15,6 @@ from mim_tf.errors import MimError
 from mim_tf.weights import stored_config
 
 FLAGS = flags.FLAGS
-_DERIVED = {"updates_per_iteration"}
 _FREE_ON_RESUME = {
     "max_iterations",
     "display_interval",
@@ -23,7 +22,7 @@ _FREE_ON_RESUME = {
     "snapshot_interval",
     "num_save_samples",
     "max_test_sequences",
-    "recompute",
+    "rematerialise",
     "save_dir",
     "gen_frm_dir",
 }
@@ -55,12 +54,13 @@ def define_config_flags(*configs, values: flags.FlagValues = FLAGS) -> None:
     """Defines a flag for every field of `configs`."""
     for config in configs:
         for field in dataclasses.fields(config):
-            if field.name not in _DERIVED:
-                _define(field, values)
+            _define(field, values)
 
 
 def _define(field, values):
     default, help = field.default, field.metadata["help"]
+    if field.metadata["by_recipe"]:
+        default = field.metadata["by_recipe"]["paper2019"]
     if isinstance(default, tuple):
         default = ",".join(f"{number:g}" for number in default)
     define = {
@@ -76,7 +76,7 @@ def _define(field, values):
 
 def given(config_class) -> dict:
     """Values of the flags the user set, for the fields of `config_class`."""
-    fields = [field for field in dataclasses.fields(config_class) if field.name not in _DERIVED]
+    fields = dataclasses.fields(config_class)
     return {field.name: _value(field) for field in fields if FLAGS[field.name].present}
 
 

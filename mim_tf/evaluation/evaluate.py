@@ -4,7 +4,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mim_tf.config import TrainingConfig
-from mim_tf.data.batches.by_backend import evaluation_dataset, own_errors
+from mim_tf.data.batches.by_backend import errors_of, evaluation_dataset
 from mim_tf.data.batches.order import evaluated
 from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.categorical import CategoricalScores
@@ -32,7 +32,7 @@ def evaluate(model, source: SequenceSource, config: TrainingConfig, on_sample) -
     scores, done = scores_for(source), 0
     total = evaluated(source, limit)
     with (
-        own_errors(source) as source,
+        errors_of(source) as source,
         tqdm(total=total, desc="evaluating", unit="seq", leave=False) as progress,
     ):
         for batch in evaluation_dataset(source, config.batch_size, limit):

@@ -19,8 +19,8 @@ from mim_tf.models.step import (
 def convlstm_step(config: ModelConfig) -> keras.Model:
     """ConvLSTM: a peephole ConvLSTM in every layer.
 
-    In training, too, it is fed its own output after the context, unless `scheduled_sampling` is
-    set.
+    After the context it is fed its own output in training, too, unless the training's
+    configuration sets `scheduled_sampling`.
 
     States: h and c of each layer, all `[B, H/p, W/p, n]`.
 

@@ -1,4 +1,4 @@
-"""The trainable model: a network's step, the loop over time and scheduled sampling."""
+"""The trainable model: a network's step and the loop over time."""
 
 import dataclasses
 
@@ -10,7 +10,6 @@ from mim_tf.errors import MimError
 from mim_tf.models.precision import with_chosen_precision
 from mim_tf.models.registry import build_step
 from mim_tf.models.rollout import roll_out
-from mim_tf.models.scheduled_sampling import ScheduledSampling
 
 
 class Forecaster(keras.Model):
@@ -43,30 +42,28 @@ class VideoPredictor(keras.Model):
     """A recurrent network that predicts every next frame of a sequence.
 
     Args:
-        config: what to build; a precision of auto becomes the faster of the two here.
-        seed: of scheduled sampling. Initial weights follow `keras.utils.set_random_seed`.
-        recompute: train in less memory and more time, with the same results, see `roll_out`.
+        config: what to build; a precision of auto becomes the faster of the two here. Initial
+            weights follow `keras.utils.set_random_seed`.
+        rematerialise: train in less memory and more time, with the same results, see `roll_out`.
 
     Call arguments:
         inputs: frames `[B, T, H, W, C]`, float32 in [0, 1], with `T > input_length`; or a dict of
-            `frames` and `flags` `[B, T - input_length - 1]`: 1 where the network is given the true
-            frame after the context, 0 where it is given its own prediction.
-        training: without flags, they are drawn by scheduled sampling when training, otherwise no
-            true frame after the context is used.
+            `frames` and `flags` `[B, S]`, for the last S time steps: 1 where the network is given
+            the true frame, 0 where it is given its own prediction. Before them it is given true
+            frames. Without flags S is `T - input_length - 1`, and it is always given its own.
+        training: whether `rematerialise` applies.
 
     Returns:
         Predictions of frames 2..T, `[B, T-1, H, W, C]`, not clipped to [0, 1]; the last
         `T - input_length` of them are the forecast.
     """
 
-    def __init__(self, config: ModelConfig, seed=0, recompute=False, **kwargs):
+    def __init__(self, config: ModelConfig, rematerialise: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.config = with_chosen_precision(config)
-        self.seed = seed
-        self.recompute = recompute
+        self.rematerialise = rematerialise
         self.step = build_step(self.config)
         self.open_loop = Forecaster(self.step)
-        self.sampling = ScheduledSampling(self.config, seed)
         self.jit_compile = use_xla()
         self.built = True
 
@@ -79,32 +76,31 @@ class VideoPredictor(keras.Model):
         frames, flags = inputs, None
         if isinstance(inputs, dict):
             frames, flags = inputs["frames"], inputs["flags"]
-        self._check(frames)
-        context = ops.ones_like(frames[:, : self.config.input_length, 0, 0, 0])
+        self._check(frames, flags)
+        batch, length = ops.shape(frames)[0], ops.shape(frames)[1]
         if flags is None:
-            batch, length = ops.shape(frames)[0], ops.shape(frames)[1]
-            steps = length - self.config.input_length - 1
-            flags = self.sampling.draw(batch, steps) if training else ops.zeros((batch, steps))
+            flags = ops.zeros((batch, length - self.config.input_length - 1))
+        context = ops.ones((batch, length - 1 - ops.shape(flags)[1]))
         given = ops.concatenate([context, flags], axis=1)
-        return roll_out(self.step, frames, given, self.recompute and training)
+        return roll_out(self.step, frames, given, self.rematerialise and training)
 
-    def _check(self, frames):
+    def _check(self, frames, flags):
+        shortest = self.config.input_length + 1 if flags is None else (flags.shape[1] or 0) + 2
         length = frames.shape[1] if len(frames.shape) == 5 else 0
         if tuple(frames.shape[2:]) != self.config.frame_shape or (
-            length is not None and length <= self.config.input_length
+            length is not None and length < shortest
         ):
             expected = ", ".join(map(str, self.config.frame_shape))
             raise MimError(
-                f"frames must be [B, T, {expected}] (B, T, H, W, C) with T larger than "
-                f"input_length, {self.config.input_length}; received {tuple(frames.shape)}."
+                f"frames must be [B, T, {expected}] (B, T, H, W, C) with T at least {shortest}, "
+                f"one more than the context; received {tuple(frames.shape)}."
             )
 
     def get_config(self):
         return {
             **super().get_config(),
             "config": dataclasses.asdict(self.config),
-            "seed": self.seed,
-            "recompute": self.recompute,
+            "rematerialise": self.rematerialise,
         }
 
     @classmethod
@@ -120,17 +116,14 @@ def use_xla() -> bool:
     return keras.backend.backend() == "jax"
 
 
-def build_model(
-    config: ModelConfig | None = None, seed: int = 0, recompute: bool = False
-) -> VideoPredictor:
+def build_model(config: ModelConfig | None = None, rematerialise: bool = False) -> VideoPredictor:
     """The model of a configuration, with the initial weights of the 2019 code.
 
     Args:
         config: by default the paper's Moving MNIST network.
-        seed: of scheduled sampling.
-        recompute: train in less memory and more time, see `roll_out`.
+        rematerialise: train in less memory and more time, see `roll_out`.
 
     Raises:
         MimError: if `config` names no known network, or one that cannot follow its settings.
     """
-    return VideoPredictor(config or ModelConfig(), seed, recompute)
+    return VideoPredictor(config or ModelConfig(), rematerialise)

@@ -31,8 +31,8 @@ def register_network(
 
     Args:
         name: of the network; a network of that name is replaced.
-        scheduled_sampling: whether it is trained with scheduled sampling unless the configuration
-            says otherwise.
+        scheduled_sampling: whether it is trained with scheduled sampling unless the training's
+            configuration says otherwise.
         ablations: whether the builder follows `mim_n`, `mim_s` and `differencing`; where it does
             not, values other than their defaults are refused.
         min_layers: layers it needs at least.
@@ -68,11 +68,13 @@ def build_step(config: ModelConfig) -> keras.Model:
     return network.build(config)
 
 
-def uses_scheduled_sampling(config: ModelConfig) -> bool:
-    """What `config` says, or else the network's default."""
-    if config.scheduled_sampling is None:
-        return _find(config.model_name).scheduled_sampling
-    return config.scheduled_sampling
+def uses_scheduled_sampling(model_name: str) -> bool:
+    """Whether the network of that name is trained with scheduled sampling by default.
+
+    Raises:
+        MimError: if there is none.
+    """
+    return _find(model_name).scheduled_sampling
 
 
 def _find(name):

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-def roll_out(step, frames, given, recompute=False):
+def roll_out(step, frames, given, rematerialise=False):
     """Applies `step` once per column of `given`, from zero states.
 
     Args:
@@ -12,15 +12,15 @@ def roll_out(step, frames, given, recompute=False):
         frames: `[B, T, H, W, C]`, true frames.
         given: `[B, S]`. Where it is positive, time step t is fed `frames[:, t]`, otherwise the
             prediction of step t-1. Beyond the T true frames it has to be 0.
-        recompute: for the gradient, keep the states alone and compute the rest of each time step
-            once more, which takes less memory and more time.
+        rematerialise: for the gradient, keep the states alone and compute the rest of each time
+            step once more, which takes less memory and more time.
 
     Returns:
         The S next-frame predictions, `[B, S, H, W, C]`.
     """
     batch = ops.shape(frames)[0]
     first = [ops.zeros((batch, *state.shape[1:])) for state in step.inputs]
-    apply = _recomputed(step) if recompute else step
+    apply = _rematerialised(step) if rematerialise else step
     loop = keras.layers.RNN(_Feed(apply, frames, first), return_sequences=True)
     return loop(ops.expand_dims(given, -1), initial_state=[ops.zeros(()), *first])
 
@@ -48,7 +48,7 @@ class _Feed(keras.layers.Layer):
         return prediction, [time + 1, prediction, *states]
 
 
-def _recomputed(step):
+def _rematerialised(step):
     """`step`, computed once more where the gradient needs what it computed."""
 
     # Its weights are arguments: inside a TensorFlow loop, what is recomputed cannot reach them.

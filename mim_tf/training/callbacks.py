@@ -7,6 +7,7 @@ snapshot has to hold all that a resumed run needs.
 import json
 import math
 import signal
+import time
 from pathlib import Path
 
 import keras
@@ -15,11 +16,11 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from mim_tf.config import TrainingConfig
+from mim_tf.data.batches.scheduled_sampling import true_frame_probability
 from mim_tf.errors import MimError
 from mim_tf.evaluation.evaluate import evaluate
 from mim_tf.evaluation.pictures import film_strip, save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
-from mim_tf.models.scheduled_sampling import eta
 from mim_tf.runs import STATE, CsvLog, write_json
 from mim_tf.weights import save_weights
 
@@ -48,11 +49,20 @@ class OnIteration(keras.callbacks.Callback):
 
 
 class Logs(OnIteration):
-    """Progress bar, `train.csv` and TensorBoard: the loss since the last row, and eta."""
+    """Progress bar, `train.csv` and TensorBoard: the loss since the last row and what it cost."""
+
+    COLUMNS = (
+        "iteration",
+        "loss",
+        "learning_rate",
+        "true_frame_probability",
+        "processor_seconds",
+    )
 
     def __init__(self, config, start_iteration, folder, writer: SummaryWriter):
         super().__init__(config, start_iteration)
-        self.file = CsvLog(folder / "train.csv", ["iteration", "loss", "eta"], start_iteration)
+        self.file = CsvLog(folder / "train.csv", self.COLUMNS, start_iteration)
+        self.seconds = float(self.file.last[-1]) if self.file.last else 0.0
         self.writer = writer
 
     def on_train_begin(self, logs=None):
@@ -67,6 +77,14 @@ class Logs(OnIteration):
     def on_train_end(self, logs=None):
         self.bar.close()
 
+    def on_train_batch_begin(self, batch, logs=None):
+        self.before = time.process_time()
+
+    def on_train_batch_end(self, batch, logs=None):
+        # Of all threads, and without evaluations: what learning costs, on a busy machine too.
+        self.seconds += time.process_time() - self.before
+        super().on_train_batch_end(batch, logs)
+
     def on_iteration(self, iteration, logs):
         self.bar.update()
         if not self.due(iteration, self.config.display_interval):
@@ -78,14 +96,16 @@ class Logs(OnIteration):
                 "with a lower --lr, from the last weights if they are good (--pretrained_model). "
                 "In the first iterations, empty frames may be the cause: raise --initial_bias."
             )
-        probability = float(eta(self.model.config, iteration))
-        self.file.append([iteration, f"{loss:.6g}", f"{probability:.6g}"])
-        self.writer.add_scalar("loss", loss, iteration)
-        self.writer.add_scalar("eta", probability, iteration)
-        self.bar.set_postfix(loss=f"{loss:.1f}", eta=f"{probability:.2f}")
+        rate = float(self.model.optimizer.learning_rate)
+        probability = true_frame_probability(self.config, iteration)
+        values = (loss, rate, probability, self.seconds)
+        self.file.append([iteration, *(f"{value:.6g}" for value in values)])
+        for name, value in zip(self.COLUMNS[1:4], values, strict=False):
+            self.writer.add_scalar(name, value, iteration)
+        self.bar.set_postfix(loss=f"{loss:.1f}", true_frames=f"{probability:.0%}")
 
 
-class NewMean(OnIteration):
+class RestartedMean(OnIteration):
     """Lets the mean loss start anew after each row of `Logs`; in every process."""
 
     def on_iteration(self, iteration, logs):

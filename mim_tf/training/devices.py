@@ -67,9 +67,6 @@ class OneDevice:
         """Where it is fitted. The end of another process comes out as a `MimError`."""
         return contextlib.nullcontext()
 
-    def prepare(self, model) -> None:
-        """Tells a built model of the devices."""
-
     def alone(self):
         """Within it, what is computed concerns this process only."""
         return contextlib.nullcontext()
@@ -89,7 +86,6 @@ class OneDevice:
         weights = model.optimizer.averages if averaged else model.trainable_variables
         for own, weight in zip(self._copy.trainable_variables, weights, strict=True):
             own.assign(keras.ops.convert_to_numpy(weight))
-        self._copy.sampling.updates.assign(keras.ops.convert_to_numpy(model.sampling.updates))
         return self._copy
 
 
@@ -102,15 +98,11 @@ class MirroredDevices(OneDevice):
         super().__init__()
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         self._strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
-        self._context = tf.distribute.get_replica_context
         self.count = len(devices)
         logging.info("Training on %d devices of this machine.", self.count)
 
     def scope(self):
         return self._strategy.scope()
-
-    def prepare(self, model):
-        model.sampling.replica = lambda: (self._context().replica_id_in_sync_group, self.count)
 
 
 class ParallelDevices(OneDevice):

@@ -9,16 +9,18 @@ from absl import logging
 from tensorboardX import SummaryWriter
 
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
-from mim_tf.data.batches.by_backend import own_errors, training_dataset
+from mim_tf.data.batches.by_backend import errors_of, training_dataset
 from mim_tf.data.open import open_source
 from mim_tf.errors import MimError
 from mim_tf.models import build_model
-from mim_tf.runs import STATE, last_resumable, new_run_folder, write_record
+from mim_tf.models.registry import uses_scheduled_sampling
+from mim_tf.runs import STATE, new_run_folder, write_record
 from mim_tf.start_up import skip_graph_rewriting
-from mim_tf.training.callbacks import Evaluation, Logs, NewMean, Snapshots, StopInOrder
+from mim_tf.training.callbacks import Evaluation, Logs, RestartedMean, Snapshots, StopInOrder
 from mim_tf.training.compile import compile_for_training
 from mim_tf.training.devices import open_devices
 from mim_tf.training.initial_bias import draw_biases
+from mim_tf.training.optimizer import make_optimizer
 from mim_tf.weights import load_weights
 
 
@@ -26,21 +28,21 @@ def train(
     model_config: ModelConfig,
     data_config: DataConfig,
     config: TrainingConfig,
-    pretrained_model: str = "",
-    resume: bool = False,
     device_config: DeviceConfig | None = None,
+    pretrained_model: str = "",
+    resume: Path | None = None,
 ) -> Path | None:
     """Trains a network, evaluates it on the way and keeps a record of it all.
 
     Args:
-        model_config: what to train; `updates_per_iteration` is set to what `config` implies.
+        model_config: what to train.
         data_config: what on.
         config: how.
+        device_config: where; by default on one device.
         pretrained_model: a weights file to start from; iterations and scheduled sampling start
             at the beginning all the same.
-        resume: go on with the newest run in `config.save_dir` that has a snapshot. Its weights
-            are at the end those of a run that was never interrupted.
-        device_config: where; by default on one device.
+        resume: the folder of a run to go on with, one that has a snapshot. Its weights are at the
+            end those of a run that was never interrupted.
 
     Returns:
         The folder of the run; None in processes other than the first, which writes it.
@@ -51,18 +53,19 @@ def train(
     skip_graph_rewriting()
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)
     updates = config.updates_per_iteration
-    model_config = dataclasses.replace(model_config, updates_per_iteration=updates)
+    if config.scheduled_sampling is None:
+        sampled = uses_scheduled_sampling(model_config.model_name)
+        config = dataclasses.replace(config, scheduled_sampling=sampled)
     keras.utils.set_random_seed(config.seed)
     train_source = open_source(data_config, model_config, "train")
     valid_source = open_source(data_config, model_config, "valid")
 
-    folder = last_resumable(config.save_dir) if resume else None
+    folder = resume
     with devices.scope():
         model = _initial_model(model_config, config, pretrained_model)
         if folder:
             load_weights(model, folder / STATE)
-    devices.prepare(model)
-    start = int(keras.ops.convert_to_numpy(model.sampling.updates)) // updates
+    start = int(keras.ops.convert_to_numpy(model.optimizer.iterations)) // updates
     _check_agreement(devices.gather(start), config.save_dir)
     if devices.process_id > 0:
         folder = None
@@ -81,11 +84,17 @@ def train(
     keras.config.disable_traceback_filtering()
     with (
         devices.training(),
-        own_errors(train_source) as source,
+        errors_of(train_source) as source,
         _callbacks(config, start, folder, valid_source, devices) as callbacks,
     ):
         model.fit(
-            training_dataset(source, config, start, (devices.process_id, devices.num_processes)),
+            training_dataset(
+                source,
+                config,
+                start,
+                (devices.process_id, devices.num_processes),
+                model_config.input_length,
+            ),
             steps_per_epoch=(config.max_iterations - start) * updates,
             shuffle=False,  # the data set is shuffled already
             verbose=0,
@@ -95,13 +104,13 @@ def train(
 
 
 def _initial_model(model_config, config, pretrained_model):
-    model = build_model(model_config, config.seed, config.recompute)
+    model = build_model(model_config, config.rematerialise)
     draw_biases(model, config.initial_bias, config.seed)
     if pretrained_model:
         load_weights(model, pretrained_model)
-        model.sampling.updates.assign(0)
         logging.info("Weights of %s; iterations start at 1.", pretrained_model)
-    compile_for_training(model, learning_rate(config))
+    optimizer = make_optimizer(config, model_config.num_hidden[0])
+    compile_for_training(model, optimizer=optimizer)
     return model
 
 
@@ -115,7 +124,7 @@ def _check_agreement(starts, save_dir):
 
 @contextlib.contextmanager
 def _callbacks(config, start, folder, valid_source, devices):
-    everywhere = [NewMean(config, start), StopInOrder(config, start, devices)]
+    everywhere = [RestartedMean(config, start), StopInOrder(config, start, devices)]
     if not folder:
         yield everywhere
         return
@@ -126,11 +135,3 @@ def _callbacks(config, start, folder, valid_source, devices):
             *everywhere,
             Snapshots(config, start, folder, devices),
         ]
-
-
-def learning_rate(config: TrainingConfig):
-    """The rate of `config`, a number or a Keras schedule over updates."""
-    if config.lr_schedule == "constant":
-        return config.lr
-    updates = config.max_iterations * config.updates_per_iteration
-    return keras.optimizers.schedules.CosineDecay(config.lr, decay_steps=updates)

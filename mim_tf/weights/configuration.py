@@ -7,6 +7,15 @@ from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.version import __version__
 
+_OF_TRAINING = {
+    "scheduled_sampling",
+    "sampling_stop_iter",
+    "sampling_start_value",
+    "sampling_changing_rate",
+    "updates_per_iteration",
+}
+"""Settings of training, which files of version 0.1 held too."""
+
 
 def to_json(config: ModelConfig) -> str:
     """The configuration with the version that writes it."""
@@ -20,6 +29,7 @@ def from_json(path, text: str) -> ModelConfig:
         stored, version = dict(content["model"]), str(content["version"])
     except (ValueError, TypeError, KeyError, RecursionError):
         raise MimError(f"{path} is damaged: its configuration cannot be read.") from None
+    stored = {name: value for name, value in stored.items() if name not in _OF_TRAINING}
     fields = {field.name: field.default for field in dataclasses.fields(ModelConfig)}
     unknown = sorted(set(stored) - set(fields))
     if unknown:

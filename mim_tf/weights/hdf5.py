@@ -82,6 +82,7 @@ def load_hdf5(model, path) -> None:
     expected = {names[key]: tuple(variable.shape) for key, variable in variables.items()}
     with open_weights(path) as file:
         datasets = dict(_datasets(file["layers"], "layers"))
+        datasets.pop(_COUNTER, None)
         shapes = {names.get(key, key): dataset.shape for key, dataset in datasets.items()}
         difference = first_difference(shapes, expected)
         if stored:
@@ -124,7 +125,7 @@ def _variables(model):
         layer = variable.path.rpartition("/")[0]
         variables[keys[f"{layer}/{count[layer]}"]] = variable
         count[layer] += 1
-    return variables | {_COUNTER: model.sampling.updates}
+    return variables
 
 
 def _numbered(group, layers):

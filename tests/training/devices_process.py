@@ -14,7 +14,6 @@ from mim_tf import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.config import DeviceConfig
 from mim_tf.training.train import train
 
-# Half of the frames after the context are true ones, at random.
 MODEL = ModelConfig(
     img_width=32,
     patch_size=8,
@@ -22,7 +21,6 @@ MODEL = ModelConfig(
     filter_size=3,
     input_length=2,
     total_length=5,
-    sampling_start_value=0.5,
 )
 DATA = DataConfig(digits="bundled", train_sequences=20, valid_sequences=3)
 
@@ -31,6 +29,7 @@ def losses(folder, strategy):
     """Of five updates, in the order of the iterations."""
     training = TrainingConfig(
         batch_size=4,
+        sampling_start_value=0.5,  # half of the frames after the context are true ones
         max_iterations=5,
         reverse_input=False,
         num_save_samples=0,

@@ -46,5 +46,5 @@ def test_gradients_through_empty_frames_do_not_explode(tiny_model, tiny_frames):
 
 
 def test_a_negative_bound_is_refused():
-    with pytest.raises(mim_tf.MimError, match="initial_bias must not be negative, received -1"):
+    with pytest.raises(mim_tf.MimError, match="initial_bias must be at least 0, received -1"):
         mim_tf.TrainingConfig(initial_bias=-1)

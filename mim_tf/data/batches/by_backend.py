@@ -3,8 +3,8 @@
 import keras
 
 if keras.backend.backend() == "tensorflow":
-    from mim_tf.data.batches.with_tensorflow import evaluation_dataset, own_errors, training_dataset
+    from mim_tf.data.batches.with_tensorflow import errors_of, evaluation_dataset, training_dataset
 else:
-    from mim_tf.data.batches.with_numpy import evaluation_dataset, own_errors, training_dataset
+    from mim_tf.data.batches.with_numpy import errors_of, evaluation_dataset, training_dataset
 
-__all__ = ["evaluation_dataset", "own_errors", "training_dataset"]
+__all__ = ["errors_of", "evaluation_dataset", "training_dataset"]

@@ -24,6 +24,7 @@ class TrainingOrder:
             share of the rows of every batch, process 0 the first.
 
     Attributes:
+        rows: those of the process in every batch.
         share: number of those rows; the length of an item.
 
     Raises:
@@ -40,14 +41,14 @@ class TrainingOrder:
         self.share = batch_size // processes
         self._size = size
         self._batch_size = batch_size
-        self._rows = process * self.share + np.arange(self.share)
+        self.rows = process * self.share + np.arange(self.share)
         # Of two epochs, because a batch may reach from one into the next.
         self._permutation = functools.lru_cache(2)(
             lambda epoch: np.random.default_rng([seed, epoch]).permutation(size)
         )
 
     def __getitem__(self, batch: int) -> np.ndarray:
-        positions = batch * self._batch_size + self._rows
+        positions = batch * self._batch_size + self.rows
         if self._size is None:
             return positions
         return np.array([self._permutation(p // self._size)[p % self._size] for p in positions])

@@ -12,6 +12,8 @@ import numpy as np
 
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.order import TrainingOrder, evaluated, evaluation_batches
+from mim_tf.data.batches.scheduled_sampling import draw_flags
+from mim_tf.data.batches.sequence_length import sequence_length
 from mim_tf.data.batches.variants import variants
 from mim_tf.data.source import SequenceSource
 
@@ -20,40 +22,52 @@ _AHEAD = 2
 
 
 def training_dataset(
-    source: SequenceSource, config: TrainingConfig, start_iteration: int = 0, shard=(0, 1)
+    source: SequenceSource,
+    config: TrainingConfig,
+    start_iteration: int = 0,
+    shard: tuple[int, int] = (0, 1),
+    input_length: int = 1,
 ) -> keras.utils.PyDataset:
-    """As that of `pipeline.py`; item n is the n-th update."""
-    return _Updates(source, config, start_iteration, shard)
+    """As that of `with_tensorflow.py`; item n is the n-th update."""
+    return _Updates(source, config, start_iteration, shard, input_length)
 
 
 def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0):
-    """As that of `pipeline.py`."""
+    """As that of `with_tensorflow.py`."""
     order = list(evaluation_batches(evaluated(source, limit), batch_size))
     return _LoadedAhead(source, order, len(order))
 
 
-def own_errors(source: SequenceSource):
-    """As that of `pipeline.py`; here errors come out as they are anyway."""
+def errors_of(source: SequenceSource):
+    """As that of `with_tensorflow.py`; here errors come out as they are anyway."""
     return contextlib.nullcontext(source)
 
 
 class _Updates(keras.utils.PyDataset):
     num_batches = None
 
-    def __init__(self, source, config, start_iteration, shard):
+    def __init__(self, source, config, start_iteration, shard, input_length):
         # Without Keras' own workers: before the first update `fit` asks for a batch to see its
         # shape, and with workers that batch is lost (Keras 3.15).
         super().__init__(workers=1)
-        order = TrainingOrder(source.size, config.batch_size, config.seed, shard)
-        self._batches = _LoadedAhead(source, order)
+        self._order = TrainingOrder(source.size, config.batch_size, config.seed, shard)
+        self._batches = _LoadedAhead(source, self._order)
+        self._config = config
         self._start = start_iteration
+        self._lengths = source.shape[0], input_length
         self._variants = variants(config)
 
     def __getitem__(self, update):
         iteration, variant = divmod(update, len(self._variants))
         frames, truth = self._batches[self._start + iteration]
         index = self._variants[variant]
-        return frames[index], truth[index][:, 1:]
+        config, number = self._config, self._start + iteration + 1
+        if not (config.scheduled_sampling or config.short_share):
+            return frames[index], truth[index][:, 1:]
+        length, context = sequence_length(config, number, *self._lengths)
+        flags = draw_flags(config, number, self._order.rows, length - context - 1)
+        frames, truth = frames[:, :length][index], truth[:, :length][index]
+        return {"frames": frames, "flags": flags}, truth[:, 1:]
 
 
 class _LoadedAhead:

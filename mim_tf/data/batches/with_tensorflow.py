@@ -5,39 +5,63 @@ Where values are missing, a batch has 0 and its targets have NaN.
 
 import contextlib
 import functools
+import itertools
 
 import numpy as np
 import tensorflow as tf
 
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.order import TrainingOrder, evaluated, evaluation_batches
+from mim_tf.data.batches.scheduled_sampling import draw_flags
+from mim_tf.data.batches.sequence_length import sequence_length
 from mim_tf.data.batches.variants import variants
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
 
 
 def training_dataset(
-    source: SequenceSource, config: TrainingConfig, start_iteration: int = 0, shard=(0, 1)
-):
+    source: SequenceSource,
+    config: TrainingConfig,
+    start_iteration: int = 0,
+    shard: tuple[int, int] = (0, 1),
+    input_length: int = 1,
+) -> tf.data.Dataset:
     """Endless (inputs, targets) for `fit`: `[B, T, H, W, C]` and its frames 2..T.
 
-    Each batch comes `config.updates_per_iteration` times, as each of its `variants`.
+    With scheduled sampling, or with short sequences, the inputs are a dict of these `frames` and
+    the `flags` of `draw_flags`. Each batch comes `config.updates_per_iteration` times, as each of
+    its `variants`.
 
     Args:
         source: of the sequences.
-        config: batch size, seed and variants.
+        config: batch size, seed, variants, scheduled sampling and short sequences.
         start_iteration: iterations that were already trained.
         shard: as for `TrainingOrder`; B is the share of the process.
+        input_length: context length; only dicts depend on it.
 
     Raises:
         MimError: as for `TrainingOrder`.
     """
     order = TrainingOrder(source.size, config.batch_size, config.seed, shard)
-    return (
-        _load(source, functools.partial(order.batches, start_iteration), order.share)
-        .flat_map(functools.partial(_variants, config=config))
-        .prefetch(2)
-    )
+    batches = _load(source, functools.partial(order.batches, start_iteration), order.share)
+    if not (config.scheduled_sampling or config.short_share):
+        return batches.flat_map(functools.partial(_variants, config=config)).prefetch(2)
+
+    def flags():
+        for iteration in itertools.count(start_iteration + 1):
+            length, context = sequence_length(config, iteration, source.shape[0], input_length)
+            yield draw_flags(config, iteration, order.rows, length - context - 1), length
+
+    signature = (tf.TensorSpec([order.share, None], tf.float32), tf.TensorSpec([], tf.int32))
+    drawn = tf.data.Dataset.from_generator(flags, output_signature=signature)
+
+    def with_flags(batch, drawn):
+        flags, length = drawn
+        return _variants(*(frames[:, :length] for frames in batch), config).map(
+            lambda frames, targets: ({"frames": frames, "flags": flags}, targets)
+        )
+
+    return tf.data.Dataset.zip(batches, drawn).flat_map(with_flags).prefetch(2)
 
 
 def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0):
@@ -48,7 +72,7 @@ def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0):
 
 
 @contextlib.contextmanager
-def own_errors(source: SequenceSource):
+def errors_of(source: SequenceSource):
     """Within it, an error of the source in a data set of it comes out as the `MimError` it is.
 
     TensorFlow makes errors of its own, with a trace of its own, of what is raised in a data set.

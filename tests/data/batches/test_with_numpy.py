@@ -118,7 +118,7 @@ class Damaged(ArraySource):
 def test_errors_of_a_source_come_out_as_they_are(frames, make):
     with (
         pytest.raises(MimError, match=r"^picture 4 cannot be read$"),
-        with_numpy.own_errors(Damaged(frames)) as source,
+        with_numpy.errors_of(Damaged(frames)) as source,
     ):
         for _ in itertools.islice(make(source), 20):
             pass

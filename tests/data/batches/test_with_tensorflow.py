@@ -5,7 +5,7 @@ import pytest
 
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.order import TrainingOrder
-from mim_tf.data.batches.with_tensorflow import evaluation_dataset, own_errors, training_dataset
+from mim_tf.data.batches.with_tensorflow import errors_of, evaluation_dataset, training_dataset
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.errors import MimError
 
@@ -91,6 +91,6 @@ class Damaged(ArraySource):
 def test_errors_of_a_source_come_out_as_they_are(source, make):
     with (
         pytest.raises(MimError, match=r"^picture 7 cannot be read$"),
-        own_errors(Damaged(source.frames)) as damaged,
+        errors_of(Damaged(source.frames)) as damaged,
     ):
         next(iter(make(damaged)))

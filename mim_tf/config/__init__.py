@@ -1,0 +1,21 @@
+"""Configurations of model, data, training and devices; every default stands once, here.
+
+Field names are those of the 2019 code's flags. `mim_tf.cli.flags` makes a command line flag of
+every field, with the field's `help` as its description.
+"""
+
+from mim_tf.config.data import DataConfig
+from mim_tf.config.devices import DeviceConfig
+from mim_tf.config.model import ABLATION_FIELDS, ARCHITECTURE_FIELDS, ModelConfig
+from mim_tf.config.recipes import RECIPES
+from mim_tf.config.training import TrainingConfig
+
+__all__ = [
+    "ABLATION_FIELDS",
+    "ARCHITECTURE_FIELDS",
+    "RECIPES",
+    "DataConfig",
+    "DeviceConfig",
+    "ModelConfig",
+    "TrainingConfig",
+]

@@ -1,0 +1,96 @@
+"""Where the sequences come from."""
+
+import dataclasses
+
+from mim_tf.config.fields import check_fields, field
+from mim_tf.errors import MimError
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Where the sequences come from."""
+
+    dataset: str = field(
+        "mnist",
+        "Data set: mnist (Moving MNIST), mnist_color (colour-changing), taxibj, human, radar, "
+        "folder (videos or folders of images) or array (.npy, .npz).",
+        choices=("mnist", "mnist_color", "taxibj", "human", "radar", "folder", "array"),
+    )
+    train_data_paths: str = field(
+        "",
+        "Training files or folders, comma separated; empty: Moving MNIST is generated, of other "
+        "data all splits are in --valid_data_paths.",
+    )
+    valid_data_paths: str = field(
+        "",
+        "Validation and test files or folders, comma separated; empty: Moving MNIST is generated, "
+        "of other data all splits are in --train_data_paths.",
+    )
+    digits: str = field(
+        "auto",
+        "Digits for generated Moving MNIST: mnist (Keras' copy, downloaded if need be), bundled "
+        "(a small set that comes with the package), a path (mnist.npz or a folder of IDX files), "
+        "or auto: mnist if it can be had, otherwise bundled.",
+    )
+    num_digits: int = field(2, "Digits in a generated sequence.", minimum=1)
+    train_sequences: int = field(
+        10_000, "Generated training sequences; 0: no two alike, without end.", minimum=0
+    )
+    valid_sequences: int = field(2_000, "Generated validation sequences.", minimum=1)
+    test_sequences: int = field(3_000, "Generated test sequences.", minimum=1)
+    data_seed: int = field(
+        0,
+        "Seed of generated sequences, and of the split by recording; fixes train, valid, test.",
+        minimum=0,
+    )
+    taxibj_order: str = field(
+        "chronological",
+        "chronological, or reference: frames newest first, as in the 2019 code, whose model so "
+        "predicts the past.",
+        choices=("chronological", "reference"),
+    )
+    taxibj_split: str = field(
+        "reference",
+        "reference: the first test windows share up to total_length - 1 frames with the last "
+        "training windows, as in the 2019 code; clean: those training windows are left out.",
+        choices=("reference", "clean"),
+    )
+    taxibj_synthetic: bool = field(
+        False, "A made-up small city in the place of TaxiBJ's files, to try things out."
+    )
+    window_stride: int = field(
+        1, "Frames between the starts of two windows of a recording.", minimum=1
+    )
+    frame_interval: int = field(
+        1, "Frames of a recording from one frame of a window to the next.", minimum=1
+    )
+    resize: bool = field(False, "Resize frames of folder and array to img_height x img_width.")
+    valid_fraction: float = field(
+        0.1, "Share of the recordings to validate on, where all splits are in the same paths."
+    )
+    test_fraction: float = field(
+        0.1, "Share of the recordings to test on, where all splits are in the same paths."
+    )
+    radar_values: str = field(
+        "dbz",
+        "What radar arrays hold: dbz (reflectivity) or unit (already in [0, 1]). Levels 0..255 of "
+        "pictures are always dbz_min..dbz_max.",
+        choices=("dbz", "unit"),
+    )
+    dbz_min: float = field(0.0, "Reflectivity in dBZ that is 0 in a frame; lower is clipped.")
+    dbz_max: float = field(70.0, "Reflectivity in dBZ that is 1 in a frame; higher is clipped.")
+    radar_missing: str = field(
+        "",
+        "Values of radar frames that stand for missing ones, comma separated: nan or numbers. "
+        "They do not count in loss and scores.",
+    )
+    thresholds: tuple[float, ...] = field(
+        (30.0, 40.0, 50.0), "Thresholds of CSI, POD, FAR and HSS on radar, in dBZ."
+    )
+
+    def __post_init__(self):
+        object.__setattr__(self, "thresholds", tuple(float(n) for n in self.thresholds))
+        check_fields(self)
+        for name in ("valid_fraction", "test_fraction"):
+            if not 0 < getattr(self, name) < 1:
+                raise MimError(f"{name} must be between 0 and 1, received {getattr(self, name)}.")
