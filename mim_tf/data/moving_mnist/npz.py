@@ -1,7 +1,6 @@
 """The `.npz` files of Moving MNIST, as released in 2019."""
 
 import math
-import os
 import zipfile
 
 import numpy as np
@@ -10,6 +9,7 @@ from mim_tf.data.files.arrays import ArraySource, check_length, check_unit_inter
 from mim_tf.data.files.npz_member import CHUNK_BYTES, member_keys, read_member
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
+from mim_tf.new_path import check_free, written_whole
 
 KEYS = ("clips", "dims", "input_raw_data")
 
@@ -160,8 +160,7 @@ def write_npz(path, sequences, input_length, compressed=False):
             f"Expected an input_length of 1 to {total_length - 1} for sequences of {total_length} "
             f"frames, received {input_length}."
         )
-    if os.path.exists(path):
-        raise MimError(f"{path} exists already. Remove it or give another name.")
+    check_free(path, "name")
     starts = np.arange(source.size)[:, None] * total_length + [0, input_length]
     lengths = np.broadcast_to([input_length, total_length - input_length], starts.shape)
     small = {
@@ -169,20 +168,12 @@ def write_npz(path, sequences, input_length, compressed=False):
         "dims": np.array([[channels, height, width]], np.int32),
     }
     compression = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
-    partial = f"{path}.{os.getpid()}.part"
-    try:
-        with zipfile.ZipFile(partial, "w", compression) as archive:
-            for key, array in small.items():
-                with archive.open(f"{key}.npy", "w") as stream:
-                    np.lib.format.write_array(stream, array, allow_pickle=False)
-            with archive.open("input_raw_data.npy", "w", force_zip64=True) as stream:
-                _write_frames(stream, source)
-        os.replace(partial, path)
-    except OSError as error:
-        raise MimError(f"{path} cannot be written: {error}. Choose another place.") from None
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    with written_whole(path) as part, zipfile.ZipFile(part, "w", compression) as archive:
+        for key, array in small.items():
+            with archive.open(f"{key}.npy", "w") as stream:
+                np.lib.format.write_array(stream, array, allow_pickle=False)
+        with archive.open("input_raw_data.npy", "w", force_zip64=True) as stream:
+            _write_frames(stream, source)
 
 
 def _write_frames(stream, source):
