@@ -13,9 +13,10 @@ from absl import flags as absl_flags
 
 from mim_tf.cli import flags
 from mim_tf.config import DataConfig, ModelConfig
+from mim_tf.data.files.folder import list_recordings
 from mim_tf.data.inspect.open import open_all
 from mim_tf.data.inspect.recognise import KINDS, recognise
-from mim_tf.data.inspect.report import describe_data, describe_weights
+from mim_tf.data.inspect.report import describe_data, describe_sizes, describe_weights
 from mim_tf.data.inspect.survey import spread, survey
 from mim_tf.errors import MimError
 from mim_tf.evaluation.pictures import contact_sheet
@@ -29,8 +30,8 @@ def inspect(path, output="") -> None:
     Raises:
         MimError: for the first thing that is wrong with it, or if `output` exists.
     """
-    data = DataConfig(**flags.given(DataConfig))
-    kind = data.dataset if "dataset" in flags.given(DataConfig) else recognise(path)
+    settings = flags.given(DataConfig)
+    kind = settings.get("dataset") or recognise(path)
     if kind not in KINDS:
         raise MimError(f"--dataset must be one of {', '.join(KINDS)}; received {kind!r}.")
     known = flags.given(ModelConfig)
@@ -42,7 +43,9 @@ def inspect(path, output="") -> None:
         raise MimError(f"{output} exists already. Remove it or give another --output.")
     print(f"{path}: data, read as --dataset={kind}")
     rows = []
-    for name, source in open_all(path, kind, data, known.get("total_length", 0)).items():
+    if kind == "folder":
+        print(describe_sizes(list_recordings(path)))
+    for name, source in open_all(path, kind, settings, known).items():
         print(describe_data(name, source, survey(source)))
         rows += list(source.sequences(spread(source.size, SHOWN)))
     print("Sound: every value was read and is in [0, 1] or missing.")

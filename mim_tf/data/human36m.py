@@ -20,6 +20,7 @@ TEST_SUBJECTS = ("S9", "S11")
 # The stored pictures are every fifth frame of the videos, by their numbers; every second is used.
 FRAME_STEP = 5
 INTERVAL = 2
+FRAME_SHAPE = (128, 128, 3)  # as published
 # Pictures from one place where a window may start to the next.
 TRAIN_STRIDE = 10
 TEST_STRIDE = 5

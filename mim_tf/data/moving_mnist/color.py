@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mim_tf.data.files.arrays import unit_levels
+from mim_tf.data.files.arrays import from_uint8
 from mim_tf.data.moving_mnist.source import MovingMNIST, below, paste
 
 # Colours are drawn as whole millionths, so that no rounding depends on the machine.
@@ -69,5 +69,5 @@ def _draw_ends(raw):
 def _painted(image, colors):
     """Digit uint8 `[h, w]` in each of the colours `[T, 3]`, as `[T, h, w, 3]`."""
     # Whole rows are multiplied, because NumPy is slow along an axis of three.
-    rows = np.repeat(unit_levels(image), 3, axis=1) * np.tile(colors, image.shape[1])[:, None]
+    rows = np.repeat(from_uint8(image), 3, axis=1) * np.tile(colors, image.shape[1])[:, None]
     return rows.reshape(len(colors), *image.shape, 3)

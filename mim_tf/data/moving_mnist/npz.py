@@ -2,11 +2,12 @@
 
 import math
 import zipfile
+from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.files.arrays import ArraySource, check_length, check_unit_interval
-from mim_tf.data.files.npz_member import CHUNK_BYTES, member_keys, read_member
+from mim_tf.data.files.arrays import ArraySource, check_interval, check_length
+from mim_tf.data.files.npz_member import CHUNK_BYTES, member_keys, member_shape, read_member
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
 from mim_tf.new_path import check_free, written_whole
@@ -30,7 +31,7 @@ class NpzSource(SequenceSource):
     Raises `MimError` for files that cannot be read or whose arrays do not fit each other.
     """
 
-    def __init__(self, paths, total_length=None):
+    def __init__(self, paths: list[str | Path], total_length: int | None = None):
         self.paths = [str(path) for path in paths]
         if not self.paths:
             raise MimError("Expected at least one .npz file, received no path.")
@@ -72,13 +73,7 @@ class _ClipFile:
 
     def __init__(self, path):
         self.path = path
-        keys = member_keys(path)
-        missing = [key for key in KEYS if key not in keys]
-        if missing:
-            raise MimError(
-                f"{path}: expected the keys {', '.join(KEYS)}, found {', '.join(keys) or 'none'}. "
-                "Write such a file with mim_tf.data.moving_mnist.npz.write_npz."
-            )
+        keys = _checked_keys(path)
         clips = read_member(path, "clips", "iu", 3)
         dims = read_member(path, "dims", "iu", 2)
         raw_keys = [key for key in ("input_raw_data", "output_raw_data") if key in keys]
@@ -92,7 +87,7 @@ class _ClipFile:
         self._context, horizon = map(int, clips[:, 0, 1])
         self.length = self._context + horizon
         for key, frames in zip(raw_keys, raw, strict=True):
-            check_unit_interval(frames, f"{path}, {key}", ("frame",))
+            check_interval(frames, f"{path}, {key}", ("frame",))
 
     def read(self, n, out):
         """Copies sequence n into `out`, `[T, H, W, C]`."""
@@ -142,7 +137,26 @@ class _ClipFile:
                     )
 
 
-def write_npz(path, sequences, input_length, compressed=False):
+def npz_frame_shape(path: str | Path) -> tuple[int, int, int]:
+    """(H, W, C) of the frames of a released file, from a header. Raises as `NpzSource`."""
+    _checked_keys(path)
+    _, channels, height, width = member_shape(path, "input_raw_data", "f", 4)
+    return height, width, channels
+
+
+def _checked_keys(path):
+    keys = member_keys(path)
+    if not set(KEYS) <= set(keys):
+        raise MimError(
+            f"{path}: expected the keys {', '.join(KEYS)}, found {', '.join(keys) or 'none'}. "
+            "Write such a file with mim_tf.data.moving_mnist.npz.write_npz."
+        )
+    return keys
+
+
+def write_npz(
+    path: str | Path, sequences: np.ndarray, input_length: int, compressed: bool = False
+) -> None:
     """Writes sequences in the released format, all at once or not at all.
 
     Args:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mim_tf.data.files.arrays import unit_levels
+from mim_tf.data.files.arrays import from_uint8
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
 
@@ -82,7 +82,7 @@ class MovingMNIST(SequenceSource):
         for digit, rows, columns in self._motions(streams):
             images = np.repeat(self.digits[digit], self.shape[0], axis=0)
             paste(frames, images[..., None], rows.ravel(), columns.ravel())
-        return unit_levels(frames).reshape(len(streams), *self.shape)
+        return from_uint8(frames).reshape(len(streams), *self.shape)
 
     def describe(self):
         return {
