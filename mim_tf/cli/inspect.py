@@ -24,7 +24,7 @@ from mim_tf.evaluation.pictures import contact_sheet
 SHOWN = 5
 
 
-def inspect(path, output="") -> None:
+def inspect(path: str | Path, output: str | Path = "") -> None:
     """Prints what is at `path`; of data, writes a contact sheet to `output` or a name of its own.
 
     Raises:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
 
 SPLITS = ("train", "valid", "test")
@@ -95,12 +95,12 @@ class Selection(SequenceSource):
         for name in ("shape", "scale", "thresholds", "has_missing"):
             setattr(self, name, getattr(source, name))
 
-    def sequences(self, indices):
+    def sequences(self, indices: Indices) -> np.ndarray:
         return self._source.sequences(self._indices[np.asarray(indices, np.int64)])
 
-    def missing(self, indices):
+    def missing(self, indices: Indices) -> np.ndarray:
         return self._source.missing(self._indices[np.asarray(indices, np.int64)])
 
-    def describe(self):
+    def describe(self) -> dict:
         record = self._source.describe()
         return {**record, "sequences": self.size, "selected_from": record["sequences"]}

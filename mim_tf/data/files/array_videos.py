@@ -8,6 +8,7 @@ from mim_tf.data.files.arrays import check_interval, from_uint8, open_array
 from mim_tf.data.files.frame_format import FrameFormat
 from mim_tf.data.files.images import resize_image
 from mim_tf.data.files.npz_member import main_key, member_shape, read_member
+from mim_tf.data.source import Indices
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
 
@@ -40,7 +41,7 @@ class ArrayVideo(Recording):
             check_interval(self._frames, self.name, ("frame",))
         return ArrayVideo(self.name, self._frames, form.frame_shape[:2])
 
-    def read(self, positions):
+    def read(self, positions: Indices) -> np.ndarray:
         frames = np.asarray(self._frames[positions])
         frames = from_uint8(frames) if frames.dtype == np.uint8 else frames.astype(np.float32)
         if self._size is None:

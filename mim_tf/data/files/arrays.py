@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
 
 CHUNK_VALUES = 2**22
@@ -49,16 +49,14 @@ class ArraySource(SequenceSource):
         self.size = len(array)
         self.shape = self.frames.shape[1:]
 
-    def sequences(self, indices):
+    def sequences(self, indices: Indices) -> np.ndarray:
         rows = np.asarray(self.frames[np.asarray(indices, np.int64)])
         return from_uint8(rows) if rows.dtype == np.uint8 else rows.astype(np.float32)
 
-    def describe(self):
-        return {
+    def describe(self) -> dict:
+        return super().describe() | {
             "source": "array",
             "paths": [self.name],
-            "sequences": self.size,
-            "shape": list(self.shape),
             "dtype": self.frames.dtype.name,
         }
 

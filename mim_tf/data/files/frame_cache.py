@@ -3,10 +3,12 @@
 import functools
 import threading
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
 from mim_tf.data.files.arrays import from_uint8
+from mim_tf.data.source import Indices
 from mim_tf.data.windows import Recording
 
 
@@ -23,7 +25,7 @@ class LazyValue:
         self._made = False
         self._value = None
 
-    def __call__(self):
+    def __call__(self) -> Any:
         with self._lock:
             if not self._made:
                 self._value = self._make()
@@ -46,10 +48,10 @@ class Pictures(Recording):
         self._frames = [LazyValue(functools.partial(self._levels, path)) for path in paths]
         self.length = len(self._frames)
 
-    def read(self, positions):
+    def read(self, positions: Indices) -> np.ndarray:
         return from_uint8(self.levels(positions))
 
-    def levels(self, positions) -> np.ndarray:
+    def levels(self, positions: Indices) -> np.ndarray:
         """Frames at `positions` as uint8 `[len(positions), H, W, C]`."""
         return np.stack([self._frames[position]() for position in positions])
 

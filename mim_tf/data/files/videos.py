@@ -10,6 +10,7 @@ from mim_tf.data.files.arrays import from_uint8
 from mim_tf.data.files.frame_cache import LazyValue
 from mim_tf.data.files.frame_format import FrameFormat
 from mim_tf.data.files.unreadable import unreadable_is_mim_error
+from mim_tf.data.source import Indices
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
 
@@ -48,7 +49,7 @@ class Video(Recording):
                 raise ValueError("there is no frame in it")
         self._frames = LazyValue(self._decode)
 
-    def read(self, positions):
+    def read(self, positions: Indices) -> np.ndarray:
         return from_uint8(self._frames()[positions])
 
     def _decode(self):

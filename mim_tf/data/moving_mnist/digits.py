@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 from absl import logging
@@ -42,7 +43,9 @@ class Digits:
     origin: str
 
 
-def load_digits(choice="auto", patience=10.0, loader=None):
+def load_digits(
+    choice: str = "auto", patience: float = 10.0, loader: Callable | None = None
+) -> Digits:
     """The digits `choice` asks for.
 
     Args:
@@ -52,10 +55,7 @@ def load_digits(choice="auto", patience=10.0, loader=None):
         patience: seconds without progress after which a download is given up.
         loader: downloads and reads a file of a given name; `keras.datasets.mnist.load_data`.
 
-    Returns:
-        `Digits`.
-
-    Raises `MimError` where there are none.
+    Raises `MimError` if there are none.
     """
     if choice == "bundled":
         digits = _bundled("bundled subset of MNIST")

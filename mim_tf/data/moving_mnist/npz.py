@@ -8,7 +8,7 @@ import numpy as np
 
 from mim_tf.data.files.arrays import ArraySource, check_interval, check_length
 from mim_tf.data.files.npz_member import CHUNK_BYTES, member_keys, member_shape, read_member
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
 from mim_tf.new_path import check_free, written_whole
 
@@ -50,7 +50,7 @@ class NpzSource(SequenceSource):
         self.size = int(self._ends[-1])
         self.shape = (total_length, height, width, channels)
 
-    def sequences(self, indices):
+    def sequences(self, indices: Indices) -> np.ndarray:
         indices = np.arange(self.size)[np.asarray(indices, np.int64)]
         out = np.empty((len(indices), *self.shape), np.float32)
         owners = np.searchsorted(self._ends, indices, side="right")
@@ -59,12 +59,10 @@ class NpzSource(SequenceSource):
             file.read(index - self._ends[owner] + file.size, sequence)
         return out
 
-    def describe(self):
-        return {
+    def describe(self) -> dict:
+        return super().describe() | {
             "source": "npz",
             "paths": self.paths,
-            "sequences": self.size,
-            "shape": list(self.shape),
         }
 
 

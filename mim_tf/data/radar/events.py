@@ -11,6 +11,7 @@ from mim_tf.data.files.frame_cache import Pictures
 from mim_tf.data.files.images import image_header, natural_order, read_image
 from mim_tf.data.files.npz_member import main_key, read_member
 from mim_tf.data.radar.values import RadarValues
+from mim_tf.data.source import Indices
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
 
@@ -63,10 +64,10 @@ class Event(Recording):
         self._dtype = dtype
         self._files = files
 
-    def read(self, positions):
+    def read(self, positions: Indices) -> np.ndarray:
         return self.values.to_unit(self._stored(positions))[..., None]
 
-    def missing(self, positions):
+    def missing(self, positions: Indices) -> np.ndarray | None:
         if not self.values.missing:
             return None
         return self.values.are_missing(self._stored(positions))[..., None]

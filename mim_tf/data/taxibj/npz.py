@@ -6,7 +6,7 @@ import numpy as np
 
 from mim_tf.data.files.arrays import check_interval, check_length
 from mim_tf.data.files.npz_member import member_keys, member_shape, read_member
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.data.taxibj.h5 import CHANNELS
 from mim_tf.errors import MimError
 
@@ -48,19 +48,17 @@ class TaxiBJNpzSource(SequenceSource):
         self.size, _, _, height, width = self._parts[0].shape
         self.shape = (total_length, height, width, CHANNELS)
 
-    def sequences(self, indices):
+    def sequences(self, indices: Indices) -> np.ndarray:
         indices = np.asarray(indices, np.int64)
         frames = np.concatenate([part[indices] for part in self._parts], axis=1, dtype=np.float32)
         unit = (frames[:, : self.shape[0]] + 1) / 2
         return np.ascontiguousarray(unit.transpose(0, 1, 3, 4, 2))
 
-    def describe(self):
-        return {
+    def describe(self) -> dict:
+        return super().describe() | {
             "source": "TaxiBJ format, .npz",
             "paths": [self.path],
             "arrays": self._keys,
-            "sequences": self.size,
-            "shape": list(self.shape),
             "scale": None,
             "scale_note": "the file does not carry the lowest and highest count",
         }

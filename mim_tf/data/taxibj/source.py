@@ -8,7 +8,7 @@ import numpy as np
 
 from mim_tf.config import DataConfig
 from mim_tf.data.scale import LinearScale
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.data.taxibj.days import CompleteDays, complete_days
 from mim_tf.data.taxibj.h5 import read_h5, read_h5_grid
 from mim_tf.data.taxibj.npz import TaxiBJNpzSource, read_npz_grid
@@ -107,7 +107,7 @@ class _Year(Recording):
         self.name, self.length = name, len(frames)
         self._frames = frames
 
-    def read(self, positions):
+    def read(self, positions: Indices) -> np.ndarray:
         return self._frames[positions]
 
 

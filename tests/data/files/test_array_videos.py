@@ -116,9 +116,7 @@ def test_pickles_are_never_loaded(tmp_path):
 
 def test_conversion_refuses_other_frames(tmp_path):
     (video,) = array_recordings(save(tmp_path / "a.npy", levels(1, 3, 4, 5, 2)))
-    with pytest.raises(
-        MimError, match=r"a\.npy\[0\]: .* 3 channels, .* received 2.*img_channel"
-    ):
+    with pytest.raises(MimError, match=r"a\.npy\[0\]: .* 3 channels, .* received 2.*img_channel"):
         video.converted(FrameFormat((4, 5, 3)))
     with pytest.raises(MimError, match=r"a\.npy\[0\]: .*8 x 5.*4 x 5.*--resize"):
         video.converted(FrameFormat((8, 5, 2)))
