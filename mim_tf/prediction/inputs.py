@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.data.files.array_videos import ArrayVideo
-from mim_tf.data.files.arrays import open_array
+from mim_tf.data.files.arrays import check_frames, open_array
 from mim_tf.data.files.folder import convert_recordings, find_recordings
 from mim_tf.data.files.videos import VIDEO_SUFFIXES
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
 
 _MOST_CHANNELS = 4
+_LAYOUTS = {3: "[T, H, W]", 4: "[T, H, W, C]", 5: "[N, T, H, W, C]"}
 
 
 class Input:
@@ -107,26 +108,13 @@ def open_input(
     """
     batch_axis, recordings = False, [path]
     if not path.is_dir() and path.suffix.lower() == ".npy":
-        array = _checked_array(path, open_array(path, time_first=False))
+        array = open_array(path, time_first=False)
+        check_frames(array, path, _LAYOUTS)
         array, batch_axis = _five_axes(array, frame_shape)
         names = [f"{path}[{n}]" if batch_axis else str(path) for n in range(len(array))]
         recordings = [ArrayVideo(*pair) for pair in zip(names, array, strict=True)]
     opened = convert_recordings(recordings, frame_shape, resize)
     return Input(path, opened, batch_axis, context)
-
-
-def _checked_array(path, array):
-    if (
-        array.ndim not in (3, 4, 5)
-        or 0 in array.shape
-        or (array.dtype != np.uint8 and array.dtype.kind != "f")
-    ):
-        raise MimError(
-            f"{path}: expected frames [T, H, W], [T, H, W, C] or [N, T, H, W, C], uint8 in 0..255 "
-            f"or float in [0, 1], received {array.dtype} {list(array.shape)}. Convert and reshape "
-            "it."
-        )
-    return array
 
 
 def _five_axes(array, frame_shape):

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.files.arrays import check_interval, from_uint8, open_array
+from mim_tf.data.files.arrays import check_frames, check_interval, from_uint8, open_array
 from mim_tf.data.files.frame_format import FrameFormat
 from mim_tf.data.files.images import resize_image
 from mim_tf.data.files.npz_member import main_key, member_shape, read_member
 from mim_tf.data.source import Indices
 from mim_tf.data.windows import Recording
-from mim_tf.errors import MimError
 
 
 class ArrayVideo(Recording):
@@ -61,13 +60,7 @@ def array_recordings(path: str | Path) -> list[ArrayVideo]:
     path = Path(path)
     is_npz = path.suffix == ".npz"
     array = np.asarray(read_member(path, main_key(path)) if is_npz else open_array(path))
-    if (array.dtype != np.uint8 and array.dtype.kind != "f") or (
-        array.ndim not in (4, 5) or 0 in array.shape
-    ):
-        raise MimError(
-            f"{path}: expected videos [N, T, H, W] or [N, T, H, W, C], uint8 in 0..255 or float in "
-            f"[0, 1], received {array.dtype} {list(array.shape)}. Convert and reshape it."
-        )
+    check_frames(array, path, {4: "[N, T, H, W]", 5: "[N, T, H, W, C]"})
     if array.ndim == 4:
         array = array[..., None]
     return [ArrayVideo(f"{path}[{n}]", frames) for n, frames in enumerate(array)]

@@ -24,20 +24,7 @@ class ArraySource(SequenceSource):
     """
 
     def __init__(self, array: np.ndarray, total_length: int | None = None, name: str = "array"):
-        if array.ndim not in (4, 5):
-            raise MimError(
-                f"{name}: expected [N, T, H, W] or [N, T, H, W, C], received shape {array.shape}. "
-                "Reshape it to one of the two."
-            )
-        if 0 in array.shape:
-            raise MimError(
-                f"{name}: expected at least one sequence, received the empty shape {array.shape}."
-            )
-        if array.dtype != np.uint8 and array.dtype.kind != "f":
-            raise MimError(
-                f"{name}: expected uint8 in 0..255 or float in [0, 1], received {array.dtype}. "
-                "Convert it with astype."
-            )
+        check_frames(array, name, {4: "[N, T, H, W]", 5: "[N, T, H, W, C]"})
         if total_length is not None:
             check_length(name, array.shape[1], total_length)
         self.name = str(name)
@@ -100,6 +87,22 @@ def open_array(path: str | Path, time_first: bool | None = None) -> np.ndarray:
 def from_uint8(levels: np.ndarray) -> np.ndarray:
     """uint8 levels 0..255 as float32 in [0, 1]."""
     return np.divide(levels, np.float32(255), dtype=np.float32)
+
+
+def check_frames(array: np.ndarray, name: str | Path, layouts: dict[int, str]) -> None:
+    """Raises `MimError` for an array of other axes, an empty one, or neither uint8 nor float.
+
+    Args:
+        array: to check; its values are not read.
+        name: file or other origin, for the message.
+        layouts: what its axes may be, by their number.
+    """
+    is_number = array.dtype == np.uint8 or array.dtype.kind == "f"
+    if array.ndim not in layouts or 0 in array.shape or not is_number:
+        raise MimError(
+            f"{name}: expected frames {' or '.join(layouts.values())}, uint8 in 0..255 or float in "
+            f"[0, 1], received {array.dtype} {list(array.shape)}. Convert and reshape them."
+        )
 
 
 def check_length(name: str, received: int, total_length: int) -> None:

@@ -98,10 +98,10 @@ def test_which_array_of_an_npz_file_must_be_clear(tmp_path):
 )
 def test_other_arrays_are_refused(tmp_path, name, array):
     path = save(tmp_path / name, array)
-    with pytest.raises(MimError, match=rf"{name}: expected videos.* received {array.dtype} \["):
+    with pytest.raises(MimError, match=rf"{name}: expected frames.* received {array.dtype} \["):
         array_recordings(path)
     if array.ndim not in (4, 5):
-        with pytest.raises(MimError, match=rf"{name}: expected videos"):
+        with pytest.raises(MimError, match=rf"{name}: expected frames"):
             array_frame_shape(path)
 
 
