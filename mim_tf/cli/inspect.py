@@ -10,23 +10,29 @@ from absl import flags
 from mim_tf.cli.command import Command
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig
-from mim_tf.data.files.folder import list_recordings
-from mim_tf.data.inspect.open import open_all
-from mim_tf.data.inspect.recognise import KINDS, recognise
-from mim_tf.data.inspect.report import describe_data, describe_sizes, describe_weights
-from mim_tf.data.inspect.survey import spread, survey
 from mim_tf.errors import MimError
 
 SHOWN = 5
 
 
-def inspect(path: str | Path, output: str | Path = "") -> None:
-    """Prints what is at `path`; of data, writes a contact sheet to `output` or a name of its own.
+def main(values: flags.FlagValues, path: str) -> None:
+    """Prints what is at `path`; of data, writes a contact sheet to --output or a name of its own.
 
     Raises:
         MimError: for the first thing that is wrong with it, or if --output exists.
     """
-    settings = flags.given(DataConfig)
+    settings = given(DataConfig, values)
+    known = given(ModelConfig, values)
+    import imageio.v3 as imageio
+    import numpy as np
+
+    from mim_tf.data.files.folder import list_recordings
+    from mim_tf.data.inspect.open import open_all
+    from mim_tf.data.inspect.recognise import KINDS, recognise
+    from mim_tf.data.inspect.report import describe_data, describe_sizes, describe_weights
+    from mim_tf.data.inspect.survey import spread, survey
+    from mim_tf.evaluation.pictures import contact_sheet
+
     kind = settings.get("dataset") or recognise(path)
     if kind not in KINDS:
         raise MimError(f"--dataset must be one of {', '.join(KINDS)}; received {kind!r}.")

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import h5py
@@ -22,11 +23,34 @@ def parse(*arguments):
     return values
 
 
-@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.cfg")), ids=lambda path: path.stem)
+ALONE = [path for path in sorted(EXPERIMENTS.rglob("*.cfg")) if path.stem != "fast"]
+
+
+@pytest.mark.parametrize("path", ALONE, ids=lambda path: path.stem)
 def test_every_experiment_is_a_valid_configuration(path):
     values = parse(f"--flagfile={path}")
     model_config(values, values.pretrained_model)
     assert TrainingConfig(**given(TrainingConfig, values)).save_dir != TrainingConfig.save_dir
+
+
+@pytest.mark.parametrize("experiment", ["taxibj", "human36m", "radar", "mnist_color"])
+def test_the_fast_recipe_as_a_second_flagfile(experiment):
+    values = parse(*(f"--flagfile={EXPERIMENTS / name}.cfg" for name in (experiment, "fast")))
+    training = TrainingConfig(**given(TrainingConfig, values))
+    for field in dataclasses.fields(TrainingConfig):
+        if field.metadata["by_recipe"]:
+            assert getattr(training, field.name) == field.metadata["by_recipe"]["fast"], field.name
+
+
+def test_a_recipe_has_defaults_that_flags_override():
+    values = parse("--recipe=fast", "--lr=0.1")
+    training = TrainingConfig(**given(TrainingConfig, values))
+    assert (training.optimizer, training.lr) == ("muon", 0.1)
+    assert given(DataConfig, values) == {"train_sequences": 0}
+    assert model_config(values, "").precision == "auto"
+    values = parse("--recipe=fast", "--train_sequences=7", "--precision=float32")
+    assert given(DataConfig, values) == {"train_sequences": 7}
+    assert model_config(values, "").precision == "float32"
 
 
 @pytest.fixture
