@@ -36,13 +36,15 @@ def train():
 
 
 def test():
-    from mim_tf.evaluation.test import test
+    from mim_tf.evaluation.evaluate_weights import evaluate_weights
 
     if not FLAGS.pretrained_model:
         raise MimError("Evaluation needs --pretrained_model=FILE.weights.h5, received none.")
     model = flags.model_config()
     data = DataConfig(**flags.given(DataConfig))
-    report, folder = test(FLAGS.pretrained_model, model, data, flags.given(TrainingConfig))
+    # Unlike evaluations during training, of all sequences.
+    training = TrainingConfig(**{"max_test_sequences": 0, **flags.given(TrainingConfig)})
+    report, folder = evaluate_weights(model, data, training, FLAGS.pretrained_model)
     print(f"{report}\nScores and pictures are in {folder}.")
 
 

@@ -3,14 +3,14 @@
 import numpy as np
 
 from mim_tf.data.scale import LinearScale
-from mim_tf.evaluation.pair import FRAME_AXES
-from mim_tf.evaluation.summed import SummedScores
+from mim_tf.evaluation.accumulated import AccumulatedScores
+from mim_tf.evaluation.checks import FRAME_AXES
 
 # Far above the rounding of a float32 in [0, 1], far below the step of 8- or 16-bit levels.
 ROUNDING = 1e-6
 
 
-class CategoricalScores(SummedScores):
+class CategoricalScores(AccumulatedScores):
     """CSI, POD, FAR and HSS per threshold and predicted frame, over all sequences so far.
 
     A value above the threshold is an event; one of exactly the threshold is none, as in pysteps.

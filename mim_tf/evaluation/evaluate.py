@@ -7,10 +7,10 @@ from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.by_backend import evaluation_dataset, own_errors
 from mim_tf.data.batches.order import evaluated
 from mim_tf.data.source import SequenceSource
+from mim_tf.evaluation.accumulated import AccumulatedScores
 from mim_tf.evaluation.categorical import CategoricalScores
 from mim_tf.evaluation.physical import PhysicalErrors
 from mim_tf.evaluation.scores import FrameScores
-from mim_tf.evaluation.summed import SummedScores
 from mim_tf.models import predict
 
 
@@ -25,7 +25,7 @@ def evaluate(model, source: SequenceSource, config: TrainingConfig, on_sample) -
             `[horizon, H, W, C]` of each of the first `num_save_samples` sequences.
 
     Returns:
-        As `SummedScores.result`, with the scores of all kinds that make sense for the source.
+        As `AccumulatedScores.result`, with the scores of all kinds that make sense for the source.
     """
     context = model.config.input_length
     limit = config.max_test_sequences
@@ -49,7 +49,7 @@ def evaluate(model, source: SequenceSource, config: TrainingConfig, on_sample) -
     return _together(score.result() for score in scores)
 
 
-def scores_for(source: SequenceSource) -> list[SummedScores]:
+def scores_for(source: SequenceSource) -> list[AccumulatedScores]:
     """Empty scores of all kinds that make sense for `source`."""
     scores = [FrameScores()]
     if source.scale:

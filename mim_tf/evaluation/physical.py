@@ -3,11 +3,11 @@
 import numpy as np
 
 from mim_tf.data.scale import LinearScale
-from mim_tf.evaluation.pair import FRAME_AXES
-from mim_tf.evaluation.summed import SummedScores
+from mim_tf.evaluation.accumulated import AccumulatedScores
+from mim_tf.evaluation.checks import FRAME_AXES
 
 
-class PhysicalErrors(SummedScores):
+class PhysicalErrors(AccumulatedScores):
     """Errors in the unit of `scale`, per predicted frame, over all sequences given to `update`.
 
     Unlike the `mse` and `mae` of `FrameScores` they are for one value, not summed over a frame,

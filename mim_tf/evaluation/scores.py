@@ -6,8 +6,8 @@ import numpy as np
 from scipy.ndimage import correlate1d
 from skimage.metrics import structural_similarity
 
-from mim_tf.evaluation.pair import FRAME_AXES
-from mim_tf.evaluation.summed import SummedScores
+from mim_tf.evaluation.accumulated import AccumulatedScores
+from mim_tf.evaluation.checks import FRAME_AXES
 
 SSIM_WINDOW = 7
 
@@ -68,7 +68,7 @@ def sharpness(frames):
     return np.minimum(np.abs(laplacian).max(axis=FRAME_AXES), 255)
 
 
-class FrameScores(SummedScores):
+class FrameScores(AccumulatedScores):
     """Mean scores per predicted frame over all sequences given to `update`.
 
     Source: 2019 code, whose definitions these are. It left out a last, smaller batch; here every

@@ -6,10 +6,10 @@ import math
 import numpy as np
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.pair import check_pair
+from mim_tf.evaluation.checks import check_batch
 
 
-class SummedScores(abc.ABC):
+class AccumulatedScores(abc.ABC):
     """Scores per predicted frame, made of sums over all sequences given to `update`.
 
     Each kind of score says in `_addends` what is summed, and in `_scores` what the sums make.
@@ -31,7 +31,7 @@ class SummedScores(abc.ABC):
             MimError: shapes or horizons do not match, the truth leaves [0, 1], or a prediction is
                 not finite.
         """
-        truth, prediction = check_pair(truth, prediction, self._horizon, self.sequences)
+        truth, prediction = check_batch(truth, prediction, self._horizon, self.sequences)
         for name, addends in self._addends(truth, prediction).items():
             self._sums[name] = self._sums.get(name, 0) + addends.sum(axis=-2, dtype=np.float64)
         self._horizon = truth.shape[1]
