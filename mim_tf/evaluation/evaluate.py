@@ -7,10 +7,7 @@ from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.by_backend import evaluation_dataset, own_errors
 from mim_tf.data.batches.order import evaluated
 from mim_tf.data.source import SequenceSource
-from mim_tf.evaluation.accumulated import AccumulatedScores
-from mim_tf.evaluation.categorical import CategoricalScores
-from mim_tf.evaluation.physical import PhysicalErrors
-from mim_tf.evaluation.scores import FrameScores
+from mim_tf.evaluation.score_set import scores_for
 from mim_tf.models import predict
 
 
@@ -40,28 +37,9 @@ def evaluate(model, source: SequenceSource, config: TrainingConfig, on_sample) -
             forecast = predict(
                 model, frames[:, :context], frames.shape[1] - context, batch_size=len(frames)
             )
-            for score in scores:
-                score.update(truth[:, context:], forecast)
+            scores.update(truth[:, context:], forecast)
             for i in range(min(len(frames), config.num_save_samples - done)):
                 on_sample(done + i + 1, frames[i], forecast[i])
             done += len(frames)
             progress.update(len(frames))
-    return _together(score.result() for score in scores)
-
-
-def scores_for(source: SequenceSource) -> list[AccumulatedScores]:
-    """Empty scores of all kinds that make sense for `source`."""
-    scores = [FrameScores()]
-    if source.scale:
-        scores.append(PhysicalErrors(source.scale))
-    if source.thresholds:
-        scores.append(CategoricalScores(source.scale, source.thresholds))
-    return scores
-
-
-def _together(results):
-    first, *others = results
-    for other in others:
-        for part in ("mean", "per_frame"):
-            first[part] |= other[part]
-    return first
+    return scores.result()
