@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.data.open import open_source
+from mim_tf.evaluation.baselines import verdict
 from mim_tf.evaluation.evaluate import evaluate
 from mim_tf.evaluation.pictures import save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
@@ -14,7 +15,11 @@ from mim_tf.weights import load_weights
 
 
 def evaluate_weights(
-    model: ModelConfig, data: DataConfig, training: TrainingConfig, pretrained_model: str
+    model: ModelConfig,
+    data: DataConfig,
+    training: TrainingConfig,
+    pretrained_model: str,
+    protocol: str = "mim2019",
 ) -> tuple[str, Path]:
     """Scores a weights file on test sequences and writes scores and pictures.
 
@@ -23,9 +28,10 @@ def evaluate_weights(
         data: what to evaluate on.
         training: how; `max_test_sequences` is 0 for all sequences.
         pretrained_model: the weights file.
+        protocol: of `PROTOCOLS`.
 
     Returns:
-        The scores as text, and the new folder `gen_frm_dir/test-...` that holds them.
+        The scores and `verdict` as text, and the new folder `gen_frm_dir/test-...` of both.
 
     Raises:
         MimError: for data or weights that do not fit.
@@ -41,6 +47,6 @@ def evaluate_weights(
     def save(number, truth, forecast):
         save_sample(folder / str(number), truth, forecast, model.input_length, source.scale)
 
-    result = evaluate(network, source, training, save)
-    write_scores(folder / "scores", result, model.input_length)
-    return format_scores(result, model.input_length), folder
+    result = evaluate(network, source, training, save, protocol)
+    write_scores(folder, result, model.input_length)
+    return f"{format_scores(result, model.input_length)}\n\n{verdict(result)}", folder

@@ -18,6 +18,10 @@ class ScoreSet:
     def __init__(self, kinds: Sequence[AccumulatedScores]):
         self.kinds = kinds
 
+    @property
+    def sequences(self) -> int:
+        return self.kinds[0].sequences
+
     def update(self, truth: ArrayLike, prediction: ArrayLike) -> None:
         for kind in self.kinds:
             kind.update(truth, prediction)
@@ -29,7 +33,7 @@ class ScoreSet:
     def result(self) -> dict:
         results = [kind.result() for kind in self.kinds]
         together = {part: _union(r[part] for r in results) for part in ("mean", "per_frame")}
-        return {"sequences": results[0]["sequences"], **together}
+        return {"sequences": self.sequences, **together}
 
     def intervals(self) -> dict[str, list[float] | None]:
         return _union(kind.intervals() for kind in self.kinds)
