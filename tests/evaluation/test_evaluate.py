@@ -8,9 +8,7 @@ import pytest
 import mim_tf
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.scale import LinearScale
-from mim_tf.evaluation import reference
 from mim_tf.evaluation.evaluate import evaluate
-from mim_tf.evaluation.reference import ReferenceScores
 from mim_tf.evaluation.scores import to_uint8
 
 SCALE = LinearScale("dBZ", 0, 70)
@@ -99,35 +97,3 @@ def test_the_error_map_is_the_mean_over_sequences(evaluated, tiny_frames):
     assert error_map.dtype == np.float32
     np.testing.assert_allclose(error_map[:, :-1], error[:, :-1], rtol=1e-4)
     assert np.isnan(error_map[:, -1]).all()
-
-
-def test_what_does_not_depend_on_the_model_is_computed_once(tiny_frames, monkeypatch):
-    source, calls = Radar(tiny_frames), []
-    monkeypatch.setattr(reference, "baselines_for", lambda _: {"zero": lambda c, h: _zeros(c, h)})
-
-    def _zeros(context, horizon):
-        calls.append(len(context))
-        return np.zeros((len(context), horizon, *context.shape[2:]), np.float32)
-
-    def scored(source, limit=0):
-        scores = ReferenceScores(source, 3, limit, "mim2019")
-        scores.update(tiny_frames, tiny_frames)
-        return scores.result()
-
-    assert scored(source) == scored(source)
-    assert calls == [5]
-    scored(source, limit=4)
-    scored(Radar(tiny_frames))
-    assert calls == [5] * 3
-
-
-def test_the_fingerprint_is_that_of_the_sequences(tiny_frames):
-    def fingerprint(frames, *cuts):
-        scores = ReferenceScores(Radar(frames), 3, 0, "per_pixel")
-        for part in np.split(frames, cuts):
-            scores.update(part, part)
-        return scores.result()["data"]["sha256"]
-
-    assert fingerprint(tiny_frames) == fingerprint(tiny_frames, 2)
-    assert fingerprint(tiny_frames) != fingerprint(tiny_frames[:4])
-    assert fingerprint(tiny_frames) != fingerprint(tiny_frames[::-1])
