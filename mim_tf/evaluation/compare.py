@@ -1,6 +1,7 @@
 """Which of several evaluations is better, and whether that is certain."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def compare(folders: Sequence[str | Path]) -> Comparison:
     """Compares evaluations, or the best evaluations of runs, with the first of them.
 
     Args:
-        folders: two or more, of runs or of evaluations.
+        folders: two or more, of runs or of evaluations. Their names are what differs in the paths.
 
     Raises:
         MimError: an evaluation is missing or damaged, or they are not of the same sequences,
@@ -73,9 +74,14 @@ def compare(folders: Sequence[str | Path]) -> Comparison:
     """
     if len(folders) < 2:
         raise MimError(f"Expected two evaluations to compare or more, received {len(folders)}.")
-    first, *others = evaluations = [read_evaluation(folder) for folder in folders]
-    if len({each.name for each in evaluations}) < len(evaluations):
+    paths = [Path(folder).resolve() for folder in folders]
+    if len(set(paths)) < len(paths):
         raise MimError("Expected different evaluations, received the same folder twice.")
+    parent = os.path.commonpath([path.parent for path in paths])
+    first, *others = evaluations = [
+        read_evaluation(folder, name=os.path.relpath(path, parent))
+        for folder, path in zip(folders, paths, strict=True)
+    ]
     for other in others:
         _check_same_test(first, other)
     comparison = Comparison(evaluations, [])

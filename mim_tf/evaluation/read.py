@@ -18,7 +18,7 @@ class Evaluation:
     """One evaluation.
 
     Attributes:
-        name: of the folder it was asked for by.
+        name: what tables and curves call it.
         scores: the content of `scores.json`.
         per_sequence: score -> `[sequences]`, NaN where undefined.
     """
@@ -28,8 +28,12 @@ class Evaluation:
     per_sequence: dict[str, np.ndarray]
 
 
-def read_evaluation(folder: str | Path) -> Evaluation:
+def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
     """Reads the evaluation in `folder`; of a run's folder, that of its best weights.
+
+    Args:
+        folder: of an evaluation or a run.
+        name: to call it by; by default the folder.
 
     Raises:
         MimError: there is none, or a file of it is damaged.
@@ -43,7 +47,7 @@ def read_evaluation(folder: str | Path) -> Evaluation:
             f"{path / 'per_sequence.csv'} does not fit the scores.json beside it, which has "
             f"{scores['sequences']} sequences. {_AGAIN}"
         )
-    return Evaluation(str(folder).rstrip("/"), scores, per_sequence)
+    return Evaluation(name or str(folder), scores, per_sequence)
 
 
 def find_evaluation(folder: str | Path) -> Path:

@@ -48,7 +48,7 @@ def folders(tmp_path):
 
 
 def test_a_paired_difference_is_certain_where_intervals_overlap(folders):
-    a, b, _ = map(str, folders)
+    a, b = "a", "b"
     comparison = compare(folders)
     found = {(each.other, each.score): each for each in comparison.differences}
     assert len(found) == 6
@@ -67,7 +67,7 @@ def test_a_difference_within_the_noise_is_not_certain(folders):
     a, _, c = folders
     comparison = compare([a, c])
     (difference,) = [each for each in comparison.differences if each.score == "mse"]
-    assert difference.better == str(a)
+    assert difference.better == "a"
     assert not difference.certain
     assert "not certain" in comparison.conclusion()[0]
 
@@ -88,7 +88,7 @@ def test_undefined_values_are_left_out_in_pairs(tmp_path):
 
 def test_curves_are_of_evaluations_and_baselines(folders):
     curves = compare(folders[:2]).curves("mse")
-    assert list(curves) == [*map(str, folders[:2]), "persistence"]
+    assert list(curves) == ["a", "b", "persistence"]
     assert curves["persistence"] == [7, 8]
 
 
@@ -108,11 +108,17 @@ def test_other_tests_are_refused(folders, tmp_path, changed, message):
         compare([folders[0], write(tmp_path / "few", [1.0, 2.0])])
 
 
+def test_names_are_what_differs_in_the_paths(tmp_path):
+    folders = [write(tmp_path / name / "run-001", [1, 2]) for name in ("mim", "convlstm")]
+    names = [each.name for each in compare(folders).evaluations]
+    assert names == ["mim/run-001", "convlstm/run-001"]
+
+
 def test_less_than_two_are_refused(folders):
     with pytest.raises(MimError, match="two evaluations"):
         compare(folders[:1])
     with pytest.raises(MimError, match="same folder twice"):
-        compare([folders[0], folders[0]])
+        compare([folders[0], f"{folders[0]}/."])
 
 
 def test_the_best_evaluation_of_a_run_is_compared_else_its_last(tmp_path):
@@ -120,6 +126,6 @@ def test_the_best_evaluation_of_a_run_is_compared_else_its_last(tmp_path):
         write(tmp_path / "run" / "scores" / f"{iteration:06d}", [error, error])
     other = write(tmp_path / "other", [24, 24])
     (last, _, _) = compare([tmp_path / "run", other]).differences
-    assert (last.mean, last.first) == (-1, str(tmp_path / "run"))
+    assert (last.mean, last.first) == (-1, "run")
     (tmp_path / "run" / "best.json").write_text(json.dumps({"iteration": 10, "mse": 20}))
     assert compare([tmp_path / "run", other]).differences[0].mean == 4

@@ -28,8 +28,9 @@ def folder(tmp_path):
 
 
 def test_what_was_written_is_read(folder):
-    evaluation = read_evaluation(f"{folder}/")
+    evaluation = read_evaluation(folder)
     assert evaluation.name == str(folder)
+    assert read_evaluation(folder, name="MIM").name == "MIM"
     assert evaluation.scores["mean"] == RESULT["mean"]
     np.testing.assert_array_equal(evaluation.per_sequence["mse"], [1, 3])
     np.testing.assert_array_equal(evaluation.per_sequence["CSI_30"], [0.5, np.nan])
