@@ -98,6 +98,12 @@ class TrainingConfig:
     max_test_sequences: int = field(
         800, "Sequences in an evaluation during training, the first of them; 0: all.", minimum=0
     )
+    protocol: str = field(
+        "mim2019",
+        "Definitions of the scores: mim2019, as in the 2019 code; openstl, as in that benchmark; "
+        "per_pixel: means over pixels in place of sums over frames.",
+        choices=("mim2019", "openstl", "per_pixel"),
+    )
     seed: int = field(
         0, "Seed of initial weights, order of the data and scheduled sampling.", minimum=0
     )
