@@ -95,8 +95,8 @@ def logged(folder: Path) -> dict[int, float]:
 def evaluations(name: str, folder: Path) -> list[tuple]:
     """A row of `COLUMNS` for each evaluation of a run."""
     seconds, rows = logged(folder), []
-    for path in sorted((folder / "run-001" / "scores").glob("*.json")):
-        iteration, mean = int(path.stem), json.loads(path.read_text())["mean"]
+    for path in sorted((folder / "run-001" / "scores").glob("*/scores.json")):
+        iteration, mean = int(path.parent.name), json.loads(path.read_text())["mean"]
         if iteration in seconds:
             scores = (mean[score] for score in COLUMNS[3:])
             rows.append((name, iteration, seconds[iteration], *scores))
