@@ -55,7 +55,7 @@ def open_human36m(
         height: of a frame, in pixels.
         width: of a frame, in pixels.
 
-    Raises `MimError` where a folder or the pictures of the split are missing, pictures are there
+    Raises `MimError` if a folder or the pictures of the split are missing, pictures are there
     twice, or there is no window; when read, for pictures that cannot be decoded.
 
     Source: 2019 code, its reader of Human3.6M.
@@ -101,9 +101,9 @@ def has_pictures(folder: Path) -> bool:
 def window_starts(pictures: list[_Picture], total_length: int, stride: int) -> list[int]:
     """Positions in `pictures`, sorted by file name, at which a window starts.
 
-    The first and the last picture of a window are of one take and camera, and as many frames of
-    the video apart as pictures that follow each other without a gap. After a place where they are
-    that, or where only the frames do not fit, `stride` pictures are passed over, otherwise one.
+    The first and the last picture of a window are from one take and camera, and as many frames of
+    the video apart as in a window without a gap. The next place to look at is `stride` pictures
+    further, or the next picture if take or camera differ.
 
     Source: 2019 code.
     """
@@ -128,7 +128,7 @@ def crop_and_resize(path: Path, image: np.ndarray, height: int, width: int) -> n
     resize, which the 2019 code called.
 
     Args:
-        path: named in messages.
+        path: for messages.
         image: uint8 or uint16 `[H, W, 1]` or `[H, W, 3]`.
         height: in pixels.
         width: in pixels.

@@ -12,7 +12,7 @@ from mim_tf.errors import MimError
 class LinearScale:
     """A linear map: 0 in a frame stands for `low`, 1 for `high`, in `unit`.
 
-    Raises `MimError` where `high` is not above `low`.
+    Raises `MimError` if `high` is not above `low`.
     """
 
     unit: str
@@ -36,7 +36,7 @@ class LinearScale:
         return np.asarray(frames, np.float32) * np.float32(self.high - self.low) + self.low
 
     def check_thresholds(self, thresholds: Sequence[float]) -> None:
-        """Raises `MimError` for no threshold, or one that every value, or none, exceeds."""
+        """Raises `MimError` unless there are thresholds, all from `low` to below `high`."""
         thresholds = list(thresholds)
         if not thresholds or not all(self.low <= value < self.high for value in thresholds):
             raise MimError(

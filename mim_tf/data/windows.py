@@ -38,11 +38,11 @@ class WindowSource(SequenceSource):
         total_length: frames of a window.
         stride: frames between the starts of two windows.
         interval: frames from one frame of a window to the next.
-        starts: (recording, first frame) of each window, integers `[N, 2]`, in the place of those
+        starts: (recording, first frame) of each window, integers `[N, 2]`, instead of those
             that `stride` makes.
-        description: what `describe` returns besides sequences, shape and recordings.
+        description: what `describe` also returns.
 
-    Raises `MimError` where there is no window.
+    Raises `MimError` if there is no window.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ class FromExport:
     Attributes:
         frame_shape: (H, W, C).
         horizon: frames it predicts.
-        context_length: frames it has to be given; None: any number.
+        context_length: frames it needs; None: any number.
 
     Raises:
         MimError: if it is damaged, not an export, or has another horizon, or TensorFlow is not
@@ -55,7 +55,7 @@ class FromExport:
         return np.asarray(self._signature(frames=self._tf.constant(context))["predictions"])
 
     def _measured_horizon(self):
-        """The horizon of a graph whose signature leaves it open."""
+        """The horizon of a graph whose signature does not say it."""
         return self(np.zeros((1, self.context_length or 1, *self.frame_shape), np.float32)).shape[1]
 
 

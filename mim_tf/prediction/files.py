@@ -18,7 +18,7 @@ def predict_files(
     outputs: list[Output],
     batch_size: int = 8,
 ) -> None:
-    """Writes the prediction from each input, clipped to [0, 1], with a progress bar.
+    """Predicts from each input and writes the result, clipped to [0, 1], with a progress bar.
 
     Sequences with contexts of one length are predicted together.
 
@@ -29,8 +29,8 @@ def predict_files(
         batch_size: sequences at a time.
 
     Raises:
-        MimError: if a context has not the length an export needs or an output cannot hold its
-            prediction, before anything is predicted; and for damaged frames, when they are read.
+        MimError: before anything is predicted, if a context does not have the length an export
+            needs or an output cannot hold its prediction; later, for frames that are damaged.
     """
     for one, output in zip(inputs, outputs, strict=True):
         _check_length(one, predictor.context_length)

@@ -21,7 +21,7 @@ class Input:
     Args:
         path: of the file or folder.
         recordings: a `Recording` for each sequence.
-        batch_axis: whether the sequences stand in an array with a batch axis.
+        batch_axis: whether they come from an array with a batch axis.
         context: use the last so many frames. None: all.
 
     Attributes:
@@ -55,7 +55,7 @@ class Input:
         return self._recordings[sequence].read(np.arange(self.frames - self.length, self.frames))
 
     def release(self) -> None:
-        """Gives back the memory of decoded frames; nothing can be read any more."""
+        """Frees the memory of decoded frames; nothing can be read afterwards."""
         self._recordings = []
 
 

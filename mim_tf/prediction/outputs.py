@@ -17,13 +17,13 @@ FORMS = {"npy": ".npy", "gif": ".gif", "mp4": ".mp4", "images": ""}
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """Where a prediction goes to, and its form, one of `FORMS`."""
+    """Where a prediction is written, and in which of the `FORMS`."""
 
     path: Path
     form: str
 
     def check(self, channels: int, batch_axis: bool) -> None:
-        """Raises `MimError` where such frames, or several sequences, cannot have this form."""
+        """Raises `MimError` if such frames, or several sequences, cannot have this form."""
         if self.form == "npy":
             return
         if batch_axis:
@@ -38,12 +38,12 @@ class Output:
             )
 
     def write(self, frames: np.ndarray) -> None:
-        """Writes a prediction, all or nothing; what stands there already stays.
+        """Writes a prediction, whole or not at all; nothing that exists is replaced.
 
-        `.npy` holds the values, float32. Pictures hold levels 0..255, truncated as in 2019 code:
-        images are `pd1.png ...`, one pixel a value; GIF and MP4 show five frames a second. In a GIF
-        frames without any change become one that stays longer; an MP4 (H.264, lossy) has two
-        pixels a value, each way, where height or width is odd.
+        `.npy` holds the values, float32. Pictures hold levels 0..255, truncated as in the 2019
+        code: images are `pd1.png ...`, one pixel a value; GIF and MP4 show five frames a second.
+        A GIF merges frames that do not change; an MP4 (H.264, lossy) shows a value as 2 x 2 pixels
+        if height or width is odd.
 
         Args:
             frames: `[horizon, H, W, C]` in [0, 1], in a `.npy` also `[N, horizon, H, W, C]`.
@@ -58,7 +58,7 @@ class Output:
 def name_outputs(
     inputs: list[Path], many: bool, output: str | Path, form: str | None = None
 ) -> list[Output]:
-    """Where the prediction of each input goes to.
+    """Where the prediction of each input is written.
 
     Args:
         inputs: paths as from `list_inputs`.
@@ -69,7 +69,7 @@ def name_outputs(
 
     Raises:
         MimError: if one exists already, two would have the same name, or the form is unknown or
-            told twice.
+            given twice.
     """
     output = Path(output)
     if many:
@@ -77,8 +77,8 @@ def name_outputs(
         names = [path.name if path.is_dir() else path.stem for path in inputs]
         if output.suffix in (".npy", ".gif", ".mp4") or (output.exists() and not output.is_dir()):
             raise MimError(
-                f"{output}: of a folder of inputs, the output is a folder too. Give its name; "
-                "--format tells what to make in it."
+                f"{output}: the output of a folder of inputs is a folder too. Give its name; "
+                "--format says what to make in it."
             )
         outputs = [Output(output / f"{name}{FORMS[form]}", form) for name in names]
     else:
@@ -97,8 +97,8 @@ def name_outputs(
 def _form(output, asked):
     if asked is not None:
         raise MimError(
-            f"--format is for a folder of inputs; of one input the name of the output, {output}, "
-            "tells it. Leave --format out."
+            "--format is for a folder of inputs; with one input, the name of the output says it: "
+            f"{output}. Leave --format out."
         )
     for form, suffix in FORMS.items():
         if output.suffix.lower() == suffix:

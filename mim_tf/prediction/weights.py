@@ -11,7 +11,7 @@ class FromWeights:
     Attributes:
         frame_shape: (H, W, C).
         horizon: frames it predicts.
-        context_length: frames it has to be given; None: any number.
+        context_length: frames it needs; None: any number.
     """
 
     context_length = None

@@ -112,8 +112,8 @@ def test_names_that_are_refused(tmp_path):
     for arguments, message in (
         (([Path("a.npy")], False, "a.avi"), "ends in .npy, .gif or .mp4"),
         (([Path("a.npy")], False, "a.npy", "gif"), "Leave --format out"),
-        (([Path("a.npy")], True, "a.npy"), "the output is a folder too"),
-        (([Path("a.npy")], True, tmp_path / "file"), "the output is a folder too"),
+        (([Path("a.npy")], True, "a.npy"), "a folder of inputs is a folder too"),
+        (([Path("a.npy")], True, tmp_path / "file"), "a folder of inputs is a folder too"),
         (([Path("a.npy"), Path("a.gif")], True, "out"), r"a.npy and a.gif would both become"),
     ):
         with pytest.raises(MimError, match=message):

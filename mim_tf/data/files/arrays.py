@@ -59,7 +59,7 @@ def open_array(path: str | Path, time_first: bool | None = None) -> np.ndarray:
     Returns:
         `[N, T, H, W]` or whatever else the file holds; `ArraySource` checks it.
 
-    Raises `MimError` where the file is missing, truncated, empty, pickled or no `.npy`.
+    Raises `MimError` if the file is missing, truncated, empty, pickled or no `.npy`.
     """
     if not os.path.isfile(path):
         raise MimError(f"{path}: expected a .npy file, found no such file. Check the path.")
@@ -106,7 +106,7 @@ def check_frames(array: np.ndarray, name: str | Path, layouts: dict[int, str]) -
 
 
 def check_length(name: str, received: int, total_length: int) -> None:
-    """Raises `MimError` where sequences of `received` frames are shorter than `total_length`."""
+    """Raises `MimError` if sequences of `received` frames are shorter than `total_length`."""
     if received < total_length:
         raise MimError(
             f"{name}: lengths do not fit: expected at least total_length = {total_length} frames "

@@ -34,7 +34,7 @@ def read_image(path: str | Path) -> np.ndarray:
     """A picture as `[H, W, 1]` where it is grey, otherwise `[H, W, 3]`; uint8, or uint16 if grey.
 
     Palettes and other colour spaces become RGB, transparency is dropped, of several pictures in a
-    file the first counts. Raises `MimError` where the file is missing, damaged, too large to be a
+    file the first counts. Raises `MimError` if the file is missing, damaged, too large to be a
     picture (Pillow's limit, 179 million pixels) or has levels of more than 16 bits.
     """
     with _reading(path), PIL.Image.open(path) as image:

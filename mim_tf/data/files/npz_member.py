@@ -1,4 +1,4 @@
-"""Arrays inside a `.npz` file, one at a time, memory-mapped where that is possible."""
+"""Arrays in a `.npz` file, one at a time, memory-mapped if possible."""
 
 import contextlib
 import math
@@ -18,7 +18,7 @@ MAIN_KEYS = ("frames", "data")
 
 
 def member_keys(path: str | Path) -> list[str]:
-    """Names of the arrays in a `.npz` file; `MimError` where it is none."""
+    """Names of the arrays in a `.npz` file; `MimError` if it is none."""
     with _reading(path), zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist()]
 
@@ -26,7 +26,7 @@ def member_keys(path: str | Path) -> list[str]:
 def main_key(path: str | Path) -> str:
     """Name of the only array of a `.npz` file, or of the one called `frames` or `data`.
 
-    Raises `MimError` where none, or more than one, can be meant.
+    Raises `MimError` if none, or more than one, can be meant.
     """
     keys = member_keys(path)
     chosen = keys if len(keys) == 1 else [key for key in MAIN_KEYS if key in keys]
@@ -49,8 +49,8 @@ def read_member(
         kinds: NumPy kinds the dtype may have, such as "iu"; None: any.
         rank: number of axes; None: any.
 
-    Raises `MimError` for another dtype or rank, pickles, which are never loaded, and a size that
-    the file's content does not bear out, before memory is taken for it.
+    Raises `MimError` for another dtype or rank, pickles, which are never loaded, and a declared
+    size that the content cannot have, before memory is taken for it.
     """
     with _opened(path, key, kinds, rank) as (info, stream, shape, order, dtype):
         content = math.prod(shape) * dtype.itemsize
@@ -113,7 +113,7 @@ def _read_header(stream):
 
 
 def _check_size(path, key, info, declared):
-    """Raises `MimError` where the file cannot hold the `declared` bytes of member `info`."""
+    """Raises `MimError` if the file cannot hold the `declared` bytes of member `info`."""
     if info.compress_type == zipfile.ZIP_STORED:
         possible = info.compress_size
     elif info.compress_type == zipfile.ZIP_DEFLATED:

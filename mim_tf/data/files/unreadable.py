@@ -15,13 +15,13 @@ def unreadable_is_mim_error(
     form: str = "one",
     remedy: str = "Save or download it again.",
 ) -> Iterator[None]:
-    """Within it, whatever goes wrong in reading the file at `path` comes out as a `MimError`.
+    """Turns whatever goes wrong while the file at `path` is read into a `MimError`.
 
     Args:
         path: of the file.
         kind: what it is expected to be, such as "a picture".
-        detail: more of that, where the file is there but is none.
-        form: what it cannot be read as.
+        detail: more about that, for a file that is there but is something else.
+        form: what it cannot be read as, if not simply "one".
         remedy: how to mend it.
     """
     try:

@@ -22,12 +22,12 @@ LARGEST_FRAME = 178_956_970
 class Video(Recording):
     """The video of a file; decoded as a whole when first read, then kept as uint8.
 
-    Its length is the number of packets in the container; nothing is decoded for it. Marks that
-    tell a player to turn the picture are not heeded.
+    Its length is the number of packets in the container, known without decoding. Rotation marks
+    are ignored.
 
     Args:
         path: the file, of any format FFmpeg reads.
-        form: what its frames have to become.
+        form: of its frames.
 
     Raises `MimError` for files that cannot be opened and for another size; when read, for videos
     that cannot be decoded to as many frames.

@@ -53,5 +53,5 @@ def _numbers(values):
 
 
 def spread(size: int, count: int) -> list[int]:
-    """Up to `count` different indices of `size`, evenly from the first to the last."""
+    """Up to `count` different indices below `size`, evenly spaced from first to last."""
     return np.linspace(0, size - 1, min(count, size)).round().astype(int).tolist()

@@ -1,4 +1,4 @@
-"""MNIST's digits, for Moving MNIST to move."""
+"""The digits of MNIST that Moving MNIST moves."""
 
 import contextlib
 import dataclasses

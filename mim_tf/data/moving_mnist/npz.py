@@ -18,8 +18,8 @@ KEYS = ("clips", "dims", "input_raw_data")
 class NpzSource(SequenceSource):
     """Sequences of one or several released files, each its input frames, then its output frames.
 
-    Frames stay in the files where these are not compressed. Clips count the frames of their own
-    file; in the 2019 code those of every file pointed into the first.
+    Frames stay in their files unless these are compressed. Clips point into their own file; in
+    the 2019 code those of every file pointed into the first.
 
     Args:
         paths: the files, with frames of one shape. Keys: `clips` integers `[2, N, 2]`, `dims`
@@ -155,15 +155,15 @@ def _checked_keys(path):
 def write_npz(
     path: str | Path, sequences: np.ndarray, input_length: int, compressed: bool = False
 ) -> None:
-    """Writes sequences in the released format, all at once or not at all.
+    """Writes sequences in the released format, the whole file or nothing.
 
     Args:
         path: file to make.
         sequences: `[N, T, H, W, C]` or `[N, T, H, W]`, float in [0, 1] or uint8.
         input_length: how many of the T frames are input; the others are output.
-        compressed: smaller files, but they are loaded whole where they are used.
+        compressed: makes a smaller file, which is loaded whole when it is used.
 
-    Raises `MimError` where the file exists already, or for other sequences or lengths.
+    Raises `MimError` if the file exists already, or for other sequences or lengths.
     """
     source = ArraySource(sequences, name="sequences")
     total_length, height, width, channels = source.shape

@@ -25,7 +25,7 @@ class RadarValues:
     missing: tuple[float, ...] = ()
 
     def are_missing(self, stored: np.ndarray) -> np.ndarray:
-        """Where `stored` has one of the values for missing ones; bool of its shape."""
+        """Where `stored` is one of the values that stand for missing ones; bool of its shape."""
         found = np.zeros(stored.shape, bool)
         with np.errstate(over="ignore"):  # The dtype may not have a number as large as `value`.
             for value in self.missing:
@@ -47,7 +47,7 @@ class RadarValues:
         return frames
 
     def fault(self, stored: np.ndarray) -> tuple[int, str] | None:
-        """The first value among floats `[n, H, W]` that should not be there.
+        """The first of the floats `[n, H, W]` that should not be there.
 
         Returns:
             (index of its frame, what is wrong with it and how to mend it), or None.

@@ -35,7 +35,7 @@ def read_h5(path: str | Path) -> RawSlots:
     """Reads one file; its dates are not looked at yet.
 
     Raises `MimError` for files that are missing, truncated or no HDF5, other keys, dtypes or
-    shapes, and a size that the file's content does not bear out, before memory is taken for it.
+    shapes, and a declared size that the content cannot have, before memory is taken for it.
     """
     with _opened(path) as (data, date):
         return RawSlots(str(path), data.astype(np.float32)[...], date[...].tolist())
@@ -90,7 +90,7 @@ def _check_kinds(path, data, date):
 
 
 def _check_stored(path, dataset):
-    """Raises `MimError` where the file does not or cannot hold all of a dataset."""
+    """Raises `MimError` if the file does not or cannot hold all of a dataset."""
     # Datasets and chunks that were never written, and virtual ones, would read as zeros.
     if dataset.chunks is None:
         stored = dataset.id.get_storage_size() == dataset.nbytes and not dataset.external

@@ -44,7 +44,7 @@ def split_windows(
             with a test window.
         test_windows: their number.
 
-    Raises `MimError` where no window is left to train on.
+    Raises `MimError` if no window is left to train on.
     """
     train, test = np.split(starts, [max(len(starts) - test_windows, 0)])
     if rule == "clean" and len(train):
