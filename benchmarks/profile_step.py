@@ -53,7 +53,7 @@ def main(_):
     skip_graph_rewriting()
     config = ModelConfig(**flags.given(ModelConfig))
     settings = TrainingConfig(**flags.given(TrainingConfig))
-    _, train = training(config, settings.batch_size, settings.recompute)
+    _, train = training(config, settings.batch_size, settings.rematerialise)
     for _ in range(2):
         train()
     plain = timed(train)

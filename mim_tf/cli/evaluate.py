@@ -17,15 +17,15 @@ ALL_SEQUENCES = {"max_test_sequences": 0}
 def main(values: flags.FlagValues) -> None:
     """Wires flags, configurations and the evaluation."""
     logging.set_verbosity(logging.INFO)
-    settings = ALL_SEQUENCES | given(TrainingConfig, values)
-    TrainingConfig(**settings)  # refuses bad values before Keras is imported
+    training = TrainingConfig(**ALL_SEQUENCES | given(TrainingConfig, values))
     data = DataConfig(**given(DataConfig, values))
     share_cores()
     import_keras()
-    from mim_tf.evaluation.test import test
+    from mim_tf.evaluation.evaluate_weights import evaluate_weights
 
     model = model_config(values, values.pretrained_model)
-    report, folder = test(values.pretrained_model, model, data, settings)
+    pretrained_model = values.pretrained_model
+    report, folder = evaluate_weights(model, data, training, pretrained_model, training.protocol)
     print(f"{report}\nScores and pictures are in {folder}.")
 
 

@@ -5,7 +5,7 @@ import typing
 
 from absl import flags
 
-from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
+from mim_tf.config import RECIPES, DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
 
 FLAGS = flags.FLAGS
@@ -59,13 +59,17 @@ def _joined(numbers):
 
 
 def given(config: type, values: flags.FlagValues = FLAGS) -> dict:
-    """Values of the flags the user set, by the names of the fields of `config`.
+    """Values of the flags the user set, or their recipe, by the names of the fields of `config`.
 
     Raises:
         MimError: for a list of numbers that is none.
     """
     fields = dataclasses.fields(config)
-    return {field.name: _value(field, values) for field in fields if values[field.name].present}
+    recipe = RECIPES[values["recipe"].value] if "recipe" in values else {}
+    chosen = {field.name: recipe[field.name] for field in fields if field.name in recipe}
+    return chosen | {
+        field.name: _value(field, values) for field in fields if values[field.name].present
+    }
 
 
 def _value(field, values):

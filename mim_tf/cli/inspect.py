@@ -22,19 +22,20 @@ def main(values: flags.FlagValues, path: str) -> None:
     Raises:
         MimError: for the first thing that is wrong with it, or if --output exists.
     """
-    data = DataConfig(**given(DataConfig, values))
+    settings = given(DataConfig, values)
     known = given(ModelConfig, values)
     import_keras()
     import imageio.v3 as imageio
     import numpy as np
 
+    from mim_tf.data.files.folder import list_recordings
     from mim_tf.data.inspect.open import open_all
     from mim_tf.data.inspect.recognise import KINDS, recognise
-    from mim_tf.data.inspect.report import describe_data, describe_weights
+    from mim_tf.data.inspect.report import describe_data, describe_sizes, describe_weights
     from mim_tf.data.inspect.survey import spread, survey
     from mim_tf.evaluation.pictures import contact_sheet
 
-    kind = data.dataset if values["dataset"].present else recognise(path)
+    kind = settings.get("dataset") or recognise(path)
     if kind not in KINDS:
         raise MimError(f"--dataset must be one of {', '.join(KINDS)}; received {kind!r}.")
     if kind == "weights":
@@ -45,7 +46,9 @@ def main(values: flags.FlagValues, path: str) -> None:
         raise MimError(f"{output} exists already. Remove it or give another --output.")
     print(f"{path}: data, read as --dataset={kind}")
     rows = []
-    for name, source in open_all(path, kind, data, known.get("total_length", 0)).items():
+    if kind == "folder":
+        print(describe_sizes(list_recordings(path)))
+    for name, source in open_all(path, kind, settings, known).items():
         print(describe_data(name, source, survey(source)))
         rows += list(source.sequences(spread(source.size, SHOWN)))
     print("Sound: every value was read and is in [0, 1] or missing.")

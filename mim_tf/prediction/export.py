@@ -27,7 +27,7 @@ class FromExport:
             installed.
     """
 
-    def __init__(self, folder, horizon=None):
+    def __init__(self, folder: str | Path, horizon: int | None = None):
         path = _newest_version(folder)
         self._tf = tf = import_tensorflow("to predict with an export")
         try:
@@ -50,7 +50,7 @@ class FromExport:
                 f"--horizon={horizon}. Leave it out, export again, or give the weights file."
             )
 
-    def __call__(self, context):
+    def __call__(self, context: np.ndarray) -> np.ndarray:
         """Predictions `[B, horizon, H, W, C]` from `[B, T, H, W, C]`, float32."""
         return np.asarray(self._signature(frames=self._tf.constant(context))["predictions"])
 

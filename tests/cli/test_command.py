@@ -58,7 +58,7 @@ def test_help_shows_groups_and_defaults_in_80_columns(command, calls, capsys):
     assert own < lines.index("  --[no]fast  (default: no)") < data
     assert data < lines.index("  --thresholds=TEXT  (default: 30,40,50)") < training
     assert "  --max_test_sequences=NUMBER  (default: 0)" in lines[training:]
-    assert "  --lr=NUMBER  (default: 0.001; with --recipe=fast: 0.002)" in lines[training:]
+    assert "  --lr=NUMBER  (default: 0.001; with --recipe=fast: 0.004)" in lines[training:]
     assert "  --taxibj_split=reference|clean  (default: reference)" in lines
     assert "<" not in printed
     assert max(map(len, lines)) <= 80

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import h5py
@@ -22,11 +23,34 @@ def parse(*arguments):
     return values
 
 
-@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.cfg")), ids=lambda path: path.stem)
+ALONE = [path for path in sorted(EXPERIMENTS.rglob("*.cfg")) if path.stem != "fast"]
+
+
+@pytest.mark.parametrize("path", ALONE, ids=lambda path: path.stem)
 def test_every_experiment_is_a_valid_configuration(path):
     values = parse(f"--flagfile={path}")
     model_config(values, values.pretrained_model)
     assert TrainingConfig(**given(TrainingConfig, values)).save_dir != TrainingConfig.save_dir
+
+
+@pytest.mark.parametrize("experiment", ["taxibj", "human36m", "radar", "mnist_color"])
+def test_the_fast_recipe_as_a_second_flagfile(experiment):
+    values = parse(*(f"--flagfile={EXPERIMENTS / name}.cfg" for name in (experiment, "fast")))
+    training = TrainingConfig(**given(TrainingConfig, values))
+    for field in dataclasses.fields(TrainingConfig):
+        if field.metadata["by_recipe"]:
+            assert getattr(training, field.name) == field.metadata["by_recipe"]["fast"], field.name
+
+
+def test_a_recipe_has_defaults_that_flags_override():
+    values = parse("--recipe=fast", "--lr=0.1")
+    training = TrainingConfig(**given(TrainingConfig, values))
+    assert (training.optimizer, training.lr) == ("muon", 0.1)
+    assert given(DataConfig, values) == {"train_sequences": 0}
+    assert model_config(values, "").precision == "auto"
+    values = parse("--recipe=fast", "--train_sequences=7", "--precision=float32")
+    assert given(DataConfig, values) == {"train_sequences": 7}
+    assert model_config(values, "").precision == "float32"
 
 
 @pytest.fixture
@@ -100,7 +124,7 @@ def test_a_height_that_follows_the_width_is_not_another_run():
 @pytest.fixture
 def frame_shape(monkeypatch):
     """Data whose frames are 48 high, 32 wide and have 3 channels."""
-    monkeypatch.setattr("mim_tf.data.open.frame_shape", lambda data: (48, 32, 3), raising=False)
+    monkeypatch.setattr("mim_tf.data.open.frame_shape", lambda data: (48, 32, 3))
 
 
 @pytest.mark.parametrize(
@@ -121,5 +145,5 @@ def test_frames_have_the_size_of_the_data_where_no_flag_says_otherwise(arguments
 
 
 def test_generated_frames_have_the_size_of_the_flags(monkeypatch):
-    monkeypatch.setattr("mim_tf.data.open.frame_shape", lambda data: None, raising=False)
+    monkeypatch.setattr("mim_tf.data.open.frame_shape", lambda data: None)
     assert model_config(parse("--img_width=32"), data=DataConfig()).frame_shape == (32, 32, 1)

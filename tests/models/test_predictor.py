@@ -113,9 +113,7 @@ def test_impossible_networks_are_refused(changes, words):
     [(1, 5, 12, 8, 2), (1, 5, 8, 12, 1), (1, 2, 8, 12, 2), (5, 8, 12, 2), (1, 5, 4, 6, 8)],
 )
 def test_frames_of_another_shape_are_refused(model, shape):
-    with pytest.raises(
-        MimError, match=rf"T, 8, 12, 2\].*at least 3, .*{re.escape(str(shape))}"
-    ):
+    with pytest.raises(MimError, match=rf"T, 8, 12, 2\].*at least 3, .*{re.escape(str(shape))}"):
         model(np.zeros(shape, np.float32))
 
 

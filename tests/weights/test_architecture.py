@@ -24,9 +24,7 @@ def test_the_first_difference_in_the_order_of_the_model(there, words):
 
 
 def test_settings_of_training_may_differ():
-    check_settings(
-        "a.h5", ModelConfig(total_length=30, sampling_start_value=0.5), ModelConfig(), ""
-    )
+    check_settings("a.h5", ModelConfig(total_length=30, precision="bfloat16"), ModelConfig(), "")
 
 
 def test_a_setting_of_the_architecture_may_not():

@@ -9,7 +9,7 @@ from mim_tf.weights.configuration import from_json, to_json
 
 @pytest.mark.parametrize(
     "config",
-    [ModelConfig(), ModelConfig(num_hidden=(8, 8), scheduled_sampling=False, layer_norm=False)],
+    [ModelConfig(), ModelConfig(num_hidden=(8, 8), layer_norm=False)],
 )
 def test_round_trip(config):
     assert from_json("a.h5", to_json(config)) == config
@@ -27,7 +27,7 @@ def test_settings_an_older_version_did_not_have_are_at_their_defaults():
     )
 
 
-def test_whole_numbers_are_good_for_fractions():
+def test_settings_of_training_in_older_files_are_passed_over():
     assert from_json("a.h5", changed(sampling_start_value=1)) == ModelConfig()
 
 
@@ -55,8 +55,6 @@ def test_damaged_json(text):
         ({"model_name": None}, "its model_name should be like 'mim', received None"),
         ({"num_hidden": 64}, "its num_hidden should be like"),
         ({"num_hidden": [64, "x"]}, "its num_hidden should be like"),
-        ({"sampling_start_value": []}, "its sampling_start_value should be like 1.0"),
-        ({"scheduled_sampling": 1}, "its scheduled_sampling should be like None"),
         ({"patch_size": 7}, "damaged: patch_size 7 must divide"),
     ],
 )

@@ -15,6 +15,7 @@ from tf1_checkpoints import golden_checkpoint
 import mim_tf
 from mim_tf.training.compile import compile_for_training
 from mim_tf.weights import load_weights, save_weights, stored_config
+from mim_tf.weights.hdf5 import ATTRIBUTE
 from mim_tf.weights.tf1_checkpoint import read_weights
 
 
@@ -74,10 +75,23 @@ def test_the_configuration_is_inside(saved, tiny_config):
     assert stored_config(saved) == tiny_config
 
 
-def test_the_sampling_counter_is_saved(tmp_path, tiny_model):
-    tiny_model.sampling.updates.assign(7)
-    save_weights(tiny_model, tmp_path / "a.weights.h5")
-    assert int(mim_tf.load_model(tmp_path / "a.weights.h5").sampling.updates) == 7
+def test_files_of_version_0_1_load(saved, tmp_path, tiny_model):
+    """They hold a counter of updates, and the settings of scheduled sampling."""
+    old = tmp_path / "old.weights.h5"
+    shutil.copy(saved, old)
+    with h5py.File(old, "a") as file:
+        file["layers/scheduled_sampling/vars/0"] = np.int32(7)
+        content = json.loads(file.attrs[ATTRIBUTE])
+        content["model"] |= {
+            "scheduled_sampling": None,
+            "sampling_stop_iter": 50_000,
+            "sampling_start_value": 1.0,
+            "sampling_changing_rate": 2e-5,
+            "updates_per_iteration": 2,
+        }
+        file.attrs[ATTRIBUTE] = np.bytes_(json.dumps(content))
+    for old_weight, weight in zip(mim_tf.load_model(old).weights, tiny_model.weights, strict=True):
+        np.testing.assert_array_equal(old_weight, weight)
 
 
 def test_keras_reads_the_file_too(saved, tiny_config, tiny_model):

@@ -79,10 +79,6 @@ def test_only_files_of_mim_tf_have_a_configuration(model, saved, of_keras):
     [
         (KERNEL, r"mim_block_2/from_input/kernel is \[3\] there, \[1, 1, 4, 16\] here"),
         (SCALE, r"mim_block_2/mim_s/from_hidden/norm/scale is \[3\] there, \[16\] here"),
-        (
-            "layers/scheduled_sampling/vars/0",
-            r"scheduled_sampling\w*/updates is \[3\] there, \[\] h",
-        ),
     ],
 )
 def test_the_first_weight_of_another_shape_is_named(model, saved, of_keras, key, words):
