@@ -12,12 +12,14 @@ from absl import flags
 from mim_tf.cli.command import Command
 from mim_tf.cli.configs import model_config
 from mim_tf.cli.flags import given
+from mim_tf.cli.start import import_keras
 from mim_tf.config import DataConfig, ModelConfig
 
 
 def main(values: flags.FlagValues) -> None:
     """Wires flags, `analyze` and what it writes."""
     data = DataConfig(**given(DataConfig, values))
+    import_keras()
     from mim_tf.analysis.analyze import analyze, summary, table
     from mim_tf.analysis.figure import draw
     from mim_tf.runs import new_run_folder, write_json

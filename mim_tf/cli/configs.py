@@ -52,11 +52,9 @@ def model_config(
 
 
 def _frame_sizes(data, changes):
-    from mim_tf.data import open as opened  # imports Keras, which takes seconds
+    from mim_tf.data.open import frame_shape  # imports Keras, which takes seconds
 
-    # `frame_shape` comes with another branch.
-    find = getattr(opened, "frame_shape", lambda data: None)
-    shape = find(data)
+    shape = frame_shape(data)
     if shape is None:
         return {}
     height, width, channels = shape

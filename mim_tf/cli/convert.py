@@ -6,6 +6,7 @@ mim convert --checkpoint=model.ckpt-80000 --output=mim.weights.h5 --patch_size=4
 from absl import flags
 
 from mim_tf.cli.command import Command
+from mim_tf.cli.start import import_keras
 
 HINTS = {
     "patch_size": "Side of the patches; this or --img_channel, unless there is only one choice.",
@@ -20,6 +21,7 @@ HINTS = {
 
 def main(values: flags.FlagValues) -> None:
     """Wires flags and `convert`."""
+    import_keras()
     from mim_tf.weights import load_weights
     from mim_tf.weights.tf1_convert import convert, summary, table
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from absl import flags, logging
 
 from mim_tf.cli.command import Command
+from mim_tf.cli.start import import_keras
 from mim_tf.errors import MimError
 from mim_tf.optional import import_tensorflow
 
 
 def main(values: flags.FlagValues) -> None:
     """Wires flags and `export`."""
+    import_keras()
     # TensorFlow tells of every tensor it names anew.
     logging.set_verbosity(logging.WARNING)
     import_tensorflow("to export a model").get_logger().setLevel("WARNING")

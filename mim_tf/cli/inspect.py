@@ -9,6 +9,7 @@ from absl import flags
 
 from mim_tf.cli.command import Command
 from mim_tf.cli.flags import given
+from mim_tf.cli.start import import_keras
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.errors import MimError
 
@@ -23,6 +24,7 @@ def main(values: flags.FlagValues, path: str) -> None:
     """
     settings = given(DataConfig, values)
     known = given(ModelConfig, values)
+    import_keras()
     import imageio.v3 as imageio
     import numpy as np
 

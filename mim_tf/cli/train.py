@@ -8,7 +8,7 @@ from absl import flags, logging
 from mim_tf.cli.command import Command
 from mim_tf.cli.configs import model_config, resumed
 from mim_tf.cli.flags import given
-from mim_tf.cli.threads import share_cores
+from mim_tf.cli.start import import_keras, share_cores
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 
 
@@ -19,6 +19,7 @@ def main(values: flags.FlagValues) -> None:
     data = DataConfig(**given(DataConfig, values))
     devices = DeviceConfig(**given(DeviceConfig, values))
     share_cores()
+    import_keras()
     from mim_tf.runs import last_resumable, read_record
     from mim_tf.training.train import train
 

@@ -124,7 +124,7 @@ def test_a_height_that_follows_the_width_is_not_another_run():
 @pytest.fixture
 def frame_shape(monkeypatch):
     """Data whose frames are 48 high, 32 wide and have 3 channels."""
-    monkeypatch.setattr("mim_tf.data.open.frame_shape", lambda data: (48, 32, 3), raising=False)
+    monkeypatch.setattr("mim_tf.data.open.frame_shape", lambda data: (48, 32, 3))
 
 
 @pytest.mark.parametrize(
@@ -145,5 +145,5 @@ def test_frames_have_the_size_of_the_data_where_no_flag_says_otherwise(arguments
 
 
 def test_generated_frames_have_the_size_of_the_flags(monkeypatch):
-    monkeypatch.setattr("mim_tf.data.open.frame_shape", lambda data: None, raising=False)
+    monkeypatch.setattr("mim_tf.data.open.frame_shape", lambda data: None)
     assert model_config(parse("--img_width=32"), data=DataConfig()).frame_shape == (32, 32, 1)

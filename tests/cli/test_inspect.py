@@ -43,25 +43,19 @@ def test_the_data_set_can_be_named_and_its_values_declared(run, error_of, tmp_pa
     assert "missing values: 0.08%" in run(path, "--dataset=radar", "--radar_missing=nan")
 
 
-def test_all_frame_sizes_are_listed_and_resized_to_one(run, tmp_path):
+def test_all_frame_sizes_are_listed_and_resized_to_one(run, error_of, tmp_path):
     path, _ = write_example("folder", tmp_path / "data")
     for name in ("a.png", "b.png"):
         (path / "small").mkdir(exist_ok=True)
         imageio.imwrite(path / "small" / name, np.zeros((8, 9, 3), np.uint8))
     sizes = ("--window_stride=1", "--total_length=2")
-    assert "expected frames of 24 x 24" in error_of(run, path, *sizes)
+    assert "expected frames of 24 x 24" in error_of("inspect", path, *sizes)[1]
     printed = run(path, *sizes, "--resize", "--img_width=12", "--img_channel=1")
     assert "frame sizes, height x width (number of files): 24 x 24 (20), 8 x 9 (2)" in printed
     assert "all: 20 sequences of 2 frames, 12 x 12 x 1" in printed
 
 
-def error_of(run, *arguments):
-    with pytest.raises(SystemExit) as exit_info:
-        run(*arguments)
-    return str(exit_info.value.code)
-
-
-def test_pictures_are_never_replaced(run, tmp_path):
+def test_pictures_are_never_replaced(run, error_of, tmp_path):
     path, _ = write_example("mnist", tmp_path / "data")
     first, second = run(path), run(path)
     assert "inspect-clips.npz.png" in first
