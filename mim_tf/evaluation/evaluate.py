@@ -42,7 +42,8 @@ def evaluate(
     context, limit = model.config.input_length, config.max_test_sequences
     scores, error_map = scores_for(source, protocol), ErrorMap()
     reference = ReferenceScores(source, context, limit, protocol)
-    batch_size = min(config.batch_size, evaluated(source, limit))
+    total = evaluated(source, limit)
+    batch_size = min(config.batch_size, total)
 
     def forecast(frames):
         horizon = frames.shape[1] - context
@@ -50,9 +51,7 @@ def evaluate(
 
     with (
         errors_of(source) as watched,
-        tqdm(
-            total=evaluated(source, limit), desc="evaluating", unit="seq", leave=False
-        ) as progress,
+        tqdm(total=total, desc="evaluating", unit="seq", leave=False) as progress,
     ):
         for batch in evaluation_dataset(watched, batch_size, limit):
             frames, truth = map(np.asarray, batch)

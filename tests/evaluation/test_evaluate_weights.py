@@ -13,6 +13,7 @@ from mim_tf.weights import save_weights
 @pytest.fixture
 def paths(tmp_path, tiny_model, tiny_frames):
     save_weights(tiny_model, tmp_path / "a.weights.h5")
+    np.save(tmp_path / "train.npy", tiny_frames[:1])
     np.save(tmp_path / "test.npy", tiny_frames)
     return tmp_path / "a.weights.h5", tmp_path / "test.npy"
 
@@ -22,7 +23,7 @@ def test_an_evaluation_can_be_read_back(paths, tmp_path, tiny_config, tiny_model
     training = TrainingConfig(
         batch_size=4, max_test_sequences=0, num_save_samples=1, gen_frm_dir=str(tmp_path / "out")
     )
-    data = DataConfig(valid_data_paths=frames, train_data_paths=frames)
+    data = DataConfig(train_data_paths=str(tmp_path / "train.npy"), valid_data_paths=frames)
     text, folder = evaluate_weights(tiny_config, data, training, weights, "openstl")
     assert text.splitlines()[-1].startswith("The model ")
     assert folder == tmp_path / "out" / "test-001"
