@@ -10,7 +10,8 @@ from tensorboardX import SummaryWriter
 
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 from mim_tf.data.batches.by_backend import errors_of, training_dataset
-from mim_tf.data.open import open_source
+from mim_tf.data.open import describe_splits, open_source
+from mim_tf.data.split import SPLITS
 from mim_tf.errors import MimError
 from mim_tf.models import build_model
 from mim_tf.models.registry import uses_scheduled_sampling
@@ -57,8 +58,8 @@ def train(
         sampled = uses_scheduled_sampling(model_config.model_name)
         config = dataclasses.replace(config, scheduled_sampling=sampled)
     keras.utils.set_random_seed(config.seed)
-    train_source = open_source(data_config, model_config, "train")
-    valid_source = open_source(data_config, model_config, "valid")
+    sources = {split: open_source(data_config, model_config, split) for split in SPLITS}
+    train_source, valid_source = sources["train"], sources["valid"]
 
     folder = resume
     with devices.scope():
@@ -71,12 +72,13 @@ def train(
         folder = None
     elif not folder:
         folder = new_run_folder(config.save_dir)
-        sources = {"train": train_source.describe(), "valid": valid_source.describe()}
-        write_record(folder, model.config, data_config, config, sources)
+        records = {split: sources[split].describe() for split in ("train", "valid")}
+        write_record(folder, model.config, data_config, config, records)
     if start >= config.max_iterations:
         logging.info("%s has already reached iteration %d.", folder, start)
         return folder
     if folder:
+        print(describe_splits(sources))
         logging.info("%s: iterations %d to %d", folder, start + 1, config.max_iterations)
 
     # Filtered, an error in the first update, such as too little memory, would not be seen on JAX

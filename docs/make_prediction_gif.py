@@ -1,0 +1,35 @@
+"""Makes prediction.gif: the forecasts of "moving-mnist" for the first eight test sequences.
+
+    python docs/make_prediction_gif.py [--digits=mnist.npz]
+"""
+
+from pathlib import Path
+
+import imageio.v3 as imageio
+import mim_tf
+import numpy as np
+from absl import app, flags
+from mim_tf.evaluation.pictures import side_by_side
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("digits", "auto", "As for mim train; the picture in README is of all of MNIST.")
+
+
+def main(_):
+    model = mim_tf.load_model("moving-mnist")
+    context = model.config.input_length
+    data = mim_tf.DataConfig(digits=FLAGS.digits)
+    truth = mim_tf.open_source(data, model.config, "test").sequences(range(8))
+    forecast = mim_tf.predict(model, truth[:, :context], model.config.horizon)
+    # Half of the size is large enough to see.
+    tiles = [
+        side_by_side(*pair, context)[:, ::2, ::2] for pair in zip(truth, forecast, strict=True)
+    ]
+    rows = [np.concatenate(tiles[first : first + 4], axis=2) for first in (0, 4)]
+    path = Path(__file__).with_name("prediction.gif")
+    imageio.imwrite(path, np.concatenate(rows, axis=1), plugin="pillow", duration=300, loop=0)
+    print(path)
+
+
+if __name__ == "__main__":
+    app.run(main)
