@@ -1,6 +1,6 @@
 """Makes prediction.gif: the forecasts of "moving-mnist" for the first eight test sequences.
 
-    python docs/make_prediction_gif.py [--digits=mnist.npz]
+python docs/make_prediction_gif.py [--digits=mnist.npz]
 """
 
 from pathlib import Path

@@ -37,7 +37,7 @@ PRESETS: dict[str, Preset] = {
         description="Moving MNIST, two digits in frames of 64x64, 10 -> 10; MIM, 2 layers of 64.",
         file="moving-mnist.weights.h5",
         sha256="f54aaacc12adf86b8201a05f7634a08c5d8985afe4fa388e821796578688454d",
-        scores={},
+        scores={"mse": 96.35, "mae": 232.17, "ssim_uint8": 0.640},
         data="the first 1,000 generated test sequences, of MNIST's test digits",
         command="python run.py --flagfile=experiments/quick.cfg",
         training="2,400 updates of batch 8 on sequences of all of MNIST's training digits; 1,289 "

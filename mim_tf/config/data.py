@@ -23,8 +23,8 @@ class DataConfig:
     )
     valid_data_paths: str = field(
         "",
-        "Validation and test files or folders, comma separated; empty: Moving MNIST is generated, "
-        "of other data all splits are in --train_data_paths.",
+        "Validation and test files or folders, comma separated; empty: the training paths are "
+        "divided; without any path Moving MNIST is generated.",
     )
     digits: str = field(
         "auto",
@@ -66,10 +66,14 @@ class DataConfig:
     )
     resize: bool = field(False, "Resize frames of folder and array to img_height x img_width.")
     valid_fraction: float = field(
-        0.1, "Share of the recordings to validate on, where all splits are in the same paths."
+        0.1,
+        "Share of the recordings, or of the sequences of Moving MNIST, to validate on, where all "
+        "splits are in the same paths.",
     )
     test_fraction: float = field(
-        0.1, "Share of the recordings to test on, where all splits are in the same paths."
+        0.1,
+        "Share of the recordings, or of the sequences of Moving MNIST, to test on, where all "
+        "splits are in the same paths.",
     )
     radar_values: str = field(
         "dbz",
