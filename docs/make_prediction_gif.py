@@ -6,9 +6,10 @@ python docs/make_prediction_gif.py [--digits=mnist.npz]
 from pathlib import Path
 
 import imageio.v3 as imageio
-import mim_tf
 import numpy as np
 from absl import app, flags
+
+import mim_tf
 from mim_tf.evaluation.pictures import side_by_side
 
 FLAGS = flags.FLAGS
