@@ -96,7 +96,7 @@ class Logs(OnIteration):
                 "with a lower --lr, from the last weights if they are good (--pretrained_model). "
                 "In the first iterations, empty frames may be the cause: raise --initial_bias."
             )
-        rate = float(self.model.optimizer.learning_rate)
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         probability = true_frame_probability(self.config, iteration)
         values = (loss, rate, probability, self.seconds)
         self.file.append([iteration, *(f"{value:.6g}" for value in values)])
