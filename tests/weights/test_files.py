@@ -15,6 +15,7 @@ from tf1_checkpoints import golden_checkpoint
 import mim_tf
 from mim_tf.training.compile import compile_for_training
 from mim_tf.weights import load_weights, save_weights, stored_config
+from mim_tf.weights.hdf5 import ATTRIBUTE
 from mim_tf.weights.tf1_checkpoint import read_weights
 
 
@@ -74,10 +75,33 @@ def test_the_configuration_is_inside(saved, tiny_config):
     assert stored_config(saved) == tiny_config
 
 
-def test_the_sampling_counter_is_saved(tmp_path, tiny_model):
-    tiny_model.sampling.updates.assign(7)
-    save_weights(tiny_model, tmp_path / "a.weights.h5")
-    assert int(mim_tf.load_model(tmp_path / "a.weights.h5").sampling.updates) == 7
+def test_a_file_of_version_0_1(saved, tiny_config, tiny_model):
+    """It has the counter and the settings of scheduled sampling, which are the training's now."""
+    settings = dataclasses.asdict(tiny_config) | {
+        "scheduled_sampling": None,
+        "sampling_stop_iter": 50_000,
+        "sampling_start_value": 1.0,
+        "sampling_changing_rate": 2e-5,
+        "updates_per_iteration": 2,
+    }
+    with h5py.File(saved, "a") as file:
+        file["layers/scheduled_sampling/vars/0"] = np.int32(7)
+        file["layers/scheduled_sampling/vars"].attrs["name"] = "scheduled_sampling"
+        file.attrs[ATTRIBUTE] = np.bytes_(json.dumps({"version": "0.1.0", "model": settings}))
+    model = mim_tf.load_model(saved)
+    assert model.config == tiny_config
+    for ours, theirs in zip(tiny_model.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_half_precision_halves_the_file_and_rounds_the_weights(tmp_path, tiny_model):
+    for half in (False, True):
+        save_weights(tiny_model, tmp_path / f"{half}.h5", half=half)
+    sizes = [(tmp_path / f"{half}.h5").stat().st_size for half in (False, True)]
+    assert sizes[0] - sizes[1] > 1.8 * tiny_model.count_params()
+    loaded = mim_tf.load_model(tmp_path / "True.h5")
+    for exact, rounded in zip(tiny_model.weights, loaded.weights, strict=True):
+        np.testing.assert_array_equal(np.float32(np.float16(exact)), rounded)
 
 
 def test_keras_reads_the_file_too(saved, tiny_config, tiny_model):
