@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from absl import flags as absl_flags
-from golden_cases import load_golden
-from tf1_checkpoints import golden_checkpoint, write_checkpoint
 
 import mim_tf
 from mim_tf.cli import convert as program
 from mim_tf.cli.convert import convert
 from mim_tf.errors import MimError
 from mim_tf.weights import load_weights, stored_config
+from tests.golden_cases import load_golden
+from tests.tf1_checkpoints import golden_checkpoint, write_checkpoint
+
+pytestmark = pytest.mark.slow
 
 STEADY = ["mim", "mim_no_layer_norm", "predrnn", "convlstm"]
 SENSITIVE = ["mim_star", "predrnn_pp"]  # They magnify rounding: see test_parity.py.

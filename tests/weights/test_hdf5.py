@@ -247,6 +247,7 @@ def test_a_configuration_that_is_no_text(tmp_path, value):
         configuration_inside(tmp_path / "a.h5")
 
 
+@pytest.mark.slow
 def test_damaged_bytes_surface_as_nothing_but_mim_error(model, saved, tmp_path):
     """Of positions, those in the first part have most of the structure."""
     with open(saved, "rb") as file:

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 from PIL import Image
-from small_videos import HEIGHT, WIDTH, numbered_frames, write_video
 
 from mim_tf.data.files.array_videos import array_recordings
 from mim_tf.data.files.folder import list_recordings, open_recordings
 from mim_tf.errors import MimError
+from tests.small_videos import HEIGHT, WIDTH, numbered_frames, write_video
 
 
 def write_images(folder, values, name="frame{}.png", size=(HEIGHT, WIDTH, 3)):

@@ -2,10 +2,19 @@ import json
 
 import numpy as np
 import pytest
-from radar_files import ARRAYS, DBZ, levels, opened, save_arrays, save_npy, save_npz, save_pictures
 
 from mim_tf.data.radar.source import list_events, open_events
 from mim_tf.errors import MimError
+from tests.radar_files import (
+    ARRAYS,
+    DBZ,
+    levels,
+    opened,
+    save_arrays,
+    save_npy,
+    save_npz,
+    save_pictures,
+)
 
 
 def numbered(length, value=0):

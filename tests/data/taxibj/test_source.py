@@ -2,10 +2,18 @@ import datetime
 
 import numpy as np
 import pytest
-from taxibj_files import DATES_2013, DATES_2014, assert_refused, counts, dates, open_small, write_h5
 
 from mim_tf.data.taxibj import open_taxibj
 from mim_tf.errors import MimError
+from tests.taxibj_files import (
+    DATES_2013,
+    DATES_2014,
+    assert_refused,
+    counts,
+    dates,
+    open_small,
+    write_h5,
+)
 
 
 def test_windows_split_and_values(city):
