@@ -1,57 +1,24 @@
-"""Trains and evaluates video prediction networks; `python run.py --help` lists the flags."""
+"""The command line of 2019: `mim train`, or with --is_training=False `mim evaluate`."""
 
-import os
+import dataclasses
+import sys
 
-# The convolutions of a step are many and small: two at a time on half of the cores each beat one
-# at a time on all of them. benchmarks/README.md has the figures.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
+from absl import flags
 
-from absl import app, logging
-
-from mim_tf.cli import flags
-from mim_tf.cli.command import command
-from mim_tf.config import DataConfig, DeviceConfig, TrainingConfig
-from mim_tf.errors import MimError
-
-FLAGS = flags.FLAGS
+from mim_tf.cli import evaluate, train
+from mim_tf.cli.command import run
 
 
-def train():
-    from mim_tf.runs import last_resumable, read_record
-    from mim_tf.training.train import train
-
-    training = TrainingConfig(**flags.given(TrainingConfig))
-    folder = last_resumable(training.save_dir) if FLAGS.resume else None
-    if folder:
-        model, data, training = map(flags.resumed, read_record(folder))
-    else:
-        if FLAGS.resume:
-            logging.warning("No snapshot in %s: starting a new run.", training.save_dir)
-        model = flags.model_config()
-        data = DataConfig(**flags.given(DataConfig))
-    devices = DeviceConfig(**flags.given(DeviceConfig))
-    result = train(model, data, training, devices, FLAGS.pretrained_model, folder)
-    if result:
-        print(f"\nThe run is in {result}, its pictures in {training.gen_frm_dir}/{result.name}.")
+def main(values):
+    (train if values.is_training else evaluate).COMMAND.start(values)
 
 
-def test():
-    from mim_tf.evaluation.test import test
-
-    if not FLAGS.pretrained_model:
-        raise MimError("Evaluation needs --pretrained_model=FILE.weights.h5, received none.")
-    model = flags.model_config()
-    data = DataConfig(**flags.given(DataConfig))
-    report, folder = test(FLAGS.pretrained_model, model, data, flags.given(TrainingConfig))
-    print(f"{report}\nScores and pictures are in {folder}.")
-
-
-@command
-def main():
-    logging.set_verbosity(logging.INFO)
-    train() if FLAGS.is_training else test()
+def define_flags(values):
+    help = "Train; --is_training=False: evaluate --pretrained_model."
+    flags.DEFINE_boolean("is_training", True, help, flag_values=values)
+    train.define_flags(values)
 
 
 if __name__ == "__main__":
-    flags.define_flags()
-    app.run(main)
+    command = dataclasses.replace(train.COMMAND, doc=__doc__, main=main, define_flags=define_flags)
+    run(command, sys.argv[1:], "python run.py")

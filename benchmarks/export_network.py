@@ -12,6 +12,7 @@ from measure import report
 
 import mim_tf
 from mim_tf.cli import flags
+from mim_tf.cli.configs import model_config
 from mim_tf.config import ModelConfig
 from mim_tf.serving import write_saved_model
 
@@ -20,7 +21,7 @@ FLAGS = flags.FLAGS
 
 def main(_):
     logging.set_verbosity(logging.WARNING)
-    config = flags.model_config()
+    config = model_config(weights=FLAGS.pretrained_model)
     model = mim_tf.build_model(config)
     if FLAGS.pretrained_model:
         mim_tf.load_weights(model, FLAGS.pretrained_model)
@@ -37,5 +38,5 @@ if __name__ == "__main__":
     DEFINE_string("output", None, "Folder for the versions.", required=True)
     DEFINE_string("pretrained_model", "", "Weights to export.")
     DEFINE_integer("horizon", 10, "Frames to predict.")
-    DEFINE_boolean("freeze", False, "As in mim_tf.cli.export.")
+    DEFINE_boolean("freeze", False, "As in mim export.")
     app.run(main)

@@ -66,7 +66,7 @@ def main(_):
 if __name__ == "__main__":
     from absl.flags import DEFINE_boolean, DEFINE_float, DEFINE_integer
 
-    flags.define_flags()
+    flags.define_config_flags(ModelConfig, DataConfig, TrainingConfig)
     DEFINE_integer("most", 1000, "Sequences, at most, that the first epoch is measured over.")
     DEFINE_float("seconds", 5, "How long to measure after that, at least.")
     DEFINE_boolean("json", False, "Print the numbers for another program.")

@@ -22,7 +22,7 @@ from measure import header, row, timed
 from training_step import training
 
 from mim_tf.cli import flags
-from mim_tf.config import ModelConfig, TrainingConfig
+from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.start_up import skip_graph_rewriting
 
 FLAGS = flags.FLAGS
@@ -53,7 +53,7 @@ def main(_):
     skip_graph_rewriting()
     config = ModelConfig(**flags.given(ModelConfig))
     settings = TrainingConfig(**flags.given(TrainingConfig))
-    _, train = training(config, settings.batch_size, settings.recompute)
+    _, train = training(config, settings.batch_size, settings.rematerialise)
     for _ in range(2):
         train()
     plain = timed(train)
@@ -98,5 +98,5 @@ def by_kind(events):
 
 
 if __name__ == "__main__":
-    flags.define_flags()
+    flags.define_config_flags(ModelConfig, DataConfig, TrainingConfig)
     app.run(main)

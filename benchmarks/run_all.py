@@ -48,8 +48,8 @@ BENCHMARKS = (
     Benchmark(
         "Training and prediction, each time step computed twice",
         "training_step.py",
-        ("--recompute", "--training_only"),
-        (*TINY, "--steps=1", "--recompute", "--training_only"),
+        ("--rematerialise", "--training_only"),
+        (*TINY, "--steps=1", "--rematerialise", "--training_only"),
     ),
     Benchmark("First prediction", "first_prediction.py"),
     Benchmark("Where the time of a step goes", "profile_step.py", quick=TINY),
@@ -65,7 +65,7 @@ BENCHMARKS = (
         ("--precision=bfloat16", "--batch_size=4", "--batch_sizes=2,4,8"),
         quick=(
             *("--sizes=16,32", "--lengths=4,6", "--batch_sizes=1,2", "--size=16", "--length=4"),
-            *("--batch_size=1", "--num_hidden=4,4", "--recompute=False", "--nolarge"),
+            *("--batch_size=1", "--num_hidden=4,4", "--rematerialise=False", "--nolarge"),
         ),
     ),
     Benchmark(

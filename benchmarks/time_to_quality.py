@@ -21,14 +21,21 @@ import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import mim_tf
 from absl import app, flags
 from measure import EXPERIMENTS, header, row
+
+import mim_tf
 
 ROOT = EXPERIMENTS.parent
 SEQUENCES = 1_000
 SHA256 = "cb9c657f0a15df50e53c5347a18b7bf8d80384aad1b2c8e0405c6fd115e647c4"
 COLUMNS = ("recipe", "iteration", "processor_seconds", "mse", "mae", "ssim_uint8")
+RECIPES = (
+    "time_to_quality/paper2019.cfg",
+    "time_to_quality/small_paper2019.cfg",
+    "quick.cfg",
+    "hour.cfg",
+)
 PATIENCE = 5
 """Seconds between two looks at a run."""
 
@@ -36,7 +43,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("output", None, "Folder for the runs, the table and the figure.", required=True)
 flags.DEFINE_list(
     "flagfiles",
-    sorted(map(str, (EXPERIMENTS / "time_to_quality").glob("*.cfg"))),
+    [str(EXPERIMENTS / name) for name in RECIPES],
     "Recipes: flagfiles of run.py.",
 )
 flags.DEFINE_float("seconds", 7200, "Processor seconds for each of them.", lower_bound=0)
@@ -88,8 +95,8 @@ def logged(folder: Path) -> dict[int, float]:
 def evaluations(name: str, folder: Path) -> list[tuple]:
     """A row of `COLUMNS` for each evaluation of a run."""
     seconds, rows = logged(folder), []
-    for path in sorted((folder / "run-001" / "scores").glob("*.json")):
-        iteration, mean = int(path.stem), json.loads(path.read_text())["mean"]
+    for path in sorted((folder / "run-001" / "scores").glob("*/scores.json")):
+        iteration, mean = int(path.parent.name), json.loads(path.read_text())["mean"]
         if iteration in seconds:
             scores = (mean[score] for score in COLUMNS[3:])
             rows.append((name, iteration, seconds[iteration], *scores))

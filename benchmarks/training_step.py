@@ -1,6 +1,6 @@
 """Time and memory of training and prediction.
 
-    python benchmarks/training_step.py [--flagfile=experiments/human36m.cfg] [--recompute] ...
+    python benchmarks/training_step.py [--flagfile=experiments/human36m.cfg] [--rematerialise] ...
 
 The flags are those of run.py; without any, the network is the paper's. Random frames stand in for
 the data, so that nothing but the network is measured.
@@ -22,17 +22,17 @@ from measure import header, median_time, peak_gigabytes, report, row, timed
 
 import mim_tf
 from mim_tf.cli import flags
-from mim_tf.config import ModelConfig, TrainingConfig
+from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.start_up import skip_graph_rewriting
 
 FLAGS = flags.FLAGS
 
 
-def training(config: ModelConfig, batch_size: int, recompute: bool):
+def training(config: ModelConfig, batch_size: int, rematerialise: bool):
     """A model to train, and a function that makes one update of it."""
     keras.utils.set_random_seed(0)
     frames = random_frames(config, batch_size, config.total_length)
-    model = mim_tf.build_model(config, recompute=recompute)
+    model = mim_tf.build_model(config, rematerialise=rematerialise)
     mim_tf.compile_for_training(model, learning_rate=1e-3)
     return model, lambda: model.train_on_batch(frames, frames[:, 1:])
 
@@ -46,7 +46,7 @@ def random_frames(config: ModelConfig, batch_size: int, length: int) -> np.ndarr
 def measure(config: ModelConfig, settings: TrainingConfig, steps: int) -> dict:
     """Seconds and GB; `base` is the memory before the network is built."""
     base = peak_gigabytes()
-    model, train = training(config, settings.batch_size, settings.recompute)
+    model, train = training(config, settings.batch_size, settings.rematerialise)
     numbers = {"base": base, "built": time.perf_counter() - START, "first": timed(train)}
     numbers["until_updated"] = time.perf_counter() - START
     numbers["step"] = median_time(train, steps)
@@ -100,7 +100,7 @@ def main(_):
 if __name__ == "__main__":
     from absl.flags import DEFINE_boolean, DEFINE_integer
 
-    flags.define_flags()
+    flags.define_config_flags(ModelConfig, DataConfig, TrainingConfig)
     DEFINE_integer("steps", 3, "Timed steps; their median is printed.")
     DEFINE_boolean("skip_graph_rewriting", True, "As in training runs; False to compare.")
     DEFINE_boolean("training_only", False, "Leave prediction out.")

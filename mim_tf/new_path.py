@@ -1,30 +1,34 @@
-"""Files and folders that appear only when they are complete, where nothing is yet."""
+"""Files and folders that appear only once they are complete."""
 
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from mim_tf.errors import MimError
 
 
-def check_free(path, other: str) -> None:
-    """Raises `MimError` where `path` exists, which says to give another `other`."""
+def check_free(path: str | Path, other: str) -> None:
+    """Raises `MimError` if `path` exists; the message asks for another `other`."""
     if os.path.lexists(path):
         raise MimError(f"{path} exists already. Remove it or give another {other}.")
 
 
 @contextlib.contextmanager
-def written_whole(path, suffix: str, other: str):
-    """Yields a path that ends in `suffix`; what is made there is moved to `path` at the end.
+def written_whole(
+    path: str | Path, suffix: str = "", other: str = "name", replace: bool = False
+) -> Iterator[Path]:
+    """Yields a path to write to; what is there at the end is moved to `path` in one step.
 
     Args:
-        path: of a file or folder; missing folders above it are made.
-        suffix: by which those who write know the format; "" for a folder.
+        path: of the file or folder to make; missing folders above it are made.
+        suffix: what the yielded path ends in, by which writers know the format; "" for a folder.
         other: as for `check_free`.
+        replace: whether a file that exists is replaced; otherwise it is an error.
 
     Raises:
-        MimError: if `path` exists by then or cannot be written. Nothing is written then.
+        MimError: if `path` exists, or cannot be written. Then nothing is written.
     """
     path = Path(path)
     try:
@@ -32,7 +36,8 @@ def written_whole(path, suffix: str, other: str):
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
             part = Path(folder) / f"part{suffix}"
             yield part
-            check_free(path, other)
-            part.rename(path)
+            if not replace:
+                check_free(path, other)
+            os.replace(part, path)
     except OSError as error:
         raise MimError(f"{path} cannot be written: {error}. Choose another place.") from None

@@ -4,7 +4,8 @@ import imageio.v3 as imageio
 import numpy as np
 
 from mim_tf.data.moving_mnist.npz import write_npz
-from mim_tf.data.taxibj import write_taxibj
+from mim_tf.data.taxibj.synthetic_city import synthetic_city
+from tests.taxibj_files import write_h5
 
 
 def levels(*shape):
@@ -21,7 +22,8 @@ def write_example(kind, folder):
         np.savez(folder / "videos.npz", levels(2, 5, 16, 20))
         return folder / "videos.npz", "5 frames, 16 x 20 x 1"
     if kind == "taxibj":
-        write_taxibj(folder)
+        city = synthetic_city()
+        write_h5(folder / "BJ13_M32x32_T30_InOut.h5", city.data, city.dates)
         return folder, "8 frames, 32 x 32 x 2"
     if kind == "radar":
         np.save(folder / "event.npy", np.linspace(0, 60, 21 * 64).reshape(21, 8, 8))

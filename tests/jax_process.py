@@ -10,10 +10,10 @@ import keras
 import numpy as np
 
 import mim_tf
-import mim_tf.cli.convert
-import mim_tf.cli.inspect
-import mim_tf.cli.predict
-from mim_tf.cli.analyze import analyze
+import mim_tf.data.inspect.open
+import mim_tf.prediction.files
+import mim_tf.weights.tf1_convert
+from mim_tf.analysis.analyze import analyze
 from mim_tf.cli.export import export
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.by_backend import training_dataset

@@ -3,7 +3,9 @@
 import imageio.v3 as imageio
 import numpy as np
 
-from mim_tf.data.radar.source import list_events, open_events
+from mim_tf.config import DataConfig
+from mim_tf.data.radar.events import list_events
+from mim_tf.data.radar.source import open_events
 from mim_tf.data.scale import LinearScale
 
 DBZ = LinearScale("dBZ", -10, 60)
@@ -40,6 +42,7 @@ def save_compressed(path, frames):
 ARRAYS = [save_arrays, save_npy, save_npz, save_compressed]
 
 
-def opened(folder, total_length=3, scale=DBZ, **options):
-    """The windows of all events in `folder`."""
-    return open_events(list_events(folder), total_length, scale, **options)
+def opened(folder, total_length=3, **settings):
+    """The windows of all events in `folder`, read as these fields of `DataConfig` say."""
+    data = DataConfig("radar", **{"dbz_min": DBZ.low, "dbz_max": DBZ.high, **settings})
+    return open_events(list_events(folder), total_length, data)

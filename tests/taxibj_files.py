@@ -1,12 +1,15 @@
 """Small files in the format of TaxiBJ."""
 
 import datetime
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from mim_tf.config import DataConfig
 from mim_tf.data.taxibj import open_taxibj
+from mim_tf.data.taxibj.source import TEST_WINDOWS
 from mim_tf.errors import MimError
 
 
@@ -37,9 +40,15 @@ def write_h5(path, data, date, **options):
     return path
 
 
-def open_small(path, split="test", **options):
+def open_city(paths, split, total_length, test_windows=TEST_WINDOWS, **settings):
+    """`open_taxibj` with fields of `DataConfig`."""
+    data = DataConfig("taxibj", **settings)
+    return open_taxibj([Path(path) for path in paths], split, total_length, data, test_windows)
+
+
+def open_small(path, split="test", **settings):
     """Windows of five half hours, the last 20 of them to test on."""
-    return open_taxibj([path], split, 5, test_windows=20, **options)
+    return open_city([path], split, 5, test_windows=20, **settings)
 
 
 def assert_refused(path, data, date, words):

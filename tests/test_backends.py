@@ -143,7 +143,10 @@ def arrays(path):
 def test_run_py_trains_and_evaluates(uninterrupted):
     assert json.loads((uninterrupted / "run.json").read_text())["backend"] == "jax"
     assert len(losses(uninterrupted)) == 4
-    assert json.loads((uninterrupted / "scores" / "000002.json").read_text())["sequences"] == 1
+    assert (
+        json.loads((uninterrupted / "scores" / "000002" / "scores.json").read_text())["sequences"]
+        == 1
+    )
     assert list(uninterrupted.glob("events.out.tfevents.*"))
     pictures = uninterrupted.parent / "frames" / "run-001" / "000004" / "1"
     assert (pictures / "truth_and_prediction.gif").is_file()

@@ -21,7 +21,7 @@ PROGRAMS = sorted(path for path in BENCHMARKS.glob("*.py") if "app.run(main)" in
 def processes():
     """A new process for every task, forked from one that has done the slow imports already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mim_tf.cli.flags", "tensorflow"])
+    context.set_forkserver_preload(["keras", "mim_tf", "tensorflow"])
     # Keras is quicker to import with JAX.
     environment = {"KERAS_BACKEND": "jax", "PYTHONPATH": os.pathsep.join(sys.path)}
     with mock.patch.dict(os.environ, environment), context.Pool(2, maxtasksperchild=1) as pool:

@@ -57,6 +57,30 @@ def test_what_training_refuses():
         TrainingConfig(batch_size=0)
 
 
+def test_a_recipe_decides_what_is_not_given():
+    assert TrainingConfig().optimizer == "adam"
+    fast = TrainingConfig(recipe="fast", beta_1=0.5)
+    assert (fast.optimizer, fast.beta_1, fast.reverse_input) == ("muon", 0.5, False)
+    with pytest.raises(MimError, match="recipe must be paper2019 or fast, received 'best'"):
+        TrainingConfig(recipe="best")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lr": float("nan")}, "lr must be a finite number, received nan"),
+        ({"lr": 0}, "lr must be above 0, received 0"),
+        ({"beta_1": 1.0}, "beta_1 must be below 1, received 1.0"),
+        ({"seed": -1}, "seed must be at least 0, received -1"),
+        ({"seed": 2**64}, "seed must be below"),
+        ({"lr_schedule": "linear"}, "lr_schedule must be constant, cosine or wsd, received"),
+    ],
+)
+def test_bounds_of_the_training(settings, message):
+    with pytest.raises(MimError, match=message):
+        TrainingConfig(**settings)
+
+
 @pytest.mark.parametrize(
     ("reverse_input", "reverse_img", "updates"),
     [(False, False, 1), (True, False, 2), (False, True, 2), (True, True, 4)],

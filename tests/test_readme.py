@@ -45,4 +45,4 @@ def test_own_data_from_python(tmp_path, monkeypatch):
     names = {}
     exec(code, names)
     assert names["future"].shape == (2, 4, 64, 96, 3)
-    assert (names["run"] / "scores" / "000002.json").is_file()
+    assert (names["run"] / "scores" / "000002" / "scores.json").is_file()

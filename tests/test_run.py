@@ -44,8 +44,22 @@ def test_what_it_wrote_is_evaluated_without_naming_the_architecture(trained):
 
 
 def test_an_error_is_one_sentence(tmp_path):
-    result = run(tmp_path, "--dataset=cars")
+    result = run(tmp_path, "--train_data_paths=nothing", "--dataset=array")
     assert result.returncode == 1
-    assert "error: dataset must be one of: array, folder, human" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("error: nothing")
     assert "Traceback" not in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_it_asks_for_weights_to_evaluate(tmp_path):
+    result = run(tmp_path, "--is_training=False")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: --pretrained_model=... must be given.")
+
+
+def test_it_has_the_flags_of_mim_train(tmp_path):
+    lines = run(tmp_path, "--help").stdout.splitlines()
+    assert "  --[no]is_training  (default: yes)" in lines
+    program = [sys.executable, "-m", "mim_tf", "train", "--help"]
+    train = subprocess.run(program, cwd=RUN.parent, capture_output=True, text=True).stdout
+    assert {line for line in train.splitlines() if line.startswith("  --")} < set(lines)

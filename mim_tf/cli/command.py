@@ -1,24 +1,99 @@
-"""What the programs of the package have in common."""
+"""What all commands have in common: flags, help and errors in one sentence."""
 
-import functools
+import dataclasses
 import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
+from absl import flags as absl_flags
+from absl import logging
+
+from mim_tf.cli import flags
+from mim_tf.cli.help import help_text
+from mim_tf.cli.parse import UsageError, parse
 from mim_tf.errors import MimError
 
 
-def command(program):
-    """Makes the `main` of an absl program from a function without arguments.
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command.
 
-    A `MimError` ends it with one sentence and status 1, and so does an argument that is no flag.
+    Attributes:
+        doc: what it does; the first line is its entry in the list of commands.
+        main: runs it, given the values of the flags and then one string for each of `arguments`.
+        define_flags: adds the flags of its own.
+        configs: configurations whose fields are flags too.
+        required: names of flags that have to be given.
+        arguments: names of the arguments that are not flags, such as PATH.
+        defaults: flag -> default, where it is another here than in the configuration.
     """
 
-    @functools.wraps(program)
-    def main(argv):
-        try:
-            if argv[1:]:
-                raise MimError(f"Every argument is a flag, --name=value; received {argv[1:]}.")
-            program()
-        except MimError as error:
-            sys.exit(f"error: {error}")
+    doc: str
+    main: Callable[..., None]
+    define_flags: Callable[[absl_flags.FlagValues], None]
+    configs: tuple[type, ...] = ()
+    required: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    defaults: dict[str, object] = dataclasses.field(default_factory=dict)
 
-    return main
+    @property
+    def summary(self) -> str:
+        """The first line of `doc`."""
+        return self.doc.strip().splitlines()[0]
+
+    def flag_groups(self) -> tuple[absl_flags.FlagValues, dict[str, list[str]]]:
+        """Flags that are not parsed yet, and their names by group, those of its own first."""
+        values = absl_flags.FlagValues()
+        self.define_flags(values)
+        groups = {"Flags of its own": list(values)}
+        flags.define_config_flags(*self.configs, values=values)
+        for config in self.configs:
+            groups[flags.GROUPS[config]] = [field.name for field in dataclasses.fields(config)]
+        for name, default in self.defaults.items():
+            values.set_default(name, default)
+        return values, groups
+
+    def start(self, values: absl_flags.FlagValues, arguments: Sequence[str] = ()) -> None:
+        """Runs `main`.
+
+        Raises:
+            UsageError: if a required flag or an argument is missing, or there are too many.
+        """
+        missing = [f"--{name}=..." for name in self.required if values[name].value in (None, "")]
+        if missing:
+            raise UsageError(f"{' and '.join(missing)} must be given.")
+        if len(arguments) != len(self.arguments):
+            expected = " ".join(self.arguments) or "only flags, --name=value"
+            raise UsageError(f"Expected {expected}; received {' '.join(arguments) or 'nothing'}.")
+        self.main(values, *arguments)
+
+
+def run(command: Command, arguments: Sequence[str], program: str) -> None:
+    """Runs `command` as `program`, or prints its help.
+
+    Raises:
+        SystemExit: with status 1 for a `MimError`, 2 for a command line that is wrong and 130 for
+            Ctrl-C.
+    """
+    # Without these, absl writes that it logs before flags are parsed; its flags are not ours.
+    absl_flags.FLAGS.mark_as_parsed()
+    logging.use_absl_handler()
+    try:
+        values, groups = command.flag_groups()
+        if {"--help", "-help", "-h"} & set(arguments):
+            print(help_text(command, program, values, groups))
+            return
+        command.start(values, parse(values, arguments))
+    except UsageError as error:
+        leave(f"{error} `{program} --help` lists its flags.", status=2)
+    except MimError as error:
+        leave(str(error), status=1)
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def leave(message: str, status: int) -> NoReturn:
+    """Ends the process with one sentence on stderr."""
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(status)

@@ -1,15 +1,28 @@
-"""Exports a model for a server; `python -m mim_tf.cli.export --help` lists the flags."""
+"""Exports weights for a server: a SavedModel, ONNX or LiteRT.
+
+mim export --pretrained_model=best.weights.h5 --output=served/mim --horizon=10
+"""
 
 from pathlib import Path
 
-from absl import app, flags, logging
+from absl import flags, logging
 
-from mim_tf.cli.command import command
+from mim_tf.cli.command import Command
 from mim_tf.errors import MimError
 from mim_tf.optional import import_tensorflow
-from mim_tf.weights import load_model
 
-FLAGS = flags.FLAGS
+
+def main(values: flags.FlagValues) -> None:
+    """Wires flags and `export`."""
+    # TensorFlow tells of every tensor it names anew.
+    logging.set_verbosity(logging.WARNING)
+    import_tensorflow("to export a model").get_logger().setLevel("WARNING")
+    names = ["output", "format", "horizon", "precision", "warmup", "metrics", "freeze"]
+    written = export(values.pretrained_model, **{name: values[name].value for name in names})
+    if values.format == "saved_model":
+        print(f"version {written.name} of the model in {written}")
+    else:
+        print(f"the model in {written}")
 
 
 def export(
@@ -38,6 +51,7 @@ def export(
     """
     import_tensorflow("to export a model")
     from mim_tf.serving import write_file, write_saved_model
+    from mim_tf.weights import load_model
 
     if settings.get("metrics") and format != "saved_model":
         raise MimError("--metrics needs --format=saved_model: the other formats have no assets.")
@@ -47,31 +61,15 @@ def export(
     return write_file(model, output, format, horizon)
 
 
-@command
-def main():
-    # TensorFlow tells of every tensor it names anew.
-    logging.set_verbosity(logging.WARNING)
-    import_tensorflow("to export a model").get_logger().setLevel("WARNING")
-    names = ["output", "format", "horizon", "precision", "warmup", "metrics", "freeze"]
-    written = export(FLAGS.pretrained_model, **{name: FLAGS[name].value for name in names})
-    if FLAGS.format == "saved_model":
-        print(f"version {written.name} of the model in {written}")
-    else:
-        print(f"the model in {written}")
-
-
-def define_flags(values: flags.FlagValues = FLAGS) -> None:
-    """Defines the flags of this program."""
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of `mim export`."""
     define = {"flag_values": values}
-    flags.DEFINE_string(
-        "pretrained_model", None, "Weights file of mim_tf, FILE.h5.", required=True, **define
-    )
+    flags.DEFINE_string("pretrained_model", None, "Weights file of mim_tf, FILE.h5.", **define)
     flags.DEFINE_string(
         "output",
         None,
         "Folder of the served model; the next version, a numbered folder, is made in it. With "
         "another format, the file to make: NAME.onnx or NAME.tflite.",
-        required=True,
         **define,
     )
     flags.DEFINE_enum(
@@ -81,7 +79,9 @@ def define_flags(values: flags.FlagValues = FLAGS) -> None:
         "saved_model: for TensorFlow Serving; onnx, litert: one file, from frames to predictions.",
         **define,
     )
-    flags.DEFINE_integer("horizon", 0, "Frames to predict; 0: the model's horizon.", **define)
+    flags.DEFINE_integer(
+        "horizon", 0, "Frames to predict; 0: the model's horizon.", lower_bound=0, **define
+    )
     flags.DEFINE_enum(
         "precision",
         None,
@@ -92,8 +92,8 @@ def define_flags(values: flags.FlagValues = FLAGS) -> None:
     flags.DEFINE_boolean(
         "freeze",
         False,
-        "Make the weights of a saved_model constants of its graph: quicker for one sequence "
-        "at a time; takes a few times the size of the weights more memory.",
+        "Make the weights of a saved_model constants of its graph: faster for one sequence at a "
+        "time, but needs more memory, a few times the size of the weights.",
         **define,
     )
     flags.DEFINE_boolean(
@@ -105,6 +105,4 @@ def define_flags(values: flags.FlagValues = FLAGS) -> None:
     flags.DEFINE_string("metrics", None, "JSON file to put into the version's assets.", **define)
 
 
-if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+COMMAND = Command(__doc__, main, define_flags, required=("pretrained_model", "output"))

@@ -1,95 +1,96 @@
 """Predicts the frames that follow those of files.
 
-python -m mim_tf.predict --pretrained_model=FILE.h5 --input=FRAMES --output=OUT --horizon=N
+mim predict --pretrained_model=FILE.h5 --input=FRAMES --output=OUT --horizon=N
 """
 
 from pathlib import Path
 
-from absl import app
-from absl import flags as absl_flags
+from absl import flags
 
-from mim_tf.cli import flags
-from mim_tf.cli.command import command
+from mim_tf.cli.command import Command
+from mim_tf.cli.configs import model_config
+from mim_tf.cli.flags import given
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
-from mim_tf.models import build_model
-from mim_tf.prediction.export import FromExport
-from mim_tf.prediction.files import predict_files
-from mim_tf.prediction.inputs import list_inputs, open_input
-from mim_tf.prediction.outputs import FORMS, name_outputs
-from mim_tf.prediction.weights import FromWeights
-from mim_tf.weights import load_weights
-
-FLAGS = flags.FLAGS
 
 
-@command
-def main():
-    for name in ("horizon", "context", "batch_size"):
-        if FLAGS[name].value is not None and FLAGS[name].value < 1:
-            raise MimError(f"{name} must be at least 1, received {FLAGS[name].value}.")
-    paths, many = list_inputs(FLAGS.input)
-    outputs = name_outputs(paths, many, FLAGS.output, FLAGS.format)
-    predictor = _open_predictor()
+def main(values: flags.FlagValues) -> None:
+    """Wires flags, a predictor and files."""
+    from mim_tf.prediction.files import predict_files
+    from mim_tf.prediction.inputs import list_inputs, open_input
+    from mim_tf.prediction.outputs import name_outputs
+
+    paths, many = list_inputs(values.input)
+    outputs = name_outputs(paths, many, values.output, values.format)
+    predictor = _open_predictor(values)
     inputs = [
-        open_input(path, predictor.frame_shape, FLAGS.resize, FLAGS.context) for path in paths
+        open_input(path, predictor.frame_shape, values.resize, values.context) for path in paths
     ]
-    predict_files(predictor, inputs, outputs, FLAGS.batch_size)
-    print(f"inputs: {len(paths)}, frames predicted: {predictor.horizon}, in {FLAGS.output}")
+    predict_files(predictor, inputs, outputs, values.batch_size)
+    print(f"inputs: {len(paths)}, frames predicted: {predictor.horizon}, in {values.output}")
 
 
-def _open_predictor():
-    path, horizon = FLAGS.pretrained_model, FLAGS.horizon
+def _open_predictor(values):
+    from mim_tf.models import build_model
+    from mim_tf.prediction.export import FromExport
+    from mim_tf.prediction.weights import FromWeights
+    from mim_tf.weights import load_weights
+
+    path, horizon = values.pretrained_model, values.horizon
     if Path(path).is_dir():
-        given = flags.given(ModelConfig)
-        if given:
+        changes = given(ModelConfig, values)
+        if changes:
             raise MimError(
-                f"{path}: an export is complete; leave out {', '.join(f'--{n}' for n in given)}."
+                f"{path}: an export is complete; leave out {', '.join(f'--{n}' for n in changes)}."
             )
         return FromExport(path, horizon)
-    model = build_model(flags.model_config())
+    model = build_model(model_config(values, path))
     load_weights(model, path)
     return FromWeights(model, horizon or model.config.horizon)
 
 
-def define_flags(values=FLAGS):
-    """Defines the flags of this program."""
-    for name, help in (
-        (
-            "pretrained_model",
-            "Weights of any kind, or a folder made by python -m mim_tf.cli.export.",
-        ),
-        (
-            "input",
-            "Frames to predict from: a .npy file ([T, H, W], [T, H, W, C] or [N, T, H, W, C], "
-            "uint8 or float in [0, 1]), a folder of images, a video or GIF; or a folder of these.",
-        ),
-        (
-            "output",
-            "What to make: NAME.npy, NAME.gif, NAME.mp4, or a name without suffix for a folder of "
-            "images; of a folder of inputs, a folder with a result for each. Nothing is replaced.",
-        ),
-    ):
-        absl_flags.DEFINE_string(name, None, help, required=True, flag_values=values)
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of `mim predict` alone."""
+    define = {"flag_values": values}
+    flags.DEFINE_string(
+        "pretrained_model", None, "Weights of any kind, or a folder made by mim export.", **define
+    )
+    flags.DEFINE_string(
+        "input",
+        None,
+        "Frames to predict from: a .npy file ([T, H, W], [T, H, W, C] or [N, T, H, W, C], uint8 or "
+        "float in [0, 1]), a folder of images, a video or GIF; or a folder of these.",
+        **define,
+    )
+    flags.DEFINE_string(
+        "output",
+        None,
+        "What to make: NAME.npy, NAME.gif, NAME.mp4, or a name without suffix for a folder of "
+        "images; of a folder of inputs, a folder with a result for each. Nothing is replaced.",
+        **define,
+    )
     for name, help in (
         ("horizon", "Frames to predict; by default as many as the model was trained for."),
-        ("context", "Use the last so many frames of each input; by default all of them."),
+        ("context", "Use only this many frames, the last of each input; by default all of them."),
     ):
-        absl_flags.DEFINE_integer(name, None, help, flag_values=values)
-    absl_flags.DEFINE_integer("batch_size", 8, "Sequences at a time.", flag_values=values)
-    absl_flags.DEFINE_boolean(
-        "resize", False, "Resize frames to the height and width of the model.", flag_values=values
+        flags.DEFINE_integer(name, None, help, lower_bound=1, **define)
+    flags.DEFINE_integer("batch_size", 8, "Sequences at a time.", lower_bound=1, **define)
+    flags.DEFINE_boolean(
+        "resize", False, "Resize frames to the height and width of the model.", **define
     )
-    absl_flags.DEFINE_enum(
+    flags.DEFINE_enum(
         "format",
         None,
-        list(FORMS),
+        ["npy", "gif", "mp4", "images"],
         "What to make of each of many inputs; by default npy.",
-        flag_values=values,
+        **define,
     )
-    flags.define_config_flags(ModelConfig, values=values)
 
 
-if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+COMMAND = Command(
+    __doc__,
+    main,
+    define_flags,
+    configs=(ModelConfig,),
+    required=("pretrained_model", "input", "output"),
+)

@@ -25,7 +25,7 @@ class TrainingConfig:
         fast="muon",
         choices=("adam", "muon"),
     )
-    lr: float = recipe_field("Largest learning rate.", paper2019=1e-3, fast=2e-3, above=0)
+    lr: float = recipe_field("Largest learning rate.", paper2019=1e-3, fast=4e-3, above=0)
     lr_schedule: str = recipe_field(
         "After the warm-up: constant; cosine: down to 0 along half a cosine over max_iterations; "
         "wsd: constant, and linearly down to 0 over the last fifth of max_iterations.",
@@ -97,6 +97,12 @@ class TrainingConfig:
     num_save_samples: int = field(10, "Evaluated sequences to write as PNG and GIF.", minimum=0)
     max_test_sequences: int = field(
         800, "Sequences in an evaluation during training, the first of them; 0: all.", minimum=0
+    )
+    protocol: str = field(
+        "mim2019",
+        "Definitions of the scores: mim2019, as in the 2019 code; openstl, as in that benchmark; "
+        "per_pixel: means over pixels in place of sums over frames.",
+        choices=("mim2019", "openstl", "per_pixel"),
     )
     seed: int = field(
         0, "Seed of initial weights, order of the data and scheduled sampling.", minimum=0

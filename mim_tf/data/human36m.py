@@ -20,6 +20,7 @@ TEST_SUBJECTS = ("S9", "S11")
 # The stored pictures are every fifth frame of the videos, by their numbers; every second is used.
 FRAME_STEP = 5
 INTERVAL = 2
+FRAME_SHAPE = (128, 128, 3)  # as published
 # Pictures from one place where a window may start to the next.
 TRAIN_STRIDE = 10
 TEST_STRIDE = 5
@@ -38,7 +39,9 @@ class _Picture:
     frame: int
 
 
-def open_human36m(paths, split, total_length, height, width) -> WindowSource:
+def open_human36m(
+    paths: list[Path], split: str, total_length: int, height: int, width: int
+) -> WindowSource:
     """Windows of a split ("train", "valid" or "test") of Human3.6M, RGB.
 
     Subjects S1, S5, S6, S7 and S8 are for training, S9 and S11 for validation and test alike. The
@@ -90,12 +93,12 @@ def open_human36m(paths, split, total_length, height, width) -> WindowSource:
     )
 
 
-def has_pictures(folder) -> bool:
+def has_pictures(folder: Path) -> bool:
     """Whether a folder or its subfolders hold a picture with a name of Human3.6M."""
     return any(_NAME.fullmatch(name) for _, name in _walk([folder]))
 
 
-def window_starts(pictures, total_length, stride) -> list[int]:
+def window_starts(pictures: list[_Picture], total_length: int, stride: int) -> list[int]:
     """Positions in `pictures`, sorted by file name, at which a window starts.
 
     The first and the last picture of a window are of one take and camera, and as many frames of
@@ -118,7 +121,7 @@ def window_starts(pictures, total_length, stride) -> list[int]:
     return starts
 
 
-def crop_and_resize(path, image, height, width) -> np.ndarray:
+def crop_and_resize(path: Path, image: np.ndarray, height: int, width: int) -> np.ndarray:
     """The central half of each side of a picture as uint8 `[height, width, 3]`.
 
     Bilinear between the four nearest pixels, without antialiasing: within one level of OpenCV's

@@ -1,26 +1,40 @@
-"""From the configuration to a source."""
+"""From the configuration to a source: the one place that knows all data sets."""
 
 import functools
 
 from mim_tf.config import DataConfig, ModelConfig
-from mim_tf.data.scale import LinearScale
+from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
+from mim_tf.data.files.arrays import ArraySource, open_array
+from mim_tf.data.files.folder import list_recordings, native_shape, open_recordings
+from mim_tf.data.human36m import FRAME_SHAPE, open_human36m
+from mim_tf.data.moving_mnist.color import ColorMovingMNIST
+from mim_tf.data.moving_mnist.digits import load_digits
+from mim_tf.data.moving_mnist.npz import NpzSource, npz_frame_shape
+from mim_tf.data.moving_mnist.source import MovingMNIST
+from mim_tf.data.radar.events import list_events, open_event
+from mim_tf.data.radar.source import open_events
 from mim_tf.data.source import SequenceSource
-from mim_tf.data.split import split_paths, split_recordings
+from mim_tf.data.split import ALL, SPLITS, Selection, divide, other_paths, split_paths
+from mim_tf.data.taxibj import open_taxibj, taxibj_frame_shape
 from mim_tf.errors import MimError
 
-SPLITS = ("train", "valid", "test")
+MOVING_MNIST_SIZE = (64, 64)
+_GENERATORS = {"mnist": MovingMNIST, "mnist_color": ColorMovingMNIST}
 
 
 def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSource:
     """The source of a split ("train", "valid" or "test").
 
+    No two splits share a sequence, but for TaxiBJ, Human3.6M and two different paths, where
+    "valid" and "test" are the same.
+
     Raises:
-        MimError: if the data set is unknown, or its frames do not fit the model.
+        MimError: if the split is unknown, its files cannot be used, or its frames do not fit the
+            model.
     """
-    if data.dataset not in _DATASETS:
-        known = ", ".join(sorted(_DATASETS))
-        raise MimError(f"dataset must be one of: {known}; received {data.dataset!r}.")
-    source = _DATASETS[data.dataset](data, model, split)
+    if split not in SPLITS:
+        raise MimError(f"split must be one of: {', '.join(SPLITS)}; received {split!r}.")
+    source = open_part(data, split, model.frame_shape, model.total_length)
     if source.shape[1:] != model.frame_shape:
         raise MimError(
             f"The model takes frames of (height, width, channels) {model.frame_shape}, the data "
@@ -29,64 +43,118 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
     return source
 
 
-def _open_moving_mnist(data, model, split):
-    from mim_tf.data.moving_mnist.source import MovingMNIST
+def open_part(
+    data: DataConfig, split: str, frame_shape: tuple[int, int, int], total_length: int | None
+) -> SequenceSource:
+    """A split, or "all" of a set that is divided by recording or sequence.
 
-    return _open_mnist(MovingMNIST, data, model, split)
+    Args:
+        data: where the sequences come from.
+        split: "train", "valid", "test", or "all".
+        frame_shape: (H, W, C) of frames that are generated or resized, and of videos and images.
+        total_length: frames of a sequence; None: as many as the file has, where it says so.
+    """
+    return _OPENERS[data.dataset](data, split, frame_shape, total_length)
 
 
-def _open_color_moving_mnist(data, model, split):
-    from mim_tf.data.moving_mnist.color import ColorMovingMNIST
+def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
+    """(H, W, C) of the frames of the data, None if its paths are yet to be given.
 
-    return _open_mnist(ColorMovingMNIST, data, model, split)
+    Opens no more than one file or recording. Generated Moving MNIST is 64 x 64, Human3.6M
+    128 x 128.
+
+    Raises:
+        MimError: if that file cannot be read.
+    """
+    paths, _ = split_paths(data, "train")
+    if data.dataset in _GENERATORS:
+        if not paths:
+            return (*MOVING_MNIST_SIZE, _GENERATORS[data.dataset].channels)
+        if paths[0].suffix == ".npy":
+            return (*open_array(paths[0]).shape[2:], 1)[:3]
+        return npz_frame_shape(paths[0])
+    if data.dataset == "human":
+        return FRAME_SHAPE
+    if not paths and not data.taxibj_synthetic:
+        return None
+    if data.dataset == "taxibj":
+        return taxibj_frame_shape(paths, data)
+    if data.dataset == "radar":
+        return (*open_event(list_events(paths[0])[0]).frame_shape, 1)
+    if data.dataset == "array":
+        return array_frame_shape(paths[0])
+    return native_shape(list_recordings(paths[0])[0])
 
 
-def _open_mnist(generator, data, model, split):
-    from mim_tf.data.files.arrays import ArraySource, open_array
-    from mim_tf.data.moving_mnist.npz import NpzSource
+def describe_splits(sources: dict[str, SequenceSource]) -> str:
+    """What is trained, validated or tested on, a line for each.
 
-    # Only here may one of the two be left out, and what it is for is then generated.
-    is_training = split == "train"
-    if not (data.train_data_paths if is_training else data.valid_data_paths):
-        return _generate(generator, data, model, split)
-    paths, _ = split_paths(data, split)
+    Args:
+        sources: split -> its source.
+    """
+    return "\n".join(f"{split}: {_describe(source)}" for split, source in sources.items())
+
+
+def _describe(source):
+    record = source.describe()
+    length, height, width, channels = source.shape
+    count = "endless" if source.size is None else f"{source.size:,}"
+    origin = record.get("source", type(source).__name__)
+    if record.get("paths"):
+        origin += f" {', '.join(record['paths'])}"
+    elif record.get("recordings"):
+        first, *others = record["recordings"]
+        origin += f" {first}" + (f" and {len(others)} more" if others else "")
+    if "selected_from" in record:
+        origin += f" (of its {record['selected_from']:,} sequences)"
+    return (
+        f"{count} sequences of {length} frames, {height} x {width} x {channels} "
+        f"(height x width x channels), {origin}"
+    )
+
+
+def _open_mnist(data, split, frame_shape, total_length):
+    paths, shared = split_paths(data, split)
+    # A file to test on alone, such as the released one, is not divided: training is generated.
+    to_test_only = bool(paths) and not data.train_data_paths
+    if not paths or (to_test_only and split == "train"):
+        return _generate(data, split, frame_shape, total_length)
     if all(path.suffix == ".npy" for path in paths):
         if len(paths) > 1:
             raise MimError(f"Expected one .npy file, received {len(paths)}.")
-        return ArraySource(open_array(paths[0]), model.total_length, name=str(paths[0]))
-    return NpzSource(paths, model.total_length)
+        source = ArraySource(open_array(paths[0]), total_length, name=str(paths[0]))
+    else:
+        source = NpzSource(paths, total_length)
+    if not shared or to_test_only or split == ALL:
+        return source
+    return Selection(source, divide(range(source.size), data, split))
 
 
-@functools.cache
-def _digits(choice):
-    """Loaded once, so that all splits of a run are of one set."""
-    from mim_tf.data.moving_mnist.digits import load_digits
-
-    return load_digits(choice)
+# Loaded once, so that all splits of a run are of one set.
+_digits = functools.cache(load_digits)
 
 
-def _generate(generator, data, model, split):
+def _generate(data, split, frame_shape, total_length):
     digits = _digits(data.digits)
     size = {
         "train": data.train_sequences or None,
         "valid": data.valid_sequences,
         "test": data.test_sequences,
     }[split]
-    return generator(
+    height, width, _ = frame_shape
+    return _GENERATORS[data.dataset](
         getattr(digits, split),
         size,
-        total_length=model.total_length,
-        height=model.img_height,
-        width=model.img_width,
+        total_length=total_length,
+        height=height,
+        width=width,
         num_digits=data.num_digits,
         seed=(data.data_seed, SPLITS.index(split)),
         origin=digits.origin,
     )
 
 
-def _open_taxibj(data, model, split):
-    from mim_tf.data.taxibj import open_taxibj
-
+def _open_taxibj(data, split, frame_shape, total_length):
     paths, shared = split_paths(data, split)
     if not shared:
         raise MimError(
@@ -94,69 +162,26 @@ def _open_taxibj(data, model, split):
             f"for train and valid, received --train_data_paths={data.train_data_paths} and "
             f"--valid_data_paths={data.valid_data_paths}. Give one of the two."
         )
-    return open_taxibj(
-        paths,
-        split,
-        model.total_length,
-        order=data.taxibj_order,
-        rule=data.taxibj_split,
-        synthetic=data.taxibj_synthetic,
-    )
+    return open_taxibj(paths, split, total_length, data)
 
 
-def _open_human36m(data, model, split):
-    from mim_tf.data.human36m import open_human36m
-
+def _open_human36m(data, split, frame_shape, total_length):
     paths, _ = split_paths(data, split)
-    return open_human36m(paths, split, model.total_length, model.img_height, model.img_width)
+    return open_human36m(paths, split, total_length, *frame_shape[:2])
 
 
-def _open_radar(data, model, split):
-    from mim_tf.data.radar.source import list_events
-
-    events = _recordings(list_events, data, split)
-    return radar_source(events, data, model.total_length, data.window_stride)
+def _open_radar(data, split, frame_shape, total_length):
+    return open_events(_recordings(list_events, data, split), total_length, data)
 
 
-def radar_source(events, data: DataConfig, total_length: int, stride: int) -> SequenceSource:
-    """Windows of radar events, read as `data` says."""
-    from mim_tf.data.radar.source import open_events
-
-    return open_events(
-        events,
-        total_length,
-        LinearScale("dBZ", data.dbz_min, data.dbz_max),
-        values=data.radar_values,
-        missing=data.radar_missing,
-        stride=stride,
-        interval=data.frame_interval,
-        thresholds=data.thresholds,
-    )
+def _open_folder(data, split, frame_shape, total_length):
+    recordings = _recordings(list_recordings, data, split)
+    return open_recordings(recordings, frame_shape, total_length, data)
 
 
-def _open_folder(data, model, split):
-    from mim_tf.data.files.folder import list_recordings
-
-    return _open_own(_recordings(list_recordings, data, split), data, model)
-
-
-def _open_arrays(data, model, split):
-    from mim_tf.data.files.array_videos import array_recordings
-
-    return _open_own(_recordings(array_recordings, data, split), data, model)
-
-
-def _open_own(recordings, data, model):
-    from mim_tf.data.files.folder import open_recordings
-
-    return open_recordings(
-        recordings,
-        model.frame_shape,
-        model.total_length,
-        stride=data.window_stride,
-        interval=data.frame_interval,
-        resize=data.resize,
-    )
+def _open_arrays(data, split, frame_shape, total_length):
+    recordings = _recordings(array_recordings, data, split)
+    return open_recordings(recordings, frame_shape, total_length, data)
 
 
 def _recordings(list_recordings, data, split):
@@ -168,12 +193,22 @@ def _recordings(list_recordings, data, split):
             "--valid_data_paths unless one set is to be divided."
         )
     recordings = [recording for path in paths for recording in list_recordings(path)]
-    return split_recordings(recordings, data, split) if shared else recordings
+    if shared:
+        return divide(recordings, data, split)
+    others = other_paths(data, split)
+    for recording in recordings:
+        # Videos of an array have no path of their own.
+        if data.dataset != "array" and recording.resolve() in others:
+            raise MimError(
+                f"{recording}: expected each recording in train_data_paths or valid_data_paths, "
+                "found it in both. Move it out of the folder, or leave it out of the other paths."
+            )
+    return recordings
 
 
-_DATASETS = {
-    "mnist": _open_moving_mnist,
-    "mnist_color": _open_color_moving_mnist,
+_OPENERS = {
+    "mnist": _open_mnist,
+    "mnist_color": _open_mnist,
     "taxibj": _open_taxibj,
     "human": _open_human36m,
     "radar": _open_radar,

@@ -1,6 +1,7 @@
 """Physical values of frames."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,16 +26,16 @@ class LinearScale:
                 f"{self.low} and {self.high}."
             )
 
-    def to_unit(self, values) -> np.ndarray:
+    def to_unit(self, values: np.ndarray) -> np.ndarray:
         """Physical values as float32 in [0, 1]; those outside low..high are clipped."""
         unit = (np.asarray(values, np.float32) - self.low) / (self.high - self.low)
         return np.clip(unit, 0, 1, dtype=np.float32)
 
-    def to_physical(self, frames) -> np.ndarray:
+    def to_physical(self, frames: np.ndarray) -> np.ndarray:
         """Frames as physical values, float32; not clipped."""
         return np.asarray(frames, np.float32) * np.float32(self.high - self.low) + self.low
 
-    def check_thresholds(self, thresholds) -> None:
+    def check_thresholds(self, thresholds: Sequence[float]) -> None:
         """Raises `MimError` for no threshold, or one that every value, or none, exceeds."""
         thresholds = list(thresholds)
         if not thresholds or not all(self.low <= value < self.high for value in thresholds):

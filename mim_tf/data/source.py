@@ -1,10 +1,13 @@
 """What a source of frame sequences is."""
 
 import abc
+from collections.abc import Sequence
 
 import numpy as np
 
 from mim_tf.data.scale import LinearScale
+
+Indices = Sequence[int] | np.ndarray
 
 
 class SequenceSource(abc.ABC):
@@ -25,16 +28,20 @@ class SequenceSource(abc.ABC):
     has_missing: bool = False
 
     @abc.abstractmethod
-    def sequences(self, indices) -> np.ndarray:
+    def sequences(self, indices: Indices) -> np.ndarray:
         """Sequences `indices` as `[len(indices), T, H, W, C]`, float32 in [0, 1].
 
         The same index gives the same sequence at any time and in any batch. Missing values are 0.
         """
 
-    def missing(self, indices) -> np.ndarray:
+    def missing(self, indices: Indices) -> np.ndarray:
         """Where values of `sequences(indices)` are missing, bool of the same shape."""
         return np.zeros((len(indices), *self.shape), bool)
 
-    @abc.abstractmethod
     def describe(self) -> dict:
-        """What a run records about its data, as JSON types."""
+        """What a run records about its data, as JSON types; at least these three."""
+        return {
+            "source": type(self).__name__,
+            "sequences": self.size,
+            "shape": list(self.shape),
+        }

@@ -1,45 +1,75 @@
-"""Which files a split is read from, and how one set is divided by recording."""
+"""Which files a split is read from, and how one set is divided into splits."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mim_tf.config import DataConfig
+from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
+
+SPLITS = ("train", "valid", "test")
+ALL = "all"
+"""In the place of a split: the whole set, undivided."""
 
 
 def split_paths(data: DataConfig, split: str) -> tuple[list[Path], bool]:
     """Paths to read a split from, and whether the other splits are in them too.
 
-    `train_data_paths` are for "train", `valid_data_paths` for "valid" and "test". Where only one
-    of them is given, or both are the same, all splits are in it.
+    `train_data_paths` are for "train", `valid_data_paths` for "valid" and "test" alike. If only
+    one of them is given, or both are the same, all splits are in it, and each path counts once.
+
+    Raises:
+        MimError: if only some of the paths are the same.
     """
     train, valid = _paths(data.train_data_paths), _paths(data.valid_data_paths)
-    shared = not train or not valid or train == valid
-    return (train or valid if shared or split == "train" else valid), shared
+    twice = train.keys() & valid.keys()
+    if twice and train.keys() != valid.keys():
+        raise MimError(
+            "No sequence may be both trained and tested on: expected train_data_paths and "
+            f"valid_data_paths to be the same or to have nothing in common, both have "
+            f"{', '.join(str(train[path][0]) for path in sorted(twice))}. Leave it out of one."
+        )
+    if not train or not valid or twice:
+        return [same[0] for same in (train or valid).values()], True
+    chosen = train if split == "train" else valid
+    return [path for same in chosen.values() for path in same], False
+
+
+def other_paths(data: DataConfig, split: str) -> list[Path]:
+    """Where the data that is not for `split` is, resolved."""
+    return list(_paths(data.valid_data_paths if split == "train" else data.train_data_paths))
 
 
 def _paths(text):
-    return [Path(path.strip()) for path in text.split(",") if path.strip()]
+    """Resolved path -> the paths as they are written."""
+    found = {}
+    for path in filter(None, map(str.strip, text.split(","))):
+        found.setdefault(Path(path).resolve(), []).append(Path(path))
+    return found
 
 
-def split_recordings(recordings: list, data: DataConfig, split: str) -> list:
-    """Those of `recordings` that belong to a split, in their order; each belongs to exactly one.
+def divide(items: list, data: DataConfig, split: str) -> list[Any]:
+    """Those of `items` that belong to a split, in their order; each belongs to exactly one.
 
     `valid_fraction` and `test_fraction` of them, at least one each, are drawn with `data_seed`.
 
     Raises:
         MimError: if there are too few for three splits.
     """
-    count = len(recordings)
+    if split == ALL:
+        return list(items)
+    count = len(items)
     valid, test = (
         max(1, round(count * share)) for share in (data.valid_fraction, data.test_fraction)
     )
     if valid + test >= count:
         raise MimError(
-            f"Expected enough recordings to divide into train, valid and test, received {count} "
-            f"for valid_fraction {data.valid_fraction} and test_fraction {data.test_fraction}. "
-            "Lower these, add recordings, or give train_data_paths and valid_data_paths."
+            "Expected enough recordings or sequences to divide into train, valid and test, "
+            f"received {count} for valid_fraction {data.valid_fraction} and test_fraction "
+            f"{data.test_fraction}. Lower these, add recordings, or give train_data_paths and "
+            "valid_data_paths."
         )
     order = np.random.default_rng(data.data_seed).permutation(count)
     chosen = {
@@ -47,4 +77,30 @@ def split_recordings(recordings: list, data: DataConfig, split: str) -> list:
         "test": order[valid : valid + test],
         "train": order[valid + test :],
     }[split]
-    return [recordings[i] for i in sorted(chosen)]
+    return [items[i] for i in sorted(chosen)]
+
+
+class Selection(SequenceSource):
+    """Some of the sequences of a source.
+
+    Args:
+        source: of the sequences.
+        indices: of those to choose, in order.
+    """
+
+    def __init__(self, source: SequenceSource, indices: list[int]):
+        self._source = source
+        self._indices = np.asarray(indices, np.int64)
+        self.size = len(indices)
+        for name in ("shape", "scale", "thresholds", "has_missing"):
+            setattr(self, name, getattr(source, name))
+
+    def sequences(self, indices: Indices) -> np.ndarray:
+        return self._source.sequences(self._indices[np.asarray(indices, np.int64)])
+
+    def missing(self, indices: Indices) -> np.ndarray:
+        return self._source.missing(self._indices[np.asarray(indices, np.int64)])
+
+    def describe(self) -> dict:
+        record = self._source.describe()
+        return {**record, "sequences": self.size, "selected_from": record["sequences"]}

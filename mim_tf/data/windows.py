@@ -1,10 +1,11 @@
 """Windows of longer recordings: videos, radar events, days of traffic."""
 
 import abc
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
 
 
@@ -20,10 +21,10 @@ class Recording(abc.ABC):
     length: int
 
     @abc.abstractmethod
-    def read(self, positions) -> np.ndarray:
+    def read(self, positions: Indices) -> np.ndarray:
         """Frames at `positions` as `[len(positions), H, W, C]`, float32 in [0, 1]."""
 
-    def missing(self, positions) -> np.ndarray | None:
+    def missing(self, positions: Indices) -> np.ndarray | None:
         """Where their values are missing, bool of that shape; None: nowhere."""
         return None
 
@@ -46,13 +47,13 @@ class WindowSource(SequenceSource):
 
     def __init__(
         self,
-        recordings,
-        frame_shape,
-        total_length,
-        stride=1,
-        interval=1,
-        starts=None,
-        description=None,
+        recordings: Iterable[Recording],
+        frame_shape: tuple[int, int, int],
+        total_length: int,
+        stride: int = 1,
+        interval: int = 1,
+        starts: Sequence[tuple[int, int]] | np.ndarray | None = None,
+        description: dict | None = None,
     ):
         self.recordings = list(recordings)
         self.shape = (total_length, *frame_shape)
@@ -71,11 +72,11 @@ class WindowSource(SequenceSource):
                 "frame_interval, or add longer recordings."
             )
 
-    def sequences(self, indices):
+    def sequences(self, indices: Indices) -> np.ndarray:
         windows = [recording.read(positions) for recording, positions in self._windows(indices)]
         return np.stack(windows) if windows else np.empty((0, *self.shape), np.float32)
 
-    def missing(self, indices):
+    def missing(self, indices: Indices) -> np.ndarray:
         out = np.zeros((len(indices), *self.shape), bool)
         for window, (recording, positions) in zip(out, self._windows(indices), strict=True):
             mask = recording.missing(positions)
@@ -83,11 +84,9 @@ class WindowSource(SequenceSource):
                 window[:] = mask
         return out
 
-    def describe(self):
-        return {
+    def describe(self) -> dict:
+        return super().describe() | {
             **self._description,
-            "sequences": self.size,
-            "shape": list(self.shape),
             "recordings": [recording.name for recording in self.recordings],
         }
 

@@ -1,16 +1,18 @@
 """Scores of whether a threshold is exceeded."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mim_tf.data.scale import LinearScale
-from mim_tf.evaluation.pair import FRAME_AXES
-from mim_tf.evaluation.summed import SummedScores
+from mim_tf.evaluation.accumulated import AccumulatedScores
+from mim_tf.evaluation.checks import FRAME_AXES
 
 # Far above the rounding of a float32 in [0, 1], far below the step of 8- or 16-bit levels.
 ROUNDING = 1e-6
 
 
-class CategoricalScores(SummedScores):
+class CategoricalScores(AccumulatedScores):
     """CSI, POD, FAR and HSS per threshold and predicted frame, over all sequences so far.
 
     A value above the threshold is an event; one of exactly the threshold is none, as in pysteps.
@@ -34,8 +36,8 @@ class CategoricalScores(SummedScores):
     Raises `MimError` for thresholds that every value, or none, of the scale exceeds.
     """
 
-    def __init__(self, scale: LinearScale, thresholds):
-        super().__init__()
+    def __init__(self, scale: LinearScale, thresholds: Sequence[float]):
+        super().__init__(scale, tuple(thresholds))
         scale.check_thresholds(thresholds)
         # Frames are compared in [0, 1], not mapped back: a truth of exactly the threshold has come
         # the same way. ROUNDING is for one that has not: levels, or data scaled elsewhere.
@@ -52,7 +54,7 @@ class CategoricalScores(SummedScores):
             for threshold, bound in self._bounds.items()
         }
 
-    def _scores(self, sums):
+    def _scores(self, sums, sequences):
         scores = _from_counts(*np.stack(list(sums.values()), axis=1))
         return {
             f"{name}_{threshold}": score
@@ -69,7 +71,7 @@ def _contingency(observed, predicted, known):
         ~observed & predicted,
         ~observed & ~predicted,
     )
-    return np.stack([(cell & known).sum(axis=FRAME_AXES) for cell in cells])
+    return np.stack([(cell & known).sum(axis=FRAME_AXES, dtype=np.float64) for cell in cells])
 
 
 def _from_counts(hits, misses, false_alarms, correct_negatives):

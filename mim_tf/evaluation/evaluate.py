@@ -1,5 +1,7 @@
 """Evaluation of a model on a data set."""
 
+from collections.abc import Callable
+
 import numpy as np
 from tqdm import tqdm
 
@@ -7,61 +9,70 @@ from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.by_backend import errors_of, evaluation_dataset
 from mim_tf.data.batches.order import evaluated
 from mim_tf.data.source import SequenceSource
-from mim_tf.evaluation.categorical import CategoricalScores
-from mim_tf.evaluation.physical import PhysicalErrors
-from mim_tf.evaluation.scores import FrameScores
-from mim_tf.evaluation.summed import SummedScores
+from mim_tf.evaluation.error_map import ErrorMap
+from mim_tf.evaluation.reference import ReferenceScores
+from mim_tf.evaluation.samples import load_samples
+from mim_tf.evaluation.score_set import scores_for
 from mim_tf.models import predict
 
 
-def evaluate(model, source: SequenceSource, config: TrainingConfig, on_sample) -> dict:
+def evaluate(
+    model,
+    source: SequenceSource,
+    config: TrainingConfig,
+    on_sample: Callable[[int, np.ndarray, np.ndarray], None],
+    protocol: str = "mim2019",
+) -> dict:
     """Scores of the model's forecasts on the first `max_test_sequences`, or all, of `source`.
 
     Args:
-        model: a `VideoPredictor`; it is given `input_length` frames and predicts the rest.
+        model: a `VideoPredictor`; its context are `input_length` frames, it predicts the rest.
         source: sequences of `total_length` frames.
         config: batch size, number of sequences, number of samples.
         on_sample: called with the number 1, 2, ..., the truth `[T, H, W, C]` and the forecast
             `[horizon, H, W, C]` of each of the first `num_save_samples` sequences.
+        protocol: of `PROTOCOLS`.
 
     Returns:
-        As `SummedScores.result`, with the scores of all kinds that make sense for the source.
+        What `write_scores` writes. Scores of all kinds that make sense for the source, as
+        `AccumulatedScores` has them: `sequences`, `mean`, `per_frame`, `intervals` and
+        `per_sequence`. As `ReferenceScores` has them: `data` and `baselines`. Further `protocol`
+        and `input_length`, and the arrays of `load_samples` with the `error_map`: `samples`.
     """
-    context = model.config.input_length
-    limit = config.max_test_sequences
-    scores, done = scores_for(source), 0
-    total = evaluated(source, limit)
+    context, limit = model.config.input_length, config.max_test_sequences
+    scores, error_map = scores_for(source, protocol), ErrorMap()
+    reference = ReferenceScores(source, context, limit, protocol)
+    batch_size = min(config.batch_size, evaluated(source, limit))
+
+    def forecast(frames):
+        horizon = frames.shape[1] - context
+        return predict(model, frames[:, :context], horizon, batch_size=batch_size)
+
     with (
-        errors_of(source) as source,
-        tqdm(total=total, desc="evaluating", unit="seq", leave=False) as progress,
+        errors_of(source) as watched,
+        tqdm(
+            total=evaluated(source, limit), desc="evaluating", unit="seq", leave=False
+        ) as progress,
     ):
-        for batch in evaluation_dataset(source, config.batch_size, limit):
+        for batch in evaluation_dataset(watched, batch_size, limit):
             frames, truth = map(np.asarray, batch)
-            forecast = predict(
-                model, frames[:, :context], frames.shape[1] - context, batch_size=len(frames)
-            )
-            for score in scores:
-                score.update(truth[:, context:], forecast)
+            predicted = forecast(frames)
+            done = scores.sequences
+            scores.update(truth[:, context:], predicted)
+            error_map.update(truth[:, context:], predicted)
+            reference.update(frames, truth)
             for i in range(min(len(frames), config.num_save_samples - done)):
-                on_sample(done + i + 1, frames[i], forecast[i])
-            done += len(frames)
+                on_sample(done + i + 1, frames[i], predicted[i])
             progress.update(len(frames))
-    return _together(score.result() for score in scores)
 
-
-def scores_for(source: SequenceSource) -> list[SummedScores]:
-    """Empty scores of all kinds that make sense for `source`."""
-    scores = [FrameScores()]
-    if source.scale:
-        scores.append(PhysicalErrors(source.scale))
-    if source.thresholds:
-        scores.append(CategoricalScores(source.scale, source.thresholds))
-    return scores
-
-
-def _together(results):
-    first, *others = results
-    for other in others:
-        for part in ("mean", "per_frame"):
-            first[part] |= other[part]
-    return first
+    per_sequence = scores.per_sequence()
+    samples = load_samples(per_sequence["mse"], source.sequences, forecast, batch_size)
+    return {
+        **scores.result(),
+        "intervals": scores.intervals(),
+        "protocol": protocol,
+        "input_length": context,
+        **reference.result(),
+        "per_sequence": per_sequence,
+        "samples": {**samples, "error_map": error_map.result()},
+    }

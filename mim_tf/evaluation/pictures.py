@@ -5,7 +5,9 @@ from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
+from numpy.typing import ArrayLike
 
+from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation.scores import to_uint8
 
@@ -15,16 +17,22 @@ BORDER = 6
 GAP = 10
 SPACE = 2
 BACKGROUND = (255, 255, 255)
-GIVEN = (128, 128, 128)
+CONTEXT = (128, 128, 128)
 PREDICTED = (235, 110, 20)
 
 
-def save_sample(folder, truth, prediction, input_length, scale=None):
+def save_sample(
+    folder: str | Path,
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    input_length: int,
+    scale: LinearScale | None = None,
+) -> None:
     """Writes `gt1.png ... gtT.png`, `pd{input_length + 1}.png ... pdT.png` and an animation.
 
     The PNG files have the names and the truncating 8-bit conversion of 2019 code, and as there
-    one frame is one pixel per value; `truth_and_prediction.gif` shows `side_by_side`, five frames
-    per second, for ever. With a scale, `values.npz` holds `truth` and `prediction` in its `unit`.
+    a pixel is one value; `truth_and_prediction.gif` shows `side_by_side`, five frames
+    per second, in a loop. With a scale, `values.npz` holds `truth` and `prediction` in its `unit`.
     2019 code emptied its folder first; here other files in it stay.
 
     Args:
@@ -56,7 +64,7 @@ def save_sample(folder, truth, prediction, input_length, scale=None):
         np.savez_compressed(folder / "values.npz", unit=scale.unit, **physical)
 
 
-def side_by_side(truth, prediction, input_length):
+def side_by_side(truth: ArrayLike, prediction: ArrayLike, input_length: int) -> np.ndarray:
     """Truth on the left; on the right the context frames, then the prediction.
 
     The border on the right is grey around context and orange around predictions. Frames are
@@ -70,14 +78,14 @@ def side_by_side(truth, prediction, input_length):
     """
     truth, prediction = _checked(truth, prediction, input_length)
     shown = np.concatenate([truth[:input_length], prediction])
-    given = np.arange(len(truth)) < input_length
-    left = _framed(_enlarged(truth, SMALLEST_HEIGHT), np.ones_like(given))
-    right = _framed(_enlarged(shown, SMALLEST_HEIGHT), given)
+    is_context = np.arange(len(truth)) < input_length
+    left = _framed(_enlarged(truth, SMALLEST_HEIGHT), np.ones_like(is_context))
+    right = _framed(_enlarged(shown, SMALLEST_HEIGHT), is_context)
     gap = np.broadcast_to(np.uint8(BACKGROUND), (*left.shape[:2], GAP, 3))
     return np.concatenate([left, gap, right], axis=2)
 
 
-def film_strip(truth, prediction, input_length):
+def film_strip(truth: ArrayLike, prediction: ArrayLike, input_length: int) -> np.ndarray:
     """The frames to predict in a row, and their predictions in a row below.
 
     Args:
@@ -91,7 +99,7 @@ def film_strip(truth, prediction, input_length):
     return np.concatenate(rows)
 
 
-def contact_sheet(sequences):
+def contact_sheet(sequences: np.ndarray) -> np.ndarray:
     """Sequences `[N, T, H, W, C]` below each other, their frames side by side, as RGB uint8.
 
     Frames are enlarged by a whole factor, to 96 pixels of height at least.
@@ -120,11 +128,11 @@ def _enlarged(frames, smallest_height):
     return levels.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
-def _framed(frames, given):
+def _framed(frames, is_context):
     length, height, width, _ = frames.shape
     canvas = np.empty((length, height + 2 * BORDER, width + 2 * BORDER, 3), np.uint8)
-    canvas[given] = GIVEN
-    canvas[~given] = PREDICTED
+    canvas[is_context] = CONTEXT
+    canvas[~is_context] = PREDICTED
     canvas[:, BORDER:-BORDER, BORDER:-BORDER] = frames
     return canvas
 

@@ -4,26 +4,52 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
+
+from mim_tf.evaluation.accumulated import as_json
+from mim_tf.runs import write_json
+
 WIDTH = 100
+ARRAYS = ("per_sequence", "samples")
 
 
-def write_scores(path, result, input_length):
-    """Writes scores to `path.json`, as they are, and to `path.csv`, one row per predicted frame.
+def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
+    """Writes an evaluation.
+
+    - `scores.json`: `result` without what the last two files hold
+    - `scores.csv`: one row per predicted frame, from frame `input_length + 1` on, then the mean
+    - `per_sequence.csv`: one row per sequence, from 1 on, with its scores over all lead times
+    - `samples.npz`: the arrays of `samples`
+
+    A score that is None or NaN leaves its cell empty.
 
     Args:
-        path: without suffix; its folder is made where missing, older scores are replaced.
-        result: what `evaluate` returned.
-        input_length: number of context frames; the first row is frame `input_length + 1`, the
-            last row is the mean. A score that is None leaves its cell empty.
+        folder: made where missing; an older evaluation in it is replaced.
+        result: what `evaluate` returned; without `per_sequence` or `samples`, so are the files.
+        input_length: number of context frames.
     """
-    json_path, csv_path = Path(f"{path}.json"), Path(f"{path}.csv")
-    json_path.parent.mkdir(parents=True, exist_ok=True)
-    json_path.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    with csv_path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(_rows(result, input_length))
+    folder = Path(folder)
+    parts = {name: value for name, value in result.items() if name not in ARRAYS}
+    json.dumps(parts, allow_nan=False)  # fails before anything is written
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_csv(folder / "scores.csv", _rows(result, input_length))
+    if "per_sequence" in result:
+        names, columns = zip(*result["per_sequence"].items(), strict=True)
+        rows = enumerate(zip(*columns, strict=True), 1)
+        rows = [[number, *map(as_json, scores)] for number, scores in rows]
+        _write_csv(folder / "per_sequence.csv", [["sequence", *names], *rows])
+    if "samples" in result:
+        np.savez_compressed(folder / "samples.npz", **result["samples"])
+    # Last, so that whoever finds it finds the others too.
+    write_json(folder / "scores.json", parts)
 
 
-def format_scores(result, input_length):
+def _write_csv(path, rows):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def format_scores(result: dict, input_length: int) -> str:
     """The rows of the CSV file as aligned text, without a last line break; None is `-`.
 
     Scores that do not fit into 100 characters stand in further tables below.

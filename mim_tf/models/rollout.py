@@ -51,7 +51,7 @@ class _Feed(keras.layers.Layer):
 def _rematerialised(step):
     """`step`, computed once more where the gradient needs what it computed."""
 
-    # Its weights are arguments: inside a TensorFlow loop, what is recomputed cannot reach them.
+    # Its weights are arguments: inside a TensorFlow loop, what is computed again cannot reach them.
     @keras.remat
     def apply(weights, inputs):
         return step.stateless_call(weights, [], inputs)[0]

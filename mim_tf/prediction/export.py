@@ -1,4 +1,4 @@
-"""Predictions of a SavedModel made by `python -m mim_tf.cli.export`."""
+"""Predictions of a SavedModel made by `mim export`."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class FromExport:
             installed.
     """
 
-    def __init__(self, folder, horizon=None):
+    def __init__(self, folder: str | Path, horizon: int | None = None):
         path = _newest_version(folder)
         self._tf = tf = import_tensorflow("to predict with an export")
         try:
@@ -42,7 +42,7 @@ class FromExport:
         except Exception as error:  # TensorFlow lets many kinds out on damaged files.
             raise MimError(
                 f"{path} cannot be used: expected an export with the signature serving_default, "
-                f"from frames to predictions ({error}). Make it with python -m mim_tf.cli.export."
+                f"from frames to predictions ({error}). Make it with mim export."
             ) from None
         if horizon not in (None, self.horizon):
             raise MimError(
@@ -50,7 +50,7 @@ class FromExport:
                 f"--horizon={horizon}. Leave it out, export again, or give the weights file."
             )
 
-    def __call__(self, context):
+    def __call__(self, context: np.ndarray) -> np.ndarray:
         """Predictions `[B, horizon, H, W, C]` from `[B, T, H, W, C]`, float32."""
         return np.asarray(self._signature(frames=self._tf.constant(context))["predictions"])
 
@@ -67,7 +67,7 @@ def _newest_version(folder):
     versions = [path for path in versions if (path / _FILE).is_file()]
     if not versions:
         raise MimError(
-            f"{folder}: expected a weights file, or a folder made by python -m mim_tf.cli.export "
+            f"{folder}: expected a weights file, or a folder made by mim export "
             f"({_FILE}, or subfolders 1, 2, ... with one); found none."
         )
     return max(versions, key=lambda path: int(path.name))

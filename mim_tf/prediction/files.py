@@ -6,9 +6,18 @@ import numpy as np
 from tqdm import tqdm
 
 from mim_tf.errors import MimError
+from mim_tf.prediction.export import FromExport
+from mim_tf.prediction.inputs import Input
+from mim_tf.prediction.outputs import Output
+from mim_tf.prediction.weights import FromWeights
 
 
-def predict_files(predictor, inputs, outputs, batch_size: int = 8) -> None:
+def predict_files(
+    predictor: FromWeights | FromExport,
+    inputs: list[Input],
+    outputs: list[Output],
+    batch_size: int = 8,
+) -> None:
     """Writes the prediction from each input, clipped to [0, 1], with a progress bar.
 
     Sequences with contexts of one length are predicted together.

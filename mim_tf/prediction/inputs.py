@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.data.files.array_videos import ArrayVideo
-from mim_tf.data.files.arrays import open_array
-from mim_tf.data.files.folder import native_shape, open_recordings
-from mim_tf.data.files.images import list_images, natural_order
+from mim_tf.data.files.arrays import check_frames, open_array
+from mim_tf.data.files.folder import convert_recordings, find_recordings
 from mim_tf.data.files.videos import VIDEO_SUFFIXES
+from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
 
 _MOST_CHANNELS = 4
+_LAYOUTS = {3: "[T, H, W]", 4: "[T, H, W, C]", 5: "[N, T, H, W, C]"}
 
 
 class Input:
@@ -27,10 +28,16 @@ class Input:
         length: frames of each context.
         count: number of sequences.
 
-    Raises `MimError` where there are fewer than `context` frames.
+    Raises `MimError` if there are fewer than `context` frames.
     """
 
-    def __init__(self, path, recordings, batch_axis=False, context=None):
+    def __init__(
+        self,
+        path: Path,
+        recordings: list[Recording],
+        batch_axis: bool = False,
+        context: int | None = None,
+    ):
         self.path = path
         self.batch_axis = batch_axis
         self.count = len(recordings)
@@ -43,7 +50,7 @@ class Input:
                 f"{self.frames}. Lower --context."
             )
 
-    def read(self, sequence) -> np.ndarray:
+    def read(self, sequence: int) -> np.ndarray:
         """The context frames of a sequence, `[length, H, W, C]`, float32 in [0, 1]."""
         return self._recordings[sequence].read(np.arange(self.frames - self.length, self.frames))
 
@@ -52,37 +59,38 @@ class Input:
         self._recordings = []
 
 
-def list_inputs(path) -> tuple[list[Path], bool]:
+def list_inputs(path: str | Path) -> tuple[list[Path], bool]:
     """The inputs at `path` in natural order, and whether it is a folder of inputs.
 
     An input is a `.npy` file, a video, a GIF, or a folder with images.
 
-    Raises `MimError` where there is none, and for a folder with both images and other inputs.
+    Raises `MimError` if there is none, and for a folder with both images and other inputs.
     """
     path = Path(path)
-    kinds = f".npy, {', '.join(VIDEO_SUFFIXES)} or a folder of images"
+    suffixes = (".npy", *VIDEO_SUFFIXES)
     if not path.exists():
         raise MimError(f"{path}: expected frames, found nothing there. Check the path.")
-    if not path.is_dir():
-        if not _is_input(path):
-            raise MimError(f"{path}: expected {kinds}, received another kind of file.")
-        return [path], False
-    try:
-        inside = sorted(filter(_is_input, path.iterdir()), key=natural_order)
-        is_input = _is_input(path)
-    except OSError as error:
-        raise MimError(f"{path} cannot be read: {error}. Check its permissions.") from None
-    if is_input and inside:
+    inside, itself = find_recordings(path, suffixes, fewest_images=1)
+    if itself and inside:
         raise MimError(
             f"{path}: expected images or a folder of inputs, received images and also "
             f"{inside[0].name}. Move one or the other elsewhere."
         )
-    if not is_input and not inside:
-        raise MimError(f"{path}: expected {kinds}, or a folder of such, found none in it.")
-    return ([path], False) if is_input else (inside, True)
+    if not itself and not inside:
+        found = "found none in it" if path.is_dir() else "received another kind of file"
+        raise MimError(
+            f"{path}: expected {', '.join(suffixes)} or a folder of images, or a folder of such, "
+            f"{found}."
+        )
+    return ([path], False) if itself else (inside, True)
 
 
-def open_input(path, frame_shape, resize=False, context=None) -> Input:
+def open_input(
+    path: Path,
+    frame_shape: tuple[int, int, int],
+    resize: bool = False,
+    context: int | None = None,
+) -> Input:
     """Opens a `.npy` file, a video, a GIF or a folder of images.
 
     An array of four axes is `[N, T, H, W]` where C is 1 and either its last axes are the model's
@@ -100,35 +108,13 @@ def open_input(path, frame_shape, resize=False, context=None) -> Input:
     """
     batch_axis, recordings = False, [path]
     if not path.is_dir() and path.suffix.lower() == ".npy":
-        array = _checked_array(path, open_array(path, time_first=False))
+        array = open_array(path, time_first=False)
+        check_frames(array, path, _LAYOUTS)
         array, batch_axis = _five_axes(array, frame_shape)
         names = [f"{path}[{n}]" if batch_axis else str(path) for n in range(len(array))]
         recordings = [ArrayVideo(*pair) for pair in zip(names, array, strict=True)]
-    _check_frames(recordings[0], path, frame_shape, resize)
-    opened = open_recordings(recordings, frame_shape, 1, resize=resize).recordings
+    opened = convert_recordings(recordings, frame_shape, resize)
     return Input(path, opened, batch_axis, context)
-
-
-def _is_input(path):
-    if path.name.startswith("."):
-        return False
-    if path.is_dir():
-        return bool(list_images(path))
-    return path.suffix.lower() in (".npy", *VIDEO_SUFFIXES)
-
-
-def _checked_array(path, array):
-    if (
-        array.ndim not in (3, 4, 5)
-        or 0 in array.shape
-        or (array.dtype != np.uint8 and array.dtype.kind != "f")
-    ):
-        raise MimError(
-            f"{path}: expected frames [T, H, W], [T, H, W, C] or [N, T, H, W, C], uint8 in 0..255 "
-            f"or float in [0, 1], received {array.dtype} {list(array.shape)}. Convert and reshape "
-            "it."
-        )
-    return array
 
 
 def _five_axes(array, frame_shape):
@@ -140,22 +126,3 @@ def _five_axes(array, frame_shape):
         return array[None, ..., None], False
     grey = array.shape[2:] == (height, width) or array.shape[-1] > _MOST_CHANNELS
     return (array[..., None], True) if channels == 1 and grey else (array[None], False)
-
-
-def _check_frames(recording, path, frame_shape, resize):
-    height, width, channels = native_shape(recording)
-    if not resize and (height, width) != tuple(frame_shape[:2]):
-        raise MimError(
-            f"{path}: expected frames of {frame_shape[0]} x {frame_shape[1]} pixels (height x "
-            f"width), as the model's are, received {height} x {width}. Give --resize."
-        )
-    if isinstance(recording, ArrayVideo) and channels != frame_shape[2]:
-        raise MimError(
-            f"{path}: expected frames of {frame_shape[2]} channels, as the model's are, received "
-            f"{channels}. Convert the array."
-        )
-    if not isinstance(recording, ArrayVideo) and frame_shape[2] not in (1, 3):
-        raise MimError(
-            f"{path}: the model's frames have {frame_shape[2]} channels, those of images and "
-            "videos 1 or 3. Give a .npy file."
-        )

@@ -22,7 +22,7 @@ class Output:
     path: Path
     form: str
 
-    def check(self, channels, batch_axis) -> None:
+    def check(self, channels: int, batch_axis: bool) -> None:
         """Raises `MimError` where such frames, or several sequences, cannot have this form."""
         if self.form == "npy":
             return
@@ -37,7 +37,7 @@ class Output:
                 "the output .npy, or leave --format out."
             )
 
-    def write(self, frames) -> None:
+    def write(self, frames: np.ndarray) -> None:
         """Writes a prediction, all or nothing; what stands there already stays.
 
         `.npy` holds the values, float32. Pictures hold levels 0..255, truncated as in 2019 code:
@@ -55,7 +55,9 @@ class Output:
             _WRITERS[self.form](part, frames)
 
 
-def name_outputs(inputs, many, output, form=None) -> list[Output]:
+def name_outputs(
+    inputs: list[Path], many: bool, output: str | Path, form: str | None = None
+) -> list[Output]:
     """Where the prediction of each input goes to.
 
     Args:

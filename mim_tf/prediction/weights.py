@@ -1,5 +1,7 @@
 """Predictions of a model with its weights."""
 
+import numpy as np
+
 from mim_tf.models import VideoPredictor, predict
 
 
@@ -19,6 +21,6 @@ class FromWeights:
         self.horizon = horizon
         self._model = model
 
-    def __call__(self, context):
+    def __call__(self, context: np.ndarray) -> np.ndarray:
         """Predictions `[B, horizon, H, W, C]` from `[B, T, H, W, C]`, float32."""
         return predict(self._model, context, self.horizon, batch_size=len(context))

@@ -138,7 +138,7 @@ class Evaluation(OnIteration):
             strip = film_strip(truth, forecast, input_length)
             self.writer.add_image(f"sample/{number}", strip, iteration, dataformats="HWC")
 
-        result = evaluate(model, self.source, self.config, show)
+        result = evaluate(model, self.source, self.config, show, self.config.protocol)
         write_scores(self.folder / "scores" / f"{iteration:06d}", result, input_length)
         tqdm.write(f"Iteration {iteration}, {result['sequences']} validation sequences:")
         tqdm.write(format_scores(result, input_length))

@@ -1,35 +1,23 @@
-"""python -m mim_tf.cli.analyze."""
+"""mim analyze."""
 
 import csv
 import json
 
 import imageio.v3 as imageio
 import pytest
-from absl import flags as absl_flags
 
 import mim_tf
-from mim_tf.cli import analyze, flags
 
 
-@pytest.fixture
-def run(monkeypatch, tmp_path, capsys):
-    """Runs the program in `tmp_path` and returns what it printed."""
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments):
-        values = absl_flags.FlagValues()
-        monkeypatch.setattr(flags, "FLAGS", values)
-        monkeypatch.setattr(analyze, "FLAGS", values)
-        analyze.define_flags(values)
-        analyze.main(values(["analyze", "--digits=bundled", *arguments]))
-        return capsys.readouterr().out
 
-    return run
-
-
-def test_table_and_figure(run, tmp_path, tiny_model):
+def test_table_and_figure(mim, tmp_path, tiny_model):
     mim_tf.save_weights(tiny_model, tmp_path / "mine.h5")
-    printed = run("--pretrained_model=mine.h5", "--sequences=3", "--batch_size=2", "--low=0.3")
+    arguments = ["--sequences=3", "--batch_size=2", "--low=0.3", "--digits=bundled"]
+    printed = mim("analyze", "--pretrained_model=mine.h5", *arguments)
     assert "below 0.3 or above 0.9" in printed
     assert "mim_block_2/mim_s_forget" in printed
     folder = tmp_path / "results" / "analysis-001"
@@ -43,7 +31,7 @@ def test_table_and_figure(run, tmp_path, tiny_model):
     assert imageio.imread(folder / "inside.png").std() > 0
 
 
-def test_errors_are_one_sentence(run):
-    with pytest.raises(SystemExit) as exit_info:
-        run("--pretrained_model=nothing.h5")
-    assert str(exit_info.value.code).startswith("error: No weights at nothing.h5")
+def test_an_error_is_one_sentence(error_of):
+    status, message = error_of("analyze", "--pretrained_model=nothing.h5")
+    assert (status, message.count("\n")) == (1, 1)
+    assert message.startswith("error: No weights at nothing.h5")

@@ -1,57 +1,128 @@
 import pytest
+from absl import flags
 
-from mim_tf.cli.command import command
+from mim_tf.cli.command import Command, run
+from mim_tf.config import DataConfig, TrainingConfig
 from mim_tf.errors import MimError
 
 
+def define_flags(values):
+    flags.DEFINE_string("output", None, "What to make.", flag_values=values)
+    flags.DEFINE_boolean("fast", False, "Not slow.", flag_values=values)
+
+
 @pytest.fixture
-def ran():
-    """How often the program of `main` ran."""
+def calls():
+    """Values of flags and arguments that the command was called with."""
     return []
 
 
 @pytest.fixture
-def main(ran):
-    return command(lambda: ran.append("once"))
+def command(calls):
+    def main(values, path):
+        calls.append((values.output, values.fast, path))
 
-
-def test_it_runs_the_program(main, ran):
-    main(["program"])
-    assert ran == ["once"]
-
-
-def test_an_argument_that_is_no_flag_is_refused_before_it_runs(main, ran):
-    with pytest.raises(SystemExit) as exit_info:
-        main(["program", "a.h5", "b"])
-    # Python prints text to stderr and exits with status 1.
-    assert exit_info.value.code == (
-        "error: Every argument is a flag, --name=value; received ['a.h5', 'b']."
+    return Command(
+        "Makes a thing.\n\nOf a path.",
+        main,
+        define_flags,
+        configs=(DataConfig, TrainingConfig),
+        required=("output",),
+        arguments=("PATH",),
+        defaults={"max_test_sequences": 0},
     )
-    assert ran == []
 
 
-def test_an_error_is_one_sentence():
-    @command
-    def main():
-        raise MimError("a.h5: expected weights. Check the path.")
+@pytest.fixture
+def error_of(command, capsys):
+    def run_it(*arguments):
+        with pytest.raises(SystemExit) as exit_info:
+            run(command, arguments, "mim make")
+        return exit_info.value.code, capsys.readouterr().err
 
+    return run_it
+
+
+def test_flags_come_before_and_after_arguments(command, calls):
+    run(command, ["--output=a", "here", "--fast"], "mim make")
+    assert calls == [("a", True, "here")]
+
+
+def test_help_shows_groups_and_defaults_in_80_columns(command, calls, capsys):
+    run(command, ["here", "--help"], "mim make")
+    printed = capsys.readouterr().out
+    lines = printed.splitlines()
+    assert lines[0] == "usage: mim make PATH [FLAGS]"
+    own, data, training = (lines.index(f"{n}:") for n in ("Flags of its own", "Data", "Training"))
+    assert own < lines.index("  --output=TEXT  (required)") < data
+    assert own < lines.index("  --[no]fast  (default: no)") < data
+    assert data < lines.index("  --thresholds=TEXT  (default: 30,40,50)") < training
+    assert "  --max_test_sequences=NUMBER  (default: 0)" in lines[training:]
+    assert "  --lr=NUMBER  (default: 0.001; with --recipe=fast: 0.004)" in lines[training:]
+    assert "  --taxibj_split=reference|clean  (default: reference)" in lines
+    assert "<" not in printed
+    assert max(map(len, lines)) <= 80
+    for name in ("verbosity", "logtostderr", "pdb", "helpxml"):  # absl's
+        assert name not in printed
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["x"], "--output=... must be given."),
+        (["--output=a"], "Expected PATH; received nothing."),
+        (["--output=a", "x", "y"], "Expected PATH; received x y."),
+        (["--outptu=a", "x"], "There is no flag --outptu. Did you mean --output?"),
+        (["--output=a", "x", "--batch_size=many"], "--batch_size must be a positive integer"),
+        (["--output=a", "x", "--batch_size=0"], "received '0'"),
+        (["--output=a", "x", "--seed=1.5"], "must be a non-negative integer, received '1.5'"),
+        (["--output=a", "x", "--fast=maybe"], "--fast must be true or false, received 'maybe'"),
+        (["--output=a", "x", "--lr_schedule=cosin"], "Did you mean --lr_schedule=cosine?"),
+        (["x", "--output"], "Missing value for flag --output"),
+        (["--flagfile=nowhere.cfg"], "The flagfile cannot be read: [Errno 2] No such file"),
+    ],
+)
+def test_a_wrong_command_line_is_answered_in_one_line(error_of, calls, arguments, words):
+    status, message = error_of(*arguments)
+    assert status == 2
+    assert words in message
+    assert message.startswith("error: ")
+    assert message.endswith("`mim make --help` lists its flags.\n")
+    assert message.count("\n") == 1
+    assert calls == []
+
+
+def test_a_flagfile(command, calls, error_of, tmp_path):
+    path = tmp_path / "a.cfg"
+    path.write_text("# a comment\n--output=b\n")
+    run(command, ["x", f"--flagfile={path}", "--fast"], "mim make")
+    assert calls == [("b", True, "x")]
+    path.write_bytes("--output=é\n".encode("latin-1"))
+    assert "A flagfile must be UTF-8 text" in error_of(f"--flagfile={path}")[1]
+
+
+def raising(error):
+    def main(values):
+        raise error
+
+    return Command("Fails.", main, lambda values: None)
+
+
+def test_an_error_is_one_sentence(capsys):
     with pytest.raises(SystemExit) as exit_info:
-        main(["program"])
-    assert exit_info.value.code == "error: a.h5: expected weights. Check the path."
+        run(raising(MimError("a.h5: expected weights. Check the path.")), [], "mim fail")
+    assert exit_info.value.code == 1
+    assert capsys.readouterr().err == "error: a.h5: expected weights. Check the path.\n"
+
+
+def test_ctrl_c_is_one_line(capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        run(raising(KeyboardInterrupt()), [], "mim fail")
+    assert exit_info.value.code == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
 
 
 def test_a_mistake_of_the_program_keeps_its_trace():
-    @command
-    def main():
-        raise ValueError("a mistake")
-
     with pytest.raises(ValueError, match="a mistake"):
-        main(["program"])
-
-
-def test_it_keeps_its_name():
-    @command
-    def main():
-        """What it does."""
-
-    assert (main.__name__, main.__doc__) == ("main", "What it does.")
+        run(raising(ValueError("a mistake")), [], "mim fail")

@@ -1,31 +1,25 @@
-"""python -m mim_tf.cli.inspect, on a valid and on a damaged example of everything it knows."""
+"""mim inspect, on a valid and on a damaged example of everything it knows."""
+
+import functools
 
 import imageio.v3 as imageio
 import numpy as np
 import pytest
-from absl import flags as absl_flags
 
 import mim_tf
-from mim_tf.cli import flags, inspect
 from tests.data_examples import write_example
 
 SOUND = "Sound: every value was read"
 
 
-@pytest.fixture
-def run(monkeypatch, tmp_path, capsys):
-    """Runs the program in `tmp_path` and returns what it printed."""
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
-    def run(path, *arguments):
-        values = absl_flags.FlagValues()
-        monkeypatch.setattr(flags, "FLAGS", values)
-        flags.define_config_flags(mim_tf.DataConfig, mim_tf.ModelConfig, values=values)
-        absl_flags.DEFINE_string("output", "", "", flag_values=values)
-        inspect.main(values(["inspect", str(path), *arguments]))
-        return capsys.readouterr().out
 
-    return run
+@pytest.fixture
+def run(mim):
+    return functools.partial(mim, "inspect")
 
 
 @pytest.mark.slow
@@ -41,13 +35,25 @@ def test_data_is_recognised_described_and_shown(kind, run, tmp_path):
     assert sheet.std() > 0
 
 
-def test_the_data_set_can_be_named_and_its_values_declared(run, tmp_path):
+def test_the_data_set_can_be_named_and_its_values_declared(run, error_of, tmp_path):
     path, _ = write_example("radar", tmp_path / "data")
     array = np.load(path / "event.npy")
     array[0, 0, 0] = np.nan
     np.save(path / "event.npy", array)
-    assert "radar_missing" in error_of(run, path)
+    assert "radar_missing" in error_of("inspect", path)[1]
     assert "missing values: 0.08%" in run(path, "--dataset=radar", "--radar_missing=nan")
+
+
+def test_all_frame_sizes_are_listed_and_resized_to_one(run, tmp_path):
+    path, _ = write_example("folder", tmp_path / "data")
+    for name in ("a.png", "b.png"):
+        (path / "small").mkdir(exist_ok=True)
+        imageio.imwrite(path / "small" / name, np.zeros((8, 9, 3), np.uint8))
+    sizes = ("--window_stride=1", "--total_length=2")
+    assert "expected frames of 24 x 24" in error_of(run, path, *sizes)
+    printed = run(path, *sizes, "--resize", "--img_width=12", "--img_channel=1")
+    assert "frame sizes, height x width (number of files): 24 x 24 (20), 8 x 9 (2)" in printed
+    assert "all: 20 sequences of 2 frames, 12 x 12 x 1" in printed
 
 
 def error_of(run, *arguments):
@@ -61,7 +67,7 @@ def test_pictures_are_never_replaced(run, tmp_path):
     first, second = run(path), run(path)
     assert "inspect-clips.npz.png" in first
     assert "inspect-clips.npz-2.png" in second
-    assert "exists already" in error_of(run, path, "--output=inspect-clips.npz.png")
+    assert "exists already" in error_of("inspect", path, "--output=inspect-clips.npz.png")[1]
 
 
 def test_weights_are_loaded_and_listed(run, tmp_path, tiny_model):
@@ -74,12 +80,12 @@ def test_weights_are_loaded_and_listed(run, tmp_path, tiny_model):
 
 
 @pytest.mark.parametrize("name", ["data.npz", "data.npy", "weights.h5", "video.mp4", "no suffix"])
-def test_damaged_files_are_named(name, run, tmp_path):
+def test_damaged_files_are_named(name, error_of, tmp_path):
     (tmp_path / name).write_bytes(b"\x93NUMPY and nothing else")
-    assert error_of(run, tmp_path / name).startswith(f"error: {tmp_path / name}")
+    assert error_of("inspect", tmp_path / name)[1].startswith(f"error: {tmp_path / name}")
 
 
-def test_nothing_and_an_empty_folder_are_named(run, tmp_path):
-    assert "found nothing" in error_of(run, tmp_path / "nothing")
+def test_nothing_and_an_empty_folder_are_named(error_of, tmp_path):
+    assert "found nothing" in error_of("inspect", tmp_path / "nothing")[1]
     (tmp_path / "empty").mkdir()
-    assert "found none of them" in error_of(run, tmp_path / "empty")
+    assert "found none of them" in error_of("inspect", tmp_path / "empty")[1]

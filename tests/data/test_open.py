@@ -5,8 +5,8 @@ import pytest
 import mim_tf
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.moving_mnist.npz import write_npz
-from mim_tf.data.open import open_source
-from tests.data_examples import levels
+from mim_tf.data.open import describe_splits, frame_shape, open_part, open_source
+from tests.data_examples import levels, write_example
 
 GENERATED = DataConfig(digits="bundled", train_sequences=0, valid_sequences=4, test_sequences=5)
 
@@ -37,13 +37,105 @@ def test_files_by_split(tmp_path, tiny_config, tiny_frames):
     )
 
 
-def test_an_unknown_data_set_names_the_known_ones(tiny_config):
-    with pytest.raises(mim_tf.MimError, match=r"one of: .*mnist, mnist_color.*received 'nmist'"):
-        open_source(DataConfig(dataset="nmist"), tiny_config, "train")
+def test_an_unknown_split_names_the_known_ones(tiny_config):
+    with pytest.raises(mim_tf.MimError, match=r"one of: train, valid, test; received 'all'"):
+        open_source(DataConfig(), tiny_config, "all")
+
+
+def stored(splits):
+    """The number in each sequence of each split, where all values of a sequence are one."""
+    return [
+        set(np.rint(source.sequences(range(source.size))[:, 0, 0, 0, 0] * 255).astype(int))
+        for source in splits.values()
+    ]
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy"])
+@pytest.mark.parametrize("same_again", [False, True])
+def test_one_path_of_moving_mnist_is_divided_by_sequence(tmp_path, kind, same_again):
+    numbers = np.arange(20, dtype=np.uint8).repeat(4 * 8 * 8).reshape(20, 4, 8, 8)
+    path = tmp_path / f"a.{kind}"
+    np.save(path, numbers) if kind == "npy" else write_npz(path, numbers, 2)
+    again = f"{tmp_path}/./a.{kind}" if same_again else ""
+    data = DataConfig("mnist", str(path), again, valid_fraction=0.1, test_fraction=0.2)
+    splits = splits_of(data, model((8, 8, 1)))
+    parts = stored(splits)
+    assert [len(part) for part in parts] == [14, 2, 4]
+    assert set.union(*parts) == set(range(20))
+    assert stored(splits_of(data, model((8, 8, 1)))) == parts
+    other = DataConfig("mnist", str(path), again, data_seed=1)
+    assert stored(splits_of(other, model((8, 8, 1))))[1] != parts[1]
+
+
+def test_moving_mnist_to_test_on_alone_stays_whole(tmp_path, tiny_config, tiny_frames):
+    write_npz(tmp_path / "a.npz", tiny_frames, 3)
+    data = DataConfig(valid_data_paths=f"{tmp_path}/a.npz", digits="bundled", train_sequences=7)
+    train, valid, test = splits_of(data, tiny_config).values()
+    assert (train.size, valid.size, test.size) == (7, 5, 5)
+    assert "generated" in train.describe()["source"]
+    np.testing.assert_array_equal(test.sequences([4]), tiny_frames[4:])
+
+
+def test_a_recording_in_both_paths_is_refused(tmp_path):
+    write_events(tmp_path, 3)
+    (tmp_path / "typhoon").mkdir()
+    write_events(tmp_path / "typhoon", 2)
+    data = DataConfig("radar", str(tmp_path), str(tmp_path / "typhoon"))
+    with pytest.raises(mim_tf.MimError, match=r"typhoon: .* found it in both"):
+        open_source(data, model((8, 8, 1)), "train")
+
+
+def test_splits_are_described_in_a_line_each(tmp_path, tiny_config):
+    np.save(tmp_path / "a.npy", np.zeros((10, 6, 32, 32), np.uint8))
+    sources = splits_of(DataConfig(train_data_paths=str(tmp_path / "a.npy")), tiny_config)
+    shape = "sequences of 6 frames, 32 x 32 x 1 (height x width x channels)"
+    assert describe_splits(sources).splitlines() == [
+        f"{split}: {count} {shape}, array {tmp_path}/a.npy (of its 10 sequences)"
+        for split, count in (("train", 8), ("valid", 1), ("test", 1))
+    ]
+    endless = {"train": open_source(GENERATED, tiny_config, "train")}
+    assert describe_splits(endless) == f"train: endless {shape}, generated Moving MNIST"
+    write_events(tmp_path, 3)
+    (tmp_path / "a.npy").unlink()
+    sources = {"test": open_part(DataConfig("radar", str(tmp_path)), "all", (8, 8, 1), 4)}
+    assert f"radar {tmp_path}/event0.npy and 2 more" in describe_splits(sources)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "expected"),
+    [
+        ("mnist", (64, 64, 1)),
+        ("mnist_color", (64, 64, 3)),
+        ("human", (128, 128, 3)),
+        ("radar", None),
+        ("folder", None),
+        ("array", None),
+        ("taxibj", None),
+    ],
+)
+def test_frame_shape_without_files(dataset, expected):
+    assert frame_shape(DataConfig(dataset)) == expected
+
+
+@pytest.mark.parametrize("kind", ["mnist", "array", "taxibj", "radar", "folder"])
+def test_frame_shape_of_files(tmp_path, kind):
+    path, described = write_example(kind, tmp_path / "data")
+    shape = frame_shape(DataConfig(kind, valid_data_paths=str(path)))
+    assert described.endswith("frames, {} x {} x {}".format(*shape))
+
+
+def test_frame_shape_of_other_layouts(tmp_path):
+    np.save(tmp_path / "mnist_test_seq.npy", np.zeros((20, 21, 64, 64), np.uint8))
+    assert frame_shape(DataConfig("mnist", str(tmp_path / "mnist_test_seq.npy"))) == (64, 64, 1)
+    np.savez(tmp_path / "dataset.npz", X_train=np.zeros((3, 4, 2, 5, 6)))
+    assert frame_shape(DataConfig("taxibj", str(tmp_path))) == (5, 6, 2)
+    assert frame_shape(DataConfig("taxibj", taxibj_synthetic=True)) == (32, 32, 2)
+    with pytest.raises(mim_tf.MimError, match="no such file"):
+        frame_shape(DataConfig("array", str(tmp_path / "nothing.npy")))
 
 
 def test_frames_of_another_size_name_both(tmp_path, tiny_config):
-    np.save(tmp_path / "a.npy", np.zeros((2, 6, 16, 32, 3), np.float32))
+    np.save(tmp_path / "a.npy", np.zeros((3, 6, 16, 32, 3), np.float32))
     data = DataConfig(train_data_paths=str(tmp_path / "a.npy"))
     with pytest.raises(mim_tf.MimError, match=r"\(32, 32, 1\).*\(16, 32, 3\).*img_height"):
         open_source(data, tiny_config, "train")

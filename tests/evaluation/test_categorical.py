@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from mim_tf.data.files.arrays import unit_levels
+from mim_tf.data.files.arrays import from_uint8
 from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation.categorical import CategoricalScores
@@ -113,7 +113,7 @@ def test_exactly_the_threshold_is_no_event(threshold, to_unit):
 def test_levels_exceed_a_threshold_where_exact_arithmetic_says_so(low, high):
     scale = LinearScale("dBZ", float(low), float(high))
     levels = np.arange(256, dtype=np.uint8)
-    truth = unit_levels(levels)[None, None, None, :, None]
+    truth = from_uint8(levels)[None, None, None, :, None]
     low, high = Fraction(low), Fraction(high)
     for threshold in (30, 40, 50):
         expected = sum(low + (high - low) * level / 255 > threshold for level in range(256))

@@ -7,7 +7,7 @@ from mim_tf.errors import MimError
 from mim_tf.evaluation import pictures
 from mim_tf.evaluation.pictures import film_strip, save_sample, side_by_side
 
-GREY, ORANGE = list(pictures.GIVEN), list(pictures.PREDICTED)
+GREY, ORANGE = list(pictures.CONTEXT), list(pictures.PREDICTED)
 
 
 def sample(channels=1, height=8, width=12):

@@ -1,6 +1,7 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 
 from mim_tf.evaluation.report import format_scores, write_scores
@@ -13,12 +14,12 @@ RESULT = {
 
 
 def test_json_holds_the_result_as_it_is(tmp_path):
-    write_scores(tmp_path / "new" / "scores", RESULT, 10)
+    write_scores(tmp_path / "new", RESULT, 10)
     assert json.loads((tmp_path / "new" / "scores.json").read_text()) == RESULT
 
 
 def test_csv_has_a_row_per_predicted_frame_and_the_mean(tmp_path):
-    write_scores(tmp_path / "scores", RESULT, 10)
+    write_scores(tmp_path, RESULT, 10)
     with (tmp_path / "scores.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [
             ["frame", "mse", "ssim_uint8"],
@@ -28,14 +29,22 @@ def test_csv_has_a_row_per_predicted_frame_and_the_mean(tmp_path):
         ]
 
 
-def test_a_dot_in_the_name_is_no_suffix(tmp_path):
-    write_scores(tmp_path / "step-3.5", RESULT, 10)
-    assert {path.name for path in tmp_path.iterdir()} == {"step-3.5.json", "step-3.5.csv"}
+def test_sequences_and_samples_have_files_of_their_own(tmp_path):
+    per_sequence = {"mse": np.array([1.5, np.nan]), "psnr": np.array([20.25, 0])}
+    samples = {"index": np.array([3, 1]), "kind": np.array(["first", "best"])}
+    write_scores(tmp_path, RESULT | {"per_sequence": per_sequence, "samples": samples}, 10)
+    assert json.loads((tmp_path / "scores.json").read_text()) == RESULT
+    with (tmp_path / "per_sequence.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [["sequence", "mse", "psnr"], ["1", "1.5", "20.25"], ["2", "", "0.0"]]
+    with np.load(tmp_path / "samples.npz") as arrays:
+        assert arrays["index"].tolist() == [3, 1]
+        assert arrays["kind"].tolist() == ["first", "best"]
 
 
 def test_nan_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
-        write_scores(tmp_path / "scores", {**RESULT, "mean": {"mse": float("nan")}}, 10)
+        write_scores(tmp_path, {**RESULT, "mean": {"mse": float("nan")}}, 10)
     assert not any(tmp_path.iterdir())
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation import scores
-from mim_tf.evaluation.scores import FrameScores
+from mim_tf.evaluation.protocols import FrameScores
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics"
 NAMES = ["mse", "mae", "psnr", "ssim_uint8", "ssim_float", "sharpness"]

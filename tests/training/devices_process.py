@@ -40,7 +40,7 @@ def losses(folder, strategy):
     run = train(MODEL, DATA, training, device_config=DeviceConfig(strategy=strategy))
     with (run / "train.csv").open() as file:
         rows = [float(row["loss"]) for row in csv.DictReader(file)]
-    scores = json.loads((run / "scores" / "000005.json").read_text())
+    scores = json.loads((run / "scores" / "000005" / "scores.json").read_text())
     return [*rows, scores["mean"]["mse"]]
 
 

@@ -167,7 +167,7 @@ def test_two_processes_and_the_end_of_one(tmp_path, on_jax, jax_environment):
     assert "Another process of this run has ended" in log.read_text()
     *losses, mse = on_jax[0]
     np.testing.assert_allclose([loss for _, loss in rows(run)[:5]], losses, rtol=1e-4)
-    scores = json.loads((run / "scores" / "000005.json").read_text())
+    scores = json.loads((run / "scores" / "000005" / "scores.json").read_text())
     assert scores["mean"]["mse"] == pytest.approx(mse, rel=1e-4)
 
     last = rows(run)[-1][0]

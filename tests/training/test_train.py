@@ -71,13 +71,17 @@ def test_a_run_logs_every_iteration(uninterrupted):
 
 
 def test_a_run_scores_and_pictures_at_every_test(uninterrupted):
-    scores = json.loads((uninterrupted / "scores" / "000004.json").read_text())
+    scores = json.loads((uninterrupted / "scores" / "000004" / "scores.json").read_text())
     assert scores["sequences"] == 3
     assert len(scores["per_frame"]["mse"]) == 3
-    assert sorted(path.name for path in (uninterrupted / "scores").glob("*.csv")) == [
-        "000002.csv",
-        "000004.csv",
-    ]
+    evaluations = sorted((uninterrupted / "scores").iterdir())
+    assert [folder.name for folder in evaluations] == ["000002", "000004"]
+    assert {path.name for path in evaluations[0].iterdir()} == {
+        "scores.json",
+        "scores.csv",
+        "per_sequence.csv",
+        "samples.npz",
+    }
     pictures = uninterrupted.parents[1] / "frames" / "run-001" / "000004"
     assert sorted(path.name for path in pictures.iterdir()) == ["1", "2"]
     assert len(list((pictures / "1").glob("gt*.png"))) == 6
@@ -92,7 +96,7 @@ def test_a_run_saves_every_snapshot_and_the_best(uninterrupted):
     names = sorted(path.name for path in uninterrupted.glob("*.weights.h5"))
     assert names == ["best.weights.h5", *(f"mim-00000{i}.weights.h5" for i in (1, 2, 3, 4))]
     best = json.loads((uninterrupted / "best.json").read_text())
-    scores = (uninterrupted / "scores" / f"{best['iteration']:06d}.json").read_text()
+    scores = (uninterrupted / "scores" / f"{best['iteration']:06d}" / "scores.json").read_text()
     assert json.loads(scores)["mean"]["mse"] == best["mse"]
 
 

@@ -5,7 +5,6 @@ Where values are missing, a batch has 0 and its targets have NaN.
 
 import contextlib
 import functools
-import itertools
 
 import numpy as np
 import tensorflow as tf
@@ -43,32 +42,30 @@ def training_dataset(
         MimError: as for `TrainingOrder`.
     """
     order = TrainingOrder(source.size, config.batch_size, config.seed, shard)
-    batches = _load(source, functools.partial(order.batches, start_iteration), order.share)
+    numbers = tf.data.Dataset.counter(start_iteration)
+    batches = _load(source, numbers, order.__getitem__, order.share)
     if not (config.scheduled_sampling or config.short_share):
         return batches.flat_map(functools.partial(_variants, config=config)).prefetch(2)
 
-    def flags():
-        for iteration in itertools.count(start_iteration + 1):
-            length, context = sequence_length(config, iteration, source.shape[0], input_length)
-            yield draw_flags(config, iteration, order.rows, length - context - 1), length
+    def draw(number):
+        length, context = sequence_length(config, number + 1, source.shape[0], input_length)
+        flags = draw_flags(config, number + 1, order.rows, length - context - 1)
+        return flags, np.int32(length)
 
-    signature = (tf.TensorSpec([order.share, None], tf.float32), tf.TensorSpec([], tf.int32))
-    drawn = tf.data.Dataset.from_generator(flags, output_signature=signature)
-
-    def with_flags(batch, drawn):
-        flags, length = drawn
+    def with_flags(batch, number):
+        flags, length = tf.numpy_function(draw, [number], (tf.float32, tf.int32), stateful=False)
+        flags.set_shape((order.share, None))
         return _variants(*(frames[:, :length] for frames in batch), config).map(
             lambda frames, targets: ({"frames": frames, "flags": flags}, targets)
         )
 
-    return tf.data.Dataset.zip(batches, drawn).flat_map(with_flags).prefetch(2)
+    return tf.data.Dataset.zip(batches, numbers).flat_map(with_flags).prefetch(2)
 
 
-def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0):
+def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0) -> tf.data.Dataset:
     """(frames, truth), each `[B, T, H, W, C]`, of every sequence once, or the first `limit`."""
-    return _load(source, lambda: evaluation_batches(evaluated(source, limit), batch_size)).prefetch(
-        2
-    )
+    order = list(evaluation_batches(evaluated(source, limit), batch_size))
+    return _load(source, tf.data.Dataset.range(len(order)), order.__getitem__).prefetch(2)
 
 
 @contextlib.contextmanager
@@ -110,23 +107,23 @@ class _WatchedSource(SequenceSource):
         return self.source.describe()
 
 
-def _load(source, batches, batch_size=None):
-    indices = tf.data.Dataset.from_generator(
-        batches, output_signature=tf.TensorSpec([None], tf.int64)
-    )
-
-    def call(function, indices, dtype):
-        values = tf.numpy_function(function, [indices], dtype, stateful=False)
+def _load(source, numbers, order, batch_size=None):
+    # Batches by their numbers, not from a generator: TensorFlow's datasets made of generators
+    # double the time of a training step of a small network.
+    def call(function, number, dtype):
+        values = tf.numpy_function(
+            lambda number: function(order(number)), [number], dtype, stateful=False
+        )
         values.set_shape((batch_size, *source.shape))
         return values
 
-    def load(indices):
-        frames = call(source.sequences, indices, tf.float32)
+    def load(number):
+        frames = call(source.sequences, number, tf.float32)
         if not source.has_missing:
             return frames, frames
-        return frames, tf.where(call(source.missing, indices, tf.bool), np.nan, frames)
+        return frames, tf.where(call(source.missing, number, tf.bool), np.nan, frames)
 
-    return indices.map(load, num_parallel_calls=2)
+    return numbers.map(load, num_parallel_calls=2)
 
 
 def _variants(frames, truth, config):

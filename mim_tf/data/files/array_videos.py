@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.files.arrays import check_unit_interval, open_array, unit_levels
-from mim_tf.data.files.fit import Fit
+from mim_tf.data.files.arrays import check_frames, check_interval, from_uint8, open_array
+from mim_tf.data.files.frame_format import FrameFormat
 from mim_tf.data.files.images import resize_image
-from mim_tf.data.files.npz_member import read_main_member
+from mim_tf.data.files.npz_member import main_key, member_shape, read_member
+from mim_tf.data.source import Indices
 from mim_tf.data.windows import Recording
-from mim_tf.errors import MimError
 
 
 class ArrayVideo(Recording):
@@ -18,59 +18,58 @@ class ArrayVideo(Recording):
     Args:
         name: of the video.
         frames: `[T, h, w, C]`, uint8 in 0..255 or float in [0, 1].
-        fit: what its frames have to become; None: nothing else.
+        size: (height, width) its frames are resized to; None: their own.
     """
 
-    def __init__(self, name, frames, fit=None):
+    def __init__(self, name: str, frames: np.ndarray, size: tuple[int, int] | None = None):
         self.name = name
-        self.length = len(frames)
+        self.length, *shape = frames.shape
+        self.frame_shape = tuple(shape)
         self._frames = frames
-        self._fit = fit
+        self._size = size
 
-    def fitted(self, fit: Fit):
-        """The same video with its frames resized to `fit`.
+    def converted(self, form: FrameFormat) -> "ArrayVideo":
+        """The same video with frames of `form`.
 
-        Raises `MimError` where they have other channels or, unless `fit` resizes, another size,
-        and for the first value that is NaN or outside [0, 1].
+        Raises `MimError` if they have other channels or, unless `form` resizes, another size, and
+        for the first value that is NaN or outside [0, 1].
         """
-        fit.check_size(self.name, self._frames.shape[1:3])
-        received, expected = self._frames.shape[-1], fit.frame_shape[-1]
-        if received != expected:
-            raise MimError(
-                f"{self.name}: expected frames of {expected} channels, received {received}. "
-                f"Set img_channel to {received}."
-            )
+        form.check_size(self.name, self.frame_shape[:2])
+        form.check_array_channels(self.name, self.frame_shape[-1])
         if self._frames.dtype != np.uint8:
-            check_unit_interval(self._frames, self.name, ("frame",))
-        return ArrayVideo(self.name, self._frames, fit)
+            check_interval(self._frames, self.name, ("frame",))
+        return ArrayVideo(self.name, self._frames, form.frame_shape[:2])
 
-    def read(self, positions):
+    def read(self, positions: Indices) -> np.ndarray:
         frames = np.asarray(self._frames[positions])
-        frames = unit_levels(frames) if frames.dtype == np.uint8 else frames.astype(np.float32)
-        if self._fit is None:
+        frames = from_uint8(frames) if frames.dtype == np.uint8 else frames.astype(np.float32)
+        if self._size is None:
             return frames
-        height, width, _ = self._fit.frame_shape
-        return np.stack([resize_image(frame, height, width) for frame in frames])
+        return np.stack([resize_image(frame, *self._size) for frame in frames])
 
 
-def array_recordings(path) -> list[ArrayVideo]:
+def array_recordings(path: str | Path) -> list[ArrayVideo]:
     """The videos of a `.npy` or `.npz` file; the first is named "path[0]".
 
-    The array is `[N, T, H, W]` or `[N, T, H, W, C]`, uint8 or float. A `.npz` file holds this
-    array alone, or calls it `frames` or `data`. Arrays that are not compressed stay in the file;
-    their values are looked at when a video is opened.
+    The array is `[N, T, H, W]` or `[N, T, H, W, C]`, uint8 or float. A `.npz` file holds only this
+    array, or calls it `frames` or `data`. Arrays that are not compressed stay in the file; their
+    values are looked at when a video is opened.
 
     Raises `MimError` for files that cannot be read, and for other arrays.
     """
     path = Path(path)
-    array = np.asarray(read_main_member(path) if path.suffix == ".npz" else open_array(path))
-    if (array.dtype != np.uint8 and array.dtype.kind != "f") or (
-        array.ndim not in (4, 5) or 0 in array.shape
-    ):
-        raise MimError(
-            f"{path}: expected videos [N, T, H, W] or [N, T, H, W, C], uint8 in 0..255 or float in "
-            f"[0, 1], received {array.dtype} {list(array.shape)}. Convert and reshape it."
-        )
+    is_npz = path.suffix == ".npz"
+    array = np.asarray(read_member(path, main_key(path)) if is_npz else open_array(path))
+    check_frames(array, path, {4: "[N, T, H, W]", 5: "[N, T, H, W, C]"})
     if array.ndim == 4:
         array = array[..., None]
     return [ArrayVideo(f"{path}[{n}]", frames) for n, frames in enumerate(array)]
+
+
+def array_frame_shape(path: str | Path) -> tuple[int, int, int]:
+    """(H, W, C) of the frames of such a file, from its header. Raises as `array_recordings`."""
+    is_npz = Path(path).suffix == ".npz"
+    shape = member_shape(path, main_key(path)) if is_npz else open_array(path).shape
+    if len(shape) not in (4, 5):
+        array_recordings(path)  # which says what is wrong
+    return (*shape[2:], 1)[:3]

@@ -1,10 +1,11 @@
 """Sequences from plain arrays, in memory or in a `.npy` file."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
 
 CHUNK_VALUES = 2**22
@@ -22,21 +23,8 @@ class ArraySource(SequenceSource):
     value that is NaN or outside [0, 1].
     """
 
-    def __init__(self, array, total_length=None, name="array"):
-        if array.ndim not in (4, 5):
-            raise MimError(
-                f"{name}: expected [N, T, H, W] or [N, T, H, W, C], received shape {array.shape}. "
-                "Reshape it to one of the two."
-            )
-        if 0 in array.shape:
-            raise MimError(
-                f"{name}: expected at least one sequence, received the empty shape {array.shape}."
-            )
-        if array.dtype != np.uint8 and array.dtype.kind != "f":
-            raise MimError(
-                f"{name}: expected uint8 in 0..255 or float in [0, 1], received {array.dtype}. "
-                "Convert it with astype."
-            )
+    def __init__(self, array: np.ndarray, total_length: int | None = None, name: str = "array"):
+        check_frames(array, name, {4: "[N, T, H, W]", 5: "[N, T, H, W, C]"})
         if total_length is not None:
             check_length(name, array.shape[1], total_length)
         self.name = str(name)
@@ -44,25 +32,23 @@ class ArraySource(SequenceSource):
         if self.frames.ndim == 4:
             self.frames = self.frames[..., None]
         if array.dtype != np.uint8:
-            check_unit_interval(self.frames, name, ("sequence", "frame"))
+            check_interval(self.frames, name, ("sequence", "frame"))
         self.size = len(array)
         self.shape = self.frames.shape[1:]
 
-    def sequences(self, indices):
+    def sequences(self, indices: Indices) -> np.ndarray:
         rows = np.asarray(self.frames[np.asarray(indices, np.int64)])
-        return unit_levels(rows) if rows.dtype == np.uint8 else rows.astype(np.float32)
+        return from_uint8(rows) if rows.dtype == np.uint8 else rows.astype(np.float32)
 
-    def describe(self):
-        return {
+    def describe(self) -> dict:
+        return super().describe() | {
             "source": "array",
             "paths": [self.name],
-            "sequences": self.size,
-            "shape": list(self.shape),
             "dtype": self.frames.dtype.name,
         }
 
 
-def open_array(path, time_first=None):
+def open_array(path: str | Path, time_first: bool | None = None) -> np.ndarray:
     """A `.npy` file as a memory-mapped array with sequences on the first axis.
 
     Args:
@@ -98,12 +84,28 @@ def open_array(path, time_first=None):
     return array.swapaxes(0, 1) if time_first else array
 
 
-def unit_levels(levels):
+def from_uint8(levels: np.ndarray) -> np.ndarray:
     """uint8 levels 0..255 as float32 in [0, 1]."""
     return np.divide(levels, np.float32(255), dtype=np.float32)
 
 
-def check_length(name, received, total_length):
+def check_frames(array: np.ndarray, name: str | Path, layouts: dict[int, str]) -> None:
+    """Raises `MimError` for an array of other axes, an empty one, or neither uint8 nor float.
+
+    Args:
+        array: to check; its values are not read.
+        name: file or other origin, for the message.
+        layouts: what its axes may be, by their number.
+    """
+    is_number = array.dtype == np.uint8 or array.dtype.kind == "f"
+    if array.ndim not in layouts or 0 in array.shape or not is_number:
+        raise MimError(
+            f"{name}: expected frames {' or '.join(layouts.values())}, uint8 in 0..255 or float in "
+            f"[0, 1], received {array.dtype} {list(array.shape)}. Convert and reshape them."
+        )
+
+
+def check_length(name: str, received: int, total_length: int) -> None:
     """Raises `MimError` where sequences of `received` frames are shorter than `total_length`."""
     if received < total_length:
         raise MimError(
@@ -112,28 +114,35 @@ def check_length(name, received, total_length):
         )
 
 
-def check_unit_interval(values, name, axes):
-    """Raises `MimError` for the first entry of `values` that is NaN or outside [0, 1].
+def check_interval(
+    values: np.ndarray,
+    name: str,
+    axes: tuple[str, ...],
+    low: float = 0,
+    mending: str = "Divide levels 0..255 by 255 or save them as uint8",
+) -> None:
+    """Raises `MimError` for the first entry of `values` that is NaN or outside [`low`, 1].
 
     Args:
         values: float array of any size; looked at in chunks.
         name: file or other origin, for the message.
         axes: what the first axes count, for the message, such as `("sequence", "frame")`.
+        low: the lowest value.
+        mending: what to do about values outside, for the message.
     """
     step = max(1, CHUNK_VALUES // (values[0].size or 1))
     for start in range(0, len(values), step):
         chunk = values[start : start + step]
         # Written so that NaN, which min and max hand on, fails it too.
-        if chunk.min() >= 0 and chunk.max() <= 1:
+        if chunk.min() >= low and chunk.max() <= 1:
             continue
         flat = chunk.reshape(*chunk.shape[: len(axes)], -1)
-        position = np.argwhere(~((flat >= 0) & (flat <= 1)))[0]
+        position = np.argwhere(~((flat >= low) & (flat <= 1)))[0]
         value = flat[tuple(position)]
         position[0] += start
         place = ", ".join(f"{axis} {index}" for axis, index in zip(axes, position, strict=False))
-        low, high = np.fmin.reduce(chunk, axis=None), np.fmax.reduce(chunk, axis=None)
+        lowest, highest = np.fmin.reduce(chunk, axis=None), np.fmax.reduce(chunk, axis=None)
         raise MimError(
-            f"{name}: expected values in [0, 1], received {value} in {place} (values around it "
-            f"from {low} to {high}). Divide levels 0..255 by 255 or save them as uint8; replace "
-            "missing values."
+            f"{name}: expected values in [{low}, 1], received {value} in {place} (values around "
+            f"it from {lowest} to {highest}). {mending}; replace missing values."
         )

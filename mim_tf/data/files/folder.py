@@ -1,43 +1,71 @@
 """Folders of videos, or of folders of images, one for each recording."""
 
+import collections
+from collections.abc import Iterable
 from pathlib import Path
 
+from mim_tf.config import DataConfig
 from mim_tf.data.files.array_videos import ArrayVideo
-from mim_tf.data.files.fit import Fit
 from mim_tf.data.files.frame_cache import Pictures
-from mim_tf.data.files.images import image_size, list_images, natural_order, read_image
+from mim_tf.data.files.frame_format import FrameFormat
+from mim_tf.data.files.images import image_header, list_images, natural_order, read_image
 from mim_tf.data.files.videos import VIDEO_SUFFIXES, Video, video_size
 from mim_tf.data.windows import WindowSource
 from mim_tf.errors import MimError
 
 
-def list_recordings(folder) -> list[Path]:
+def list_recordings(folder: str | Path) -> list[Path]:
     """The recordings in `folder`, in natural order; none is opened.
 
-    They are its video files and its subfolders with at least two images. Where there are none, a
+    They are its video files and its subfolders with at least two images. If there are none, a
     video file, or a folder with at least two images, is a recording itself.
 
-    Raises `MimError` where there is no recording.
+    Raises `MimError` if there is no recording.
     """
     folder = Path(folder)
-    try:
-        children = folder.iterdir() if folder.is_dir() else []
-        recordings = sorted(filter(_is_recording, children), key=natural_order)
-        if not recordings and _is_recording(folder):
-            recordings = [folder]
-    except OSError as error:
-        raise MimError(f"{folder} cannot be read: {error}. Check its permissions.") from None
-    if not recordings:
+    inside, itself = find_recordings(folder, VIDEO_SUFFIXES, 2)
+    if not inside and not itself:
         found = "none of them" if folder.is_dir() else "no such folder"
         raise MimError(
             f"{folder}: expected a folder with videos ({', '.join(VIDEO_SUFFIXES)}) or with a "
             f"subfolder of at least two images for each recording, found {found}. Check the path."
         )
-    return recordings
+    return inside or [folder]
+
+
+def find_recordings(
+    path: Path, suffixes: Iterable[str], fewest_images: int
+) -> tuple[list[Path], bool]:
+    """The recordings directly in `path`, in natural order, and whether `path` is one itself.
+
+    Hidden files are left out. Raises `MimError` if a folder cannot be listed.
+
+    Args:
+        path: of a file or folder.
+        suffixes: of files that are a recording.
+        fewest_images: images that make a folder a recording.
+    """
+
+    def is_recording(path):
+        if path.name.startswith("."):
+            return False
+        if path.is_dir():
+            return len(list_images(path)) >= fewest_images
+        return path.suffix.lower() in suffixes and path.is_file()
+
+    try:
+        children = path.iterdir() if path.is_dir() else []
+        inside = sorted(filter(is_recording, children), key=natural_order)
+        return inside, is_recording(path)
+    except OSError as error:
+        raise MimError(f"{path} cannot be read: {error}. Check its permissions.") from None
 
 
 def open_recordings(
-    recordings, frame_shape, total_length, stride=1, interval=1, resize=False
+    recordings: list[Path | ArrayVideo],
+    frame_shape: tuple[int, int, int],
+    total_length: int | None,
+    data: DataConfig,
 ) -> WindowSource:
     """Windows of videos, folders of images and arrays, none reaching from one into another.
 
@@ -47,63 +75,63 @@ def open_recordings(
     Args:
         recordings: paths as from `list_recordings`, or `ArrayVideo`s.
         frame_shape: (H, W, C).
-        total_length: frames of a window.
-        stride: frames between the starts of two windows.
-        interval: frames from one frame of a window to the next.
-        resize: whether frames of another height or width are resized, with antialiasing.
+        total_length: frames of a window; None: of the first recording.
+        data: stride and interval of windows, and whether frames of another height or width are
+            resized, with antialiasing.
 
-    Raises `MimError` for a recording that cannot be opened, for frames of another shape and where
+    Raises `MimError` for a recording that cannot be opened, for frames of another shape and if
     there is no window.
     """
-    fit = Fit(tuple(frame_shape), resize)
+    opened = convert_recordings(recordings, frame_shape, data.resize)
     return WindowSource(
-        [_open_recording(recording, fit) for recording in recordings],
+        opened,
         frame_shape,
-        total_length,
-        stride,
-        interval,
+        total_length or opened[0].length,
+        data.window_stride,
+        data.frame_interval,
         description={
             "source": "recordings",
-            "window_stride": stride,
-            "frame_interval": interval,
-            "resize": resize,
+            "window_stride": data.window_stride,
+            "frame_interval": data.frame_interval,
+            "resize": data.resize,
         },
     )
 
 
-def native_shape(recording) -> tuple[int, int, int]:
-    """(H, W, C) of the frames of a recording as they are stored; three channels for videos.
+def convert_recordings(
+    recordings: list[Path | ArrayVideo], frame_shape: tuple[int, int, int], resize: bool
+) -> list[ArrayVideo | Pictures | Video]:
+    """Opens `recordings` so that their frames have `frame_shape`; as for `open_recordings`."""
+    form = FrameFormat(tuple(frame_shape), resize)
+    return [_open_recording(recording, form) for recording in recordings]
 
-    Args:
-        recording: as for `open_recordings`.
-    """
-    if isinstance(recording, ArrayVideo):
-        return recording.read([0]).shape[1:]
-    if Path(recording).is_dir():
+
+def native_shape(recording: Path) -> tuple[int, int, int]:
+    """(H, W, C) of the frames of a video or folder of images; a video has three channels."""
+    if recording.is_dir():
         return read_image(_pictures(recording)[0]).shape
     return (*video_size(recording), 3)
 
 
-def _is_recording(path):
-    if path.name.startswith("."):
-        return False
-    if path.is_dir():
-        return len(list_images(path)) >= 2
-    return path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
+def frame_sizes(recordings: list[Path]) -> collections.Counter:
+    """How many files there are of each (height, width), from their headers."""
+    return collections.Counter(
+        image_header(file)[:2] if recording.is_dir() else video_size(file)
+        for recording in recordings
+        for file in (list_images(recording) if recording.is_dir() else [recording])
+    )
 
 
-def _open_recording(recording, fit):
+def _open_recording(recording, form):
     if isinstance(recording, ArrayVideo):
-        return recording.fitted(fit)
-    fit.check_channels()
-    return _open_images(recording, fit) if Path(recording).is_dir() else Video(recording, fit)
-
-
-def _open_images(folder, fit):
-    paths = _pictures(folder)
+        return recording.converted(form)
+    form.check_picture_channels(recording)
+    if not recording.is_dir():
+        return Video(recording, form)
+    paths = _pictures(recording)
     # The others are as a rule like it; one that is not is refused when it is decoded.
-    fit.check_size(folder, image_size(paths[0]))
-    return Pictures(folder, paths, lambda path: fit.picture(path, read_image(path)))
+    form.check_size(recording, image_header(paths[0])[:2])
+    return Pictures(recording, paths, lambda path: form.convert(path, read_image(path)))
 
 
 def _pictures(folder):

@@ -1,28 +1,31 @@
-"""Frames decoded when first asked for, then kept as uint8."""
+"""Frames that are decoded when first asked for, then kept as uint8."""
 
 import functools
 import threading
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
-from mim_tf.data.files.arrays import unit_levels
+from mim_tf.data.files.arrays import from_uint8
+from mim_tf.data.source import Indices
 from mim_tf.data.windows import Recording
 
 
-class Once:
-    """A value made when first asked for, then kept.
+class LazyValue:
+    """A value that is made when first asked for, then kept.
 
-    Threads that ask while it is made wait for it. Where making it fails, the next one to ask
+    Threads that ask while it is being made wait for it. If making it fails, the next one to ask
     tries again.
     """
 
-    def __init__(self, make):
+    def __init__(self, make: Callable):
         self._make = make
         self._lock = threading.Lock()
         self._made = False
         self._value = None
 
-    def __call__(self):
+    def __call__(self) -> Any:
         with self._lock:
             if not self._made:
                 self._value = self._make()
@@ -39,14 +42,18 @@ class Pictures(Recording):
         decode: makes uint8 `[H, W, C]` from a path, of one shape for all.
     """
 
-    def __init__(self, name, paths, decode):
+    def __init__(self, name: str, paths: Iterable, decode: Callable):
         self.name = str(name)
-        self.length = len(paths)
         self._decode = decode
-        self._frames = [Once(functools.partial(self._levels, path)) for path in paths]
+        self._frames = [LazyValue(functools.partial(self._levels, path)) for path in paths]
+        self.length = len(self._frames)
 
-    def read(self, positions):
-        return unit_levels(np.stack([self._frames[position]() for position in positions]))
+    def read(self, positions: Indices) -> np.ndarray:
+        return from_uint8(self.levels(positions))
+
+    def levels(self, positions: Indices) -> np.ndarray:
+        """Frames at `positions` as uint8 `[len(positions), H, W, C]`."""
+        return np.stack([self._frames[position]() for position in positions])
 
     def _levels(self, path):
         # A copy, because what is decoded may be a small part of a picture still in memory.

@@ -14,7 +14,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def list_images(folder) -> list[Path]:
+def list_images(folder: str | Path) -> list[Path]:
     """The pictures directly in `folder`, sorted by name; hidden files are left out."""
     return sorted(
         path
@@ -23,14 +23,14 @@ def list_images(folder) -> list[Path]:
     )
 
 
-def natural_order(path):
+def natural_order(path: Path) -> tuple:
     """Sorting key by which frame2 comes before frame10."""
     parts = re.split(r"(\d+)", path.name)
     # Every second part is digits; the name itself decides between frame1 and frame01.
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.name
 
 
-def read_image(path) -> np.ndarray:
+def read_image(path: str | Path) -> np.ndarray:
     """A picture as `[H, W, 1]` where it is grey, otherwise `[H, W, 3]`; uint8, or uint16 if grey.
 
     Palettes and other colour spaces become RGB, transparency is dropped, of several pictures in a
@@ -53,18 +53,18 @@ def read_image(path) -> np.ndarray:
         return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def image_size(path) -> tuple[int, int]:
-    """(height, width) of a picture; only its header is read. Raises `MimError` as `read_image`."""
+def image_header(path: str | Path) -> tuple[int, int, str]:
+    """(height, width, Pillow's mode) of a picture that is not decoded. Raises as `read_image`."""
     with _reading(path), PIL.Image.open(path) as image:
-        return image.height, image.width
+        return image.height, image.width, image.mode
 
 
-def eight_bits(image) -> np.ndarray:
+def eight_bits(image: np.ndarray) -> np.ndarray:
     """Levels 0..65535 as 0..255, rounded; uint8 as it is."""
     return np.rint(image / 257).astype(np.uint8) if image.dtype == np.uint16 else image
 
 
-def to_channels(image, channels) -> np.ndarray:
+def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
     """uint8 `[H, W, 1]` or `[H, W, 3]` as `[H, W, channels]`.
 
     One channel is luminance (ITU-R BT.601, rounded); grey is repeated for three.
@@ -76,7 +76,7 @@ def to_channels(image, channels) -> np.ndarray:
     return np.repeat(image, channels, axis=-1)
 
 
-def resize_image(image, height, width) -> np.ndarray:
+def resize_image(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """`[H, W, C]`, uint8 or float32, as `[height, width, C]`, bilinear.
 
     Shrinking averages over all pixels (Pillow's BILINEAR), so that nothing flickers.

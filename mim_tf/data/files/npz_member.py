@@ -1,8 +1,10 @@
 """Arrays inside a `.npz` file, one at a time, memory-mapped where that is possible."""
 
+import contextlib
 import math
 import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 
@@ -15,16 +17,16 @@ CHUNK_BYTES = 2**24
 MAIN_KEYS = ("frames", "data")
 
 
-def member_keys(path):
+def member_keys(path: str | Path) -> list[str]:
     """Names of the arrays in a `.npz` file; `MimError` where it is none."""
     with _reading(path), zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
-def read_main_member(path):
-    """The array of a `.npz` file that holds one alone, or calls it `frames` or `data`.
+def main_key(path: str | Path) -> str:
+    """Name of the only array of a `.npz` file, or of the one called `frames` or `data`.
 
-    Raises `MimError` where none, or more than one, can be meant, and as `read_member`.
+    Raises `MimError` where none, or more than one, can be meant.
     """
     keys = member_keys(path)
     chosen = keys if len(keys) == 1 else [key for key in MAIN_KEYS if key in keys]
@@ -33,14 +35,16 @@ def read_main_member(path):
             f"{path}: expected one array, or one that is called {' or '.join(MAIN_KEYS)}, found "
             f"{', '.join(keys) or 'none'}. Save the frames alone."
         )
-    return read_member(path, chosen[0])
+    return chosen[0]
 
 
-def read_member(path, key, kinds=None, rank=None):
-    """One array of a `.npz` file, memory-mapped where it is stored uncompressed.
+def read_member(
+    path: str | Path, key: str, kinds: str | None = None, rank: int | None = None
+) -> np.ndarray:
+    """One array of a `.npz` file, memory-mapped if it is stored uncompressed.
 
     Args:
-        path: the file.
+        path: of the file.
         key: name of the array.
         kinds: NumPy kinds the dtype may have, such as "iu"; None: any.
         rank: number of axes; None: any.
@@ -48,11 +52,36 @@ def read_member(path, key, kinds=None, rank=None):
     Raises `MimError` for another dtype or rank, pickles, which are never loaded, and a size that
     the file's content does not bear out, before memory is taken for it.
     """
+    with _opened(path, key, kinds, rank) as (info, stream, shape, order, dtype):
+        content = math.prod(shape) * dtype.itemsize
+        if info.compress_type == zipfile.ZIP_STORED and content:
+            offset = _data_offset(path, info) + stream.tell()
+            return np.memmap(path, dtype, "r", offset, shape, order)
+        flat = np.empty(content, np.uint8)
+        for start in range(0, content, CHUNK_BYTES):
+            part = flat[start : start + CHUNK_BYTES]
+            block = stream.read(len(part))
+            if len(block) < len(part):
+                raise EOFError(f"{key} ends early")
+            part[:] = np.frombuffer(block, np.uint8)
+        return flat.view(dtype).reshape(shape, order=order)
+
+
+def member_shape(
+    path: str | Path, key: str, kinds: str | None = None, rank: int | None = None
+) -> tuple[int, ...]:
+    """The shape of an array, from its header alone. Arguments and errors as for `read_member`."""
+    with _opened(path, key, kinds, rank) as (_, _, shape, _, _):
+        return shape
+
+
+@contextlib.contextmanager
+def _opened(path, key, kinds, rank):
+    """(entry of the archive, stream after the header, shape, order, dtype) of an array."""
     with _reading(path), zipfile.ZipFile(path) as archive:
         info = archive.getinfo(f"{key}.npy")
         with archive.open(info) as stream:
             shape, fortran, dtype = _read_header(stream)
-            header = stream.tell()
             if dtype.hasobject:
                 raise MimError(
                     f"{path}: {key} holds pickled Python objects, which are never loaded. Save "
@@ -64,20 +93,8 @@ def read_member(path, key, kinds=None, rank=None):
                     f"{path}: expected {key} as {wanted} with {rank} axes, received {dtype} with "
                     f"shape {list(shape)}. Convert it."
                 )
-            order = "F" if fortran else "C"
-            content = math.prod(shape) * dtype.itemsize
-            _check_size(path, key, info, header + content)
-            if info.compress_type == zipfile.ZIP_STORED and content:
-                offset = _data_offset(path, info) + header
-                return np.memmap(path, dtype, "r", offset, shape, order)
-            flat = np.empty(content, np.uint8)
-            for start in range(0, content, CHUNK_BYTES):
-                part = flat[start : start + CHUNK_BYTES]
-                block = stream.read(len(part))
-                if len(block) < len(part):
-                    raise EOFError(f"{key} ends early")
-                part[:] = np.frombuffer(block, np.uint8)
-            return flat.view(dtype).reshape(shape, order=order)
+            _check_size(path, key, info, stream.tell() + math.prod(shape) * dtype.itemsize)
+            yield info, stream, shape, "F" if fortran else "C", dtype
 
 
 def _reading(path):

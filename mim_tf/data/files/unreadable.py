@@ -1,12 +1,20 @@
 """Files that cannot be read, in one sentence."""
 
 import contextlib
+from collections.abc import Iterator
+from pathlib import Path
 
 from mim_tf.errors import MimError
 
 
 @contextlib.contextmanager
-def unreadable_is_mim_error(path, kind, detail="", form="one", remedy="Save or download it again."):
+def unreadable_is_mim_error(
+    path: str | Path,
+    kind: str,
+    detail: str = "",
+    form: str = "one",
+    remedy: str = "Save or download it again.",
+) -> Iterator[None]:
     """Within it, whatever goes wrong in reading the file at `path` comes out as a `MimError`.
 
     Args:

@@ -1,14 +1,16 @@
 """Video files as recordings."""
 
 import contextlib
+from pathlib import Path
 
 import av
 import numpy as np
 
-from mim_tf.data.files.arrays import unit_levels
-from mim_tf.data.files.fit import Fit
-from mim_tf.data.files.frame_cache import Once
+from mim_tf.data.files.arrays import from_uint8
+from mim_tf.data.files.frame_cache import LazyValue
+from mim_tf.data.files.frame_format import FrameFormat
 from mim_tf.data.files.unreadable import unreadable_is_mim_error
+from mim_tf.data.source import Indices
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
 
@@ -25,40 +27,40 @@ class Video(Recording):
 
     Args:
         path: the file, of any format FFmpeg reads.
-        fit: what its frames have to become.
+        form: what its frames have to become.
 
     Raises `MimError` for files that cannot be opened and for another size; when read, for videos
     that cannot be decoded to as many frames.
     """
 
-    def __init__(self, path, fit: Fit):
+    def __init__(self, path: str | Path, form: FrameFormat):
         self.name = str(path)
         self._path = path
-        self._fit = fit
+        self._form = form
         with _open_stream(self._path) as (container, stream):
             if not 0 < stream.height * stream.width <= LARGEST_FRAME:
                 raise ValueError(f"frames of {stream.height} x {stream.width}")
-            fit.check_size(self.name, (stream.height, stream.width))
+            form.check_size(self.name, (stream.height, stream.width))
             # A last packet, without content, ends the stream.
             self.length = sum(
                 packet.size > 0 and not packet.is_discard for packet in container.demux(stream)
             )
             if not self.length:
                 raise ValueError("there is no frame in it")
-        self._frames = Once(self._decode)
+        self._frames = LazyValue(self._decode)
 
-    def read(self, positions):
-        return unit_levels(self._frames()[positions])
+    def read(self, positions: Indices) -> np.ndarray:
+        return from_uint8(self._frames()[positions])
 
     def _decode(self):
-        frames = np.empty((self.length, *self._fit.frame_shape), np.uint8)
+        frames = np.empty((self.length, *self._form.frame_shape), np.uint8)
         decoded = 0
         with _open_stream(self._path) as (container, stream):
             stream.thread_type = "AUTO"
             # Sizes may change on the way; FFmpeg refuses before it takes memory.
             stream.codec_context.options = {"max_pixels": str(LARGEST_FRAME)}
             for frame, picture in zip(frames, container.decode(stream), strict=False):
-                frame[:] = self._fit.picture(self.name, picture.to_ndarray(format="rgb24"))
+                frame[:] = self._form.convert(self.name, picture.to_ndarray(format="rgb24"))
                 decoded += 1
         if decoded < self.length:
             raise MimError(
@@ -69,7 +71,7 @@ class Video(Recording):
         return frames
 
 
-def video_size(path) -> tuple[int, int]:
+def video_size(path: str | Path) -> tuple[int, int]:
     """(height, width) of the first video stream of a file. Raises `MimError` as `Video`."""
     with _open_stream(path) as (_, stream):
         return stream.height, stream.width

@@ -3,52 +3,39 @@
 from pathlib import Path
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.array_videos import array_recordings
-from mim_tf.data.files.folder import list_recordings, native_shape, open_recordings
-from mim_tf.data.human36m import open_human36m
-from mim_tf.data.moving_mnist.npz import NpzSource
-from mim_tf.data.open import radar_source
-from mim_tf.data.radar.source import list_events
+from mim_tf.data.open import frame_shape, open_part
 from mim_tf.data.source import SequenceSource
-from mim_tf.data.taxibj import open_taxibj
+from mim_tf.data.split import ALL
+from mim_tf.errors import MimError
 
-HUMAN_SIZE = (128, 128)
 LENGTHS = {"taxibj": 8, "human": 8, "radar": 20, "folder": 20}
+"""Frames of a sequence in the published experiments, where the data does not say."""
 
 
-def open_all(path, kind: str, data: DataConfig, total_length: int = 0) -> dict[str, SequenceSource]:
+def open_all(
+    path: str | Path, kind: str, data_settings: dict, model_settings: dict
+) -> dict[str, SequenceSource]:
     """A source for each split the data set itself has, or one of all.
-
-    Windows of recordings do not overlap.
 
     Args:
         path: of the data.
-        kind: as from `recognise`, other than "weights".
-        data: says how radar and TaxiBJ are to be read.
-        total_length: frames of a sequence; 0: as in the file, of TaxiBJ and Human3.6M the 8, of
-            radar and videos the 20 of the published experiments.
+        kind: its data set, as from `recognise`.
+        data_settings: fields of `DataConfig` that say how it is read; without `window_stride`,
+            windows do not overlap.
+        model_settings: fields of `ModelConfig` that replace what the data has: `img_width`,
+            `img_height` (by default the width, if that is given), `img_channel`, `total_length`.
 
     Raises:
         MimError: for data that cannot be read.
     """
-    path, length = Path(path), total_length or LENGTHS.get(kind)
-    if kind == "mnist":
-        return {"all": NpzSource([path], length)}
-    if kind == "taxibj":
-        return {
-            split: open_taxibj([path], split, length, data.taxibj_order, data.taxibj_split)
-            for split in ("train", "test")
-        }
-    if kind == "human":
-        return {
-            split: open_human36m([path], split, length, *HUMAN_SIZE) for split in ("train", "test")
-        }
-    if kind == "radar":
-        return {"all": radar_source(list_events(path), data, length, stride=length)}
-    if kind == "array":
-        recordings = array_recordings(path)
-        length = length or recordings[0].length
-    else:
-        recordings = list_recordings(path)
-    shape = native_shape(recordings[0])
-    return {"all": open_recordings(recordings, shape, length, stride=length)}
+    length = model_settings.get("total_length") or LENGTHS.get(kind)
+    if length is not None and length < 1:
+        raise MimError(f"total_length must be at least 1, received {length}.")
+    paths = {"dataset": kind, "train_data_paths": str(path), "valid_data_paths": ""}
+    data = DataConfig(**{"window_stride": length or 1, **data_settings, **paths})
+    height, width, channels = frame_shape(data)
+    width = model_settings.get("img_width") or width
+    height = model_settings.get("img_height") or model_settings.get("img_width") or height
+    shape = height, width, model_settings.get("img_channel") or channels
+    splits = ("train", "test") if kind in ("taxibj", "human") else (ALL,)
+    return {split: open_part(data, split, shape, length) for split in splits}

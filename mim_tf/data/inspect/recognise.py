@@ -14,7 +14,7 @@ from mim_tf.weights.tf1_checkpoint import is_checkpoint
 KINDS = ("weights", "mnist", "taxibj", "human", "radar", "folder", "array")
 
 
-def recognise(path) -> str:
+def recognise(path: str | Path) -> str:
     """One of `KINDS`, by names and keys; radar events of pictures are taken for a "folder".
 
     Raises:

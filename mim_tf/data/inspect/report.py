@@ -1,11 +1,15 @@
 """What is printed about weights and data."""
 
+from pathlib import Path
+
 import numpy as np
 
+from mim_tf.data.files.folder import frame_sizes
+from mim_tf.data.source import SequenceSource
 from mim_tf.weights import load_model
 
 
-def describe_weights(path, known: dict) -> str:
+def describe_weights(path: str | Path, known: dict) -> str:
     """Configuration, and name, shape, mean and deviation of every weight; loads them all.
 
     Args:
@@ -32,7 +36,7 @@ def describe_weights(path, known: dict) -> str:
     )
 
 
-def describe_data(name: str, source, found: dict) -> str:
+def describe_data(name: str, source: SequenceSource, found: dict) -> str:
     """What `survey` found in a source, and the source's own record.
 
     Args:
@@ -60,6 +64,17 @@ def describe_data(name: str, source, found: dict) -> str:
     lines.append(f"  missing values: {found['missing']:.2%}")
     lines.append(f"  sequences in which nothing changes: {found['still']}")
     return "\n".join(lines)
+
+
+def describe_sizes(recordings: list[Path]) -> str:
+    """All frame sizes in a folder of videos or images, the most frequent first.
+
+    Args:
+        recordings: as from `list_recordings`.
+    """
+    sizes = frame_sizes(recordings).most_common()
+    listed = ", ".join(f"{height} x {width} ({count})" for (height, width), count in sizes)
+    return f"  frame sizes, height x width (number of files): {listed}"
 
 
 def _table(rows):

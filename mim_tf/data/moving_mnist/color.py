@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from mim_tf.data.files.arrays import unit_levels
+from mim_tf.data.files.arrays import from_uint8
 from mim_tf.data.moving_mnist.source import MovingMNIST, below, paste
+from mim_tf.data.source import Indices
 
 # Colours are drawn as whole millionths, so that no rounding depends on the machine.
 MILLION = 10**6
@@ -32,7 +33,7 @@ class ColorMovingMNIST(MovingMNIST):
 
     channels = 3
 
-    def sequences(self, indices):
+    def sequences(self, indices: Indices) -> np.ndarray:
         streams = [self._stream(int(index)) for index in indices]
         motions, colors = self._motions(streams), self._colors(streams)
         frames = np.zeros((len(streams), *self.shape), np.float32)
@@ -42,7 +43,7 @@ class ColorMovingMNIST(MovingMNIST):
                 paste(sequence, _painted(self.digits[digit[n]], color[n]), rows[n], columns[n])
         return frames
 
-    def describe(self):
+    def describe(self) -> dict:
         return super().describe() | {"source": "generated colour-changing Moving MNIST"}
 
     def _colors(self, streams):
@@ -69,5 +70,5 @@ def _draw_ends(raw):
 def _painted(image, colors):
     """Digit uint8 `[h, w]` in each of the colours `[T, 3]`, as `[T, h, w, 3]`."""
     # Whole rows are multiplied, because NumPy is slow along an axis of three.
-    rows = np.repeat(unit_levels(image), 3, axis=1) * np.tile(colors, image.shape[1])[:, None]
+    rows = np.repeat(from_uint8(image), 3, axis=1) * np.tile(colors, image.shape[1])[:, None]
     return rows.reshape(len(colors), *image.shape, 3)

@@ -3,11 +3,12 @@
 import contextlib
 import dataclasses
 import gzip
+import hashlib
+import http.client
 import os
 import pathlib
 import tempfile
-import threading
-import time
+import urllib.request
 import zlib
 
 import numpy as np
@@ -15,9 +16,13 @@ from absl import logging
 
 from mim_tf.data.files.npz_member import LARGEST_DEFLATE_RATIO, read_member
 from mim_tf.errors import MimError
+from mim_tf.new_path import written_whole
 
 BUNDLED = pathlib.Path(__file__).with_name("digits.npz")
 PARTS = ("train", "valid", "test")
+# Those of keras.datasets.mnist.
+ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 IDX_HEADER = 16
 IDX_IMAGES = b"\x00\x00\x08\x03"
 MENDING = "Try again, or choose bundled digits or the path of an mnist.npz."
@@ -42,7 +47,7 @@ class Digits:
     origin: str
 
 
-def load_digits(choice="auto", patience=10.0, loader=None):
+def load_digits(choice: str = "auto", patience: float = 10.0) -> Digits:
     """The digits `choice` asks for.
 
     Args:
@@ -50,20 +55,16 @@ def load_digits(choice="auto", patience=10.0, loader=None):
             with the package; "auto", the first where it can be had, otherwise the second; or a
             path to an `mnist.npz` (`x_train`, `x_test`) or a folder of MNIST's IDX files.
         patience: seconds without progress after which a download is given up.
-        loader: downloads and reads a file of a given name; `keras.datasets.mnist.load_data`.
 
-    Returns:
-        `Digits`.
-
-    Raises `MimError` where there are none.
+    Raises `MimError` if there are none.
     """
     if choice == "bundled":
         digits = _bundled("bundled subset of MNIST")
     elif choice == "mnist":
-        digits = _keras_mnist(patience, loader)
+        digits = _keras_mnist(patience)
     elif choice == "auto":
         try:
-            digits = _keras_mnist(patience, loader)
+            digits = _keras_mnist(patience)
         except MimError as error:
             digits = _bundled(f"bundled subset of MNIST, because {error}")
     elif os.path.isdir(choice):
@@ -146,18 +147,24 @@ def _read_idx(path):
     return images
 
 
-def _keras_mnist(patience, loader):
-    """MNIST from Keras' cache, where `keras.datasets.mnist` puts it, or downloaded."""
+def _keras_mnist(patience):
+    """MNIST from Keras' cache, where `keras.datasets.mnist` puts it too, or downloaded there."""
     cached = _keras_datasets() / "mnist.npz"
     if cached.is_file():
         with contextlib.suppress(MimError):  # A damaged file: download it again.
             return _read_mnist(cached, f"MNIST, {cached}")
-    if loader is None:
-        import keras
-
-        loader = keras.datasets.mnist.load_data
-    (train, _), (test, _) = _watched(loader, patience)
-    return _divided(train, test, "MNIST, downloaded by Keras")
+    logging.info("Downloading MNIST from %s.", ADDRESS)
+    try:
+        # Not by Keras, whose downloads have no time limit.
+        with urllib.request.urlopen(ADDRESS, timeout=patience) as reply:
+            content = reply.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise MimError(f"MNIST could not be downloaded: {error}. {MENDING}") from None
+    if hashlib.sha256(content).hexdigest() != SHA256:
+        raise MimError(f"MNIST could not be downloaded: {ADDRESS} sent another file. {MENDING}")
+    with written_whole(cached, replace=True) as part:
+        part.write_bytes(content)
+    return _read_mnist(cached, f"MNIST, downloaded to {cached}")
 
 
 def _keras_datasets():
@@ -166,52 +173,3 @@ def _keras_datasets():
     if not os.access(home, os.W_OK):
         home = pathlib.Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir(), ".keras")
     return home / "datasets"
-
-
-def _watched(loader, patience):
-    """What `loader` returns, unless the file it writes stops growing for `patience` seconds.
-
-    Keras downloads without a time limit, straight to the name it later takes for a finished
-    file. So it is given a name of this process, and runs in a thread that can be left behind.
-    """
-    folder = _keras_datasets()
-    partial = folder / f"mnist-{os.getpid()}.part"
-    outcome, abandoned = {}, threading.Event()
-
-    def work():
-        try:
-            outcome["arrays"] = loader(partial.name)
-        except Exception as error:  # Keras raises bare Exceptions when a download fails.
-            outcome["error"] = error
-        finally:
-            if abandoned.is_set():
-                partial.unlink(missing_ok=True)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    size, grown = 0, time.monotonic()
-    try:
-        while thread.is_alive():
-            thread.join(min(0.1, patience))
-            previous, size = size, _size(partial)
-            if size != previous:
-                grown = time.monotonic()
-            elif time.monotonic() - grown > patience:
-                raise MimError(
-                    f"MNIST could not be downloaded: no progress for {patience} seconds. {MENDING}"
-                )
-        if "error" in outcome:
-            raise MimError(f"MNIST could not be downloaded: {outcome['error']}. {MENDING}")
-        with contextlib.suppress(OSError):
-            partial.replace(folder / "mnist.npz")
-        return outcome["arrays"]
-    finally:
-        abandoned.set()
-        partial.unlink(missing_ok=True)
-
-
-def _size(path):
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

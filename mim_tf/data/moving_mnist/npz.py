@@ -1,15 +1,16 @@
 """The `.npz` files of Moving MNIST, as released in 2019."""
 
 import math
-import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.files.arrays import ArraySource, check_length, check_unit_interval
-from mim_tf.data.files.npz_member import CHUNK_BYTES, member_keys, read_member
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.files.arrays import ArraySource, check_interval, check_length
+from mim_tf.data.files.npz_member import CHUNK_BYTES, member_keys, member_shape, read_member
+from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
+from mim_tf.new_path import check_free, written_whole
 
 KEYS = ("clips", "dims", "input_raw_data")
 
@@ -30,7 +31,7 @@ class NpzSource(SequenceSource):
     Raises `MimError` for files that cannot be read or whose arrays do not fit each other.
     """
 
-    def __init__(self, paths, total_length=None):
+    def __init__(self, paths: list[str | Path], total_length: int | None = None):
         self.paths = [str(path) for path in paths]
         if not self.paths:
             raise MimError("Expected at least one .npz file, received no path.")
@@ -49,7 +50,7 @@ class NpzSource(SequenceSource):
         self.size = int(self._ends[-1])
         self.shape = (total_length, height, width, channels)
 
-    def sequences(self, indices):
+    def sequences(self, indices: Indices) -> np.ndarray:
         indices = np.arange(self.size)[np.asarray(indices, np.int64)]
         out = np.empty((len(indices), *self.shape), np.float32)
         owners = np.searchsorted(self._ends, indices, side="right")
@@ -58,12 +59,10 @@ class NpzSource(SequenceSource):
             file.read(index - self._ends[owner] + file.size, sequence)
         return out
 
-    def describe(self):
-        return {
+    def describe(self) -> dict:
+        return super().describe() | {
             "source": "npz",
             "paths": self.paths,
-            "sequences": self.size,
-            "shape": list(self.shape),
         }
 
 
@@ -72,13 +71,7 @@ class _ClipFile:
 
     def __init__(self, path):
         self.path = path
-        keys = member_keys(path)
-        missing = [key for key in KEYS if key not in keys]
-        if missing:
-            raise MimError(
-                f"{path}: expected the keys {', '.join(KEYS)}, found {', '.join(keys) or 'none'}. "
-                "Write such a file with mim_tf.data.moving_mnist.npz.write_npz."
-            )
+        keys = _checked_keys(path)
         clips = read_member(path, "clips", "iu", 3)
         dims = read_member(path, "dims", "iu", 2)
         raw_keys = [key for key in ("input_raw_data", "output_raw_data") if key in keys]
@@ -92,7 +85,7 @@ class _ClipFile:
         self._context, horizon = map(int, clips[:, 0, 1])
         self.length = self._context + horizon
         for key, frames in zip(raw_keys, raw, strict=True):
-            check_unit_interval(frames, f"{path}, {key}", ("frame",))
+            check_interval(frames, f"{path}, {key}", ("frame",))
 
     def read(self, n, out):
         """Copies sequence n into `out`, `[T, H, W, C]`."""
@@ -142,7 +135,26 @@ class _ClipFile:
                     )
 
 
-def write_npz(path, sequences, input_length, compressed=False):
+def npz_frame_shape(path: str | Path) -> tuple[int, int, int]:
+    """(H, W, C) of the frames of a released file, from a header. Raises as `NpzSource`."""
+    _checked_keys(path)
+    _, channels, height, width = member_shape(path, "input_raw_data", "f", 4)
+    return height, width, channels
+
+
+def _checked_keys(path):
+    keys = member_keys(path)
+    if not set(KEYS) <= set(keys):
+        raise MimError(
+            f"{path}: expected the keys {', '.join(KEYS)}, found {', '.join(keys) or 'none'}. "
+            "Write such a file with mim_tf.data.moving_mnist.npz.write_npz."
+        )
+    return keys
+
+
+def write_npz(
+    path: str | Path, sequences: np.ndarray, input_length: int, compressed: bool = False
+) -> None:
     """Writes sequences in the released format, all at once or not at all.
 
     Args:
@@ -160,8 +172,7 @@ def write_npz(path, sequences, input_length, compressed=False):
             f"Expected an input_length of 1 to {total_length - 1} for sequences of {total_length} "
             f"frames, received {input_length}."
         )
-    if os.path.exists(path):
-        raise MimError(f"{path} exists already. Remove it or give another name.")
+    check_free(path, "name")
     starts = np.arange(source.size)[:, None] * total_length + [0, input_length]
     lengths = np.broadcast_to([input_length, total_length - input_length], starts.shape)
     small = {
@@ -169,20 +180,12 @@ def write_npz(path, sequences, input_length, compressed=False):
         "dims": np.array([[channels, height, width]], np.int32),
     }
     compression = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
-    partial = f"{path}.{os.getpid()}.part"
-    try:
-        with zipfile.ZipFile(partial, "w", compression) as archive:
-            for key, array in small.items():
-                with archive.open(f"{key}.npy", "w") as stream:
-                    np.lib.format.write_array(stream, array, allow_pickle=False)
-            with archive.open("input_raw_data.npy", "w", force_zip64=True) as stream:
-                _write_frames(stream, source)
-        os.replace(partial, path)
-    except OSError as error:
-        raise MimError(f"{path} cannot be written: {error}. Choose another place.") from None
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    with written_whole(path) as part, zipfile.ZipFile(part, "w", compression) as archive:
+        for key, array in small.items():
+            with archive.open(f"{key}.npy", "w") as stream:
+                np.lib.format.write_array(stream, array, allow_pickle=False)
+        with archive.open("input_raw_data.npy", "w", force_zip64=True) as stream:
+            _write_frames(stream, source)
 
 
 def _write_frames(stream, source):

@@ -6,8 +6,8 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mim_tf.data.files.arrays import unit_levels
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.files.arrays import from_uint8
+from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
 
 DIGIT = 28
@@ -42,14 +42,14 @@ class MovingMNIST(SequenceSource):
 
     def __init__(
         self,
-        digits,
-        size,
-        total_length=20,
-        height=64,
-        width=64,
-        num_digits=2,
-        seed=0,
-        origin="an array",
+        digits: np.ndarray,
+        size: int | None,
+        total_length: int = 20,
+        height: int = 64,
+        width: int = 64,
+        num_digits: int = 2,
+        seed: int | tuple[int, ...] = 0,
+        origin: str = "an array",
     ):
         if digits.dtype != np.uint8 or digits.shape[1:] != (DIGIT, DIGIT) or not len(digits):
             raise MimError(
@@ -76,19 +76,17 @@ class MovingMNIST(SequenceSource):
         digest = hashlib.sha256(repr(self.seed).encode()).digest()
         self._key = int.from_bytes(digest[:16], "little")
 
-    def sequences(self, indices):
+    def sequences(self, indices: Indices) -> np.ndarray:
         streams = [self._stream(int(index)) for index in indices]
         frames = np.zeros((len(streams) * self.shape[0], *self.shape[1:]), np.uint8)
         for digit, rows, columns in self._motions(streams):
             images = np.repeat(self.digits[digit], self.shape[0], axis=0)
             paste(frames, images[..., None], rows.ravel(), columns.ravel())
-        return unit_levels(frames).reshape(len(streams), *self.shape)
+        return from_uint8(frames).reshape(len(streams), *self.shape)
 
-    def describe(self):
-        return {
+    def describe(self) -> dict:
+        return super().describe() | {
             "source": "generated Moving MNIST",
-            "sequences": self.size,
-            "shape": list(self.shape),
             "num_digits": self.num_digits,
             "seed": list(self.seed),
             "digits": len(self.digits),
@@ -132,7 +130,9 @@ class MovingMNIST(SequenceSource):
         ]
 
 
-def whole_pixels(start, velocity, total_length, room):
+def whole_pixels(
+    start: np.ndarray, velocity: np.ndarray, total_length: int, room: int
+) -> np.ndarray:
     """Positions on one axis, rounded to pixels.
 
     Args:
@@ -151,7 +151,7 @@ def whole_pixels(start, velocity, total_length, room):
     return (positions + (1 << SUBPIXEL_BITS - 1)) >> SUBPIXEL_BITS
 
 
-def paste(frames, images, rows, columns):
+def paste(frames: np.ndarray, images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
     """Draws an image into each frame; where something is there already, the maximum counts.
 
     Args:
@@ -169,7 +169,7 @@ def paste(frames, images, rows, columns):
     windows[place] = np.maximum(windows[place], images)
 
 
-def below(raw, limit):
+def below(raw: int, limit: int) -> int:
     """Whole number in 0..`limit` - 1 from the 64 random bits `raw`."""
     return raw * limit >> 64
 

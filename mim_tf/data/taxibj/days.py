@@ -50,7 +50,7 @@ def complete_days(raw: RawSlots) -> CompleteDays:
     return CompleteDays(raw.name, counts, times[kept], len(days) - len(complete))
 
 
-def slot_times(name, dates) -> np.ndarray:
+def slot_times(name: str, dates: list[bytes]) -> np.ndarray:
     """Dates `YYYYMMDDss` as half hours since one fixed day, int64 `[slots]`.
 
     Raises `MimError` for the first one that is no such date or not after the one before it.

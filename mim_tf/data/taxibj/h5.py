@@ -1,8 +1,10 @@
 """The `.h5` files of TaxiBJ, as they are stored."""
 
+import contextlib
 import dataclasses
 import math
 import os
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -29,12 +31,25 @@ class RawSlots:
     dates: list[bytes]
 
 
-def read_h5(path) -> RawSlots:
+def read_h5(path: str | Path) -> RawSlots:
     """Reads one file; its dates are not looked at yet.
 
     Raises `MimError` for files that are missing, truncated or no HDF5, other keys, dtypes or
     shapes, and a size that the file's content does not bear out, before memory is taken for it.
     """
+    with _opened(path) as (data, date):
+        return RawSlots(str(path), data.astype(np.float32)[...], date[...].tolist())
+
+
+def read_h5_grid(path: str | Path) -> tuple[int, int]:
+    """(height, width) of the cells of a city; its counts are not read. Raises as `read_h5`."""
+    with _opened(path) as (data, _):
+        return data.shape[2:]
+
+
+@contextlib.contextmanager
+def _opened(path):
+    """The data sets `data` and `date` of a file, of the right dtypes and shapes."""
     reading = unreadable_is_mim_error(
         path, "an .h5 file of TaxiBJ", form="HDF5", remedy="Download it again."
     )
@@ -48,7 +63,7 @@ def read_h5(path) -> RawSlots:
                 f"{path}: expected data and date for the same slots, at least one, received data "
                 f"{list(data.shape)} and date {list(date.shape)}. Use the whole file."
             )
-        return RawSlots(str(path), data.astype(np.float32)[...], date[...].tolist())
+        yield data, date
 
 
 def _dataset(path, file, key):

@@ -6,39 +6,34 @@ from pathlib import Path
 
 import numpy as np
 
+from mim_tf.config import DataConfig
 from mim_tf.data.scale import LinearScale
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.data.taxibj.days import CompleteDays, complete_days
-from mim_tf.data.taxibj.h5 import read_h5
-from mim_tf.data.taxibj.npz import TaxiBJNpzSource
-from mim_tf.data.taxibj.synthetic_city import synthetic_city
+from mim_tf.data.taxibj.h5 import read_h5, read_h5_grid
+from mim_tf.data.taxibj.npz import TaxiBJNpzSource, read_npz_grid
+from mim_tf.data.taxibj.synthetic_city import SIDE, synthetic_city
 from mim_tf.data.taxibj.windows import NewestFirst, split_windows, windows
 from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
 
 TEST_WINDOWS = 4 * 7 * 48
-_CHOICES = {
-    "split": ("train", "valid", "test"),
-    "order": ("chronological", "reference"),
-    "rule": ("reference", "clean"),
-}
 
 
 def open_taxibj(
     paths: list[Path],
     split: str,
     total_length: int,
-    order: str = "chronological",
-    rule: str = "reference",
-    synthetic: bool = False,
+    data: DataConfig,
     test_windows: int = TEST_WINDOWS,
 ) -> SequenceSource:
     """One split of TaxiBJ, of another city in its format, or of a made-up one.
 
     Days without all 48 half hours are left out, negative counts set to 0. Windows are all runs of
     `total_length` half hours without a gap inside one file; the last `test_windows` are for
-    testing, the others for training. Frames are counts from the lowest to the highest of all but
-    the last `test_windows` half hours, as 0 to 1; `scale` has the two, in vehicles a half hour.
+    testing, the others for training. Frames are counts scaled so that the lowest and the highest
+    of all but the last `test_windows` half hours are 0 and 1; `scale` has the two, in vehicles a
+    half hour.
 
     Counts of those last half hours that are lower or higher are clipped to 0 or 1, because frames
     are in [0, 1] everywhere in this package. The 2019 code did not clip, so scores compare with
@@ -50,48 +45,45 @@ def open_taxibj(
     so its test windows begin a few half hours earlier than these.
 
     Args:
-        paths: a folder with files `*_InOut.h5`, such as BJ13_M32x32_T30_InOut.h5, of which the
-            names sort by year, or else with dataset.npz; or such `.h5` files, in year order; or
-            one `.npz`, for which see `TaxiBJNpzSource`. Empty for the synthetic city.
+        paths: a folder with files `*_InOut.h5`, such as BJ13_M32x32_T30_InOut.h5, whose names
+            sort by year, or else with dataset.npz; or such `.h5` files, in year order; or one
+            `.npz`, see `TaxiBJNpzSource`. Empty for the synthetic city.
         split: "train", or "valid" or "test", which are the same windows.
         total_length: frames of a window.
-        order: "chronological", or "reference": newest frame first, as in the 2019 code.
-        rule: "reference": the last training windows share up to `total_length - 1` half hours
-            with the first test windows, as in the 2019 code; "clean": those are left out.
-        synthetic: the city of `mim_tf.data.taxibj.synthetic_city` in the place of files.
+        data: order of the frames, rule of the split, and whether the city is synthetic.
         test_windows: windows to test on, and half hours that the scale is not fitted to.
 
     Returns:
         Sequences `(total_length, H, W, 2)`, inflow and outflow.
 
-    Raises `MimError` for files that cannot be used, and too few windows for both splits.
+    Raises `MimError` for files that cannot be used, and for too few windows.
     """
-    _check_choices(split=split, order=order, rule=rule)
-    _check_counts(total_length=total_length, test_windows=test_windows)
-    _check_paths(paths, synthetic)
-    files = [] if synthetic else _files([Path(path) for path in paths])
+    files = _files(paths, data.taxibj_synthetic)
     if any(path.suffix == ".npz" for path in files):
-        return _open_npz(files, split, total_length, order, rule)
-    years = [complete_days(raw) for raw in (synthetic_city() if synthetic else map(read_h5, files))]
+        return _open_npz(files, split, total_length, data)
+    slots = [synthetic_city()] if data.taxibj_synthetic else map(read_h5, files)
+    years = [complete_days(each) for each in slots]
     _check_years(years)
     starts = windows([year.times for year in years], total_length)
-    train, test = split_windows(starts, total_length, rule, test_windows)
+    train, test = split_windows(starts, total_length, data.taxibj_split, test_windows)
     starts = train if split == "train" else test
-    scale, clipped = _fit(years, test_windows)
-    # Years that the split has no window of are not kept in memory.
+    scale, clipped = _fit_scale(years, test_windows)
+    # Years without a window of the split are not kept in memory.
     used, starts[:, 0] = np.unique(starts[:, 0], return_inverse=True)
-    recordings = [_Year(years[i].name, scale.to_unit(years[i].counts)) for i in used]
-    kind = NewestFirst if order == "reference" else WindowSource
-    source = kind(
-        recordings,
+    source = (NewestFirst if data.taxibj_order == "reference" else WindowSource)(
+        [_Year(years[i].name, scale.to_unit(years[i].counts)) for i in used],
         years[0].counts.shape[1:],
         total_length,
         starts=starts,
         description={
-            "source": "synthetic city, made up; not TaxiBJ" if synthetic else "TaxiBJ format, .h5",
+            "source": (
+                "synthetic city, made up; not TaxiBJ"
+                if data.taxibj_synthetic
+                else "TaxiBJ format, .h5"
+            ),
             "paths": [str(path) for path in files],
-            "order": order,
-            "rule": rule,
+            "order": data.taxibj_order,
+            "rule": data.taxibj_split,
             "test_windows": test_windows,
             "scale": dataclasses.asdict(scale),
             "dropped_days": sum(year.dropped for year in years),
@@ -102,28 +94,25 @@ def open_taxibj(
     return source
 
 
+def taxibj_frame_shape(paths: list[Path], data: DataConfig) -> tuple[int, int, int]:
+    """(H, W, C) of the frames; only the first file is opened. Raises as `open_taxibj`."""
+    if data.taxibj_synthetic:
+        return SIDE, SIDE, 2
+    file = _files(paths, False)[0]
+    return (*(read_npz_grid if file.suffix == ".npz" else read_h5_grid)(file), 2)
+
+
 class _Year(Recording):
     def __init__(self, name, frames):
         self.name, self.length = name, len(frames)
         self._frames = frames
 
-    def read(self, positions):
+    def read(self, positions: Indices) -> np.ndarray:
         return self._frames[positions]
 
 
-def _check_choices(**choices):
-    for name, value in choices.items():
-        if value not in _CHOICES[name]:
-            raise MimError(f"{name} must be {' or '.join(_CHOICES[name])}, received {value!r}.")
-
-
-def _check_counts(**counts):
-    for name, value in counts.items():
-        if value < 1:
-            raise MimError(f"{name} must be at least 1, received {value}.")
-
-
-def _check_paths(paths, synthetic):
+def _files(paths, synthetic):
+    """The data files that `paths` stand for."""
     if synthetic and paths:
         raise MimError(
             "Expected no files for the synthetic city, received "
@@ -134,11 +123,7 @@ def _check_paths(paths, synthetic):
             "Expected the folder or the .h5 files of TaxiBJ, or its dataset.npz, received no "
             "path. Give --train_data_paths; --taxibj_synthetic takes a made-up small city instead."
         )
-
-
-def _files(paths):
-    """The data files that `paths` stand for."""
-    if len(paths) > 1 or not paths[0].is_dir():
+    if len(paths) != 1 or not paths[0].is_dir():
         return paths
     folder = paths[0]
     # Names that begin with a dot are what macOS leaves in archives.
@@ -153,16 +138,17 @@ def _files(paths):
     return files
 
 
-def _open_npz(files, split, total_length, order, rule):
+def _open_npz(files, split, total_length, data):
     if len(files) > 1:
         raise MimError(
             f"Expected one .npz file of TaxiBJ alone, received {', '.join(map(str, files))}."
         )
-    if (order, rule) != ("chronological", "reference"):
+    if (data.taxibj_order, data.taxibj_split) != ("chronological", "reference"):
         raise MimError(
             f"{files[0]} has no dates, so its order and split cannot be changed: expected "
-            f"--taxibj_order=chronological and --taxibj_split=reference, received {order} and "
-            f"{rule}. Leave the flags out, or use the .h5 files."
+            "--taxibj_order=chronological and --taxibj_split=reference, received "
+            f"{data.taxibj_order} and {data.taxibj_split}. Leave the flags out, or use the .h5 "
+            "files."
         )
     return TaxiBJNpzSource(files[0], split, total_length)
 
@@ -183,7 +169,7 @@ def _check_years(years: list[CompleteDays]):
             )
 
 
-def _fit(years, held_out):
+def _fit_scale(years, held_out):
     """The scale of all but the last `held_out` slots, and how many values are outside it."""
     counts = [year.counts for year in years]
     left = sum(map(len, counts)) - held_out

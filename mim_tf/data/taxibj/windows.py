@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mim_tf.data.source import Indices
 from mim_tf.data.windows import WindowSource
 from mim_tf.errors import MimError
 
@@ -9,11 +10,11 @@ from mim_tf.errors import MimError
 class NewestFirst(WindowSource):
     """Windows whose last frame comes first, as in the 2019 code."""
 
-    def sequences(self, indices):
+    def sequences(self, indices: Indices) -> np.ndarray:
         return np.ascontiguousarray(super().sequences(indices)[:, ::-1])
 
 
-def windows(times, total_length) -> np.ndarray:
+def windows(times: list[np.ndarray], total_length: int) -> np.ndarray:
     """Every run of `total_length` consecutive half hours inside one file, oldest first.
 
     Args:
@@ -31,7 +32,9 @@ def windows(times, total_length) -> np.ndarray:
     return np.concatenate(starts)
 
 
-def split_windows(starts, total_length, rule, test_windows) -> tuple[np.ndarray, np.ndarray]:
+def split_windows(
+    starts: np.ndarray, total_length: int, rule: str, test_windows: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Windows to train on and to test on; the last `test_windows` are for testing.
 
     Args:

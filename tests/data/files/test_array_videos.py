@@ -6,14 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mim_tf.data.files.array_videos import array_recordings
-from mim_tf.data.files.fit import Fit
+from mim_tf.config import DataConfig
+from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
 from mim_tf.data.files.folder import open_recordings
+from mim_tf.data.files.frame_format import FrameFormat
 from mim_tf.errors import MimError
 
 
 def levels(*shape):
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def opened(recordings, frame_shape, total_length):
+    return open_recordings(recordings, frame_shape, total_length, DataConfig("array"))
 
 
 def save(path, array, key="arr_0"):
@@ -29,6 +34,7 @@ def test_each_video_is_a_recording(tmp_path, name):
     array = levels(3, 5, 4, 6, 2)
     path = save(tmp_path / name, array)
     recordings = array_recordings(path)
+    assert array_frame_shape(path) == recordings[0].frame_shape == (4, 6, 2)
     assert [recording.name for recording in recordings] == [f"{path}[{n}]" for n in range(3)]
     assert [recording.length for recording in recordings] == [5, 5, 5]
     np.testing.assert_allclose(
@@ -54,7 +60,7 @@ def test_files_with_the_time_first(tmp_path):
 
 def test_frames_stay_in_the_file(tmp_path):
     path = save(tmp_path / "a.npy", np.zeros((2, 3, 4, 5), np.float32))
-    recording = open_recordings(array_recordings(path)[1:], (4, 5, 1), 2).recordings[0]
+    recording = opened(array_recordings(path)[1:], (4, 5, 1), 2).recordings[0]
     np.lib.format.open_memmap(path, mode="r+")[1, 2] = 0.5
     assert recording.read([2]).max() == 0.5
 
@@ -92,8 +98,11 @@ def test_which_array_of_an_npz_file_must_be_clear(tmp_path):
 )
 def test_other_arrays_are_refused(tmp_path, name, array):
     path = save(tmp_path / name, array)
-    with pytest.raises(MimError, match=rf"{name}: expected videos.* received {array.dtype} \["):
+    with pytest.raises(MimError, match=rf"{name}: expected frames.* received {array.dtype} \["):
         array_recordings(path)
+    if array.ndim not in (4, 5):
+        with pytest.raises(MimError, match=rf"{name}: expected frames"):
+            array_frame_shape(path)
 
 
 def test_pickles_are_never_loaded(tmp_path):
@@ -105,12 +114,12 @@ def test_pickles_are_never_loaded(tmp_path):
             array_recordings(tmp_path / name)
 
 
-def test_fitting_refuses_other_frames(tmp_path):
+def test_conversion_refuses_other_frames(tmp_path):
     (video,) = array_recordings(save(tmp_path / "a.npy", levels(1, 3, 4, 5, 2)))
-    with pytest.raises(MimError, match=r"a\.npy\[0\]: .* 3 channels, received 2. Set img_channel"):
-        video.fitted(Fit((4, 5, 3)))
+    with pytest.raises(MimError, match=r"a\.npy\[0\]: .* 3 channels, .* received 2.*img_channel"):
+        video.converted(FrameFormat((4, 5, 3)))
     with pytest.raises(MimError, match=r"a\.npy\[0\]: .*8 x 5.*4 x 5.*--resize"):
-        video.fitted(Fit((8, 5, 2)))
+        video.converted(FrameFormat((8, 5, 2)))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64])
@@ -118,7 +127,7 @@ def test_resizing(tmp_path, dtype):
     array = np.zeros((1, 2, 12, 12, 2), dtype)
     array[0, 1, :, :, 1] = 51 if dtype == np.uint8 else 0.2
     (video,) = array_recordings(save(tmp_path / "a.npy", array))
-    got = video.fitted(Fit((6, 3, 2), resize=True)).read([1, 0])
+    got = video.converted(FrameFormat((6, 3, 2), resize=True)).read([1, 0])
     assert got.dtype == np.float32
     assert got.shape == (2, 6, 3, 2)
     np.testing.assert_allclose(got[0, ..., 1], 0.2, rtol=1e-6)
@@ -131,9 +140,9 @@ def test_values_are_looked_at_when_a_video_is_opened(tmp_path, value):
     array = np.zeros((3, 4, 5, 6), np.float32)
     array[1, 2, 3, 3] = value
     recordings = array_recordings(save(tmp_path / "a.npy", array))
-    assert open_recordings(recordings[::2], (5, 6, 1), 2).size == 6
+    assert opened(recordings[::2], (5, 6, 1), 2).size == 6
     with pytest.raises(MimError, match=rf"a\.npy\[1\]: .* received {float(value)} in frame 2 "):
-        open_recordings(recordings, (5, 6, 1), 2)
+        opened(recordings, (5, 6, 1), 2)
 
 
 def test_unreadable_files_are_refused(tmp_path):
@@ -172,7 +181,7 @@ def test_damaged_bytes_surface_as_nothing_but_mim_error(tmp_path, write):
         damaged[position] ^= change
         path.write_bytes(damaged)
         try:
-            source = open_recordings(array_recordings(path), (4, 5, 1), 2)
+            source = opened(array_recordings(path), (4, 5, 1), 2)
             assert source.sequences(range(source.size)).max() <= 1
         except MimError:
             pass

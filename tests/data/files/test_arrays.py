@@ -49,8 +49,8 @@ def test_values_after_the_cut_do_not_matter():
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (np.zeros((2, 3, 4)), "shape .*Reshape"),
-        (np.zeros((0, 3, 4, 4)), "at least one sequence"),
+        (np.zeros((2, 3, 4)), r"\[2, 3, 4\].*reshape"),
+        (np.zeros((0, 3, 4, 4)), r"received float64 \[0, 3, 4, 4\]"),
         (np.zeros((1, 3, 4, 4), np.int64), "uint8 .*int64"),
         (np.zeros((1, 3, 4, 4), object), "uint8 .*object"),
         (np.zeros((1, 2, 4, 4)), "lengths do not fit.* 3 frames.* 2"),

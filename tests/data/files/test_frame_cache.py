@@ -4,22 +4,22 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from mim_tf.data.files.frame_cache import Once, Pictures
+from mim_tf.data.files.frame_cache import LazyValue, Pictures
 from mim_tf.errors import MimError
 
 
 def test_a_value_is_made_when_first_asked_for_and_once():
     made = []
-    once = Once(lambda: made.append(1) or "value")
+    lazy = LazyValue(lambda: made.append(1) or "value")
     assert not made
-    assert (once(), once()) == ("value", "value")
+    assert (lazy(), lazy()) == ("value", "value")
     assert len(made) == 1
 
 
 def test_none_is_a_value():
     made = []
-    once = Once(lambda: made.append(1))
-    assert once() is once() is None
+    lazy = LazyValue(lambda: made.append(1))
+    assert lazy() is lazy() is None
     assert len(made) == 1
 
 
@@ -33,8 +33,8 @@ def test_threads_wait_for_the_one_that_makes_it():
         made.append(1)
         return len(made)
 
-    once = Once(make)
-    threads = [threading.Thread(target=lambda: got.append(once())) for _ in range(2)]
+    lazy = LazyValue(make)
+    threads = [threading.Thread(target=lambda: got.append(lazy())) for _ in range(2)]
     threads[0].start()
     assert begun.wait(10)
     threads[1].start()
@@ -54,10 +54,10 @@ def test_after_a_failure_it_is_tried_again():
             raise outcome
         return outcome
 
-    once = Once(make)
+    lazy = LazyValue(make)
     with pytest.raises(MimError):
-        once()
-    assert once() == "value"
+        lazy()
+    assert lazy() == "value"
 
 
 def test_pictures_are_decoded_when_first_read():

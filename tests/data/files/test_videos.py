@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mim_tf.data.files.fit import Fit
+from mim_tf.data.files.frame_format import FrameFormat
 from mim_tf.data.files.videos import Video
 from mim_tf.errors import MimError
 from tests.small_videos import HEIGHT, WIDTH, numbered_frames, write_video
 
-RGB = Fit((HEIGHT, WIDTH, 3))
+RGB = FrameFormat((HEIGHT, WIDTH, 3))
 
 
 def test_frames_are_those_of_the_file(tmp_path):
@@ -65,7 +65,9 @@ def test_frames_before_the_start_mark_of_a_cut_video_do_not_count(tmp_path):
 
 
 def test_grey_is_luminance(tmp_path):
-    video = Video(write_video(tmp_path / "a.mkv", numbered_frames(30)), Fit((HEIGHT, WIDTH, 1)))
+    video = Video(
+        write_video(tmp_path / "a.mkv", numbered_frames(30)), FrameFormat((HEIGHT, WIDTH, 1))
+    )
     got = video.read([29])[0, :, :, 0] * 255
     np.testing.assert_allclose(got[0], round(0.299 * 87), rtol=1e-6)
     np.testing.assert_allclose(got[-1], round(0.587 * 90), rtol=1e-6)
@@ -74,8 +76,8 @@ def test_grey_is_luminance(tmp_path):
 def test_other_sizes_are_refused_or_resized(tmp_path):
     path = write_video(tmp_path / "a.mkv", numbered_frames(3))
     with pytest.raises(MimError, match=r"a\.mkv: expected frames of 8 x 9.*16 x 24.*--resize"):
-        Video(path, Fit((8, 9, 3)))
-    got = Video(path, Fit((8, 9, 3), resize=True)).read([2])
+        Video(path, FrameFormat((8, 9, 3)))
+    got = Video(path, FrameFormat((8, 9, 3), resize=True)).read([2])
     assert got.shape == (1, 8, 9, 3)
     np.testing.assert_allclose(got[0, 0, :, 0] * 255, 6, rtol=1e-6)
 
@@ -83,8 +85,10 @@ def test_other_sizes_are_refused_or_resized(tmp_path):
 def test_it_is_decoded_once_when_first_read(tmp_path, monkeypatch):
     path = write_video(tmp_path / "a.mkv", numbered_frames(3))
     pictures = []
-    plain = Fit.picture
-    monkeypatch.setattr(Fit, "picture", lambda *given: pictures.append(given[1]) or plain(*given))
+    plain = FrameFormat.convert
+    monkeypatch.setattr(
+        FrameFormat, "convert", lambda *given: pictures.append(given[1]) or plain(*given)
+    )
     video = Video(path, RGB)
     assert not pictures
     threads = [threading.Thread(target=video.read, args=([n],)) for n in (0, 1)]
@@ -190,7 +194,7 @@ def test_damaged_bytes_surface_as_nothing_but_mim_error(tmp_path, name, codec):
             damaged[position] = value
         path.write_bytes(damaged[:length])
         try:
-            video = Video(path, Fit((4, 4, 3), resize=True))
+            video = Video(path, FrameFormat((4, 4, 3), resize=True))
             assert video.read([0, video.length - 1]).shape == (2, 4, 4, 3)
         except MimError:
             pass

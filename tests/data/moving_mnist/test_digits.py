@@ -1,15 +1,17 @@
 import gzip
+import hashlib
+import http.server
 import os
 import struct
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
 
 import mim_tf.errors
+from mim_tf.data.moving_mnist import digits as module
 from mim_tf.data.moving_mnist.digits import load_digits
 from mim_tf.errors import MimError
 
@@ -117,86 +119,97 @@ def test_other_choices_are_refused(tmp_path):
         load_digits(str(tmp_path / "c.npz"))
 
 
-def no_loader(name):
-    raise AssertionError("must not be called")
-
-
 @pytest.mark.parametrize("choice", ["mnist", "auto"])
-def test_cached_copy_needs_no_loader(datasets, choice):
+def test_cached_copy_needs_no_download(datasets, choice):
     save_mnist(datasets / "mnist.npz", images(5), images(3, 1))
-    digits = load_digits(choice, loader=no_loader)
+    digits = load_digits(choice)
     assert_divided(digits, images(5), images(3, 1))
     assert str(datasets / "mnist.npz") in digits.origin
 
 
-@pytest.mark.parametrize("choice", ["mnist", "auto"])
-def test_download_is_kept_under_keras_name(datasets, choice):
-    def loader(name):
-        save_mnist(datasets / name, images(5), images(3, 1))
-        return (images(5), None), (images(3, 1), None)
+@pytest.fixture
+def serve(tmp_path, monkeypatch):
+    """Makes a server of the content of MNIST; it stops half-way until `go_on` is set."""
+    go_on = threading.Event()
+    content = b""
 
-    (datasets / "mnist.npz").write_bytes(b"half a download of another program")
-    digits = load_digits(choice, loader=loader)
-    assert_divided(digits, images(5), images(3, 1))
-    assert "Keras" in digits.origin
-    assert [path.name for path in datasets.iterdir()] == ["mnist.npz"]
-    assert len(load_digits(choice, loader=no_loader).train) == 4
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2])
+            go_on.wait(10)
+            self.wfile.write(content[len(content) // 2 :])
 
+        def log_message(self, *args):
+            pass
 
-def refusing(name):
-    raise Exception("URL fetch failure: no route to host")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
 
+    def start(at_once=True, sound=True):
+        nonlocal content
+        save_mnist(tmp_path / "served.npz", images(5), images(3, 1))
+        content = (tmp_path / "served.npz").read_bytes()
+        address = f"http://127.0.0.1:{server.server_port}/mnist.npz"
+        monkeypatch.setattr(module, "ADDRESS", address)
+        if sound:
+            monkeypatch.setattr(module, "SHA256", hashlib.sha256(content).hexdigest())
+        if at_once:
+            go_on.set()
 
-def test_refused_download(datasets, capfd):
-    begin = time.monotonic()
-    digits = load_digits("auto", loader=refusing)
-    assert time.monotonic() - begin < 2
-    assert "bundled" in digits.origin
-    assert "no route to host" in digits.origin
-    with pytest.raises(MimError, match=r"could not be downloaded: .*no route.*choose bundled"):
-        load_digits("mnist", loader=refusing)
-    assert "Traceback" not in capfd.readouterr().err
-    assert not list(datasets.iterdir())
-
-
-def test_hanging_download_is_given_up(datasets):
-    go_on, finished = threading.Event(), threading.Event()
-
-    def hanging(name):
-        (datasets / name).write_bytes(b"half")
-        go_on.wait(10)
-        (datasets / name).write_bytes(b"late")
-        finished.set()
-
-    digits = load_digits("auto", patience=0.2, loader=hanging)
-    assert "bundled" in digits.origin
-    assert "no progress for 0.2 seconds" in digits.origin
-    assert not list(datasets.iterdir())
+    yield start
     go_on.set()
-    assert finished.wait(5)
-    deadline = time.monotonic() + 5
-    while list(datasets.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("choice", ["mnist", "auto"])
+def test_download_is_kept_under_keras_name(datasets, choice, serve):
+    serve()
+    (datasets / "mnist.npz").write_bytes(b"half a download of another program")
+    digits = load_digits(choice)
+    assert_divided(digits, images(5), images(3, 1))
+    assert "downloaded" in digits.origin
+    assert [path.name for path in datasets.iterdir()] == ["mnist.npz"]
+    assert "downloaded" not in load_digits(choice).origin
+
+
+def assert_bundled_because(datasets, patience, words):
+    digits = load_digits("auto", patience=patience)
+    assert len(digits.train) == 4000
+    assert words in digits.origin
+    with pytest.raises(MimError, match=rf"could not be downloaded: .*{words}.*choose bundled"):
+        load_digits("mnist", patience=patience)
     assert not list(datasets.iterdir())
 
-    with pytest.raises(MimError, match=r"no progress for 0\.2 seconds"):
-        load_digits("mnist", patience=0.2, loader=lambda name: time.sleep(1))
+
+def test_hanging_download_is_given_up(datasets, serve):
+    serve(at_once=False)
+    assert_bundled_because(datasets, 0.2, "timed out")
 
 
-def test_slow_download_with_progress_is_awaited(datasets):
-    def slow(name):
-        for size in range(1, 8):
-            (datasets / name).write_bytes(bytes(size))
-            time.sleep(0.1)
-        return (images(5), None), (images(3), None)
-
-    assert len(load_digits("auto", patience=0.4, loader=slow).train) == 4
+def test_another_file_is_not_taken(datasets, serve):
+    serve(sound=False)
+    assert_bundled_because(datasets, 5, "sent another file")
 
 
-def test_choice_is_logged(caplog):
+@pytest.fixture
+def unreachable(monkeypatch):
+    # Port 9 of this machine, where nothing listens.
+    monkeypatch.setattr(module, "ADDRESS", "http://127.0.0.1:9/mnist.npz")
+
+
+def test_refused_download(datasets, unreachable, capfd):
+    assert_bundled_because(datasets, 5, "refused")
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_choice_is_logged(unreachable, caplog):
     with caplog.at_level("INFO", logger="absl"):
-        load_digits("auto", loader=refusing)
-    assert "no route to host" in caplog.text
+        load_digits("auto")
+    assert "refused" in caplog.text
     assert "4000 train, 500 valid, 1500 test" in caplog.text
 
 

@@ -55,8 +55,12 @@ def test_folders_that_are_no_event_are_refused(tmp_path):
         (save_arrays, np.zeros((4, 6), np.int16), "expected floats, or levels.*received int16"),
         (save_arrays, levels(), r"expected a frame \[H, W\], received shape \[5, 4, 6\]"),
         (save_arrays, np.zeros((0, 6)), r"expected a"),
-        (save_pictures, levels(4, 6, 3), "levels of grey.*3 channels.*colour map"),
-        (save_pictures, np.zeros((4, 6), np.uint16), "levels of grey of 8 bits, received uint16"),
+        (save_pictures, levels(4, 6, 3), "levels of grey.*mode RGB.*colour map"),
+        (
+            save_pictures,
+            np.zeros((4, 6), np.uint16),
+            "levels of grey of 8 bits, received a picture of mode I;16",
+        ),
     ],
 )
 def test_frames_that_differ_are_named(tmp_path, save, other, words):

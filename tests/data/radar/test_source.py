@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from mim_tf.data.radar.source import list_events, open_events
+from mim_tf.config import DataConfig
+from mim_tf.data.radar.events import list_events
+from mim_tf.data.radar.source import open_events
 from mim_tf.errors import MimError
 from tests.radar_files import (
     ARRAYS,
@@ -53,7 +55,7 @@ def test_reflectivity_is_mapped_and_clipped(tmp_path, save, dtype):
 def test_unit_values_are_kept(tmp_path, save):
     frames = np.linspace(0, 1, 3 * 4 * 6, dtype=np.float32).reshape(3, 4, 6)
     save(tmp_path / "event", frames)
-    got = opened(tmp_path, values="unit").sequences([0])
+    got = opened(tmp_path, radar_values="unit").sequences([0])
     np.testing.assert_array_equal(got[0, ..., 0], frames)
 
 
@@ -78,7 +80,7 @@ def test_only_events_are_listed(tmp_path):
 def test_no_window_crosses_events(tmp_path):
     for name, length, value in (("a", 7, 0), ("b", 4, 20), ("c", 8, 30)):
         np.save(tmp_path / f"{name}.npy", numbered(length, value))
-    source = opened(tmp_path, stride=2, interval=2)
+    source = opened(tmp_path, window_stride=2, frame_interval=2)
     got = np.rint(DBZ.to_physical(source.sequences(range(source.size)))[..., 0, 0, 0])
     assert got.tolist() == [[0, 2, 4], [2, 4, 6], [30, 32, 34], [32, 34, 36]]
 
@@ -110,7 +112,7 @@ def test_missing_values_are_0_and_marked(tmp_path, dtype, missing, values, gone)
     frames[2, 3, :4] = values
     save_npy(tmp_path / "a", frames)
     save_arrays(tmp_path / "b", frames)
-    source = opened(tmp_path, missing=missing)
+    source = opened(tmp_path, radar_missing=missing)
     assert source.has_missing
     expected = np.zeros((4, 4, 6, 1), bool)
     expected[2, 3, :4, 0] = gone
@@ -130,7 +132,7 @@ def test_missing_values_are_0_and_marked(tmp_path, dtype, missing, values, gone)
 def test_missing_levels_of_pictures(tmp_path):
     frames = levels()
     save_pictures(tmp_path / "event", frames)
-    source = opened(tmp_path, missing=f"{frames[1, 0, 0]}")
+    source = opened(tmp_path, radar_missing=f"{frames[1, 0, 0]}")
     expected = frames[:3] == frames[1, 0, 0]
     np.testing.assert_array_equal(source.missing([0])[0, ..., 0], expected)
     np.testing.assert_allclose(
@@ -143,11 +145,19 @@ def test_missing_levels_of_pictures(tmp_path):
     ("value", "options", "words"),
     [
         (np.nan, {}, "received NaN.*--radar_missing=nan"),
-        (np.nan, {"missing": "-99", "values": "unit"}, "received NaN.*--radar_missing=nan"),
+        (
+            np.nan,
+            {"radar_missing": "-99", "radar_values": "unit"},
+            "received NaN.*--radar_missing=nan",
+        ),
         (np.inf, {}, "expected finite values, received inf"),
-        (-np.inf, {"missing": "nan,-99"}, "expected finite values, received -inf"),
-        (35.0, {"values": "unit"}, "received 35.0.*--radar_values=dbz"),
-        (-99.0, {"values": "unit", "missing": "nan"}, "received -99.0.*--radar_missing=-99"),
+        (-np.inf, {"radar_missing": "nan,-99"}, "expected finite values, received -inf"),
+        (35.0, {"radar_values": "unit"}, "received 35.0.*--radar_values=dbz"),
+        (
+            -99.0,
+            {"radar_values": "unit", "radar_missing": "nan"},
+            "received -99.0.*--radar_missing=-99",
+        ),
     ],
 )
 def test_values_that_cannot_be_right_name_event_and_frame(
@@ -166,12 +176,12 @@ def test_values_that_cannot_be_right_name_event_and_frame(
 def test_infinity_is_not_taken_for_a_number_too_large_for_the_dtype(tmp_path):
     save_npy(tmp_path / "event", np.full((3, 4, 6), np.inf, np.float16))
     with pytest.raises(MimError, match="frame 0: expected finite values, received inf"):
-        opened(tmp_path, missing="1e30")
+        opened(tmp_path, radar_missing="1e30")
 
 
 def test_declared_values_may_lie_outside_0_to_1(tmp_path):
     save_npy(tmp_path / "event", np.array([0.5, -99, np.nan, 1], np.float32).reshape(1, 2, 2))
-    source = opened(tmp_path, 1, values="unit", missing="nan,-99")
+    source = opened(tmp_path, 1, radar_values="unit", radar_missing="nan,-99")
     assert source.sequences([0]).ravel().tolist() == [0.5, 0, 0, 1]
     assert source.missing([0]).ravel().tolist() == [False, True, True, False]
 
@@ -180,12 +190,12 @@ def test_declared_values_may_lie_outside_0_to_1(tmp_path):
 def test_missing_values_are_numbers(tmp_path, missing):
     save_npy(tmp_path / "event", levels())
     with pytest.raises(MimError, match="radar_missing must be nan or numbers"):
-        opened(tmp_path, missing=missing)
+        opened(tmp_path, radar_missing=missing)
 
 
 def test_source_has_scale_and_thresholds(tmp_path):
     save_npy(tmp_path / "event", levels())
-    source = opened(tmp_path, thresholds=(30.0, 40.0), missing="nan")
+    source = opened(tmp_path, thresholds=(30.0, 40.0), radar_missing="nan")
     assert (source.scale, source.thresholds) == (DBZ, (30.0, 40.0))
     description = source.describe()
     assert json.loads(json.dumps(description, allow_nan=False)) == description
@@ -204,10 +214,8 @@ def test_bad_options_are_refused(tmp_path):
     save_npy(tmp_path / "event", levels())
     with pytest.raises(MimError, match=r"thresholds from -10 to below 60 dBZ.*received 30, 60"):
         opened(tmp_path, thresholds=(30, 60))
-    with pytest.raises(MimError, match="dbz or unit, received 'mm'"):
-        opened(tmp_path, values="mm")
     with pytest.raises(MimError, match="at least one radar event"):
-        open_events([], 3, DBZ)
+        open_events([], 3, DataConfig("radar"))
 
 
 def test_folders_without_events_are_refused(tmp_path):

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mim_tf.data.taxibj import open_taxibj
 from mim_tf.errors import MimError
-from tests.taxibj_files import DATES_2013, assert_refused, counts, open_small, write_h5
+from tests.taxibj_files import DATES_2013, assert_refused, counts, open_city, open_small, write_h5
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int16, ">f8"])
@@ -65,7 +64,7 @@ def test_unreadable_files_are_refused(city, tmp_path):
     with pytest.raises(MimError, match=r"missing\.h5: .*no such file"):
         open_small(tmp_path / "missing.h5")
     with pytest.raises(MimError, match="cannot be read as HDF5"):
-        open_taxibj([tmp_path, tmp_path], "test", 5)
+        open_city([tmp_path, tmp_path], "test", 5)
     whole = (city[0] / "BJ13_M32x32_T30_InOut.h5").read_bytes()
     for content in (b"", b"hello", whole[:-1], whole[: len(whole) // 2], whole[500:]):
         (tmp_path / "bad.h5").write_bytes(content)

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from mim_tf.data.taxibj import open_taxibj
 from mim_tf.errors import MimError
-from tests.taxibj_files import DATES_2013, DATES_2014, counts, open_small, write_h5
+from tests.taxibj_files import DATES_2013, DATES_2014, counts, open_city, open_small, write_h5
 
 
 def test_days_that_follow_each_other_have_no_gap(city):
@@ -15,14 +14,17 @@ def test_days_that_follow_each_other_have_no_gap(city):
 
 def test_reference_rule_overlaps_and_clean_does_not(city):
     folder, _, second = city
-    reference, clean = open_small(folder, "train"), open_small(folder, "train", rule="clean")
+    reference, clean = (
+        open_small(folder, "train"),
+        open_small(folder, "train", taxibj_split="clean"),
+    )
     assert (reference.size, clean.size) == (160, 156)
     np.testing.assert_array_equal(clean.sequences(range(156)), reference.sequences(range(156)))
     # The first test window begins with half hour 24 of 2014.
     np.testing.assert_allclose(reference.sequences([159])[0, 4, :, :, 0], second[27, 0] / 200)
     np.testing.assert_allclose(clean.sequences([155])[0, 4, :, :, 0], second[23, 0] / 200)
     np.testing.assert_array_equal(
-        open_small(folder, rule="clean").sequences(range(20)),
+        open_small(folder, taxibj_split="clean").sequences(range(20)),
         open_small(folder).sequences(range(20)),
     )
 
@@ -31,12 +33,12 @@ def test_clean_rule_takes_file_boundaries_into_account(city):
     folder, *_ = city
     # The 44 windows of 2014 are all for testing: no window of 2013 can share a slot with them.
     for rule in ("reference", "clean"):
-        assert open_taxibj([folder], "train", 5, rule=rule, test_windows=44).size == 136
+        assert open_city([folder], "train", 5, taxibj_split=rule, test_windows=44).size == 136
 
 
 def test_reference_order_is_newest_first(city):
     for split in ("train", "test"):
-        newest = open_small(city[0], split, order="reference").sequences([3, 17])
+        newest = open_small(city[0], split, taxibj_order="reference").sequences([3, 17])
         np.testing.assert_array_equal(
             newest, open_small(city[0], split).sequences([3, 17])[:, ::-1]
         )
@@ -52,12 +54,12 @@ def test_too_few_windows_are_refused(tmp_path, total_length, rule, received):
     words = rf"windows of {total_length} .* 136 to test on, received {received}, .*{rule} rule"
     for split in ("train", "valid", "test"):
         with pytest.raises(MimError, match=words):
-            open_taxibj([path], split, total_length, rule=rule, test_windows=136)
+            open_city([path], split, total_length, taxibj_split=rule, test_windows=136)
 
 
 def test_one_clean_training_window_is_enough(tmp_path):
     path = write_h5(tmp_path / "a.h5", counts(48, 1), DATES_2014)
-    assert open_taxibj([path], "train", 5, rule="clean", test_windows=39).size == 1
+    assert open_city([path], "train", 5, taxibj_split="clean", test_windows=39).size == 1
     with pytest.raises(MimError, match="clean rule"):
-        open_taxibj([path], "train", 5, rule="clean", test_windows=40)
-    assert open_taxibj([path], "train", 5, test_windows=40).size == 4
+        open_city([path], "train", 5, taxibj_split="clean", test_windows=40)
+    assert open_city([path], "train", 5, test_windows=40).size == 4

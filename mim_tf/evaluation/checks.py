@@ -1,20 +1,23 @@
-"""Truth and prediction, checked, for scores of every kind."""
+"""Checks of a batch, for scores of every kind."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mim_tf.errors import MimError
 
 FRAME_AXES = (-3, -2, -1)
 
 
-def check_pair(truth, prediction, horizon, sequences):
+def check_batch(
+    truth: ArrayLike, prediction: ArrayLike, horizon: int | None, sequences: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Truth and prediction `[B, horizon, H, W, C]` as float32 arrays.
 
     Args:
         truth: floats in [0, 1]; NaN where a value is missing.
         prediction: of the same shape, finite.
-        horizon: frames the batches before had, None for the first one.
-        sequences: in the batches before, to count on from in a message.
+        horizon: frames of earlier batches, None for the first batch.
+        sequences: number of sequences in earlier batches, which messages count on from.
 
     Raises `MimError` for anything else.
     """

@@ -1,0 +1,59 @@
+"""Trains a network, evaluates it on the way and keeps a record of the run.
+
+mim train --flagfile=experiments/quick.cfg
+"""
+
+from absl import flags, logging
+
+from mim_tf.cli.command import Command
+from mim_tf.cli.configs import model_config, resumed
+from mim_tf.cli.flags import given
+from mim_tf.cli.threads import share_cores
+from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
+
+
+def main(values: flags.FlagValues) -> None:
+    """Wires flags, configurations and `train`."""
+    logging.set_verbosity(logging.INFO)
+    training = TrainingConfig(**given(TrainingConfig, values))
+    data = DataConfig(**given(DataConfig, values))
+    devices = DeviceConfig(**given(DeviceConfig, values))
+    share_cores()
+    from mim_tf.runs import last_resumable, read_record
+    from mim_tf.training.train import train
+
+    resume = last_resumable(training.save_dir) if values.resume else None
+    if resume:
+        model, data, training = (resumed(stored, values) for stored in read_record(resume))
+    else:
+        if values.resume:
+            logging.warning("No snapshot in %s: starting a new run.", training.save_dir)
+        model = model_config(values, values.pretrained_model, data)
+    folder = train(model, data, training, devices, values.pretrained_model, resume)
+    if folder:
+        print(f"\nThe run is in {folder}, its pictures in {training.gen_frm_dir}/{folder.name}.")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of `mim train` alone."""
+    flags.DEFINE_string(
+        "pretrained_model",
+        "",
+        "Weights to start from: a file, or the prefix of a TensorFlow 1 checkpoint. Their "
+        "architecture is used; a flag that contradicts it is an error.",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "resume",
+        False,
+        "Go on with the newest run in --save_dir from its last snapshot.",
+        flag_values=values,
+    )
+
+
+COMMAND = Command(
+    __doc__,
+    main,
+    define_flags,
+    configs=(ModelConfig, DataConfig, TrainingConfig, DeviceConfig),
+)

@@ -1,0 +1,97 @@
+"""Evaluations that `write_scores` wrote, read back."""
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+
+from mim_tf.errors import MimError
+
+_NEEDED = ("sequences", "mean", "per_frame", "intervals", "protocol", "input_length", "data")
+_AGAIN = "Evaluate again with this version."
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """One evaluation.
+
+    Attributes:
+        name: what tables and curves call it.
+        scores: the content of `scores.json`.
+        per_sequence: score -> `[sequences]`, NaN where undefined.
+    """
+
+    name: str
+    scores: dict
+    per_sequence: dict[str, np.ndarray]
+
+
+def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
+    """Reads the evaluation in `folder`; of a run's folder, that of its best weights.
+
+    Args:
+        folder: of an evaluation or a run.
+        name: to call it by; by default the folder.
+
+    Raises:
+        MimError: there is none, or a file of it is damaged.
+    """
+    path = find_evaluation(folder)
+    scores = _read(path / "scores.json", _scores)
+    per_sequence = _read(path / "per_sequence.csv", _columns)
+    lengths = {len(values) for values in per_sequence.values()}
+    if set(per_sequence) != set(scores["mean"]) or lengths != {scores["sequences"]}:
+        raise MimError(
+            f"{path / 'per_sequence.csv'} does not fit the scores.json beside it, which has "
+            f"{scores['sequences']} sequences. {_AGAIN}"
+        )
+    return Evaluation(name or str(folder), scores, per_sequence)
+
+
+def find_evaluation(folder: str | Path) -> Path:
+    """The folder itself if it holds `scores.json`; of a run the best evaluation, else the last.
+
+    Raises:
+        MimError: there is none.
+    """
+    folder = Path(folder)
+    if (folder / "scores.json").is_file():
+        return folder
+    found = {path.parent.name: path.parent for path in folder.glob("scores/*/scores.json")}
+    if not found:
+        raise MimError(
+            f"{folder} holds no scores: expected scores.json, or a run with scores/*/scores.json. "
+            "Give the folder of a run or of an evaluation."
+        )
+    best = folder / "best.json"
+    iteration = _read(best, _iteration) if best.is_file() else -1
+    return found.get(f"{iteration:06d}", found[max(found)])
+
+
+def _read(path, parse):
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MimError(f"{path} is missing. {_AGAIN}") from None
+    except (OSError, ValueError, TypeError, IndexError, KeyError) as error:
+        raise MimError(f"{path} is damaged or of an older version ({error}). {_AGAIN}") from None
+
+
+def _scores(text):
+    scores = json.loads(text)
+    missing = [name for name in _NEEDED if name not in scores]
+    if missing:
+        raise ValueError(f"no {missing[0]} in it")
+    return scores
+
+
+def _iteration(text):
+    return int(json.loads(text)["iteration"])
+
+
+def _columns(text):
+    (_, *names), *rows = csv.reader(text.splitlines())
+    table = np.array([[float(cell or "nan") for cell in row] for row in rows])
+    return dict(zip(names, table[:, 1:].T, strict=True))

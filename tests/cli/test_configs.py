@@ -1,0 +1,149 @@
+import dataclasses
+from pathlib import Path
+
+import h5py
+import pytest
+
+from mim_tf.cli.configs import model_config, resumed
+from mim_tf.cli.flags import given
+from mim_tf.cli.train import COMMAND
+from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.errors import MimError
+from mim_tf.weights.configuration import to_json
+from mim_tf.weights.hdf5 import ATTRIBUTE
+from tests.tf1_checkpoints import golden_checkpoint
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+
+
+def parse(*arguments):
+    """The flags of `mim train ARGUMENTS`."""
+    values, _ = COMMAND.flag_groups()
+    values(["mim", *arguments])
+    return values
+
+
+ALONE = [path for path in sorted(EXPERIMENTS.rglob("*.cfg")) if path.stem != "fast"]
+
+
+@pytest.mark.parametrize("path", ALONE, ids=lambda path: path.stem)
+def test_every_experiment_is_a_valid_configuration(path):
+    values = parse(f"--flagfile={path}")
+    model_config(values, values.pretrained_model)
+    assert TrainingConfig(**given(TrainingConfig, values)).save_dir != TrainingConfig.save_dir
+
+
+@pytest.mark.parametrize("experiment", ["taxibj", "human36m", "radar", "mnist_color"])
+def test_the_fast_recipe_as_a_second_flagfile(experiment):
+    values = parse(*(f"--flagfile={EXPERIMENTS / name}.cfg" for name in (experiment, "fast")))
+    training = TrainingConfig(**given(TrainingConfig, values))
+    for field in dataclasses.fields(TrainingConfig):
+        if field.metadata["by_recipe"]:
+            assert getattr(training, field.name) == field.metadata["by_recipe"]["fast"], field.name
+
+
+def test_a_recipe_has_defaults_that_flags_override():
+    values = parse("--recipe=fast", "--lr=0.1")
+    training = TrainingConfig(**given(TrainingConfig, values))
+    assert (training.optimizer, training.lr) == ("muon", 0.1)
+    assert given(DataConfig, values) == {"train_sequences": 0}
+    assert model_config(values, "").precision == "auto"
+    values = parse("--recipe=fast", "--train_sequences=7", "--precision=float32")
+    assert given(DataConfig, values) == {"train_sequences": 7}
+    assert model_config(values, "").precision == "float32"
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A function that makes a weights file with a configuration and no weights."""
+
+    def store(**settings):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file.attrs[ATTRIBUTE] = to_json(ModelConfig(**settings))
+        return f"--pretrained_model={tmp_path / 'a.h5'}"
+
+    return store
+
+
+def test_the_architecture_comes_from_the_file(stored):
+    values = parse(stored(num_hidden=(8, 8), img_width=32), "--total_length=30", "--num_hidden=8,8")
+    config = model_config(values, values.pretrained_model)
+    assert (config.num_hidden, config.img_width, config.total_length) == ((8, 8), 32, 30)
+
+
+def test_a_flag_that_contradicts_the_file_is_an_error(stored):
+    values = parse(stored(), "--filter_size=3")
+    with pytest.raises(MimError, match=r"--filter_size=3 contradicts .*a\.h5, where .* is 5"):
+        model_config(values, values.pretrained_model)
+
+
+def test_a_file_of_keras_leaves_the_architecture_to_the_flags(tmp_path):
+    with h5py.File(tmp_path / "a.weights.h5", "w") as file:
+        file.create_group("layers")
+    values = parse(f"--pretrained_model={tmp_path / 'a.weights.h5'}", "--num_hidden=8,8")
+    assert model_config(values, values.pretrained_model) == ModelConfig(num_hidden=(8, 8))
+
+
+PREDRNN = f"--pretrained_model={golden_checkpoint('predrnn')}"
+
+
+def test_flags_fill_in_what_a_checkpoint_does_not_tell():
+    values = parse(PREDRNN, "--patch_size=2", "--img_width=24", "--total_length=30")
+    config = model_config(values, values.pretrained_model)
+    assert (config.model_name, config.num_hidden) == ("predrnn", (4, 4, 4))
+    assert (config.frame_shape, config.total_length) == ((24, 24, 1), 30)
+
+
+def test_a_checkpoint_may_need_flags():
+    values = parse(PREDRNN, "--patch_size=2")
+    with pytest.raises(MimError, match="give img_width"):
+        model_config(values, values.pretrained_model)
+
+
+def test_a_flag_that_contradicts_the_checkpoint_is_an_error():
+    values = parse(
+        f"--pretrained_model={golden_checkpoint('mim')}", "--patch_size=2", "--img_width=64"
+    )
+    with pytest.raises(MimError, match=r"--img_width=64 contradicts .*ckpt-3, where .* is 16"):
+        model_config(values, values.pretrained_model)
+
+
+def test_a_resumed_run_may_be_longer_but_not_another():
+    values = parse("--max_iterations=9", "--lr=0.1")
+    with pytest.raises(MimError, match=r"--lr=0\.1 differs from the run to resume"):
+        resumed(TrainingConfig(), values)
+    values = parse("--max_iterations=9", "--lr=0.001")
+    assert resumed(TrainingConfig(seed=4), values) == TrainingConfig(max_iterations=9, seed=4)
+
+
+def test_a_height_that_follows_the_width_is_not_another_run():
+    values = parse("--img_height=0")
+    assert resumed(ModelConfig(img_width=32), values) == ModelConfig(img_width=32)
+
+
+@pytest.fixture
+def frame_shape(monkeypatch):
+    """Data whose frames are 48 high, 32 wide and have 3 channels."""
+    monkeypatch.setattr("mim_tf.data.open.frame_shape", lambda data: (48, 32, 3), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape"),
+    [
+        ([], (48, 32, 3)),
+        (["--img_height=64"], (64, 32, 3)),
+        (["--img_width=64"], (64, 64, 3)),
+        (["--img_channel=1"], (48, 32, 1)),
+        (["--img_width=96", "--resize"], (96, 96, 3)),
+    ],
+)
+@pytest.mark.usefixtures("frame_shape")
+def test_frames_have_the_size_of_the_data_where_no_flag_says_otherwise(arguments, shape):
+    values = parse("--dataset=array", *arguments)
+    data = DataConfig(**given(DataConfig, values))
+    assert model_config(values, data=data).frame_shape == shape
+
+
+def test_generated_frames_have_the_size_of_the_flags(monkeypatch):
+    monkeypatch.setattr("mim_tf.data.open.frame_shape", lambda data: None, raising=False)
+    assert model_config(parse("--img_width=32"), data=DataConfig()).frame_shape == (32, 32, 1)

@@ -1,0 +1,16 @@
+import numpy as np
+
+from mim_tf.data.source import SequenceSource
+
+
+class Own(SequenceSource):
+    shape, size = (2, 4, 4, 1), 3
+
+    def sequences(self, indices):
+        return np.zeros((len(indices), *self.shape), np.float32)
+
+
+def test_a_source_needs_a_shape_a_size_and_sequences():
+    assert Own().describe() == {"source": "Own", "sequences": 3, "shape": [2, 4, 4, 1]}
+    assert not Own().missing([0, 1]).any()
+    assert not Own().has_missing

@@ -1,0 +1,131 @@
+"""Comparison of evaluations that stand in folders."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mim_tf.errors import MimError
+from mim_tf.evaluation.compare import compare
+from mim_tf.evaluation.report import write_scores
+
+NAMES = ["mse", "ssim", "sharpness"]
+
+
+def write(folder, mse, sequences=None, ssim=None, **changed):
+    """An evaluation with these squared errors of its sequences."""
+    mse = np.array(mse, float)
+    ssim = 1 - mse / 100 if ssim is None else np.array(ssim)
+    columns = dict(zip(NAMES, (mse, ssim, mse), strict=True))
+    mean = {name: float(np.nanmean(values)) for name, values in columns.items()}
+    result = {
+        "sequences": sequences or len(mse),
+        "mean": mean,
+        "per_frame": {name: [value, value + 1] for name, value in mean.items()},
+        "intervals": {name: [value - 1, value + 1] for name, value in mean.items()},
+        "protocol": "mim2019",
+        "input_length": 10,
+        "data": {"sha256": "0" * 64, "source": "npz"},
+        "baselines": {
+            "persistence": {"mean": mean, "per_frame": {name: [7.0, 8.0] for name in mean}}
+        },
+        "per_sequence": columns,
+    }
+    write_scores(folder, result | changed, 10)
+    return folder
+
+
+@pytest.fixture
+def folders(tmp_path):
+    errors = np.random.default_rng(0).uniform(10, 90, 30)
+    noise = np.random.default_rng(1).normal(0, 0.5, 30)
+    return [
+        write(tmp_path / "a", errors),
+        # Its intervals overlap with those of a, but it is better on every sequence.
+        write(tmp_path / "b", errors - 2 + noise),
+        write(tmp_path / "c", errors + noise - noise.mean() + 0.01),
+    ]
+
+
+def test_a_paired_difference_is_certain_where_intervals_overlap(folders):
+    a, b = "a", "b"
+    comparison = compare(folders)
+    found = {(each.other, each.score): each for each in comparison.differences}
+    assert len(found) == 6
+    better = found[b, "mse"]
+    assert better.mean == pytest.approx(-2, abs=0.3)
+    assert better.interval[0] < better.mean < better.interval[1] < 0
+    assert (better.better, better.certain) == (b, True)
+    assert (found[b, "ssim"].better, found[b, "ssim"].certain) == (b, True)
+    assert found[b, "ssim"].mean > 0
+    assert found[b, "sharpness"].better is None
+    first, _ = comparison.conclusion()
+    assert first.startswith(f"{b} is better than {a} in mse, which is certain: ")
+
+
+def test_a_difference_within_the_noise_is_not_certain(folders):
+    a, _, c = folders
+    comparison = compare([a, c])
+    (difference,) = [each for each in comparison.differences if each.score == "mse"]
+    assert difference.better == "a"
+    assert not difference.certain
+    assert "not certain" in comparison.conclusion()[0]
+
+
+def test_equal_evaluations_do_not_differ(tmp_path):
+    comparison = compare([write(tmp_path / name, [1.0, 2.0]) for name in "ab"])
+    assert {each.better for each in comparison.differences} == {None}
+    assert comparison.conclusion()[0].endswith("do not differ in mse.")
+
+
+def test_undefined_values_are_left_out_in_pairs(tmp_path):
+    a = write(tmp_path / "a", [1, 2, 3.0], ssim=[0.5, np.nan, 0.5])
+    b = write(tmp_path / "b", [1, 2, 3.0], ssim=[0.6, 0.1, np.nan])
+    (difference,) = [each for each in compare([a, b]).differences if each.score == "ssim"]
+    assert difference.mean == pytest.approx(0.1)
+    assert difference.interval is None
+
+
+def test_curves_are_of_evaluations_and_baselines(folders):
+    curves = compare(folders[:2]).curves("mse")
+    assert list(curves) == ["a", "b", "persistence"]
+    assert curves["persistence"] == [7, 8]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"data": {"sha256": "1" * 64, "source": "npz"}}, "other sequences.*11111111; not"),
+        ({"protocol": "openstl"}, "protocol is openstl, not mim2019"),
+        ({"input_length": 5}, "context length is 5, not 10"),
+    ],
+)
+def test_other_tests_are_refused(folders, tmp_path, changed, message):
+    other = write(tmp_path / "other", np.ones(30), **changed)
+    with pytest.raises(MimError, match=message):
+        compare([folders[0], other])
+    with pytest.raises(MimError, match="number of sequences is 2"):
+        compare([folders[0], write(tmp_path / "few", [1.0, 2.0])])
+
+
+def test_names_are_what_differs_in_the_paths(tmp_path):
+    folders = [write(tmp_path / name / "run-001", [1, 2]) for name in ("mim", "convlstm")]
+    names = [each.name for each in compare(folders).evaluations]
+    assert names == ["mim/run-001", "convlstm/run-001"]
+
+
+def test_less_than_two_are_refused(folders):
+    with pytest.raises(MimError, match="two evaluations"):
+        compare(folders[:1])
+    with pytest.raises(MimError, match="same folder twice"):
+        compare([folders[0], f"{folders[0]}/."])
+
+
+def test_the_best_evaluation_of_a_run_is_compared_else_its_last(tmp_path):
+    for iteration, error in ((5, 30), (10, 20), (15, 25)):
+        write(tmp_path / "run" / "scores" / f"{iteration:06d}", [error, error])
+    other = write(tmp_path / "other", [24, 24])
+    (last, _, _) = compare([tmp_path / "run", other]).differences
+    assert (last.mean, last.first) == (-1, "run")
+    (tmp_path / "run" / "best.json").write_text(json.dumps({"iteration": 10, "mse": 20}))
+    assert compare([tmp_path / "run", other]).differences[0].mean == 4

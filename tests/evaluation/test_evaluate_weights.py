@@ -1,0 +1,47 @@
+"""Evaluation of a weights file, with all that it writes."""
+
+import numpy as np
+import pytest
+
+import mim_tf
+from mim_tf.config import DataConfig, TrainingConfig
+from mim_tf.evaluation.evaluate_weights import evaluate_weights
+from mim_tf.evaluation.read import read_evaluation
+from mim_tf.weights import save_weights
+
+
+@pytest.fixture
+def paths(tmp_path, tiny_model, tiny_frames):
+    save_weights(tiny_model, tmp_path / "a.weights.h5")
+    np.save(tmp_path / "test.npy", tiny_frames)
+    return tmp_path / "a.weights.h5", tmp_path / "test.npy"
+
+
+def test_an_evaluation_can_be_read_back(paths, tmp_path, tiny_config, tiny_model, tiny_frames):
+    weights, frames = map(str, paths)
+    training = TrainingConfig(
+        batch_size=4, max_test_sequences=0, num_save_samples=1, gen_frm_dir=str(tmp_path / "out")
+    )
+    data = DataConfig(valid_data_paths=frames, train_data_paths=frames)
+    text, folder = evaluate_weights(tiny_config, data, training, weights, "openstl")
+    assert text.splitlines()[-1].startswith("The model ")
+    assert folder == tmp_path / "out" / "test-001"
+    assert {path.name for path in folder.iterdir()} == {
+        "1",
+        "run.json",
+        "scores.json",
+        "scores.csv",
+        "per_sequence.csv",
+        "samples.npz",
+    }
+    evaluation = read_evaluation(folder)
+    assert evaluation.scores["protocol"] == "openstl"
+    assert evaluation.scores["data"]["source"] == "array"
+    forecast = mim_tf.predict(tiny_model, tiny_frames[:, :3], 3)
+    errors = np.square(forecast - tiny_frames[:, 3:]).sum(axis=(2, 3, 4)).mean(axis=1)
+    np.testing.assert_allclose(evaluation.per_sequence["mse"], errors, rtol=1e-4)
+    assert evaluation.scores["mean"]["mse"] == pytest.approx(errors.mean(), rel=1e-4)
+    with np.load(folder / "samples.npz") as samples:
+        assert samples["truth"].shape == (7, 6, 32, 32, 1)
+        assert samples["forecast"].shape == (7, 3, 32, 32, 1)
+        assert samples["error_map"].shape == (3, 32, 32)
