@@ -5,6 +5,7 @@ import os
 import tempfile
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -58,7 +59,7 @@ def _copy(source: h5py.Group, target: h5py.Group, half: bool) -> None:
             target[name] = np.float16(values) if half and values.dtype.kind == "f" else values
 
 
-def stored_config(path: str | PathLike, **known) -> ModelConfig:
+def stored_config(path: str | PathLike, **known: Any) -> ModelConfig:
     """The configuration of the model whose weights are at `path`.
 
     Args:
@@ -94,7 +95,7 @@ def load_weights(model: VideoPredictor, path: str | PathLike) -> None:
         load_hdf5(model, path)
 
 
-def load_model(path: str | PathLike, **changes) -> VideoPredictor:
+def load_model(path: str | PathLike, **changes: Any) -> VideoPredictor:
     """The model whose weights are at `path`, built as the weights say.
 
     Args:

@@ -127,7 +127,7 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
         model.step.save_weights(path)
         with h5py.File(path) as file:
             keys = dict(_numbered(file["layers"], ()))
-    count = collections.Counter()
+    count: collections.Counter[str] = collections.Counter()
     variables = {}
     for variable in model.step.weights:
         layer = variable.path.rpartition("/")[0]
