@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from os import PathLike
 from pathlib import Path
 
 from mim_tf.errors import MimError
@@ -46,7 +47,7 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-def find_weights(path: str | Path) -> str | Path:
+def find_weights(path: str | PathLike) -> str | PathLike:
     """The file of the preset named `path`, or `path` itself where it names none.
 
     A file or folder of that name in the working directory goes first.

@@ -2,10 +2,10 @@
 
 import imageio.v3 as imageio
 import numpy as np
-from taxibj_files import write_h5
 
 from mim_tf.data.moving_mnist.npz import write_npz
 from mim_tf.data.taxibj.synthetic_city import synthetic_city
+from tests.taxibj_files import write_h5
 
 
 def levels(*shape):

@@ -16,6 +16,8 @@ import mim_tf
 from mim_tf.runs import STATE
 from mim_tf.training.train import train
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 MODEL = {
     "img_width": 8,

@@ -11,6 +11,8 @@ from unittest import mock
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 PROGRAMS = sorted(path for path in BENCHMARKS.glob("*.py") if "app.run(main)" in path.read_text())
 

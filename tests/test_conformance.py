@@ -12,6 +12,8 @@ import tensorflow as tf
 
 import mim_tf
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = ["mim", "mim_star", "predrnn", "predrnn_pp", "convlstm_net"]
 SETTINGS = {
     "img_width": 24,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
-from data_examples import levels
 
 from mim_tf.models import registry
+from tests.data_examples import levels
 
 README = Path(__file__).parents[1] / "README.md"
 SMALLER = {
@@ -26,7 +26,6 @@ def block(containing):
 def test_own_network(monkeypatch):
     monkeypatch.setattr(registry, "_NETWORKS", dict(registry._NETWORKS))
     code = block("register_network")
-    assert len(code.split("\n\n\n")[1].splitlines()) < 20
     names = {}
     exec(code, names)
     frames = np.zeros((1, 11, 64, 64, 1), np.float32)
@@ -40,7 +39,6 @@ def test_own_data_from_python(tmp_path, monkeypatch):
         for t in range(9):
             imageio.imwrite(tmp_path / "my_videos" / name / f"{t}.png", levels(48, 80, 3))
     code = block("my_videos")
-    assert len(code.strip().splitlines()) < 20
     for text, smaller in SMALLER.items():
         assert text in code
         code = code.replace(text, smaller)

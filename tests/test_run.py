@@ -32,6 +32,7 @@ def weights(folder):
     return str(folder / "out" / "a" / "run-001" / "mim-000003.weights.h5")
 
 
+@pytest.mark.slow
 def test_what_it_wrote_is_evaluated_without_naming_the_architecture(trained):
     flags = [f"--pretrained_model={weights(trained)}", "--gen_frm_dir=out/c"]
     result = run(trained, "--is_training=False", *DATA, *flags)

@@ -1,7 +1,8 @@
 """TensorFlow 1 checkpoints for tests."""
 
 import tensorflow as tf
-from golden_cases import GOLDEN
+
+from tests.golden_cases import GOLDEN
 
 
 def golden_checkpoint(case):

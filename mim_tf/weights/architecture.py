@@ -1,6 +1,7 @@
 """Whether weights fit a model, and what to say where they do not."""
 
 from collections.abc import Mapping
+from os import PathLike
 
 import numpy as np
 
@@ -14,20 +15,22 @@ def first_difference(stored: Shapes, expected: Shapes) -> str:
     """Names the first weight that differs, with both shapes; empty if there is none.
 
     Args:
-        stored: path -> shape of the weights in a file.
-        expected: path -> shape of the model's weights, in the model's order.
+        stored: name -> shape of the weights in a file.
+        expected: name -> shape of the model's weights, in its order.
     """
-    for path in [*expected, *(path for path in stored if path not in expected)]:
-        if stored.get(path) != expected.get(path):
-            return f"{path} is {_words(stored.get(path))} there, {_words(expected.get(path))} here"
+    for name in [*expected, *(name for name in stored if name not in expected)]:
+        if stored.get(name) != expected.get(name):
+            return f"{name} is {_words(stored.get(name))} there, {_words(expected.get(name))} here"
     return ""
 
 
-def _words(shape):
+def _words(shape: tuple[int, ...] | None) -> str:
     return "missing" if shape is None else f"{list(shape)}"
 
 
-def check_settings(path, stored: ModelConfig, model: ModelConfig, difference: str) -> None:
+def check_settings(
+    path: str | PathLike, stored: ModelConfig, model: ModelConfig, difference: str
+) -> None:
     """Raises `MimError` if the model of a file and the one to load it into are built differently.
 
     Args:
@@ -47,11 +50,13 @@ def check_settings(path, stored: ModelConfig, model: ModelConfig, difference: st
             )
 
 
-def check_finite(path, weights: Mapping[str, np.ndarray]) -> None:
-    """Raises `MimError` for the first weight that has a value that is no number."""
+def check_finite(path: str | PathLike, weights: Mapping[str, np.ndarray]) -> None:
+    """Raises `MimError` for the first weight with a value that is not finite in float32."""
     for name, values in weights.items():
-        if not np.isfinite(values).all():
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(np.asarray(values, np.float32)).all()
+        if not finite:
             raise MimError(
-                f"{path}: {name} has values that are NaN or infinite: the training had diverged. "
-                "Take the weights of an earlier iteration."
+                f"{path}: {name} has values that are NaN or infinite in float32: the training had "
+                "diverged. Take the weights of an earlier iteration."
             )

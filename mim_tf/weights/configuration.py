@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+from os import PathLike
+from typing import NoReturn
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
@@ -22,10 +24,14 @@ def to_json(config: ModelConfig) -> str:
     return json.dumps({"version": __version__, "model": dataclasses.asdict(config)})
 
 
-def from_json(path, text: str) -> ModelConfig:
-    """The configuration in `text` of the file at `path`; `MimError` if it is damaged or newer."""
+def from_json(path: str | PathLike, text: str) -> ModelConfig:
+    """The configuration in `text`, which stands in the file at `path`.
+
+    Raises:
+        MimError: if it is damaged or was written by a later version.
+    """
     try:
-        content = json.loads(text)
+        content = json.loads(text, parse_constant=_refuse)
         stored, version = dict(content["model"]), str(content["version"])
     except (ValueError, TypeError, KeyError, RecursionError):
         raise MimError(f"{path} is damaged: its configuration cannot be read.") from None
@@ -49,12 +55,12 @@ def from_json(path, text: str) -> ModelConfig:
         raise MimError(f"{path} is damaged: {error}") from None
 
 
-def _same_kind(value, default):
-    """Whether a value from JSON can be one of a field with this default."""
-    if default is None:
-        return value is None or isinstance(value, bool)
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _same_kind(value: object, default: object) -> bool:
+    """Whether a value from JSON can be that of a field with this default."""
     if isinstance(default, tuple):
         return isinstance(value, list) and all(_same_kind(item, default[0]) for item in value)
-    if isinstance(default, float):
-        return type(value) in (int, float)
     return type(value) is type(default)

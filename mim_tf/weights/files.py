@@ -3,7 +3,9 @@
 import dataclasses
 import os
 import tempfile
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -19,16 +21,16 @@ from mim_tf.weights.tf1_load import load_tf1
 
 
 def save_weights(
-    model: VideoPredictor, path, with_optimizer: bool = False, half: bool = False
+    model: VideoPredictor, path: str | PathLike, with_optimizer: bool = False, half: bool = False
 ) -> None:
-    """Writes the weights of `model` and its configuration, all or nothing.
+    """Writes the weights of `model` and its configuration, or nothing.
 
-    The layout is Keras' HDF5, with the configuration as an attribute.
+    The file is in Keras' HDF5 layout, with the configuration as an attribute.
 
     Args:
         model: what to save.
-        path: of the file; one of that name is replaced once the new one is complete.
-        with_optimizer: include the state of the optimizer, to go on training from. The file is
+        path: of the file; an older file of that name stays until the new one is complete.
+        with_optimizer: also save the state of the optimizer, to continue training. The file is
             then about four times as large.
         half: round the numbers to float16, for a file of half the size.
     """
@@ -38,38 +40,36 @@ def save_weights(
         full = Path(folder) / "full.weights.h5"
         complete = Path(folder) / "complete.h5"
         model.save_weights(full)
-        with h5py.File(full) as source, h5py.File(complete, "w") as target:
-            for name in source:
-                if with_optimizer or name != "optimizer":
-                    source.copy(name, target)
-            if half:
-                _round(target)
+        with h5py.File(full, "a") as source, h5py.File(complete, "w") as target:
+            if not with_optimizer and "optimizer" in source:
+                del source["optimizer"]
+            _copy(source, target, half)
             target.attrs[ATTRIBUTE] = np.bytes_(to_json(model.config))
         os.replace(complete, path)
 
 
-def _round(group):
-    for name, child in group.items():
+def _copy(source: h5py.Group, target: h5py.Group, half: bool) -> None:
+    for name, child in source.items():
         if isinstance(child, h5py.Group):
-            _round(child)
-        elif child.dtype.kind == "f":
+            group = target.create_group(name)
+            group.attrs.update(child.attrs)
+            _copy(child, group, half)
+        else:
             values = child[()]
-            del group[name]
-            group[name] = np.float16(values)
+            target[name] = np.float16(values) if half and values.dtype.kind == "f" else values
 
 
-def stored_config(path, **known) -> ModelConfig:
+def stored_config(path: str | PathLike, **known: Any) -> ModelConfig:
     """The configuration of the model whose weights are at `path`.
 
     Args:
-        path: a file of mim_tf, or the name of weights that come with the package, which tell all
-            of it; a `.weights.h5` file of Keras, which tells nothing; or the prefix of a TensorFlow
-            1 checkpoint, which tells most of it.
-        **known: fields of `ModelConfig`, used for what the weights do not tell of the
-            architecture.
+        path: a file of mim_tf or the name of weights that come with the package, which hold all
+            of it; a `.weights.h5` file of Keras, which holds none of it; or the prefix of a
+            TensorFlow 1 checkpoint, which implies most of it.
+        **known: fields of `ModelConfig`, used for what the weights do not tell.
 
     Raises:
-        MimError: if `path` is none of these, or more has to be known.
+        MimError: if `path` is none of these, or more fields are needed.
     """
     path = find_weights(path)
     if is_checkpoint(path):
@@ -77,11 +77,11 @@ def stored_config(path, **known) -> ModelConfig:
     return configuration_inside(path) or ModelConfig(**known)
 
 
-def load_weights(model: VideoPredictor, path) -> None:
+def load_weights(model: VideoPredictor, path: str | PathLike) -> None:
     """Loads weights of any kind, and the optimizer's state if the file and the model have one.
 
     Args:
-        model: what to load them into; on an error it is as it was.
+        model: to load them into; an error leaves it as it was.
         path: as for `stored_config`.
 
     Raises:
@@ -95,12 +95,12 @@ def load_weights(model: VideoPredictor, path) -> None:
         load_hdf5(model, path)
 
 
-def load_model(path, **changes) -> VideoPredictor:
-    """The model whose weights are at `path`, built from what the weights tell of it.
+def load_model(path: str | PathLike, **changes: Any) -> VideoPredictor:
+    """The model whose weights are at `path`, built as the weights say.
 
     Args:
         path: as for `stored_config`.
-        **changes: fields of `ModelConfig`: what the weights do not tell, and what may differ from
+        **changes: fields of `ModelConfig` that the weights do not tell, or that may differ from
             training, such as `total_length`.
 
     Raises:

@@ -1,11 +1,20 @@
-"""Weights in Keras' HDF5 layout: what stands in a file, and its way into a model."""
+"""Weights in Keras' HDF5 layout, read with distrust.
+
+Keras' own loader assigns as it reads, skips what it does not know, and takes memory for any shape
+below 4 GiB before it compares it. Here every shape is compared, and every value read, before the
+first weight of the model changes.
+"""
 
 import collections
 import contextlib
 import tempfile
+from collections.abc import Iterator, Mapping
+from os import PathLike
 from pathlib import Path
 
 import h5py
+import keras
+import numpy as np
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
@@ -13,41 +22,43 @@ from mim_tf.weights.architecture import check_finite, check_settings, first_diff
 from mim_tf.weights.configuration import from_json
 
 ATTRIBUTE = "mim_tf"
-"""Attribute of the file that holds the configuration, written by `to_json`."""
+"""Attribute of the file that holds the configuration, as `to_json` writes it."""
 
 _STEP = "layers/functional"
+# Files of version 0.1 hold the count of updates for scheduled sampling; the optimizer counts now.
 _COUNTER = "layers/scheduled_sampling/vars/0"
-_DEEPEST = 20
-_LARGEST_CONFIGURATION = 2**16
+_MAX_DEPTH = 20
+_MAX_CONFIGURATION_BYTES = 2**16
 
 
 @contextlib.contextmanager
-def open_weights(path):
+def open_weights(path: str | PathLike) -> Iterator[h5py.File]:
     """Opens an HDF5 file to read; whatever is wrong with it becomes a `MimError`."""
-    if not Path(path).is_file():
+    path = Path(path)
+    if not path.is_file():
         raise MimError(
             f"No weights at {path}: expected a weights file or the prefix of a TensorFlow 1 "
-            f"checkpoint, which has a {Path(path).name}.index; received "
-            f"{'a folder' if Path(path).is_dir() else 'a path where there is nothing'}."
+            f"checkpoint, which has a {path.name}.index; received "
+            f"{'a folder' if path.is_dir() else 'a path where there is nothing'}."
         )
     try:
         with h5py.File(path) as file:
             yield file
     except MimError:
         raise
-    except Exception as error:  # h5py lets many kinds out on damaged files.
+    except Exception as error:  # h5py raises many kinds on damaged files.
         raise MimError(
             f"{path} cannot be read: expected a weights file in HDF5, received "
-            f"{Path(path).stat().st_size} bytes that are truncated, damaged or something else "
+            f"{path.stat().st_size} bytes that are truncated, damaged or something else "
             f"({error}). Copy or download it again."
         ) from None
 
 
-def configuration_inside(path) -> ModelConfig | None:
-    """The configuration in a weights file, None in one that Keras wrote.
+def configuration_inside(path: str | PathLike) -> ModelConfig | None:
+    """The configuration in a weights file; None in one that Keras wrote.
 
     Raises:
-        MimError: if the file is damaged, holds no weights, or is of a later version.
+        MimError: if the file is damaged, holds no weights, or was written by a later version.
     """
     with open_weights(path) as file:
         if ATTRIBUTE in file.attrs:
@@ -60,58 +71,55 @@ def configuration_inside(path) -> ModelConfig | None:
         )
 
 
-def _configuration_text(file):
+def _configuration_text(file: h5py.File) -> str:
     attribute = file.attrs.get_id(ATTRIBUTE)
     is_text = isinstance(attribute.get_type(), h5py.h5t.TypeStringID) and attribute.shape == ()
     # HDF5 reads whatever type and size a damaged file declares, and may crash.
-    if not is_text or attribute.get_storage_size() > _LARGEST_CONFIGURATION:
-        raise MimError(f"{file.filename} is damaged: its configuration is no text.")
+    if not is_text or attribute.get_storage_size() > _MAX_CONFIGURATION_BYTES:
+        raise MimError(f"{file.filename} is damaged: its configuration is not text.")
     return file.attrs[ATTRIBUTE]
 
 
-def load_hdf5(model, path) -> None:
-    """Gives `model` the weights of a file, and its optimizer the state if both have one.
+def load_hdf5(model: keras.Model, path: str | PathLike) -> None:
+    """Loads the weights of a file into `model`, and its optimizer's state if both have one.
 
     Raises:
-        MimError: if the file belongs to another architecture, is damaged, or has a weight that is
-            not finite; the model is then as it was.
+        MimError: if the file belongs to another architecture, is damaged or incomplete, or has a
+            weight that is not finite; the model is then as it was.
     """
     stored = configuration_inside(path)
     variables = _variables(model)
-    names = {key: variable.path for key, variable in variables.items()}
-    expected = {names[key]: tuple(variable.shape) for key, variable in variables.items()}
     with open_weights(path) as file:
         datasets = dict(_datasets(file["layers"], "layers"))
         datasets.pop(_COUNTER, None)
-        shapes = {names.get(key, key): dataset.shape for key, dataset in datasets.items()}
-        difference = first_difference(shapes, expected)
+        difference = _difference(datasets, variables)
         if stored:
             check_settings(path, stored, model.config, difference)
+        if difference and stored:
+            raise MimError(f"{path} is damaged: {difference}. Copy or download it again.")
         if difference:
-            raise _misfit(path, stored, difference)
-        # Not before the shapes are known to be the model's: a file may declare any size.
-        values = {names[key]: _read(names[key], dataset) for key, dataset in datasets.items()}
-        state = _optimizer_state(path, file, model)
-    check_finite(path, values)
-    for variable in variables.values():
-        variable.assign(values[variable.path])
-    for variable, value in state:
+            raise MimError(
+                f"{path} holds weights of another architecture: {difference}. A file that Keras "
+                "wrote does not tell its configuration: give all of its model's."
+            )
+        values = _values(variables, datasets) + _optimizer_state(model, file)
+    for variable, value in values:
         variable.assign(value)
 
 
-def _misfit(path, stored, difference):
-    if stored:
-        return MimError(f"{path} is damaged: {difference}. Copy or download it again.")
-    return MimError(
-        f"{path} holds weights of another architecture: {difference}. A file of Keras does not "
-        "tell its configuration: give all of that of its model."
+def _difference(datasets: Mapping[str, h5py.Dataset], variables: Mapping) -> str:
+    """The first weight that differs, by its name in the model; see `first_difference`."""
+    names = {key: variable.path for key, variable in variables.items()}
+    return first_difference(
+        {names.get(key, key): dataset.shape for key, dataset in datasets.items()},
+        {names[key]: tuple(variable.shape) for key, variable in variables.items()},
     )
 
 
-def _variables(model):
-    """Key in Keras' layout -> variable, of all that is saved, in the order of the model.
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Key in Keras' layout -> variable, for all that is saved, in the order of the model.
 
-    Keras alone knows its layout, so it writes a file. Files from elsewhere name their layers, too,
+    Keras alone knows its layout, so it writes a file here. The file to load names its layers too,
     but HDF5 crashes on damaged names.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -119,7 +127,7 @@ def _variables(model):
         model.step.save_weights(path)
         with h5py.File(path) as file:
             keys = dict(_numbered(file["layers"], ()))
-    count = collections.Counter()
+    count: collections.Counter[str] = collections.Counter()
     variables = {}
     for variable in model.step.weights:
         layer = variable.path.rpartition("/")[0]
@@ -128,8 +136,8 @@ def _variables(model):
     return variables
 
 
-def _numbered(group, layers):
-    """(names of layers/number in the last, key) of every weight of a step."""
+def _numbered(group: h5py.Group, layers: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """(names of the layers, a slash, number in the last; key) for every weight of a step."""
     if "vars" in group:
         layers = (*layers, group["vars"].attrs["name"])
         for number, dataset in group["vars"].items():
@@ -139,54 +147,54 @@ def _numbered(group, layers):
             yield from _numbered(child, layers)
 
 
-def _datasets(group, key):
-    """(key, dataset) of everything under `group`, which has `key` itself."""
-    if key.count("/") > _DEEPEST:
+def _datasets(group: h5py.Group, key: str) -> Iterator[tuple[str, h5py.Dataset]]:
+    """(key, data set) for everything under `group`, whose own key is `key`."""
+    if key.count("/") > _MAX_DEPTH:
         raise MimError(f"{group.file.filename} is damaged: its groups have no end.")
-    for name, child in _children(group):
-        if isinstance(child, h5py.Dataset):
-            yield f"{key}/{name}", child
-        else:
-            yield from _datasets(child, f"{key}/{name}")
-
-
-def _children(group):
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise MimError(
                 f"{group.file.filename}: expected all weights in this file, received a link at "
                 f"{group.name}/{name}. Save the weights with Keras."
             )
-        yield name, group[name]
+        child = group[name]
+        if isinstance(child, h5py.Dataset):
+            yield f"{key}/{name}", child
+        else:
+            yield from _datasets(child, f"{key}/{name}")
 
 
-def _read(key, dataset):
-    """The values of a dataset as Keras writes them: numbers, one after the other, in this file."""
+def _values(variables: Mapping, datasets: Mapping[str, h5py.Dataset]) -> list[tuple]:
+    """(variable, values) for each of `variables`; their data sets have its shape."""
+    return [(variable, _read(variable.path, datasets[key])) for key, variable in variables.items()]
+
+
+def _read(name: str, dataset: h5py.Dataset) -> np.ndarray:
+    """The values of a data set as Keras writes it: numbers, one after the other, in this file."""
+    path = dataset.file.filename
     plain = not (dataset.chunks or dataset.external or dataset.is_virtual)
     if dataset.dtype.kind not in "fiu" or not plain:
         raise MimError(
-            f"{dataset.file.filename}: expected {key} as plain numbers, received {dataset.dtype}"
+            f"{path}: expected {name} as plain numbers, received {dataset.dtype}"
             f"{'' if plain else ', compressed or kept elsewhere'}. Save the weights with Keras."
         )
-    return dataset[()]
+    if dataset.id.get_storage_size() < dataset.nbytes:  # HDF5 would read zeros.
+        raise MimError(f"{path} is incomplete: {name} was never written. Save the weights again.")
+    values = dataset[()]
+    check_finite(path, {name: values})
+    return values
 
 
-def _optimizer_state(path, file, model):
-    """(variable, value) for each variable of the model's optimizer, if the file has its state."""
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is None or "optimizer" not in file:
+def _optimizer_state(model: keras.Model, file: h5py.File) -> list[tuple]:
+    """(variable, values) for the model's optimizer; nothing if it or its state is not there."""
+    if getattr(model, "optimizer", None) is None or "optimizer" not in file:
         return []
-    stored = file["optimizer/vars"]
-    difference = first_difference(
-        {number: dataset.shape for number, dataset in _children(stored)},
-        {str(number): tuple(v.shape) for number, v in enumerate(optimizer.variables)},
-    )
+    variables = {f"vars/{number}": v for number, v in enumerate(model.optimizer.variables)}
+    datasets = dict(_datasets(file["optimizer/vars"], "vars"))
+    difference = _difference(datasets, variables)
     if difference:
         raise MimError(
-            f"{path} holds the state of another optimizer: its variable {difference}. Compile the "
+            f"{file.filename} holds the state of another optimizer: {difference}. Compile the "
             "model as it was compiled for that file."
         )
-    return [
-        (variable, _read(f"optimizer/{number}", stored[str(number)]))
-        for number, variable in enumerate(optimizer.variables)
-    ]
+    return _values(variables, datasets)

@@ -2,7 +2,8 @@
 
 import math
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
@@ -28,7 +29,7 @@ _NETWORKS = (
 _NAMES_SHOWN = 3
 
 
-def infer_config(shapes: Shapes, **known) -> ModelConfig:
+def infer_config(shapes: Shapes, **known: Any) -> ModelConfig:
     """The configuration of the network that has these weights.
 
     Names and shapes tell the network, its layers, channels, filter size and layer norm. The 1x1
@@ -62,7 +63,7 @@ def infer_config(shapes: Shapes, **known) -> ModelConfig:
     )
 
 
-def _find_network(shapes):
+def _find_network(shapes: Shapes) -> tuple[_Network, list[int]]:
     """The network, and its layers, 1..L."""
     for network in _NETWORKS:
         pattern = re.compile(rf"{network.layer}(\d+)/")
@@ -78,7 +79,7 @@ def _find_network(shapes):
     )
 
 
-def _check_layers(network, layers):
+def _check_layers(network: _Network, layers: list[int]) -> None:
     if layers != list(range(1, len(layers) + 1)):
         raise MimError(
             f"Expected weights {network.layer}1/... to {network.layer}L/..., received those of "
@@ -86,12 +87,12 @@ def _check_layers(network, layers):
         )
 
 
-def _model_name(shapes, network):
+def _model_name(shapes: Shapes, network: _Network) -> str:
     difference_cells = any(name.startswith(f"{network.layer}diff") for name in shapes)
     return "mim" if network.model_name == "predrnn" and difference_cells else network.model_name
 
 
-def _patches(shapes, network, known):
+def _patches(shapes: Shapes, network: _Network, known: Mapping[str, Any]) -> tuple[int, int]:
     """(patch_size, img_channel)"""
     name = f"{network.layer.partition('/')[0]}/back_to_pixel/kernel"
     depth = _shape(shapes, name, 4)[3]
@@ -112,7 +113,7 @@ def _patches(shapes, network, known):
     )
 
 
-def _frame_size(shapes, patch_size, known):
+def _frame_size(shapes: Shapes, patch_size: int, known: Mapping[str, Any]) -> tuple[int, int]:
     """(img_height, img_width)"""
     peephole = next((name for name in sorted(shapes) if name.endswith("/oc_weight")), None)
     if peephole:
@@ -126,7 +127,7 @@ def _frame_size(shapes, patch_size, known):
     return known.get("img_height") or known["img_width"], known["img_width"]
 
 
-def _shape(shapes, name, rank):
+def _shape(shapes: Shapes, name: str, rank: int) -> tuple[int, ...]:
     if len(shapes.get(name, ())) != rank:
         raise MimError(
             f"Expected {name} with {rank} axes, received {list(shapes.get(name, ())) or 'none'}: "

@@ -2,7 +2,10 @@
 
 import math
 import re
+from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +20,7 @@ _NO_WEIGHT = re.compile(
 )
 
 
-def is_checkpoint(path) -> bool:
+def is_checkpoint(path: str | PathLike) -> bool:
     """Whether `path` is the prefix of a TensorFlow 1 checkpoint, or one of its files."""
     path = Path(path)
     return bool(_FILE_SUFFIX.search(path.name)) or (
@@ -25,11 +28,11 @@ def is_checkpoint(path) -> bool:
     )
 
 
-def _index_file(prefix):
+def _index_file(prefix: Path) -> Path:
     return Path(f"{prefix}.index")
 
 
-def weight_shapes(path) -> dict[str, tuple[int, ...]]:
+def weight_shapes(path: str | PathLike) -> dict[str, tuple[int, ...]]:
     """Name -> shape of the weights, without Adam's slots, counters and averages.
 
     Args:
@@ -41,7 +44,7 @@ def weight_shapes(path) -> dict[str, tuple[int, ...]]:
     return _weight_shapes(_open(path))
 
 
-def read_weights(path, use_ema: bool = False) -> dict[str, np.ndarray]:
+def read_weights(path: str | PathLike, use_ema: bool = False) -> dict[str, np.ndarray]:
     """Name -> values, float32, of the weights.
 
     Args:
@@ -69,19 +72,19 @@ def read_weights(path, use_ema: bool = False) -> dict[str, np.ndarray]:
         raise _damaged(path, error) from None
 
 
-def _weight_shapes(reader):
+def _weight_shapes(reader: Any) -> dict[str, tuple[int, ...]]:
     shapes = reader.get_variable_to_shape_map()
     return {name: tuple(shapes[name]) for name in sorted(shapes) if not _NO_WEIGHT.fullmatch(name)}
 
 
-def _values(reader, name):
+def _values(reader: Any, name: str) -> np.ndarray:
     dtype = reader.get_variable_to_dtype_map()[name]
     if not dtype.is_floating:
         raise MimError(f"expected {name} as floating-point numbers, received {dtype.name}.")
     return np.asarray(reader.get_tensor(name), np.float32)
 
 
-def _open(path):
+def _open(path: str | PathLike) -> Any:
     """TensorFlow's reader of the checkpoint, whose files are large enough for what it declares."""
     prefix = Path(path).with_name(_FILE_SUFFIX.sub("", Path(path).name))
     parts = [file for file in _siblings(prefix) if file.name.startswith(f"{prefix.name}.data-")]
@@ -103,11 +106,11 @@ def _open(path):
     return reader
 
 
-def _siblings(prefix):
+def _siblings(prefix: Path) -> Iterable[Path]:
     return prefix.parent.iterdir() if prefix.parent.is_dir() else []
 
 
-def _damaged(prefix, reason):
+def _damaged(prefix: str | PathLike, reason: object) -> MimError:
     return MimError(
         f"{prefix} cannot be read as a TensorFlow 1 checkpoint: it is truncated or damaged "
         f"({reason}). Copy or download it again."

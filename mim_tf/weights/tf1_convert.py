@@ -2,7 +2,10 @@
 
 import dataclasses
 import math
+from collections.abc import Collection
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +19,9 @@ from mim_tf.weights.tf1_load import load_tf1
 from mim_tf.weights.tf1_names import tf1_variables
 
 
-def convert(checkpoint, output, use_ema: bool = False, **hints) -> VideoPredictor:
+def convert(
+    checkpoint: str | PathLike, output: str | PathLike, use_ema: bool = False, **hints: Any
+) -> VideoPredictor:
     """Writes the weights of a TensorFlow 1 checkpoint as a weights file of mim_tf.
 
     Args:
@@ -47,7 +52,7 @@ def convert(checkpoint, output, use_ema: bool = False, **hints) -> VideoPredicto
     return model
 
 
-def summary(model: VideoPredictor, hints) -> str:
+def summary(model: VideoPredictor, hints: Collection[str]) -> str:
     """What was converted, in words; `hints` has the names of the fields that were given."""
     config = model.config
     height, width, channels = config.frame_shape
@@ -64,7 +69,7 @@ def summary(model: VideoPredictor, hints) -> str:
     return "\n".join(lines)
 
 
-def table(model) -> str:
+def table(model: VideoPredictor) -> str:
     """A line for each weight: name in the 2019 graph, path in `model`, shape and mean."""
     return "\n".join(
         f"{name} -> {variable.path} {list(variable.shape)} mean {np.mean(variable):.6g}"

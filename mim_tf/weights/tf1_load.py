@@ -1,13 +1,16 @@
 """From a TensorFlow 1 checkpoint into a model."""
 
+from os import PathLike
+
 from mim_tf.errors import MimError
+from mim_tf.models import VideoPredictor
 from mim_tf.weights.architecture import check_finite, check_settings, first_difference
 from mim_tf.weights.tf1_architecture import infer_config
 from mim_tf.weights.tf1_checkpoint import read_weights
 from mim_tf.weights.tf1_names import assign_tf1_weights, tf1_variables
 
 
-def load_tf1(model, path, use_ema: bool = False) -> None:
+def load_tf1(model: VideoPredictor, path: str | PathLike, use_ema: bool = False) -> None:
     """Gives `model` the weights of a checkpoint of the 2019 code.
 
     Args:

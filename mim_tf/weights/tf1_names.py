@@ -3,9 +3,11 @@
 import re
 from collections.abc import Mapping
 
+import keras
 import numpy as np
 
 from mim_tf.errors import MimError
+from mim_tf.models import VideoPredictor
 
 # Network -> its scope, and those of its cells in layer {0}, above layer {1}.
 _SCOPES = {
@@ -31,17 +33,17 @@ _SCOPES = {
 }
 
 # Cell -> its convolutions, each with the name of its kernel and bias, and that of its norm.
-_OF_ONE_MEMORY = {
+_OF_ONE_MEMORY: dict[str, tuple[str, str | None]] = {
     "from_input": ("input_to_state", "input_to_state"),
     "from_hidden": ("state_to_state", "state_to_state"),
 }
-_OF_ST_LSTM = {
+_OF_ST_LSTM: dict[str, tuple[str, str | None]] = {
     "from_input": ("input_to_state", "input_to_state"),
     "from_hidden": ("time_state_to_state", "time_state_to_state"),
     "from_memory": ("spatio_state_to_state", "spatio_state_to_state"),
     "cell_reduce": ("cell_reduce", None),
 }
-_OF_CAUSAL_LSTM = {
+_OF_CAUSAL_LSTM: dict[str, tuple[str, str | None]] = {
     "from_input": ("input_to_state", "x2c"),
     "from_hidden": ("time_state_to_state", "h2c"),
     "from_memory": ("spatio_state_to_state", "m2m"),
@@ -49,7 +51,7 @@ _OF_CAUSAL_LSTM = {
     "from_new_memory": ("m_to_o", "m_to_o"),
     "cell_reduce": ("cell_reduce", None),
 }
-_CONVOLUTIONS = {
+_CONVOLUTIONS: dict[str, dict[str, tuple[str, str | None]]] = {
     "conv_lstm": _OF_ONE_MEMORY,
     "mim_n": _OF_ONE_MEMORY,
     "mim_s": _OF_ONE_MEMORY,
@@ -79,14 +81,16 @@ def tf1_name(path: str, model_name: str) -> str:
     network, cells = _SCOPES[model_name]
     if path.startswith("to_pixels/"):
         return path.replace("to_pixels", f"{network}/back_to_pixel")
-    cell, layer, weight = re.fullmatch(r"([a-z_]+?)(?:_(\d+))?/(.*)", path).groups()
+    match = re.fullmatch(r"([a-z_]+?)(?:_(\d+))?/(.*)", path)
+    assert match, path
+    cell, layer, weight = match.groups()
     scope = cells[cell].format(layer, int(layer or 1) - 1)
     if weight.startswith("mim_s/"):
         cell, scope, weight = "mim_s", f"{scope}/{scope}", weight.removeprefix("mim_s/")
     return f"{network}/{scope}/{_in_cell(cell, weight)}"
 
 
-def _in_cell(cell, weight):
+def _in_cell(cell: str, weight: str) -> str:
     if weight in _PEEPHOLES:
         return _PEEPHOLES[weight]
     convolution, part = weight.split("/", 1)
@@ -94,7 +98,7 @@ def _in_cell(cell, weight):
     return f"{norm}{_NORM[part]}" if part in _NORM else f"{name}/{part}"
 
 
-def tf1_variables(model) -> dict:
+def tf1_variables(model: VideoPredictor) -> dict[str, keras.Variable]:
     """TensorFlow 1 name -> weight of a `VideoPredictor`.
 
     Raises:
@@ -104,7 +108,7 @@ def tf1_variables(model) -> dict:
     return {tf1_name(weight.path, network): weight for weight in model.trainable_variables}
 
 
-def assign_tf1_weights(model, weights: Mapping[str, np.ndarray]) -> None:
+def assign_tf1_weights(model: VideoPredictor, weights: Mapping[str, np.ndarray]) -> None:
     """Gives `model` the values of a 2019 graph.
 
     Args:

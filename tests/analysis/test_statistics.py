@@ -12,6 +12,8 @@ import mim_tf
 from mim_tf.analysis.observe import observe, observed_step
 from mim_tf.analysis.statistics import InsideStatistics
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = ["mim_star", "predrnn", "convlstm_net"]
 
 

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import h5py
 import pytest
-from tf1_checkpoints import golden_checkpoint
 
 from mim_tf.cli.configs import model_config, resumed
 from mim_tf.cli.flags import given
@@ -12,6 +11,7 @@ from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
 from mim_tf.weights.configuration import to_json
 from mim_tf.weights.hdf5 import ATTRIBUTE
+from tests.tf1_checkpoints import golden_checkpoint
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 

@@ -1,8 +1,9 @@
 """mim convert."""
 
 import tensorflow as tf
-from golden_cases import load_golden
-from tf1_checkpoints import golden_checkpoint
+
+from tests.golden_cases import load_golden
+from tests.tf1_checkpoints import golden_checkpoint
 
 
 def test_what_it_prints(mim, tmp_path):

@@ -5,9 +5,9 @@ import functools
 import imageio.v3 as imageio
 import numpy as np
 import pytest
-from data_examples import write_example
 
 import mim_tf
+from tests.data_examples import write_example
 
 SOUND = "Sound: every value was read"
 
@@ -22,6 +22,7 @@ def run(mim):
     return functools.partial(mim, "inspect")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mnist", "array", "taxibj", "radar", "human", "folder"])
 def test_data_is_recognised_described_and_shown(kind, run, tmp_path):
     path, frames = write_example(kind, tmp_path / "data")

@@ -31,6 +31,7 @@ def test_forms_are_those_there_are():
     assert values["format"].parser.enum_values == list(FORMS)
 
 
+@pytest.mark.slow
 def test_a_folder_of_inputs_from_weights(run, weights, tiny_model, tiny_frames, tmp_path):
     (tmp_path / "in" / "clip").mkdir(parents=True)
     np.save(tmp_path / "in" / "several.npy", tiny_frames)

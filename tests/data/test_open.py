@@ -1,12 +1,12 @@
 import imageio.v3 as imageio
 import numpy as np
 import pytest
-from data_examples import levels, write_example
 
 import mim_tf
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.moving_mnist.npz import write_npz
 from mim_tf.data.open import describe_splits, frame_shape, open_part, open_source
+from tests.data_examples import levels, write_example
 
 GENERATED = DataConfig(digits="bundled", train_sequences=0, valid_sequences=4, test_sequences=5)
 

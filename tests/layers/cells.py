@@ -2,7 +2,6 @@
 
 import keras
 import numpy as np
-import oracle
 
 from mim_tf.layers import (
     MIMN,
@@ -14,6 +13,7 @@ from mim_tf.layers import (
     PeepholeConvLSTMCell,
     STLSTMCell,
 )
+from tests.layers import oracle
 
 GRID = 4, 6
 FILTERS = 3

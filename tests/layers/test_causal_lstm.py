@@ -1,7 +1,7 @@
 import numpy as np
-from cells import BELOW, FILTERS, assert_close, built_cell, example, weights_by_name
 
 from mim_tf.layers import CausalLSTMCell
+from tests.layers.cells import BELOW, FILTERS, assert_close, built_cell, example, weights_by_name
 
 
 def test_sizes_of_the_convolutions():

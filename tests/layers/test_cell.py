@@ -3,17 +3,6 @@
 import keras
 import numpy as np
 import pytest
-from cells import (
-    CELLS,
-    FORMULAS,
-    assert_close,
-    built_cell,
-    doubles,
-    example,
-    numpy_tree,
-    same_after_serialization,
-    weights_by_name,
-)
 
 from mim_tf.layers import (
     MIMN,
@@ -24,6 +13,17 @@ from mim_tf.layers import (
     MIMCausalBlock,
     PeepholeConvLSTMCell,
     STLSTMCell,
+)
+from tests.layers.cells import (
+    CELLS,
+    FORMULAS,
+    assert_close,
+    built_cell,
+    doubles,
+    example,
+    numpy_tree,
+    same_after_serialization,
+    weights_by_name,
 )
 
 

@@ -1,11 +1,17 @@
 import keras
 import ml_dtypes
 import numpy as np
-import oracle
 import pytest
-from cells import GRID, assert_close, randomise, same_after_serialization, weights_by_name
 
 from mim_tf.layers import GateConvolution
+from tests.layers import oracle
+from tests.layers.cells import (
+    GRID,
+    assert_close,
+    randomise,
+    same_after_serialization,
+    weights_by_name,
+)
 
 
 @pytest.fixture

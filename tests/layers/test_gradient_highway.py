@@ -1,7 +1,7 @@
 import numpy as np
-from cells import FILTERS, assert_close, built_cell, example
 
 from mim_tf.layers import GradientHighway
+from tests.layers.cells import FILTERS, assert_close, built_cell, example
 
 
 def with_switch(value):

@@ -1,12 +1,11 @@
-from cells import (
+from mim_tf.layers import MIMBlock
+from tests.layers.cells import (
     BELOW,
     FILTERS,
     GRID,
     built_cell,
     weights_by_name,
 )
-
-from mim_tf.layers import MIMBlock
 
 
 def test_hidden_state_has_three_gates_and_mim_s_replaces_the_fourth():

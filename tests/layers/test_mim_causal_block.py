@@ -1,6 +1,5 @@
-from cells import BELOW, FILTERS, GRID, built_cell, weights_by_name
-
 from mim_tf.layers import MIMCausalBlock
+from tests.layers.cells import BELOW, FILTERS, GRID, built_cell, weights_by_name
 
 
 def test_mim_s_replaces_the_temporal_forget_gates():

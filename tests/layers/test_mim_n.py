@@ -1,7 +1,7 @@
 import numpy as np
-from cells import built_cell, example
 
 from mim_tf.layers import MIMN
+from tests.layers.cells import built_cell, example
 
 
 def test_zeros_do_not_stay_zero():

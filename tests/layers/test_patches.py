@@ -1,9 +1,9 @@
 import numpy as np
-import oracle
 import pytest
-from cells import same_after_serialization
 
 from mim_tf.layers import DepthToSpace, SpaceToDepth
+from tests.layers import oracle
+from tests.layers.cells import same_after_serialization
 
 
 def test_order_is_patch_row_then_patch_column_then_channel():

@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
-from cells import FILTERS, GRID, built_cell, weights_by_name
 
 from mim_tf.layers import PeepholeConvLSTMCell
+from tests.layers.cells import FILTERS, GRID, built_cell, weights_by_name
 
 
 def test_peepholes_have_a_value_for_every_position_and_channel():

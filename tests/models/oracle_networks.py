@@ -5,8 +5,9 @@ network's inputs (`m`, `h1`, `c1`, `h2`, `c2`, `s2`, `d2`, `n2`, ...), without `
 """
 
 import numpy as np
-import oracle
-from oracle import part
+
+from tests.layers import oracle
+from tests.layers.oracle import part
 
 
 def layers(old, first=1):

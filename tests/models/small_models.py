@@ -1,9 +1,9 @@
 """Networks small enough to test with."""
 
 import numpy as np
-from cells import randomise
 
 from mim_tf import ModelConfig, build_model
+from tests.layers.cells import randomise
 
 
 def small_config(**changes):

@@ -1,8 +1,9 @@
 import numpy as np
-import oracle_networks
 import pytest
-from cells import doubles, weights_by_name
-from small_models import random_frames, small_model, step, zero_states
+
+from tests.layers.cells import doubles, weights_by_name
+from tests.models import oracle_networks
+from tests.models.small_models import random_frames, small_model, step, zero_states
 
 
 @pytest.fixture(scope="module")

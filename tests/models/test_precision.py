@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from cells import randomise
-from small_models import random_frames, small_config, small_model
 
 import mim_tf
 from mim_tf.layers import GateConvolution
 from mim_tf.models import precision
+from tests.layers.cells import randomise
+from tests.models.small_models import random_frames, small_config, small_model
 
 NETWORKS = ["mim", "mim_star", "predrnn", "predrnn_pp", "convlstm_net"]
 
@@ -26,6 +26,7 @@ def test_only_the_last_convolution_is_float32(name):
     assert {output.dtype for output in step.outputs} == {"float32"}
 
 
+@pytest.mark.slow
 def test_forecast_is_near_that_of_float32():
     models = [small_model(precision=precision) for precision in ("float32", "bfloat16")]
     randomise(models[0], seed=1)
@@ -35,6 +36,7 @@ def test_forecast_is_near_that_of_float32():
     assert 0 < np.abs(exact - rounded).max() < 0.05
 
 
+@pytest.mark.slow
 def test_a_weights_file_serves_both_precisions(tmp_path):
     path = tmp_path / "a.weights.h5"
     model = small_model(precision="bfloat16")

@@ -5,10 +5,10 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from small_models import random_frames, small_config, small_model, step_by_step
 
 from mim_tf import MimError, VideoPredictor, build_model, predict, register_network
 from mim_tf.weights import load_weights, save_weights
+from tests.models.small_models import random_frames, small_config, small_model, step_by_step
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +140,7 @@ def test_nothing_to_predict_is_refused(model, horizon):
         predict(model, random_frames(1, 2), horizon)
 
 
+@pytest.mark.slow
 def test_keras_file_holds_the_whole_model(model, tmp_path):
     model.save(tmp_path / "model.keras")
     copy = keras.saving.load_model(tmp_path / "model.keras")
@@ -156,6 +157,7 @@ def test_configuration_holds_every_setting():
     assert copy.rematerialise
 
 
+@pytest.mark.slow
 def test_weights_file_gives_the_weights_to_another_model(model, tmp_path):
     save_weights(model, tmp_path / "a.weights.h5")
     copy = build_model(model.config)

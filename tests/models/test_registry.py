@@ -2,13 +2,13 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from small_models import random_frames, small_config, small_model, step_by_step
 
 import mim_tf
 from mim_tf.layers import GateConvolution
 from mim_tf.models import frame_input, state_inputs, step_model, to_frame, to_patches
 from mim_tf.models.registry import build_step
 from mim_tf.weights import load_weights, save_weights
+from tests.models.small_models import random_frames, small_config, small_model, step_by_step
 
 
 @mim_tf.register_network("conv_gru")
@@ -35,6 +35,7 @@ def test_network_of_ones_own_predicts_and_is_saved_as_the_others(tmp_path):
     np.testing.assert_array_equal(copy(random_frames(2, 5)), model(random_frames(2, 5)))
 
 
+@pytest.mark.slow
 def test_every_weight_of_a_network_of_ones_own_matters():
     model = small_model(model_name="conv_gru")
     frames = random_frames(2, 5)
@@ -85,6 +86,7 @@ def test_weights_of_another_differencing_are_refused(tmp_path):
         load_weights(other, tmp_path / "a.weights.h5")
 
 
+@pytest.mark.slow
 def test_weights_go_from_one_name_of_a_network_to_the_other(tmp_path):
     model = small_model(model_name="mim_pp")
     save_weights(model, tmp_path / "a.weights.h5")

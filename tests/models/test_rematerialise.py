@@ -2,10 +2,11 @@
 
 import keras
 import numpy as np
-from small_models import random_frames, small_config
+import pytest
 
 from mim_tf import build_model
 from mim_tf.training.loss import HalfSquaredError
+from tests.models.small_models import random_frames, small_config
 
 FRAMES = random_frames(3, 5)
 
@@ -22,6 +23,7 @@ def after_updates(rematerialise):
     return losses, model.get_weights(), model.predict_on_batch(FRAMES)
 
 
+@pytest.mark.slow
 def test_training_is_the_same(monkeypatch):
     made, remat = [], keras.remat
     monkeypatch.setattr(keras, "remat", lambda function: made.append(1) or remat(function))

@@ -3,13 +3,13 @@
 import math
 
 import numpy as np
-import oracle_networks
 import pytest
-from cells import doubles, weights_by_name
-from small_models import random_frames, small_config, small_model, step, zero_states
 
 from mim_tf import ModelConfig, build_model
 from mim_tf.models.registry import build_step
+from tests.layers.cells import doubles, weights_by_name
+from tests.models import oracle_networks
+from tests.models.small_models import random_frames, small_config, small_model, step, zero_states
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,7 @@ def size(**settings):
     return sum(math.prod(weight.shape) for weight in weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "count", "millions"),
     [
@@ -78,6 +79,7 @@ def test_without_mim_n_there_are_no_weights_of_it():
     assert not any("mim_n" in path for path in paths)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "plain"), [("mim", "predrnn"), ("mim_star", "predrnn_pp")])
 def test_without_mim_s_and_mim_n_it_is_the_network_it_was_made_from(name, plain):
     ablated = small_model(model_name=name, mim_s=False, mim_n=False)

@@ -6,13 +6,13 @@ import re
 import imageio.v3 as imageio
 import numpy as np
 import pytest
-from data_examples import levels
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_videos import numbered_frames, write_video
 
 from mim_tf.errors import MimError
 from mim_tf.prediction.inputs import list_inputs, open_input
+from tests.data_examples import levels
+from tests.small_videos import numbered_frames, write_video
 
 GREY, RGB = (16, 24, 1), (16, 24, 3)
 

@@ -58,6 +58,7 @@ def test_a_gif_takes_its_time_where_nothing_changes(tmp_path):
     assert durations == [400, 200]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "factor"), [(16, 1), (15, 2)])
 def test_videos_have_even_sizes_and_about_the_levels(height, factor, tmp_path):
     frames = gradient(height=height)

@@ -10,6 +10,8 @@ from tensorflow.core.protobuf import config_pb2
 
 from mim_tf.weights.configuration import from_json
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def ask(version):

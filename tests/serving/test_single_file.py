@@ -21,6 +21,7 @@ def assert_predicted(model, predictions, frames, horizon):
     np.testing.assert_allclose(predictions, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_onnx(build, context, tmp_path):
     # One layer: the conversion takes seconds for each.
     model = build(num_hidden=(4,))

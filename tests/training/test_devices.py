@@ -18,6 +18,8 @@ from mim_tf.errors import MimError
 from mim_tf.runs import STATE
 from mim_tf.training.devices import MirroredDevices, open_devices
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("devices_process.py")
 

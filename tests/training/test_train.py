@@ -114,6 +114,7 @@ def logged(run):
         return [row[:-1] for row in csv.reader(file)]
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_ends_like_uninterrupted(uninterrupted, tmp_path, tiny_config):
     """Weights, Adam, average and position in the data, all in the state."""
     command = [
@@ -154,6 +155,7 @@ def test_a_finished_run_resumes_to_nothing(uninterrupted, tiny_config):
     assert (uninterrupted / STATE).stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_evaluate_ema_saves_the_average_and_goes_on_with_the_raw(tmp_path, tiny_config):
     config = settings(tmp_path, max_iterations=3, evaluate_ema=True, test_interval=1)
     folder = train(tiny_config, DATA, config)
@@ -165,6 +167,7 @@ def test_evaluate_ema_saves_the_average_and_goes_on_with_the_raw(tmp_path, tiny_
         assert not np.array_equal(mean, steps[-1])
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_stops(tmp_path, tiny_config, monkeypatch):
     def interrupt(self, iteration, logs):
         if iteration == 2:

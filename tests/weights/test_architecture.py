@@ -37,7 +37,7 @@ def test_a_setting_of_the_architecture_may_not():
         check_settings("a.h5", dataclasses.replace(model, patch_size=2), model, "x")
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
 def test_the_first_weight_that_is_not_finite(value):
     weights = {"a": np.zeros(2), "b": np.array([0, value]), "c": np.array([value])}
     with pytest.raises(MimError, match=r"a\.h5: b has values that are NaN or infinite"):

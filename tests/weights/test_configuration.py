@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 
@@ -27,8 +28,15 @@ def test_settings_an_older_version_did_not_have_are_at_their_defaults():
     )
 
 
-def test_settings_of_training_in_older_files_are_passed_over():
-    assert from_json("a.h5", changed(sampling_start_value=1)) == ModelConfig()
+def test_settings_of_training_which_version_0_1_stored_are_ignored():
+    old = {
+        "scheduled_sampling": None,
+        "sampling_stop_iter": 50_000,
+        "sampling_start_value": 1.0,
+        "sampling_changing_rate": 2e-5,
+        "updates_per_iteration": 4,
+    }
+    assert from_json("a.h5", changed(patch_size=2, **old)) == ModelConfig(patch_size=2)
 
 
 def test_settings_of_a_later_version_are_named():
@@ -39,7 +47,11 @@ def test_settings_of_a_later_version_are_named():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "3", "{}", '{"model": 3, "version": ""}', '{"model": {}}', "[" * 10**5],
+    [
+        *["", "{", "[]", "3", "{}", '{"model": 3, "version": ""}', '{"model": {}}', "[" * 10**5],
+        changed(patch_size=math.nan),
+        changed(sampling_start_value=math.inf),
+    ],
 )
 def test_damaged_json(text):
     with pytest.raises(MimError, match=r"a\.h5 is damaged: its configuration cannot be read"):
@@ -55,6 +67,7 @@ def test_damaged_json(text):
         ({"model_name": None}, "its model_name should be like 'mim', received None"),
         ({"num_hidden": 64}, "its num_hidden should be like"),
         ({"num_hidden": [64, "x"]}, "its num_hidden should be like"),
+        ({"img_channel": 1e999}, "its img_channel should be like 1, received inf|cannot be read"),
         ({"patch_size": 7}, "damaged: patch_size 7 must divide"),
     ],
 )

@@ -9,14 +9,14 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from golden_cases import load_golden
-from tf1_checkpoints import golden_checkpoint
 
 import mim_tf
 from mim_tf.training.compile import compile_for_training
 from mim_tf.weights import load_weights, save_weights, stored_config
 from mim_tf.weights.hdf5 import ATTRIBUTE
 from mim_tf.weights.tf1_checkpoint import read_weights
+from tests.golden_cases import load_golden
+from tests.tf1_checkpoints import golden_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,7 @@ def saved(original, tmp_path):
     return Path(shutil.copy(original, tmp_path))
 
 
+@pytest.mark.slow
 def test_a_fresh_process_loads_every_kind(tmp_path, tiny_model, tiny_config, tiny_frames):
     save_weights(tiny_model, tmp_path / "file of mine.h5")
     tiny_model.save_weights(tmp_path / "keras.weights.h5")
@@ -75,23 +76,33 @@ def test_the_configuration_is_inside(saved, tiny_config):
     assert stored_config(saved) == tiny_config
 
 
-def test_files_of_version_0_1_load(saved, tmp_path, tiny_model):
-    """They hold a counter of updates, and the settings of scheduled sampling."""
-    old = tmp_path / "old.weights.h5"
-    shutil.copy(saved, old)
-    with h5py.File(old, "a") as file:
+def test_a_file_of_version_0_1(saved, tiny_config, tiny_model):
+    """It has the counter and the settings of scheduled sampling, which are the training's now."""
+    settings = dataclasses.asdict(tiny_config) | {
+        "scheduled_sampling": None,
+        "sampling_stop_iter": 50_000,
+        "sampling_start_value": 1.0,
+        "sampling_changing_rate": 2e-5,
+        "updates_per_iteration": 2,
+    }
+    with h5py.File(saved, "a") as file:
         file["layers/scheduled_sampling/vars/0"] = np.int32(7)
-        content = json.loads(file.attrs[ATTRIBUTE])
-        content["model"] |= {
-            "scheduled_sampling": None,
-            "sampling_stop_iter": 50_000,
-            "sampling_start_value": 1.0,
-            "sampling_changing_rate": 2e-5,
-            "updates_per_iteration": 2,
-        }
-        file.attrs[ATTRIBUTE] = np.bytes_(json.dumps(content))
-    for old_weight, weight in zip(mim_tf.load_model(old).weights, tiny_model.weights, strict=True):
-        np.testing.assert_array_equal(old_weight, weight)
+        file["layers/scheduled_sampling/vars"].attrs["name"] = "scheduled_sampling"
+        file.attrs[ATTRIBUTE] = np.bytes_(json.dumps({"version": "0.1.0", "model": settings}))
+    model = mim_tf.load_model(saved)
+    assert model.config == tiny_config
+    for ours, theirs in zip(tiny_model.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_half_precision_halves_the_file_and_rounds_the_weights(tmp_path, tiny_model):
+    for half in (False, True):
+        save_weights(tiny_model, tmp_path / f"{half}.h5", half=half)
+    sizes = [(tmp_path / f"{half}.h5").stat().st_size for half in (False, True)]
+    assert sizes[0] - sizes[1] > 1.5 * tiny_model.count_params()
+    loaded = mim_tf.load_model(tmp_path / "True.h5")
+    for exact, rounded in zip(tiny_model.weights, loaded.weights, strict=True):
+        np.testing.assert_array_equal(np.float32(np.float16(exact)), rounded)
 
 
 def test_keras_reads_the_file_too(saved, tiny_config, tiny_model):

@@ -1,8 +1,8 @@
 import pytest
-from golden_cases import load_golden
 
 from mim_tf.errors import MimError
 from mim_tf.weights.tf1_architecture import infer_config
+from tests.golden_cases import load_golden
 
 CASES = {  # model_name, num_hidden, filter_size, layer_norm, img_channel
     "mim": ("mim", (4, 4, 4), 5, True, 1),

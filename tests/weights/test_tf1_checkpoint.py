@@ -5,11 +5,11 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from golden_cases import load_golden
-from tf1_checkpoints import golden_checkpoint, write_checkpoint
 
 from mim_tf.errors import MimError
 from mim_tf.weights.tf1_checkpoint import is_checkpoint, read_weights, weight_shapes
+from tests.golden_cases import load_golden
+from tests.tf1_checkpoints import golden_checkpoint, write_checkpoint
 
 FILES = [".index", ".meta", ".data-00000-of-00001"]
 W = np.arange(6, dtype=np.float32).reshape(2, 3)

@@ -3,13 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from golden_cases import load_golden
-from tf1_checkpoints import golden_checkpoint, write_checkpoint
 
 import mim_tf
 from mim_tf.errors import MimError
 from mim_tf.weights import load_weights, stored_config
 from mim_tf.weights.tf1_convert import convert
+from tests.golden_cases import load_golden
+from tests.tf1_checkpoints import golden_checkpoint, write_checkpoint
 
 STEADY = ["mim", "mim_no_layer_norm", "predrnn", "convlstm"]
 SENSITIVE = ["mim_star", "predrnn_pp"]  # They magnify rounding: see test_parity.py.
@@ -21,6 +21,7 @@ def hints(case):
     return {"patch_size": 2} | LENGTHS | width
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", STEADY + SENSITIVE)
 def test_networks_of_2019_predict_what_they_predicted(tmp_path, case):
     golden = load_golden(case)

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from golden_cases import load_golden
-from tf1_checkpoints import write_checkpoint
 
 import mim_tf
 from mim_tf.errors import MimError
 from mim_tf.weights.tf1_load import load_tf1
+from tests.golden_cases import load_golden
+from tests.tf1_checkpoints import write_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from golden_cases import load_golden
 
 import mim_tf
 from mim_tf.weights.tf1_names import assign_tf1_weights, tf1_name, tf1_variables
+from tests.golden_cases import load_golden
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_videos import HEIGHT, WIDTH, numbered_frames, write_video
 
 from mim_tf.data.files.frame_format import FrameFormat
 from mim_tf.data.files.videos import Video
 from mim_tf.errors import MimError
+from tests.small_videos import HEIGHT, WIDTH, numbered_frames, write_video
 
 RGB = FrameFormat((HEIGHT, WIDTH, 3))
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from radar_files import (
+
+from mim_tf.errors import MimError
+from tests.radar_files import (
     ARRAYS,
     levels,
     opened,
@@ -18,8 +20,6 @@ from radar_files import (
     save_npz,
     save_pictures,
 )
-
-from mim_tf.errors import MimError
 
 
 @pytest.mark.parametrize("save", [save_npy, save_npz, save_compressed])

@@ -2,12 +2,21 @@ import json
 
 import numpy as np
 import pytest
-from radar_files import ARRAYS, DBZ, levels, opened, save_arrays, save_npy, save_npz, save_pictures
 
 from mim_tf.config import DataConfig
 from mim_tf.data.radar.events import list_events
 from mim_tf.data.radar.source import open_events
 from mim_tf.errors import MimError
+from tests.radar_files import (
+    ARRAYS,
+    DBZ,
+    levels,
+    opened,
+    save_arrays,
+    save_npy,
+    save_npz,
+    save_pictures,
+)
 
 
 def numbered(length, value=0):

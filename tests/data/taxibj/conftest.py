@@ -1,7 +1,8 @@
 """Two files of TaxiBJ."""
 
 import pytest
-from taxibj_files import DATES_2013, DATES_2014, counts, write_h5
+
+from tests.taxibj_files import DATES_2013, DATES_2014, counts, write_h5
 
 
 @pytest.fixture

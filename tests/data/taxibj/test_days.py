@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from taxibj_files import DATES_2013, DATES_2014, assert_refused, counts, open_small, write_h5
 
 from mim_tf.errors import MimError
+from tests.taxibj_files import DATES_2013, DATES_2014, assert_refused, counts, open_small, write_h5
 
 NAN = counts(191, 1)
 NAN[100, 1, 2, 3] = np.nan

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from taxibj_files import DATES_2013, assert_refused, counts, open_city, open_small, write_h5
 
 from mim_tf.errors import MimError
+from tests.taxibj_files import DATES_2013, assert_refused, counts, open_city, open_small, write_h5
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int16, ">f8"])

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from taxibj_files import open_city
 
 from mim_tf.errors import MimError
+from tests.taxibj_files import open_city
 
 
 def arrays(n=3, frames=4, seed=0):

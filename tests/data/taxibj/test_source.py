@@ -2,7 +2,9 @@ import datetime
 
 import numpy as np
 import pytest
-from taxibj_files import (
+
+from mim_tf.errors import MimError
+from tests.taxibj_files import (
     DATES_2013,
     DATES_2014,
     assert_refused,
@@ -12,8 +14,6 @@ from taxibj_files import (
     open_small,
     write_h5,
 )
-
-from mim_tf.errors import MimError
 
 
 def test_windows_split_and_values(city):

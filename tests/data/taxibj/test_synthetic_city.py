@@ -2,9 +2,9 @@ import json
 
 import numpy as np
 import pytest
-from taxibj_files import open_city
 
 from mim_tf.data.taxibj.synthetic_city import synthetic_city
+from tests.taxibj_files import open_city
 
 
 def test_commuters_cross_the_city_on_working_days():

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from taxibj_files import DATES_2013, DATES_2014, counts, open_city, open_small, write_h5
 
 from mim_tf.errors import MimError
+from tests.taxibj_files import DATES_2013, DATES_2014, counts, open_city, open_small, write_h5
 
 
 def test_days_that_follow_each_other_have_no_gap(city):
