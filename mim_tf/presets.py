@@ -37,7 +37,7 @@ PRESETS: dict[str, Preset] = {
     "moving-mnist": Preset(
         description="Moving MNIST, two digits in frames of 64x64, 10 -> 10; MIM, 2 layers of 64.",
         file="moving-mnist.weights.h5",
-        sha256="f54aaacc12adf86b8201a05f7634a08c5d8985afe4fa388e821796578688454d",
+        sha256="4d6853cb02efb47b920e2c61bc1e38a56f966bcb0e564531cf09b054dda1a7a2",
         scores={"mse": 96.35, "mae": 232.17, "ssim_uint8": 0.640},
         data="the first 1,000 generated test sequences, of MNIST's test digits",
         command="python run.py --flagfile=experiments/quick.cfg",
