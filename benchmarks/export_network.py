@@ -15,6 +15,7 @@ from mim_tf.cli import flags
 from mim_tf.cli.configs import model_config
 from mim_tf.config import ModelConfig
 from mim_tf.serving import write_saved_model
+from mim_tf.weights import load_weights
 
 FLAGS = flags.FLAGS
 
@@ -24,7 +25,7 @@ def main(_):
     config = model_config(weights=FLAGS.pretrained_model)
     model = mim_tf.build_model(config)
     if FLAGS.pretrained_model:
-        mim_tf.load_weights(model, FLAGS.pretrained_model)
+        load_weights(model, FLAGS.pretrained_model)
     folder = write_saved_model(
         model, FLAGS.output, FLAGS.horizon, warmup=False, freeze=FLAGS.freeze
     )

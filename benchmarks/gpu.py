@@ -2,25 +2,25 @@
 
     KERAS_BACKEND=jax python benchmarks/gpu.py [--batch_sizes=8,32] [--openstl=CHECKOUT]
 
-A training row is a process of its own (benchmarks/gpu_step.py), so that its peak memory is its own.
-Multiply-adds are those of the convolutions, two operations each; a training step has three times
-those of the forward pass. Their rate is compared with that of a large matrix product in the same
-precision. With --openstl, a checkout of OpenSTL, its MIM is measured in the same way, in PyTorch
-(benchmarks/openstl_step.py).
+Each row is a process of its own, so that its peak memory is its own. Multiply-adds are those of the
+convolutions, two operations each; a training step has three times those of the forward pass. Their
+rate is compared with that of a large matrix product in the same precision. With --openstl, a
+checkout of OpenSTL, its MIM is measured in the same way, in PyTorch.
 
 Precisions: float32, products in full; tf32, --precision=float32 with products rounded to
 TensorFloat-32, where the GPU has it; bfloat16, --precision=bfloat16.
 """
 
+import contextlib
 import itertools
 import os
 
 os.environ["KERAS_BACKEND"] = "jax"
-# Peaks are counted; what JAX reserves does not show in them.
+# JAX reserves memory, but peaks count only what is used.
 os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.92")
 
 from absl import app, flags
-from measure import MeasurementError, header, in_fresh_process, row
+from measure import MeasurementError, header, in_fresh_process, median_time, report, row, timed
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("batch_sizes", ["8", "16", "32", "64", "128"], "Sequences in a batch.")
@@ -30,17 +30,158 @@ flags.DEFINE_integer("layers", 4, "Layers.")
 flags.DEFINE_integer("img_width", 64, "Height and width of the frames.")
 flags.DEFINE_integer("total_length", 20, "Frames of a sequence, half of them context.")
 flags.DEFINE_integer("patch_size", 4, "Side of a patch.")
-flags.DEFINE_integer("steps", 10, "Timed updates and forward passes.")
+flags.DEFINE_integer("steps", 10, "Timed updates, forward passes and products.")
 flags.DEFINE_integer("matrix", 8192, "Rows and columns of the large matrices.")
 flags.DEFINE_string("openstl", "", "A checkout of OpenSTL, to measure its MIM too.")
+flags.DEFINE_enum(
+    "measure",
+    "",
+    ["", "product", "mim_tf", "OpenSTL"],
+    "What a process started by this one measures, in the first of each list.",
+)
+
+# To what JAX rounds the factors of float32 products; None: as it likes.
+ROUNDING = {"float32": "highest", "tf32": "tensorfloat32", "bfloat16": None}
 
 
-def product_rate(precision: str):
+def measure_product(precision: str) -> dict:
+    """The rate of a large matrix product in JAX."""
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_default_matmul_precision", ROUNDING[precision])
+    dtype = jnp.bfloat16 if precision == "bfloat16" else jnp.float32
+    shape = FLAGS.matrix, FLAGS.matrix
+    a, b = (jax.random.normal(jax.random.key(seed), shape, dtype) for seed in (0, 1))
+    product = jax.jit(jnp.matmul)
+
+    def several():
+        jax.block_until_ready([product(a, b) for _ in range(FLAGS.steps)])
+
+    several()
+    return {
+        "tflops": 2 * FLAGS.matrix**3 * FLAGS.steps / timed(several) / 1e12,
+        "device": jax.devices()[0].device_kind,
+        "jax": jax.__version__,
+    }
+
+
+def measure_mim_tf(channels: int, batch_size: int, precision: str) -> dict:
+    """Seconds of training and forward pass, peak GB and multiply-adds of a sequence, forward."""
+    import jax
+    import keras
+    from networks import multiply_adds
+
+    import mim_tf
+
+    # Without it, too little memory in the first update is hidden behind a later error.
+    keras.config.disable_traceback_filtering()
+    jax.config.update("jax_default_matmul_precision", ROUNDING[precision])
+    config = mim_tf.ModelConfig(
+        num_hidden=(channels,) * FLAGS.layers,
+        img_width=FLAGS.img_width,
+        patch_size=FLAGS.patch_size,
+        input_length=FLAGS.total_length // 2,
+        total_length=FLAGS.total_length,
+        precision="bfloat16" if precision == "bfloat16" else "float32",
+    )
+    shape = batch_size, config.total_length, *config.frame_shape
+    frames = jax.random.uniform(jax.random.key(0), shape)
+    model = mim_tf.build_model(config)
+    mim_tf.compile_for_training(model)
+    compilation, step = measure_training(model, frames)
+    # A CPU has no statistics of its memory.
+    peak = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+    return {
+        "compile": compilation,
+        "step": step,
+        "peak": peak and peak / 2**30,
+        "forward": measure_forward(model, frames),
+        "multiply_adds": multiply_adds(model),
+    }
+
+
+def measure_training(model, frames):
+    """Seconds of compilation and of an update.
+
+    An update is the difference between `fit` of many and of one, over their number: what `fit`
+    does once does not count, and no update waits for the host.
+    """
+    import jax
+
+    targets = frames[:, 1:]
+
+    def batches():
+        while True:
+            yield frames, targets
+
+    def fit(updates):
+        model.fit(batches(), steps_per_epoch=updates, shuffle=False, verbose=0)
+        jax.block_until_ready([weight.value for weight in model.weights])
+
+    first = timed(lambda: fit(1))
+    with never_compiling():
+        one = timed(lambda: fit(1))
+        many = timed(lambda: fit(1 + FLAGS.steps))
+    return first - one, (many - one) / FLAGS.steps
+
+
+def measure_forward(model, frames):
+    """Seconds of predicting the second half of sequences from the first, with it on the host."""
+    import jax.numpy as jnp
+
+    horizon = model.config.horizon
+    inputs = {
+        "context": frames[:, : model.config.input_length],
+        "horizon": jnp.zeros((len(frames), horizon)),
+    }
+    model.open_loop.predict_on_batch(inputs)
+    with never_compiling():
+        return median_time(lambda: model.open_loop.predict_on_batch(inputs), FLAGS.steps)
+
+
+@contextlib.contextmanager
+def never_compiling():
+    """Raises an error where something was compiled in it, and so timed."""
+    import jax
+
+    compiled = []
+
+    def listen(event, duration, **_):
+        if "backend_compile" in event:
+            compiled.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield
+    jax.monitoring.unregister_event_duration_listener(listen)
+    if compiled:
+        raise RuntimeError(f"{len(compiled)} programs were compiled while a step was timed")
+
+
+def measure_openstl(channels: int, batch_size: int, precision: str) -> dict:
+    """As `measure_mim_tf`, of OpenSTL's MIM."""
+    import openstl_mim
+
+    return openstl_mim.measure(FLAGS, channels, batch_size, precision)
+
+
+def in_own_process(measure: str, precision, channels=0, batch_size=0) -> dict:
+    """What this program measures of one configuration."""
+    names = ("layers", "img_width", "total_length", "patch_size", "steps", "matrix", "openstl")
+    return in_fresh_process(
+        "gpu.py",
+        f"--measure={measure}",
+        f"--precisions={precision}",
+        f"--channels={channels}",
+        f"--batch_sizes={batch_size}",
+        *(f"--{name}={FLAGS[name].value}" for name in names),
+    )
+
+
+def product_rate(precision: str) -> float | None:
     """TFLOP/s of the matrix product; prints it as a row."""
     try:
-        numbers = in_fresh_process(
-            "gpu_matmul.py", f"--precision={precision}", f"--matrix={FLAGS.matrix}"
-        )
+        numbers = in_own_process("product", precision)
     except MeasurementError as error:
         row(precision, str(error), None, None)
         return None
@@ -48,23 +189,11 @@ def product_rate(precision: str):
     return numbers["tflops"]
 
 
-def measured(program: str, channels, batch_size, precision, rate):
+def show_network(network: str, channels, batch_size, precision, rate) -> None:
     """Prints the row of a configuration."""
-    name, script, *arguments = program
-    cells = name, channels, batch_size, precision
+    cells = network, channels, batch_size, precision
     try:
-        numbers = in_fresh_process(
-            script,
-            f"--channels={channels}",
-            f"--batch_size={batch_size}",
-            f"--precision={precision}",
-            f"--layers={FLAGS.layers}",
-            f"--img_width={FLAGS.img_width}",
-            f"--total_length={FLAGS.total_length}",
-            f"--patch_size={FLAGS.patch_size}",
-            f"--steps={FLAGS.steps}",
-            *arguments,
-        )
+        numbers = in_own_process(network, precision, channels, batch_size)
     except MeasurementError as error:
         row(*cells, str(error), *[None] * 7)
         return
@@ -80,10 +209,8 @@ def measured(program: str, channels, batch_size, precision, rate):
     )
 
 
-def main(_):
-    programs = [("mim_tf", "gpu_step.py")]
-    if FLAGS.openstl:
-        programs.append(("OpenSTL", "openstl_step.py", f"--openstl={FLAGS.openstl}"))
+def show_all() -> None:
+    """Prints the tables of products and networks."""
     header("precision", f"product of {FLAGS.matrix}x{FLAGS.matrix}, TFLOP/s", "device", "JAX")
     rates = {precision: product_rate(precision) for precision in FLAGS.precisions}
     header(
@@ -92,11 +219,24 @@ def main(_):
         *("forward, sequences/s", "TFLOP/s", "of product"),
         *("compilation, s", "peak, GB"),
     )
+    networks = ["mim_tf", "OpenSTL"] if FLAGS.openstl else ["mim_tf"]
     configurations = itertools.product(
-        FLAGS.channels, FLAGS.precisions, FLAGS.batch_sizes, programs
+        FLAGS.channels, FLAGS.precisions, FLAGS.batch_sizes, networks
     )
-    for channels, precision, batch_size, program in configurations:
-        measured(program, channels, batch_size, precision, rates[precision])
+    for channels, precision, batch_size, network in configurations:
+        show_network(network, channels, batch_size, precision, rates[precision])
+
+
+def main(_):
+    configuration = int(FLAGS.channels[0]), int(FLAGS.batch_sizes[0]), FLAGS.precisions[0]
+    if FLAGS.measure == "product":
+        report(measure_product(FLAGS.precisions[0]))
+    elif FLAGS.measure == "mim_tf":
+        report(measure_mim_tf(*configuration))
+    elif FLAGS.measure == "OpenSTL":
+        report(measure_openstl(*configuration))
+    else:
+        show_all()
 
 
 if __name__ == "__main__":
