@@ -12,10 +12,7 @@ from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
 from mim_tf.version import __version__
 
-# Keras takes seconds to import, and commands answer a mistyped flag without it. Where Keras is
-# there already, all is imported at once: importing mim_tf is what makes our layers known to
-# `keras.saving.load_model`.
-if TYPE_CHECKING or sys.modules.get("keras"):
+if TYPE_CHECKING:
     from mim_tf.data.open import open_source
     from mim_tf.data.source import SequenceSource
     from mim_tf.models import VideoPredictor, build_model, predict, register_network
@@ -39,10 +36,36 @@ __all__ = [
     "save_weights",
 ]
 
+# Keras takes seconds to import, and commands answer a mistyped flag without it.
+_NEED_KERAS = {
+    "SequenceSource": "mim_tf.data.source",
+    "VideoPredictor": "mim_tf.models",
+    "build_model": "mim_tf.models",
+    "compile_for_training": "mim_tf.training.compile",
+    "load_model": "mim_tf.weights",
+    "open_source": "mim_tf.data.open",
+    "predict": "mim_tf.models",
+    "register_network": "mim_tf.models",
+    "save_weights": "mim_tf.weights",
+}
 
-def __getattr__(name):
-    """The first use of anything that needs Keras imports it all."""
-    if name.startswith("_") or "load_model" in globals():
+
+_ROOMS = ("analysis", "data", "evaluation", "layers", "models", "prediction", "training", "weights")
+
+
+def __getattr__(name: str) -> object:
+    """What needs Keras, and the rooms of the package, at their first use."""
+    if name in _ROOMS:
+        return importlib.import_module(f"mim_tf.{name}")
+    if name not in _NEED_KERAS:
         raise AttributeError(f"module 'mim_tf' has no attribute {name!r}")
-    importlib.import_module("keras")
-    return getattr(importlib.reload(sys.modules[__name__]), name)
+    return getattr(importlib.import_module(_NEED_KERAS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+if sys.modules.get("keras"):
+    # `keras.saving.load_model` knows our layers once they are imported.
+    importlib.import_module("mim_tf.models")
