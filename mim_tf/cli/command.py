@@ -24,7 +24,7 @@ class Command:
         define_flags: adds the flags of its own.
         configs: configurations whose fields are flags too.
         required: names of flags that have to be given.
-        arguments: names of the arguments that are not flags, such as PATH.
+        arguments: names of the arguments that are not flags, such as PATH; "RUN...": one or more.
         defaults: flag -> default, where it is another here than in the configuration.
     """
 
@@ -62,7 +62,9 @@ class Command:
         missing = [f"--{name}=..." for name in self.required if values[name].value in (None, "")]
         if missing:
             raise UsageError(f"{' and '.join(missing)} must be given.")
-        if len(arguments) != len(self.arguments):
+        is_open = bool(self.arguments) and self.arguments[-1].endswith("...")
+        surplus = len(arguments) - len(self.arguments)
+        if surplus < 0 or (surplus and not is_open):
             expected = " ".join(self.arguments) or "only flags, --name=value"
             raise UsageError(f"Expected {expected}; received {' '.join(arguments) or 'nothing'}.")
         self.main(values, *arguments)

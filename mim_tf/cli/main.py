@@ -8,7 +8,17 @@ from mim_tf.cli.command import leave, run
 from mim_tf.cli.words import did_you_mean
 from mim_tf.version import __version__
 
-COMMANDS = ("train", "evaluate", "predict", "export", "convert", "inspect", "analyze")
+COMMANDS = (
+    "train",
+    "evaluate",
+    "compare",
+    "predict",
+    "export",
+    "convert",
+    "inspect",
+    "analyze",
+    "presets",
+)
 """Each is a module of this package with a `COMMAND`."""
 
 
