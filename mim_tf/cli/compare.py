@@ -1,4 +1,4 @@
-"""Says which of several runs is better, on the same sequences, and how certain that is.
+"""Says which of several runs is better, and whether that is certain.
 
 mim compare RUN RUN ...
 """
