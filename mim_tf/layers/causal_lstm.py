@@ -30,6 +30,7 @@ class CausalLSTMCell(ConvolutionalCell):
     Source: PredRNN++ (ICML 2018); 2019 code, `CausalLSTMCell`.
     """
 
+    state_names: tuple[str, ...] = ("h", "c", "m")
     input_gates = 7
     hidden_gates = 4
 
@@ -45,14 +46,11 @@ class CausalLSTMCell(ConvolutionalCell):
     def gate_initializer(self):
         return small_uniform()
 
-    def build(self, inputs_shape, states_shape):
-        hidden, cell, memory = states_shape
+    def build_gates(self, inputs_shape, state_shape):
         self.from_input.build(inputs_shape)
-        self.from_hidden.build(hidden)
-        self.from_memory.build(memory)
-        self.from_cell.build(cell)
-        self.from_new_memory.build(memory)
-        self.reduce.build((*cell[:-1], 2 * self.filters))
+        for gates in (self.from_hidden, self.from_memory, self.from_cell, self.from_new_memory):
+            gates.build(state_shape)
+        self.reduce.build((*state_shape[:-1], 2 * self.filters))
 
     def call(self, inputs, states):
         hidden, cell, memory = states

@@ -26,6 +26,8 @@ class GradientHighway(ConvolutionalCell):
     Source: PredRNN++ (ICML 2018); 2019 code, `GHU`.
     """
 
+    state_names = ("z",)
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.from_hidden = self.gates(2, "from_hidden")
@@ -34,9 +36,8 @@ class GradientHighway(ConvolutionalCell):
     def gate_initializer(self):
         return small_uniform()
 
-    def build(self, inputs_shape, states_shape):
-        (hidden,) = states_shape
-        self.from_hidden.build(hidden)
+    def build_gates(self, inputs_shape, state_shape):
+        self.from_hidden.build(state_shape)
         self.from_input.build(inputs_shape)
 
     def call(self, inputs, states):

@@ -29,6 +29,8 @@ class MIMBlock(ConvolutionalCell):
     Source: equation 1 of the paper; 2019 code, `MIMBlock`.
     """
 
+    state_names = ("h", "c", "s", "m")
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.from_input = self.gates(4, "from_input")
@@ -39,14 +41,13 @@ class MIMBlock(ConvolutionalCell):
         )
         self.reduce = self.cell_reduce()
 
-    def build(self, inputs_shape, states_shape):
+    def build_gates(self, inputs_shape, state_shape):
         below, difference = inputs_shape
-        hidden, cell, stationary, memory = states_shape
         self.from_input.build(below)
-        self.from_hidden.build(hidden)
-        self.from_memory.build(memory)
-        self.mim_s.build(difference, [cell, stationary])
-        self.reduce.build((*cell[:-1], 2 * self.filters))
+        self.from_hidden.build(state_shape)
+        self.from_memory.build(state_shape)
+        self.mim_s.build(difference)
+        self.reduce.build((*state_shape[:-1], 2 * self.filters))
 
     def call(self, inputs, states):
         below, difference = inputs

@@ -28,6 +28,7 @@ class MIMCausalBlock(CausalLSTMCell):
     Source: 2019 code, `MIMCausalLSTMCell`.
     """
 
+    state_names = ("h", "c", "s", "m")
     input_gates = 6
     hidden_gates = 3
 
@@ -40,11 +41,10 @@ class MIMCausalBlock(CausalLSTMCell):
     def gate_initializer(self):
         return ChannelGlorotUniform()
 
-    def build(self, inputs_shape, states_shape):
+    def build_gates(self, inputs_shape, state_shape):
         below, difference = inputs_shape
-        hidden, cell, stationary, memory = states_shape
-        super().build(below, [hidden, cell, memory])
-        self.mim_s.build(difference, [cell, stationary])
+        super().build_gates(below, state_shape)
+        self.mim_s.build(difference)
 
     def call(self, inputs, states):
         below, difference = inputs

@@ -23,3 +23,5 @@ class MIMN(PeepholeConvLSTMCell):
 
     Source: equation 2 of the paper; 2019 code, `MIMN`.
     """
+
+    state_names = ("D", "N")

@@ -22,6 +22,8 @@ class MIMS(PeepholeConvLSTMCell):
     Source: equation 3 of the paper; 2019 code, `MIMBlock.MIMS`.
     """
 
+    state_names = ("T", "S")
+
     def gate_initializer(self):
         return ChannelGlorotUniform()
 

@@ -31,6 +31,8 @@ class PeepholeConvLSTMCell(ConvolutionalCell):
     the MIM-S of `MIMBlock`.
     """
 
+    state_names = ("h", "c")
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.from_hidden = self.gates(4, "from_hidden")
@@ -39,11 +41,10 @@ class PeepholeConvLSTMCell(ConvolutionalCell):
     def gate_initializer(self):
         return small_uniform()
 
-    def build(self, inputs_shape, states_shape):
-        hidden, cell = states_shape
-        self.from_hidden.build(hidden)
+    def build_gates(self, inputs_shape, state_shape):
+        self.from_hidden.build(state_shape)
         self.from_input.build(inputs_shape)
-        height, width = cell[1:3]
+        height, width = self.grid
         # The weights of i and f are one variable, in that order, as in the released checkpoints.
         self.peephole_if = self.add_weight(
             shape=(height, width, 2 * self.filters),

@@ -27,6 +27,8 @@ class STLSTMCell(ConvolutionalCell):
     Source: PredRNN (NeurIPS 2017); 2019 code, `SpatioTemporalLSTMCellv2`.
     """
 
+    state_names = ("h", "c", "m")
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.from_input = self.gates(4, "from_input")
@@ -34,12 +36,11 @@ class STLSTMCell(ConvolutionalCell):
         self.from_memory = self.gates(4, "from_memory")
         self.reduce = self.cell_reduce()
 
-    def build(self, inputs_shape, states_shape):
-        hidden, cell, memory = states_shape
+    def build_gates(self, inputs_shape, state_shape):
         self.from_input.build(inputs_shape)
-        self.from_hidden.build(hidden)
-        self.from_memory.build(memory)
-        self.reduce.build((*cell[:-1], 2 * self.filters))
+        self.from_hidden.build(state_shape)
+        self.from_memory.build(state_shape)
+        self.reduce.build((*state_shape[:-1], 2 * self.filters))
 
     def call(self, inputs, states):
         hidden, cell, memory = states

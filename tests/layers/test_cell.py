@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from mim_tf.errors import MimError
 from mim_tf.layers import (
     MIMN,
     MIMS,
@@ -16,7 +17,9 @@ from mim_tf.layers import (
 )
 from tests.layers.cells import (
     CELLS,
+    FILTERS,
     FORMULAS,
+    GRID,
     assert_close,
     built_cell,
     doubles,
@@ -134,3 +137,34 @@ def test_biases_and_shifts_start_at_zero_scales_at_one(cell_class):
         start = {"bias": 0, "shift": 0, "scale": 1}.get(name.rsplit("/", 1)[-1])
         if start is not None:
             np.testing.assert_array_equal(value, start, err_msg=name)
+
+
+@each(*CELLS)
+def test_tells_its_states(cell_class):
+    cell = built_cell(cell_class)
+    inputs, states = example(cell_class, batch=4)
+    initial = cell.get_initial_state(batch_size=4)
+    assert [state.shape for state in initial] == [state.shape for state in states]
+    assert not any(np.asarray(state).any() for state in initial)
+    assert (cell.state_size, cell.output_size) == ([FILTERS] * len(states), FILTERS)
+    assert len(cell.state_names) == len(states)
+    cell(inputs, initial)
+
+
+@each(STLSTMCell, PeepholeConvLSTMCell, MIMN, MIMS, CausalLSTMCell, GradientHighway)
+def test_works_in_the_rnn_layer_of_keras(cell_class):
+    cell = cell_class(FILTERS, 3)
+    channels = example(cell_class)[0].shape[-1]
+    frames = np.random.default_rng(0).normal(size=(2, 3, *GRID, channels)).astype(np.float32)
+    outputs = keras.layers.RNN(cell, return_sequences=True)(frames)
+    states = cell.get_initial_state(batch_size=2)
+    for t in range(3):
+        output, states = cell(frames[:, t], states)
+        np.testing.assert_allclose(outputs[:, t], output, atol=1e-6)
+    last = keras.layers.RNN(cell)(frames)
+    np.testing.assert_allclose(last, output, atol=1e-6)
+
+
+def test_a_new_cell_has_no_size_yet():
+    with pytest.raises(MimError, match="does not know the size of its states yet"):
+        STLSTMCell(3).get_initial_state(batch_size=2)

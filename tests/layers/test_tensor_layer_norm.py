@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -61,3 +62,20 @@ def test_survives_serialization(norm, inputs):
 
 def test_epsilon_survives_serialization():
     assert TensorLayerNorm.from_config(TensorLayerNorm(epsilon=0.5).get_config()).epsilon == 0.5
+
+
+@pytest.mark.parametrize(
+    ("policy", "tolerance"),
+    [("mixed_bfloat16", 0.02), ("mixed_float16", 0.003), ("float64", 1e-12)],
+)
+def test_computes_in_single_precision_at_least(policy, tolerance):
+    layer = TensorLayerNorm(dtype=policy)
+    # The squares of some are too large for float16.
+    numbers = np.random.default_rng(0).normal(100, 300, (2, 4, 6, 3))
+    inputs = keras.ops.cast(numbers, layer.compute_dtype)
+    exact = np.float64(keras.ops.convert_to_numpy(inputs))
+    mean, variance = (f(exact, axis=(1, 2, 3), keepdims=True) for f in (np.mean, np.var))
+    got = layer(inputs)
+    assert keras.backend.standardize_dtype(got.dtype) == layer.compute_dtype
+    got = np.float64(keras.ops.convert_to_numpy(got))
+    np.testing.assert_allclose(got, (exact - mean) / np.sqrt(variance + 1e-5), atol=tolerance)
