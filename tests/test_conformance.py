@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 import mim_tf
+from mim_tf.models.forecast import roll_ahead
 
 pytestmark = pytest.mark.slow
 
@@ -126,12 +127,12 @@ def test_bfloat16_policy(name, models, frames, expected):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_export(name, models, frames, expected, tmp_path):
-    forecaster = models[name].open_loop
+    model = models[name]
     archive = keras.export.ExportArchive()
-    archive.track(forecaster)
+    archive.track(model.step)
     archive.add_endpoint(
         "forecast",
-        lambda context: forecaster({"context": context, "horizon": tf.zeros((1, 3))}),
+        lambda context: roll_ahead(model.step, context, 3),
         input_signature=[tf.TensorSpec((None, None, 16, 24, 2), tf.float32)],
     )
     archive.write_out(tmp_path / "exported", verbose=False)

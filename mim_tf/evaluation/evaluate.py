@@ -13,7 +13,6 @@ from mim_tf.evaluation.error_map import ErrorMap
 from mim_tf.evaluation.reference import ReferenceScores
 from mim_tf.evaluation.samples import load_samples
 from mim_tf.evaluation.score_set import scores_for
-from mim_tf.models import predict
 
 
 def evaluate(
@@ -47,7 +46,7 @@ def evaluate(
 
     def forecast(frames):
         horizon = frames.shape[1] - context
-        return predict(model, frames[:, :context], horizon, batch_size=batch_size)
+        return model.forecast(frames[:, :context], horizon, batch_size)
 
     with (
         errors_of(source) as watched,

@@ -1,39 +1,65 @@
-"""Prediction from NumPy arrays."""
+"""Prediction from context frames alone."""
 
+import keras
 import numpy as np
+from keras import ops
 
+from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
+from mim_tf.models.rollout import roll_out
 
 
 def predict(model, context, horizon: int, batch_size: int = 8) -> np.ndarray:
-    """Predicts the frames that follow `context`.
+    """As `model.forecast`, for any `VideoPredictor`."""
+    return model.forecast(context, horizon, batch_size)
+
+
+def roll_ahead(step, context, horizon: int):
+    """Frames T+1 .. T+horizon, `[B, horizon, H, W, C]`, not clipped to [0, 1].
 
     Args:
-        model: a `VideoPredictor`.
-        context: `[B, T, H, W, C]`, float in [0, 1] or uint8; any T >= 1.
-        horizon: frames to predict, >= 1.
-        batch_size: sequences at a time.
+        step: one time step, as in `models/step.py`.
+        context: frames `[B, T, H, W, C]`, T >= 1.
+        horizon: >= 1.
+    """
+    known = ops.ones_like(context[:, :, 0, 0, 0])
+    unknown = ops.zeros((ops.shape(context)[0], horizon - 1))
+    given = ops.concatenate([known, unknown], axis=1)
+    return roll_out(step, context, given)[:, ops.shape(context)[1] - 1 :]
 
-    Returns:
-        `[B, horizon, H, W, C]`, float32, not clipped to [0, 1].
+
+class Forecaster(keras.Model):
+    """`roll_ahead` as a compiled Keras model.
+
+    Call arguments:
+        inputs: a dict of `context` and `horizon`, `[B, N]` for a horizon of N. Keras passes arrays
+            only, and under XLA the number of frames has to be part of a shape; the values do not
+            matter.
+    """
+
+    def __init__(self, step, jit_compile: bool, **kwargs):
+        super().__init__(**kwargs)
+        self.step = step
+        self.jit_compile = jit_compile
+        self.built = True
+
+    def call(self, inputs):
+        return roll_ahead(self.step, inputs["context"], ops.shape(inputs["horizon"])[1])
+
+    def forecast(self, context: np.ndarray, horizon: int) -> np.ndarray:
+        """Frames T+1 .. T+horizon of a batch, NumPy in and out."""
+        steps = np.zeros((len(context), horizon), np.float32)
+        # Not Keras' predict, which sets up a data set for each call: 0.2 s.
+        return self.predict_on_batch({"context": context, "horizon": steps})
+
+
+def checked_context(context, config: ModelConfig) -> np.ndarray:
+    """`context` as float32 in [0, 1]; uint8 is divided by 255.
 
     Raises:
-        MimError: if `context` does not fit the model, is outside [0, 1] or not finite.
+        MimError: if it does not fit the model, is outside [0, 1] or not finite.
     """
-    context = _checked(np.asarray(context), model.config)
-    if horizon < 1:
-        raise MimError(f"horizon must be at least 1, received {horizon}.")
-    forecast = np.empty((len(context), horizon, *model.config.frame_shape), np.float32)
-    for first in range(0, len(context), batch_size):
-        batch = context[first : first + batch_size]
-        # Not Keras' predict, which sets up a data set for each call: 0.2 s.
-        forecast[first : first + batch_size] = model.open_loop.predict_on_batch(
-            {"context": batch, "horizon": np.zeros((len(batch), horizon), np.float32)}
-        )
-    return forecast
-
-
-def _checked(context, config):
+    context = np.asarray(context)
     if context.ndim != 5 or context.shape[2:] != config.frame_shape or not context.size:
         expected = ", ".join(map(str, config.frame_shape))
         raise MimError(

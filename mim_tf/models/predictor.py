@@ -3,38 +3,15 @@
 import dataclasses
 
 import keras
+import numpy as np
 from keras import ops
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
+from mim_tf.models.forecast import Forecaster, checked_context
 from mim_tf.models.precision import with_chosen_precision
 from mim_tf.models.registry import build_step
 from mim_tf.models.rollout import roll_out
-
-
-class Forecaster(keras.Model):
-    """Predicts from context frames alone; see `mim_tf.predict` for NumPy arrays.
-
-    Call arguments:
-        inputs: a dict of `context` `[B, T, H, W, C]`, T >= 1, and `horizon` `[B, N]`, whose length
-            N >= 1 is the number of frames to predict (its values do not matter).
-
-    Returns:
-        Frames T+1 .. T+N, `[B, N, H, W, C]`, not clipped to [0, 1].
-    """
-
-    def __init__(self, step, **kwargs):
-        super().__init__(**kwargs)
-        self.step = step
-        self.jit_compile = use_xla()
-        self.built = True
-
-    def call(self, inputs):
-        context, horizon = inputs["context"], inputs["horizon"]
-        given = ops.concatenate(
-            [ops.ones_like(context[:, :, 0, 0, 0]), ops.zeros_like(horizon[:, 1:])], axis=1
-        )
-        return roll_out(self.step, context, given)[:, ops.shape(context)[1] - 1 :]
 
 
 @keras.saving.register_keras_serializable("mim_tf")
@@ -63,9 +40,30 @@ class VideoPredictor(keras.Model):
         self.config = with_chosen_precision(config)
         self.rematerialise = rematerialise
         self.step = build_step(self.config)
-        self.open_loop = Forecaster(self.step)
+        self.open_loop = Forecaster(self.step, jit_compile=use_xla())
         self.jit_compile = use_xla()
         self.built = True
+
+    def forecast(self, context, horizon: int | None = None, batch_size: int = 8) -> np.ndarray:
+        """Predicts the frames that follow `context`.
+
+        Args:
+            context: `[B, T, H, W, C]`, float in [0, 1] or uint8; any T >= 1.
+            horizon: frames to predict, >= 1; by default those of the configuration.
+            batch_size: sequences at a time.
+
+        Returns:
+            `[B, horizon, H, W, C]`, float32, not clipped to [0, 1].
+
+        Raises:
+            MimError: if `context` does not fit the model, is outside [0, 1] or not finite.
+        """
+        context = checked_context(context, self.config)
+        horizon = self.config.horizon if horizon is None else horizon
+        if horizon < 1:
+            raise MimError(f"horizon must be at least 1, received {horizon}.")
+        batches = np.split(context, range(batch_size, len(context), batch_size))
+        return np.concatenate([self.open_loop.forecast(batch, horizon) for batch in batches])
 
     def compile(self, *args, jit_compile="auto", **kwargs):
         """As Keras' `compile`; "auto" means XLA on JAX only, see `use_xla`."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mim_tf.models import VideoPredictor, predict
+from mim_tf.models import VideoPredictor
 
 
 class FromWeights:
@@ -23,4 +23,4 @@ class FromWeights:
 
     def __call__(self, context: np.ndarray) -> np.ndarray:
         """Predictions `[B, horizon, H, W, C]` from `[B, T, H, W, C]`, float32."""
-        return predict(self._model, context, self.horizon, batch_size=len(context))
+        return self._model.forecast(context, self.horizon, batch_size=len(context))

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from mim_tf.errors import MimError
-from mim_tf.models.predictor import Forecaster
+from mim_tf.models.forecast import roll_ahead
 from mim_tf.serving.checks import check_frames, check_states
 from mim_tf.serving.pictures import decode, encode
 from mim_tf.serving.served_step import ServedStep
@@ -39,7 +39,6 @@ class Endpoints:
             raise MimError(f"horizon must be at least 1, received {horizon}.")
         self.frame_shape = model.config.frame_shape
         self.step_model = ServedStep(model.step, freeze)
-        self.open_loop = Forecaster(self.step_model)
         # Traced once for all endpoints.
         self.forecast = tf.function(self.forecast, autograph=False)
         self._step = tf.function(self._step, autograph=False)
@@ -135,8 +134,7 @@ class Endpoints:
 
     def forecast(self, frames):
         """What `predict` returns as `predictions`, without its checks."""
-        asked = tf.zeros((tf.shape(frames)[0], self.horizon))
-        forecast = self.open_loop({"context": frames, "horizon": asked})
+        forecast = roll_ahead(self.step_model, frames, self.horizon)
         return _clipped(tf.ensure_shape(forecast, (None, self.horizon, *self.frame_shape)))
 
     def _step(self, frame, states):
