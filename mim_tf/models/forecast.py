@@ -24,8 +24,8 @@ def roll_ahead(step, context, horizon: int):
     """
     known = ops.ones_like(context[:, :, 0, 0, 0])
     unknown = ops.zeros((ops.shape(context)[0], horizon - 1))
-    given = ops.concatenate([known, unknown], axis=1)
-    return roll_out(step, context, given)[:, ops.shape(context)[1] - 1 :]
+    use_truth = ops.concatenate([known, unknown], axis=1)
+    return roll_out(step, context, use_truth)[:, ops.shape(context)[1] - 1 :]
 
 
 class Forecaster(keras.Model):

@@ -79,8 +79,8 @@ class VideoPredictor(keras.Model):
         if flags is None:
             flags = ops.zeros((batch, length - self.config.input_length - 1))
         context = ops.ones((batch, length - 1 - ops.shape(flags)[1]))
-        given = ops.concatenate([context, flags], axis=1)
-        return roll_out(self.step, frames, given, self.rematerialise and training)
+        use_truth = ops.concatenate([context, flags], axis=1)
+        return roll_out(self.step, frames, use_truth, self.rematerialise and training)
 
     def _check(self, frames, flags):
         shortest = self.config.input_length + 1 if flags is None else (flags.shape[1] or 0) + 2

@@ -4,13 +4,13 @@ import keras
 from keras import ops
 
 
-def roll_out(step, frames, given, rematerialise=False):
-    """Applies `step` once per column of `given`, from zero states.
+def roll_out(step, frames, use_truth, rematerialise=False):
+    """Applies `step` once per column of `use_truth`, from zero states.
 
     Args:
         step: one time step, as in `models/step.py`.
         frames: `[B, T, H, W, C]`, true frames.
-        given: `[B, S]`. Where it is positive, time step t is fed `frames[:, t]`, otherwise the
+        use_truth: `[B, S]`. Where it is positive, time step t is fed `frames[:, t]`, otherwise the
             prediction of step t-1. Beyond the T true frames it has to be 0.
         rematerialise: for the gradient, keep the states alone and compute the rest of each time
             step once more, which takes less memory and more time.
@@ -21,11 +21,11 @@ def roll_out(step, frames, given, rematerialise=False):
     batch = ops.shape(frames)[0]
     first = [ops.zeros((batch, *state.shape[1:])) for state in step.inputs]
     apply = _rematerialised(step) if rematerialise else step
-    loop = keras.layers.RNN(_Feed(apply, frames, first), return_sequences=True)
-    return loop(ops.expand_dims(given, -1), initial_state=[ops.zeros(()), *first])
+    loop = keras.layers.RNN(_TimeStep(apply, frames, first), return_sequences=True)
+    return loop(ops.expand_dims(use_truth, -1), initial_state=[ops.zeros(()), *first])
 
 
-class _Feed(keras.layers.Layer):
+class _TimeStep(keras.layers.Layer):
     """Cell of the loop: chooses the frame to feed and applies the step.
 
     States: the time t, the last prediction, the states of the step. A frame is looked up when its
@@ -39,11 +39,11 @@ class _Feed(keras.layers.Layer):
         self.state_size = [state.shape[1:] for state in states]
         self.built = True
 
-    def call(self, given, states):
+    def call(self, use_truth, states):
         time, last, *states = states
         index = ops.minimum(ops.cast(time, "int32"), ops.shape(self.frames)[1] - 1)
         true_frame = ops.take(self.frames, index, axis=1)
-        frame = ops.where(ops.reshape(given, (-1, 1, 1, 1)) > 0, true_frame, last)
+        frame = ops.where(ops.reshape(use_truth, (-1, 1, 1, 1)) > 0, true_frame, last)
         prediction, *states = self.step([frame, *states])
         return prediction, [time + 1, prediction, *states]
 
