@@ -11,6 +11,7 @@ from mim_tf.version import __version__
 COMMANDS = (
     "train",
     "evaluate",
+    "report",
     "compare",
     "predict",
     "export",
