@@ -92,5 +92,5 @@ def _axis(values, start, end, integer=False):
     def place(value):
         return round(start + (value - low) / (high - low) * (end - start), 1)
 
-    ticks = MaxNLocator(5, integer=integer).tick_values(low, high)
+    ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=integer).tick_values(low, high)
     return place, [(place(tick), f"{tick:g}") for tick in ticks if low <= tick <= high]

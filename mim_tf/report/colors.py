@@ -4,11 +4,15 @@ import dataclasses
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 
 FIELD_MAPS = {"dBZ": "inferno"}
 OTHER_FIELDS = "viridis"
-DIFFERENCE_MAP = "RdBu_r"
-ERROR_MAP = "cividis"
+ERROR_MAP = matplotlib.colormaps["cividis"]
+DIFFERENCE_MAP = LinearSegmentedColormap.from_list(
+    "difference", ["#a8d3ff", "#2a82d8", "#000000", "#d9660e", "#ffd3a3"]
+)
+"""Blue where a forecast is too low, orange where it is too high."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,13 +22,13 @@ class Field:
     Attributes:
         unit: of physical values; empty for pictures.
         low, high: values of the levels 0 and 255.
-        colors: name of a colour map of Matplotlib.
+        colors: its colour map.
     """
 
-    unit: str = ""
-    low: float = 0.0
-    high: float = 1.0
-    colors: str = "gray"
+    unit: str
+    low: float
+    high: float
+    colors: Colormap
 
     @property
     def size(self) -> float:
@@ -35,15 +39,16 @@ def field_of(data: dict) -> Field:
     """The field that the description of a source speaks of."""
     scale = data.get("scale")
     if not scale:
-        return Field()
+        return Field("", 0, 1, matplotlib.colormaps["gray"])
     unit = scale["unit"]
-    return Field(unit, scale["low"], scale["high"], FIELD_MAPS.get(unit, OTHER_FIELDS))
+    colors = matplotlib.colormaps[FIELD_MAPS.get(unit, OTHER_FIELDS)]
+    return Field(unit, scale["low"], scale["high"], colors)
 
 
-def colored(values: np.ndarray, low: float, high: float, colors: str) -> np.ndarray:
+def colored(values: np.ndarray, low: float, high: float, colors: Colormap) -> np.ndarray:
     """`[..., H, W]` as RGB `[..., H, W, 3]`, uint8; grey where a value is NaN."""
     share = (np.asarray(values, np.float32) - low) / max(high - low, 1e-9)
-    rgb = matplotlib.colormaps[colors](np.clip(share, 0, 1), bytes=True)[..., :3]
+    rgb = colors(np.clip(share, 0, 1), bytes=True)[..., :3]
     return np.where(np.isnan(share)[..., None], np.uint8(128), rgb)
 
 
@@ -51,6 +56,8 @@ def visible(levels: np.ndarray, field: Field) -> np.ndarray:
     """Frames `[..., H, W, C]`, uint8, as RGB; without three channels the first is shown."""
     if levels.shape[-1] == 3:
         return levels
+    if not field.unit:
+        return np.repeat(levels[..., :1], 3, axis=-1)
     return colored(levels[..., 0], 0, 255, field.colors)
 
 

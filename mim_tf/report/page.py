@@ -7,7 +7,7 @@ import jinja2
 
 from mim_tf.evaluation.baselines import TITLES, verdict
 from mim_tf.evaluation.compare import Comparison
-from mim_tf.evaluation.direction import is_better
+from mim_tf.evaluation.direction import direction, is_better
 from mim_tf.evaluation.tables import score_table
 from mim_tf.report import charts
 from mim_tf.report.charts import line_chart
@@ -18,6 +18,7 @@ MARK = '<meta name="generator" content="mim_tf report">'
 """What every page has at its beginning, and no other file."""
 
 MODEL = "the model"
+ARROWS = {1: "\N{UPWARDS ARROW}", -1: "\N{DOWNWARDS ARROW}", 0: ""}
 
 
 def render(material: Material) -> str:
@@ -67,8 +68,21 @@ def command_line(arguments: list[str]) -> str:
 
 
 def _score_rows(evaluation):
+    """Without a space where a line must not break."""
     header, *rows = score_table(Comparison([evaluation], []))
-    return [[header[0], MODEL, *(TITLES.get(name, name) for name in header[2:])], *rows]
+    header = ["score", MODEL, *(TITLES.get(name, name) for name in header[2:])]
+    scores = evaluation.scores["mean"]
+    return [
+        header,
+        *(
+            [
+                f"{score}\N{NO-BREAK SPACE}{ARROWS[direction(score)]}",
+                own.replace(", ", ",\N{NO-BREAK SPACE}"),
+                *others,
+            ]
+            for score, (_, own, *others) in zip(scores, rows, strict=True)
+        ),
+    ]
 
 
 def _lead_time_charts(scores):
@@ -88,7 +102,7 @@ def _lead_time_charts(scores):
 
 
 def _loss_chart(losses):
-    return line_chart("loss", "iteration", {"loss": losses}) if losses[0] else None
+    return line_chart("training loss", "iteration", {"loss": losses}) if losses[0] else None
 
 
 def _validation_charts(validations):

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 from mim_tf.report.colors import (
+    DIFFERENCE_MAP,
     ERROR_MAP,
     Field,
     colored,
@@ -17,7 +18,6 @@ from mim_tf.report.colors import (
 from mim_tf.report.read import Material
 from mim_tf.report.sprites import least_reduction, sprite
 
-DIFFERENCE_COLORS = "berlin"
 BUDGET = 8_000_000
 """Characters of all pictures together; a page has at most 10 MB."""
 
@@ -132,7 +132,7 @@ def _player(material, position, title, context, field: Field, limit, reduction):
     samples = material.samples
     truth, forecast = samples["truth"][position], samples["forecast"][position]
     shown = np.concatenate([truth[:context], forecast])
-    errors = colored(difference(truth, shown), -limit, limit, DIFFERENCE_COLORS)
+    errors = colored(difference(truth, shown), -limit, limit, DIFFERENCE_MAP)
     frames = len(truth)
     low, high = (_value(sign * limit * field.size, field, sign=True) for sign in (-1, 1))
     scale = (
@@ -148,10 +148,10 @@ def _player(material, position, title, context, field: Field, limit, reduction):
             Pane("truth", sprite(visible(truth, field), reduction), frames, scale),
             Pane("prediction", sprite(visible(shown, field), reduction), frames, scale),
             Pane(
-                "prediction - truth",
+                "error",
                 sprite(errors, reduction),
                 frames,
-                _bar(DIFFERENCE_COLORS, low, high),
+                _bar(DIFFERENCE_MAP, low, high),
             ),
         ],
         frames,
@@ -166,5 +166,5 @@ def _bar(colors, low, high):
 
 
 def _value(value, field, sign=False):
-    number = f"{value:+.2g}" if sign else f"{value:.2g}"
+    number = f"{value:{'+' if sign else ''}{'.0f' if abs(value) >= 10 else '.2g'}}"
     return f"{number} {field.unit}".strip().replace("-", "\N{MINUS SIGN}")
