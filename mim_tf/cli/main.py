@@ -13,6 +13,7 @@ COMMANDS = (
     "evaluate",
     "report",
     "compare",
+    "filmstrip",
     "predict",
     "export",
     "convert",

@@ -21,7 +21,7 @@ def sprite(frames: np.ndarray, reduction: int = 1) -> str:
     is_grey = (row == row[..., :1]).all()
     picture = Image.fromarray(np.ascontiguousarray(row[..., 0]) if is_grey else row)
     file = io.BytesIO()
-    picture.save(file, "PNG", optimize=True)
+    picture.save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 

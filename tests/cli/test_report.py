@@ -12,3 +12,11 @@ def test_says_where_the_page_is(mim, tmp_path):
 def test_a_folder_without_scores(error_of, tmp_path):
     status, words = error_of("report", tmp_path)
     assert (status, "holds no scores" in words) == (1, True)
+
+
+def test_a_film_strip(mim, tmp_path):
+    write_scores(tmp_path / "a", evaluation(), CONTEXT)
+    output = tmp_path / "strip.pdf"
+    printed = mim("filmstrip", tmp_path / "a", f"--output={output}", "--sequence=worst")
+    assert printed == f"The film strip is {output}.\n"
+    assert output.is_file()
