@@ -77,7 +77,7 @@ def line_chart(title: str, x_label: str, series: Mapping[str, Series]) -> Chart:
         for name, part in points.items()
         if part
     ]
-    summary = f"{title} by {x_label}: {'; '.join(ends) or 'nowhere defined'}."
+    summary = f"{title} by {x_label}: {'; '.join(ends)}."
     return Chart(title, x_label, lines, x_ticks, y_ticks, summary)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import compare
@@ -122,8 +123,8 @@ def draw(strip: Strip) -> Figure:
     cell = (WIDTH - 0.95) / len(columns)
     size = (WIDTH, rows * cell * height / width + 0.4)
     with matplotlib.rc_context({"font.size": FONT_SIZE, "pdf.fonttype": 42}):
-        figure = Figure(figsize=size, layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+        layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+        figure = Figure(figsize=size, layout=layout)
         grid = figure.subplots(rows, len(columns), squeeze=False)
         _row(
             grid[0], "truth", columns, lambda t: visible(strip.truth[context + t - 1], strip.field)

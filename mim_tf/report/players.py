@@ -91,7 +91,7 @@ def error_map_player(material: Material) -> Player:
         warnings.simplefilter("ignore", RuntimeWarning)  # a pixel that is never known
         overall = np.nanmean(squares, axis=0, keepdims=True)
     high = float(np.nan_to_num(np.sqrt(squares)).max())
-    bar = _bar(ERROR_MAP, "0", _value(high * field.size, field))
+    bar = _bar(ERROR_MAP, 0, high * field.size, field.unit)
     reduction = least_reduction(*squares.shape[::2])
     by_time, mean = (
         sprite(colored(np.sqrt(each), 0, high, ERROR_MAP), reduction) for each in (squares, overall)
@@ -134,12 +134,9 @@ def _player(material, position, title, context, field: Field, limit, reduction):
     shown = np.concatenate([truth[:context], forecast])
     errors = colored(difference(truth, shown), -limit, limit, DIFFERENCE_MAP)
     frames = len(truth)
-    low, high = (_value(sign * limit * field.size, field, sign=True) for sign in (-1, 1))
-    scale = (
-        _bar(field.colors, _value(field.low, field), _value(field.high, field))
-        if field.unit
-        else None
-    )
+    largest = limit * field.size
+    error_bar = _bar(DIFFERENCE_MAP, -largest, largest, field.unit, sign="+")
+    scale = _bar(field.colors, field.low, field.high, field.unit) if field.unit else None
     mse = material.evaluation.per_sequence["mse"][samples["index"][position]]
     return Player(
         title,
@@ -147,12 +144,7 @@ def _player(material, position, title, context, field: Field, limit, reduction):
         [
             Pane("truth", sprite(visible(truth, field), reduction), frames, scale),
             Pane("prediction", sprite(visible(shown, field), reduction), frames, scale),
-            Pane(
-                "error",
-                sprite(errors, reduction),
-                frames,
-                _bar(DIFFERENCE_MAP, low, high),
-            ),
+            Pane("error", sprite(errors, reduction), frames, error_bar),
         ],
         frames,
         context,
@@ -160,11 +152,12 @@ def _player(material, position, title, context, field: Field, limit, reduction):
     )
 
 
-def _bar(colors, low, high):
+def _bar(colors, low, high, unit, sign=""):
+    """With the unit at one end only, for want of space."""
     ramp = colored(np.linspace(0, 1, 128)[None, None], 0, 1, colors)
-    return Bar(sprite(ramp), low, high)
+    return Bar(sprite(ramp), _number(low, sign), f"{_number(high, sign)} {unit}".strip())
 
 
-def _value(value, field, sign=False):
-    number = f"{value:{'+' if sign else ''}{'.0f' if abs(value) >= 10 else '.2g'}}"
-    return f"{number} {field.unit}".strip().replace("-", "\N{MINUS SIGN}")
+def _number(value, sign):
+    digits = ".0f" if abs(value) >= 10 else ".2g"
+    return f"{value:{sign}{digits}}".replace("-", "\N{MINUS SIGN}")

@@ -35,7 +35,7 @@ def test_the_page_of_a_run(run):
     assert page.count('class="player"') == 6 + 1
     assert "training loss by iteration: loss from 900 to 500." in page
     assert "mse by iteration: the model from 17.5 to 12.5; persistence from 20 to 20" in page
-    assert "CSI_30 by lead time in frames: nowhere defined." in page
+    assert "CSI_30 is nowhere defined" in words
     assert "python run.py '--dataset=a <b> & c'" in words
     assert "<b>" not in page
 
@@ -52,7 +52,7 @@ def test_the_page_of_an_evaluation_has_no_curves_of_training(run):
     words = text_of(write_report(run / "scores" / "000100"))
     assert "its MSE is 17.5" in words
     assert "after 100 iterations" in words
-    assert "Training loss" not in words
+    assert "training loss" not in words
     assert "python run.py" in words  # the record of its run
 
 
