@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.ticker import MaxNLocator
 
 WIDTH, HEIGHT = 420, 250
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 56, 24, 12, 40
 MOST_MARKS = 40
 
 Series = tuple[Sequence[float], Sequence[float | None]]
