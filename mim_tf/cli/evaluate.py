@@ -26,7 +26,7 @@ def main(values: flags.FlagValues) -> None:
     model = model_config(values, values.pretrained_model)
     pretrained_model = values.pretrained_model
     report, folder = evaluate_weights(model, data, training, pretrained_model, training.protocol)
-    print(f"{report}\nScores and pictures are in {folder}.")
+    print(f"{report}\nScores, pictures and report.html are in {folder}.")
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -11,7 +11,9 @@ from mim_tf.version import __version__
 COMMANDS = (
     "train",
     "evaluate",
+    "report",
     "compare",
+    "filmstrip",
     "predict",
     "export",
     "convert",

@@ -9,6 +9,7 @@ from mim_tf.evaluation.evaluate import evaluate
 from mim_tf.evaluation.pictures import save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
 from mim_tf.models import build_model
+from mim_tf.report.write import write_report_or_warn
 from mim_tf.runs import new_run_folder, write_record
 from mim_tf.start_up import skip_graph_rewriting
 from mim_tf.weights import load_weights
@@ -49,4 +50,5 @@ def evaluate_weights(
 
     result = evaluate(network, source, training, save, protocol)
     write_scores(folder, result, model.input_length)
+    write_report_or_warn(folder)
     return f"{format_scores(result, model.input_length)}\n\n{verdict(result)}", folder

@@ -22,6 +22,7 @@ from mim_tf.training.compile import compile_for_training
 from mim_tf.training.devices import open_devices
 from mim_tf.training.initial_bias import draw_biases
 from mim_tf.training.optimizer import make_optimizer
+from mim_tf.training.report import Report
 from mim_tf.weights import load_weights
 
 
@@ -134,6 +135,7 @@ def _callbacks(config, start, folder, valid_source, devices):
         yield [
             Logs(config, start, folder, writer),
             Evaluation(config, start, folder, writer, valid_source, devices),
+            Report(config, start, folder),
             *everywhere,
             Snapshots(config, start, folder, devices),
         ]

@@ -29,6 +29,7 @@ def test_an_evaluation_can_be_read_back(paths, tmp_path, tiny_config, tiny_model
     assert folder == tmp_path / "out" / "test-001"
     assert {path.name for path in folder.iterdir()} == {
         "1",
+        "report.html",
         "run.json",
         "scores.json",
         "scores.csv",

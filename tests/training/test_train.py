@@ -92,6 +92,12 @@ def test_a_run_scores_and_pictures_at_every_test(uninterrupted):
     ]
 
 
+def test_a_run_ends_with_its_report(uninterrupted):
+    page = (uninterrupted / "report.html").read_text()
+    assert "training loss by iteration" in page
+    assert "beat" in page
+
+
 def test_a_run_saves_every_snapshot_and_the_best(uninterrupted):
     names = sorted(path.name for path in uninterrupted.glob("*.weights.h5"))
     assert names == ["best.weights.h5", *(f"mim-00000{i}.weights.h5" for i in (1, 2, 3, 4))]

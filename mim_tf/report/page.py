@@ -1,0 +1,127 @@
+"""The report as one HTML page."""
+
+import shlex
+from pathlib import PurePath
+
+import jinja2
+
+from mim_tf.evaluation.baselines import TITLES, verdict
+from mim_tf.evaluation.compare import Comparison
+from mim_tf.evaluation.direction import direction, is_better
+from mim_tf.evaluation.tables import score_table
+from mim_tf.report import charts
+from mim_tf.report.charts import line_chart
+from mim_tf.report.players import error_map_player, sequence_players
+from mim_tf.report.read import Material
+
+MARK = '<meta name="generator" content="mim_tf report">'
+"""What every page has at its beginning, and no other file."""
+
+MODEL = "the model"
+ARROWS = {1: "\N{UPWARDS ARROW}", -1: "\N{DOWNWARDS ARROW}", 0: ""}
+
+
+def render(material: Material) -> str:
+    """The page of a run or an evaluation."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mim_tf.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    scores = material.evaluation.scores
+    return environment.get_template("report.html.j2").render(
+        mark=MARK,
+        name=material.folder.resolve().name,
+        verdict=verdict(scores),
+        beats_all=all(
+            is_better("mse", scores["mean"]["mse"], each["mean"]["mse"])
+            for each in scores["baselines"].values()
+        ),
+        scores=scores,
+        iteration=material.iteration,
+        record=material.record,
+        command=material.record and command_line(material.record["command"]),
+        score_rows=_score_rows(material.evaluation),
+        lead_times=_lead_time_charts(scores),
+        loss=_loss_chart(material.losses),
+        validations=_validation_charts(material.validations),
+        line_titles=[MODEL, *(TITLES.get(name, name) for name in scores["baselines"])],
+        players=sequence_players(material),
+        error_map=error_map_player(material),
+        chart_size=charts,
+    )
+
+
+def command_line(arguments: list[str]) -> str:
+    """What a user types for `sys.argv`."""
+    program, *others = arguments
+    path = PurePath(program)
+    if path.name == "__main__.py":
+        first = f"python -m {path.parent.name}"
+    elif path.suffix == ".py":
+        first = f"python {shlex.quote(program)}"
+    else:
+        first = shlex.quote(path.name)
+    return " ".join([first, shlex.join(others)]).strip()
+
+
+def _score_rows(evaluation):
+    """Without a space where a line must not break."""
+    header, *rows = score_table(Comparison([evaluation], []))
+    header = ["score", MODEL, *(TITLES.get(name, name) for name in header[2:])]
+    scores = evaluation.scores["mean"]
+    return [
+        header,
+        *(
+            [
+                f"{score}\N{NO-BREAK SPACE}{ARROWS[direction(score)]}",
+                own.replace(", ", ",\N{NO-BREAK SPACE}"),
+                *others,
+            ]
+            for score, (_, own, *others) in zip(scores, rows, strict=True)
+        ),
+    ]
+
+
+def _lead_time_charts(scores):
+    parts = {MODEL: scores}
+    parts |= {TITLES.get(name, name): part for name, part in scores["baselines"].items()}
+    return [
+        line_chart(
+            score,
+            "lead time in frames",
+            {
+                title: (range(1, len(part["per_frame"][score]) + 1), part["per_frame"][score])
+                for title, part in parts.items()
+            },
+        )
+        for score in scores["mean"]
+    ]
+
+
+def _loss_chart(losses):
+    return line_chart("training loss", "iteration", {"loss": losses}) if losses[0] else None
+
+
+def _validation_charts(validations):
+    """One chart a score; a baseline is the same at every evaluation of the same sequences."""
+    if len(validations) < 2:
+        return []
+    *_, last = validations.values()
+    return [
+        line_chart(
+            score,
+            "iteration",
+            {MODEL: (list(validations), [each["mean"][score] for each in validations.values()])}
+            | {
+                TITLES.get(name, name): (
+                    list(validations),
+                    [each["baselines"][name]["mean"][score] for each in validations.values()],
+                )
+                for name in last["baselines"]
+            },
+        )
+        for score in last["mean"]
+    ]

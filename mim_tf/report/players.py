@@ -1,0 +1,163 @@
+"""What the players of a page show: sequences, and the error map by lead time."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+
+from mim_tf.report.colors import (
+    DIFFERENCE_MAP,
+    ERROR_MAP,
+    Field,
+    colored,
+    difference,
+    difference_limit,
+    field_of,
+    visible,
+)
+from mim_tf.report.read import Material
+from mim_tf.report.sprites import least_reduction, sprite
+
+BUDGET = 8_000_000
+"""Characters of all pictures together; a page has at most 10 MB."""
+
+ORDER = ("best", "median", "worst", "first")
+
+
+@dataclasses.dataclass(frozen=True)
+class Bar:
+    """A colour bar: its picture, and the words at its ends."""
+
+    picture: str
+    low: str
+    high: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Pane:
+    """A picture of `frames` frames side by side; `bar` says what its colours mean."""
+
+    title: str
+    picture: str
+    frames: int
+    bar: Bar | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Player:
+    """Panes that go through time together.
+
+    Attributes:
+        title: what is shown.
+        note: in smaller letters after it.
+        panes: side by side; those of one frame stand still.
+        frames: how many there are.
+        context: how many of these come first and are given to the network.
+        shape: height and width.
+    """
+
+    title: str
+    note: str
+    panes: list[Pane]
+    frames: int
+    context: int
+    shape: tuple[int, int]
+
+
+def sequence_players(material: Material) -> list[Player]:
+    """The best, the median, the worst and the first four sequences, each of them once."""
+    samples = material.samples
+    field = field_of(material.evaluation.scores["data"])
+    context = samples["truth"].shape[1] - samples["forecast"].shape[1]
+    future = samples["truth"][:, context:]
+    limit = difference_limit(future, samples["forecast"])
+    kinds = _kinds(samples)
+    reduction = least_reduction(samples["truth"].shape[1], samples["truth"].shape[3])
+    while True:
+        players = [
+            _player(material, position, title, context, field, limit, reduction)
+            for position, title in kinds.items()
+        ]
+        if sum(len(pane.picture) for each in players for pane in each.panes) <= BUDGET:
+            return players
+        reduction *= 2
+
+
+def error_map_player(material: Material) -> Player:
+    """The root mean squared error at each pixel, by lead time and over all of them."""
+    scores, squares = material.evaluation.scores, material.samples["error_map"]
+    field = field_of(scores["data"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a pixel that is never known
+        overall = np.nanmean(squares, axis=0, keepdims=True)
+    high = float(np.nan_to_num(np.sqrt(squares)).max())
+    bar = _bar(ERROR_MAP, 0, high * field.size, field.unit)
+    reduction = least_reduction(*squares.shape[::2])
+    by_time, mean = (
+        sprite(colored(np.sqrt(each), 0, high, ERROR_MAP), reduction) for each in (squares, overall)
+    )
+    return Player(
+        "Root mean squared error at each pixel",
+        f"of {scores['sequences']} sequences",
+        [
+            Pane("by lead time", by_time, len(squares)),
+            Pane("over all lead times", mean, 1, bar),
+        ],
+        len(squares),
+        0,
+        squares.shape[1:],
+    )
+
+
+def _kinds(samples):
+    """Position -> title, in the order of the page; a sequence of several kinds stands once."""
+    titles: dict[int, tuple[int, list[str]]] = {}
+    ordered = sorted(enumerate(samples["kind"]), key=lambda pair: ORDER.index(str(pair[1])))
+    for position, kind in ordered:
+        index = int(samples["index"][position])
+        titles.setdefault(index, (position, []))[1].append(str(kind))
+    return {position: _title(kinds, index) for index, (position, kinds) in titles.items()}
+
+
+def _title(kinds, index):
+    named = [kind for kind in kinds if kind != "first"]
+    return (
+        f"{' and '.join(named).capitalize()}: sequence {index + 1}"
+        if named
+        else (f"Sequence {index + 1}")
+    )
+
+
+def _player(material, position, title, context, field: Field, limit, reduction):
+    samples = material.samples
+    truth, forecast = samples["truth"][position], samples["forecast"][position]
+    shown = np.concatenate([truth[:context], forecast])
+    errors = colored(difference(truth, shown), -limit, limit, DIFFERENCE_MAP)
+    frames = len(truth)
+    largest = limit * field.size
+    error_bar = _bar(DIFFERENCE_MAP, -largest, largest, field.unit, sign="+")
+    scale = _bar(field.colors, field.low, field.high, field.unit) if field.unit else None
+    mse = material.evaluation.per_sequence["mse"][samples["index"][position]]
+    return Player(
+        title,
+        f"MSE {mse:.4g}",
+        [
+            Pane("truth", sprite(visible(truth, field), reduction), frames, scale),
+            Pane("prediction", sprite(visible(shown, field), reduction), frames, scale),
+            Pane("error", sprite(errors, reduction), frames, error_bar),
+        ],
+        frames,
+        context,
+        truth.shape[1:3],
+    )
+
+
+def _bar(colors, low, high, unit, sign=""):
+    """With the unit at one end only, for want of space."""
+    ramp = colored(np.linspace(0, 1, 128)[None, None], 0, 1, colors)
+    return Bar(sprite(ramp), _number(low, sign), f"{_number(high, sign)} {unit}".strip())
+
+
+def _number(value, sign):
+    digits = ".0f" if abs(value) >= 10 else ".2g"
+    return f"{value:{sign}{digits}}".replace("-", "\N{MINUS SIGN}")

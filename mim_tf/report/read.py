@@ -1,0 +1,124 @@
+"""All that a folder of a run or of an evaluation holds for its report."""
+
+import csv
+import dataclasses
+import json
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from mim_tf.errors import MimError
+from mim_tf.evaluation.read import Evaluation, find_evaluation, read_evaluation
+
+SAMPLES = ("truth", "forecast", "index", "kind", "error_map")
+_RECORD = ("command", "started", "model", "data", "training", "versions", "backend", "sources")
+
+
+@dataclasses.dataclass(frozen=True)
+class Material:
+    """What a report is made of.
+
+    Attributes:
+        folder: of the run or the evaluation.
+        evaluation: the one shown.
+        samples: the arrays of `samples.npz`.
+        iteration: of the evaluation in a run, else None.
+        record: the content of `run.json`; None where there is none.
+        losses: `iteration` and `loss` of `train.csv`; empty where there is none.
+        validations: iteration -> content of `scores.json`, of all evaluations of a run.
+    """
+
+    folder: Path
+    evaluation: Evaluation
+    samples: dict[str, np.ndarray]
+    iteration: int | None
+    record: dict | None
+    losses: tuple[list[int], list[float]]
+    validations: dict[int, dict]
+
+
+def read_material(folder: str | Path) -> Material:
+    """Reads a run with its best evaluation, or an evaluation.
+
+    Raises:
+        MimError: there are no scores, or a file is damaged.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise MimError(f"{folder} is no folder. Give that of a run or of an evaluation.")
+    path = find_evaluation(folder).resolve()
+    _parsed(path / "scores.json", _scores)
+    validations = {
+        int(each.parent.name): _parsed(each, _scores)
+        for each in sorted(folder.glob("scores/*/scores.json"))
+        if each.parent.name.isdigit()
+    }
+    within_run = path.parent.name == "scores" and path.name.isdigit()
+    records = [folder / "run.json"] + [path.parents[1] / "run.json"] * within_run
+    record = next((each for each in records if each.is_file()), None)
+    log = folder / "train.csv"
+    return Material(
+        folder,
+        read_evaluation(path),
+        read_samples(path),
+        int(path.name) if within_run else None,
+        _parsed(record, _record) if record else None,
+        _parsed(log, _losses) if log.is_file() else ([], []),
+        validations,
+    )
+
+
+def read_samples(evaluation: Path) -> dict[str, np.ndarray]:
+    """The arrays of `samples.npz` in the folder of an evaluation.
+
+    Raises:
+        MimError: the file is missing or damaged.
+    """
+    path = evaluation / "samples.npz"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            samples = {name: arrays[name] for name in SAMPLES}
+    except FileNotFoundError:
+        raise MimError(f"{path} is missing. Evaluate again with this version.") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as e:
+        raise MimError(f"{path} is damaged ({e}). Evaluate again.") from None
+    sequences = len(samples["index"])
+    truth, forecast = samples["truth"].shape, samples["forecast"].shape
+    if (
+        len(truth) != 5
+        or (truth[0], *truth[2:]) != (forecast[0], *forecast[2:])
+        or (truth[0] != sequences or len(samples["kind"]) != sequences)
+    ):
+        raise MimError(f"{path} is damaged: {truth} and {forecast} do not fit. Evaluate again.")
+    return samples
+
+
+def _parsed(path, parse):
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, IndexError, KeyError) as error:
+        raise MimError(f"{path} is damaged or of an older version ({error}).") from None
+
+
+def _scores(text):
+    """All parts that curves and tables are made of, or an error."""
+    scores = json.loads(text)
+    horizon = len(scores["per_frame"]["mse"])
+    for part in (scores, *scores["baselines"].values()):
+        for name in scores["mean"]:
+            if "mean" not in part or len(part["per_frame"][name]) != horizon:
+                raise ValueError(f"{name} is incomplete")
+    return scores
+
+
+def _record(text):
+    record = json.loads(text)
+    return {name: record[name] for name in _RECORD}
+
+
+def _losses(text):
+    header, *rows = csv.reader(text.splitlines())
+    x, y = header.index("iteration"), header.index("loss")
+    return [int(row[x]) for row in rows], [float(row[y]) for row in rows]
