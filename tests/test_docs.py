@@ -38,3 +38,9 @@ def test_every_file_that_the_pages_name_exists():
         if not (root / path).is_file()
     ]
     assert not missing
+
+
+def test_the_citations_are_of_this_version():
+    root = DOCS.parent
+    assert f"\nversion: {mim_tf.__version__}\n" in (root / "CITATION.cff").read_text()
+    assert f"{{{mim_tf.__version__}}}" in (root / "README.md").read_text()

@@ -1,4 +1,4 @@
-"""The Python in README and on the pages runs as it stands, some of it on a smaller network."""
+"""The Python in README, CONTRIBUTING and on the pages runs, some of it on a smaller network."""
 
 import re
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 
+from mim_tf.evaluation.protocols import FRAME_SCORES
 from mim_tf.models import registry
 from tests.data_examples import levels
 
@@ -44,6 +45,26 @@ def test_training_and_saving(tmp_path, monkeypatch):
     names = {"frames": np.zeros((2, 12, 64, 64, 1), np.float32)}
     exec(code.replace("num_hidden=(64, 64)", "num_hidden=(4, 4), filter_size=3"), names)
     assert names["future"].shape == (2, 30, 64, 64, 1)
+
+
+def test_a_new_data_set():
+    names = {}
+    exec(block("CONTRIBUTING.md", "SequenceSource"), names)
+    source = names["MovingColumn"]()
+    frames = source.sequences([3, 5])
+    assert frames.shape == (2, *source.shape)
+    assert np.argmax(frames[0, :, 0, :, 0], axis=-1)[:3].tolist() == [3, 4, 5]
+
+
+def test_a_new_score(monkeypatch):
+    monkeypatch.setitem(FRAME_SCORES, "mim2019", dict(FRAME_SCORES["mim2019"]))
+    names = {}
+    exec(block("CONTRIBUTING.md", "largest_error"), names)
+    truth = np.zeros((1, 1, 8, 8, 1), np.float32)
+    prediction = truth.copy()
+    prediction[0, 0, 2, 3] = 0.25
+    names["scores"].update(truth, prediction)
+    assert names["scores"].result()["mean"]["largest_error"] == 0.25
 
 
 def test_own_network(monkeypatch):
