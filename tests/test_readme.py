@@ -1,4 +1,4 @@
-"""The Python in README runs as it stands, on a smaller network."""
+"""The Python in README, CONTRIBUTING and on the pages runs, some of it on a smaller network."""
 
 import re
 from pathlib import Path
@@ -6,26 +6,70 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 
+from mim_tf.evaluation.protocols import FRAME_SCORES
 from mim_tf.models import registry
 from tests.data_examples import levels
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
 SMALLER = {
     "ModelConfig(": "ModelConfig(num_hidden=(4,), filter_size=3, patch_size=8, ",
     "max_iterations=1000, test_interval=500": "max_iterations=2, batch_size=2, test_interval=2",
 }
 
 
-def block(containing):
-    """The one Python block of README with this text."""
-    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+def block(page, containing):
+    """The one Python block of a page with this text."""
+    text = (ROOT / page).read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     (found,) = [code for code in blocks if containing in code]
     return found
 
 
+def test_prediction():
+    names = {}
+    exec(block("README.md", "moving-mnist"), names)
+    assert names["future"].shape == (2, 30, 64, 64, 1)
+    truth, last = names["frames"][:, 10:], names["frames"][:, 9:10]
+    error = np.square(names["future"][:, :10] - truth).mean()
+    assert error < np.square(last - truth).mean()  # better than to repeat the last frame
+
+
+def test_readme_is_one_screen_and_a_bit():
+    assert len((ROOT / "README.md").read_text().splitlines()) < 150
+
+
+def test_training_and_saving(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = block("docs/training.md", "save_weights")
+    assert "num_hidden=(64, 64)" in code
+    names = {"frames": np.zeros((2, 12, 64, 64, 1), np.float32)}
+    exec(code.replace("num_hidden=(64, 64)", "num_hidden=(4, 4), filter_size=3"), names)
+    assert names["future"].shape == (2, 30, 64, 64, 1)
+
+
+def test_a_new_data_set():
+    names = {}
+    exec(block("CONTRIBUTING.md", "SequenceSource"), names)
+    source = names["MovingColumn"]()
+    frames = source.sequences([3, 5])
+    assert frames.shape == (2, *source.shape)
+    assert np.argmax(frames[0, :, 0, :, 0], axis=-1)[:3].tolist() == [3, 4, 5]
+
+
+def test_a_new_score(monkeypatch):
+    monkeypatch.setitem(FRAME_SCORES, "mim2019", dict(FRAME_SCORES["mim2019"]))
+    names = {}
+    exec(block("CONTRIBUTING.md", "largest_error"), names)
+    truth = np.zeros((1, 1, 8, 8, 1), np.float32)
+    prediction = truth.copy()
+    prediction[0, 0, 2, 3] = 0.25
+    names["scores"].update(truth, prediction)
+    assert names["scores"].result()["mean"]["largest_error"] == 0.25
+
+
 def test_own_network(monkeypatch):
     monkeypatch.setattr(registry, "_NETWORKS", dict(registry._NETWORKS))
-    code = block("register_network")
+    code = block("docs/networks.md", "register_network")
     names = {}
     exec(code, names)
     frames = np.zeros((1, 11, 64, 64, 1), np.float32)
@@ -38,7 +82,7 @@ def test_own_data_from_python(tmp_path, monkeypatch):
         (tmp_path / "my_videos" / name).mkdir(parents=True)
         for t in range(9):
             imageio.imwrite(tmp_path / "my_videos" / name / f"{t}.png", levels(48, 80, 3))
-    code = block("my_videos")
+    code = block("docs/your_data.md", "my_videos")
     for text, smaller in SMALLER.items():
         assert text in code
         code = code.replace(text, smaller)
