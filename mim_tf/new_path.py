@@ -15,6 +15,16 @@ def check_free(path: str | Path, other: str) -> None:
         raise MimError(f"{path} exists already. Remove it or give another {other}.")
 
 
+def check_writable(folder: str | Path) -> None:
+    """Makes `folder` where it is missing; raises `MimError` if no file can be written in it."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise MimError(f"{folder} cannot be written in: {error}. Choose another folder.") from None
+
+
 @contextlib.contextmanager
 def written_whole(
     path: str | Path, suffix: str = "", other: str = "name", replace: bool = False

@@ -114,7 +114,10 @@ class RestartedMean(OnIteration):
 
 
 class Evaluation(OnIteration):
-    """Scores on the validation set every `test_interval`, pictures, and the best weights so far."""
+    """Scores on the validation set every `test_interval`, pictures, and the best weights so far.
+
+    One that fails is a warning: what was learnt is worth more than its scores.
+    """
 
     def __init__(self, config, start_iteration, folder, writer, source, devices):
         super().__init__(config, start_iteration)
@@ -124,10 +127,31 @@ class Evaluation(OnIteration):
         self.source = source
         self.devices = devices
 
+    def on_train_begin(self, logs=None):
+        self.make_up()
+
     def on_iteration(self, iteration, logs):
         if self.due(iteration, self.config.test_interval):
+            self._try(iteration)
+
+    def make_up(self) -> None:
+        """Evaluates what is resumed, if a kill came between its snapshot and its scores."""
+        due = self.start and self.due(self.start, self.config.test_interval)
+        if due and not (self._scores(self.start) / "scores.json").exists():
+            self._try(self.start)
+
+    def _scores(self, iteration):
+        return self.folder / "scores" / f"{iteration:06d}"
+
+    def _try(self, iteration):
+        try:
             with self.devices.evaluated(self.model, self.config.evaluate_ema) as model:
                 self._evaluate(model, iteration)
+        except Exception as error:  # of files, data, memory or the network: training goes on
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            logging.warning(
+                "The evaluation of iteration %d failed, and training goes on: %s", iteration, reason
+            )
 
     def _evaluate(self, model, iteration):
         input_length = model.config.input_length
@@ -139,14 +163,15 @@ class Evaluation(OnIteration):
             self.writer.add_image(f"sample/{number}", strip, iteration, dataformats="HWC")
 
         result = evaluate(model, self.source, self.config, show, self.config.protocol)
-        write_scores(self.folder / "scores" / f"{iteration:06d}", result, input_length)
+        # Scores last: where they are missing, a resumed run evaluates again.
+        self._keep_best(model, iteration, result["mean"]["mse"])
+        write_scores(self._scores(iteration), result, input_length)
         tqdm.write(f"Iteration {iteration}, {result['sequences']} validation sequences:")
         tqdm.write(format_scores(result, input_length))
         for name, value in result["mean"].items():
             if value is not None:
                 self.writer.add_scalar(f"validation/{name}", value, iteration)
         self.writer.flush()
-        self._keep_best(model, iteration, result["mean"]["mse"])
 
     def _keep_best(self, model, iteration, mse):
         record = self.folder / "best.json"
@@ -157,16 +182,22 @@ class Evaluation(OnIteration):
 
 
 class Snapshots(OnIteration):
-    """Weights every `snapshot_interval` and before a stop, and the state `--resume` needs."""
+    """Weights every `snapshot_interval` and at a stop, and the state `--resume` needs."""
 
     def __init__(self, config, start_iteration, folder, devices):
         super().__init__(config, start_iteration)
         self.folder = folder
         self.devices = devices
+        self.reached = self.saved = start_iteration
 
     def on_iteration(self, iteration, logs):
-        if self.due(iteration, self.config.snapshot_interval) or self.model.stop_training:
+        self.reached = iteration
+        if self.due(iteration, self.config.snapshot_interval):
             self._save(iteration)
+
+    def on_train_end(self, logs=None):
+        if self.reached > self.saved:
+            self._save(self.reached)
 
     def _save(self, iteration):
         """Writes the weights of this iteration, then the state."""
@@ -178,6 +209,7 @@ class Snapshots(OnIteration):
         with self.devices.alone():
             save_weights(model, self.folder / f"{name}.weights.h5")
             save_weights(model, self.folder / STATE, with_optimizer=True)
+        self.saved = iteration
 
 
 class StopInOrder(OnIteration):

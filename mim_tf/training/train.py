@@ -15,6 +15,7 @@ from mim_tf.data.split import SPLITS
 from mim_tf.errors import MimError
 from mim_tf.models import build_model
 from mim_tf.models.registry import uses_scheduled_sampling
+from mim_tf.new_path import check_writable
 from mim_tf.runs import STATE, new_run_folder, write_record
 from mim_tf.start_up import skip_graph_rewriting
 from mim_tf.training.callbacks import Evaluation, Logs, RestartedMean, Snapshots, StopInOrder
@@ -59,6 +60,8 @@ def train(
         config = dataclasses.replace(config, scheduled_sampling=sampled)
     keras.utils.set_random_seed(config.seed)
     sources = {split: open_source(data_config, model_config, split) for split in SPLITS}
+    if devices.process_id == 0 and config.num_save_samples:
+        check_writable(config.gen_frm_dir)
     train_source, valid_source = sources["train"], sources["valid"]
 
     folder = resume
@@ -76,6 +79,7 @@ def train(
         write_record(folder, model.config, data_config, config, records)
     if start >= config.max_iterations:
         logging.info("%s has already reached iteration %d.", folder, start)
+        _make_up_evaluation(model, config, start, folder, valid_source, devices)
         return folder
     if folder:
         print(describe_splits(sources))
@@ -124,6 +128,15 @@ def _check_agreement(starts, save_dir):
         )
 
 
+def _make_up_evaluation(model, config, start, folder, valid_source, devices):
+    """Evaluates a run that was killed between its last snapshot and its last scores."""
+    if folder:
+        with contextlib.closing(SummaryWriter(str(folder), purge_step=start + 1)) as writer:
+            evaluation = Evaluation(config, start, folder, writer, valid_source, devices)
+            evaluation.set_model(model)
+            evaluation.make_up()
+
+
 @contextlib.contextmanager
 def _callbacks(config, start, folder, valid_source, devices):
     everywhere = [RestartedMean(config, start), StopInOrder(config, start, devices)]
@@ -131,9 +144,10 @@ def _callbacks(config, start, folder, valid_source, devices):
         yield everywhere
         return
     with contextlib.closing(SummaryWriter(str(folder), purge_step=start + 1)) as writer:
+        # The snapshot comes first, so that no evaluation can lose what was learnt.
         yield [
             Logs(config, start, folder, writer),
+            Snapshots(config, start, folder, devices),
             Evaluation(config, start, folder, writer, valid_source, devices),
             *everywhere,
-            Snapshots(config, start, folder, devices),
         ]

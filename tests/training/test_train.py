@@ -177,3 +177,32 @@ def test_ctrl_c_saves_and_stops(tmp_path, tiny_config, monkeypatch):
     folder = train(tiny_config, DATA, settings(tmp_path, snapshot_interval=100))
     assert [path.name for path in folder.glob("*.weights.h5")] == ["mim-000002.weights.h5"]
     assert (folder / STATE).exists()
+
+
+def test_an_evaluation_that_fails_costs_nothing_and_is_made_up_for(
+    tmp_path, tiny_config, monkeypatch, caplog
+):
+    def fail(*arguments):
+        raise OSError("disk full\nsecond line")
+
+    config = settings(tmp_path, max_iterations=2, snapshot_interval=2, num_save_samples=1)
+    with monkeypatch.context() as patched:
+        patched.setattr("mim_tf.training.callbacks.save_sample", fail)
+        folder = train(tiny_config, DATA, config)
+    assert "evaluation of iteration 2 failed, and training goes on: disk full" in caplog.text
+    assert "second line" not in caplog.text
+    assert (folder / "mim-000002.weights.h5").exists()
+    assert not (folder / "best.weights.h5").exists()
+
+    state = (folder / STATE).read_bytes()
+    train(tiny_config, DATA, config, resume=folder)
+    assert (folder / "scores" / "000002" / "scores.json").exists()
+    assert (folder / "best.weights.h5").exists()
+    assert (folder / STATE).read_bytes() == state
+
+
+def test_a_folder_for_pictures_is_tried_before_training(tmp_path, tiny_config):
+    (tmp_path / "frames").write_text("a file")
+    with pytest.raises(mim_tf.MimError, match=r"frames cannot be written in: .*another folder"):
+        train(tiny_config, DATA, settings(tmp_path))
+    assert not (tmp_path / "runs").exists()
