@@ -4,11 +4,9 @@ Keras' own callbacks count batches and epochs; here an iteration can be several 
 snapshot has to hold all that a resumed run needs.
 """
 
-import json
 import math
 import signal
 import time
-from pathlib import Path
 
 import keras
 from absl import logging
@@ -21,7 +19,8 @@ from mim_tf.errors import MimError
 from mim_tf.evaluation.evaluate import evaluate
 from mim_tf.evaluation.pictures import film_strip, save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
-from mim_tf.runs import STATE, CsvLog, write_json
+from mim_tf.runs import CsvLog, pictures_folder, read_json, write_json
+from mim_tf.training.state import save_state
 from mim_tf.weights import save_weights
 
 
@@ -122,7 +121,8 @@ class Evaluation(OnIteration):
     def __init__(self, config, start_iteration, folder, writer, source, devices):
         super().__init__(config, start_iteration)
         self.folder = folder
-        self.pictures = Path(config.gen_frm_dir) / folder.name
+        self.pictures = pictures_folder(folder, config.gen_frm_dir)
+        self.best = _best_score(folder / "best.json")
         self.writer = writer
         self.source = source
         self.devices = devices
@@ -174,11 +174,24 @@ class Evaluation(OnIteration):
         self.writer.flush()
 
     def _keep_best(self, model, iteration, mse):
-        record = self.folder / "best.json"
-        if record.exists() and json.loads(record.read_text())["mse"] <= mse:
+        if mse >= self.best:
             return
         save_weights(model, self.folder / "best.weights.h5")
-        write_json(record, {"iteration": iteration, "mse": mse})
+        write_json(self.folder / "best.json", {"iteration": iteration, "mse": mse})
+        self.best = mse
+
+
+def _best_score(record):
+    """The smallest MSE so far, infinite before the first; a `MimError` if it cannot be read."""
+    if not record.exists():
+        return math.inf
+    score = read_json(record).get("mse")
+    if type(score) not in (int, float) or not math.isfinite(score):
+        raise MimError(
+            f"{record} is damaged: expected a finite number as its mse, received {score!r}. Take "
+            "it from scores/, or move best.json and best.weights.h5 to another place."
+        )
+    return score
 
 
 class Snapshots(OnIteration):
@@ -208,7 +221,7 @@ class Snapshots(OnIteration):
                 save_weights(average, self.folder / f"{name}-ema.weights.h5")
         with self.devices.alone():
             save_weights(model, self.folder / f"{name}.weights.h5")
-            save_weights(model, self.folder / STATE, with_optimizer=True)
+            save_state(model, self.folder)
         self.saved = iteration
 
 

@@ -16,13 +16,14 @@ from mim_tf.errors import MimError
 from mim_tf.models import build_model
 from mim_tf.models.registry import uses_scheduled_sampling
 from mim_tf.new_path import check_writable
-from mim_tf.runs import STATE, new_run_folder, write_record
+from mim_tf.runs import RECORD, has_state, held, new_run_folder, read_json, write_record
 from mim_tf.start_up import skip_graph_rewriting
 from mim_tf.training.callbacks import Evaluation, Logs, RestartedMean, Snapshots, StopInOrder
 from mim_tf.training.compile import compile_for_training
 from mim_tf.training.devices import open_devices
 from mim_tf.training.initial_bias import draw_biases
 from mim_tf.training.optimizer import make_optimizer
+from mim_tf.training.state import load_state
 from mim_tf.weights import load_weights
 
 
@@ -43,17 +44,27 @@ def train(
         device_config: where; by default on one device.
         pretrained_model: a weights file to start from; iterations and scheduled sampling start
             at the beginning all the same.
-        resume: the folder of a run to go on with, one that has a snapshot. Its weights are at the
-            end those of a run that was never interrupted.
+        resume: the folder of a run to go on with, from its last snapshot or else from the start.
+            Its weights are at the end those of a run that was never interrupted.
 
     Returns:
         The folder of the run; None in processes other than the first, which writes it.
 
     Raises:
-        MimError: for data or weights that do not fit, or if another process of the run ends.
+        MimError: for data or weights that do not fit, if the run to go on with is being trained
+            already, or if another process of the run ends.
     """
     skip_graph_rewriting()
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)
+    with contextlib.ExitStack() as until_end:
+        if resume and devices.process_id == 0:
+            until_end.enter_context(held(resume))
+        return _train(
+            model_config, data_config, config, devices, pretrained_model, resume, until_end
+        )
+
+
+def _train(model_config, data_config, config, devices, pretrained_model, resume, until_end):
     updates = config.updates_per_iteration
     if config.scheduled_sampling is None:
         sampled = uses_scheduled_sampling(model_config.model_name)
@@ -65,18 +76,21 @@ def train(
     train_source, valid_source = sources["train"], sources["valid"]
 
     folder = resume
+    if folder and not has_state(folder):  # killed before its first snapshot
+        pretrained_model = read_json(folder / RECORD).get("pretrained_model", pretrained_model)
     with devices.scope():
         model = _initial_model(model_config, config, pretrained_model)
-        if folder:
-            load_weights(model, folder / STATE)
+        if folder and has_state(folder):
+            load_state(model, folder)
     start = int(keras.ops.convert_to_numpy(model.optimizer.iterations)) // updates
     _check_agreement(devices.gather(start), config.save_dir)
     if devices.process_id > 0:
         folder = None
     elif not folder:
         folder = new_run_folder(config.save_dir)
+        until_end.enter_context(held(folder))
         records = {split: sources[split].describe() for split in ("train", "valid")}
-        write_record(folder, model.config, data_config, config, records)
+        write_record(folder, model.config, data_config, config, records, pretrained_model)
     if start >= config.max_iterations:
         logging.info("%s has already reached iteration %d.", folder, start)
         _make_up_evaluation(model, config, start, folder, valid_source, devices)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import mim_tf
-from mim_tf.runs import STATE
+from mim_tf.runs import STATE, write_record
 from mim_tf.training.train import train
 
 RUN = Path(__file__).parents[2] / "run.py"
@@ -199,6 +199,21 @@ def test_an_evaluation_that_fails_costs_nothing_and_is_made_up_for(
     assert (folder / "scores" / "000002" / "scores.json").exists()
     assert (folder / "best.weights.h5").exists()
     assert (folder / STATE).read_bytes() == state
+
+
+@pytest.mark.slow
+def test_a_run_without_a_snapshot_goes_on_with_its_own_settings(
+    uninterrupted, tmp_path, tiny_config
+):
+    config = settings(tmp_path)
+    runs = tmp_path / "runs"
+    folder = runs / "run-001"
+    folder.mkdir(parents=True)
+    write_record(folder, tiny_config, DATA, config, {})
+    command = [sys.executable, str(RUN), f"--save_dir={runs}", "--resume"]
+    subprocess.run(command, check=True, capture_output=True)
+    assert [path.name for path in runs.iterdir()] == ["run-001"]
+    assert logged(folder) == logged(uninterrupted)
 
 
 def test_a_folder_for_pictures_is_tried_before_training(tmp_path, tiny_config):
