@@ -20,6 +20,7 @@ from mim_tf.evaluation.evaluate import evaluate
 from mim_tf.evaluation.pictures import film_strip, save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
 from mim_tf.runs import CsvLog, pictures_folder, read_json, write_json
+from mim_tf.training.divergence import is_finite
 from mim_tf.training.state import save_state
 from mim_tf.weights import save_weights
 
@@ -90,11 +91,7 @@ class Logs(OnIteration):
             return
         loss = float(logs["loss_per_sequence"])
         if not math.isfinite(loss):
-            raise MimError(
-                f"The loss is {loss} at iteration {iteration}: training diverged. Start again "
-                "with a lower --lr, from the last weights if they are good (--pretrained_model). "
-                "In the first iterations, empty frames may be the cause: raise --initial_bias."
-            )
+            return  # `Divergence` deals with it
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         probability = true_frame_probability(self.config, iteration)
         values = (loss, rate, probability, self.seconds)
@@ -174,7 +171,7 @@ class Evaluation(OnIteration):
         self.writer.flush()
 
     def _keep_best(self, model, iteration, mse):
-        if mse >= self.best:
+        if not mse < self.best:
             return
         save_weights(model, self.folder / "best.weights.h5")
         write_json(self.folder / "best.json", {"iteration": iteration, "mse": mse})
@@ -213,8 +210,11 @@ class Snapshots(OnIteration):
             self._save(self.reached)
 
     def _save(self, iteration):
-        """Writes the weights of this iteration, then the state."""
+        """Writes the weights of this iteration, then the state; nothing that is not finite."""
         model = self.model
+        if not is_finite(model):
+            logging.warning("No snapshot of iteration %d: it has weights that are NaN.", iteration)
+            return
         name = f"{model.config.model_name}-{iteration:06d}"
         if self.config.evaluate_ema:
             with self.devices.evaluated(model, averaged=True) as average:

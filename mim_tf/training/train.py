@@ -21,6 +21,7 @@ from mim_tf.start_up import skip_graph_rewriting
 from mim_tf.training.callbacks import Evaluation, Logs, RestartedMean, Snapshots, StopInOrder
 from mim_tf.training.compile import compile_for_training
 from mim_tf.training.devices import open_devices
+from mim_tf.training.divergence import Divergence
 from mim_tf.training.initial_bias import draw_biases
 from mim_tf.training.optimizer import make_optimizer
 from mim_tf.training.state import load_state
@@ -56,6 +57,10 @@ def train(
     """
     skip_graph_rewriting()
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)
+    if config.on_nan != "stop" and devices.count > 1:
+        raise MimError(
+            f"on_nan={config.on_nan} works on one device, received {devices.count}. Leave it out."
+        )
     with contextlib.ExitStack() as until_end:
         if resume and devices.process_id == 0:
             until_end.enter_context(held(resume))
@@ -105,7 +110,7 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
     with (
         devices.training(),
         errors_of(train_source) as source,
-        _callbacks(config, start, folder, valid_source, devices) as callbacks,
+        _callbacks(config, start, folder, train_source.size, valid_source, devices) as callbacks,
     ):
         model.fit(
             training_dataset(
@@ -152,14 +157,16 @@ def _make_up_evaluation(model, config, start, folder, valid_source, devices):
 
 
 @contextlib.contextmanager
-def _callbacks(config, start, folder, valid_source, devices):
+def _callbacks(config, start, folder, train_size, valid_source, devices):
+    divergence = Divergence(config, start, folder, train_size)
     everywhere = [RestartedMean(config, start), StopInOrder(config, start, devices)]
     if not folder:
-        yield everywhere
+        yield [divergence, *everywhere]
         return
     with contextlib.closing(SummaryWriter(str(folder), purge_step=start + 1)) as writer:
         # The snapshot comes first, so that no evaluation can lose what was learnt.
         yield [
+            divergence,
             Logs(config, start, folder, writer),
             Snapshots(config, start, folder, devices),
             Evaluation(config, start, folder, writer, valid_source, devices),
