@@ -24,6 +24,7 @@ from mim_tf.training.devices import open_devices
 from mim_tf.training.divergence import Divergence
 from mim_tf.training.initial_bias import draw_biases
 from mim_tf.training.optimizer import make_optimizer
+from mim_tf.training.overlap import check_overlap
 from mim_tf.training.state import load_state
 from mim_tf.weights import load_weights
 
@@ -79,6 +80,7 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
     if devices.process_id == 0 and config.num_save_samples:
         check_writable(config.gen_frm_dir)
     train_source, valid_source = sources["train"], sources["valid"]
+    check_overlap(train_source, valid_source)
 
     folder = resume
     if folder and not has_state(folder):  # killed before its first snapshot

@@ -94,8 +94,7 @@ def _rows(run):
 
 
 def main() -> None:
-    """Prints how many kills there were and whether the ends are equal; exit status 1 if not, or if it ended
-    before as many kills as were asked for."""
+    """Prints how many kills there were and what differs; status 1 if anything does, or too few."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--iterations", type=int, default=60)
