@@ -1,24 +1,38 @@
 """The folder of a run, and what stands in it."""
 
+import contextlib
 import csv
 import dataclasses
 import datetime
+import fcntl
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import re
+import shutil
+import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
+from absl import logging
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
+from mim_tf.new_path import move_into_place, remove_debris
 from mim_tf.version import __version__
 
 STATE = "training.state"
 """Weights, optimizer and counters of the last snapshot: where `--resume` goes on."""
+
+PREVIOUS_STATE = "training.state.previous"
+"""Those of the snapshot before, for the case that the last one is damaged."""
+
+RECORD = "run.json"
+"""Settings, data and versions of a run."""
 
 
 def new_run_folder(parent, prefix="run") -> Path:
@@ -36,10 +50,66 @@ def new_run_folder(parent, prefix="run") -> Path:
     raise MimError(f"No folder {prefix}-... could be made in {parent}.")
 
 
-def last_resumable(parent) -> Path | None:
-    """The newest run in `parent` that has a snapshot to go on from."""
-    folders = [path.parent for path in Path(parent).glob(f"run-*/{STATE}")]
+def last_run(parent) -> Path | None:
+    """The newest run in `parent`: one that has its record or a state to go on from."""
+    folders = [
+        path
+        for path in Path(parent).glob("run-*")
+        if _number(path.name, "run") and ((path / RECORD).exists() or has_state(path))
+    ]
     return max(folders, key=lambda folder: _number(folder.name, "run"), default=None)
+
+
+def has_state(folder: Path) -> bool:
+    """Whether a run has a snapshot to go on from, good or damaged."""
+    return any((folder / name).exists() for name in (STATE, PREVIOUS_STATE))
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keeps every other process out of a run; the system lets go where this one is killed.
+
+    Raises:
+        MimError: if another process holds it; the message says which.
+    """
+    with (folder / "lock").open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise MimError(
+                f"{folder} is being trained by another process ({file.read().strip()}). Wait until "
+                "it ends or stop it, or start a new run without --resume."
+            ) from None
+        except OSError as error:  # file systems without locks
+            logging.warning("%s cannot be locked (%s): start no second --resume.", folder, error)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        remove_debris(folder)
+        yield
+
+
+def pictures_folder(run: Path, parent: str | Path) -> Path:
+    """The folder in `parent` for the pictures of `run` and of no other run.
+
+    It has the name of the run, or where that is taken, the name and a number. The run remembers
+    it, for when it is resumed.
+    """
+    named = Path(parent) / run.name
+    if named.resolve() == run.resolve():
+        return run / "pictures"
+    record = run / "pictures.json"
+    if record.exists():
+        folder = Path(str(read_json(record).get("folder")))
+        if folder.parent == Path(parent).resolve():
+            return folder
+    try:
+        named.mkdir(parents=True)
+    except FileExistsError:
+        named = new_run_folder(parent, run.name)
+    write_json(record, {"folder": str(named.resolve())})
+    return named
 
 
 def _last_number(parent, prefix):
@@ -57,6 +127,7 @@ def write_record(
     data: DataConfig,
     training: TrainingConfig,
     sources: dict[str, dict],
+    pretrained_model: str = "",
 ) -> None:
     """Writes `run.json`: every setting, the data, the backend, the versions and the command."""
     packages = ["keras", "tensorflow", "jax", "numpy"]
@@ -66,6 +137,7 @@ def write_record(
         "model": dataclasses.asdict(model),
         "data": dataclasses.asdict(data),
         "training": dataclasses.asdict(training),
+        "pretrained_model": pretrained_model,
         "sources": sources,
         "backend": keras.backend.backend(),
         "versions": {
@@ -74,17 +146,28 @@ def write_record(
             **dict(map(_version, packages)),
         },
     }
-    write_json(folder / "run.json", record)
+    write_json(folder / RECORD, record)
 
 
 def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:
-    """The settings in `run.json`."""
-    record = json.loads((folder / "run.json").read_text())
-    return (
-        ModelConfig(**record["model"]),
-        DataConfig(**record["data"]),
-        TrainingConfig(**record["training"]),
-    )
+    """The settings in `run.json`.
+
+    Raises:
+        MimError: if it is missing or damaged, or holds settings that this version does not know.
+    """
+    path = folder / RECORD
+    record = read_json(path)
+    try:
+        return (
+            ModelConfig(**record["model"]),
+            DataConfig(**record["data"]),
+            TrainingConfig(**record["training"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MimError(
+            f"{path} is damaged: expected the settings of a run, received {error}. Put a copy "
+            "of it back, or start a new run with --pretrained_model."
+        ) from None
 
 
 def _version(package):
@@ -98,14 +181,30 @@ def write_json(path: Path, content) -> None:
     """Writes JSON all or nothing."""
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    os.replace(part, path)
+    move_into_place(part, path)
+
+
+def read_json(path: Path) -> dict:
+    """The object in a file of `write_json`.
+
+    Raises:
+        MimError: if there is none.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise MimError(f"{path} cannot be read: {error}. Put a copy of it back.") from None
+    if not isinstance(content, dict):
+        raise MimError(f"{path} is damaged: expected an object, received {content!r:.40}.")
+    return content
 
 
 class CsvLog:
-    """A CSV file with one row an iteration.
+    """A CSV file of numbers with one row an iteration.
 
     Args:
-        path: of the file. One that exists is continued.
+        path: of the file. One that exists is continued; rows that are damaged are left out, with a
+            warning and a copy of the file as it was.
         columns: names, the first of them `iteration`.
         last_iteration: rows after it are left out, because they will be written again.
 
@@ -114,16 +213,21 @@ class CsvLog:
     """
 
     def __init__(self, path: Path, columns, last_iteration: int):
-        rows = []
+        lines = [list(columns)]
         if path.exists():
-            with path.open(newline="") as file:
-                rows = [row for row in csv.reader(file) if row and row[0].isdigit()]
+            with path.open(newline="", encoding="utf-8", errors="replace") as file:
+                lines = [line.rstrip("\r\n").split(",") for line in file if line.endswith("\n")]
+        rows = [row for row in lines if _is_row(row, len(columns))]
+        if lines != [list(columns), *rows]:
+            copy = path.with_name(path.name + ".damaged")
+            shutil.copyfile(path, copy)
+            logging.warning("%s is damaged: its good rows are kept, all of it in %s.", path, copy)
         rows = [row for row in rows if int(row[0]) <= last_iteration]
         part = path.with_name(path.name + ".part")
-        with part.open("w", newline="") as file:
+        with part.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerow(columns)
             csv.writer(file).writerows(rows)
-        os.replace(part, path)
+        move_into_place(part, path)
         self.path = path
         self.last = rows[-1] if rows else None
 
@@ -131,3 +235,12 @@ class CsvLog:
         """Adds a row, and has it on disk before it returns."""
         with self.path.open("a", newline="") as file:
             csv.writer(file).writerow(row)
+
+
+def _is_row(cells, columns):
+    """Whether they are an iteration and a finite number for each other column."""
+    try:
+        finite = all(math.isfinite(float(cell)) for cell in cells)
+    except ValueError:
+        return False
+    return len(cells) == columns and finite and re.fullmatch("[0-9]{1,15}", cells[0]) is not None

@@ -15,6 +15,7 @@ _FREE_ON_RESUME = {
     "snapshot_interval",
     "num_save_samples",
     "max_test_sequences",
+    "on_nan",
     "rematerialise",
     "save_dir",
     "gen_frm_dir",

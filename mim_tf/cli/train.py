@@ -20,19 +20,20 @@ def main(values: flags.FlagValues) -> None:
     devices = DeviceConfig(**given(DeviceConfig, values))
     share_cores()
     import_keras()
-    from mim_tf.runs import last_resumable, read_record
+    from mim_tf.runs import last_run, pictures_folder, read_record
     from mim_tf.training.train import train
 
-    resume = last_resumable(training.save_dir) if values.resume else None
+    resume = last_run(training.save_dir) if values.resume else None
     if resume:
         model, data, training = (resumed(stored, values) for stored in read_record(resume))
     else:
         if values.resume:
-            logging.warning("No snapshot in %s: starting a new run.", training.save_dir)
+            logging.warning("No run in %s: starting a new one.", training.save_dir)
         model = model_config(values, values.pretrained_model, data)
     folder = train(model, data, training, devices, values.pretrained_model, resume)
     if folder:
-        print(f"\nThe run is in {folder}, its pictures in {training.gen_frm_dir}/{folder.name}.")
+        pictures = pictures_folder(folder, training.gen_frm_dir)
+        print(f"\nThe run is in {folder}, its pictures in {pictures}.")
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -47,6 +47,12 @@ class TrainingConfig:
     )
     momentum: float = field(0.95, "Momentum of Muon.", minimum=0, below=1)
     clip_norm: float = field(0.0, "Largest norm of the gradient of all weights; 0: any.", minimum=0)
+    on_nan: str = field(
+        "stop",
+        "Where a loss is no number: stop; skip: leave that update out; rollback: go back to the "
+        "weights of the last snapshot and on with the next batches.",
+        choices=("stop", "skip", "rollback"),
+    )
     initial_bias: float = field(
         1e-3,
         "Biases start uniform between minus and plus this. 0, as in the 2019 code, lets the first "

@@ -18,6 +18,7 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
         learning_rate: a float or a Keras schedule.
         beta_1, beta_2: decay of the two moments.
         epsilon: added to the corrected second moment.
+        skip_nonfinite: leave out updates whose gradients are not all finite, but for their count.
         **kwargs: as for every Keras optimizer, `use_ema` among them.
     """
 
@@ -27,6 +28,7 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
         beta_1=0.95,
         beta_2=0.9995,
         epsilon=1e-8,
+        skip_nonfinite=False,
         name="adam_inside_root",
         **kwargs,
     ):
@@ -34,6 +36,7 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        self.skip_nonfinite = skip_nonfinite
 
     def build(self, variables):
         if self.built:
@@ -49,7 +52,20 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
         second = 1 - ops.power(self.beta_2, step)
         self._rate = self.learning_rate * ops.sqrt(second) / (1 - ops.power(self.beta_1, step))
         self._epsilon = self.epsilon * second
+        if self.skip_nonfinite:
+            self._apply_if_finite(grads, trainable_variables)
+        else:
+            super().apply(grads, trainable_variables)
+
+    def _apply_if_finite(self, grads, trainable_variables):
+        weights = trainable_variables or self._trainable_variables
+        moments = [v for v in self.variables if v is not self.iterations]
+        variables = [*weights, *moments]
+        before = [ops.copy(variable) for variable in variables]
         super().apply(grads, trainable_variables)
+        finite = all_finite(grads)
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(ops.where(finite, variable, value))
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
@@ -79,4 +95,10 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
             "beta_1": self.beta_1,
             "beta_2": self.beta_2,
             "epsilon": self.epsilon,
+            "skip_nonfinite": self.skip_nonfinite,
         }
+
+
+def all_finite(tensors):
+    """Whether all of `tensors` are finite, as a tensor of one bool."""
+    return ops.all(ops.stack([ops.all(ops.isfinite(tensor)) for tensor in tensors]))

@@ -4,11 +4,9 @@ Keras' own callbacks count batches and epochs; here an iteration can be several 
 snapshot has to hold all that a resumed run needs.
 """
 
-import json
 import math
 import signal
 import time
-from pathlib import Path
 
 import keras
 from absl import logging
@@ -21,7 +19,9 @@ from mim_tf.errors import MimError
 from mim_tf.evaluation.evaluate import evaluate
 from mim_tf.evaluation.pictures import film_strip, save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
-from mim_tf.runs import STATE, CsvLog, write_json
+from mim_tf.runs import CsvLog, pictures_folder, read_json, write_json
+from mim_tf.training.divergence import is_finite
+from mim_tf.training.state import save_state
 from mim_tf.weights import save_weights
 
 
@@ -91,11 +91,7 @@ class Logs(OnIteration):
             return
         loss = float(logs["loss_per_sequence"])
         if not math.isfinite(loss):
-            raise MimError(
-                f"The loss is {loss} at iteration {iteration}: training diverged. Start again "
-                "with a lower --lr, from the last weights if they are good (--pretrained_model). "
-                "In the first iterations, empty frames may be the cause: raise --initial_bias."
-            )
+            return  # `Divergence` deals with it
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         probability = true_frame_probability(self.config, iteration)
         values = (loss, rate, probability, self.seconds)
@@ -114,20 +110,45 @@ class RestartedMean(OnIteration):
 
 
 class Evaluation(OnIteration):
-    """Scores on the validation set every `test_interval`, pictures, and the best weights so far."""
+    """Scores on the validation set every `test_interval`, pictures, and the best weights so far.
+
+    One that fails is a warning: what was learnt is worth more than its scores.
+    """
 
     def __init__(self, config, start_iteration, folder, writer, source, devices):
         super().__init__(config, start_iteration)
         self.folder = folder
-        self.pictures = Path(config.gen_frm_dir) / folder.name
+        self.pictures = pictures_folder(folder, config.gen_frm_dir)
+        self.best = _best_score(folder / "best.json")
         self.writer = writer
         self.source = source
         self.devices = devices
 
+    def on_train_begin(self, logs=None):
+        self.make_up()
+
     def on_iteration(self, iteration, logs):
         if self.due(iteration, self.config.test_interval):
+            self._try(iteration)
+
+    def make_up(self) -> None:
+        """Evaluates what is resumed, if a kill came between its snapshot and its scores."""
+        due = self.start and self.due(self.start, self.config.test_interval)
+        if due and not (self._scores(self.start) / "scores.json").exists():
+            self._try(self.start)
+
+    def _scores(self, iteration):
+        return self.folder / "scores" / f"{iteration:06d}"
+
+    def _try(self, iteration):
+        try:
             with self.devices.evaluated(self.model, self.config.evaluate_ema) as model:
                 self._evaluate(model, iteration)
+        except Exception as error:  # of files, data, memory or the network: training goes on
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            logging.warning(
+                "The evaluation of iteration %d failed, and training goes on: %s", iteration, reason
+            )
 
     def _evaluate(self, model, iteration):
         input_length = model.config.input_length
@@ -139,45 +160,69 @@ class Evaluation(OnIteration):
             self.writer.add_image(f"sample/{number}", strip, iteration, dataformats="HWC")
 
         result = evaluate(model, self.source, self.config, show, self.config.protocol)
-        write_scores(self.folder / "scores" / f"{iteration:06d}", result, input_length)
+        # Scores last: where they are missing, a resumed run evaluates again.
+        self._keep_best(model, iteration, result["mean"]["mse"])
+        write_scores(self._scores(iteration), result, input_length)
         tqdm.write(f"Iteration {iteration}, {result['sequences']} validation sequences:")
         tqdm.write(format_scores(result, input_length))
         for name, value in result["mean"].items():
             if value is not None:
                 self.writer.add_scalar(f"validation/{name}", value, iteration)
         self.writer.flush()
-        self._keep_best(model, iteration, result["mean"]["mse"])
 
     def _keep_best(self, model, iteration, mse):
-        record = self.folder / "best.json"
-        if record.exists() and json.loads(record.read_text())["mse"] <= mse:
+        if not mse < self.best:
             return
         save_weights(model, self.folder / "best.weights.h5")
-        write_json(record, {"iteration": iteration, "mse": mse})
+        write_json(self.folder / "best.json", {"iteration": iteration, "mse": mse})
+        self.best = mse
+
+
+def _best_score(record):
+    """The smallest MSE so far, infinite before the first; a `MimError` if it cannot be read."""
+    if not record.exists():
+        return math.inf
+    score = read_json(record).get("mse")
+    if type(score) not in (int, float) or not math.isfinite(score):
+        raise MimError(
+            f"{record} is damaged: expected a finite number as its mse, received {score!r}. Take "
+            "it from scores/, or move best.json and best.weights.h5 to another place."
+        )
+    return score
 
 
 class Snapshots(OnIteration):
-    """Weights every `snapshot_interval` and before a stop, and the state `--resume` needs."""
+    """Weights every `snapshot_interval` and at a stop, and the state `--resume` needs."""
 
     def __init__(self, config, start_iteration, folder, devices):
         super().__init__(config, start_iteration)
         self.folder = folder
         self.devices = devices
+        self.reached = self.saved = start_iteration
 
     def on_iteration(self, iteration, logs):
-        if self.due(iteration, self.config.snapshot_interval) or self.model.stop_training:
+        self.reached = iteration
+        if self.due(iteration, self.config.snapshot_interval):
             self._save(iteration)
 
+    def on_train_end(self, logs=None):
+        if self.reached > self.saved:
+            self._save(self.reached)
+
     def _save(self, iteration):
-        """Writes the weights of this iteration, then the state."""
+        """Writes the weights of this iteration, then the state; nothing that is not finite."""
         model = self.model
+        if not is_finite(model):
+            logging.warning("No snapshot of iteration %d: it has weights that are NaN.", iteration)
+            return
         name = f"{model.config.model_name}-{iteration:06d}"
         if self.config.evaluate_ema:
             with self.devices.evaluated(model, averaged=True) as average:
                 save_weights(average, self.folder / f"{name}-ema.weights.h5")
         with self.devices.alone():
             save_weights(model, self.folder / f"{name}.weights.h5")
-            save_weights(model, self.folder / STATE, with_optimizer=True)
+            save_state(model, self.folder)
+        self.saved = iteration
 
 
 class StopInOrder(OnIteration):

@@ -26,6 +26,7 @@ def make_optimizer(config: TrainingConfig, filters: int) -> keras.optimizers.Opt
         "beta_1": config.beta_1,
         "beta_2": config.beta_2,
         "global_clipnorm": config.clip_norm or None,
+        "skip_nonfinite": config.on_nan == "skip",
         "use_ema": True,
         "ema_momentum": 0.9995,
     }

@@ -15,14 +15,18 @@ from mim_tf.data.split import SPLITS
 from mim_tf.errors import MimError
 from mim_tf.models import build_model
 from mim_tf.models.registry import uses_scheduled_sampling
-from mim_tf.runs import STATE, new_run_folder, write_record
+from mim_tf.new_path import check_writable
+from mim_tf.runs import RECORD, has_state, held, new_run_folder, read_json, write_record
 from mim_tf.start_up import skip_graph_rewriting
 from mim_tf.training.callbacks import Evaluation, Logs, RestartedMean, Snapshots, StopInOrder
 from mim_tf.training.compile import compile_for_training
 from mim_tf.training.devices import open_devices
+from mim_tf.training.divergence import Divergence
 from mim_tf.training.initial_bias import draw_biases
 from mim_tf.training.optimizer import make_optimizer
+from mim_tf.training.overlap import check_overlap
 from mim_tf.training.report import Report
+from mim_tf.training.state import load_state
 from mim_tf.weights import load_weights
 
 
@@ -43,40 +47,61 @@ def train(
         device_config: where; by default on one device.
         pretrained_model: a weights file to start from; iterations and scheduled sampling start
             at the beginning all the same.
-        resume: the folder of a run to go on with, one that has a snapshot. Its weights are at the
-            end those of a run that was never interrupted.
+        resume: the folder of a run to go on with, from its last snapshot or else from the start.
+            Its weights are at the end those of a run that was never interrupted.
 
     Returns:
         The folder of the run; None in processes other than the first, which writes it.
 
     Raises:
-        MimError: for data or weights that do not fit, or if another process of the run ends.
+        MimError: for data or weights that do not fit, if the run to go on with is being trained
+            already, or if another process of the run ends.
     """
     skip_graph_rewriting()
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)
+    if config.on_nan != "stop" and devices.count > 1:
+        raise MimError(
+            f"on_nan={config.on_nan} works on one device, received {devices.count}. Leave it out."
+        )
+    with contextlib.ExitStack() as until_end:
+        if resume and devices.process_id == 0:
+            until_end.enter_context(held(resume))
+        return _train(
+            model_config, data_config, config, devices, pretrained_model, resume, until_end
+        )
+
+
+def _train(model_config, data_config, config, devices, pretrained_model, resume, until_end):
     updates = config.updates_per_iteration
     if config.scheduled_sampling is None:
         sampled = uses_scheduled_sampling(model_config.model_name)
         config = dataclasses.replace(config, scheduled_sampling=sampled)
     keras.utils.set_random_seed(config.seed)
     sources = {split: open_source(data_config, model_config, split) for split in SPLITS}
+    if devices.process_id == 0 and config.num_save_samples:
+        check_writable(config.gen_frm_dir)
     train_source, valid_source = sources["train"], sources["valid"]
+    check_overlap(train_source, valid_source)
 
     folder = resume
+    if folder and not has_state(folder):  # killed before its first snapshot
+        pretrained_model = read_json(folder / RECORD).get("pretrained_model", pretrained_model)
     with devices.scope():
         model = _initial_model(model_config, config, pretrained_model)
-        if folder:
-            load_weights(model, folder / STATE)
+        if folder and has_state(folder):
+            load_state(model, folder)
     start = int(keras.ops.convert_to_numpy(model.optimizer.iterations)) // updates
     _check_agreement(devices.gather(start), config.save_dir)
     if devices.process_id > 0:
         folder = None
     elif not folder:
         folder = new_run_folder(config.save_dir)
+        until_end.enter_context(held(folder))
         records = {split: sources[split].describe() for split in ("train", "valid")}
-        write_record(folder, model.config, data_config, config, records)
+        write_record(folder, model.config, data_config, config, records, pretrained_model)
     if start >= config.max_iterations:
         logging.info("%s has already reached iteration %d.", folder, start)
+        _make_up_evaluation(model, config, start, folder, valid_source, devices)
         return folder
     if folder:
         print(describe_splits(sources))
@@ -88,7 +113,7 @@ def train(
     with (
         devices.training(),
         errors_of(train_source) as source,
-        _callbacks(config, start, folder, valid_source, devices) as callbacks,
+        _callbacks(config, start, folder, train_source.size, valid_source, devices) as callbacks,
     ):
         model.fit(
             training_dataset(
@@ -125,17 +150,29 @@ def _check_agreement(starts, save_dir):
         )
 
 
+def _make_up_evaluation(model, config, start, folder, valid_source, devices):
+    """Evaluates a run that was killed between its last snapshot and its last scores."""
+    if folder:
+        with contextlib.closing(SummaryWriter(str(folder), purge_step=start + 1)) as writer:
+            evaluation = Evaluation(config, start, folder, writer, valid_source, devices)
+            evaluation.set_model(model)
+            evaluation.make_up()
+
+
 @contextlib.contextmanager
-def _callbacks(config, start, folder, valid_source, devices):
+def _callbacks(config, start, folder, train_size, valid_source, devices):
+    divergence = Divergence(config, start, folder, train_size)
     everywhere = [RestartedMean(config, start), StopInOrder(config, start, devices)]
     if not folder:
-        yield everywhere
+        yield [divergence, *everywhere]
         return
     with contextlib.closing(SummaryWriter(str(folder), purge_step=start + 1)) as writer:
+        # The snapshot comes first, so that no evaluation can lose what was learnt.
         yield [
+            divergence,
             Logs(config, start, folder, writer),
+            Snapshots(config, start, folder, devices),
             Evaluation(config, start, folder, writer, valid_source, devices),
             Report(config, start, folder),
             *everywhere,
-            Snapshots(config, start, folder, devices),
         ]

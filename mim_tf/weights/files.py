@@ -1,7 +1,6 @@
 """Weights files of every kind: mim_tf's, Keras' and TensorFlow 1's."""
 
 import dataclasses
-import os
 import tempfile
 from os import PathLike
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from mim_tf.config import ModelConfig
 from mim_tf.models import VideoPredictor, build_model
+from mim_tf.new_path import move_into_place
 from mim_tf.presets import find_weights
 from mim_tf.weights.configuration import to_json
 from mim_tf.weights.hdf5 import ATTRIBUTE, configuration_inside, load_hdf5
@@ -45,7 +45,7 @@ def save_weights(
                 del source["optimizer"]
             _copy(source, target, half)
             target.attrs[ATTRIBUTE] = np.bytes_(to_json(model.config))
-        os.replace(complete, path)
+        move_into_place(complete, path)
 
 
 def _copy(source: h5py.Group, target: h5py.Group, half: bool) -> None:

@@ -1,10 +1,5 @@
-import math
-
-import pytest
-
 from mim_tf.config import TrainingConfig
-from mim_tf.errors import MimError
-from mim_tf.training.callbacks import Logs, OnIteration
+from mim_tf.training.callbacks import OnIteration
 
 
 def test_an_iteration_is_all_its_updates():
@@ -19,10 +14,3 @@ def test_an_iteration_is_all_its_updates():
 def test_the_last_iteration_is_always_due():
     callback = OnIteration(TrainingConfig(max_iterations=25), start_iteration=0)
     assert [i for i in range(1, 26) if callback.due(i, 10)] == [10, 20, 25]
-
-
-def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
-    logs = Logs(TrainingConfig(), 0, tmp_path, writer=None)
-    logs.on_train_begin()
-    with pytest.raises(MimError, match=r"nan at iteration 3: training diverged\. .*lower --lr"):
-        logs.on_iteration(3, {"loss_per_sequence": math.nan})

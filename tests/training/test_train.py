@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import mim_tf
-from mim_tf.runs import STATE
+from mim_tf.runs import STATE, write_record
 from mim_tf.training.train import train
 
 RUN = Path(__file__).parents[2] / "run.py"
@@ -183,3 +183,47 @@ def test_ctrl_c_saves_and_stops(tmp_path, tiny_config, monkeypatch):
     folder = train(tiny_config, DATA, settings(tmp_path, snapshot_interval=100))
     assert [path.name for path in folder.glob("*.weights.h5")] == ["mim-000002.weights.h5"]
     assert (folder / STATE).exists()
+
+
+def test_an_evaluation_that_fails_costs_nothing_and_is_made_up_for(
+    tmp_path, tiny_config, monkeypatch, caplog
+):
+    def fail(*arguments):
+        raise OSError("disk full\nsecond line")
+
+    config = settings(tmp_path, max_iterations=2, snapshot_interval=2, num_save_samples=1)
+    with monkeypatch.context() as patched:
+        patched.setattr("mim_tf.training.callbacks.save_sample", fail)
+        folder = train(tiny_config, DATA, config)
+    assert "evaluation of iteration 2 failed, and training goes on: disk full" in caplog.text
+    assert "second line" not in caplog.text
+    assert (folder / "mim-000002.weights.h5").exists()
+    assert not (folder / "best.weights.h5").exists()
+
+    state = (folder / STATE).read_bytes()
+    train(tiny_config, DATA, config, resume=folder)
+    assert (folder / "scores" / "000002" / "scores.json").exists()
+    assert (folder / "best.weights.h5").exists()
+    assert (folder / STATE).read_bytes() == state
+
+
+@pytest.mark.slow
+def test_a_run_without_a_snapshot_goes_on_with_its_own_settings(
+    uninterrupted, tmp_path, tiny_config
+):
+    config = settings(tmp_path)
+    runs = tmp_path / "runs"
+    folder = runs / "run-001"
+    folder.mkdir(parents=True)
+    write_record(folder, tiny_config, DATA, config, {})
+    command = [sys.executable, str(RUN), f"--save_dir={runs}", "--resume"]
+    subprocess.run(command, check=True, capture_output=True)
+    assert [path.name for path in runs.iterdir()] == ["run-001"]
+    assert logged(folder) == logged(uninterrupted)
+
+
+def test_a_folder_for_pictures_is_tried_before_training(tmp_path, tiny_config):
+    (tmp_path / "frames").write_text("a file")
+    with pytest.raises(mim_tf.MimError, match=r"frames cannot be written in: .*another folder"):
+        train(tiny_config, DATA, settings(tmp_path))
+    assert not (tmp_path / "runs").exists()

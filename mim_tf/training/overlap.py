@@ -1,0 +1,38 @@
+"""That nothing is both trained on and validated on."""
+
+import numpy as np
+
+from mim_tf.data.source import SequenceSource
+from mim_tf.errors import MimError
+
+_LOOKED_AT = 16
+
+
+def check_overlap(train: SequenceSource, valid: SequenceSource) -> None:
+    """Looks for copies: compares the first and last 16 sequences of two sources.
+
+    Raises:
+        MimError: if one of them, other than an empty one, is in both.
+    """
+    if train.size is None or valid.size is None:
+        return
+    known = _contents(train)
+    for content, index in _contents(valid).items():
+        if content in known:
+            raise MimError(
+                f"Sequence {index} to validate on is sequence {known[content]} to train on, value "
+                "for value: no sequence may be in both. Give one path, which is then divided, or "
+                "leave the copies out of one of train_data_paths and valid_data_paths."
+            )
+
+
+def _contents(source):
+    """Bytes -> index of the first and last sequences that have more than one value."""
+    count = source.size
+    indices = sorted({*range(min(count, _LOOKED_AT)), *range(max(0, count - _LOOKED_AT), count)})
+    found = {}
+    for index in indices:
+        frames = source.sequences(np.array([index]))[0]
+        if frames.min() < frames.max():
+            found.setdefault(frames.tobytes(), index)
+    return found

@@ -1,0 +1,21 @@
+import numpy as np
+import pytest
+
+from mim_tf.data.files.arrays import ArraySource
+from mim_tf.errors import MimError
+from mim_tf.training.overlap import check_overlap
+
+
+def source(*values):
+    frames = np.zeros((len(values), 2, 2, 2, 1), np.float32)
+    frames[:, 1] = np.array(values).reshape(-1, 1, 1, 1)
+    return ArraySource(frames)
+
+
+def test_a_sequence_in_both_is_refused():
+    with pytest.raises(MimError, match="Sequence 1 to validate on is sequence 0 to train on"):
+        check_overlap(source(0.5, 0.25), source(0.75, 0.5))
+
+
+def test_others_are_not_nor_are_empty_ones():
+    check_overlap(source(0.5, 0.25, 0), source(0.75, 0))

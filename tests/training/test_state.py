@@ -1,0 +1,98 @@
+"""A state is believed only if it is whole; otherwise the one before is used."""
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import mim_tf
+from mim_tf.errors import MimError
+from mim_tf.runs import PREVIOUS_STATE, STATE
+from mim_tf.training.compile import compile_for_training
+from mim_tf.training.state import load_state, save_state
+
+
+@pytest.fixture
+def model(tiny_model):
+    compile_for_training(tiny_model)
+    return tiny_model
+
+
+def updates(model):
+    return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+
+
+def save(model, folder, *counts):
+    for count in counts:
+        model.optimizer.iterations.assign(count)
+        save_state(model, folder)
+
+
+def test_the_last_two_are_kept_and_nothing_else(model, tmp_path):
+    save(model, tmp_path, 1, 2, 3)
+    assert {path.name for path in tmp_path.iterdir()} == {STATE, PREVIOUS_STATE}
+    load_state(model, tmp_path)
+    assert updates(model) == 3
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [flip, cut, empty])
+def test_a_damaged_state_is_named_and_the_one_before_used(model, tmp_path, damage, caplog):
+    save(model, tmp_path, 1, 2)
+    damage(tmp_path / STATE)
+    load_state(model, tmp_path)
+    assert updates(model) == 1
+    assert f"{tmp_path / STATE} " in caplog.text
+    assert "Going on from the state before" in caplog.text
+    damage(tmp_path / PREVIOUS_STATE)
+    with pytest.raises(MimError, match=r"cannot be resumed: .*training\.state .*\.previous .*"):
+        load_state(model, tmp_path)
+
+
+def test_a_kill_between_two_renames_leaves_the_state_before(model, tmp_path):
+    save(model, tmp_path, 1, 2)
+    (tmp_path / STATE).unlink()
+    load_state(model, tmp_path)
+    assert updates(model) == 1
+
+
+def without_optimizer(model, path):
+    mim_tf.save_weights(model, path)
+
+
+def with_negative_iterations(model, path):
+    model.optimizer.iterations.assign(-7)
+    mim_tf.save_weights(model, path, with_optimizer=True)
+
+
+def with_moments_that_are_no_numbers(model, path):
+    mim_tf.save_weights(model, path, with_optimizer=True)
+    with h5py.File(path, "a") as file:
+        file["optimizer/vars/5"][...] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (without_optimizer, "no state of the optimizer"),
+        (with_negative_iterations, "counts -7 updates"),
+        (with_moments_that_are_no_numbers, "NaN"),
+    ],
+)
+def test_a_state_that_cannot_be_is_refused(model, tmp_path, write, message):
+    write(model, tmp_path / STATE)
+    with pytest.raises(MimError, match=message):
+        load_state(model, tmp_path)
