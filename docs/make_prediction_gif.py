@@ -22,9 +22,11 @@ def main(_):
     data = mim_tf.DataConfig(digits=FLAGS.digits)
     truth = mim_tf.open_source(data, model.config, "test").sequences(range(8))
     forecast = mim_tf.predict(model, truth[:, :context], model.config.horizon)
-    # Half of the size is large enough to see.
+    # Half of the size is large enough to see; a margin keeps the pairs apart.
+    margins = ((0, 0), (0, 6), (0, 18), (0, 0))
     tiles = [
-        side_by_side(*pair, context)[:, ::2, ::2] for pair in zip(truth, forecast, strict=True)
+        np.pad(side_by_side(*pair, context)[:, ::2, ::2], margins, constant_values=255)
+        for pair in zip(truth, forecast, strict=True)
     ]
     rows = [np.concatenate(tiles[first : first + 4], axis=2) for first in (0, 4)]
     path = Path(__file__).with_name("prediction.gif")
