@@ -12,7 +12,7 @@ def check_overlap(train: SequenceSource, valid: SequenceSource) -> None:
     """Looks for copies: compares the first and last 16 sequences of two sources.
 
     Raises:
-        MimError: if one of them, other than an empty one, is in both.
+        MimError: if one of them, other than a still one, is in both.
     """
     if train.size is None or valid.size is None:
         return
@@ -27,12 +27,12 @@ def check_overlap(train: SequenceSource, valid: SequenceSource) -> None:
 
 
 def _contents(source):
-    """Bytes -> index of the first and last sequences that have more than one value."""
+    """Bytes -> index of the first and last sequences in which anything moves."""
     count = source.size
     indices = sorted({*range(min(count, _LOOKED_AT)), *range(max(0, count - _LOOKED_AT), count)})
     found = {}
     for index in indices:
         frames = source.sequences(np.array([index]))[0]
-        if frames.min() < frames.max():
+        if (frames[1:] != frames[0]).any():
             found.setdefault(frames.tobytes(), index)
     return found
