@@ -1,29 +1,45 @@
 """That nothing is both trained on and validated on."""
 
 import numpy as np
+from absl import logging
 
+from mim_tf.config import DataConfig
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
 
 _LOOKED_AT = 16
 
 
-def check_overlap(train: SequenceSource, valid: SequenceSource) -> None:
+def check_overlap(train: SequenceSource, valid: SequenceSource, data: DataConfig) -> None:
     """Looks for copies: compares the first and last 16 sequences of two sources.
 
+    A copy is an error where the two have paths of their own, and a warning where one set is
+    divided, whose copies are its owner's. Still sequences are passed over.
+
+    Args:
+        train: to train on.
+        valid: to validate on.
+        data: what they were opened with.
+
     Raises:
-        MimError: if one of them, other than a still one, is in both.
+        MimError: if one of them is in both.
     """
     if train.size is None or valid.size is None:
         return
     known = _contents(train)
     for content, index in _contents(valid).items():
         if content in known:
-            raise MimError(
+            copy = (
                 f"Sequence {index} to validate on is sequence {known[content]} to train on, value "
-                "for value: no sequence may be in both. Give one path, which is then divided, or "
-                "leave the copies out of one of train_data_paths and valid_data_paths."
+                "for value"
             )
+            if data.train_data_paths and data.valid_data_paths:
+                raise MimError(
+                    f"{copy}: no sequence may be in both. Give one path, which is then divided, or "
+                    "leave the copies out of one of train_data_paths and valid_data_paths."
+                )
+            logging.warning("%s: scores of copies say little.", copy)
+            return
 
 
 def _contents(source):

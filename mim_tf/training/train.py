@@ -81,7 +81,7 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
     if devices.process_id == 0 and config.num_save_samples:
         check_writable(config.gen_frm_dir)
     train_source, valid_source = sources["train"], sources["valid"]
-    check_overlap(train_source, valid_source)
+    check_overlap(train_source, valid_source, data_config)
 
     folder = resume
     if folder and not has_state(folder):  # killed before its first snapshot

@@ -212,7 +212,7 @@ def test_a_failed_write_leaves_the_old_file(saved, tiny_model, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("mim_tf.weights.files.os.replace", fail)
+    monkeypatch.setattr("mim_tf.new_path.os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
         save_weights(tiny_model, saved)
     assert saved.read_bytes() == before
