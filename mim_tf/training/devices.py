@@ -124,8 +124,10 @@ class ParallelDevices(OneDevice):
         try:
             with _distribution(self._distribution):
                 yield
-        except JaxRuntimeError as error:
-            if self.num_processes == 1:
+        # Of a computation JAX makes its own error, of gathering numbers a ValueError.
+        except (JaxRuntimeError, ValueError) as error:
+            lost = isinstance(error, JaxRuntimeError) or "Gloo" in str(error)
+            if self.num_processes == 1 or not lost:
                 raise
             atexit.register(_leave)
             raise MimError(

@@ -16,7 +16,7 @@ import pytest
 from mim_tf.config import DeviceConfig
 from mim_tf.errors import MimError
 from mim_tf.runs import STATE
-from mim_tf.training.devices import MirroredDevices, open_devices
+from mim_tf.training.devices import MirroredDevices, ParallelDevices, open_devices
 
 pytestmark = pytest.mark.slow
 
@@ -177,6 +177,21 @@ def test_two_processes_and_the_end_of_one(tmp_path, on_jax, jax_environment):
     assert [iteration for iteration, _ in rows(run)] == list(range(1, last + 3))
     assert (run / f"mim-{last + 2:06d}-ema.weights.h5").exists()
     assert not (tmp_path / "run-002").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ValueError("UNKNOWN: Gloo AllGather failed: Connection closed by peer"), MimError),
+        (ValueError("anything else"), ValueError),
+    ],
+)
+def test_a_peer_may_be_lost_while_numbers_are_gathered(error, expected, monkeypatch):
+    monkeypatch.setattr("atexit.register", lambda function: None)
+    devices = ParallelDevices.__new__(ParallelDevices)
+    devices.num_processes, devices._distribution = 2, None
+    with pytest.raises(expected, match=r"Another process|anything else"), devices.training():
+        raise error
 
 
 def test_processes_need_jax():
