@@ -74,3 +74,10 @@ assert not hasattr(mim_tf, "nothing")
 def test_in_python_the_package_is_whole_once_it_is_used():
     done = subprocess.run([sys.executable, "-c", IN_PYTHON], capture_output=True, text=True)
     assert done.stdout == "mim_tf.layers build_model\n", done.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    command = f"{sys.executable} -m mim_tf train --help | head -n 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: ")
