@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mim_tf.data.open import open_source
     from mim_tf.data.source import SequenceSource
     from mim_tf.models import VideoPredictor, build_model, predict, register_network
+    from mim_tf.presets.save import save_preset
     from mim_tf.training.compile import compile_for_training
     from mim_tf.weights import load_model, save_weights
 
@@ -33,6 +34,7 @@ __all__ = [
     "open_source",
     "predict",
     "register_network",
+    "save_preset",
     "save_weights",
 ]
 
@@ -46,11 +48,22 @@ _NEED_KERAS = {
     "open_source": "mim_tf.data.open",
     "predict": "mim_tf.models",
     "register_network": "mim_tf.models",
+    "save_preset": "mim_tf.presets.save",
     "save_weights": "mim_tf.weights",
 }
 
 
-_ROOMS = ("analysis", "data", "evaluation", "layers", "models", "prediction", "training", "weights")
+_ROOMS = (
+    "analysis",
+    "data",
+    "evaluation",
+    "layers",
+    "models",
+    "prediction",
+    "presets",
+    "training",
+    "weights",
+)
 
 
 def __getattr__(name: str) -> object:

@@ -12,6 +12,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
+import mim_tf
 from tests.data_examples import levels, write_example
 
 ROOT = Path(__file__).parents[1]
@@ -98,6 +99,8 @@ def workplace(tmp_path_factory):
     for name in ("a", "b", "quick"):
         shutil.copytree(folder / "checkpoints" / "mine", folder / "checkpoints" / name)
     shutil.copy(folder / WEIGHTS, folder / "best.weights.h5")
+    model = mim_tf.load_model(folder / WEIGHTS)
+    mim_tf.save_preset(model, folder / "presets", name="clouds", description="a test")
     export = run(folder, "mim export --pretrained_model=best.weights.h5 --output=served/mim")
     assert export.returncode == 0, export.stderr
     return folder

@@ -34,8 +34,8 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "pretrained_model",
         "",
-        "Weights to evaluate: a file, or the prefix of a TensorFlow 1 checkpoint. Their "
-        "architecture is used; a flag that contradicts it is an error.",
+        "Weights to evaluate: a file, a name of mim presets, or the prefix of a TensorFlow 1 "
+        "checkpoint. Their architecture is used; a flag that contradicts it is an error.",
         flag_values=values,
     )
 

@@ -38,7 +38,7 @@ def export(
     """Writes the model whose weights are at `weights` for a server.
 
     Args:
-        weights: a weights file of mim_tf.
+        weights: a weights file of mim_tf, or the name of a preset.
         output, horizon: as for `write_saved_model` or `write_file`.
         format: saved_model, onnx or litert.
         precision: of the convolutions; by default the model's.
@@ -66,7 +66,12 @@ def export(
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of `mim export`."""
     define = {"flag_values": values}
-    flags.DEFINE_string("pretrained_model", None, "Weights file of mim_tf, FILE.h5.", **define)
+    flags.DEFINE_string(
+        "pretrained_model",
+        None,
+        "Weights file of mim_tf, FILE.h5, or a name of mim presets.",
+        **define,
+    )
     flags.DEFINE_string(
         "output",
         None,

@@ -55,7 +55,10 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of `mim predict` alone."""
     define = {"flag_values": values}
     flags.DEFINE_string(
-        "pretrained_model", None, "Weights of any kind, or a folder made by mim export.", **define
+        "pretrained_model",
+        None,
+        "Weights of any kind, a name of mim presets, or a folder made by mim export.",
+        **define,
     )
     flags.DEFINE_string(
         "input",

@@ -38,6 +38,11 @@ class DataConfig:
     )
     valid_sequences: int = field(2_000, "Generated validation sequences.", minimum=1)
     test_sequences: int = field(3_000, "Generated test sequences.", minimum=1)
+    test_sha256: str = field(
+        "",
+        "SHA-256 that all test sequences together should have, as scores.json records it; an "
+        "evaluation says whether they do.",
+    )
     data_seed: int = field(
         0,
         "Seed of generated sequences, and of the split by recording; fixes train, valid, test.",

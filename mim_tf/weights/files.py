@@ -12,7 +12,7 @@ import numpy as np
 from mim_tf.config import ModelConfig
 from mim_tf.models import VideoPredictor, build_model
 from mim_tf.new_path import move_into_place
-from mim_tf.presets import find_weights
+from mim_tf.presets.find import find_weights
 from mim_tf.weights.configuration import to_json
 from mim_tf.weights.hdf5 import ATTRIBUTE, configuration_inside, load_hdf5
 from mim_tf.weights.tf1_architecture import infer_config
@@ -63,7 +63,7 @@ def stored_config(path: str | PathLike, **known: Any) -> ModelConfig:
     """The configuration of the model whose weights are at `path`.
 
     Args:
-        path: a file of mim_tf or the name of weights that come with the package, which hold all
+        path: a file of mim_tf or the name of a preset, which hold all
             of it; a `.weights.h5` file of Keras, which holds none of it; or the prefix of a
             TensorFlow 1 checkpoint, which implies most of it.
         **known: fields of `ModelConfig`, used for what the weights do not tell.

@@ -23,7 +23,7 @@ def parse(*arguments):
     return values
 
 
-ALONE = [path for path in sorted(EXPERIMENTS.rglob("*.cfg")) if path.stem != "fast"]
+ALONE = [path for path in sorted(EXPERIMENTS.rglob("*.cfg")) if path.stem not in ("fast", "record")]
 
 
 @pytest.mark.parametrize("path", ALONE, ids=lambda path: path.stem)

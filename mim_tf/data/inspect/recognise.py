@@ -9,19 +9,22 @@ from mim_tf.data.files.npz_member import member_keys
 from mim_tf.data.files.videos import VIDEO_SUFFIXES
 from mim_tf.data.human36m import has_pictures
 from mim_tf.errors import MimError
+from mim_tf.presets.find import find_preset
 from mim_tf.weights.tf1_checkpoint import is_checkpoint
 
 KINDS = ("weights", "mnist", "taxibj", "human", "radar", "folder", "array")
 
 
 def recognise(path: str | Path) -> str:
-    """One of `KINDS`, by names and keys; radar events of pictures are taken for a "folder".
+    """One of `KINDS`, by names and keys.
+
+    The name of a preset is "weights"; radar events of pictures are taken for a "folder".
 
     Raises:
         MimError: if `path` does not exist or is none of them.
     """
     path = Path(path)
-    if is_checkpoint(path):
+    if is_checkpoint(path) or find_preset(path):
         return "weights"
     if not path.exists():
         raise MimError(f"{path}: expected a file or folder, found nothing. Check the path.")
