@@ -46,6 +46,11 @@ class Comparison:
     differences: list[Difference]
 
     @property
+    def deciding(self) -> list[str]:
+        """Those of `scores` of which a higher or a lower value is better."""
+        return [name for name in self.scores if direction(name)]
+
+    @property
     def scores(self) -> list[str]:
         """Names of the scores that all evaluations have."""
         first, *others = (evaluation.scores["mean"] for evaluation in self.evaluations)
@@ -61,26 +66,58 @@ class Comparison:
         """One sentence for each later evaluation: which is better, and whether that is certain."""
         return [_sentence(each) for each in self.differences if each.score == score]
 
+    def best(self, score: str = "mse") -> Evaluation:
+        """The evaluation with the best mean over sequences; the first of equal ones."""
+        means = [_mean(each.per_sequence[score]) for each in self.evaluations]
+        ranks = [-np.inf if mean is None else direction(score) * mean for mean in means]
+        return self.evaluations[int(np.argmax(ranks))]
 
-def compare(folders: Sequence[str | Path]) -> Comparison:
+    def against_best(self, score: str = "mse") -> list[Difference]:
+        """The difference of each other evaluation from the best."""
+        best = self.best(score)
+        return [_difference(best, each, score) for each in self.evaluations if each is not best]
+
+    def verdict(self, score: str = "mse") -> str:
+        """One sentence: which is the best, and whether that is certain."""
+        differences = self.against_best(score)
+        if len(differences) == 1:
+            return _sentence(differences[0])
+        best, count = self.best(score).name, len(self.evaluations)
+        open_ones = [each.other for each in differences if not each.certain]
+        if not open_ones:
+            return f"{best} is the best of {count} in {score}, and that is certain."
+        listed = " or ".join(filter(None, [", ".join(open_ones[:-1]), open_ones[-1]]))
+        return (
+            f"{best} scores best of {count} in {score}, but that it is better than {listed} is "
+            "not certain."
+        )
+
+
+def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Comparison:
     """Compares evaluations, or the best evaluations of runs, with the first of them.
 
     Args:
-        folders: two or more, of runs or of evaluations. Their names are what differs in the paths.
+        folders: two or more, of runs or of evaluations.
+        names: what to call them; by default what differs in their paths.
 
     Raises:
         MimError: an evaluation is missing or damaged, or they are not of the same sequences,
-            lengths and protocol.
+            lengths and protocol; or the names are not as many, or not different.
     """
     if len(folders) < 2:
         raise MimError(f"Expected two evaluations to compare or more, received {len(folders)}.")
     paths = [Path(folder).resolve() for folder in folders]
     if len(set(paths)) < len(paths):
         raise MimError("Expected different evaluations, received the same folder twice.")
+    if names and (len(names) != len(folders) or len(set(names)) < len(names)):
+        raise MimError(
+            f"Expected {len(folders)} different names, one for each evaluation, received "
+            f"{', '.join(names)}."
+        )
     parent = os.path.commonpath([path.parent for path in paths])
+    names = names or [os.path.relpath(path, parent) for path in paths]
     first, *others = evaluations = [
-        read_evaluation(folder, name=os.path.relpath(path, parent))
-        for folder, path in zip(folders, paths, strict=True)
+        read_evaluation(folder, name) for folder, name in zip(folders, names, strict=True)
     ]
     for other in others:
         _check_same_test(first, other)
@@ -118,8 +155,7 @@ def _described(data):
 
 def _difference(first, other, score):
     values = other.per_sequence[score] - first.per_sequence[score]
-    values = values[~np.isnan(values)]
-    mean, interval = (values.mean() if values.size else None), mean_interval(values)
+    mean, interval = _mean(values), mean_interval(values[~np.isnan(values)])
     sign = direction(score) * np.sign(mean or 0)
     better = {1: other.name, -1: first.name}.get(sign)
     certain = interval is not None and not interval[0] <= 0 <= interval[1]
@@ -128,14 +164,21 @@ def _difference(first, other, score):
     )
 
 
+def _mean(values):
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else None
+
+
 def _sentence(difference):
     if difference.better is None:
         return f"{difference.other} and {difference.first} do not differ in {difference.score}."
     worse = ({difference.first, difference.other} - {difference.better}).pop()
-    certainty = "certain" if difference.certain else "not certain"
-    low, high = difference.interval or (difference.mean, difference.mean)
+    amount = f"{abs(difference.mean):.4g}"
+    if difference.interval:
+        # Of the difference as it is told: what the better one is better by.
+        low, high = sorted(np.sign(difference.mean) * np.array(difference.interval))
+        amount += f" [{low:.4g}, {high:.4g}]"
     return (
-        f"{difference.better} is better than {worse} in {difference.score}, which is {certainty}: "
-        f"the difference of {difference.other} is {difference.mean:+.4g} "
-        f"[{low:+.4g}, {high:+.4g}]."
+        f"{difference.better} is better than {worse} in {difference.score} by {amount}, "
+        f"{'and that is certain' if difference.certain else 'but that is not certain'}."
     )

@@ -7,8 +7,9 @@ from absl import logging
 
 from mim_tf.errors import MimError
 from mim_tf.new_path import written_whole
-from mim_tf.report.page import MARK, render
+from mim_tf.report.page import render
 from mim_tf.report.read import read_material
+from mim_tf.report.template import mark
 
 NAME = "report.html"
 
@@ -49,6 +50,6 @@ def write_report_or_warn(folder: str | Path) -> None:
 def _is_report(path):
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            return MARK in file.read(1000)
+            return mark("report") in file.read(1000)
     except OSError:
         return False

@@ -29,7 +29,8 @@ def runs(tmp_path):
 def test_says_which_is_better_and_whether_that_is_certain(mim, runs):
     printed = mim("compare", *runs)
     assert "| mse (lower is better) | 10.5 [9.5, 11.5] | 5.25 [4.25, 6.25] |" in printed
-    assert "b is better than a in mse, which is certain" in printed
+    assert "b is better than a in mse by 5.25 [" in printed
+    assert "and that is certain." in printed
 
 
 @pytest.mark.parametrize(("form", "words"), [("latex", "tabular"), ("html", "<table")])
