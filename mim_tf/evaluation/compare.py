@@ -1,7 +1,6 @@
 """Which of several evaluations is better, and whether that is certain."""
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +31,22 @@ class Difference:
     better: str | None
     certain: bool
 
+    @property
+    def sentence(self) -> str:
+        """Which is better, by how much, and whether that is certain."""
+        if self.better is None:
+            return f"{self.other} and {self.first} do not differ in {self.score}."
+        worse = ({self.first, self.other} - {self.better}).pop()
+        amount = f"{abs(self.mean):.4g}"
+        if self.interval:
+            # Of the difference as it is told: what the better one is better by.
+            low, high = sorted(np.sign(self.mean) * np.array(self.interval))
+            amount += f" [{low:.4g}, {high:.4g}]"
+        return (
+            f"{self.better} is better than {worse} in {self.score} by {amount}, "
+            f"{'and that is certain' if self.certain else 'but that is not certain'}."
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
@@ -56,6 +71,13 @@ class Comparison:
         first, *others = (evaluation.scores["mean"] for evaluation in self.evaluations)
         return [name for name in first if all(name in mean for mean in others)]
 
+    def check_score(self, score: str) -> None:
+        """Raises `MimError` if no run can be better in `score`: one they lack, or sharpness."""
+        if score not in self.deciding:
+            raise MimError(
+                f"--score must be one of {', '.join(self.deciding)}; received {score!r}."
+            )
+
     def curves(self, score: str) -> dict[str, list[float | None]]:
         """A score by lead time `[horizon]`, of each evaluation and of the baselines."""
         parts = {each.name: each.scores for each in self.evaluations}
@@ -64,7 +86,7 @@ class Comparison:
 
     def conclusion(self, score: str = "mse") -> list[str]:
         """One sentence for each later evaluation: which is better, and whether that is certain."""
-        return [_sentence(each) for each in self.differences if each.score == score]
+        return [each.sentence for each in self.differences if each.score == score]
 
     def best(self, score: str = "mse") -> Evaluation:
         """The evaluation with the best mean over sequences; the first of equal ones."""
@@ -81,7 +103,7 @@ class Comparison:
         """One sentence: which is the best, and whether that is certain."""
         differences = self.against_best(score)
         if len(differences) == 1:
-            return _sentence(differences[0])
+            return differences[0].sentence
         best, count = self.best(score).name, len(self.evaluations)
         open_ones = [each.other for each in differences if not each.certain]
         if not open_ones:
@@ -114,8 +136,7 @@ def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Compari
             f"Expected {len(folders)} different names, one for each evaluation, received "
             f"{', '.join(names)}."
         )
-    parent = os.path.commonpath([path.parent for path in paths])
-    names = names or [os.path.relpath(path, parent) for path in paths]
+    names = names or _what_differs(paths)
     first, *others = evaluations = [
         read_evaluation(folder, name) for folder, name in zip(folders, names, strict=True)
     ]
@@ -127,6 +148,18 @@ def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Compari
             _difference(first, other, score) for score in comparison.scores
         )
     return comparison
+
+
+def _what_differs(paths: list[Path]) -> list[str]:
+    """The parts of different paths between those that all begin with and all end with."""
+    shortest = min(len(path.parts) for path in paths)
+
+    def same(parts):
+        return next((n for n in range(shortest) if len({part[n] for part in parts}) > 1), shortest)
+
+    first = min(same([path.parts for path in paths]), shortest - 1)
+    last = min(same([path.parts[::-1] for path in paths]), shortest - first - 1)
+    return [str(Path(*path.parts[first : len(path.parts) - last])) for path in paths]
 
 
 def _check_same_test(first, other):
@@ -167,18 +200,3 @@ def _difference(first, other, score):
 def _mean(values):
     values = values[~np.isnan(values)]
     return float(values.mean()) if values.size else None
-
-
-def _sentence(difference):
-    if difference.better is None:
-        return f"{difference.other} and {difference.first} do not differ in {difference.score}."
-    worse = ({difference.first, difference.other} - {difference.better}).pop()
-    amount = f"{abs(difference.mean):.4g}"
-    if difference.interval:
-        # Of the difference as it is told: what the better one is better by.
-        low, high = sorted(np.sign(difference.mean) * np.array(difference.interval))
-        amount += f" [{low:.4g}, {high:.4g}]"
-    return (
-        f"{difference.better} is better than {worse} in {difference.score} by {amount}, "
-        f"{'and that is certain' if difference.certain else 'but that is not certain'}."
-    )

@@ -39,7 +39,7 @@ def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
         MimError: there is none, or a file of it is damaged.
     """
     path = find_evaluation(folder)
-    scores = _read(path / "scores.json", _scores)
+    scores = read_scores(path / "scores.json")
     per_sequence = _read(path / "per_sequence.csv", _columns)
     lengths = {len(values) for values in per_sequence.values()}
     if set(per_sequence) != set(scores["mean"]) or lengths != {scores["sequences"]}:
@@ -48,6 +48,15 @@ def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
             f"{scores['sequences']} sequences. {_AGAIN}"
         )
     return Evaluation(name or str(folder), scores, per_sequence)
+
+
+def read_scores(path: Path) -> dict:
+    """The content of a `scores.json`.
+
+    Raises:
+        MimError: it is missing or damaged.
+    """
+    return _read(path, _scores)
 
 
 def find_evaluation(folder: str | Path) -> Path:

@@ -35,7 +35,7 @@ def render(material: Material) -> str:
         command=material.record and command_line(material.record["command"]),
         score_rows=_score_rows(material.evaluation),
         lead_times=_lead_time_charts(scores),
-        loss=_loss_chart(material.losses),
+        loss=_loss_chart(material.log),
         validations=_validation_charts(material.validations),
         line_titles=[MODEL, *(TITLES.get(name, name) for name in scores["baselines"])],
         players=sequence_players(material),
@@ -90,8 +90,10 @@ def _lead_time_charts(scores):
     ]
 
 
-def _loss_chart(losses):
-    return line_chart("training loss", "iteration", {"loss": losses}) if losses[0] else None
+def _loss_chart(log):
+    if not log.get("loss"):
+        return None
+    return line_chart("training loss", "iteration", {"loss": (log["iteration"], log["loss"])})
 
 
 def _validation_charts(validations):

@@ -38,6 +38,16 @@ def test_forms_to_copy(mim, runs, form, words):
     assert words in mim("compare", *runs, f"--format={form}")
 
 
+def test_a_page(mim, error_of, runs, tmp_path):
+    output = tmp_path / "page.html"
+    printed = mim("compare", *runs, f"--output={output}", "--names=MIM,ConvLSTM")
+    assert printed.startswith("ConvLSTM is better than MIM in mse by 5.25 [")
+    assert printed.endswith(f"and that is certain.\nThe page is {output}.\n")
+    assert "ConvLSTM is better than MIM" in output.read_text()
+    status, words = error_of("compare", *runs, f"--output={output}")
+    assert (status, "exists already" in words) == (1, True)
+
+
 def test_one_run_alone_is_a_wrong_command_line(error_of, runs):
     status, words = error_of("compare", runs[0])
     assert status == 2

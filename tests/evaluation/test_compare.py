@@ -48,7 +48,7 @@ def folders(tmp_path):
 
 
 def test_a_paired_difference_is_certain_where_intervals_overlap(folders):
-    a, b = "a", "b"
+    b = "b"
     comparison = compare(folders)
     found = {(each.other, each.score): each for each in comparison.differences}
     assert len(found) == 6
@@ -137,10 +137,19 @@ def test_other_tests_are_refused(folders, tmp_path, changed, message):
         compare([folders[0], write(tmp_path / "few", [1.0, 2.0])])
 
 
-def test_names_are_what_differs_in_the_paths(tmp_path):
-    folders = [write(tmp_path / name / "run-001", [1, 2]) for name in ("mim", "convlstm")]
-    names = [each.name for each in compare(folders).evaluations]
-    assert names == ["mim/run-001", "convlstm/run-001"]
+@pytest.mark.parametrize(
+    ("places", "names"),
+    [
+        (["mim/run-001", "convlstm/run-001"], ["mim", "convlstm"]),
+        (["mim/run-001", "mim/run-002"], ["run-001", "run-002"]),
+        (["a/x/run-001", "b/y/run-001"], ["a/x", "b/y"]),
+        (["run", "run/scores/000005"], ["run", "run/scores/000005"]),
+        (["a/run", "run"], ["a/run", "run"]),
+    ],
+)
+def test_names_are_what_differs_in_the_paths(tmp_path, places, names):
+    folders = [write(tmp_path / place, [1, 2]) for place in places]
+    assert [each.name for each in compare(folders).evaluations] == names
 
 
 def test_less_than_two_are_refused(folders):
