@@ -39,7 +39,7 @@ def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
         MimError: there is none, or a file of it is damaged.
     """
     path = find_evaluation(folder)
-    scores = _read(path / "scores.json", _scores)
+    scores = read_scores(path / "scores.json")
     per_sequence = _read(path / "per_sequence.csv", _columns)
     lengths = {len(values) for values in per_sequence.values()}
     if set(per_sequence) != set(scores["mean"]) or lengths != {scores["sequences"]}:
@@ -48,6 +48,15 @@ def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
             f"{scores['sequences']} sequences. {_AGAIN}"
         )
     return Evaluation(name or str(folder), scores, per_sequence)
+
+
+def read_scores(path: Path) -> dict:
+    """The content of a `scores.json`.
+
+    Raises:
+        MimError: it is missing or damaged.
+    """
+    return _read(path, _scores)
 
 
 def find_evaluation(folder: str | Path) -> Path:
@@ -75,16 +84,29 @@ def _read(path, parse):
         return parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MimError(f"{path} is missing. {_AGAIN}") from None
-    except (OSError, ValueError, TypeError, IndexError, KeyError) as error:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise MimError(f"{path} is damaged or of an older version ({error}). {_AGAIN}") from None
 
 
 def _scores(text):
+    """All that tables and curves are made of, or an error."""
     scores = json.loads(text)
     missing = [name for name in _NEEDED if name not in scores]
     if missing:
         raise ValueError(f"no {missing[0]} in it")
+    scores["data"]["sha256"][:8]
+    horizon = len(scores["per_frame"]["mse"])
+    for name in scores["mean"]:
+        _numbers(scores["intervals"][name] or [0, 0], 2)
+        for part in (scores, *scores.get("baselines", {}).values()):
+            _numbers([part["mean"][name]], 1)
+            _numbers(part["per_frame"][name], horizon)
     return scores
+
+
+def _numbers(values, count):
+    if len(values) != count or not all(type(x) in (int, float, type(None)) for x in values):
+        raise ValueError(f"{values!r:.40} in the place of {count} numbers")
 
 
 def _iteration(text):

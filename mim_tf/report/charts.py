@@ -49,10 +49,18 @@ class Chart:
     summary: str
 
 
-def line_chart(title: str, x_label: str, series: Mapping[str, Series]) -> Chart:
+def line_chart(
+    title: str, x_label: str, series: Mapping[str, Series], styles: Sequence[int] | None = None
+) -> Chart:
     """A chart of series, title -> (x, y); points whose y is None are left out.
 
     A series without any point, as a score that is nowhere defined, has no line.
+
+    Args:
+        title: above it.
+        x_label: below its axis.
+        series: what is drawn.
+        styles: of each of them; by default 0, 1, ...
     """
     points = {
         name: [(x, y) for x, y in zip(*pair, strict=True) if y is not None]
@@ -62,7 +70,7 @@ def line_chart(title: str, x_label: str, series: Mapping[str, Series]) -> Chart:
     to_x, x_ticks = _axis([x for x, _ in everything], LEFT, WIDTH - RIGHT, integer=True)
     to_y, y_ticks = _axis([y for _, y in everything], HEIGHT - BOTTOM, TOP)
     lines = []
-    for style, (name, part) in enumerate(points.items()):
+    for style, (name, part) in zip(styles or range(len(points)), points.items(), strict=True):
         if not part:
             continue
         placed = [(to_x(x), to_y(y)) for x, y in part]

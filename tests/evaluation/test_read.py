@@ -58,6 +58,24 @@ def test_scores_of_an_older_version_are_refused(folder, name):
 
 
 @pytest.mark.parametrize(
+    "changed",
+    [
+        {"mean": 2.0},
+        {"mean": {"mse": "2"}},
+        {"per_frame": []},
+        {"per_frame": {"mse": [2.0], "CSI_30": [0.5, 0.5]}},
+        {"intervals": {"mse": [1.0]}},
+        {"data": "mnist"},
+        {"baselines": {"persistence": {"mean": {"mse": 2.0}}}},
+    ],
+)
+def test_scores_that_cannot_be_drawn_are_refused(folder, changed):
+    (folder / "scores.json").write_text(json.dumps(RESULT | {"per_sequence": 0} | changed))
+    with pytest.raises(MimError, match=r"scores.json is damaged.*Evaluate again"):
+        read_evaluation(folder)
+
+
+@pytest.mark.parametrize(
     "content",
     [
         "",

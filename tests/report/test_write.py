@@ -36,7 +36,7 @@ def test_the_page_of_a_run(run):
     assert "training loss by iteration: loss from 900 to 500." in page
     assert "mse by iteration: the model from 17.5 to 12.5; persistence from 20 to 20" in page
     assert "CSI_30 is nowhere defined" in words
-    assert "python run.py '--dataset=a <b> & c'" in words
+    assert "python run.py --model_name=mim '--dataset=a <b> & c'" in words
     assert "<b>" not in page
 
 
@@ -109,6 +109,11 @@ def drop_a_baseline_score(run):
     path.write_text(json.dumps(scores))
 
 
+def list_as_model(run):
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"model": [1]}))
+
+
 def cut_samples(run):
     path = run / "scores" / "000200" / "samples.npz"
     path.write_bytes(path.read_bytes()[:1000])
@@ -132,6 +137,7 @@ def samples_of_another_shape(run):
         (lambda run: (run / "scores/000200/samples.npz").unlink(), r"samples\.npz is missing"),
         (lambda run: (run / "train.csv").write_text("x\n1\n"), r"train\.csv is damaged"),
         (lambda run: (run / "run.json").write_text("[]"), r"run\.json is damaged"),
+        (list_as_model, r"run\.json is damaged"),
     ],
 )
 def test_one_sentence_for_what_is_missing_or_damaged(run, damage, words):
