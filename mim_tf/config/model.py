@@ -64,7 +64,7 @@ class ModelConfig:
     def __post_init__(self):
         name = _NAMES_OF_2019.get(self.model_name, self.model_name)
         object.__setattr__(self, "model_name", name)
-        object.__setattr__(self, "num_hidden", tuple(self.num_hidden))
+        object.__setattr__(self, "num_hidden", tuple(map(_number, self.num_hidden)))
         object.__setattr__(self, "img_height", self.img_height or self.img_width)
         check_model_config(self)
         object.__setattr__(self, "num_hidden", tuple(int(n) for n in self.num_hidden))
@@ -143,6 +143,11 @@ def check_model_config(config: ModelConfig) -> None:
             f"({config.input_length}): there is nothing to predict."
         )
     _check_ablations(config)
+
+
+def _number(value):
+    """Lists of absl's flags hold strings."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _mended(config):

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from mim_tf.errors import MimError
 from mim_tf.models.forecast import roll_ahead
+from mim_tf.models.size import check_prediction
 from mim_tf.serving.checks import check_frames, check_states
 from mim_tf.serving.pictures import decode, encode
 from mim_tf.serving.served_step import ServedStep
@@ -26,7 +27,8 @@ class Endpoints:
         freeze: as for `ServedStep`.
 
     Raises:
-        MimError: if the horizon is negative, or the backend is not TensorFlow.
+        MimError: if the horizon is negative or needs more memory than there is, or the backend is
+            not TensorFlow.
     """
 
     def __init__(self, model, horizon: int = 0, freeze: bool = False):
@@ -37,6 +39,7 @@ class Endpoints:
         self.horizon = horizon or model.config.horizon
         if self.horizon < 1:
             raise MimError(f"horizon must be at least 1, received {horizon}.")
+        check_prediction(model.config, 1, model.config.input_length + self.horizon)
         self.frame_shape = model.config.frame_shape
         self.step_model = ServedStep(model.step, freeze)
         # Traced once for all endpoints.
