@@ -5,6 +5,12 @@ import dataclasses
 from mim_tf.config.fields import check_fields, field
 from mim_tf.errors import MimError
 
+_MOST_DIGITS = 1000
+"""Frames are white long before."""
+
+_MOST_SEQUENCES = 100_000_000
+"""Their order is drawn as a whole, and takes 0.8 GB."""
+
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
@@ -32,12 +38,19 @@ class DataConfig:
         "(a small set that comes with the package), a path (mnist.npz or a folder of IDX files), "
         "or auto: mnist if it can be had, otherwise bundled.",
     )
-    num_digits: int = field(2, "Digits in a generated sequence.", minimum=1)
+    num_digits: int = field(2, "Digits in a generated sequence.", minimum=1, maximum=_MOST_DIGITS)
     train_sequences: int = field(
-        10_000, "Generated training sequences; 0: no two alike, without end.", minimum=0
+        10_000,
+        "Generated training sequences; 0: no two alike, without end.",
+        minimum=0,
+        maximum=_MOST_SEQUENCES,
     )
-    valid_sequences: int = field(2_000, "Generated validation sequences.", minimum=1)
-    test_sequences: int = field(3_000, "Generated test sequences.", minimum=1)
+    valid_sequences: int = field(
+        2_000, "Generated validation sequences.", minimum=1, maximum=_MOST_SEQUENCES
+    )
+    test_sequences: int = field(
+        3_000, "Generated test sequences.", minimum=1, maximum=_MOST_SEQUENCES
+    )
     test_sha256: str = field(
         "",
         "SHA-256 that all test sequences together should have, as scores.json records it; an "
@@ -64,10 +77,10 @@ class DataConfig:
         False, "A made-up small city in the place of TaxiBJ's files, to try things out."
     )
     window_stride: int = field(
-        1, "Frames between the starts of two windows of a recording.", minimum=1
+        1, "Frames between the starts of two windows of a recording.", minimum=1, maximum=10**9
     )
     frame_interval: int = field(
-        1, "Frames of a recording from one frame of a window to the next.", minimum=1
+        1, "Frames of a recording from one frame of a window to the next.", minimum=1, maximum=10**9
     )
     resize: bool = field(False, "Resize frames of folder and array to img_height x img_width.")
     valid_fraction: float = field(
@@ -98,8 +111,9 @@ class DataConfig:
     )
 
     def __post_init__(self):
-        object.__setattr__(self, "thresholds", tuple(float(n) for n in self.thresholds))
+        object.__setattr__(self, "thresholds", tuple(self.thresholds))
         check_fields(self)
+        object.__setattr__(self, "thresholds", tuple(float(n) for n in self.thresholds))
         for name in ("valid_fraction", "test_fraction"):
             if not 0 < getattr(self, name) < 1:
                 raise MimError(f"{name} must be between 0 and 1, received {getattr(self, name)}.")

@@ -6,6 +6,9 @@ import math
 from mim_tf.config.fields import check_fields, field
 from mim_tf.errors import MimError
 
+_MOST_LAYERS = 100
+"""Beyond it, building and tracing a step takes many minutes."""
+
 _NAMES_OF_2019 = {"mim_pp": "mim_star"}
 
 
@@ -61,9 +64,10 @@ class ModelConfig:
     def __post_init__(self):
         name = _NAMES_OF_2019.get(self.model_name, self.model_name)
         object.__setattr__(self, "model_name", name)
-        object.__setattr__(self, "num_hidden", tuple(int(n) for n in self.num_hidden))
+        object.__setattr__(self, "num_hidden", tuple(map(_number, self.num_hidden)))
         object.__setattr__(self, "img_height", self.img_height or self.img_width)
         check_model_config(self)
+        object.__setattr__(self, "num_hidden", tuple(int(n) for n in self.num_hidden))
 
     @property
     def num_layers(self) -> int:
@@ -117,6 +121,11 @@ def check_model_config(config: ModelConfig) -> None:
         raise MimError(f"filter_size must be odd, received {config.filter_size}.")
     if not config.num_hidden or min(config.num_hidden) < 1:
         raise MimError(f"num_hidden needs positive numbers, received {config.num_hidden}.")
+    if len(config.num_hidden) > _MOST_LAYERS:
+        raise MimError(
+            f"num_hidden must have at most {_MOST_LAYERS} numbers, one a layer, received "
+            f"{len(config.num_hidden)}."
+        )
     if len(set(config.num_hidden)) > 1:
         raise MimError(
             "num_hidden must be the same in every layer, because the spatial memory m is handed "
@@ -134,6 +143,11 @@ def check_model_config(config: ModelConfig) -> None:
             f"({config.input_length}): there is nothing to predict."
         )
     _check_ablations(config)
+
+
+def _number(value):
+    """Lists of absl's flags hold strings."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _mended(config):

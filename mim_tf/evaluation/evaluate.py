@@ -13,6 +13,7 @@ from mim_tf.evaluation.error_map import ErrorMap
 from mim_tf.evaluation.reference import ReferenceScores
 from mim_tf.evaluation.samples import load_samples
 from mim_tf.evaluation.score_set import scores_for
+from mim_tf.models.size import check_prediction
 
 
 def evaluate(
@@ -43,6 +44,7 @@ def evaluate(
     reference = ReferenceScores(source, context, limit, protocol)
     total = evaluated(source, limit)
     batch_size = min(config.batch_size, total)
+    check_prediction(model.config, batch_size, source.shape[0])
 
     def forecast(frames):
         horizon = frames.shape[1] - context

@@ -12,6 +12,7 @@ from mim_tf.models.forecast import Forecaster, checked_context
 from mim_tf.models.precision import with_chosen_precision
 from mim_tf.models.registry import build_step
 from mim_tf.models.rollout import roll_out
+from mim_tf.models.size import check_prediction
 
 
 @keras.saving.register_keras_serializable("mim_tf")
@@ -37,6 +38,7 @@ class VideoPredictor(keras.Model):
 
     def __init__(self, config: ModelConfig, rematerialise: bool = False, **kwargs):
         super().__init__(**kwargs)
+        check_prediction(config)
         self.config = with_chosen_precision(config)
         self.rematerialise = rematerialise
         self.step = build_step(self.config)
@@ -56,12 +58,15 @@ class VideoPredictor(keras.Model):
             `[B, horizon, H, W, C]`, float32, not clipped to [0, 1].
 
         Raises:
-            MimError: if `context` does not fit the model, is outside [0, 1] or not finite.
+            MimError: if `context` does not fit the model, is outside [0, 1] or not finite, or so
+                many frames need more memory than there is.
         """
         context = checked_context(context, self.config)
         horizon = self.config.horizon if horizon is None else horizon
         if horizon < 1:
             raise MimError(f"horizon must be at least 1, received {horizon}.")
+        sequences = min(batch_size, len(context))
+        check_prediction(self.config, sequences, context.shape[1] + horizon)
         batches = np.split(context, range(batch_size, len(context), batch_size))
         return np.concatenate([self.open_loop.forecast(batch, horizon) for batch in batches])
 
@@ -122,6 +127,7 @@ def build_model(config: ModelConfig | None = None, rematerialise: bool = False) 
         rematerialise: train in less memory and more time, see `roll_out`.
 
     Raises:
-        MimError: if `config` names no known network, or one that cannot follow its settings.
+        MimError: if `config` names no known network, one that cannot follow its settings, or one
+            that needs more memory than this machine has.
     """
     return VideoPredictor(config or ModelConfig(), rematerialise)

@@ -51,12 +51,29 @@ class FromExport:
             )
 
     def __call__(self, context: np.ndarray) -> np.ndarray:
-        """Predictions `[B, horizon, H, W, C]` from `[B, T, H, W, C]`, float32."""
-        return np.asarray(self._signature(frames=self._tf.constant(context))["predictions"])
+        """Predictions `[B, horizon, H, W, C]` from `[B, T, H, W, C]`, float32.
+
+        Raises:
+            MimError: if the export refuses the frames, or the memory does not suffice.
+        """
+        try:
+            return np.asarray(self._signature(frames=self._tf.constant(context))["predictions"])
+        except self._tf.errors.OpError as error:
+            raise MimError(
+                f"The export cannot predict from frames {list(context.shape)}: {_reason(error)}. "
+                "Give such as it takes, or fewer at a time with --batch_size."
+            ) from None
 
     def _measured_horizon(self):
         """The horizon of a graph whose signature does not say it."""
         return self(np.zeros((1, self.context_length or 1, *self.frame_shape), np.float32)).shape[1]
+
+
+def _reason(error):
+    """The line in which TensorFlow says what is wrong; before it stands where."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    where = ("Graph execution error", "Detected at node", "<stack traces", "[[{{node")
+    return next((line for line in lines if line and not line.startswith(where)), "no reason given")
 
 
 def _newest_version(folder):

@@ -6,6 +6,10 @@ checks an input of another size could be broadcast, or end the process.
 
 import tensorflow as tf
 
+LARGEST_STATE = 1e6
+"""The largest value of a state that is taken, either way: memories change by at most 1 a frame, so
+that no stream gets there, and squares of much larger ones overflow."""
+
 
 def check_frames(frames, shape, name: str):
     """`frames`, once it is known that they have this shape, are not empty, and floats in [0, 1].
@@ -29,7 +33,9 @@ def check_frames(frames, shape, name: str):
 
 
 def check_states(states: dict, shapes: dict, batch=None) -> dict:
-    """`states`, once each is known to have its shape in `shapes`, and all the same batch size.
+    """`states`, once each is known to have its shape, one batch size, and values of a network.
+
+    These are finite and within `LARGEST_STATE`. Nothing is computed before.
 
     Args:
         states: name -> tensor.
@@ -40,11 +46,13 @@ def check_states(states: dict, shapes: dict, batch=None) -> dict:
         name: tf.ensure_shape(state, shapes[name], name=name) for name, state in states.items()
     }
     batch = tf.shape(next(iter(states.values())))[0] if batch is None else batch
-    checks = [
-        tf.debugging.assert_equal(
-            tf.shape(state)[0], batch, f"{name} must have the batch size of the other inputs."
-        )
-        for name, state in states.items()
-    ]
+    checks = []
+    for name, state in states.items():
+        text = f"{name} must have the batch size of the other inputs."
+        checks.append(tf.debugging.assert_equal(tf.shape(state)[0], batch, text))
+        inside = tf.reduce_all(tf.abs(state) <= LARGEST_STATE)
+        text = f"{name} must be finite and within {LARGEST_STATE:g}, as step returned it; received"
+        size = tf.reduce_max(tf.abs(state))
+        checks.append(tf.debugging.Assert(inside, [text, size]))
     with tf.control_dependencies(checks):
         return {name: tf.identity(state) for name, state in states.items()}

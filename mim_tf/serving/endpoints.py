@@ -1,10 +1,13 @@
 """What a served model can be asked for."""
 
+import math
+
 import keras
 import tensorflow as tf
 
 from mim_tf.errors import MimError
 from mim_tf.models.forecast import roll_ahead
+from mim_tf.models.size import check_prediction
 from mim_tf.serving.checks import check_frames, check_states
 from mim_tf.serving.pictures import decode, encode
 from mim_tf.serving.served_step import ServedStep
@@ -12,13 +15,16 @@ from mim_tf.serving.served_step import ServedStep
 LAST = "last_prediction"
 """State of a stream beside the network's: its newest prediction, not clipped."""
 
+_LARGEST_MESSAGE = 2**31 - 1
+"""Bytes of the largest message that servers and clients can exchange; protocol buffers' limit."""
+
 
 class Endpoints:
     """The endpoints of a model, as functions of tensors that return a dict of tensors.
 
     B and T are at least 1. Predictions are clipped to [0, 1], but not where the network goes on
-    from them. A wrong shape or value is an InvalidArgumentError that names the input, but for
-    strings that are no pictures: TensorFlow's decoder speaks for itself.
+    from them. A wrong shape or value is an InvalidArgumentError that names the input; of a
+    picture that is damaged inside, TensorFlow's decoder speaks.
 
     Args:
         model: a `VideoPredictor`, whose weights are copied.
@@ -26,7 +32,8 @@ class Endpoints:
         freeze: as for `ServedStep`.
 
     Raises:
-        MimError: if the horizon is negative, or the backend is not TensorFlow.
+        MimError: if the horizon is negative or needs more memory than there is, or the backend is
+            not TensorFlow.
     """
 
     def __init__(self, model, horizon: int = 0, freeze: bool = False):
@@ -37,6 +44,7 @@ class Endpoints:
         self.horizon = horizon or model.config.horizon
         if self.horizon < 1:
             raise MimError(f"horizon must be at least 1, received {horizon}.")
+        check_prediction(model.config, 1, model.config.input_length + self.horizon)
         self.frame_shape = model.config.frame_shape
         self.step_model = ServedStep(model.step, freeze)
         # Traced once for all endpoints.
@@ -45,6 +53,8 @@ class Endpoints:
         self.state_shapes = {LAST: (None, *self.frame_shape)} | {
             state.name: tuple(state.shape) for state in model.step.inputs[1:]
         }
+        numbers = sum(math.prod(shape[1:]) for shape in self.state_shapes.values())
+        self.most_streams = _LARGEST_MESSAGE // (4 * numbers)
 
     def predict(self, frames):
         """`frames` `[B, T, H, W, C]`, float32 in [0, 1], to `predictions` `[B, horizon, H, W, C]`.
@@ -72,9 +82,17 @@ class Endpoints:
         return {"predictions": predictions, "png_bytes": encode(predictions)}
 
     def start(self, batch_size):
-        """The states of `batch_size` (int32, no axes) streams before their first frame."""
+        """The states of `batch_size` (int32, no axes) streams before their first frame.
+
+        At most as many as fit into a message of 2 GiB: they come back with every frame.
+        """
         batch_size = tf.ensure_shape(batch_size, (), name="batch_size")
-        check = tf.debugging.assert_positive(batch_size, "batch_size must be at least 1.")
+        inside = (batch_size >= 1) & (batch_size <= self.most_streams)
+        text = (
+            f"batch_size must be at least 1 and at most {self.most_streams}, whose states fit into "
+            "a message of 2 GiB; received"
+        )
+        check = tf.debugging.Assert(inside, [text, batch_size])
         with tf.control_dependencies([check]):
             return {
                 name: tf.zeros((batch_size, *shape[1:]))

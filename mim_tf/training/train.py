@@ -15,6 +15,7 @@ from mim_tf.data.split import SPLITS
 from mim_tf.errors import MimError
 from mim_tf.models import build_model
 from mim_tf.models.registry import uses_scheduled_sampling
+from mim_tf.models.size import check_training
 from mim_tf.new_path import check_writable
 from mim_tf.runs import RECORD, has_state, held, new_run_folder, read_json, write_record
 from mim_tf.start_up import skip_graph_rewriting
@@ -54,8 +55,9 @@ def train(
         The folder of the run; None in processes other than the first, which writes it.
 
     Raises:
-        MimError: for data or weights that do not fit, if the run to go on with is being trained
-            already, or if another process of the run ends.
+        MimError: for data or weights that do not fit, for a network or batch beyond the memory of
+            this machine, if the run to go on with is being trained already, or if another process
+            of the run ends.
     """
     skip_graph_rewriting()
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)
@@ -76,6 +78,8 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
     if config.scheduled_sampling is None:
         sampled = uses_scheduled_sampling(model_config.model_name)
         config = dataclasses.replace(config, scheduled_sampling=sampled)
+    share = config.batch_size // devices.num_processes
+    check_training(model_config, share, config.rematerialise, on_host=not _has_accelerator())
     keras.utils.set_random_seed(config.seed)
     sources = {split: open_source(data_config, model_config, split) for split in SPLITS}
     if devices.process_id == 0 and config.num_save_samples:
@@ -129,6 +133,10 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
             callbacks=callbacks,
         )
     return folder
+
+
+def _has_accelerator():
+    return any("cpu" not in name.lower() for name in keras.distribution.list_devices())
 
 
 def _initial_model(model_config, config, pretrained_model):
