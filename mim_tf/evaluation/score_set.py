@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike
 from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.accumulated import AccumulatedScores
 from mim_tf.evaluation.categorical import CategoricalScores
+from mim_tf.evaluation.events import EVENT_RULES, EventRule
+from mim_tf.evaluation.fss import FractionsSkillScores
 from mim_tf.evaluation.physical import PhysicalErrors
 from mim_tf.evaluation.protocols import protocol_scores
 
@@ -48,7 +50,10 @@ def scores_for(source: SequenceSource, protocol: str = "mim2019") -> ScoreSet:
     if source.scale:
         kinds.append(PhysicalErrors(source.scale))
     if source.thresholds:
-        kinds.append(CategoricalScores(source.scale, source.thresholds))
+        rule = EVENT_RULES.get(protocol, EventRule())
+        kinds.append(CategoricalScores(source.scale, source.thresholds, rule))
+        if rule.windows:
+            kinds.append(FractionsSkillScores(source.scale, source.thresholds, rule))
     return ScoreSet(kinds)
 
 
