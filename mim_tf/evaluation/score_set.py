@@ -12,6 +12,7 @@ from mim_tf.evaluation.events import EVENT_RULES, EventRule
 from mim_tf.evaluation.fss import FractionsSkillScores
 from mim_tf.evaluation.physical import PhysicalErrors
 from mim_tf.evaluation.protocols import protocol_scores
+from mim_tf.evaluation.spectra import PowerSpectra
 
 
 class ScoreSet:
@@ -40,6 +41,9 @@ class ScoreSet:
     def intervals(self) -> dict[str, list[float] | None]:
         return _union(kind.intervals() for kind in self.kinds)
 
+    def details(self) -> dict:
+        return _union(kind.details() for kind in self.kinds)
+
     def per_sequence(self) -> dict[str, np.ndarray]:
         return _union(kind.per_sequence() for kind in self.kinds)
 
@@ -48,7 +52,7 @@ def scores_for(source: SequenceSource, protocol: str = "mim2019") -> ScoreSet:
     """Empty scores of all kinds that make sense for `source`."""
     kinds = [protocol_scores(protocol)]
     if source.scale:
-        kinds.append(PhysicalErrors(source.scale))
+        kinds += [PhysicalErrors(source.scale), PowerSpectra()]
     if source.thresholds:
         rule = EVENT_RULES.get(protocol, EventRule())
         kinds.append(CategoricalScores(source.scale, source.thresholds, rule))

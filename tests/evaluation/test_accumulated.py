@@ -11,6 +11,7 @@ from mim_tf.evaluation.fss import FractionsSkillScores
 from mim_tf.evaluation.physical import PhysicalErrors
 from mim_tf.evaluation.pixel import PixelErrors
 from mim_tf.evaluation.protocols import FrameScores
+from mim_tf.evaluation.spectra import PowerSpectra
 
 DBZ = LinearScale("dBZ", 0, 70)
 KINDS = {
@@ -20,6 +21,7 @@ KINDS = {
     "physical": lambda: PhysicalErrors(DBZ),
     "categorical": lambda: CategoricalScores(DBZ, (20, 40)),
     "fss": lambda: FractionsSkillScores(DBZ, (20, 40), EventRule(windows=(3,))),
+    "spectra": PowerSpectra,
     "pooled": lambda: CategoricalScores(DBZ, (20, 40), EventRule(True, True, (4,))),
 }
 
