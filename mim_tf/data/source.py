@@ -10,6 +10,12 @@ from mim_tf.data.scale import LinearScale
 Indices = Sequence[int] | np.ndarray
 
 
+def take_over(source: "SequenceSource", other: "SequenceSource") -> None:
+    """Gives `source` what `other` says of its frames: all attributes but their number."""
+    for name in SequenceSource.__annotations__.keys() - {"size"}:
+        setattr(source, name, getattr(other, name))
+
+
 class SequenceSource(abc.ABC):
     """Sequences by index; needs NumPy only.
 
@@ -19,6 +25,11 @@ class SequenceSource(abc.ABC):
         scale: physical values of the frames, None where they have none.
         thresholds: physical values for CSI, POD, FAR and HSS; none by default.
         has_missing: whether values can be missing; then `missing` says where.
+        variables: names of the channels, where they have any.
+        latitudes: of the rows of a frame in degrees, `[H]`; None where they have none. Scores are
+            then weighted by area.
+        climatology: `[H, W, C]`, as frames are, from which anomalies are counted; None: the mean
+            of the frames.
     """
 
     shape: tuple[int, int, int, int]
@@ -26,6 +37,9 @@ class SequenceSource(abc.ABC):
     scale: LinearScale | None = None
     thresholds: tuple[float, ...] = ()
     has_missing: bool = False
+    variables: tuple[str, ...] = ()
+    latitudes: np.ndarray | None = None
+    climatology: np.ndarray | None = None
 
     @abc.abstractmethod
     def sequences(self, indices: Indices) -> np.ndarray:

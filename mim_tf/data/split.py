@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.source import Indices, SequenceSource
+from mim_tf.data.source import Indices, SequenceSource, take_over
 from mim_tf.errors import MimError
 
 SPLITS = ("train", "valid", "test")
@@ -92,8 +92,7 @@ class Selection(SequenceSource):
         self._source = source
         self._indices = np.asarray(indices, np.int64)
         self.size = len(indices)
-        for name in ("shape", "scale", "thresholds", "has_missing"):
-            setattr(self, name, getattr(source, name))
+        take_over(self, source)
 
     def sequences(self, indices: Indices) -> np.ndarray:
         return self._source.sequences(self._indices[np.asarray(indices, np.int64)])

@@ -9,6 +9,7 @@ from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.accumulated import AccumulatedScores
 from mim_tf.evaluation.categorical import CategoricalScores
 from mim_tf.evaluation.events import EVENT_RULES, EventRule
+from mim_tf.evaluation.fields import field_scores
 from mim_tf.evaluation.fss import FractionsSkillScores
 from mim_tf.evaluation.physical import PhysicalErrors
 from mim_tf.evaluation.protocols import protocol_scores
@@ -53,6 +54,8 @@ def scores_for(source: SequenceSource, protocol: str = "mim2019") -> ScoreSet:
     kinds = [protocol_scores(protocol)]
     if source.scale:
         kinds += [PhysicalErrors(source.scale), PowerSpectra()]
+    if source.latitudes is not None:
+        kinds.append(field_scores(source))
     if source.thresholds:
         rule = EVENT_RULES.get(protocol, EventRule())
         kinds.append(CategoricalScores(source.scale, source.thresholds, rule))

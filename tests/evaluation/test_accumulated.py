@@ -7,6 +7,7 @@ from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation.categorical import CategoricalScores
 from mim_tf.evaluation.events import EventRule
+from mim_tf.evaluation.fields import FieldScores
 from mim_tf.evaluation.fss import FractionsSkillScores
 from mim_tf.evaluation.physical import PhysicalErrors
 from mim_tf.evaluation.pixel import PixelErrors
@@ -14,6 +15,7 @@ from mim_tf.evaluation.protocols import FrameScores
 from mim_tf.evaluation.spectra import PowerSpectra
 
 DBZ = LinearScale("dBZ", 0, 70)
+CLIMATOLOGY = np.full((9, 11, 2), 0.5, np.float32)
 KINDS = {
     "mim2019": lambda: FrameScores("mim2019"),
     "openstl": lambda: FrameScores("openstl"),
@@ -21,6 +23,7 @@ KINDS = {
     "physical": lambda: PhysicalErrors(DBZ),
     "categorical": lambda: CategoricalScores(DBZ, (20, 40)),
     "fss": lambda: FractionsSkillScores(DBZ, (20, 40), EventRule(windows=(3,))),
+    "fields": lambda: FieldScores(np.linspace(80, 0, 9), CLIMATOLOGY, DBZ, ("a", "b")),
     "spectra": PowerSpectra,
     "pooled": lambda: CategoricalScores(DBZ, (20, 40), EventRule(True, True, (4,))),
 }
