@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mim_tf.data.conversion import ConvertedScale
 from mim_tf.data.scale import LinearScale
 from mim_tf.evaluation.accumulated import AccumulatedScores, defined_mean
 from mim_tf.evaluation.checks import FRAME_AXES
@@ -38,7 +39,10 @@ class CategoricalScores(AccumulatedScores):
     """
 
     def __init__(
-        self, scale: LinearScale, thresholds: Sequence[float], rule: EventRule | None = None
+        self,
+        scale: LinearScale | ConvertedScale,
+        thresholds: Sequence[float],
+        rule: EventRule | None = None,
     ):
         rule = rule or EventRule()
         super().__init__(scale, tuple(thresholds), rule)

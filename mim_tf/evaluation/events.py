@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mim_tf.data.conversion import ConvertedScale
 from mim_tf.data.scale import LinearScale
 
 # Far above the rounding of a float32 in [0, 1], far below the step of 8- or 16-bit levels.
@@ -41,7 +42,7 @@ EVENT_RULES = {
 
 
 def event_bounds(
-    scale: LinearScale, thresholds: Sequence[float], inclusive: bool
+    scale: LinearScale | ConvertedScale, thresholds: Sequence[float], inclusive: bool
 ) -> dict[str, np.float32]:
     """Threshold as text -> the value in a frame above which there is an event.
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mim_tf.data.conversion import ConvertedScale
 from mim_tf.data.scale import LinearScale
 from mim_tf.evaluation.accumulated import AccumulatedScores
 from mim_tf.evaluation.events import EventRule, event_bounds
@@ -32,7 +33,9 @@ class FractionsSkillScores(AccumulatedScores):
     none, of the scale exceeds.
     """
 
-    def __init__(self, scale: LinearScale, thresholds: Sequence[float], rule: EventRule):
+    def __init__(
+        self, scale: LinearScale | ConvertedScale, thresholds: Sequence[float], rule: EventRule
+    ):
         super().__init__(scale, tuple(thresholds), rule)
         self._windows = rule.windows
         self._bounds = event_bounds(scale, thresholds, rule.inclusive)

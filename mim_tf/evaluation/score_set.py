@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.accumulated import AccumulatedScores
 from mim_tf.evaluation.categorical import CategoricalScores
+from mim_tf.evaluation.converted import ConvertedErrors
 from mim_tf.evaluation.events import EVENT_RULES, EventRule
 from mim_tf.evaluation.fields import field_scores
 from mim_tf.evaluation.fss import FractionsSkillScores
@@ -53,14 +54,16 @@ def scores_for(source: SequenceSource, protocol: str = "mim2019") -> ScoreSet:
     """Empty scores of all kinds that make sense for `source`."""
     kinds = [protocol_scores(protocol)]
     if source.scale:
-        kinds += [PhysicalErrors(source.scale), PowerSpectra()]
+        kinds += [PhysicalErrors(source.scale), *map(ConvertedErrors, source.converted)]
+        kinds.append(PowerSpectra())
     if source.latitudes is not None:
         kinds.append(field_scores(source))
     if source.thresholds:
         rule = EVENT_RULES.get(protocol, EventRule())
-        kinds.append(CategoricalScores(source.scale, source.thresholds, rule))
+        events = source.threshold_scale or source.scale, source.thresholds, rule
+        kinds.append(CategoricalScores(*events))
         if rule.windows:
-            kinds.append(FractionsSkillScores(source.scale, source.thresholds, rule))
+            kinds.append(FractionsSkillScores(*events))
     return ScoreSet(kinds)
 
 
