@@ -6,6 +6,7 @@ from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
 from mim_tf.data.files.arrays import ArraySource, open_array
 from mim_tf.data.files.folder import list_recordings, native_shape, open_recordings
+from mim_tf.data.hko7 import hko7_frame_shape, open_hko7
 from mim_tf.data.human36m import FRAME_SHAPE, open_human36m
 from mim_tf.data.moving_mnist.color import ColorMovingMNIST
 from mim_tf.data.moving_mnist.digits import load_digits
@@ -84,6 +85,8 @@ def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
         return (*open_event(list_events(paths[0])[0]).frame_shape, 1)
     if data.dataset == "sevir":
         return sevir_frame_shape(paths, data.sevir_type)
+    if data.dataset == "hko7":
+        return hko7_frame_shape(paths)
     if data.dataset == "array":
         return array_frame_shape(paths[0])
     return native_shape(list_recordings(paths[0])[0])
@@ -177,6 +180,10 @@ def _open_sevir(data, split, frame_shape, total_length):
     return open_sevir(_shared_paths(data, split), split, frame_shape, total_length, data)
 
 
+def _open_hko7(data, split, frame_shape, total_length):
+    return open_hko7(_shared_paths(data, split), split, frame_shape, total_length, data)
+
+
 def _open_radar(data, split, frame_shape, total_length):
     return open_events(_recordings(list_events, data, split), total_length, data)
 
@@ -232,6 +239,7 @@ _OPENERS = {
     "human": _open_human36m,
     "radar": _open_radar,
     "sevir": _open_sevir,
+    "hko7": _open_hko7,
     "folder": _open_folder,
     "array": _open_arrays,
 }

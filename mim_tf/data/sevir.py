@@ -16,7 +16,7 @@ from mim_tf.data.files.pooling import pooled, pooling_factors
 from mim_tf.data.files.unreadable import unreadable_is_mim_error
 from mim_tf.data.scale import LinearScale
 from mim_tf.data.source import Indices
-from mim_tf.data.split import ALL
+from mim_tf.data.split import ALL, one_folder
 from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
 
@@ -182,20 +182,6 @@ def sevir_frame_shape(paths: list[Path], kind: str) -> tuple[int, int, int]:
     """(H, W, 1) of the frames of an image type, from one file."""
     root = one_folder(paths)
     return (*_check_files(root, kind, _catalog(root, kind)[:1]), 1)
-
-
-def one_folder(paths: list[Path]) -> Path:
-    """The one of `paths`.
-
-    Raises:
-        MimError: there are more, or it is no folder.
-    """
-    if len(paths) != 1 or not paths[0].is_dir():
-        raise MimError(
-            "Expected one folder with all splits, divided as published, received "
-            f"{', '.join(map(str, paths))}. Give it as --train_data_paths alone."
-        )
-    return paths[0]
 
 
 def _catalog(root, kind):

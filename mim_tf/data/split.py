@@ -50,6 +50,20 @@ def _paths(text):
     return found
 
 
+def one_folder(paths: list[Path]) -> Path:
+    """The one of `paths`.
+
+    Raises:
+        MimError: there are more, or it is no folder.
+    """
+    if len(paths) != 1 or not paths[0].is_dir():
+        raise MimError(
+            "Expected one folder with all splits, divided as published, received "
+            f"{', '.join(map(str, paths))}. Give it as --train_data_paths alone."
+        )
+    return paths[0]
+
+
 def divide(items: list, data: DataConfig, split: str) -> list[Any]:
     """Those of `items` that belong to a split, in their order; each belongs to exactly one.
 
