@@ -19,3 +19,19 @@ def import_tensorflow(purpose: str):
             f"TensorFlow is needed {purpose} and is not installed: pip install tensorflow."
         ) from None
     return tensorflow
+
+
+def import_fss_backend():
+    """The class of the package `scores` that counts events in windows.
+
+    Raises:
+        MimError: if it is not installed.
+    """
+    try:
+        from scores.fast.fss.fss_numpy import FssNumpy
+    except ImportError:
+        raise MimError(
+            "The package scores is needed for the fractions skill score (--protocol=pysteps) and "
+            "is not installed: pip install 'mim_tf[scores]'. Every other --protocol does without."
+        ) from None
+    return FssNumpy

@@ -80,7 +80,8 @@ def _value(field, values):
     try:
         return tuple(kind(number) for number in value.split(",") if number.strip())
     except ValueError:
+        example = _joined(field.default or (1, 2))
         raise MimError(
-            f"{field.name} must be numbers separated by commas, such as {_joined(field.default)}; "
+            f"{field.name} must be numbers separated by commas, such as {example}; "
             f"received {value!r}."
         ) from None

@@ -10,6 +10,12 @@ _MOST_DIGITS = 1000
 
 _MOST_SEQUENCES = 100_000_000
 """Their order is drawn as a whole, and takes 0.8 GB."""
+THRESHOLDS = {
+    "radar": (30, 40, 50),  # dBZ
+    "sevir": (16, 74, 133, 160, 181, 219),  # levels of VIL
+    "hko7": (0.5, 2, 5, 10, 30),  # mm/h
+}
+"""Data set -> thresholds of the published scores."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,9 +24,20 @@ class DataConfig:
 
     dataset: str = field(
         "mnist",
-        "Data set: mnist (Moving MNIST), mnist_color (colour-changing), taxibj, human, radar, "
-        "folder (videos or folders of images) or array (.npy, .npz).",
-        choices=("mnist", "mnist_color", "taxibj", "human", "radar", "folder", "array"),
+        "Data set: mnist (Moving MNIST), mnist_color (colour-changing), taxibj, human, kth, radar, "
+        "sevir, hko7, folder (videos or folders of images) or array (.npy, .npz).",
+        choices=(
+            "mnist",
+            "mnist_color",
+            "taxibj",
+            "human",
+            "kth",
+            "radar",
+            "sevir",
+            "hko7",
+            "folder",
+            "array",
+        ),
     )
     train_data_paths: str = field(
         "",
@@ -82,7 +99,10 @@ class DataConfig:
     frame_interval: int = field(
         1, "Frames of a recording from one frame of a window to the next.", minimum=1, maximum=10**9
     )
-    resize: bool = field(False, "Resize frames of folder and array to img_height x img_width.")
+    resize: bool = field(
+        False,
+        "Resize frames to img_height x img_width; of sevir and hko7 to a whole fraction of theirs.",
+    )
     valid_fraction: float = field(
         0.1,
         "Share of the recordings, or of the sequences of Moving MNIST, to validate on, where all "
@@ -106,12 +126,22 @@ class DataConfig:
         "Values of radar frames that stand for missing ones, comma separated: nan or numbers. "
         "They do not count in loss and scores.",
     )
+    sevir_type: str = field(
+        "vil",
+        "Images of SEVIR: vil (vertically integrated liquid), vis, ir069 or ir107.",
+        choices=("vil", "vis", "ir069", "ir107"),
+    )
     thresholds: tuple[float, ...] = field(
-        (30.0, 40.0, 50.0), "Thresholds of CSI, POD, FAR and HSS on radar, in dBZ."
+        (),
+        "Thresholds of the scores of events. Empty: those of the data set, 30, 40 and 50 dBZ of "
+        "radar; 16, 74, 133, 160, 181 and 219 of the levels of VIL; 0.5, 2, 5, 10 and 30 mm/h of "
+        "hko7.",
     )
 
     def __post_init__(self):
-        object.__setattr__(self, "thresholds", tuple(self.thresholds))
+        known = self.dataset != "sevir" or self.sevir_type == "vil"
+        thresholds = self.thresholds or (THRESHOLDS.get(self.dataset, ()) if known else ())
+        object.__setattr__(self, "thresholds", tuple(thresholds))
         check_fields(self)
         object.__setattr__(self, "thresholds", tuple(float(n) for n in self.thresholds))
         for name in ("valid_fraction", "test_fraction"):

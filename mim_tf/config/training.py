@@ -112,8 +112,9 @@ class TrainingConfig:
     protocol: str = field(
         "mim2019",
         "Definitions of the scores: mim2019, as in the 2019 code; openstl, as in that benchmark; "
-        "per_pixel: means over pixels in place of sums over frames.",
-        choices=("mim2019", "openstl", "per_pixel"),
+        "per_pixel: means over pixels in place of sums over frames; sevir, hko7 or pysteps: "
+        "per_pixel, and events as in that benchmark or package.",
+        choices=("mim2019", "openstl", "per_pixel", "hko7", "sevir", "pysteps"),
     )
     seed: int = field(
         0,

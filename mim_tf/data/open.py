@@ -6,6 +6,7 @@ from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
 from mim_tf.data.files.arrays import ArraySource, open_array
 from mim_tf.data.files.folder import list_recordings, native_shape, open_recordings
+from mim_tf.data.hko7 import hko7_frame_shape, open_hko7
 from mim_tf.data.human36m import FRAME_SHAPE, open_human36m
 from mim_tf.data.moving_mnist.color import ColorMovingMNIST
 from mim_tf.data.moving_mnist.digits import load_digits
@@ -13,6 +14,7 @@ from mim_tf.data.moving_mnist.npz import NpzSource, npz_frame_shape
 from mim_tf.data.moving_mnist.source import MovingMNIST
 from mim_tf.data.radar.events import list_events, open_event
 from mim_tf.data.radar.source import open_events
+from mim_tf.data.sevir import open_sevir, sevir_frame_shape
 from mim_tf.data.source import SequenceSource
 from mim_tf.data.split import ALL, SPLITS, Selection, divide, other_paths, split_paths
 from mim_tf.data.taxibj import open_taxibj, taxibj_frame_shape
@@ -81,6 +83,10 @@ def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
         return taxibj_frame_shape(paths, data)
     if data.dataset == "radar":
         return (*open_event(list_events(paths[0])[0]).frame_shape, 1)
+    if data.dataset == "sevir":
+        return sevir_frame_shape(paths, data.sevir_type)
+    if data.dataset == "hko7":
+        return hko7_frame_shape(paths)
     if data.dataset == "array":
         return array_frame_shape(paths[0])
     return native_shape(list_recordings(paths[0])[0])
@@ -170,6 +176,14 @@ def _open_human36m(data, split, frame_shape, total_length):
     return open_human36m(paths, split, total_length, *frame_shape[:2])
 
 
+def _open_sevir(data, split, frame_shape, total_length):
+    return open_sevir(_shared_paths(data, split), split, frame_shape, total_length, data)
+
+
+def _open_hko7(data, split, frame_shape, total_length):
+    return open_hko7(_shared_paths(data, split), split, frame_shape, total_length, data)
+
+
 def _open_radar(data, split, frame_shape, total_length):
     return open_events(_recordings(list_events, data, split), total_length, data)
 
@@ -182,6 +196,18 @@ def _open_folder(data, split, frame_shape, total_length):
 def _open_arrays(data, split, frame_shape, total_length):
     recordings = _recordings(array_recordings, data, split)
     return open_recordings(recordings, frame_shape, total_length, data)
+
+
+def _shared_paths(data, split):
+    """The paths of a set that says itself how it is divided."""
+    paths, shared = split_paths(data, split)
+    if not paths or not shared:
+        raise MimError(
+            f"--dataset={data.dataset} is divided as published: expected one path with all splits, "
+            f"received --train_data_paths={data.train_data_paths} and "
+            f"--valid_data_paths={data.valid_data_paths}. Give --train_data_paths alone."
+        )
+    return paths
 
 
 def _recordings(list_recordings, data, split):
@@ -212,6 +238,8 @@ _OPENERS = {
     "taxibj": _open_taxibj,
     "human": _open_human36m,
     "radar": _open_radar,
+    "sevir": _open_sevir,
+    "hko7": _open_hko7,
     "folder": _open_folder,
     "array": _open_arrays,
 }

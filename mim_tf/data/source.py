@@ -5,9 +5,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mim_tf.data.conversion import ConvertedScale
 from mim_tf.data.scale import LinearScale
 
 Indices = Sequence[int] | np.ndarray
+
+
+def take_over(source: "SequenceSource", other: "SequenceSource") -> None:
+    """Gives `source` what `other` says of its frames: all attributes but their number."""
+    for name in SequenceSource.__annotations__.keys() - {"size"}:
+        setattr(source, name, getattr(other, name))
 
 
 class SequenceSource(abc.ABC):
@@ -17,15 +24,27 @@ class SequenceSource(abc.ABC):
         shape: (T, H, W, C) of every sequence.
         size: number of sequences, or None where there is no end to them.
         scale: physical values of the frames, None where they have none.
-        thresholds: physical values for CSI, POD, FAR and HSS; none by default.
+        converted: further physical values, such as rain rates; errors are scored in them too.
+        thresholds: physical values for the scores of events; none by default.
+        threshold_scale: what thresholds are values of, where it is not `scale`.
         has_missing: whether values can be missing; then `missing` says where.
+        variables: names of the channels, where they have any.
+        latitudes: of the rows of a frame in degrees, `[H]`; None where they have none. Scores are
+            then weighted by area.
+        climatology: `[H, W, C]`, as frames are, from which anomalies are counted; None: the mean
+            of the frames.
     """
 
     shape: tuple[int, int, int, int]
     size: int | None
     scale: LinearScale | None = None
+    converted: tuple[ConvertedScale, ...] = ()
     thresholds: tuple[float, ...] = ()
+    threshold_scale: ConvertedScale | None = None
     has_missing: bool = False
+    variables: tuple[str, ...] = ()
+    latitudes: np.ndarray | None = None
+    climatology: np.ndarray | None = None
 
     @abc.abstractmethod
     def sequences(self, indices: Indices) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.source import Indices, SequenceSource
+from mim_tf.data.source import Indices, SequenceSource, take_over
 from mim_tf.errors import MimError
 
 SPLITS = ("train", "valid", "test")
@@ -48,6 +48,20 @@ def _paths(text):
     for path in filter(None, map(str.strip, text.split(","))):
         found.setdefault(Path(path).resolve(), []).append(Path(path))
     return found
+
+
+def one_folder(paths: list[Path]) -> Path:
+    """The one of `paths`.
+
+    Raises:
+        MimError: there are more, or it is no folder.
+    """
+    if len(paths) != 1 or not paths[0].is_dir():
+        raise MimError(
+            "Expected one folder with all splits, divided as published, received "
+            f"{', '.join(map(str, paths))}. Give it as --train_data_paths alone."
+        )
+    return paths[0]
 
 
 def divide(items: list, data: DataConfig, split: str) -> list[Any]:
@@ -92,8 +106,7 @@ class Selection(SequenceSource):
         self._source = source
         self._indices = np.asarray(indices, np.int64)
         self.size = len(indices)
-        for name in ("shape", "scale", "thresholds", "has_missing"):
-            setattr(self, name, getattr(source, name))
+        take_over(self, source)
 
     def sequences(self, indices: Indices) -> np.ndarray:
         return self._source.sequences(self._indices[np.asarray(indices, np.int64)])

@@ -99,6 +99,10 @@ class AccumulatedScores(abc.ABC):
             return dict.fromkeys(parts[0])
         return {name: interval(np.concatenate([part[name] for part in parts])) for name in parts[0]}
 
+    def details(self) -> dict:
+        """What else than scores there is to tell, as JSON types."""
+        return {}
+
     def per_sequence(self) -> Values:
         """Mean scores of each sequence alone `[sequences]`, in their order; NaN if undefined."""
         return self._mean(self._all(), 1)
@@ -131,7 +135,7 @@ class AccumulatedScores(abc.ABC):
     def _mean(self, sums: Values, sequences: int) -> Values:
         """By name, the mean `[...]` of the frames' scores that are defined; NaN if none is."""
         return {
-            name: _defined_mean(scores) for name, scores in self._scores(sums, sequences).items()
+            name: defined_mean(scores) for name, scores in self._scores(sums, sequences).items()
         }
 
 
@@ -140,7 +144,8 @@ def as_json(score: float) -> float | None:
     return None if math.isnan(score) else float(score)
 
 
-def _defined_mean(scores):
+def defined_mean(scores: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of `[..., N]` without what is NaN; NaN where all is."""
     defined = ~np.isnan(scores)
     with np.errstate(invalid="ignore"):
         return np.where(defined, scores, 0).sum(axis=-1) / defined.sum(axis=-1)

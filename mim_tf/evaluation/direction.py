@@ -10,6 +10,9 @@ _DIRECTIONS = {
     "POD": 1,
     "FAR": -1,
     "HSS": 1,
+    "FSS": 1,
+    "RMSE": -1,
+    "ACC": 1,
 }
 
 

@@ -35,9 +35,10 @@ def evaluate(
 
     Returns:
         What `write_scores` writes. Scores of all kinds that make sense for the source, as
-        `AccumulatedScores` has them: `sequences`, `mean`, `per_frame`, `intervals` and
-        `per_sequence`. As `ReferenceScores` has them: `data` and `baselines`. Further `protocol`
-        and `input_length`, and the arrays of `load_samples` with the `error_map`: `samples`.
+        `AccumulatedScores` has them: `sequences`, `mean`, `per_frame`, `intervals`,
+        `per_sequence`, and `spectra` of data with physical values. As `ReferenceScores` has them:
+        `data` and `baselines`. Further `protocol` and `input_length`, and the arrays of
+        `load_samples` with the `error_map`: `samples`.
     """
     context, limit = model.config.input_length, config.max_test_sequences
     scores, error_map = scores_for(source, protocol), ErrorMap()
@@ -70,6 +71,7 @@ def evaluate(
     return {
         **scores.result(),
         "intervals": scores.intervals(),
+        **scores.details(),
         "protocol": protocol,
         "input_length": context,
         **reference.result(),

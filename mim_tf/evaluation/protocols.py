@@ -8,6 +8,7 @@ import numpy as np
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.accumulated import AccumulatedScores
+from mim_tf.evaluation.events import EVENT_RULES
 from mim_tf.evaluation.pixel import PixelErrors
 from mim_tf.evaluation.scores import (
     absolute_error,
@@ -64,8 +65,8 @@ FRAME_SCORES: dict[str, dict[str, Callable[[Frames], np.ndarray]]] = {
 }
 """Protocol -> score -> values `[B, horizon]`. `mse` and `mae` are sums over H, W, C."""
 
-PROTOCOLS = (*FRAME_SCORES, "per_pixel")
-"""Names of all protocols; `per_pixel` is that of `PixelErrors`."""
+PROTOCOLS = (*FRAME_SCORES, "per_pixel", *EVENT_RULES)
+"""Names of all protocols; those that are not in `FRAME_SCORES` have `PixelErrors`."""
 
 
 class FrameScores(AccumulatedScores):
@@ -104,4 +105,4 @@ def protocol_scores(protocol: str) -> AccumulatedScores:
     """
     if protocol not in PROTOCOLS:
         raise MimError(f"protocol must be one of {', '.join(PROTOCOLS)}, received {protocol!r}.")
-    return PixelErrors() if protocol == "per_pixel" else FrameScores(protocol)
+    return FrameScores(protocol) if protocol in FRAME_SCORES else PixelErrors()

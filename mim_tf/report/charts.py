@@ -1,9 +1,10 @@
 """Line charts as numbers that a template draws."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 WIDTH, HEIGHT = 420, 250
 LEFT, RIGHT, TOP, BOTTOM = 56, 24, 12, 40
@@ -50,25 +51,40 @@ class Chart:
 
 
 def line_chart(
-    title: str, x_label: str, series: Mapping[str, Series], styles: Sequence[int] | None = None
+    title: str,
+    x_label: str,
+    series: Mapping[str, Series],
+    styles: Sequence[int] | None = None,
+    logarithmic: bool = False,
 ) -> Chart:
     """A chart of series, title -> (x, y); points whose y is None are left out.
 
-    A series without any point, as a score that is nowhere defined, has no line.
+    A series without any point, as a score that is nowhere defined, has no line. Logarithmic axes
+    leave out what is not above 0, and x falls from left to right, as wavelengths are shown.
 
     Args:
         title: above it.
         x_label: below its axis.
         series: what is drawn.
         styles: of each of them; by default 0, 1, ...
+        logarithmic: whether both axes are.
     """
     points = {
-        name: [(x, y) for x, y in zip(*pair, strict=True) if y is not None]
+        name: [
+            (x, y)
+            for x, y in zip(*pair, strict=True)
+            if y is not None and (not logarithmic or min(x, y) > 0)
+        ]
         for name, pair in series.items()
     }
-    everything = [point for part in points.values() for point in part] or [(0, 0)]
-    to_x, x_ticks = _axis([x for x, _ in everything], LEFT, WIDTH - RIGHT, integer=True)
-    to_y, y_ticks = _axis([y for _, y in everything], HEIGHT - BOTTOM, TOP)
+    everything = [point for part in points.values() for point in part] or [(1, 1)]
+    xs, ys = zip(*everything, strict=True)
+    if logarithmic:
+        to_x, x_ticks = _logarithmic_axis(xs, WIDTH - RIGHT, LEFT, base=2)
+        to_y, y_ticks = _logarithmic_axis(ys, HEIGHT - BOTTOM, TOP, base=10)
+    else:
+        to_x, x_ticks = _axis(xs, LEFT, WIDTH - RIGHT, integer=True)
+        to_y, y_ticks = _axis(ys, HEIGHT - BOTTOM, TOP)
     lines = []
     for style, (name, part) in zip(styles or range(len(points)), points.items(), strict=True):
         if not part:
@@ -102,3 +118,17 @@ def _axis(values, start, end, integer=False):
 
     ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=integer).tick_values(low, high)
     return place, [(place(tick), f"{tick:g}") for tick in ticks if low <= tick <= high]
+
+
+def _logarithmic_axis(values, start, end, base):
+    low, high = math.log(min(values)), math.log(max(values))
+    if low == high:
+        low, high = low - 1, high + 1
+
+    def place(value):
+        return round(start + (math.log(value) - low) / (high - low) * (end - start), 1)
+
+    ticks = LogLocator(base, numticks=8).tick_values(math.exp(low), math.exp(high))
+    # Rounding must not cost the tick at an end.
+    inside = [tick for tick in ticks if low - 1e-9 <= math.log(tick) <= high + 1e-9]
+    return place, [(place(tick), f"{tick:g}") for tick in inside]

@@ -13,6 +13,7 @@ from mim_tf.report.read import Material
 from mim_tf.report.template import render_page
 
 MODEL = "the model"
+SPECTRUM_TITLES = (MODEL, "the truth")
 ARROWS = {1: "\N{UPWARDS ARROW}", -1: "\N{DOWNWARDS ARROW}", 0: ""}
 
 
@@ -35,6 +36,8 @@ def render(material: Material) -> str:
         command=material.record and command_line(material.record["command"]),
         score_rows=_score_rows(material.evaluation),
         lead_times=_lead_time_charts(scores),
+        spectra=_spectrum_charts(scores),
+        spectrum_titles=SPECTRUM_TITLES,
         loss=_loss_chart(material.log),
         validations=_validation_charts(material.validations),
         line_titles=[MODEL, *(TITLES.get(name, name) for name in scores["baselines"])],
@@ -87,6 +90,26 @@ def _lead_time_charts(scores):
             },
         )
         for score in scores["mean"]
+    ]
+
+
+def _spectrum_charts(scores):
+    """The spectra at the first, the middle and the last lead time; none in older evaluations."""
+    spectra = scores.get("spectra")
+    if not spectra:
+        return []
+    horizon = len(spectra["truth"])
+    return [
+        line_chart(
+            f"lead time {number + 1}",
+            "wavelength in pixels",
+            {
+                title: (spectra["wavelength"], spectra[name][number])
+                for title, name in zip(SPECTRUM_TITLES, ("prediction", "truth"), strict=True)
+            },
+            logarithmic=True,
+        )
+        for number in sorted({0, (horizon - 1) // 2, horizon - 1})
     ]
 
 

@@ -13,6 +13,7 @@ from mim_tf.data.batches.by_backend import errors_of, training_dataset
 from mim_tf.data.open import describe_splits, open_source
 from mim_tf.data.split import SPLITS
 from mim_tf.errors import MimError
+from mim_tf.evaluation.score_set import scores_for
 from mim_tf.models import build_model
 from mim_tf.models.registry import uses_scheduled_sampling
 from mim_tf.models.size import check_training
@@ -86,6 +87,7 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
         check_writable(config.gen_frm_dir)
     train_source, valid_source = sources["train"], sources["valid"]
     check_overlap(train_source, valid_source, data_config)
+    scores_for(valid_source, config.protocol)  # fails now rather than at the first evaluation
 
     folder = resume
     if folder and not has_state(folder):  # killed before its first snapshot

@@ -154,3 +154,23 @@ def test_after_a_training_it_is_only_a_warning(run, caplog):
     (record,) = caplog.records
     assert "The report could not be written" in record.getMessage()
     assert f"`mim report {run}` tries again" in record.getMessage()
+
+
+def test_spectra_are_shown_at_the_first_the_middle_and_the_last_lead_time(tmp_path):
+    result = evaluation()
+    assert "Power spectra" not in text_of(_written(tmp_path / "without", result))
+    spectrum = {"truth": [[9.0, 1.0]] * 4, "prediction": [[9.0, 0.5 / (t + 1)] for t in range(4)]}
+    result["spectra"] = {"wavelength": [16.0, 4.0], **spectrum}
+    path = _written(tmp_path / "with", result)
+    assert "Power spectra" in text_of(path)
+    for number, last in ((1, "0.5"), (2, "0.25"), (4, "0.125")):
+        assert (
+            f"lead time {number} by wavelength in pixels: the model from 9 to {last}; "
+            "the truth from 9 to 1." in path.read_text()
+        )
+    assert "lead time 3 by wavelength" not in path.read_text()
+
+
+def _written(folder, result):
+    write_scores(folder, result, CONTEXT)
+    return write_report(folder)
