@@ -22,6 +22,7 @@ from absl import logging
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
+from mim_tf.given_path import open_file, read_text
 from mim_tf.new_path import move_into_place, remove_debris
 from mim_tf.version import __version__
 
@@ -191,8 +192,10 @@ def read_json(path: Path) -> dict:
         MimError: if there is none.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(read_text(path))
+    except MimError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise MimError(f"{path} cannot be read: {error}. Put a copy of it back.") from None
     if not isinstance(content, dict):
         raise MimError(f"{path} is damaged: expected an object, received {content!r:.40}.")
@@ -214,9 +217,10 @@ class CsvLog:
 
     def __init__(self, path: Path, columns, last_iteration: int):
         lines = [list(columns)]
-        if path.exists():
-            with path.open(newline="", encoding="utf-8", errors="replace") as file:
-                lines = [line.rstrip("\r\n").split(",") for line in file if line.endswith("\n")]
+        if os.path.lexists(path):
+            with open_file(path, "a log of numbers") as file:
+                text = file.read().decode("utf-8", "replace")
+            lines = [line.rstrip("\r").split(",") for line in text.split("\n")[:-1]]
         rows = [row for row in lines if _is_row(row, len(columns))]
         if lines != [list(columns), *rows]:
             copy = path.with_name(path.name + ".damaged")

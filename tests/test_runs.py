@@ -70,7 +70,7 @@ def test_a_damaged_record_is_one_sentence(tmp_path, text):
 
 def test_bytes_that_are_no_text_are_one_sentence(tmp_path):
     (tmp_path / "best.json").write_bytes(b"\xff\xfe")
-    with pytest.raises(MimError, match=r"best\.json cannot be read"):
+    with pytest.raises(MimError, match=r"best\.json: expected .* cannot be read as UTF-8"):
         read_json(tmp_path / "best.json")
 
 

@@ -93,6 +93,11 @@ class DataConfig:
     taxibj_synthetic: bool = field(
         False, "A made-up small city in the place of TaxiBJ's files, to try things out."
     )
+    check_files: bool = field(
+        True,
+        "Compare arrays of .npz files with their checksums before they are used, which reads each "
+        "once.",
+    )
     window_stride: int = field(
         1, "Frames between the starts of two windows of a recording.", minimum=1, maximum=10**9
     )

@@ -82,7 +82,8 @@ def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
     if data.dataset == "taxibj":
         return taxibj_frame_shape(paths, data)
     if data.dataset == "radar":
-        return (*open_event(list_events(paths[0])[0]).frame_shape, 1)
+        event = open_event(list_events(paths[0])[0], None, data.check_files)
+        return (*event.frame_shape, 1)
     if data.dataset == "sevir":
         return sevir_frame_shape(paths, data.sevir_type)
     if data.dataset == "hko7":
@@ -130,7 +131,7 @@ def _open_mnist(data, split, frame_shape, total_length):
             raise MimError(f"Expected one .npy file, received {len(paths)}.")
         source = ArraySource(open_array(paths[0]), total_length, name=str(paths[0]))
     else:
-        source = NpzSource(paths, total_length)
+        source = NpzSource(paths, total_length, data.check_files)
     if not shared or to_test_only or split == ALL:
         return source
     return Selection(source, divide(range(source.size), data, split))
@@ -194,7 +195,8 @@ def _open_folder(data, split, frame_shape, total_length):
 
 
 def _open_arrays(data, split, frame_shape, total_length):
-    recordings = _recordings(array_recordings, data, split)
+    listed = functools.partial(array_recordings, check=data.check_files)
+    recordings = _recordings(listed, data, split)
     return open_recordings(recordings, frame_shape, total_length, data)
 
 

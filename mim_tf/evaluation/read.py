@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.errors import MimError
+from mim_tf.given_path import read_text
 
 _NEEDED = ("sequences", "mean", "per_frame", "intervals", "protocol", "input_length", "data")
 _AGAIN = "Evaluate again with this version."
@@ -81,10 +82,10 @@ def find_evaluation(folder: str | Path) -> Path:
 
 def _read(path, parse):
     try:
-        return parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MimError(f"{path} is missing. {_AGAIN}") from None
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        return parse(read_text(path, "a file of an evaluation"))
+    except MimError as error:
+        raise MimError(f"{error} {_AGAIN}") from None
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise MimError(f"{path} is damaged or of an older version ({error}). {_AGAIN}") from None
 
 

@@ -3,14 +3,14 @@
 import csv
 import dataclasses
 import json
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from mim_tf.data.files.npz_member import read_member
 from mim_tf.errors import MimError
 from mim_tf.evaluation.read import Evaluation, find_evaluation, read_evaluation, read_scores
+from mim_tf.given_path import read_text
 
 SAMPLES_FILE = "samples.npz"
 SAMPLES = ("truth", "forecast", "index", "kind", "error_map")
@@ -99,13 +99,7 @@ def read_samples(evaluation: Path) -> dict[str, np.ndarray]:
         MimError: the file is missing or damaged.
     """
     path = evaluation / SAMPLES_FILE
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            samples = {name: arrays[name] for name in SAMPLES}
-    except FileNotFoundError:
-        raise MimError(f"{path} is missing. Evaluate again with this version.") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as e:
-        raise MimError(f"{path} is damaged ({e}). Evaluate again.") from None
+    samples = {name: np.asarray(read_member(path, name)) for name in SAMPLES}
     counts = {len(samples[name]) for name in SAMPLES if name != "error_map"}
     truth, forecast = samples["truth"].shape, samples["forecast"].shape
     if (
@@ -119,8 +113,10 @@ def read_samples(evaluation: Path) -> dict[str, np.ndarray]:
 
 def _parsed(path, parse):
     try:
-        return parse(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, LookupError) as error:
+        return parse(read_text(path, "a file of an evaluation"))
+    except MimError:
+        raise
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise MimError(f"{path} is damaged or of an older version ({error}).") from None
 
 

@@ -7,6 +7,7 @@ first weight of the model changes.
 
 import collections
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from os import PathLike
@@ -18,6 +19,7 @@ import numpy as np
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
+from mim_tf.given_path import opened
 from mim_tf.weights.architecture import check_finite, check_settings, first_difference
 from mim_tf.weights.configuration import from_json
 
@@ -35,23 +37,15 @@ _MAX_CONFIGURATION_BYTES = 2**16
 def open_weights(path: str | PathLike) -> Iterator[h5py.File]:
     """Opens an HDF5 file to read; whatever is wrong with it becomes a `MimError`."""
     path = Path(path)
-    if not path.is_file():
+    if os.path.isdir(path) or not os.path.lexists(path):
         raise MimError(
             f"No weights at {path}: expected a weights file or the prefix of a TensorFlow 1 "
             f"checkpoint, which has a {path.name}.index; received "
-            f"{'a folder' if path.is_dir() else 'a path where there is nothing'}."
+            f"{'a folder' if os.path.isdir(path) else 'a path where there is nothing'}."
         )
-    try:
-        with h5py.File(path) as file:
-            yield file
-    except MimError:
-        raise
-    except Exception as error:  # h5py raises many kinds on damaged files.
-        raise MimError(
-            f"{path} cannot be read: expected a weights file in HDF5, received "
-            f"{path.stat().st_size} bytes that are truncated, damaged or something else "
-            f"({error}). Copy or download it again."
-        ) from None
+    whole = opened(path, "a weights file", form="HDF5", remedy="Copy or download it again.")
+    with whole, h5py.File(path) as file:
+        yield file
 
 
 def configuration_inside(path: str | PathLike) -> ModelConfig | None:

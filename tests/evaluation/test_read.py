@@ -94,7 +94,9 @@ def test_damaged_values_of_sequences_are_refused(folder, content):
 
 def test_missing_values_of_sequences_are_refused(folder):
     (folder / "per_sequence.csv").unlink()
-    with pytest.raises(MimError, match=r"per_sequence\.csv is missing"):
+    with pytest.raises(
+        MimError, match=r"per_sequence\.csv: .* found no such file.* Evaluate again"
+    ):
         read_evaluation(folder)
 
 

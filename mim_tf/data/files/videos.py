@@ -9,10 +9,11 @@ import numpy as np
 from mim_tf.data.files.arrays import from_uint8
 from mim_tf.data.files.frame_cache import LazyValue
 from mim_tf.data.files.frame_format import FrameFormat
-from mim_tf.data.files.unreadable import unreadable_is_mim_error
+from mim_tf.data.files.mapped import Stamp
 from mim_tf.data.source import Indices
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
+from mim_tf.given_path import opened
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".gif")
 # In pixels; Pillow's limit for pictures.
@@ -38,6 +39,7 @@ class Video(Recording):
         self._path = path
         self._form = form
         with _open_stream(self._path) as (container, stream):
+            self._stamp = Stamp.of(self._path)
             if not 0 < stream.height * stream.width <= LARGEST_FRAME:
                 raise ValueError(f"frames of {stream.height} x {stream.width}")
             form.check_size(self.name, (stream.height, stream.width))
@@ -55,6 +57,7 @@ class Video(Recording):
     def _decode(self):
         frames = np.empty((self.length, *self._form.frame_shape), np.uint8)
         decoded = 0
+        self._stamp.check()
         with _open_stream(self._path) as (container, stream):
             stream.thread_type = "AUTO"
             # Sizes may change on the way; FFmpeg refuses before it takes memory.
@@ -83,8 +86,7 @@ def _open_stream(path):
     # A file that is in truth a playlist must not make FFmpeg ask the network.
     options = {"protocol_whitelist": "file"}
     with (
-        unreadable_is_mim_error(path, "a video", remedy="Encode or download it again."),
-        open(path, "rb") as file,
+        opened(path, "a video", remedy="Encode or download it again.") as file,
         av.open(file, options=options, metadata_errors="replace") as container,
     ):
         stream = container.streams.best("video")

@@ -1,6 +1,7 @@
 """What kind of data or weights a path holds."""
 
 import contextlib
+import os
 from pathlib import Path
 
 import h5py
@@ -9,6 +10,7 @@ from mim_tf.data.files.npz_member import member_keys
 from mim_tf.data.files.videos import VIDEO_SUFFIXES
 from mim_tf.data.human36m import has_pictures
 from mim_tf.errors import MimError
+from mim_tf.given_path import list_folder, opened
 from mim_tf.presets.find import find_preset
 from mim_tf.weights.tf1_checkpoint import is_checkpoint
 
@@ -26,9 +28,7 @@ def recognise(path: str | Path) -> str:
     path = Path(path)
     if is_checkpoint(path) or find_preset(path):
         return "weights"
-    if not path.exists():
-        raise MimError(f"{path}: expected a file or folder, found nothing. Check the path.")
-    kind = _folder_kind(path) if path.is_dir() else _file_kind(path)
+    kind = _folder_kind(path) if os.path.isdir(path) else _file_kind(path)
     if kind is None:
         raise MimError(
             f"{path}: expected weights (.h5, a TensorFlow 1 prefix), data (.npz, .npy, .h5 of "
@@ -46,7 +46,7 @@ def _file_kind(path):
         if "clips" in keys:
             return "mnist"
         return "taxibj" if "X_train" in keys else "array"
-    with contextlib.suppress(OSError), h5py.File(path) as file:
+    with opened(path, "a file or folder"), contextlib.suppress(OSError), h5py.File(path) as file:
         return "taxibj" if "date" in file else "weights"
     if path.suffix == ".h5":
         return "weights"
@@ -54,7 +54,7 @@ def _file_kind(path):
 
 
 def _folder_kind(folder):
-    names = [path.name for path in folder.iterdir()]
+    names = [path.name for path in list_folder(folder)]
     if "dataset.npz" in names or any(name.endswith("_InOut.h5") for name in names):
         return "taxibj"
     if has_pictures(folder):

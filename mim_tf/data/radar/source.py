@@ -34,7 +34,7 @@ def open_events(paths: list[Path], total_length: int, data: DataConfig) -> Windo
     if data.thresholds:
         scale.check_thresholds(data.thresholds)
     values = RadarValues(scale, data.radar_values, parse_missing(data.radar_missing))
-    events = [open_event(path, values) for path in paths]
+    events = [open_event(path, values, data.check_files) for path in paths]
     _check_one_size(events)
     source = WindowSource(
         events,
