@@ -5,6 +5,10 @@ import dataclasses
 from mim_tf.config.fields import check_fields, field
 from mim_tf.errors import MimError
 
+SCALES = ("unit", "minmax", "standard", "none")
+SCALED_DATASETS = ("grid", "array")
+"""Data sets whose values may have any range."""
+
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
@@ -75,6 +79,14 @@ class DataConfig:
         "Share of the recordings, or of the sequences of Moving MNIST, to test on, where all "
         "splits are in the same paths.",
     )
+    scale: str = field(
+        "auto",
+        "What the network is given of grid and array: unit (values are in [0, 1]), minmax (the "
+        "lowest and highest value of the training split are 0 and 1), standard (its mean is 0, "
+        "its standard deviation 1), none (values as they are), or one of these for each channel, "
+        "comma separated; auto: standard for grid, unit for array. Fitted for each channel; it "
+        "is kept in the weights file, and undone in scores, pictures and predictions.",
+    )
     radar_values: str = field(
         "dbz",
         "What radar arrays hold: dbz (reflectivity) or unit (already in [0, 1]). Levels 0..255 of "
@@ -95,6 +107,27 @@ class DataConfig:
     def __post_init__(self):
         object.__setattr__(self, "thresholds", tuple(float(n) for n in self.thresholds))
         check_fields(self)
+        self._check_scale()
         for name in ("valid_fraction", "test_fraction"):
             if not 0 < getattr(self, name) < 1:
                 raise MimError(f"{name} must be between 0 and 1, received {getattr(self, name)}.")
+
+    @property
+    def scale_kinds(self) -> tuple[str, ...]:
+        """The kinds of scale, one for all channels or one for each."""
+        if self.scale == "auto":
+            return ("standard",) if self.dataset == "grid" else ("unit",)
+        return tuple(kind.strip() for kind in self.scale.split(","))
+
+    def _check_scale(self):
+        for kind in self.scale_kinds:
+            if kind not in SCALES:
+                raise MimError(
+                    f"scale must be {', '.join(SCALES)} or auto, or several of them, comma "
+                    f"separated; received {self.scale!r}."
+                )
+        if set(self.scale_kinds) != {"unit"} and self.dataset not in SCALED_DATASETS:
+            raise MimError(
+                f"--scale={self.scale} is for --dataset={' and '.join(SCALED_DATASETS)}; "
+                f"{self.dataset} has a scale of its own. Leave it out."
+            )

@@ -18,6 +18,8 @@ class SequenceSource(abc.ABC):
         size: number of sequences, or None where there is no end to them.
         scale: physical values of the frames, None where they have none.
         thresholds: physical values for CSI, POD, FAR and HSS; none by default.
+        names: of the channels; none where they have none.
+        units: of the channels; none where they have none.
         has_missing: whether values can be missing; then `missing` says where.
     """
 
@@ -25,11 +27,14 @@ class SequenceSource(abc.ABC):
     size: int | None
     scale: LinearScale | None = None
     thresholds: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
     has_missing: bool = False
 
     @abc.abstractmethod
     def sequences(self, indices: Indices) -> np.ndarray:
-        """Sequences `indices` as `[len(indices), T, H, W, C]`, float32 in [0, 1].
+        """Sequences `indices` as `[len(indices), T, H, W, C]`, float32, in [0, 1] unless the
+        scale says otherwise.
 
         The same index gives the same sequence at any time and in any batch. Missing values are 0.
         """
