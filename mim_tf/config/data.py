@@ -17,8 +17,8 @@ class DataConfig:
     dataset: str = field(
         "mnist",
         "Data set: mnist (Moving MNIST), mnist_color (colour-changing), taxibj, human, radar, "
-        "folder (videos or folders of images) or array (.npy, .npz).",
-        choices=("mnist", "mnist_color", "taxibj", "human", "radar", "folder", "array"),
+        "folder (videos or folders of images), array (.npy, .npz) or grid (NetCDF, Zarr, GRIB).",
+        choices=("mnist", "mnist_color", "taxibj", "human", "radar", "folder", "array", "grid"),
     )
     train_data_paths: str = field(
         "",
@@ -87,6 +87,24 @@ class DataConfig:
         "comma separated; auto: standard for grid, unit for array. Fitted for each channel; it "
         "is kept in the weights file, and undone in scores, pictures and predictions.",
     )
+    variables: str = field(
+        "",
+        "Variables of grid that become channels, comma separated, each NAME or NAME@LEVEL; empty: "
+        "all that are fields over time.",
+    )
+    split_dates: str = field(
+        "",
+        "Two dates, where validation and where test of grid begin, such as "
+        "2016-01-01,2017-01-01; empty: the last valid_fraction and test_fraction of the times.",
+    )
+    region: tuple[float, ...] = field(
+        (),
+        "Part of the globe to take of grid: lat0,lat1,lon0,lon1 in degrees, from lon0 eastwards; "
+        "empty: all.",
+    )
+    coarsen: int = field(
+        1, "Rows and columns of grid whose mean becomes one value of a frame.", minimum=1
+    )
     radar_values: str = field(
         "dbz",
         "What radar arrays hold: dbz (reflectivity) or unit (already in [0, 1]). Levels 0..255 of "
@@ -106,7 +124,13 @@ class DataConfig:
 
     def __post_init__(self):
         object.__setattr__(self, "thresholds", tuple(float(n) for n in self.thresholds))
+        object.__setattr__(self, "region", tuple(float(n) for n in self.region))
         check_fields(self)
+        if len(self.region) not in (0, 4):
+            raise MimError(
+                "region must be four numbers, lat0,lat1,lon0,lon1, received "
+                f"{','.join(f'{n:g}' for n in self.region)}."
+            )
         self._check_scale()
         for name in ("valid_fraction", "test_fraction"):
             if not 0 < getattr(self, name) < 1:

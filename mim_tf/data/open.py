@@ -8,6 +8,7 @@ from mim_tf.config.data import SCALED_DATASETS
 from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
 from mim_tf.data.files.arrays import ArraySource, open_array
 from mim_tf.data.files.folder import list_recordings, native_shape, open_recordings
+from mim_tf.data.grid.source import grid_frame_shape, open_fields
 from mim_tf.data.human36m import FRAME_SHAPE, open_human36m
 from mim_tf.data.moving_mnist.color import ColorMovingMNIST
 from mim_tf.data.moving_mnist.digits import load_digits
@@ -109,6 +110,8 @@ def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
         return taxibj_frame_shape(paths, data)
     if data.dataset == "radar":
         return (*open_event(list_events(paths[0])[0]).frame_shape, 1)
+    if data.dataset == "grid":
+        return grid_frame_shape(paths, data)
     if data.dataset == "array":
         return array_frame_shape(paths[0])
     return native_shape(list_recordings(paths[0])[0])
@@ -212,6 +215,16 @@ def _open_arrays(data, split, frame_shape, total_length):
     return open_recordings(recordings, frame_shape, total_length, data)
 
 
+def _open_grid(data, split, frame_shape, total_length):
+    paths, shared = split_paths(data, split)
+    if not paths:
+        raise MimError(
+            "--dataset=grid needs its files: give --train_data_paths, a file, a pattern or a Zarr "
+            "store."
+        )
+    return open_fields(paths, split, shared, total_length, data)
+
+
 def _recordings(list_recordings, data, split):
     """The recordings of a split, never one that another split has too."""
     paths, shared = split_paths(data, split)
@@ -242,4 +255,5 @@ _OPENERS = {
     "radar": _open_radar,
     "folder": _open_folder,
     "array": _open_arrays,
+    "grid": _open_grid,
 }

@@ -11,6 +11,8 @@ from mim_tf.data.windows import WindowSource
 from mim_tf.errors import MimError
 
 _VALUES_AT_A_TIME = 2**23
+_SAMPLED = 8
+"""Sequences that say what pictures show where nothing is fitted."""
 
 
 class ValueStatistics:
@@ -55,11 +57,12 @@ class ValueStatistics:
 def fit_scale(
     source: WindowSource, kinds: tuple[str, ...], names: tuple[str, ...], units: tuple[str, ...]
 ) -> LinearScale:
-    """The scale that maps each channel's values as its kind says.
+    """The scale that maps each channel's values as its kind says, known from all frames.
 
     minmax: the lowest is 0, the highest 1; standard: the mean is 0, a standard deviation above it
     1; none and unit: as they are. Every frame of `source` is read once, and counts once, however
-    many windows it is in. Pictures show the lowest value black and the highest white.
+    many windows it is in; only some, where nothing is to be fitted. Pictures show the lowest value
+    that was read black and the highest white.
 
     Args:
         source: of the training split, with physical values, NaN where one is missing.
@@ -77,7 +80,7 @@ def fit_scale(
             f"({', '.join(names)}), received {len(kinds)}: {','.join(kinds)}."
         )
     kinds = kinds * (channels // len(kinds))
-    found = _statistics(source)
+    found = _statistics(source, every=bool({"minmax", "standard"} & set(kinds)))
     low, high = np.zeros(channels), np.ones(channels)
     for channel, kind in enumerate(kinds):
         lowest, highest = found.low[channel], found.high[channel]
@@ -123,10 +126,14 @@ def _check_range(kind, name, lowest, highest):
         )
 
 
-def _statistics(source):
+def _statistics(source, every):
     found = ValueStatistics(source.shape[-1])
     step = max(1, _VALUES_AT_A_TIME // math.prod(source.shape[1:]))
     frames = sum(recording.length for recording in source.recordings)
+    if not every:
+        for index in np.linspace(0, source.size - 1, min(_SAMPLED, source.size)).astype(int):
+            found.update(source.sequences([index]))
+        return found
     with tqdm(total=frames, desc="fitting the scale", unit="frame", leave=False) as progress:
         for recording in source.recordings:
             for start in range(0, recording.length, step):
@@ -152,6 +159,7 @@ class ScaledSource(SequenceSource):
     def __init__(self, source: SequenceSource, scale: LinearScale):
         self.source = source
         self.scale = scale
+        self.names, self.units, self.latitude = source.names, source.units, source.latitude
         self.shape, self.size = source.shape, source.size
         is_identity = not np.any(scale.low) and np.all(np.equal(scale.high, 1))
         self._in_unit = scale.clipped and is_identity

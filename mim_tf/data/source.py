@@ -20,6 +20,7 @@ class SequenceSource(abc.ABC):
         thresholds: physical values for CSI, POD, FAR and HSS; none by default.
         names: of the channels; none where they have none.
         units: of the channels; none where they have none.
+        latitude: degrees north of each row `[H]`; None where rows have none.
         has_missing: whether values can be missing; then `missing` says where.
     """
 
@@ -29,6 +30,7 @@ class SequenceSource(abc.ABC):
     thresholds: tuple[float, ...] = ()
     names: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    latitude: np.ndarray | None = None
     has_missing: bool = False
 
     @abc.abstractmethod

@@ -50,7 +50,7 @@ def save_sample(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for prefix, first, frames in (("gt", 1, truth), ("pd", input_length + 1, prediction)):
-        for number, frame in enumerate(_visible((scale or UNIT).shown(frames)), first):
+        for number, frame in enumerate(_visible(_shown(frames, scale)), first):
             imageio.imwrite(folder / f"{prefix}{number}.png", frame, plugin="pillow")
     imageio.imwrite(
         folder / "truth_and_prediction.gif",
@@ -81,7 +81,9 @@ def side_by_side(
     Returns:
         RGB frames `[T, h, w, 3]`, uint8.
     """
-    truth, prediction = map((scale or UNIT).shown, _checked(truth, prediction, input_length))
+    truth, prediction = (
+        _shown(frames, scale) for frames in _checked(truth, prediction, input_length)
+    )
     shown = np.concatenate([truth[:input_length], prediction])
     is_context = np.arange(len(truth)) < input_length
     left = _framed(_enlarged(truth, SMALLEST_HEIGHT), np.ones_like(is_context))
@@ -104,7 +106,9 @@ def film_strip(
     Returns:
         RGB picture `[2 H, horizon W, 3]`, uint8.
     """
-    truth, prediction = map((scale or UNIT).shown, _checked(truth, prediction, input_length))
+    truth, prediction = (
+        _shown(frames, scale) for frames in _checked(truth, prediction, input_length)
+    )
     rows = [np.concatenate(_rgb(frames), axis=1) for frames in (truth[input_length:], prediction)]
     return np.concatenate(rows)
 
@@ -117,12 +121,18 @@ def contact_sheet(sequences: np.ndarray, scale: LinearScale | None = None) -> np
     margins = ((0, 0), (0, SPACE), (0, SPACE), (0, 0))
     rows = [
         np.concatenate(
-            np.pad(_enlarged((scale or UNIT).shown(frames), 96), margins, constant_values=255),
+            np.pad(_enlarged(_shown(frames, scale), 96), margins, constant_values=255),
             axis=1,
         )
         for frames in sequences
     ]
     return np.concatenate(rows)
+
+
+def _shown(frames, scale):
+    """From black to white; the first of channels with names, which are no colours."""
+    shown = (scale or UNIT).shown(frames)
+    return shown[..., :1] if scale and scale.names else shown
 
 
 def _visible(frames):
