@@ -1,11 +1,11 @@
 """Flags made from the fields of configurations."""
 
-import dataclasses
 import typing
 
 from absl import flags
 
 from mim_tf.config import RECIPES, DataConfig, DeviceConfig, ModelConfig, TrainingConfig
+from mim_tf.config.fields import flag_fields
 from mim_tf.errors import MimError
 
 FLAGS = flags.FLAGS
@@ -21,7 +21,7 @@ GROUPS = {
 def define_config_flags(*configs: type, values: flags.FlagValues = FLAGS) -> None:
     """Defines a flag for every field of `configs`."""
     for config in configs:
-        for field in dataclasses.fields(config):
+        for field in flag_fields(config):
             _define(field, values)
     if DataConfig in configs:
         flags.DEFINE_alias("dataset_name", "dataset", flag_values=values)  # its name in 2019
@@ -64,7 +64,7 @@ def given(config: type, values: flags.FlagValues = FLAGS) -> dict:
     Raises:
         MimError: for a list of numbers that is none.
     """
-    fields = dataclasses.fields(config)
+    fields = flag_fields(config)
     recipe = RECIPES[values["recipe"].value] if "recipe" in values else {}
     chosen = {field.name: recipe[field.name] for field in fields if field.name in recipe}
     return chosen | {

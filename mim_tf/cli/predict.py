@@ -26,7 +26,8 @@ def main(values: flags.FlagValues) -> None:
     outputs = name_outputs(paths, many, values.output, values.format)
     predictor = _open_predictor(values)
     inputs = [
-        open_input(path, predictor.frame_shape, values.resize, values.context) for path in paths
+        open_input(path, predictor.frame_shape, values.resize, values.context, predictor.scale)
+        for path in paths
     ]
     predict_files(predictor, inputs, outputs, values.batch_size)
     print(f"inputs: {len(paths)}, frames predicted: {predictor.horizon}, in {values.output}")
@@ -63,8 +64,9 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "input",
         None,
-        "Frames to predict from: a .npy file ([T, H, W], [T, H, W, C] or [N, T, H, W, C], uint8 or "
-        "float in [0, 1]), a folder of images, a video or GIF; or a folder of these.",
+        "Frames to predict from: a .npy file ([T, H, W], [T, H, W, C] or [N, T, H, W, C], uint8, "
+        "or float in [0, 1], or in the unit the model was trained in), a folder of images, a video "
+        "or GIF; or a folder of these.",
         **define,
     )
     flags.DEFINE_string(

@@ -13,7 +13,15 @@ _LARGEST = 2**63 - 1
 
 
 def field(
-    default, help, choices=(), minimum=None, maximum=None, above=None, below=None, by_recipe=None
+    default,
+    help,
+    choices=(),
+    minimum=None,
+    maximum=None,
+    above=None,
+    below=None,
+    by_recipe=None,
+    is_flag=True,
 ):
     """A field of a configuration.
 
@@ -26,6 +34,7 @@ def field(
         above: a number it has to be larger than.
         below: a number it has to be smaller than.
         by_recipe: recipe -> value where none is given; then `default` is None.
+        is_flag: whether the command line has a flag for it.
     """
     metadata = {
         "help": help,
@@ -35,6 +44,7 @@ def field(
         "above": above,
         "below": below,
         "by_recipe": by_recipe,
+        "is_flag": is_flag,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -42,6 +52,11 @@ def field(
 def recipe_field(help, paper2019, fast, **bounds):
     """A field whose default depends on the recipe; arguments as for `field`."""
     return field(None, help, by_recipe={"paper2019": paper2019, "fast": fast}, **bounds)
+
+
+def flag_fields(config: type) -> list[dataclasses.Field]:
+    """The fields of a configuration that are flags."""
+    return [each for each in dataclasses.fields(config) if each.metadata.get("is_flag", True)]
 
 
 def fill_in(config) -> None:

@@ -29,6 +29,7 @@ class SequenceSource(abc.ABC):
         threshold_scale: what thresholds are values of, where it is not `scale`.
         has_missing: whether values can be missing; then `missing` says where.
         variables: names of the channels, where they have any.
+        units: of the channels, where they have any.
         latitudes: of the rows of a frame in degrees, `[H]`; None where they have none. Scores are
             then weighted by area.
         climatology: `[H, W, C]`, as frames are, from which anomalies are counted; None: the mean
@@ -43,12 +44,14 @@ class SequenceSource(abc.ABC):
     threshold_scale: ConvertedScale | None = None
     has_missing: bool = False
     variables: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
     latitudes: np.ndarray | None = None
     climatology: np.ndarray | None = None
 
     @abc.abstractmethod
     def sequences(self, indices: Indices) -> np.ndarray:
-        """Sequences `indices` as `[len(indices), T, H, W, C]`, float32 in [0, 1].
+        """Sequences `indices` as `[len(indices), T, H, W, C]`, float32, in [0, 1] unless the
+        scale says otherwise.
 
         The same index gives the same sequence at any time and in any batch. Missing values are 0.
         """

@@ -52,7 +52,7 @@ class ScoreSet:
 
 def scores_for(source: SequenceSource, protocol: str = "mim2019") -> ScoreSet:
     """Empty scores of all kinds that make sense for `source`."""
-    kinds = [protocol_scores(protocol)]
+    kinds = [protocol_scores(protocol, source.scale)]
     if source.scale:
         kinds += [PhysicalErrors(source.scale), *map(ConvertedErrors, source.converted)]
         kinds.append(PowerSpectra())

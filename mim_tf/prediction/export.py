@@ -6,6 +6,7 @@ import numpy as np
 
 from mim_tf.errors import MimError
 from mim_tf.optional import import_tensorflow
+from mim_tf.weights.configuration import from_json
 
 _FILE = "saved_model.pb"
 
@@ -21,6 +22,7 @@ class FromExport:
         frame_shape: (H, W, C).
         horizon: frames it predicts.
         context_length: frames it needs; None: any number.
+        scale: of the frames; None: they are in [0, 1].
 
     Raises:
         MimError: if it is damaged, not an export, or has another horizon, or TensorFlow is not
@@ -29,6 +31,7 @@ class FromExport:
 
     def __init__(self, folder: str | Path, horizon: int | None = None):
         path = _newest_version(folder)
+        self.scale = _stored_scale(path)
         self._tf = tf = import_tensorflow("to predict with an export")
         try:
             # Kept, because its signature does not keep its weights.
@@ -67,6 +70,11 @@ class FromExport:
     def _measured_horizon(self):
         """The horizon of a graph whose signature does not say it."""
         return self(np.zeros((1, self.context_length or 1, *self.frame_shape), np.float32)).shape[1]
+
+
+def _stored_scale(folder):
+    path = folder / "assets" / "model_config.json"
+    return from_json(path, path.read_text("utf-8")).scale if path.is_file() else None
 
 
 def _reason(error):

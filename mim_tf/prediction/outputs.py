@@ -6,6 +6,7 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 
+from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation.pictures import MILLISECONDS_PER_FRAME
 from mim_tf.evaluation.scores import to_uint8
@@ -37,20 +38,23 @@ class Output:
                 "the output .npy, or leave --format out."
             )
 
-    def write(self, frames: np.ndarray) -> None:
+    def write(self, frames: np.ndarray, scale: LinearScale = UNIT) -> None:
         """Writes a prediction, whole or not at all; nothing that exists is replaced.
 
-        `.npy` holds the values, float32. Pictures hold levels 0..255, truncated as in the 2019
-        code: images are `pd1.png ...`, one pixel a value; GIF and MP4 show five frames a second.
+        `.npy` holds physical values, float32, or frames that have none. Pictures hold levels
+        0..255, truncated as in the 2019 code: images are `pd1.png ...`, one pixel a value; GIF and
+        MP4 show five frames a second.
         A GIF merges frames that do not change; an MP4 (H.264, lossy) shows a value as 2 x 2 pixels
         if height or width is odd.
 
         Args:
-            frames: `[horizon, H, W, C]` in [0, 1], in a `.npy` also `[N, horizon, H, W, C]`.
+            frames: `[horizon, H, W, C]`, in a `.npy` also `[N, horizon, H, W, C]`.
+            scale: of the frames; by default they are in [0, 1].
 
         Raises:
             MimError: if it exists already or cannot be written.
         """
+        frames = scale.to_physical(frames) if self.form == "npy" else scale.shown(frames)
         with written_whole(self.path, FORMS[self.form], "--output") as part:
             _WRITERS[self.form](part, frames)
 

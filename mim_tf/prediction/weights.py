@@ -12,6 +12,7 @@ class FromWeights:
         frame_shape: (H, W, C).
         horizon: frames it predicts.
         context_length: frames it needs; None: any number.
+        scale: of the frames; None: they are in [0, 1].
     """
 
     context_length = None
@@ -19,6 +20,7 @@ class FromWeights:
     def __init__(self, model: VideoPredictor, horizon: int):
         self.frame_shape = model.config.frame_shape
         self.horizon = horizon
+        self.scale = model.config.scale
         self._model = model
 
     def __call__(self, context: np.ndarray) -> np.ndarray:

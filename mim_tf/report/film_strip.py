@@ -15,7 +15,14 @@ from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import compare
 from mim_tf.evaluation.read import Evaluation, find_evaluation, read_evaluation
 from mim_tf.new_path import written_whole
-from mim_tf.report.colors import Field, difference, difference_limit, field_of, visible
+from mim_tf.report.colors import (
+    Field,
+    difference,
+    difference_limit,
+    field_of,
+    shown_channels,
+    visible,
+)
 from mim_tf.report.read import read_samples
 
 FORMATS = (".pdf", ".png")
@@ -92,13 +99,14 @@ def make_strip(
     All have to have kept it.
     """
     positions = [part["index"].tolist().index(index) for part in samples]
+    field = field_of(evaluations[0].scores["data"])
     return Strip(
-        samples[0]["truth"][positions[0]],
+        shown_channels(samples[0]["truth"][positions[0]], field),
         {
-            each.name: part["forecast"][position]
+            each.name: shown_channels(part["forecast"][position], field)
             for each, part, position in zip(evaluations, samples, positions, strict=True)
         },
-        field_of(evaluations[0].scores["data"]),
+        field,
     )
 
 

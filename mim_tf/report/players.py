@@ -14,6 +14,7 @@ from mim_tf.report.colors import (
     difference,
     difference_limit,
     field_of,
+    shown_channels,
     visible,
 )
 from mim_tf.report.read import Material
@@ -69,14 +70,18 @@ def sequence_players(material: Material) -> list[Player]:
     """The best, the median, the worst and the first four sequences, each of them once."""
     samples, squares = material.samples, material.evaluation.per_sequence["mse"]
     field = field_of(material.evaluation.scores["data"])
+    samples = samples | {
+        part: shown_channels(samples[part], field) for part in ("truth", "forecast")
+    }
     limit = difference_limit(future(samples), samples["forecast"])
     index = samples["index"]
+    shown = f", {field.name} shown" if field.name else ""
 
     def draw(reduction):
         return [
             sequence_player(
                 title,
-                f"MSE {squares[index[position]]:.4g}",
+                f"MSE {squares[index[position]]:.4g}{shown}",
                 samples["truth"][position],
                 {"prediction": samples["forecast"][position]},
                 field,
@@ -156,7 +161,9 @@ def error_map_player(material: Material) -> Player:
         warnings.simplefilter("ignore", RuntimeWarning)  # a pixel that is never known
         overall = np.nanmean(squares, axis=0, keepdims=True)
     high = float(np.nan_to_num(np.sqrt(squares)).max())
-    bar = _bar(ERROR_MAP, 0, high * field.size, field.unit)
+    # A mean over channels that have units of their own has none.
+    size, unit = (1, "of the range") if field.name else (field.size, field.unit)
+    bar = _bar(ERROR_MAP, 0, high * size, unit)
     reduction = least_reduction(*squares.shape[::2])
     by_time, mean = (
         sprite(colored(np.sqrt(each), 0, high, ERROR_MAP), reduction) for each in (squares, overall)

@@ -9,7 +9,7 @@ import pytest
 import mim_tf
 from tests.data_examples import write_example
 
-SOUND = "Sound: every value was read"
+SOUND = "Sound: every value was read and is"
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def run(mim):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["mnist", "array", "taxibj", "radar", "human", "folder"])
+@pytest.mark.parametrize("kind", ["mnist", "array", "taxibj", "radar", "human", "folder", "grid"])
 def test_data_is_recognised_described_and_shown(kind, run, tmp_path):
     path, frames = write_example(kind, tmp_path / "data")
     printed = run(path)

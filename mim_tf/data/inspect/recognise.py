@@ -8,13 +8,14 @@ import h5py
 
 from mim_tf.data.files.npz_member import member_keys
 from mim_tf.data.files.videos import VIDEO_SUFFIXES
+from mim_tf.data.grid.files import is_grid, is_pattern
 from mim_tf.data.human36m import has_pictures
 from mim_tf.errors import MimError
 from mim_tf.given_path import list_folder, opened
 from mim_tf.presets.find import find_preset
 from mim_tf.weights.tf1_checkpoint import is_checkpoint
 
-KINDS = ("weights", "mnist", "taxibj", "human", "radar", "folder", "array")
+KINDS = ("weights", "mnist", "taxibj", "human", "radar", "folder", "array", "grid")
 
 
 def recognise(path: str | Path) -> str:
@@ -28,12 +29,14 @@ def recognise(path: str | Path) -> str:
     path = Path(path)
     if is_checkpoint(path) or find_preset(path):
         return "weights"
+    if is_pattern(path) or is_grid(path):
+        return "grid"
     kind = _folder_kind(path) if os.path.isdir(path) else _file_kind(path)
     if kind is None:
         raise MimError(
             f"{path}: expected weights (.h5, a TensorFlow 1 prefix), data (.npz, .npy, .h5 of "
-            "TaxiBJ, a video) or a folder of them; received something else. Name the data set "
-            "with --dataset if it is one."
+            "TaxiBJ, NetCDF, GRIB, Zarr, a video) or a folder of them; received something else. "
+            "Name the data set with --dataset if it is one."
         )
     return kind
 
@@ -59,5 +62,7 @@ def _folder_kind(folder):
         return "taxibj"
     if has_pictures(folder):
         return "human"
+    if any(is_grid(folder / name) for name in names):
+        return "grid"
     has_arrays = any(name.endswith((".npy", ".npz")) for name in names)
     return "radar" if has_arrays else "folder"
