@@ -128,16 +128,10 @@ def measure_training(model, frames):
 
 def measure_forward(model, frames):
     """Seconds of predicting the second half of sequences from the first, with it on the host."""
-    import jax.numpy as jnp
-
-    horizon = model.config.horizon
-    inputs = {
-        "context": frames[:, : model.config.input_length],
-        "horizon": jnp.zeros((len(frames), horizon)),
-    }
-    model.open_loop.predict_on_batch(inputs)
+    context, horizon = frames[:, : model.config.input_length], model.config.horizon
+    model.forecast_batch(context, horizon)
     with never_compiling():
-        return median_time(lambda: model.open_loop.predict_on_batch(inputs), FLAGS.steps)
+        return median_time(lambda: model.forecast_batch(context, horizon), FLAGS.steps)
 
 
 @contextlib.contextmanager

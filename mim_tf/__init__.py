@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import sys
 from typing import TYPE_CHECKING
 
 # TensorFlow's notes at its start, one of them an "error" on every machine without a GPU.
@@ -10,6 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
+from mim_tf.keras_import import prepare
 from mim_tf.version import __version__
 
 if TYPE_CHECKING:
@@ -79,6 +79,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-if sys.modules.get("keras"):
-    # `keras.saving.load_model` knows our layers once they are imported.
-    importlib.import_module("mim_tf.models")
+prepare()

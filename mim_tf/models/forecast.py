@@ -22,8 +22,9 @@ def roll_ahead(step, context, horizon: int):
         context: frames `[B, T, H, W, C]`, T >= 1.
         horizon: >= 1.
     """
+    context = ops.cast(context, step.inputs[0].dtype)
     known = ops.ones_like(context[:, :, 0, 0, 0])
-    unknown = ops.zeros((ops.shape(context)[0], horizon - 1))
+    unknown = ops.zeros((ops.shape(context)[0], horizon - 1), known.dtype)
     use_truth = ops.concatenate([known, unknown], axis=1)
     return roll_out(step, context, use_truth)[:, ops.shape(context)[1] - 1 :]
 
@@ -53,8 +54,8 @@ class Forecaster(keras.Model):
         return self.predict_on_batch({"context": context, "horizon": steps})
 
 
-def checked_context(context, config: ModelConfig) -> np.ndarray:
-    """`context` as float32; uint8 is divided by 255.
+def checked_context(context, config: ModelConfig, dtype: str = "float32") -> np.ndarray:
+    """`context` as `dtype`; uint8 is divided by 255.
 
     Raises:
         MimError: if it does not fit the model, is not finite, or leaves [0, 1] where the model's
@@ -68,8 +69,8 @@ def checked_context(context, config: ModelConfig) -> np.ndarray:
             f"received {context.shape}."
         )
     if context.dtype == np.uint8:
-        return context.astype(np.float32) / 255
-    context = context.astype(np.float32)
+        return context.astype(dtype) / 255
+    context = context.astype(dtype)
     low, high = context.min(), context.max()
     if not config.frame_scale.clipped:
         if not (np.isfinite(low) and np.isfinite(high)):

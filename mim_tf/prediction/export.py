@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.errors import MimError
+from mim_tf.models.configuration import from_json
 from mim_tf.optional import import_tensorflow
-from mim_tf.weights.configuration import from_json
 
 _FILE = "saved_model.pb"
 

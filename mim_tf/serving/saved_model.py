@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
+from mim_tf.models.configuration import to_json
 from mim_tf.serving.endpoints import Endpoints
 from mim_tf.serving.protos import serving_protos
 from mim_tf.serving.versions import publish
 from mim_tf.serving.warmup import write_warmup
-from mim_tf.weights.configuration import to_json
 
 
 def write_saved_model(

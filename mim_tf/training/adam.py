@@ -48,9 +48,11 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
 
     def apply(self, grads, trainable_variables=None):
         # Both corrections once an update; once a variable, they would be a third of the graph.
-        step = ops.cast(self.iterations + 1, "float32")
+        dtype = (trainable_variables or self._trainable_variables)[0].dtype
+        step = ops.cast(self.iterations + 1, dtype)
         second = 1 - ops.power(self.beta_2, step)
-        self._rate = self.learning_rate * ops.sqrt(second) / (1 - ops.power(self.beta_1, step))
+        rate = ops.cast(self.learning_rate, dtype)
+        self._rate = rate * ops.sqrt(second) / (1 - ops.power(self.beta_1, step))
         self._epsilon = self.epsilon * second
         if self.skip_nonfinite:
             self._apply_if_finite(grads, trainable_variables)
@@ -77,7 +79,7 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
     def _update_model_variables_moving_average(self, trainable_variables):
         # As Keras', which works out the momentum, 0 in the first update, once a variable: with
         # those, the optimizer would be half as large again, and slower to trace.
-        pull = 1 - self.ema_momentum * ops.cast(self.iterations > 0, "float32")
+        pull = 1 - self.ema_momentum * ops.cast(self.iterations > 0, trainable_variables[0].dtype)
         for variable, average in zip(trainable_variables, self.averages, strict=True):
             self.assign_add(average, (variable - average) * pull)
 

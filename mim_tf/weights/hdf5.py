@@ -20,11 +20,8 @@ import numpy as np
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.given_path import opened
+from mim_tf.models.configuration import ATTRIBUTE, from_json
 from mim_tf.weights.architecture import check_finite, check_settings, first_difference
-from mim_tf.weights.configuration import from_json
-
-ATTRIBUTE = "mim_tf"
-"""Attribute of the file that holds the configuration, as `to_json` writes it."""
 
 _STEP = "layers/functional"
 # Files of version 0.1 hold the count of updates for scheduled sampling; the optimizer counts now.
@@ -74,14 +71,19 @@ def _configuration_text(file: h5py.File) -> str:
     return file.attrs[ATTRIBUTE]
 
 
-def load_hdf5(model: keras.Model, path: str | PathLike) -> None:
+def load_hdf5(model: keras.Model, path: str | PathLike, stored: ModelConfig | None = None) -> None:
     """Loads the weights of a file into `model`, and its optimizer's state if both have one.
+
+    Args:
+        model: to load them into.
+        path: of the file.
+        stored: the configuration of its model, by default the one inside.
 
     Raises:
         MimError: if the file belongs to another architecture, is damaged or incomplete, or has a
             weight that is not finite; the model is then as it was.
     """
-    stored = configuration_inside(path)
+    stored = stored or configuration_inside(path)
     variables = _variables(model)
     with open_weights(path) as file:
         datasets = dict(_datasets(file["layers"], "layers"))

@@ -9,8 +9,9 @@ import pytest
 
 import mim_tf
 from mim_tf.errors import MimError
+from mim_tf.models.configuration import ATTRIBUTE
 from mim_tf.training.compile import compile_for_training
-from mim_tf.weights.hdf5 import ATTRIBUTE, configuration_inside, load_hdf5
+from mim_tf.weights.hdf5 import configuration_inside, load_hdf5
 
 BLOCK = "layers/functional/layers/mim_block"
 KERNEL = f"{BLOCK}/from_input/vars/0"
@@ -28,7 +29,7 @@ def originals(model, tmp_path_factory):
     """A file of mim_tf and one of Keras, with the weights of the model."""
     folder = tmp_path_factory.mktemp("originals")
     mim_tf.save_weights(model, folder / "mim_tf.h5")
-    model.save_weights(folder / "keras.weights.h5")
+    keras.Model.save_weights(model, folder / "keras.weights.h5")
     return folder
 
 

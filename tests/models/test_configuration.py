@@ -6,7 +6,7 @@ import pytest
 from mim_tf.config import ModelConfig
 from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
-from mim_tf.weights.configuration import from_json, to_json
+from mim_tf.models.configuration import from_json, to_json
 
 
 @pytest.mark.parametrize(

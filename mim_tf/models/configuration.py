@@ -10,6 +10,9 @@ from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.version import __version__
 
+ATTRIBUTE = "mim_tf"
+"""Attribute of a weights file that holds the configuration, as `to_json` writes it."""
+
 _OF_TRAINING = {
     "scheduled_sampling",
     "sampling_stop_iter",
