@@ -14,12 +14,12 @@ from mim_tf.data.conversion import ConvertedScale
 from mim_tf.data.files.arrays import from_uint8
 from mim_tf.data.files.images import image_header, read_image
 from mim_tf.data.files.pooling import pooled, pooling_factors
-from mim_tf.data.files.unreadable import unreadable_is_mim_error
 from mim_tf.data.scale import LinearScale
 from mim_tf.data.source import Indices
 from mim_tf.data.split import ALL, SPLITS, one_folder
 from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
+from mim_tf.given_path import opened, read_text
 
 PICTURES, MASKS = "radarPNG", "radarPNG_mask"
 STEP = datetime.timedelta(minutes=6)
@@ -99,8 +99,8 @@ class RadarRun(Recording):
         path = files[1]
         if path is None:
             return np.zeros(self._size, bool)
-        with unreadable_is_mim_error(path, "a mask of HKO-7"):
-            counts = np.frombuffer(zlib.decompress(path.read_bytes()), np.uint8)
+        with opened(path, "a mask of HKO-7") as file:
+            counts = np.frombuffer(zlib.decompress(file.read()), np.uint8)
             return counts.reshape(self._size) == 0
 
 
@@ -178,8 +178,7 @@ def _days(root, split):
     days: set[str] = set()
     for each in SPLITS if split == ALL else (split,):
         path = root / f"hko7_rainy_{each}_days.txt"
-        with unreadable_is_mim_error(path, "a list of days of HKO-7"):
-            lines = path.read_text(encoding="utf-8").split("\n")
+        lines = read_text(path, "a list of days of HKO-7").split("\n")
         for number, line in enumerate(lines, 1):
             match = _DAY.match(line)
             if match:

@@ -4,6 +4,7 @@ import collections
 import csv
 import dataclasses
 import datetime
+import io
 from pathlib import Path
 
 import h5py
@@ -13,12 +14,12 @@ from absl import logging
 from mim_tf.config import DataConfig
 from mim_tf.data.conversion import ConvertedScale
 from mim_tf.data.files.pooling import pooled, pooling_factors
-from mim_tf.data.files.unreadable import unreadable_is_mim_error
 from mim_tf.data.scale import LinearScale
 from mim_tf.data.source import Indices
 from mim_tf.data.split import ALL, one_folder
 from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
+from mim_tf.given_path import opened
 
 CATALOG = "CATALOG.csv"
 FRAMES = 49  # of an event, one every five minutes
@@ -96,7 +97,7 @@ class SevirEvent(Recording):
     def _read(self, positions):
         path, row, kind = self._place
         first, last = min(positions), max(positions)
-        with unreadable_is_mim_error(path, "a file of SEVIR"), h5py.File(path) as file:
+        with opened(path, "a file of SEVIR"), h5py.File(path) as file:
             block = file[kind][row, :, :, first : last + 1]
         stored = np.moveaxis(block[..., np.asarray(positions) - first], -1, 0)
         missing = stored == MISSING if kind == "vil" else np.zeros(stored.shape, bool)
@@ -187,13 +188,12 @@ def sevir_frame_shape(paths: list[Path], kind: str) -> tuple[int, int, int]:
 def _catalog(root, kind):
     """The entries of a type that can be used, sorted by time, and whose files are there."""
     path = root / CATALOG
-    with unreadable_is_mim_error(path, f"the catalogue of SEVIR, {CATALOG}"):
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            absent = set(_COLUMNS) - set(reader.fieldnames or ())
-            if absent:
-                raise ValueError(f"there is no column {', '.join(sorted(absent))}")
-            rows = [row for row in reader if row["img_type"] == kind]
+    with opened(path, f"the catalogue of SEVIR, {CATALOG}") as file:
+        reader = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline=""))
+        absent = set(_COLUMNS) - set(reader.fieldnames or ())
+        if absent:
+            raise ValueError(f"there is no column {', '.join(sorted(absent))}")
+        rows = [row for row in reader if row["img_type"] == kind]
         entries = [
             _Entry(
                 row["id"],
@@ -232,7 +232,7 @@ def _check_files(root, kind, entries):
         by_file[entry.file_name].append(entry)
     for name, events in by_file.items():
         path = root / "data" / name
-        with unreadable_is_mim_error(path, "a file of SEVIR"), h5py.File(path) as file:
+        with opened(path, "a file of SEVIR"), h5py.File(path) as file:
             shape = file[kind].shape if kind in file else None
             if shape is None or len(shape) != 4 or shape[-1] != FRAMES:
                 raise MimError(
