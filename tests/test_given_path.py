@@ -77,9 +77,7 @@ def no_such_file(path):
     path.symlink_to("nothing")
 
 
-@pytest.mark.parametrize(
-    "make", [a_folder, a_named_pipe, a_device, symbolic_links, no_such_file], ids=str
-)
+@pytest.mark.parametrize("make", [a_folder, a_named_pipe, a_device, symbolic_links, no_such_file])
 def test_what_is_no_file_is_named_and_not_waited_for(tmp_path, make):
     path = tmp_path / "a.map"
     make(path)
