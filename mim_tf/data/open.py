@@ -18,7 +18,7 @@ from mim_tf.data.moving_mnist.source import MovingMNIST
 from mim_tf.data.radar.events import list_events, open_event
 from mim_tf.data.radar.source import open_events
 from mim_tf.data.scale import LinearScale
-from mim_tf.data.scale_fit import ScaledSource, fit_scale
+from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale
 from mim_tf.data.sevir import open_sevir, sevir_frame_shape
 from mim_tf.data.source import SequenceSource
 from mim_tf.data.split import ALL, SPLITS, Selection, divide, other_paths, split_paths
@@ -69,7 +69,9 @@ def open_part(
     """
     opener = _OPENERS[data.dataset]
     if scale and data.dataset in SCALED_DATASETS:
-        data = dataclasses.replace(data, scale="none")  # read as they are, for `scale` to map
+        # Values are read as they are, for the scale to map, from the variables it knows.
+        variables = data.variables or ",".join(scale.names)
+        data = dataclasses.replace(data, scale="none", variables=variables)
     source = opener(data, split, frame_shape, total_length)
     if data.dataset not in SCALED_DATASETS or (set(data.scale_kinds) == {"unit"} and not scale):
         return source
@@ -78,6 +80,8 @@ def open_part(
             source if split in ("train", ALL) else opener(data, "train", frame_shape, total_length)
         )
         scale = fit_scale(fitted_to, data.scale_kinds, *_channels(fitted_to))
+    elif source.units:
+        check_units(scale, source.variables, source.units)
     return ScaledSource(source, scale)
 
 

@@ -143,6 +143,28 @@ def _statistics(source, every):
     return found
 
 
+def check_units(scale: LinearScale, names: tuple[str, ...], units: tuple[str, ...]) -> None:
+    """Raises `MimError` if channels are not in the units of a scale that weights came with.
+
+    Args:
+        scale: of the weights.
+        names: of the channels of the data.
+        units: of the channels of the data.
+    """
+    expected = scale.unit if isinstance(scale.unit, tuple) else (scale.unit,) * len(units)
+    if len(expected) != len(units):
+        raise MimError(
+            f"The weights were trained on {len(expected)} channels ({', '.join(scale.names)}), "
+            f"received {len(units)} ({', '.join(names)}). Choose them with --variables."
+        )
+    for name, ours, theirs in zip(names, units, expected, strict=True):
+        if ours != theirs:
+            raise MimError(
+                f"{name}: expected values in {theirs or 'no unit'}, as the weights were trained "
+                f"on, received {ours or 'no unit'}. Convert the data, or choose --variables."
+            )
+
+
 class ScaledSource(SequenceSource):
     """Frames of a source whose values are physical, NaN where one is missing.
 

@@ -36,7 +36,7 @@ def predict_files(
     """
     for one, output in zip(inputs, outputs, strict=True):
         _check_length(one, predictor.context_length)
-        output.check(predictor.frame_shape[-1], one.batch_axis)
+        output.check(predictor.frame_shape[-1], one.batch_axis, one.origin is not None)
     scale = predictor.scale or UNIT
     forecasts = [[] for _ in inputs]
     count = sum(one.count for one in inputs)
@@ -48,7 +48,7 @@ def predict_files(
                 forecasts[number].append(frames)
                 if len(forecasts[number]) == inputs[number].count:
                     frames = np.stack(forecasts[number]) if inputs[number].batch_axis else frames
-                    outputs[number].write(frames, scale)
+                    outputs[number].write(frames, scale, inputs[number].origin)
                     inputs[number].release()
                     forecasts[number].clear()
             bar.update(len(batch))

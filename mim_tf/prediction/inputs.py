@@ -12,6 +12,7 @@ from mim_tf.data.scale import LinearScale
 from mim_tf.data.source import Indices
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
+from mim_tf.prediction.forecast_file import ForecastOrigin
 
 _MOST_CHANNELS = 4
 _LAYOUTS = {3: "[T, H, W]", 4: "[T, H, W, C]", 5: "[N, T, H, W, C]"}
@@ -29,6 +30,7 @@ class Input:
     Attributes:
         length: frames of each context.
         count: number of sequences.
+        origin: coordinates and times of the input, where it has any.
 
     Raises `MimError` if there are fewer than `context` frames.
     """
@@ -45,6 +47,7 @@ class Input:
         self.count = len(recordings)
         self.frames = recordings[0].length
         self.length = context or self.frames
+        self.origin: ForecastOrigin | None = None
         self._recordings = recordings
         if self.length > self.frames:
             raise MimError(

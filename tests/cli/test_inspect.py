@@ -80,6 +80,6 @@ def test_damaged_files_are_named(name, error_of, tmp_path):
 
 
 def test_nothing_and_an_empty_folder_are_named(error_of, tmp_path):
-    assert "found nothing" in error_of("inspect", tmp_path / "nothing")[1]
+    assert "found no such file" in error_of("inspect", tmp_path / "nothing")[1]
     (tmp_path / "empty").mkdir()
     assert "found none of them" in error_of("inspect", tmp_path / "empty")[1]

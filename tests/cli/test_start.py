@@ -13,8 +13,8 @@ def test_none_of_the_notes_of_tensorflow_come_before_ours(tmp_path):
     program = [sys.executable, "-m", "mim_tf", "inspect", str(tmp_path / "nothing")]
     done = subprocess.run(program, capture_output=True, text=True)
     assert done.stderr == (
-        f"error: {tmp_path / 'nothing'}: expected a file or folder, found nothing. Check the "
-        "path.\n"
+        f"error: {tmp_path / 'nothing'}: expected a file or folder, found no such file. "
+        "Check the path.\n"
     )
 
 

@@ -112,7 +112,7 @@ def test_results_of_many_are_named_after_them(tmp_path):
 def test_names_that_are_refused(tmp_path):
     (tmp_path / "file").touch()
     for arguments, message in (
-        (([Path("a.npy")], False, "a.avi"), "ends in .npy, .gif or .mp4"),
+        (([Path("a.npy")], False, "a.avi"), "ends in .npy, .gif, .mp4, .nc or .zarr"),
         (([Path("a.npy")], False, "a.npy", "gif"), "Leave --format out"),
         (([Path("a.npy")], True, "a.npy"), "a folder of inputs is a folder too"),
         (([Path("a.npy")], True, tmp_path / "file"), "a folder of inputs is a folder too"),

@@ -88,6 +88,10 @@ def test_scores_of_evaluations(tmp_path, tiny_model, evaluation):
 def test_the_page_on_weights(tmp_path, monkeypatch, tiny_model, evaluation):
     monkeypatch.chdir(tmp_path)
     page = (Path(__file__).parents[2] / "docs" / "weights.md").read_text()
-    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (code,) = (
+        each
+        for each in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+        if "save_preset" in each
+    )
     exec(code, {"model": tiny_model})
     assert read_preset(tmp_path / "presets" / "clouds.json").scores.keys() == {"openstl"}

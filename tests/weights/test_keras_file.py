@@ -53,7 +53,7 @@ def test_weights_of_another_setting_are_refused(model, saved):
         ({"model": None}, r"expected model\.weights\.h5"),
         ({"config": b"{"}, "is damaged: its configuration cannot be read"),
         ({"config": b"[" * 10**5}, "is damaged: its configuration cannot be read"),
-        ({"model": b"none"}, "expected a weights file in HDF5, received 4 bytes"),
+        ({"model": b"none"}, "expected a weights file, .* cannot be read as HDF5"),
     ],
 )
 def test_damaged_files(saved, tmp_path, members, words):

@@ -24,6 +24,7 @@ class Fields:
         time: name of its time dimension; None where the file has one field.
         rows, columns: names of the others.
         times: of the fields.
+        mapping: CF's grid mapping variable; None where there is none.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class Fields:
     rows: str
     columns: str
     times: Times
+    mapping: Any = None
 
     @property
     def unit(self) -> str:
@@ -111,7 +113,14 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
         )
     rows, columns = _ordered(data, others)
     times = read_times(path, np.atleast_1d(time.values))
-    return Fields(path, data, dimension, rows, columns, times)
+    mapping = dataset.variables.get(_mapping_name(data))
+    if mapping is not None:
+        mapping = dataset[_mapping_name(data)]
+    return Fields(path, data, dimension, rows, columns, times, mapping)
+
+
+def _mapping_name(data):
+    return data.attrs.get("grid_mapping", data.encoding.get("grid_mapping"))
 
 
 def _time_of(data):

@@ -12,7 +12,7 @@ from mim_tf.config import DataConfig
 from mim_tf.data.grid.fields import Fields, find_fields, split_name, variable_names
 from mim_tf.data.grid.files import expand, open_datasets, read_or_explain
 from mim_tf.data.grid.region import cut, latitudes, select, template
-from mim_tf.data.grid.times import Times, join_times
+from mim_tf.data.grid.times import Times, join_times, usual_step
 from mim_tf.data.source import Indices
 from mim_tf.errors import MimError
 
@@ -82,6 +82,30 @@ class Grid:
             out[place] = blocks[number][position - self._starts[number]]
         self.bytes_used += len(positions) * self._stored_bytes
         return out
+
+    @property
+    def step(self) -> tuple[int, str]:
+        """From a field to the next, as `usual_step` has it."""
+        return usual_step(self.times)
+
+    @property
+    def mapping(self):
+        """CF's grid mapping variable; None where there is none."""
+        return self._channels[0][0].mapping
+
+    def attributes(self, names: tuple[str, ...]) -> dict[str, dict]:
+        """Of each variable: its unit and those of its attributes that are among `names`."""
+        return {
+            variable: {
+                **{
+                    name: parts[0].data.attrs[name] for name in names if name in parts[0].data.attrs
+                },
+                "units": unit or "1",
+            }
+            for variable, parts, unit in zip(
+                self.variables, self._channels, self.units, strict=True
+            )
+        }
 
     def describe(self) -> dict:
         """Variables, units and grid, as JSON types."""

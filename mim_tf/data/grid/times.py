@@ -66,6 +66,27 @@ class Times:
             ) from None
         return int(np.searchsorted(self.seconds, seconds))
 
+    def following(self, index: int, count: int) -> "Times":
+        """The next `count` times after one of them, each the usual step further."""
+        step, unit = usual_step(self)
+        numbers = step * np.arange(1, count + 1)
+        if unit == "seconds":
+            return Times(self.seconds[index] + numbers, self.calendar)
+        if self.calendar == _STANDARD:
+            moment = self.seconds[[index]].astype("datetime64[s]")
+            month = moment.astype("datetime64[M]")
+            into_month = moment - month.astype("datetime64[s]")
+            # In a shorter month, its last day.
+            ends = (month + numbers + 1).astype("datetime64[s]") - np.timedelta64(1, "D")
+            days = into_month % np.timedelta64(1, "D")
+            later = np.minimum((month + numbers).astype("datetime64[s]") + into_month, ends + days)
+            return Times(later.astype(np.int64), self.calendar)
+        import cftime
+
+        start = Times(self.seconds[[index]], self.calendar).values[0]
+        later = [_months_later(start, int(number)) for number in numbers]
+        return Times(np.asarray(cftime.date2num(later, _EPOCH, self.calendar)), self.calendar)
+
     def steps(self) -> tuple[np.ndarray, str]:
         """From each time to the next `[T - 1]`, and the unit: "seconds", or "months".
 
@@ -84,6 +105,12 @@ class Times:
         if self.calendar == _STANDARD:
             return self.seconds.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
         return np.array([12 * time.year + time.month for time in self.values])
+
+
+def _months_later(time, months):
+    years, month = divmod(time.month - 1 + months, 12)
+    later = time.replace(year=time.year + years, month=month + 1, day=1)
+    return later.replace(day=min(time.day, later.daysinmonth))
 
 
 def read_times(path: Path, values: np.ndarray) -> Times:
