@@ -9,6 +9,7 @@ import pytest
 import mim_tf
 from tests.data_examples import write_example
 
+KINDS = ["mnist", "array", "taxibj", "radar", "human", "kth", "sevir", "hko7", "folder"]
 SOUND = "Sound: every value was read"
 
 
@@ -23,7 +24,7 @@ def run(mim):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["mnist", "array", "taxibj", "radar", "human", "folder"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_data_is_recognised_described_and_shown(kind, run, tmp_path):
     path, frames = write_example(kind, tmp_path / "data")
     printed = run(path)
