@@ -29,6 +29,7 @@ def write_frame(folder, time, level, counts=None, size=SIZE):
 
 def write_hko7(folder, count=27, size=SIZE):
     """A day of `count` frames for each split; frame n has the level n, and n + 100, n + 200."""
+    folder.mkdir(exist_ok=True)
     for number, (split, day) in enumerate(DAYS.items()):
         (folder / f"hko7_rainy_{split}_days.txt").write_text(f"{day}\n")
         for n, time in enumerate(times(day, count)):
