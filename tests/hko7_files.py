@@ -7,7 +7,7 @@ import imageio.v3 as imageio
 import numpy as np
 
 DAYS = {"train": "20140501", "valid": "20140502", "test": "20150503"}
-SIZE = (8, 10)
+SIZE = (8, 12)
 
 
 def times(day, count):
@@ -27,9 +27,10 @@ def write_frame(folder, time, level, counts=None, size=SIZE):
     return picture, mask
 
 
-def write_hko7(folder, count=27):
+def write_hko7(folder, count=27, size=SIZE):
     """A day of `count` frames for each split; frame n has the level n, and n + 100, n + 200."""
+    folder.mkdir(exist_ok=True)
     for number, (split, day) in enumerate(DAYS.items()):
         (folder / f"hko7_rainy_{split}_days.txt").write_text(f"{day}\n")
         for n, time in enumerate(times(day, count)):
-            write_frame(folder, time, (n + 100 * number) % 256)
+            write_frame(folder, time, (n + 100 * number) % 256, size=size)

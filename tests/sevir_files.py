@@ -17,7 +17,7 @@ def events(count, size=8, dtype=np.uint8):
     return frames
 
 
-def write_sevir(folder, kind="vil", count=2, frames=None):
+def write_sevir(folder, kind="vil", count=2, frames=None, size=8):
     """`count` events for each split, in one file a split; returns the catalogue's rows."""
     rows = []
     for split, time in TIMES.items():
@@ -27,7 +27,7 @@ def write_sevir(folder, kind="vil", count=2, frames=None):
         ids = [f"{split}-{n}" for n in range(count)]
         with h5py.File(path, "w") as file:
             file["id"] = ids
-            file[kind] = events(count) if frames is None else frames
+            file[kind] = events(count, size) if frames is None else frames
         for n, name_of_event in enumerate(ids):
             rows.append([name_of_event, name, n, kind, time, "-120:-115", 0.0])
     write_catalog(folder, rows)

@@ -14,6 +14,8 @@ import pytest
 
 import mim_tf
 from tests.data_examples import levels, write_example
+from tests.hko7_files import write_hko7
+from tests.sevir_files import write_sevir
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -95,6 +97,9 @@ def workplace(tmp_path_factory):
         np.save(folder / "events" / f"{name}.npy", event)
     write_example("taxibj", folder / "TaxiBJ")
     write_example("human", folder / "human36m")
+    write_example("kth", folder / "KTH")
+    write_sevir(folder / "SEVIR", count=1, size=384)
+    write_hko7(folder / "HKO-7", size=(480, 480))
     train = run(folder, "python run.py --dataset=mnist --save_dir=checkpoints/mine")
     assert train.returncode == 0, train.stderr
     for name in ("a", "b", "quick"):

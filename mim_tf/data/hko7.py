@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import os
 import re
 import zlib
 from pathlib import Path
@@ -19,7 +20,7 @@ from mim_tf.data.source import Indices
 from mim_tf.data.split import ALL, SPLITS, one_folder
 from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
-from mim_tf.given_path import opened, read_text
+from mim_tf.given_path import list_folder, opened, read_text
 
 PICTURES, MASKS = "radarPNG", "radarPNG_mask"
 STEP = datetime.timedelta(minutes=6)
@@ -196,7 +197,7 @@ def _times(root, days):
     times = []
     for day in days:
         folder = root / PICTURES / day[:4] / day[4:6] / day[6:]
-        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        names = [path.name for path in list_folder(folder)] if os.path.isdir(folder) else []
         matches = filter(None, map(_NAME.fullmatch, names))
         times += [datetime.datetime.strptime(match[1], "%y%m%d%H%M%S") for match in matches]
     if not times:

@@ -10,7 +10,10 @@ from mim_tf.data.files.arrays import ArraySource, open_array
 from mim_tf.data.files.folder import list_recordings, native_shape, open_recordings
 from mim_tf.data.grid.source import grid_frame_shape, open_fields
 from mim_tf.data.hko7 import hko7_frame_shape, open_hko7
-from mim_tf.data.human36m import FRAME_SHAPE, open_human36m
+from mim_tf.data.human36m import FRAME_SHAPE as HUMAN_SHAPE
+from mim_tf.data.human36m import open_human36m
+from mim_tf.data.kth import FRAME_SHAPE as KTH_SHAPE
+from mim_tf.data.kth import open_kth
 from mim_tf.data.moving_mnist.color import ColorMovingMNIST
 from mim_tf.data.moving_mnist.digits import load_digits
 from mim_tf.data.moving_mnist.npz import NpzSource, npz_frame_shape
@@ -26,13 +29,14 @@ from mim_tf.data.taxibj import open_taxibj, taxibj_frame_shape
 from mim_tf.errors import MimError
 
 MOVING_MNIST_SIZE = (64, 64)
+_SHAPES = {"human": HUMAN_SHAPE, "kth": KTH_SHAPE}
 _GENERATORS = {"mnist": MovingMNIST, "mnist_color": ColorMovingMNIST}
 
 
 def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSource:
     """The source of a split ("train", "valid" or "test").
 
-    No two splits share a sequence, but for TaxiBJ, Human3.6M and two different paths, where
+    No two splits share a sequence, but for TaxiBJ, Human3.6M, KTH and two different paths, where
     "valid" and "test" are the same.
 
     Raises:
@@ -95,8 +99,8 @@ def _channels(source):
 def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
     """(H, W, C) of the frames of the data, None if its paths are yet to be given.
 
-    Opens no more than one file or recording. Generated Moving MNIST is 64 x 64, Human3.6M
-    128 x 128.
+    Opens no more than one file or recording, and the catalogue of SEVIR. Generated Moving MNIST is
+    64 x 64, Human3.6M and KTH 128 x 128.
 
     Raises:
         MimError: if that file cannot be read.
@@ -108,8 +112,8 @@ def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
         if paths[0].suffix == ".npy":
             return (*open_array(paths[0]).shape[2:], 1)[:3]
         return npz_frame_shape(paths[0])
-    if data.dataset == "human":
-        return FRAME_SHAPE
+    if data.dataset in _SHAPES:
+        return _SHAPES[data.dataset]
     if not paths and not data.taxibj_synthetic:
         return None
     if data.dataset == "taxibj":
@@ -212,6 +216,11 @@ def _open_human36m(data, split, frame_shape, total_length):
     return open_human36m(paths, split, total_length, *frame_shape[:2])
 
 
+def _open_kth(data, split, frame_shape, total_length):
+    paths, _ = split_paths(data, split)
+    return open_kth(paths, split, frame_shape, total_length)
+
+
 def _open_sevir(data, split, frame_shape, total_length):
     return open_sevir(_shared_paths(data, split), split, frame_shape, total_length, data)
 
@@ -285,6 +294,7 @@ _OPENERS = {
     "taxibj": _open_taxibj,
     "human": _open_human36m,
     "radar": _open_radar,
+    "kth": _open_kth,
     "sevir": _open_sevir,
     "hko7": _open_hko7,
     "folder": _open_folder,

@@ -1,5 +1,6 @@
 """Which files a split is read from, and how one set is divided into splits."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def one_folder(paths: list[Path]) -> Path:
     Raises:
         MimError: there are more, or it is no folder.
     """
-    if len(paths) != 1 or not paths[0].is_dir():
+    if len(paths) != 1 or not os.path.isdir(paths[0]):
         raise MimError(
             "Expected one folder with all splits, divided as published, received "
             f"{', '.join(map(str, paths))}. Give it as --train_data_paths alone."

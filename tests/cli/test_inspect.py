@@ -9,7 +9,8 @@ import pytest
 import mim_tf
 from tests.data_examples import write_example
 
-SOUND = "Sound: every value was read and is"
+KINDS = ["mnist", "array", "taxibj", "radar", "human", "kth", "sevir", "hko7", "folder", "grid"]
+SOUND = "Sound: every value was read"
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +24,7 @@ def run(mim):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["mnist", "array", "taxibj", "radar", "human", "folder", "grid"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_data_is_recognised_described_and_shown(kind, run, tmp_path):
     path, frames = write_example(kind, tmp_path / "data")
     printed = run(path)

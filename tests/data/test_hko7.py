@@ -77,8 +77,8 @@ def test_resizing_averages_what_counts(tmp_path):
     counts = np.ones(SIZE, bool)
     counts[:2, :2] = counts[2, 2] = False
     write_frame(tmp_path, times(DAYS["train"], 9)[8], 8, counts)
-    source = opened(tmp_path, shape=(4, 5, 1), resize=True)
-    assert source.shape == (25, 4, 5, 1)
+    source = opened(tmp_path, shape=(4, 6, 1), resize=True)
+    assert source.shape == (25, 4, 6, 1)
     assert np.argwhere(source.missing([0])).tolist() == [[0, 8, 0, 0, 0]]
     np.testing.assert_allclose(source.sequences([0])[0, 8, 1, 1, 0], 8 / 255, rtol=1e-6)
 

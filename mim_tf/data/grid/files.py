@@ -1,11 +1,13 @@
 """NetCDF files, GRIB files and Zarr stores as xarray data sets; no field is read yet."""
 
 import glob
+import os
 import warnings
 from pathlib import Path
 
 from mim_tf.data.files.images import natural_order
 from mim_tf.errors import MimError
+from mim_tf.given_path import list_folder, opened
 from mim_tf.optional import import_xarray
 
 SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf", ".grib", ".grib2", ".grb", ".grb2", ".zarr")
@@ -16,12 +18,16 @@ _ZARR_METADATA = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
 
 def is_grid(path: Path) -> bool:
     """Whether a path is named or built like a file or store with coordinates."""
-    return path.suffix.lower() in SUFFIXES or any((path / name).exists() for name in _ZARR_METADATA)
+    return path.suffix.lower() in SUFFIXES or any(
+        os.path.exists(path / name) for name in _ZARR_METADATA
+    )
 
 
 def is_pattern(path: Path) -> bool:
     """Whether a path stands for several files with coordinates, such as data/*.nc."""
-    return glob.has_magic(str(path)) and not path.exists() and path.suffix.lower() in SUFFIXES
+    return (
+        glob.has_magic(str(path)) and not os.path.exists(path) and path.suffix.lower() in SUFFIXES
+    )
 
 
 def expand(paths: list[Path]) -> list[Path]:
@@ -33,10 +39,10 @@ def expand(paths: list[Path]) -> list[Path]:
 
 
 def _expanded(path):
-    if path.exists() and (path.is_file() or is_grid(path)):
+    if os.path.exists(path) and (os.path.isfile(path) or is_grid(path)):
         return [path]
-    if path.is_dir():
-        found = [child for child in path.iterdir() if is_grid(child) and child.name[0] != "."]
+    if os.path.isdir(path):
+        found = [child for child in list_folder(path) if is_grid(child) and child.name[0] != "."]
     else:
         found = [Path(name) for name in glob.glob(str(path), recursive=True)]
     if not found:
@@ -78,18 +84,15 @@ def open_datasets(path: Path) -> list:
 
 
 def _engine(path):
-    if path.is_dir():
+    if os.path.isdir(path):
         if any((path / name).exists() for name in _ZARR_METADATA):
             return "zarr"
         raise MimError(
             f"{path}: expected a Zarr store, found a folder without {' or '.join(_ZARR_METADATA)}. "
             "If it is being written, wait until that is done."
         )
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-    except OSError as error:
-        raise MimError(f"{path} cannot be read: {error.strerror}. Check the path.") from None
+    with opened(path, "a file of fields") as file:
+        start = file.read(8)
     for magic, engine in ((b"\x89HDF", "h5netcdf"), (b"CDF", "scipy"), (b"GRIB", "cfgrib")):
         if start.startswith(magic):
             return engine

@@ -8,7 +8,15 @@ from mim_tf.data.source import SequenceSource
 from mim_tf.data.split import ALL
 from mim_tf.errors import MimError
 
-LENGTHS = {"taxibj": 8, "human": 8, "radar": 20, "folder": 20}
+LENGTHS = {
+    "taxibj": 8,
+    "human": 8,
+    "kth": 20,
+    "radar": 20,
+    "sevir": 25,
+    "hko7": 25,
+    "folder": 20,
+}
 """Frames of a sequence in the published experiments, where the data does not say."""
 
 
@@ -38,5 +46,5 @@ def open_all(
     width = model_settings.get("img_width") or width
     height = model_settings.get("img_height") or model_settings.get("img_width") or height
     shape = height, width, model_settings.get("img_channel") or channels
-    splits = ("train", "test") if kind in ("taxibj", "human") else (ALL,)
+    splits = ("train", "test") if kind in ("taxibj", "human", "kth") else (ALL,)
     return {split: open_part(data, split, shape, length) for split in splits}

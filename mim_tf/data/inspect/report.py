@@ -64,6 +64,9 @@ def describe_data(name: str, source: SequenceSource, found: dict) -> str:
         lines.append(f"  {statistic} by channel, {unit}: {listed}")
     if scale and scale.is_uniform:
         lines.append(f"  0 is {scale.low:g} {scale.unit}, 1 is {scale.high:g} {scale.unit}")
+    for converted in source.converted:
+        low, high = converted.to_physical(np.array([0, 1]))
+        lines.append(f"  and in {converted.unit}: from {low:.4g} to {high:.4g}")
     lines.append(f"  missing values: {found['missing']:.2%}")
     lines.append(f"  sequences in which nothing changes: {found['still']}")
     return "\n".join(lines)
