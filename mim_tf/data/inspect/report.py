@@ -44,26 +44,37 @@ def describe_data(name: str, source: SequenceSource, found: dict) -> str:
         source: the data.
         found: the result of `survey`.
     """
+    rows = summary(source, found).items()
+    return "\n".join(
+        [f"{name}: {size_of(found)}", *(f"  {label}: {value}" for label, value in rows)]
+    )
+
+
+def size_of(found: dict) -> str:
+    """How many sequences there are, and their shape, of the result of `survey`."""
     length, height, width, channels = found["shape"]
-    record = {
-        key: value
+    return (
+        f"{found['sequences']} sequences of {length} frames, {height} x {width} x {channels} "
+        "(height x width x channels)"
+    )
+
+
+def summary(source: SequenceSource, found: dict) -> dict[str, str]:
+    """Label -> value of all else; arguments as for `describe_data`."""
+    rows = {
+        key: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         for key, value in source.describe().items()
         if key not in ("sequences", "shape", "recordings", "scale")
     }
-    lines = [
-        f"{name}: {found['sequences']} sequences of {length} frames, "
-        f"{height} x {width} x {channels} (height x width x channels)",
-        *(f"  {key}: {value}" for key, value in record.items()),
-    ]
     for statistic in ("min", "mean", "max"):
         values = ", ".join("-" if x is None else f"{x:.4f}" for x in found[statistic])
-        lines.append(f"  {statistic} by channel, in [0, 1]: {values}")
+        rows[f"{statistic} by channel, in [0, 1]"] = values
     if source.scale:
-        scale = source.scale
-        lines.append(f"  0 is {scale.low:g} {scale.unit}, 1 is {scale.high:g} {scale.unit}")
-    lines.append(f"  missing values: {found['missing']:.2%}")
-    lines.append(f"  sequences in which nothing changes: {found['still']}")
-    return "\n".join(lines)
+        low, high, unit = source.scale.low, source.scale.high, source.scale.unit
+        rows["scale"] = f"0 is {low:g} {unit}, 1 is {high:g} {unit}"
+    rows["missing values"] = f"{found['missing']:.2%}"
+    rows["sequences in which nothing changes"] = str(found["still"])
+    return rows
 
 
 def describe_sizes(recordings: list[Path]) -> str:
@@ -74,7 +85,7 @@ def describe_sizes(recordings: list[Path]) -> str:
     """
     sizes = frame_sizes(recordings).most_common()
     listed = ", ".join(f"{height} x {width} ({count})" for (height, width), count in sizes)
-    return f"  frame sizes, height x width (number of files): {listed}"
+    return f"frame sizes, height x width (number of files): {listed}"
 
 
 def _table(rows):
