@@ -82,8 +82,8 @@ def define_flags(values: flags.FlagValues) -> None:
         "output",
         None,
         "What to make: NAME.npy, NAME.gif, NAME.mp4, a name without suffix for a folder of images, "
-        "or of an input with coordinates NAME.nc or NAME.zarr; of a folder of inputs, a folder with "
-        "a result for each. Nothing is replaced.",
+        "or of an input with coordinates NAME.nc or NAME.zarr; of a folder of inputs, a folder "
+        "with a result for each. Nothing is replaced.",
         **define,
     )
     for name, help in (

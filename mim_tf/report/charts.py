@@ -1,14 +1,16 @@
-"""Line charts as numbers that a template draws."""
+"""Charts as numbers that a template draws."""
 
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 WIDTH, HEIGHT = 420, 250
 LEFT, RIGHT, TOP, BOTTOM = 56, 24, 12, 40
 MOST_MARKS = 40
+SUPERSCRIPTS = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
 
 Series = tuple[Sequence[float], Sequence[float | None]]
 
@@ -40,6 +42,7 @@ class Chart:
         lines: in the order of their styles.
         x_ticks, y_ticks: position and text.
         summary: what it shows, for those who do not see it.
+        filled: whether the areas below the lines are.
     """
 
     title: str
@@ -48,6 +51,49 @@ class Chart:
     x_ticks: list[tuple[float, str]]
     y_ticks: list[tuple[float, str]]
     summary: str
+    filled: bool = False
+
+
+def histogram_chart(
+    title: str, x_label: str, counts: Mapping[str, Sequence[int]], low: float, high: float
+) -> Chart:
+    """A chart of the share of the values in each bin, on a logarithmic axis.
+
+    Args:
+        title: above it.
+        x_label: below its axis.
+        counts: name of a line -> number of values in each of the bins from `low` to `high`.
+        low, high: ends of the axis.
+    """
+    shares = {name: np.array(part) / max(sum(part), 1) for name, part in counts.items()}
+    least = min((part[part > 0].min() for part in shares.values() if part.any()), default=0.1)
+    lowest = math.floor(math.log10(least) - 0.01)
+    bottom = HEIGHT - BOTTOM
+    to_x, x_ticks = _axis([low, high], LEFT, WIDTH - RIGHT, margin=0)
+
+    def to_y(share):
+        exponent = math.log10(share) if share else lowest
+        return round(bottom + (exponent - lowest) / -lowest * (TOP - bottom), 1)
+
+    lines = []
+    for style, (name, part) in enumerate(shares.items()):
+        edges = [to_x(low + (high - low) * i / len(part)) for i in range(len(part) + 1)]
+        steps = "".join(f"V{to_y(share):g}H{x:g}" for share, x in zip(part, edges[1:], strict=True))
+        lines.append(Line(name, style, f"M{edges[0]:g} {bottom}{steps}V{bottom}", []))
+    y_ticks = [(to_y(10.0**n), _power_of_ten(n)) for n in range(lowest, 1)]
+    fullest = [
+        f"{name} most often near {low + (high - low) * (part.argmax() + 0.5) / len(part):.4g}"
+        for name, part in shares.items()
+    ]
+    summary = f"{title}: {'; '.join(fullest)}."
+    return Chart(title, x_label, lines, x_ticks, y_ticks[:: 1 + len(y_ticks) // 6], summary, True)
+
+
+def _power_of_ten(exponent: int) -> str:
+    if exponent > -3:
+        return f"{10.0**exponent:g}"
+    digits = "".join(SUPERSCRIPTS[int(digit)] for digit in str(-exponent))
+    return f"10\N{SUPERSCRIPT MINUS}{digits}"
 
 
 def line_chart(
@@ -105,12 +151,12 @@ def line_chart(
     return Chart(title, x_label, lines, x_ticks, y_ticks, summary)
 
 
-def _axis(values, start, end, integer=False):
+def _axis(values, start, end, integer=False, margin=0.06):
     low, high = min(values), max(values)
     if low == high:
         low, high = (low - 1, high + 1) if integer else (low - abs(low) / 2, high + abs(low) / 2)
         high += low == high
-    margin = 0 if integer else (high - low) * 0.06
+    margin = 0 if integer else (high - low) * margin
     low, high = low - margin, high + margin
 
     def place(value):

@@ -39,14 +39,14 @@ class Field:
         return self.high - self.low
 
 
-def field_of(data: dict) -> Field:
-    """The field that the description of a source speaks of."""
+def field_of(data: dict, channel: int = 0) -> Field:
+    """The field that the description of a source speaks of, where channels differ that of one."""
     scale = data.get("scale")
     if not scale:
         return Field("", 0, 1, matplotlib.colormaps["gray"])
     shown = LinearScale(**scale)
-    name = "".join(shown.names[:1]) if (shown.channels or 1) > 1 else ""
-    shown = shown if shown.is_uniform else shown.of_channel(0)
+    name = "".join(shown.names[channel : channel + 1]) if (shown.channels or 1) > 1 else ""
+    shown = shown if shown.is_uniform else shown.of_channel(channel)
     low, high = (
         end if bound is None else bound
         for end, bound in ((shown.low, shown.black), (shown.high, shown.white))

@@ -126,13 +126,13 @@ def sequence_player(
     Args:
         title, note: of the player.
         truth: `[T, H, W, C]`, uint8.
-        forecasts: name -> `[horizon, H, W, C]`, uint8; none of data that is only shown.
+        forecasts: name -> `[horizon, H, W, C]`, uint8.
         field: what the levels stand for.
         limit: where the colours of errors end.
         reduction: as for `sprite`.
     """
     frames, largest = len(truth), limit * field.size
-    scale = _bar(field.colors, field.low, field.high, field.unit) if field.unit else None
+    scale = field_bar(field)
     error_bar = _bar(DIFFERENCE_MAP, -largest, largest, field.unit, sign="+")
     panes = [
         Pane(
@@ -142,7 +142,7 @@ def sequence_player(
             scale,
         )
     ]
-    errors, context = [], None
+    errors, context = [], 0
     for name, forecast in forecasts.items():
         context = frames - len(forecast)
         shown = np.concatenate([truth[:context], forecast])
@@ -203,6 +203,11 @@ def _title(kinds, index):
 def future(samples: dict[str, np.ndarray]) -> np.ndarray:
     """The frames that are forecast, `[N, horizon, H, W, C]`, of the arrays of `samples.npz`."""
     return samples["truth"][:, -samples["forecast"].shape[1] :]
+
+
+def field_bar(field: Field) -> Bar | None:
+    """The colour bar of physical values; pictures need none."""
+    return _bar(field.colors, field.low, field.high, field.unit) if field.unit else None
 
 
 def _bar(colors, low, high, unit, sign=""):

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from absl import logging
 
+from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
 from mim_tf.new_path import check_free, written_whole
 from mim_tf.report.comparison import render_comparison
+from mim_tf.report.data_page import render_data
 from mim_tf.report.page import render
 from mim_tf.report.read import read_material
 from mim_tf.report.template import mark
 
 NAME = "report.html"
-SUFFIXES = (".html", ".htm")
+PAGE_SUFFIXES = (".html", ".htm")
 
 
 def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
@@ -55,9 +57,28 @@ def write_comparison(
     return sentence
 
 
+def write_data_page(
+    output: str | Path,
+    path: str | Path,
+    kind: str,
+    sources: dict[str, SequenceSource],
+    found: dict[str, dict],
+    sizes: str = "",
+) -> None:
+    """Writes the page of `render_data`; arguments as there.
+
+    Raises:
+        MimError: as that; or if `output` exists or does not end in .html.
+    """
+    check_page_path(output)
+    page = render_data(path, kind, sources, found, sizes)
+    with written_whole(output, ".html", other="--output") as part:
+        part.write_text(page, encoding="utf-8")
+
+
 def check_page_path(output: str | Path) -> None:
     """Raises `MimError` if a page cannot be made there: it exists, or is no .html."""
-    if Path(output).suffix.lower() not in SUFFIXES:
+    if Path(output).suffix.lower() not in PAGE_SUFFIXES:
         raise MimError(f"--output must end in .html, received {output}.")
     check_free(output, "--output")
 

@@ -65,13 +65,29 @@ def test_pictures_are_never_replaced(run, error_of, tmp_path):
     assert "exists already" in error_of("inspect", path, "--output=inspect-clips.npz.png")[1]
 
 
-def test_weights_are_loaded_and_listed(run, tmp_path, tiny_model):
+def test_a_page_in_the_place_of_a_picture(run, error_of, tmp_path):
+    path, frames = write_example("mnist", tmp_path / "data")
+    printed = run(path, "--output=page.html")
+    assert SOUND in printed
+    assert printed.endswith("The page is page.html.\n")
+    assert frames in (tmp_path / "page.html").read_text()
+    assert not list(tmp_path.glob("*.png"))
+    assert "exists already" in error_of("inspect", path, "--output=page.html")[1]
+    assert (
+        "must end in .html or .png, received page.pdf"
+        in error_of("inspect", path, "--output=page.pdf")[1]
+    )
+
+
+def test_weights_are_loaded_and_listed(run, error_of, tmp_path, tiny_model):
     mim_tf.save_weights(tiny_model, tmp_path / "mine.h5")
     printed = run("mine.h5")
     assert "weights of mim" in printed
     assert "num_hidden: (4, 4)" in printed
     assert "mim_block_2/from_input/kernel" in printed
     assert not list(tmp_path.glob("*.png"))
+    words = error_of("inspect", "mine.h5", "--output=page.html")[1]
+    assert "--output shows data, but mine.h5 holds weights" in words
 
 
 @pytest.mark.parametrize("name", ["data.npz", "data.npy", "weights.h5", "video.mp4", "no suffix"])

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from mim_tf.report.write import write_comparison, write_report
+from tests.report.test_data_page import Field, frames, page_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -86,6 +87,16 @@ def test_a_comparison_is_whole_and_its_runs_move_together(comparison):
     truth, first, _, error, _ = (windows.nth(i).bounding_box() for i in range(5))
     assert truth["y"] == first["y"] < error["y"]
     assert error["x"] == pytest.approx(first["x"], abs=1)  # an error stands below its prediction
+
+
+def test_a_data_page_is_whole_and_plays(open_page, tmp_path):
+    page = open_page(page_of(tmp_path / "page.html", Field(frames(2))))
+    check_pictures_and_width(page, 6)
+    player = page.locator(".player").first
+    assert player.locator("output").inner_text() == "frame 1 of 5"
+    player.get_by_role("slider").focus()
+    page.keyboard.press("End")
+    assert player.locator("output").inner_text() == "frame 5 of 5"
 
 
 def test_the_slider_moves_all_pictures_of_a_sequence(page):
