@@ -32,8 +32,10 @@ NOT_RUN = {
 WEIGHTS = "checkpoints/mine/run-001/best.weights.h5"
 SMALL = ["--digits=bundled", "--max_test_sequences=2", "--num_save_samples=1", "--batch_size=2"]
 NETWORK = ["--num_hidden=4,4", "--filter_size=3", "--precision=float32"]
-TRAIN = [*SMALL, *NETWORK, "--max_iterations=2", "--test_interval=2", "--snapshot_interval=2"]
+SHORT = ["--max_iterations=2", "--test_interval=2", "--snapshot_interval=2"]
+TRAIN = [*SMALL, *NETWORK, *SHORT]
 MORE = {
+    "mim train": [*SMALL, *SHORT],
     "mim evaluate": SMALL,
     "mim analyze": ["--digits=bundled", "--sequences=2", "--batch_size=2"],
     "mim export": ["--nowarmup"],
@@ -95,6 +97,8 @@ def workplace(tmp_path_factory):
         (folder / "events").mkdir(exist_ok=True)
         event = np.linspace(0, 60, 21 * 64 * 64).reshape(21, 64, 64)
         np.save(folder / "events" / f"{name}.npy", event)
+    for name in ("real_videos", "unseen_videos"):
+        shutil.copytree(folder / "my_videos", folder / name)
     write_example("taxibj", folder / "TaxiBJ")
     write_example("human", folder / "human36m")
     write_example("kth", folder / "KTH")

@@ -57,7 +57,7 @@ def save_preset(
             f"What else may be told of a preset is {', '.join(FACTS)}; received "
             f"{', '.join(unknown)}. Correct the name."
         )
-    if folder.resolve() != PACKAGED and (PACKAGED / f"{name}.json").exists():
+    if folder.resolve() != PACKAGED.resolve() and (PACKAGED / f"{name}.json").exists():
         raise MimError(
             f"{name} is the name of weights that come with the package, which are found first. "
             "Choose another."
