@@ -2,10 +2,12 @@
 
 import dataclasses
 import hashlib
+import os
 from os import PathLike
 from pathlib import Path
 
 from mim_tf.errors import MimError
+from mim_tf.given_path import opened
 
 FOLDER = Path(__file__).with_name("weights_by_name")
 
@@ -57,14 +59,15 @@ def find_weights(path: str | PathLike) -> str | PathLike:
         MimError: if the file of the preset is missing or is not the one that was released.
     """
     preset = PRESETS.get(str(path))
-    if preset is None or Path(path).exists():
+    if preset is None or os.path.lexists(path):
         return path
     file = FOLDER / preset.file
     try:
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
+        with opened(file, "weights") as content:
+            digest = hashlib.sha256(content.read()).hexdigest()
+    except MimError as error:
         raise MimError(
-            f"The weights {path} cannot be read: {error}. Install mim_tf again."
+            f"The weights {path} cannot be read: {error} Install mim_tf again."
         ) from None
     if digest != preset.sha256:
         raise MimError(

@@ -3,6 +3,7 @@
 mim inspect PATH
 """
 
+import os
 from pathlib import Path
 
 from absl import flags
@@ -42,7 +43,7 @@ def main(values: flags.FlagValues, path: str) -> None:
         print(describe_weights(path, known))
         return
     output = Path(values.output or _free_name(path))
-    if output.exists():
+    if os.path.lexists(output):
         raise MimError(f"{output} exists already. Remove it or give another --output.")
     print(f"{path}: data, read as --dataset={kind}")
     rows = []
@@ -59,7 +60,7 @@ def main(values: flags.FlagValues, path: str) -> None:
 def _free_name(path):
     names = [f"inspect-{Path(path).name}.png"]
     names += [f"inspect-{Path(path).name}-{number}.png" for number in range(2, 1000)]
-    return next(name for name in names if not Path(name).exists())
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def define_flags(values: flags.FlagValues) -> None:

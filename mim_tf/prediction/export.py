@@ -1,10 +1,12 @@
 """Predictions of a SavedModel made by `mim export`."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 
 from mim_tf.errors import MimError
+from mim_tf.given_path import list_folder
 from mim_tf.optional import import_tensorflow
 
 _FILE = "saved_model.pb"
@@ -61,10 +63,12 @@ class FromExport:
 
 def _newest_version(folder):
     folder = Path(folder)
-    if (folder / _FILE).is_file():
+    if os.path.isfile(folder / _FILE):
         return folder
-    versions = [path for path in folder.iterdir() if path.name.isdecimal()]
-    versions = [path for path in versions if (path / _FILE).is_file()]
+    versions = [
+        path for path in list_folder(folder, "a weights file or an export") if path.name.isdecimal()
+    ]
+    versions = [path for path in versions if os.path.isfile(path / _FILE)]
     if not versions:
         raise MimError(
             f"{folder}: expected a weights file, or a folder made by mim export "

@@ -2,7 +2,7 @@
 
 import csv
 import dataclasses
-import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from mim_tf.data.files.npz_member import read_member
 from mim_tf.errors import MimError
 from mim_tf.evaluation.read import Evaluation, find_evaluation, read_evaluation
-from mim_tf.given_path import read_text
+from mim_tf.given_path import parse_json, read_text
 
 SAMPLES = ("truth", "forecast", "index", "kind", "error_map")
 _RECORD = ("command", "started", "model", "data", "training", "versions", "backend", "sources")
@@ -46,7 +46,7 @@ def read_material(folder: str | Path) -> Material:
         MimError: there are no scores, or a file is damaged.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise MimError(f"{folder} is no folder. Give that of a run or of an evaluation.")
     path = find_evaluation(folder).resolve()
     _parsed(path / "scores.json", _scores)
@@ -57,7 +57,7 @@ def read_material(folder: str | Path) -> Material:
     }
     within_run = path.parent.name == "scores" and path.name.isdigit()
     records = [folder / "run.json"] + [path.parents[1] / "run.json"] * within_run
-    record = next((each for each in records if each.is_file()), None)
+    record = next((each for each in records if os.path.lexists(each)), None)
     log = folder / "train.csv"
     return Material(
         folder,
@@ -65,7 +65,7 @@ def read_material(folder: str | Path) -> Material:
         read_samples(path),
         int(path.name) if within_run else None,
         _parsed(record, _record) if record else None,
-        _parsed(log, _losses) if log.is_file() else ([], []),
+        _parsed(log, _losses) if os.path.lexists(log) else ([], []),
         validations,
     )
 
@@ -94,13 +94,13 @@ def _parsed(path, parse):
         return parse(read_text(path, "a file of an evaluation"))
     except MimError:
         raise
-    except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, IndexError, KeyError) as error:
         raise MimError(f"{path} is damaged or of an older version ({error}).") from None
 
 
 def _scores(text):
     """All parts that curves and tables are made of, or an error."""
-    scores = json.loads(text)
+    scores = parse_json(text)
     horizon = len(scores["per_frame"]["mse"])
     for part in (scores, *scores["baselines"].values()):
         for name in scores["mean"]:
@@ -110,7 +110,7 @@ def _scores(text):
 
 
 def _record(text):
-    record = json.loads(text)
+    record = parse_json(text)
     return {name: record[name] for name in _RECORD}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from absl import logging
 
 from mim_tf.errors import MimError
+from mim_tf.given_path import open_file
 from mim_tf.new_path import written_whole
 from mim_tf.report.page import MARK, render
 from mim_tf.report.read import read_material
@@ -48,7 +49,7 @@ def write_report_or_warn(folder: str | Path) -> None:
 
 def _is_report(path):
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return MARK in file.read(1000)
-    except OSError:
+        with open_file(path) as file:
+            return MARK in file.read(1000).decode("utf-8", "replace")
+    except MimError:
         return False

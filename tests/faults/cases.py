@@ -114,7 +114,8 @@ class Bench:
             Kind.CHANGED: not reader.checksum,
             Kind.CUT: not reader.ends,
             Kind.CONTENT: True,
-            Kind.PLACE: not reader.ends,
+            Kind.PLACE: False,
+            Kind.MISSING: len(_files(self._folder / "good" / case.reader)) > 1,
         }
         if not allowed[kind]:
             return "silent", "something else was read"
@@ -132,9 +133,13 @@ def _kind(case):
     return ANY[case.damage][0] if case.damage in ANY else Kind.CONTENT
 
 
+def _files(folder):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
 def _damage(case, folder):
     draw = random.Random(str(case))
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = _files(folder)
     try:
         if case.damage == CONTENT:
             files = [file for file in files if has_content(file)]
