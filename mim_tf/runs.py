@@ -211,6 +211,8 @@ class CsvLog:
         columns: names, the first of them `iteration`.
         last_iteration: rows after it are left out, because they will be written again.
 
+    Raises `MimError` if the file cannot be read or written.
+
     Attributes:
         last: the last of the rows that are there, None where there is none.
     """
@@ -228,10 +230,13 @@ class CsvLog:
             logging.warning("%s is damaged: its good rows are kept, all of it in %s.", path, copy)
         rows = [row for row in rows if int(row[0]) <= last_iteration]
         part = path.with_name(path.name + ".part")
-        with part.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow(columns)
-            csv.writer(file).writerows(rows)
-        move_into_place(part, path)
+        try:
+            with part.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerow(columns)
+                csv.writer(file).writerows(rows)
+            move_into_place(part, path)
+        except OSError as error:
+            raise MimError(f"{path} cannot be written: {error}. Make it writable.") from None
         self.path = path
         self.last = rows[-1] if rows else None
 

@@ -74,7 +74,7 @@ def compare(folders: Sequence[str | Path]) -> Comparison:
     """
     if len(folders) < 2:
         raise MimError(f"Expected two evaluations to compare or more, received {len(folders)}.")
-    paths = [Path(folder).resolve() for folder in folders]
+    paths = [Path(os.path.realpath(folder)) for folder in folders]
     if len(set(paths)) < len(paths):
         raise MimError("Expected different evaluations, received the same folder twice.")
     parent = os.path.commonpath([path.parent for path in paths])

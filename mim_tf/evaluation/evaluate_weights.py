@@ -1,5 +1,6 @@
 """Evaluation of a weights file on the test split."""
 
+import os
 from pathlib import Path
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
@@ -42,7 +43,7 @@ def evaluate_weights(
     load_weights(network, pretrained_model)
     source = open_source(data, model, "test")
     folder = new_run_folder(training.gen_frm_dir, "test")
-    record = {"pretrained_model": str(Path(pretrained_model).resolve()), **source.describe()}
+    record = {"pretrained_model": os.path.realpath(pretrained_model), **source.describe()}
     write_record(folder, model, data, training, {"test": record})
 
     def save(number, truth, forecast):

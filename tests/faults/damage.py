@@ -180,5 +180,10 @@ def loops_of_links_beside_it(path, draw):
 
 
 @_any(Kind.PLACE)
+def a_name_too_long(path, draw):
+    """`Case` gives the reader such a name."""
+
+
+@_any(Kind.PLACE)
 def a_fifo_beside_it(path, draw):
     os.mkfifo(path.with_name(f"9{path.name}"))
