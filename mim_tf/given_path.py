@@ -5,11 +5,13 @@ links, or nothing at all. Readers get a regular file, or the user a sentence.
 """
 
 import contextlib
+import json
+import math
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from mim_tf.errors import MimError
 
@@ -115,6 +117,25 @@ def read_text(path: str | Path, kind: str = "a file of text") -> str:
     """
     with opened(path, kind, form="UTF-8", remedy="Put a copy of it back.") as file:
         return file.read().decode("utf-8")
+
+
+def parse_json(text: str) -> Any:
+    """The content of JSON whose numbers are finite.
+
+    Raises:
+        ValueError: if it is none, as it is with NaN, Infinity and 1e999.
+    """
+    try:
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _finite(number):
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is no finite number")
+    return value
 
 
 def _cannot_open(path, kind, noun, error):

@@ -22,7 +22,7 @@ from absl import logging
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
-from mim_tf.given_path import open_file, read_text
+from mim_tf.given_path import open_file, parse_json, read_text
 from mim_tf.new_path import move_into_place, remove_debris
 from mim_tf.version import __version__
 
@@ -56,14 +56,14 @@ def last_run(parent) -> Path | None:
     folders = [
         path
         for path in Path(parent).glob("run-*")
-        if _number(path.name, "run") and ((path / RECORD).exists() or has_state(path))
+        if _number(path.name, "run") and (os.path.lexists(path / RECORD) or has_state(path))
     ]
     return max(folders, key=lambda folder: _number(folder.name, "run"), default=None)
 
 
 def has_state(folder: Path) -> bool:
     """Whether a run has a snapshot to go on from, good or damaged."""
-    return any((folder / name).exists() for name in (STATE, PREVIOUS_STATE))
+    return any(os.path.lexists(folder / name) for name in (STATE, PREVIOUS_STATE))
 
 
 @contextlib.contextmanager
@@ -101,7 +101,7 @@ def pictures_folder(run: Path, parent: str | Path) -> Path:
     if named.resolve() == run.resolve():
         return run / "pictures"
     record = run / "pictures.json"
-    if record.exists():
+    if os.path.lexists(record):
         folder = Path(str(read_json(record).get("folder")))
         if folder.parent == Path(parent).resolve():
             return folder
@@ -192,10 +192,10 @@ def read_json(path: Path) -> dict:
         MimError: if there is none.
     """
     try:
-        content = json.loads(read_text(path))
+        content = parse_json(read_text(path))
     except MimError:
         raise
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise MimError(f"{path} cannot be read: {error}. Put a copy of it back.") from None
     if not isinstance(content, dict):
         raise MimError(f"{path} is damaged: expected an object, received {content!r:.40}.")
@@ -210,6 +210,8 @@ class CsvLog:
             warning and a copy of the file as it was.
         columns: names, the first of them `iteration`.
         last_iteration: rows after it are left out, because they will be written again.
+
+    Raises `MimError` if the file cannot be read or written.
 
     Attributes:
         last: the last of the rows that are there, None where there is none.
@@ -228,10 +230,13 @@ class CsvLog:
             logging.warning("%s is damaged: its good rows are kept, all of it in %s.", path, copy)
         rows = [row for row in rows if int(row[0]) <= last_iteration]
         part = path.with_name(path.name + ".part")
-        with part.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow(columns)
-            csv.writer(file).writerows(rows)
-        move_into_place(part, path)
+        try:
+            with part.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerow(columns)
+                csv.writer(file).writerows(rows)
+            move_into_place(part, path)
+        except OSError as error:
+            raise MimError(f"{path} cannot be written: {error}. Make it writable.") from None
         self.path = path
         self.last = rows[-1] if rows else None
 

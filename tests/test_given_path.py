@@ -3,7 +3,7 @@ import os
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.given_path import list_folder, open_file, opened, read_text, walk
+from mim_tf.given_path import list_folder, open_file, opened, parse_json, read_text, walk
 
 
 def message(error, path, *kind, **words):
@@ -115,3 +115,15 @@ def test_loops_of_links_end(tmp_path):
             (tmp_path / name / link).symlink_to(tmp_path)
     found = [(folder.name, names) for folder, names in walk(tmp_path)]
     assert found == [(tmp_path.name, []), *((name, ["file"]) for name in "abc")]
+
+
+@pytest.mark.parametrize(
+    "text", ["NaN", "[-Infinity]", '{"a": 1e999}', "[" * 10**5, "", "1" * 5000]
+)
+def test_json_of_numbers_that_are_none(text):
+    with pytest.raises(ValueError):  # noqa: PT011
+        parse_json(text)
+
+
+def test_json():
+    assert parse_json('{"a": [1, 2.5, null]}') == {"a": [1, 2.5, None]}

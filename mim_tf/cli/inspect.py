@@ -3,6 +3,7 @@
 mim inspect PATH --output=page.html
 """
 
+import os
 from pathlib import Path
 
 from absl import flags
@@ -82,7 +83,7 @@ def _write_contact_sheet(output, sources, scale):
 def _free_name(path):
     names = [f"inspect-{Path(path).name}.png"]
     names += [f"inspect-{Path(path).name}-{number}.png" for number in range(2, 1000)]
-    return next(name for name in names if not Path(name).exists())
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -3,6 +3,7 @@
 mim predict --pretrained_model=FILE.h5 --input=FRAMES --output=OUT --horizon=N
 """
 
+import os
 from pathlib import Path
 
 from absl import flags
@@ -49,7 +50,7 @@ def _open_predictor(values):
     from mim_tf.weights import load_weights
 
     path, horizon = values.pretrained_model, values.horizon
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         changes = given(ModelConfig, values)
         if changes:
             raise MimError(

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import os
+from pathlib import Path
 
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.config.data import SCALED_DATASETS
@@ -280,7 +282,7 @@ def _recordings(list_recordings, data, split):
     others = other_paths(data, split)
     for recording in recordings:
         # Videos of an array have no path of their own.
-        if data.dataset != "array" and recording.resolve() in others:
+        if data.dataset != "array" and Path(os.path.realpath(recording)) in others:
             raise MimError(
                 f"{recording}: expected each recording in train_data_paths or valid_data_paths, "
                 "found it in both. Move it out of the folder, or leave it out of the other paths."

@@ -47,7 +47,7 @@ def _paths(text):
     """Resolved path -> the paths as they are written."""
     found = {}
     for path in filter(None, map(str.strip, text.split(","))):
-        found.setdefault(Path(path).resolve(), []).append(Path(path))
+        found.setdefault(Path(os.path.realpath(path)), []).append(Path(path))
     return found
 
 

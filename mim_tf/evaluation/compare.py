@@ -1,6 +1,7 @@
 """Which of several evaluations is better, and whether that is certain."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Compari
     """
     if len(folders) < 2:
         raise MimError(f"Expected two evaluations to compare or more, received {len(folders)}.")
-    paths = [Path(folder).resolve() for folder in folders]
+    paths = [Path(os.path.realpath(folder)) for folder in folders]
     if len(set(paths)) < len(paths):
         raise MimError("Expected different evaluations, received the same folder twice.")
     if names and (len(names) != len(folders) or len(set(names)) < len(names)):

@@ -1,5 +1,6 @@
 """Evaluation of a weights file on the test split."""
 
+import os
 from pathlib import Path
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
@@ -44,8 +45,8 @@ def evaluate_weights(
     load_weights(network, pretrained_model)
     source = open_source(data, model, "test")
     folder = new_run_folder(training.gen_frm_dir, "test")
-    weights = Path(find_weights(pretrained_model)).resolve()
-    record = {"pretrained_model": str(weights), **source.describe()}
+    weights = os.path.realpath(find_weights(pretrained_model))
+    record = {"pretrained_model": weights, **source.describe()}
     write_record(folder, model, data, training, {"test": record})
 
     def save(number, truth, forecast):

@@ -2,13 +2,13 @@
 
 import csv
 import dataclasses
-import json
+import os
 from pathlib import Path
 
 import numpy as np
 
 from mim_tf.errors import MimError
-from mim_tf.given_path import read_text
+from mim_tf.given_path import parse_json, read_text
 
 _NEEDED = ("sequences", "mean", "per_frame", "intervals", "protocol", "input_length", "data")
 _AGAIN = "Evaluate again with this version."
@@ -67,7 +67,7 @@ def find_evaluation(folder: str | Path) -> Path:
         MimError: there is none.
     """
     folder = Path(folder)
-    if (folder / "scores.json").is_file():
+    if os.path.isfile(folder / "scores.json"):
         return folder
     found = {path.parent.name: path.parent for path in folder.glob("scores/*/scores.json")}
     if not found:
@@ -76,7 +76,7 @@ def find_evaluation(folder: str | Path) -> Path:
             "Give the folder of a run or of an evaluation."
         )
     best = folder / "best.json"
-    iteration = _read(best, _iteration) if best.is_file() else -1
+    iteration = _read(best, _iteration) if os.path.lexists(best) else -1
     return found.get(f"{iteration:06d}", found[max(found)])
 
 
@@ -85,13 +85,13 @@ def _read(path, parse):
         return parse(read_text(path, "a file of an evaluation"))
     except MimError as error:
         raise MimError(f"{error} {_AGAIN}") from None
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise MimError(f"{path} is damaged or of an older version ({error}). {_AGAIN}") from None
 
 
 def _scores(text):
     """All that tables and curves are made of, or an error."""
-    scores = json.loads(text)
+    scores = parse_json(text)
     missing = [name for name in _NEEDED if name not in scores]
     if missing:
         raise ValueError(f"no {missing[0]} in it")
@@ -111,7 +111,10 @@ def _numbers(values, count):
 
 
 def _iteration(text):
-    return int(json.loads(text)["iteration"])
+    iteration = parse_json(text)["iteration"]
+    if type(iteration) is not int:
+        raise ValueError(f"the iteration is {iteration!r}")
+    return iteration
 
 
 def _columns(text):

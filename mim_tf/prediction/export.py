@@ -1,11 +1,13 @@
 """Predictions of a SavedModel made by `mim export`."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
+from mim_tf.given_path import list_folder, read_text
 from mim_tf.models.configuration import from_json
 from mim_tf.optional import import_tensorflow
 
@@ -77,7 +79,7 @@ class FromExport:
 
 def _stored_config(folder):
     path = folder / "assets" / "model_config.json"
-    return from_json(path, path.read_text("utf-8")) if path.is_file() else ModelConfig()
+    return from_json(path, read_text(path)) if os.path.isfile(path) else ModelConfig()
 
 
 def _reason(error):
@@ -89,10 +91,12 @@ def _reason(error):
 
 def _newest_version(folder):
     folder = Path(folder)
-    if (folder / _FILE).is_file():
+    if os.path.isfile(folder / _FILE):
         return folder
-    versions = [path for path in folder.iterdir() if path.name.isdecimal()]
-    versions = [path for path in versions if (path / _FILE).is_file()]
+    versions = [
+        path for path in list_folder(folder, "a weights file or an export") if path.name.isdecimal()
+    ]
+    versions = [path for path in versions if os.path.isfile(path / _FILE)]
     if not versions:
         raise MimError(
             f"{folder}: expected a weights file, or a folder made by mim export "

@@ -1,5 +1,6 @@
 """Frames to predict from: arrays, folders of images and videos."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,7 @@ def list_inputs(path: str | Path) -> tuple[list[Path], bool]:
     """
     path = Path(path)
     suffixes = (".npy", *VIDEO_SUFFIXES)
-    if not path.exists():
+    if not os.path.lexists(path):
         raise MimError(f"{path}: expected frames, found nothing there. Check the path.")
     inside, itself = find_recordings(path, suffixes, fewest_images=1)
     if itself and inside:
@@ -82,7 +83,7 @@ def list_inputs(path: str | Path) -> tuple[list[Path], bool]:
             f"{inside[0].name}. Move one or the other elsewhere."
         )
     if not itself and not inside:
-        found = "found none in it" if path.is_dir() else "received another kind of file"
+        found = "found none in it" if os.path.isdir(path) else "received another kind of file"
         raise MimError(
             f"{path}: expected {', '.join(suffixes)} or a folder of images, or a folder of such, "
             f"{found}."
@@ -115,7 +116,7 @@ def open_input(
     are neither uint8 nor in [0, 1].
     """
     batch_axis, recordings, has_levels = False, [path], True
-    if not path.is_dir() and path.suffix.lower() == ".npy":
+    if not os.path.isdir(path) and path.suffix.lower() == ".npy":
         array = open_array(path, time_first=False)
         check_frames(array, path, _LAYOUTS)
         has_levels = array.dtype == np.uint8

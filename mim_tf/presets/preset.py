@@ -2,12 +2,12 @@
 
 import dataclasses
 import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from mim_tf.errors import MimError
+from mim_tf.given_path import opened, parse_json, read_text
 
 _OF_A_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -93,11 +93,11 @@ class Preset:
     def check(self) -> None:
         """Raises `MimError` if the weights file is missing or is not the one described."""
         try:
-            with self.path.open("rb") as file:
+            with opened(self.path, "weights") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
+        except MimError as error:
             raise MimError(
-                f"The weights {self.name} cannot be read: {error}. {self._mending()}"
+                f"The weights {self.name} cannot be read: {error} {self._mending()}"
             ) from None
         if digest != self.sha256:
             raise MimError(
@@ -135,10 +135,10 @@ def read_preset(path: Path) -> Preset:
         MimError: if it cannot be read or is not of this form.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_text(path, "the JSON file of a preset"))
         scores = {name: Scores(**each) for name, each in content.pop("scores", {}).items()}
         return Preset(path.stem, path.parent, **content, scores=scores)
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError, MimError) as error:
+    except (ValueError, TypeError, AttributeError, MimError) as error:
         raise MimError(
             f"{path} does not describe a preset: {error}. Put a copy of it back, or write it with "
             "mim_tf.save_preset."

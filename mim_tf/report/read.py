@@ -2,7 +2,7 @@
 
 import csv
 import dataclasses
-import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from mim_tf.data.files.npz_member import read_member
 from mim_tf.errors import MimError
 from mim_tf.evaluation.read import Evaluation, find_evaluation, read_evaluation, read_scores
-from mim_tf.given_path import read_text
+from mim_tf.given_path import parse_json, read_text
 
 SAMPLES_FILE = "samples.npz"
 SAMPLES = ("truth", "forecast", "index", "kind", "error_map")
@@ -48,7 +48,7 @@ def read_material(folder: str | Path) -> Material:
         MimError: there are no scores, or a file is damaged.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise MimError(f"{folder} is no folder. Give that of a run or of an evaluation.")
     path = find_evaluation(folder).resolve()
     evaluation = read_evaluation(path)
@@ -61,7 +61,7 @@ def read_material(folder: str | Path) -> Material:
     }
     within_run = path.parent.name == "scores" and path.name.isdigit()
     records = [folder / "run.json"] + [path.parents[1] / "run.json"] * within_run
-    record = next((each for each in records if each.is_file()), None)
+    record = next((each for each in records if os.path.lexists(each)), None)
     return Material(
         folder,
         evaluation,
@@ -116,12 +116,12 @@ def _parsed(path, parse):
         return parse(read_text(path, "a file of an evaluation"))
     except MimError:
         raise
-    except (ValueError, TypeError, LookupError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError) as error:
         raise MimError(f"{path} is damaged or of an older version ({error}).") from None
 
 
 def _record(text):
-    record = json.loads(text)
+    record = parse_json(text)
     for name in _TABLES:
         dict(record[name])
     return {name: record[name] for name in _RECORD}

@@ -8,6 +8,7 @@ from absl import logging
 
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
+from mim_tf.given_path import open_file
 from mim_tf.new_path import check_free, written_whole
 from mim_tf.report.comparison import render_comparison
 from mim_tf.report.data_page import render_data
@@ -95,7 +96,7 @@ def write_report_or_warn(folder: str | Path) -> None:
 
 def _is_report(path):
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return mark("report") in file.read(1000)
-    except OSError:
+        with open_file(path) as file:
+            return mark("report") in file.read(1000).decode("utf-8", "replace")
+    except MimError:
         return False

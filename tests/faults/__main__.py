@@ -35,7 +35,6 @@ def main() -> int:
     cases.sort(key=lambda case: READERS[case.reader].tensorflow)
     start = time.monotonic()
     counts = {case.reader: collections.Counter() for case in cases}
-    wrong = []
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         for case in cases:
@@ -44,8 +43,7 @@ def main() -> int:
             outcome, said = bench.run(case)
             counts[case.reader][outcome] += 1
             if outcome not in GOOD or arguments.only:
-                wrong.append(f"{case}\n    {outcome}: {said}")
-    print("\n".join(wrong))
+                print(f"{case}\n    {outcome}: {said}", flush=True)
     _print_table(counts)
     print(f"{len(cases)} cases in {time.monotonic() - start:.0f} s")
     return sum(count for total in counts.values() for o, count in total.items() if o not in GOOD)

@@ -16,7 +16,7 @@ import numpy as np
 
 from mim_tf.errors import MimError
 from tests.faults.content import MARKER, has_content, replace_content
-from tests.faults.damage import ANY, Kind
+from tests.faults.damage import ANY, Kind, a_name_too_long
 from tests.faults.readers import READERS
 
 OUTCOMES = ("read", "refused", "undetectable", "traceback", "hang", "silent", "crash")
@@ -66,12 +66,14 @@ class Bench:
         good = self._folder / "good" / case.reader
         with tempfile.TemporaryDirectory(dir=self._folder, ignore_cleanup_errors=True) as folder:
             os.chmod(folder, 0o777)
-            copy = Path(folder, "files")
+            copy = Path(folder, "files [1]*")  # which some libraries take for a pattern
             shutil.copytree(good, copy)
             for path in (copy, *copy.rglob("*")):
                 path.chmod(0o777)
             try:
-                return self._judged(case, copy, *_in_child(lambda: self._read(case, copy), folder))
+                return self._judged(
+                    case, copy, *_in_child(lambda: self._digest(case, copy), folder)
+                )
             finally:
                 for path in (copy, *copy.rglob("*")):
                     if not path.is_symlink():
@@ -90,12 +92,16 @@ class Bench:
             raise AssertionError(f"{name}: a good file is not read: {content}")
         self._contents[name] = content
 
-    def _read(self, case, folder):
+    def _digest(self, case, folder):
+        """A digest of all that is read, and what is unsound in it."""
         path = folder / self._paths[case.reader]
+        if case.damage == a_name_too_long.__name__:
+            path = path.with_name("x" * 300 + path.suffix)
         if case.damage:
             _damage(case, folder)
         _limit(forbidden="permission" in case.damage)
-        return READERS[case.reader].read(path)
+        reader = READERS[case.reader]
+        return _digest(reader.read(path), reader.unit)
 
     def _judged(self, case, folder, outcome, value):
         if outcome != "read":
@@ -114,7 +120,8 @@ class Bench:
             Kind.CHANGED: not reader.checksum,
             Kind.CUT: not reader.ends,
             Kind.CONTENT: True,
-            Kind.PLACE: not reader.ends,
+            Kind.PLACE: False,
+            Kind.MISSING: len(_files(self._folder / "good" / case.reader)) > 1,
         }
         if not allowed[kind]:
             return "silent", "something else was read"
@@ -132,9 +139,13 @@ def _kind(case):
     return ANY[case.damage][0] if case.damage in ANY else Kind.CONTENT
 
 
+def _files(folder):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
 def _damage(case, folder):
     draw = random.Random(str(case))
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = _files(folder)
     try:
         if case.damage == CONTENT:
             files = [file for file in files if has_content(file)]
@@ -171,7 +182,7 @@ def _in_child(read, folder):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(SECONDS)
         try:
-            answer = "read", _digest(read())
+            answer = "read", read()
         except MimError as error:
             answer = ("refused", str(error)) if not _took_memory(error) else ("crash", "memory")
         except BaseException:
@@ -200,11 +211,12 @@ def _took_memory(error):
     return False
 
 
-def _digest(value):
-    """A digest of all that was read, and what is unsound in it."""
+def _digest(value, unit):
     digest = hashlib.sha256()
     faults: list[str] = []
     _add(digest, faults, value)
+    if unit and not (value.min() >= 0 and value.max() <= 1):
+        faults.append("frames outside [0, 1]")
     return digest.hexdigest(), faults[0] if faults else ""
 
 

@@ -109,7 +109,7 @@ def _npz(path, draw):
     elif way == "compression":
         compression = draw.choice([zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
     elif way == "name":
-        whole[number] = draw.choice(["../../a.npy", "/a.npy", "a\x00.npy", ""]), whole[number][1]
+        whole[number] = draw.choice(["../../a.npy", "/a.npy", "a\x00.npy", "a"]), whole[number][1]
     elif way == "gone":
         del whole[number]
     elif way == "bomb":

@@ -13,6 +13,7 @@ class Kind(enum.Enum):
     CHANGED = "a format without a checksum cannot tell"
     CUT = "a format that does not tell where it ends cannot tell"
     PLACE = "what it was, or nothing"
+    MISSING = "one of several files may be missing"
     CONTENT = "whatever the file now says, if it is sound"
 
 
@@ -109,12 +110,12 @@ def longer(path, draw):
     _edited(path, lambda content: content.extend(draw.randbytes(draw.randrange(1, 99))))
 
 
-@_any(Kind.PLACE)
+@_any(Kind.CUT)
 def empty(path, draw):
     path.write_bytes(b"")
 
 
-@_any(Kind.PLACE)
+@_any(Kind.MISSING)
 def missing(path, draw):
     path.unlink()
 
@@ -176,6 +177,11 @@ def a_folder_without_permission(path, draw):
 def loops_of_links_beside_it(path, draw):
     for name in "abcdef":
         (path.parent / name).symlink_to(".")
+
+
+@_any(Kind.PLACE)
+def a_name_too_long(path, draw):
+    """`Case` gives the reader such a name."""
 
 
 @_any(Kind.PLACE)

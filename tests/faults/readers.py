@@ -146,7 +146,7 @@ def _digits(path):
 def _inputs(path):
     found, _ = list_inputs(path)
     inputs = [open_input(each, (16, 24, 1)) for each in found]
-    return [each.read(n) for each in inputs for n in range(each.count)]
+    return np.stack([each.read(n) for each in inputs for n in range(each.count)])
 
 
 def _model():
@@ -195,6 +195,11 @@ def _make_preset(folder):
 
 def _saved_weights(folder):
     save_weights(_model(), folder / "tiny.weights.h5")
+    return folder / "tiny.weights.h5"
+
+
+def _saved_by_keras(folder):
+    _model().save_weights(folder / "tiny.weights.h5")
     return folder / "tiny.weights.h5"
 
 
@@ -384,6 +389,7 @@ READERS: dict[str, Reader] = {
     "input npy": Reader(_saved(np.save, "a.npy", levels(4, 16, 24)), _inputs),
     "input pictures": Reader(_pictures("{}.png", levels(3, 16, 24)), _inputs, checksum=True),
     "weights": Reader(_saved_weights, _weights, unit=False),
+    "weights of Keras": Reader(_saved_by_keras, _weights, unit=False),
     "preset": Reader(_make_preset, _preset, checksum=True, unit=False),
     "training.state": Reader(
         lambda folder: save_state(_model(), folder) or folder, _state, checksum=True, unit=False

@@ -55,7 +55,10 @@ def find_recordings(
             return len(list_images(path)) >= fewest_images
         return path.suffix.lower() in suffixes
 
+    own = Path(os.path.realpath(path))
     children = list_folder(path) if os.path.isdir(path) else []
+    # A link to the folder itself, or to one above it, holds nothing else.
+    children = [each for each in children if not own.is_relative_to(os.path.realpath(each))]
     return sorted(filter(is_recording, children), key=natural_order), is_recording(path)
 
 

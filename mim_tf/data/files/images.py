@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
+from mim_tf.data.files.png import check_png
 from mim_tf.errors import MimError
 from mim_tf.given_path import list_folder, opened
 
@@ -38,6 +39,8 @@ def read_image(path: str | Path) -> np.ndarray:
     picture (Pillow's limit, 179 million pixels) or has levels of more than 16 bits.
     """
     with _opened(path) as file, PIL.Image.open(file) as image:
+        check_png(file)
+        _check_rows(image)
         if image.mode in ("I", "F"):
             raise MimError(
                 f"{path}: expected levels of 8 or 16 bits, received 32 bits. Save it as PNG."
@@ -57,6 +60,15 @@ def image_header(path: str | Path) -> tuple[int, int, str]:
     """(height, width, Pillow's mode) of a picture that is not decoded. Raises as `read_image`."""
     with _opened(path) as file, PIL.Image.open(file) as image:
         return image.height, image.width, image.mode
+
+
+def _check_rows(image):
+    """Raises `ValueError` if the parts of a picture, such as a TIFF's strips, are not all there."""
+    # Pillow leaves black what has no part. Each colour may have parts of its own.
+    parts = {part[1] or (0, 0, *image.size) for part in image.tile}
+    found = sum((right - left) * (below - above) for left, above, right, below in parts)
+    if found < image.width * image.height:
+        raise ValueError("it has fewer pixels than it says")
 
 
 def eight_bits(image: np.ndarray) -> np.ndarray:

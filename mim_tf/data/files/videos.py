@@ -1,6 +1,7 @@
 """Video files as recordings."""
 
 import contextlib
+import os
 from pathlib import Path
 
 import av
@@ -18,6 +19,7 @@ from mim_tf.given_path import opened
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".gif")
 # In pixels; Pillow's limit for pictures.
 LARGEST_FRAME = 178_956_970
+_GIF_TAIL = 1024
 
 
 class Video(Recording):
@@ -43,10 +45,14 @@ class Video(Recording):
             if not 0 < stream.height * stream.width <= LARGEST_FRAME:
                 raise ValueError(f"frames of {stream.height} x {stream.width}")
             form.check_size(self.name, (stream.height, stream.width))
-            # A last packet, without content, ends the stream.
-            self.length = sum(
-                packet.size > 0 and not packet.is_discard for packet in container.demux(stream)
-            )
+            found = 0
+            self.length = 0
+            for packet in container.demux(stream):
+                # A last packet, without content, ends the stream.
+                found += packet.size > 0
+                self.length += packet.size > 0 and not packet.is_discard
+            if found < stream.frames:
+                raise ValueError(f"it ends early: there are {found} of {stream.frames} frames")
             if not self.length:
                 raise ValueError("there is no frame in it")
         self._frames = LazyValue(self._decode)
@@ -89,7 +95,18 @@ def _open_stream(path):
         opened(path, "a video", remedy="Encode or download it again.") as file,
         av.open(file, options=options, metadata_errors="replace") as container,
     ):
+        if container.format.name == "gif":
+            _check_end(file)
         stream = container.streams.best("video")
         if stream is None or stream.codec_context is None:
             raise ValueError("there is no video stream in it that can be decoded")
         yield container, stream
+
+
+def _check_end(file):
+    """Raises `ValueError` if a GIF does not end as one; FFmpeg would give the frames there are."""
+    position = file.tell()
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _GIF_TAIL))
+    if not file.read().rstrip(b"\0").endswith(b";"):
+        raise ValueError("it ends early")
+    file.seek(position)

@@ -145,7 +145,7 @@ def _read_idx(path):
 def _keras_mnist(patience):
     """MNIST from Keras' cache, where `keras.datasets.mnist` puts it too, or downloaded there."""
     cached = _keras_datasets() / "mnist.npz"
-    if cached.is_file():
+    if os.path.isfile(cached):
         with contextlib.suppress(MimError):  # A damaged file: download it again.
             return _read_mnist(cached, f"MNIST, {cached}")
     logging.info("Downloading MNIST from %s.", ADDRESS)
