@@ -34,6 +34,7 @@ def main(values: flags.FlagValues, path: str) -> None:
     from mim_tf.data.inspect.report import describe_data, describe_sizes, describe_weights
     from mim_tf.data.inspect.survey import spread, survey
     from mim_tf.evaluation.pictures import contact_sheet
+    from mim_tf.new_path import written_whole
 
     kind = settings.get("dataset") or recognise(path)
     if kind not in KINDS:
@@ -52,7 +53,8 @@ def main(values: flags.FlagValues, path: str) -> None:
         print(describe_data(name, source, survey(source)))
         rows += list(source.sequences(spread(source.size, SHOWN)))
     print("Sound: every value was read and is in [0, 1] or missing.")
-    imageio.imwrite(output, contact_sheet(np.stack(rows)), plugin="pillow")
+    with written_whole(output, ".png", "--output") as part:
+        imageio.imwrite(part, contact_sheet(np.stack(rows)), plugin="pillow")
     print(f"{len(rows)} sequences, from the first to the last, are in {output}.")
 
 
