@@ -4,8 +4,10 @@ import contextlib
 import csv
 import dataclasses
 import datetime
+import errno
 import fcntl
 import importlib.metadata
+import io
 import json
 import math
 import os
@@ -84,10 +86,10 @@ def held(folder: Path) -> Iterator[None]:
             ) from None
         except OSError as error:  # file systems without locks
             logging.warning("%s cannot be locked (%s): start no second --resume.", folder, error)
+        remove_debris(folder)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
-        remove_debris(folder)
         yield
 
 
@@ -239,11 +241,36 @@ class CsvLog:
             raise MimError(f"{path} cannot be written: {error}. Make it writable.") from None
         self.path = path
         self.last = rows[-1] if rows else None
+        self._waiting: list = []
 
     def append(self, row) -> None:
-        """Adds a row, and has it on disk before it returns."""
-        with self.path.open("a", newline="") as file:
-            csv.writer(file).writerow(row)
+        """Adds a row. Where it cannot be written, it is kept for the next time, with a warning."""
+        self._waiting.append(row)
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(self._waiting)
+        try:
+            _append(self.path, text.getvalue().encode())
+        except OSError as error:
+            if len(self._waiting) == 1:
+                logging.warning(
+                    "%s cannot be written, its rows wait: %s.", self.path, error.strerror
+                )
+            return
+        if len(self._waiting) > 1:
+            logging.warning("%s is complete again.", self.path)
+        self._waiting = []
+
+
+def _append(path, content):
+    """Writes at the end of a file, all or nothing."""
+    with path.open("ab", buffering=0) as file:
+        size = file.tell()
+        try:
+            if file.write(content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        except OSError:
+            file.truncate(size)
+            raise
 
 
 def _is_row(cells, columns):

@@ -10,7 +10,6 @@ import time
 
 import keras
 from absl import logging
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from mim_tf.config import TrainingConfig
@@ -21,6 +20,7 @@ from mim_tf.evaluation.pictures import film_strip, save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
 from mim_tf.runs import CsvLog, pictures_folder, read_json, write_json
 from mim_tf.training.divergence import is_finite
+from mim_tf.training.events import Events
 from mim_tf.training.state import save_state
 from mim_tf.weights import save_weights
 
@@ -59,7 +59,7 @@ class Logs(OnIteration):
         "processor_seconds",
     )
 
-    def __init__(self, config, start_iteration, folder, writer: SummaryWriter):
+    def __init__(self, config, start_iteration, folder, writer: Events):
         super().__init__(config, start_iteration)
         self.file = CsvLog(folder / "train.csv", self.COLUMNS, start_iteration)
         self.seconds = float(self.file.last[-1]) if self.file.last else 0.0
@@ -157,7 +157,7 @@ class Evaluation(OnIteration):
             folder = self.pictures / f"{iteration:06d}" / str(number)
             save_sample(folder, truth, forecast, input_length, self.source.scale)
             strip = film_strip(truth, forecast, input_length, self.source.scale)
-            self.writer.add_image(f"sample/{number}", strip, iteration, dataformats="HWC")
+            self.writer.add_image(f"sample/{number}", strip, iteration)
 
         result = evaluate(model, self.source, self.config, show, self.config.protocol)
         # Scores last: where they are missing, a resumed run evaluates again.
@@ -192,22 +192,50 @@ def _best_score(record):
 
 
 class Snapshots(OnIteration):
-    """Weights every `snapshot_interval` and at a stop, and the state `--resume` needs."""
+    """Weights every `snapshot_interval` and at a stop, and the state `--resume` needs.
+
+    One that cannot be written, as on a full disk, is a warning, and tried again ten times in an
+    interval; at the end it is a `MimError`.
+    """
 
     def __init__(self, config, start_iteration, folder, devices):
         super().__init__(config, start_iteration)
         self.folder = folder
         self.devices = devices
         self.reached = self.saved = start_iteration
+        self.failed = False
 
     def on_iteration(self, iteration, logs):
         self.reached = iteration
-        if self.due(iteration, self.config.snapshot_interval):
-            self._save(iteration)
+        retry = max(1, self.config.snapshot_interval // 10)
+        due = self.due(iteration, self.config.snapshot_interval)
+        if due or (self.failed and iteration % retry == 0):
+            self._try(iteration)
 
     def on_train_end(self, logs=None):
         if self.reached > self.saved:
-            self._save(self.reached)
+            try:
+                self._save(self.reached)
+            except OSError as error:
+                raise MimError(
+                    f"The last snapshot of {self.folder}, of iteration {self.reached}, cannot be "
+                    f"written: {error}. Make room and go on from iteration {self.saved} with "
+                    "--resume."
+                ) from None
+
+    def _try(self, iteration):
+        try:
+            self._save(iteration)
+            self.failed = False
+        except OSError as error:
+            self.failed = True
+            logging.warning(
+                "The snapshot of iteration %d cannot be written, and training goes on: %s. Make "
+                "room; the last one is of iteration %d.",
+                iteration,
+                error,
+                self.saved,
+            )
 
     def _save(self, iteration):
         """Writes the weights of this iteration, then the state; nothing that is not finite."""

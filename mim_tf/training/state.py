@@ -25,9 +25,13 @@ def save_state(model: keras.Model, folder: Path) -> None:
     Behind the HDF5 file, which HDF5 does not mind, stands its SHA-256.
     """
     part = folder / f"{STATE}.part"
-    save_weights(model, part, with_optimizer=True)
-    with part.open("ab") as file:
-        file.write(_MARK + _digest(part, part.stat().st_size).encode())
+    try:
+        save_weights(model, part, with_optimizer=True)
+        with part.open("ab") as file:
+            file.write(_MARK + _digest(part, part.stat().st_size).encode())
+    except OSError:  # where the disk is full, it should not take room
+        part.unlink(missing_ok=True)
+        raise
     if (folder / STATE).exists():
         os.replace(folder / STATE, folder / PREVIOUS_STATE)
     move_into_place(part, folder / STATE)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import keras
 from absl import logging
-from tensorboardX import SummaryWriter
 
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 from mim_tf.data.batches.by_backend import errors_of, training_dataset
@@ -24,6 +23,7 @@ from mim_tf.training.callbacks import Evaluation, Logs, RestartedMean, Snapshots
 from mim_tf.training.compile import compile_for_training
 from mim_tf.training.devices import open_devices
 from mim_tf.training.divergence import Divergence
+from mim_tf.training.events import Events
 from mim_tf.training.initial_bias import draw_biases
 from mim_tf.training.optimizer import make_optimizer
 from mim_tf.training.overlap import check_overlap
@@ -167,7 +167,7 @@ def _check_agreement(starts, save_dir):
 def _make_up_evaluation(model, config, start, folder, valid_source, devices):
     """Evaluates a run that was killed between its last snapshot and its last scores."""
     if folder:
-        with contextlib.closing(SummaryWriter(str(folder), purge_step=start + 1)) as writer:
+        with contextlib.closing(Events(folder, start)) as writer:
             evaluation = Evaluation(config, start, folder, writer, valid_source, devices)
             evaluation.set_model(model)
             evaluation.make_up()
@@ -180,7 +180,7 @@ def _callbacks(config, start, folder, train_size, valid_source, devices):
     if not folder:
         yield [divergence, *everywhere]
         return
-    with contextlib.closing(SummaryWriter(str(folder), purge_step=start + 1)) as writer:
+    with contextlib.closing(Events(folder, start)) as writer:
         # The snapshot comes first, so that no evaluation can lose what was learnt.
         yield [
             divergence,

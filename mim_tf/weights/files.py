@@ -14,6 +14,7 @@ from mim_tf.models import VideoPredictor, build_model
 from mim_tf.models.configuration import ATTRIBUTE, to_json
 from mim_tf.new_path import move_into_place
 from mim_tf.presets.find import find_weights
+from mim_tf.weights.full_disk import saved_by_keras, written_from_memory
 from mim_tf.weights.hdf5 import configuration_inside, load_hdf5
 from mim_tf.weights.keras_file import configuration_of, is_keras_file, weights_inside
 from mim_tf.weights.tf1_architecture import infer_config
@@ -38,19 +39,20 @@ def save_weights(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-        full = Path(folder) / "full.weights.h5"
         complete = Path(folder) / "complete.h5"
-        model.save_weights(full)
-        with h5py.File(full, "a") as source, h5py.File(complete, "w") as target:
-            if not with_optimizer and "optimizer" in source:
-                del source["optimizer"]
-            _copy(source, target, half)
+        with written_from_memory(complete) as target:
+            with saved_by_keras(model, folder) as source:
+                _copy(source, target, half, leave_out=() if with_optimizer else ("optimizer",))
             target.attrs[ATTRIBUTE] = np.bytes_(to_json(model.config))
         move_into_place(complete, path)
 
 
-def _copy(source: h5py.Group, target: h5py.Group, half: bool) -> None:
+def _copy(
+    source: h5py.Group, target: h5py.Group, half: bool, leave_out: tuple[str, ...] = ()
+) -> None:
     for name, child in source.items():
+        if name in leave_out:
+            continue
         if isinstance(child, h5py.Group):
             group = target.create_group(name)
             group.attrs.update(child.attrs)

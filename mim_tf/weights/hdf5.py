@@ -8,7 +8,6 @@ first weight of the model changes.
 import collections
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
@@ -22,6 +21,7 @@ from mim_tf.errors import MimError
 from mim_tf.given_path import opened
 from mim_tf.models.configuration import ATTRIBUTE, from_json
 from mim_tf.weights.architecture import check_finite, check_settings, first_difference
+from mim_tf.weights.full_disk import saved_by_keras
 
 _STEP = "layers/functional"
 # Files of version 0.1 hold the count of updates for scheduled sampling; the optimizer counts now.
@@ -118,11 +118,8 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     Keras alone knows its layout, so it writes a file here. The file to load names its layers too,
     but HDF5 crashes on damaged names.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "layout.weights.h5"
-        model.step.save_weights(path)
-        with h5py.File(path) as file:
-            keys = dict(_numbered(file["layers"], ()))
+    with saved_by_keras(model.step) as file:
+        keys = dict(_numbered(file["layers"], ()))
     count: collections.Counter[str] = collections.Counter()
     variables = {}
     for variable in model.step.weights:
