@@ -9,7 +9,7 @@ from absl import flags
 
 from mim_tf.cli.command import Command
 from mim_tf.cli.flags import given
-from mim_tf.cli.start import import_keras
+from mim_tf.cli.start import define_network_flag, import_keras
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.errors import MimError
 
@@ -24,7 +24,7 @@ def main(values: flags.FlagValues, path: str) -> None:
     """
     settings = given(DataConfig, values)
     known = given(ModelConfig, values)
-    import_keras()
+    import_keras(values.network_module)
     import imageio.v3 as imageio
     import numpy as np
 
@@ -67,6 +67,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "output", "", "PNG file to make; by default inspect-NAME.png, here.", flag_values=values
     )
+    define_network_flag(values)
 
 
 COMMAND = Command(
