@@ -1,4 +1,4 @@
-"""Shows the saturation of gates and the norms of memories of trained weights.
+"""Shows how saturated the gates of a network are, and its memories.
 
     mim analyze --pretrained_model=FILE.h5 --dataset=mnist
 

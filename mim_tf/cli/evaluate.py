@@ -1,6 +1,6 @@
 """Scores weights on the test split and writes scores and pictures.
 
-mim evaluate --pretrained_model=checkpoints/run-001/best.weights.h5 --dataset=mnist
+mim evaluate --pretrained_model=run-001/best.weights.h5 --dataset=mnist
 """
 
 from absl import flags, logging

@@ -1,4 +1,4 @@
-"""Trains a network, evaluates it on the way and keeps a record of the run.
+"""Trains a network, evaluates it on the way and keeps a record.
 
 mim train --flagfile=experiments/quick.cfg
 """
