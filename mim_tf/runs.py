@@ -25,6 +25,7 @@ from absl import logging
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
 from mim_tf.given_path import open_file, parse_json, read_text
+from mim_tf.models.network_module import source_of
 from mim_tf.new_path import move_into_place, remove_debris
 from mim_tf.version import __version__
 
@@ -132,7 +133,10 @@ def write_record(
     sources: dict[str, dict],
     pretrained_model: str = "",
 ) -> None:
-    """Writes `run.json`: every setting, the data, the backend, the versions and the command."""
+    """Writes `run.json`: every setting, the data, the backend, the versions and the command.
+
+    Of a network that is not of this package, the file is named, with its SHA-256.
+    """
     packages = ["keras", "tensorflow", "jax", "numpy"]
     record = {
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -141,6 +145,7 @@ def write_record(
         "data": dataclasses.asdict(data),
         "training": dataclasses.asdict(training),
         "pretrained_model": pretrained_model,
+        "network_module": source_of(model.model_name),
         "sources": sources,
         "backend": keras.backend.backend(),
         "versions": {
@@ -171,6 +176,15 @@ def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:
             f"{path} is damaged: expected the settings of a run, received {error}. Put a copy "
             "of it back, or start a new run with --pretrained_model."
         ) from None
+
+
+def check_network_module(folder: Path, model: ModelConfig) -> None:
+    """Warns if a network of one's own is not in the file a run was started with, as it was then."""
+    then, now = read_json(folder / RECORD).get("network_module"), source_of(model.model_name)
+    if isinstance(then, dict) and now and then.get("sha256") != now["sha256"]:
+        logging.warning(
+            "%s differs from %s, with which %s was started.", now["path"], then.get("path"), folder
+        )
 
 
 def _version(package):

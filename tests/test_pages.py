@@ -25,6 +25,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {
     "--coordinator=": "two processes train in tests/training/test_devices.py",
     "model.ckpt-80000": "golden checkpoints, in tests/cli/test_convert.py and tests/weights",
+    "--network_module=": "tests/cli/test_network_module.py",
     "--format=onnx": "tests/serving/test_single_file.py",
     "--format=litert": "tests/serving/test_single_file.py",
 }

@@ -8,14 +8,14 @@ from pathlib import Path
 from absl import flags, logging
 
 from mim_tf.cli.command import Command
-from mim_tf.cli.start import import_keras
+from mim_tf.cli.start import define_network_flag, import_keras
 from mim_tf.errors import MimError
 from mim_tf.optional import import_tensorflow
 
 
 def main(values: flags.FlagValues) -> None:
     """Wires flags and `export`."""
-    import_keras()
+    import_keras(values.network_module)
     # TensorFlow tells of every tensor it names anew.
     logging.set_verbosity(logging.WARNING)
     import_tensorflow("to export a model").get_logger().setLevel("WARNING")
@@ -110,6 +110,7 @@ def define_flags(values: flags.FlagValues) -> None:
         **define,
     )
     flags.DEFINE_string("metrics", None, "JSON file to put into the version's assets.", **define)
+    define_network_flag(values)
 
 
 COMMAND = Command(__doc__, main, define_flags, required=("pretrained_model", "output"))

@@ -10,7 +10,7 @@ from absl import flags
 
 from mim_tf.cli.command import Command
 from mim_tf.cli.flags import given
-from mim_tf.cli.start import import_keras
+from mim_tf.cli.start import define_network_flag, import_keras
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.new_path import check_free, written_whole
@@ -27,7 +27,7 @@ def main(values: flags.FlagValues, path: str) -> None:
     """
     settings = given(DataConfig, values)
     known = given(ModelConfig, values)
-    import_keras()
+    import_keras(values.network_module)
     from mim_tf.data.files.folder import list_recordings
     from mim_tf.data.inspect.open import open_all
     from mim_tf.data.inspect.recognise import KINDS, recognise
@@ -94,6 +94,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "Of data, the page (.html) or picture (.png) to make; by default inspect-NAME.png, here.",
         flag_values=values,
     )
+    define_network_flag(values)
 
 
 COMMAND = Command(

@@ -11,7 +11,7 @@ from absl import flags
 from mim_tf.cli.command import Command
 from mim_tf.cli.configs import model_config
 from mim_tf.cli.flags import define_fields, given
-from mim_tf.cli.start import import_keras
+from mim_tf.cli.start import define_network_flag, import_keras
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.errors import MimError
 
@@ -20,7 +20,7 @@ _OF_GRID = ("variables", "region", "coarsen")
 
 def main(values: flags.FlagValues) -> None:
     """Wires flags, a predictor and files."""
-    import_keras()
+    import_keras(values.network_module)
     from mim_tf.prediction.files import predict_files
     from mim_tf.prediction.grid_input import has_coordinates, open_grid_input
     from mim_tf.prediction.inputs import list_inputs, open_input
@@ -104,6 +104,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "What to make of each of many inputs; by default npy.",
         **define,
     )
+    define_network_flag(values)
 
 
 COMMAND = Command(

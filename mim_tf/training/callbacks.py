@@ -5,6 +5,7 @@ snapshot has to hold all that a resumed run needs.
 """
 
 import math
+import shutil
 import signal
 import time
 
@@ -69,9 +70,9 @@ class Logs(OnIteration):
         self.bar = tqdm(
             total=self.config.max_iterations,
             initial=self.start,
-            desc="training",
             unit="it",
-            dynamic_ncols=True,
+            ncols=min(80, shutil.get_terminal_size().columns),
+            bar_format="{n_fmt}/{total_fmt} |{bar}| {remaining} left, {rate_fmt}{postfix}",
         )
 
     def on_train_end(self, logs=None):

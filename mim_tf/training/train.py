@@ -17,7 +17,15 @@ from mim_tf.models import build_model
 from mim_tf.models.registry import uses_scheduled_sampling
 from mim_tf.models.size import check_training
 from mim_tf.new_path import check_writable
-from mim_tf.runs import RECORD, has_state, held, new_run_folder, read_json, write_record
+from mim_tf.runs import (
+    RECORD,
+    check_network_module,
+    has_state,
+    held,
+    new_run_folder,
+    read_json,
+    write_record,
+)
 from mim_tf.start_up import skip_graph_rewriting
 from mim_tf.training.callbacks import Evaluation, Logs, RestartedMean, Snapshots, StopInOrder
 from mim_tf.training.compile import compile_for_training
@@ -100,6 +108,8 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
         model = _initial_model(model_config, config, pretrained_model)
         if folder and has_state(folder):
             load_state(model, folder)
+    if folder and devices.process_id == 0:
+        check_network_module(folder, model.config)
     start = int(keras.ops.convert_to_numpy(model.optimizer.iterations)) // updates
     _check_agreement(devices.gather(start), config.save_dir)
     if devices.process_id > 0:

@@ -14,7 +14,11 @@ def test_alone_it_lists_a_line_for_each_command(mim):
     assert printed == mim("--help")
     listed = [line.split()[0] for line in printed.splitlines() if line.startswith("  ")]
     assert tuple(listed) == COMMANDS
-    assert max(map(len, printed.splitlines())) <= 88
+
+
+@pytest.mark.parametrize("arguments", [(), *((name, "--help") for name in COMMANDS), ("presets",)])
+def test_what_it_prints_fits_80_columns(mim, arguments):
+    assert max(map(len, mim(*arguments).splitlines())) <= 80
 
 
 def test_its_version(mim):
