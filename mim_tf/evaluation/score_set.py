@@ -57,7 +57,7 @@ def scores_for(source: SequenceSource, protocol: str = "mim2019") -> ScoreSet:
     if source.scale:
         kinds += [PhysicalErrors(source.scale), *map(ConvertedErrors, source.converted)]
         kinds.append(PowerSpectra())
-    if source.latitudes is not None:
+    if source.latitude is not None:
         kinds.append(field_scores(source))
     if source.thresholds:
         rule = EVENT_RULES.get(protocol, EventRule())

@@ -22,6 +22,6 @@ def test_what_a_source_says_of_its_frames_is_taken_over():
         setattr(other, name, name)
     before = source.size
     take_over(source, other)
-    for name in ("shape", "scale", "converted", "thresholds", "latitudes", "has_missing"):
+    for name in ("shape", "scale", "converted", "thresholds", "latitude", "has_missing"):
         assert getattr(source, name) == name
     assert source.size == before
