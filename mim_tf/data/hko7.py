@@ -142,7 +142,12 @@ def open_hko7(
         return _picture_path(root, time), _mask_path(root, time) if has_masks else None
 
     runs = [
-        RadarRun(f"{run[0]:%Y-%m-%d %H:%M}", [time and files(time) for time in run], size, factors)
+        RadarRun(
+            f"{run[0]:%Y-%m-%d %H:%M}",
+            [files(time) if time else None for time in run],
+            size,
+            factors,
+        )
         for run in _runs(times)
     ]
     source = WindowSource(

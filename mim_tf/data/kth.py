@@ -70,7 +70,7 @@ def open_kth(
     absent = sorted(set(persons) - {take.person for take in takes})
     if absent:
         logging.warning("KTH: there is no recording of persons %s.", ", ".join(map(str, absent)))
-    form = FrameFormat(tuple(frame_shape), resize=True)
+    form = FrameFormat(frame_shape, resize=True)
     recordings, starts = [], []
     for number, take in enumerate(takes):
         recording, numbers = _open(take, form)

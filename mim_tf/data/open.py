@@ -87,14 +87,14 @@ def open_part(
         )
         scale = fit_scale(fitted_to, data.scale_kinds, *_channels(fitted_to))
     elif source.units:
-        check_units(scale, source.variables, source.units)
+        check_units(scale, source.names, source.units)
     return ScaledSource(source, scale)
 
 
 def _channels(source):
     """Names and units of the channels of a source."""
     count = source.shape[-1]
-    names = source.variables or tuple(f"channel{n}" for n in range(1, count + 1))
+    names = source.names or tuple(f"channel{n}" for n in range(1, count + 1))
     return names, source.units or ("",) * count
 
 

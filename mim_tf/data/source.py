@@ -28,10 +28,10 @@ class SequenceSource(abc.ABC):
         thresholds: physical values for the scores of events; none by default.
         threshold_scale: what thresholds are values of, where it is not `scale`.
         has_missing: whether values can be missing; then `missing` says where.
-        variables: names of the channels, where they have any.
-        units: of the channels, where they have any.
-        latitudes: of the rows of a frame in degrees, `[H]`; None where they have none. Scores are
-            then weighted by area.
+        names: of the channels; none where they have none.
+        units: of the channels; none where they have none.
+        latitude: degrees north of each row `[H]`, by which scores are weighted; None where rows
+            have none.
         climatology: `[H, W, C]`, as frames are, from which anomalies are counted; None: the mean
             of the frames.
     """
@@ -43,9 +43,9 @@ class SequenceSource(abc.ABC):
     thresholds: tuple[float, ...] = ()
     threshold_scale: ConvertedScale | None = None
     has_missing: bool = False
-    variables: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
-    latitudes: np.ndarray | None = None
+    latitude: np.ndarray | None = None
     climatology: np.ndarray | None = None
 
     @abc.abstractmethod

@@ -4,6 +4,8 @@ _DIRECTIONS = {
     "mse": -1,
     "mae": -1,
     "rmse": -1,
+    "B-MSE": -1,
+    "B-MAE": -1,
     "psnr": 1,
     "ssim": 1,
     "CSI": 1,

@@ -21,18 +21,20 @@ class EventRule:
         mean_of_counts: whether a score's mean is that of all frames' counts together, and there is
             a mean over thresholds; otherwise the mean is that of the frames' scores.
         pools: sides in pixels of the squares whose maximum is scored too, by CSI.
+        balanced: whether there are errors in which heavy rain counts more, of rain rates.
         windows: sides in pixels of the windows of the fractions skill score.
     """
 
     inclusive: bool = False
     mean_of_counts: bool = False
     pools: tuple[int, ...] = ()
+    balanced: bool = False
     windows: tuple[int, ...] = ()
 
 
 EVENT_RULES = {
     # Shi et al., 2017: `>=`, and the mean of the frames' scores.
-    "hko7": EventRule(inclusive=True),
+    "hko7": EventRule(inclusive=True, balanced=True),
     # Veillette et al., 2020, and the pooled CSI of later papers on SEVIR.
     "sevir": EventRule(inclusive=True, mean_of_counts=True, pools=(4, 16)),
     # Pulkkinen et al., 2019.

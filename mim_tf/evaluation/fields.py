@@ -107,13 +107,13 @@ def field_scores(source: SequenceSource) -> FieldScores:
         MimError: there are not as many latitudes as rows.
     """
     _, height, _, channels = source.shape
-    if len(source.latitudes) != height:
+    if len(source.latitude) != height:
         raise MimError(
-            f"Expected a latitude for each of the {height} rows, received {len(source.latitudes)}."
+            f"Expected a latitude for each of the {height} rows, received {len(source.latitude)}."
         )
     numbered = [str(number) for number in range(1, channels + 1)]
     return FieldScores(
-        source.latitudes, climatology_of(source), source.scale, source.variables or numbered
+        source.latitude, climatology_of(source), source.scale, source.names or numbered
     )
 
 

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.accumulated import AccumulatedScores
+from mim_tf.evaluation.balanced import BalancedErrors
 from mim_tf.evaluation.categorical import CategoricalScores
 from mim_tf.evaluation.converted import ConvertedErrors
 from mim_tf.evaluation.events import EVENT_RULES, EventRule
@@ -56,12 +57,14 @@ def scores_for(source: SequenceSource, protocol: str = "mim2019") -> ScoreSet:
     if source.scale:
         kinds += [PhysicalErrors(source.scale), *map(ConvertedErrors, source.converted)]
         kinds.append(PowerSpectra())
-    if source.latitudes is not None:
+    if source.latitude is not None:
         kinds.append(field_scores(source))
     if source.thresholds:
         rule = EVENT_RULES.get(protocol, EventRule())
         events = source.threshold_scale or source.scale, source.thresholds, rule
         kinds.append(CategoricalScores(*events))
+        if rule.balanced and source.threshold_scale:
+            kinds.append(BalancedErrors(source.threshold_scale))
         if rule.windows:
             kinds.append(FractionsSkillScores(*events))
     return ScoreSet(kinds)

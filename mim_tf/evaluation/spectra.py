@@ -92,6 +92,7 @@ class PowerSpectra(AccumulatedScores):
         spectra = {name: np.mean(values, axis=1).T.tolist() for name, values in self._all().items()}
         return {"spectra": {"wavelength": self._rings.wavelength.tolist(), **spectra}}
 
-    def merge(self, other: "PowerSpectra") -> None:
+    def merge(self, other: AccumulatedScores) -> None:
         super().merge(other)
-        self._rings = self._rings or other._rings
+        if isinstance(other, PowerSpectra):
+            self._rings = self._rings or other._rings

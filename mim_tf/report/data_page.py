@@ -65,7 +65,7 @@ def _part(name, source, found, budget):
 
 def _channel_names(source: SequenceSource) -> list[str]:
     """What the lines of the histogram are called."""
-    names = source.variables or (source.scale.names if source.scale else ())
+    names = source.names or (source.scale.names if source.scale else ())
     if names:
         return list(names)
     count = source.shape[-1]

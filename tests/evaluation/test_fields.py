@@ -80,7 +80,7 @@ def test_perfect_opposite_and_climatological_forecasts():
 
 def globe(truth):
     source = ArraySource(truth)
-    source.latitudes = np.array(LATITUDES)
+    source.latitude = np.array(LATITUDES)
     return source
 
 
@@ -94,7 +94,7 @@ def test_a_source_with_latitudes_is_scored_by_area():
     # Without a climatology of its own: the mean of its frames.
     expected = result_of(truth, prediction, truth.mean(axis=(0, 1)), "12", scale=None)["mean"]
     assert {name: plain[name] for name in expected} == pytest.approx(expected, rel=1e-5)
-    source.climatology, source.variables, source.scale = climatology, ("t", "u"), KELVIN
+    source.climatology, source.names, source.scale = climatology, ("t", "u"), KELVIN
     scores = scores_for(source, "per_pixel")
     scores.update(truth, prediction)
     expected = result_of(truth, prediction, climatology)["mean"]
@@ -129,6 +129,6 @@ def test_what_is_no_latitude_is_refused(latitudes):
 
 def test_latitudes_have_to_be_as_many_as_rows():
     source = globe(frames()[0])
-    source.latitudes = np.zeros(7)
+    source.latitude = np.zeros(7)
     with pytest.raises(MimError, match="each of the 3 rows, received 7"):
         scores_for(source)

@@ -63,7 +63,7 @@ class Grid:
         self._coarsen = coarsen
         self.coordinates = cut(grid, self._rows, self._columns, coarsen)
         self.frame_shape = (*self.coordinates.shape, len(self.variables))
-        self.latitudes = latitudes(self.coordinates)
+        self.latitude = latitudes(self.coordinates)
         self.bytes_read = self.bytes_used = 0
         self._starts = self._block_starts()
         self._blocks: collections.OrderedDict[int, np.ndarray] = collections.OrderedDict()

@@ -57,8 +57,8 @@ def open_fields(
             "coarsen": data.coarsen,
         },
     )
-    source.variables, source.units = grid.variables, grid.units
-    source.latitudes = grid.latitudes
+    source.names, source.units = grid.variables, grid.units
+    source.latitude = grid.latitude
     source.has_missing = True
     return source
 

@@ -30,7 +30,7 @@ def test_fields_are_those_of_the_file(tmp_path, name, chunk):
     assert grid.frame_shape == (6, 8, 2)
     positions = [7, 3, 23, 4, 4]
     np.testing.assert_array_equal(grid.read(positions), expected(FIELDS, "t2m", "u10")[positions])
-    np.testing.assert_array_equal(grid.latitudes, grid_files.LATITUDES)
+    np.testing.assert_array_equal(grid.latitude, grid_files.LATITUDES)
 
 
 def test_netcdf_3_and_other_orders_of_the_axes(tmp_path):
@@ -72,7 +72,7 @@ def test_a_level(tmp_path):
 def test_a_region_across_the_end_of_the_grid(tmp_path):
     path = grid_files.write(tmp_path / "a.nc", FIELDS)
     grid = Grid([path], ("u10",), (35, 55, -50, 50))
-    np.testing.assert_array_equal(grid.latitudes, [54, 48, 42, 36])
+    np.testing.assert_array_equal(grid.latitude, [54, 48, 42, 36])
     assert grid.coordinates["lon"].values.tolist() == [315, 360, 405]
     wanted = FIELDS["u10"].values[:, 1:5][:, :, [7, 0, 1]]
     np.testing.assert_array_equal(grid.read(range(24))[..., 0], wanted)
@@ -84,7 +84,7 @@ def test_coarse_values_are_means_of_those_known(tmp_path):
     grid = Grid([grid_files.write(tmp_path / "a.nc", FIELDS)], ("t2m",), coarsen=4)
     cells = FIELDS["t2m"].values[:, :4].reshape(24, 1, 4, 2, 4)
     np.testing.assert_allclose(grid.read(range(24))[..., 0], np.nanmean(cells, (2, 4)), rtol=1e-6)
-    np.testing.assert_allclose(grid.latitudes, grid_files.LATITUDES[:4].mean())
+    np.testing.assert_allclose(grid.latitude, grid_files.LATITUDES[:4].mean())
     with pytest.raises(MimError, match="coarsen=7 needs at least 7 rows and columns, received 6"):
         Grid([tmp_path / "a.nc"], ("t2m",), coarsen=7)
 

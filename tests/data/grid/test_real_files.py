@@ -30,7 +30,7 @@ def test_annual_temperatures_of_a_360_day_calendar(samples):
         latitude=2, longitude=2, boundary="trim"
     )
     np.testing.assert_allclose(source.sequences([3])[0, ..., 0], cells.mean().values, rtol=1e-6)
-    np.testing.assert_allclose(source.latitudes, cells.mean()["latitude"].values)
+    np.testing.assert_allclose(source.latitude, cells.mean()["latitude"].values)
 
 
 def test_monthly_temperatures_of_the_sea_with_missing_values_on_land(samples):
