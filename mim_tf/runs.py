@@ -205,11 +205,12 @@ class CsvLog:
     Args:
         path: of the file. One that exists is continued; rows that are damaged are left out, with a
             warning and a copy of the file as it was.
-        columns: names, the first of them `iteration`.
+        columns: names, the first of them `iteration`. A file of an earlier version, which lacks the
+            last of them, goes on without.
         last_iteration: rows after it are left out, because they will be written again.
 
     Attributes:
-        last: the last of the rows that are there, None where there is none.
+        last: column -> number of the last of the rows that are there; empty if there is none.
     """
 
     def __init__(self, path: Path, columns, last_iteration: int):
@@ -217,6 +218,8 @@ class CsvLog:
         if path.exists():
             with path.open(newline="", encoding="utf-8", errors="replace") as file:
                 lines = [line.rstrip("\r\n").split(",") for line in file if line.endswith("\n")]
+        if lines and lines[0] == list(columns[: len(lines[0])]):
+            columns = lines[0]
         rows = [row for row in lines if _is_row(row, len(columns))]
         if lines != [list(columns), *rows]:
             copy = path.with_name(path.name + ".damaged")
@@ -229,12 +232,13 @@ class CsvLog:
             csv.writer(file).writerows(rows)
         move_into_place(part, path)
         self.path = path
-        self.last = rows[-1] if rows else None
+        self.columns = columns
+        self.last = dict(zip(columns, map(float, rows[-1]), strict=True)) if rows else {}
 
     def append(self, row) -> None:
         """Adds a row, and has it on disk before it returns."""
         with self.path.open("a", newline="") as file:
-            csv.writer(file).writerow(row)
+            csv.writer(file).writerow(row[: len(self.columns)])
 
 
 def _is_row(cells, columns):
