@@ -224,13 +224,14 @@ class CsvLog:
     Args:
         path: of the file. One that exists is continued; rows that are damaged are left out, with a
             warning and a copy of the file as it was.
-        columns: names, the first of them `iteration`.
+        columns: names, the first of them `iteration`. A file of an earlier version, which lacks the
+            last of them, goes on without.
         last_iteration: rows after it are left out, because they will be written again.
 
     Raises `MimError` if the file cannot be read or written.
 
     Attributes:
-        last: the last of the rows that are there, None where there is none.
+        last: column -> number of the last of the rows that are there; empty if there is none.
     """
 
     def __init__(self, path: Path, columns, last_iteration: int):
@@ -239,6 +240,8 @@ class CsvLog:
             with open_file(path, "a log of numbers") as file:
                 text = file.read().decode("utf-8", "replace")
             lines = [line.rstrip("\r").split(",") for line in text.split("\n")[:-1]]
+        if lines and lines[0] == list(columns[: len(lines[0])]):
+            columns = lines[0]
         rows = [row for row in lines if _is_row(row, len(columns))]
         if lines != [list(columns), *rows]:
             copy = path.with_name(path.name + ".damaged")
@@ -254,12 +257,13 @@ class CsvLog:
         except OSError as error:
             raise MimError(f"{path} cannot be written: {error}. Make it writable.") from None
         self.path = path
-        self.last = rows[-1] if rows else None
+        self.columns = columns
+        self.last = dict(zip(columns, map(float, rows[-1]), strict=True)) if rows else {}
         self._waiting: list = []
 
     def append(self, row) -> None:
         """Adds a row. Where it cannot be written, it is kept for the next time, with a warning."""
-        self._waiting.append(row)
+        self._waiting.append(row[: len(self.columns)])
         text = io.StringIO(newline="")
         csv.writer(text).writerows(self._waiting)
         try:

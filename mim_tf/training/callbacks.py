@@ -5,7 +5,6 @@ snapshot has to hold all that a resumed run needs.
 """
 
 import math
-import shutil
 import signal
 import time
 
@@ -22,6 +21,7 @@ from mim_tf.evaluation.report import format_scores, write_scores
 from mim_tf.runs import CsvLog, pictures_folder, read_json, write_json
 from mim_tf.training.divergence import is_finite
 from mim_tf.training.events import Events
+from mim_tf.training.progress import ProgressBar
 from mim_tf.training.state import save_state
 from mim_tf.weights import save_weights
 
@@ -58,48 +58,53 @@ class Logs(OnIteration):
         "learning_rate",
         "true_frame_probability",
         "processor_seconds",
+        "seconds",
     )
 
-    def __init__(self, config, start_iteration, folder, writer: Events):
+    def __init__(self, config, start_iteration, folder, writer: Events, bar: ProgressBar):
         super().__init__(config, start_iteration)
         self.file = CsvLog(folder / "train.csv", self.COLUMNS, start_iteration)
-        self.seconds = float(self.file.last[-1]) if self.file.last else 0.0
+        # Both without evaluations: the second is of all threads, what learning costs on a machine
+        # that has other work too.
+        self.seconds = self.file.last.get("seconds", 0.0)
+        self.processor_seconds = self.file.last.get("processor_seconds", 0.0)
         self.writer = writer
+        self.bar = bar
 
     def on_train_begin(self, logs=None):
-        self.bar = tqdm(
-            total=self.config.max_iterations,
-            initial=self.start,
-            unit="it",
-            ncols=min(80, shutil.get_terminal_size().columns),
-            bar_format="{n_fmt}/{total_fmt} |{bar}| {remaining} left, {rate_fmt}{postfix}",
-        )
+        self.bar.open()
 
     def on_train_end(self, logs=None):
         self.bar.close()
 
     def on_train_batch_begin(self, batch, logs=None):
         self.before = time.process_time()
+        self.bar.update_begins()
 
     def on_train_batch_end(self, batch, logs=None):
-        # Of all threads, and without evaluations: what learning costs, on a busy machine too.
-        self.seconds += time.process_time() - self.before
+        self.processor_seconds += time.process_time() - self.before
+        self.seconds += self.bar.update_ends()
         super().on_train_batch_end(batch, logs)
 
     def on_iteration(self, iteration, logs):
-        self.bar.update()
-        if not self.due(iteration, self.config.display_interval):
-            return
-        loss = float(logs["loss_per_sequence"])
-        if not math.isfinite(loss):
-            return  # `Divergence` deals with it
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        loss = None
+        if self.due(iteration, self.config.display_interval):
+            loss = float(logs["loss_per_sequence"])
+            if math.isfinite(loss):  # otherwise `Divergence` deals with it
+                self._log(iteration, loss)
+        self.bar.show(iteration, loss)
+
+    def _log(self, iteration, loss):
+        optimizer = self.model.optimizer
+        rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+        norm = float(keras.ops.convert_to_numpy(optimizer.gradient_norm))
         probability = true_frame_probability(self.config, iteration)
-        values = (loss, rate, probability, self.seconds)
+        values = (loss, rate, probability, self.processor_seconds, self.seconds)
         self.file.append([iteration, *(f"{value:.6g}" for value in values)])
-        for name, value in zip(self.COLUMNS[1:4], values, strict=False):
+        scalars = dict(zip(self.COLUMNS[1:4], values, strict=False))
+        scalars |= {"gradient_norm": norm, "updates_per_second": self.bar.updates_per_second}
+        for name, value in scalars.items():
             self.writer.add_scalar(name, value, iteration)
-        self.bar.set_postfix(loss=f"{loss:.1f}", true_frames=f"{probability:.0%}")
 
 
 class RestartedMean(OnIteration):
@@ -116,9 +121,10 @@ class Evaluation(OnIteration):
     One that fails is a warning: what was learnt is worth more than its scores.
     """
 
-    def __init__(self, config, start_iteration, folder, writer, source, devices):
+    def __init__(self, config, start_iteration, folder, writer, source, devices, bar):
         super().__init__(config, start_iteration)
         self.folder = folder
+        self.bar = bar
         self.pictures = pictures_folder(folder, config.gen_frm_dir)
         self.best = _best_score(folder / "best.json")
         self.writer = writer
@@ -164,11 +170,14 @@ class Evaluation(OnIteration):
         # Scores last: where they are missing, a resumed run evaluates again.
         self._keep_best(model, iteration, result["mean"]["mse"])
         write_scores(self._scores(iteration), result, input_length)
+        self.bar.show_validation(result)
         tqdm.write(f"Iteration {iteration}, {result['sequences']} validation sequences:")
         tqdm.write(format_scores(result, input_length))
         for name, value in result["mean"].items():
             if value is not None:
                 self.writer.add_scalar(f"validation/{name}", value, iteration)
+        for name, part in result["baselines"].items():
+            self.writer.add_scalar(f"validation/mse_{name}", part["mean"]["mse"], iteration)
         self.writer.flush()
 
     def _keep_best(self, model, iteration, mse):

@@ -35,6 +35,7 @@ from mim_tf.training.events import Events
 from mim_tf.training.initial_bias import draw_biases
 from mim_tf.training.optimizer import make_optimizer
 from mim_tf.training.overlap import check_overlap
+from mim_tf.training.progress import ProgressBar
 from mim_tf.training.report import Report
 from mim_tf.training.state import load_state
 from mim_tf.weights import load_weights
@@ -178,7 +179,8 @@ def _make_up_evaluation(model, config, start, folder, valid_source, devices):
     """Evaluates a run that was killed between its last snapshot and its last scores."""
     if folder:
         with contextlib.closing(Events(folder, start)) as writer:
-            evaluation = Evaluation(config, start, folder, writer, valid_source, devices)
+            bar = ProgressBar(config, start)
+            evaluation = Evaluation(config, start, folder, writer, valid_source, devices, bar)
             evaluation.set_model(model)
             evaluation.make_up()
 
@@ -191,12 +193,13 @@ def _callbacks(config, start, folder, train_size, valid_source, devices):
         yield [divergence, *everywhere]
         return
     with contextlib.closing(Events(folder, start)) as writer:
+        bar = ProgressBar(config, start)
         # The snapshot comes first, so that no evaluation can lose what was learnt.
         yield [
             divergence,
-            Logs(config, start, folder, writer),
+            Logs(config, start, folder, writer, bar),
             Snapshots(config, start, folder, devices),
-            Evaluation(config, start, folder, writer, valid_source, devices),
+            Evaluation(config, start, folder, writer, valid_source, devices, bar),
             Report(config, start, folder),
             *everywhere,
         ]

@@ -182,7 +182,8 @@ def _optimizer_state(model: keras.Model, file: h5py.File) -> list[tuple]:
     """(variable, values) for the model's optimizer; nothing if it or its state is not there."""
     if getattr(model, "optimizer", None) is None or "optimizer" not in file:
         return []
-    variables = {f"vars/{number}": v for number, v in enumerate(model.optimizer.variables)}
+    saved = getattr(model.optimizer, "saved_variables", model.optimizer.variables)
+    variables = {f"vars/{number}": v for number, v in enumerate(saved)}
     datasets = dict(_datasets(file["optimizer/vars"], "vars"))
     difference = _difference(datasets, variables)
     if difference:

@@ -103,7 +103,7 @@ def rows(run: Path) -> list[str]:
     """Of `train.csv`, without the seconds they took."""
     path = run / "train.csv"
     lines = path.read_text().splitlines() if path.exists() else []
-    return [line.rpartition(",")[0] for line in lines[1:]]
+    return [line.rsplit(",", 2)[0] for line in lines[1:]]
 
 
 def differences(one: Path, other: Path) -> list[str]:
