@@ -14,7 +14,15 @@ from mim_tf.data.moving_mnist.source import MovingMNIST
 from mim_tf.data.radar.events import list_events, open_event
 from mim_tf.data.radar.source import open_events
 from mim_tf.data.source import SequenceSource
-from mim_tf.data.split import ALL, SPLITS, Selection, divide, other_paths, split_paths
+from mim_tf.data.split import (
+    ALL,
+    SPLITS,
+    Selection,
+    divide,
+    other_paths,
+    part_of_time,
+    split_paths,
+)
 from mim_tf.data.taxibj import open_taxibj, taxibj_frame_shape
 from mim_tf.errors import MimError
 
@@ -174,13 +182,13 @@ def _open_radar(data, split, frame_shape, total_length):
     return open_events(_recordings(list_events, data, split), total_length, data)
 
 
-def _open_folder(data, split, frame_shape, total_length):
+def _open_videos(list_recordings, data, split, frame_shape, total_length):
+    paths, shared = split_paths(data, split)
+    recordings = [recording for path in paths for recording in list_recordings(path)]
+    if shared and 0 < len(recordings) < len(SPLITS):
+        part = part_of_time(data, split)
+        return open_recordings(recordings, frame_shape, total_length, data, part)
     recordings = _recordings(list_recordings, data, split)
-    return open_recordings(recordings, frame_shape, total_length, data)
-
-
-def _open_arrays(data, split, frame_shape, total_length):
-    recordings = _recordings(array_recordings, data, split)
     return open_recordings(recordings, frame_shape, total_length, data)
 
 
@@ -212,6 +220,6 @@ _OPENERS = {
     "taxibj": _open_taxibj,
     "human": _open_human36m,
     "radar": _open_radar,
-    "folder": _open_folder,
-    "array": _open_arrays,
+    "folder": functools.partial(_open_videos, list_recordings),
+    "array": functools.partial(_open_videos, array_recordings),
 }
