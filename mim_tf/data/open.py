@@ -26,7 +26,15 @@ from mim_tf.data.scale import LinearScale
 from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale
 from mim_tf.data.sevir import open_sevir, sevir_frame_shape
 from mim_tf.data.source import SequenceSource
-from mim_tf.data.split import ALL, SPLITS, Selection, divide, other_paths, split_paths
+from mim_tf.data.split import (
+    ALL,
+    SPLITS,
+    Selection,
+    divide,
+    other_paths,
+    part_of_time,
+    split_paths,
+)
 from mim_tf.data.taxibj import open_taxibj, taxibj_frame_shape
 from mim_tf.errors import MimError
 
@@ -236,13 +244,21 @@ def _open_radar(data, split, frame_shape, total_length):
 
 
 def _open_folder(data, split, frame_shape, total_length):
-    recordings = _recordings(list_recordings, data, split)
-    return open_recordings(recordings, frame_shape, total_length, data)
+    return _open_videos(list_recordings, data, split, frame_shape, total_length)
 
 
 def _open_arrays(data, split, frame_shape, total_length):
     listed = functools.partial(array_recordings, check=data.check_files)
-    recordings = _recordings(listed, data, split)
+    return _open_videos(listed, data, split, frame_shape, total_length)
+
+
+def _open_videos(list_recordings, data, split, frame_shape, total_length):
+    paths, shared = split_paths(data, split)
+    recordings = [recording for path in paths for recording in list_recordings(path)]
+    if shared and 0 < len(recordings) < len(SPLITS):
+        part = part_of_time(data, split)
+        return open_recordings(recordings, frame_shape, total_length, data, part)
+    recordings = _recordings(list_recordings, data, split)
     return open_recordings(recordings, frame_shape, total_length, data)
 
 

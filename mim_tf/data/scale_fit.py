@@ -60,9 +60,9 @@ def fit_scale(
     """The scale that maps each channel's values as its kind says, known from all frames.
 
     minmax: the lowest is 0, the highest 1; standard: the mean is 0, a standard deviation above it
-    1; none and unit: as they are. Every frame of `source` is read once, and counts once, however
-    many windows it is in; only some, where nothing is to be fitted. Pictures show the lowest value
-    that was read black and the highest white.
+    1; none and unit: as they are. Every frame that is in a window is read and counted once; only
+    some, where nothing is to be fitted. Pictures show the lowest value that was read black and the
+    highest white.
 
     Args:
         source: of the training split, with physical values, NaN where one is missing.
@@ -129,17 +129,17 @@ def _check_range(kind, name, lowest, highest):
 def _statistics(source, every):
     found = ValueStatistics(source.shape[-1])
     step = max(1, _VALUES_AT_A_TIME // math.prod(source.shape[1:]))
-    frames = sum(recording.length for recording in source.recordings)
     if not every:
         for index in np.linspace(0, source.size - 1, min(_SAMPLED, source.size)).astype(int):
             found.update(source.sequences([index]))
         return found
+    used = list(source.frames_in_windows())
+    frames = sum(len(positions) for _, positions in used)
     with tqdm(total=frames, desc="fitting the scale", unit="frame", leave=False) as progress:
-        for recording in source.recordings:
-            for start in range(0, recording.length, step):
-                positions = np.arange(start, min(start + step, recording.length))
-                found.update(recording.read(positions))
-                progress.update(len(positions))
+        for recording, positions in used:
+            for part in np.split(positions, range(step, len(positions), step)):
+                found.update(recording.read(part))
+                progress.update(len(part))
     return found
 
 

@@ -1,7 +1,7 @@
 """Windows of longer recordings: videos, radar events, days of traffic."""
 
 import abc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -84,6 +84,17 @@ class WindowSource(SequenceSource):
                 window[:] = mask
         return out
 
+    def frames_in_windows(self) -> Iterator[tuple[Recording, np.ndarray]]:
+        """Each recording, and the sorted positions of its frames that are in any window."""
+        order = np.argsort(self._starts[:, 0], kind="stable")
+        numbers, starts = self._starts[order].T
+        ends = np.searchsorted(numbers, np.arange(len(self.recordings)), side="right")
+        for recording, part in zip(self.recordings, np.split(starts, ends[:-1]), strict=True):
+            used = np.zeros(recording.length, bool)
+            for offset in self._offsets:
+                used[part + offset] = True
+            yield recording, np.flatnonzero(used)
+
     def describe(self) -> dict:
         return super().describe() | {
             **self._description,
@@ -97,3 +108,38 @@ class WindowSource(SequenceSource):
     def _windows(self, indices):
         for recording, start in self._starts[np.asarray(indices, np.int64)].tolist():
             yield self.recordings[recording], start + self._offsets
+
+
+def starts_within(
+    recordings: Sequence[Recording],
+    part: tuple[float, float],
+    total_length: int,
+    stride: int,
+    interval: int,
+) -> list[tuple[int, int]]:
+    """(recording, first frame) of the windows within a part of each recording.
+
+    Args:
+        recordings: to take them from.
+        part: its start and end, as shares of a recording's length.
+        total_length: frames of a window.
+        stride: frames between the starts of two windows.
+        interval: frames from one frame of a window to the next.
+
+    Raises:
+        MimError: if the part of a recording is shorter than a window.
+    """
+    starts = []
+    span = (total_length - 1) * interval + 1
+    for number, recording in enumerate(recordings):
+        first, end = (round(recording.length * share) for share in part)
+        if end - first < span:
+            raise MimError(
+                f"{recording.name}: expected at least {span} frames (total_length {total_length}, "
+                f"frame_interval {interval}) in each of the parts of its time to train, validate "
+                f"and test on, received {end - first} of {recording.length}. Raise valid_fraction "
+                "and test_fraction, lower total_length or frame_interval, or add recordings: of "
+                "three or more, each is whole in one of the three."
+            )
+        starts += [(number, start) for start in range(first, end - span + 1, stride)]
+    return starts

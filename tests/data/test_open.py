@@ -1,3 +1,5 @@
+import dataclasses
+
 import imageio.v3 as imageio
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ import mim_tf
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.moving_mnist.npz import write_npz
 from mim_tf.data.open import describe_splits, frame_shape, open_part, open_source
+from mim_tf.errors import MimError
 from tests.data_examples import levels, write_example
 
 GENERATED = DataConfig(digits="bundled", train_sequences=0, valid_sequences=4, test_sequences=5)
@@ -261,3 +264,42 @@ def test_archives_are_divided_as_published(kind, tmp_path):
         if kind != "kth":
             with pytest.raises(mim_tf.MimError, match="divided as published: expected one path"):
                 open_source(two, model(shape, 20), "train")
+
+
+@pytest.mark.parametrize("videos", [1, 2])
+@pytest.mark.parametrize("interval", [1, 2])
+def test_one_or_two_videos_are_divided_along_time(tmp_path, videos, interval):
+    # Each frame has a value of its own.
+    frames = np.arange(videos * 60, dtype=np.uint8).reshape(videos, 60, 1, 1)
+    np.save(tmp_path / "a.npy", np.tile(frames, (1, 1, 8, 8)))
+    data = DataConfig(
+        dataset="array",
+        valid_data_paths=str(tmp_path / "a.npy"),
+        valid_fraction=0.2,
+        test_fraction=0.2,
+        frame_interval=interval,
+    )
+    model = ModelConfig(img_width=8, total_length=5, input_length=2)
+    seen = []
+    for split, size in (("train", 36), ("valid", 12), ("test", 12)):
+        source = open_source(data, model, split)
+        assert source.size == videos * (size - 4 * interval)
+        levels = np.rint(source.sequences(range(source.size))[:, :, 0, 0, 0] * 255).astype(int)
+        assert set(np.diff(levels).ravel()) == {interval}
+        seen.append(set(levels.ravel()))
+    assert sum(map(len, seen)) == len(set.union(*seen)) == videos * 60
+    first_video = [sorted(values & set(range(60))) for values in seen]
+    assert [values[0] for values in first_video] == [0, 36, 48]
+    assert source.describe()["part_of_each_recording"] == [0.8, 1.0]
+
+
+def test_a_part_that_is_too_short_says_what_to_change(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((1, 30, 8, 8), np.uint8))
+    data = DataConfig(dataset="array", train_data_paths=str(tmp_path / "a.npy"))
+    model = ModelConfig(img_width=8, total_length=5, input_length=2)
+    with pytest.raises(MimError, match=r"at least 5 frames .* received 3 of 30\. Raise valid_frac"):
+        open_source(data, model, "valid")
+    with pytest.raises(MimError, match="must leave a share to train on"):
+        open_source(
+            dataclasses.replace(data, valid_fraction=0.5, test_fraction=0.5), model, "train"
+        )

@@ -108,3 +108,15 @@ def test_an_array_of_any_range_has_the_scale_of_its_training_split(tmp_path):
     assert train.scale.names == ("channel1",)
     again = test.scale.to_physical(test.sequences([0]))[0, ..., 0]
     assert np.abs(values - again).max(axis=(1, 2, 3)).min() < 1e-3
+
+
+def test_other_parts_of_the_same_video_do_not_count(tmp_path):
+    values = np.arange(60, dtype=np.float32).reshape(1, 60, 1, 1, 1)
+    np.save(tmp_path / "a.npy", np.tile(values, (1, 1, 8, 8, 1)))
+    data = DataConfig(
+        "array", str(tmp_path / "a.npy"), scale="minmax", valid_fraction=0.2, test_fraction=0.2
+    )
+    model = ModelConfig(img_width=8, patch_size=8, input_length=2, total_length=5)
+    scales = {open_source(data, model, split).scale for split in ("train", "valid", "test")}
+    (scale,) = scales
+    assert (scale.low, scale.high) == ((0.0,), (35.0,))

@@ -11,7 +11,7 @@ from mim_tf.data.files.frame_cache import Pictures
 from mim_tf.data.files.frame_format import FrameFormat
 from mim_tf.data.files.images import image_header, list_images, natural_order, read_image
 from mim_tf.data.files.videos import VIDEO_SUFFIXES, Video, video_size
-from mim_tf.data.windows import WindowSource
+from mim_tf.data.windows import WindowSource, starts_within
 from mim_tf.errors import MimError
 from mim_tf.given_path import list_folder
 
@@ -67,6 +67,7 @@ def open_recordings(
     frame_shape: tuple[int, int, int],
     total_length: int | None,
     data: DataConfig,
+    part: tuple[float, float] = (0.0, 1.0),
 ) -> WindowSource:
     """Windows of videos, folders of images and arrays, none reaching from one into another.
 
@@ -79,23 +80,32 @@ def open_recordings(
         total_length: frames of a window; None: of the first recording.
         data: stride and interval of windows, and whether frames of another height or width are
             resized, with antialiasing.
+        part: start and end of what is taken of each recording, as shares of its length.
 
     Raises `MimError` for a recording that cannot be opened, for frames of another shape and if
     there is no window.
     """
     any_range = set(data.scale_kinds) != {"unit"}
     opened = convert_recordings(recordings, frame_shape, data.resize, any_range)
-    return WindowSource(
-        opened,
-        frame_shape,
+    length, stride, interval = (
         total_length or opened[0].length,
         data.window_stride,
         data.frame_interval,
+    )
+    whole = part == (0.0, 1.0)
+    return WindowSource(
+        opened,
+        frame_shape,
+        length,
+        stride,
+        interval,
+        None if whole else starts_within(opened, part, length, stride, interval),
         description={
             "source": "recordings",
             "window_stride": data.window_stride,
             "frame_interval": data.frame_interval,
             "resize": data.resize,
+            **({} if whole else {"part_of_each_recording": list(part)}),
         },
     )
 
