@@ -9,7 +9,7 @@ import numpy as np
 
 from mim_tf.data.files.npz_member import read_member
 from mim_tf.errors import MimError
-from mim_tf.evaluation.read import Evaluation, find_evaluation, read_evaluation
+from mim_tf.evaluation.read import Evaluation, evaluations_of, find_evaluation, read_evaluation
 from mim_tf.given_path import parse_json, read_text
 
 SAMPLES = ("truth", "forecast", "index", "kind", "error_map")
@@ -51,9 +51,9 @@ def read_material(folder: str | Path) -> Material:
     path = find_evaluation(folder).resolve()
     _parsed(path / "scores.json", _scores)
     validations = {
-        int(each.parent.name): _parsed(each, _scores)
-        for each in sorted(folder.glob("scores/*/scores.json"))
-        if each.parent.name.isdigit()
+        int(each.name): _parsed(each / "scores.json", _scores)
+        for each in evaluations_of(folder)
+        if each.name.isdecimal()
     }
     within_run = path.parent.name == "scores" and path.name.isdigit()
     records = [folder / "run.json"] + [path.parents[1] / "run.json"] * within_run
@@ -94,7 +94,7 @@ def _parsed(path, parse):
         return parse(read_text(path, "a file of an evaluation"))
     except MimError:
         raise
-    except (ValueError, TypeError, IndexError, KeyError) as error:
+    except (ValueError, TypeError, IndexError, KeyError, AttributeError, csv.Error) as error:
         raise MimError(f"{path} is damaged or of an older version ({error}).") from None
 
 
