@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.errors import MimError
-from mim_tf.given_path import parse_json, read_text
+from mim_tf.given_path import list_folder, parse_json, read_text
 
 _NEEDED = ("sequences", "mean", "per_frame", "intervals", "protocol", "input_length", "data")
 _AGAIN = "Evaluate again with this version."
@@ -69,7 +69,7 @@ def find_evaluation(folder: str | Path) -> Path:
     folder = Path(folder)
     if os.path.isfile(folder / "scores.json"):
         return folder
-    found = {path.parent.name: path.parent for path in folder.glob("scores/*/scores.json")}
+    found = {path.name: path for path in evaluations_of(folder)}
     if not found:
         raise MimError(
             f"{folder} holds no scores: expected scores.json, or a run with scores/*/scores.json. "
@@ -80,12 +80,26 @@ def find_evaluation(folder: str | Path) -> Path:
     return found.get(f"{iteration:06d}", found[max(found)])
 
 
+def evaluations_of(run: Path) -> list[Path]:
+    """The folders of the evaluations of a run, sorted; none where it has no `scores`.
+
+    Raises:
+        MimError: one of the folders cannot be listed.
+    """
+    folders = list_folder(run / "scores") if os.path.isdir(run / "scores") else []
+    return [
+        folder
+        for folder in filter(os.path.isdir, folders)
+        if folder / "scores.json" in list_folder(folder)
+    ]
+
+
 def _read(path, parse):
     try:
         return parse(read_text(path, "a file of an evaluation"))
     except MimError as error:
         raise MimError(f"{error} {_AGAIN}") from None
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, csv.Error) as error:
         raise MimError(f"{path} is damaged or of an older version ({error}). {_AGAIN}") from None
 
 

@@ -9,7 +9,13 @@ import numpy as np
 
 from mim_tf.data.files.npz_member import read_member
 from mim_tf.errors import MimError
-from mim_tf.evaluation.read import Evaluation, find_evaluation, read_evaluation, read_scores
+from mim_tf.evaluation.read import (
+    Evaluation,
+    evaluations_of,
+    find_evaluation,
+    read_evaluation,
+    read_scores,
+)
 from mim_tf.given_path import parse_json, read_text
 
 SAMPLES_FILE = "samples.npz"
@@ -55,9 +61,9 @@ def read_material(folder: str | Path) -> Material:
     if "baselines" not in evaluation.scores:
         raise MimError(f"{path / 'scores.json'} is of a version without baselines. Evaluate again.")
     validations = {
-        int(each.parent.name): read_scores(each)
-        for each in sorted(folder.glob("scores/*/scores.json"))
-        if each.parent.name.isdigit()
+        int(each.name): read_scores(each / "scores.json")
+        for each in evaluations_of(folder)
+        if each.name.isdecimal()
     }
     within_run = path.parent.name == "scores" and path.name.isdigit()
     records = [folder / "run.json"] + [path.parents[1] / "run.json"] * within_run
@@ -116,7 +122,7 @@ def _parsed(path, parse):
         return parse(read_text(path, "a file of an evaluation"))
     except MimError:
         raise
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, csv.Error) as error:
         raise MimError(f"{path} is damaged or of an older version ({error}).") from None
 
 

@@ -31,7 +31,7 @@ from mim_tf.data.moving_mnist.npz import NpzSource, write_npz
 from mim_tf.errors import MimError
 from mim_tf.evaluation.read import read_evaluation
 from mim_tf.prediction.inputs import list_inputs, open_input
-from mim_tf.report.read import read_samples
+from mim_tf.report.read import read_material, read_samples
 from mim_tf.training.state import load_state, save_state
 from mim_tf.weights import load_weights, save_weights
 from tests import radar_files, taxibj_files
@@ -246,6 +246,8 @@ def _scores(folder):
         "input_length": 2,
         "data": {},
     }
+    parts = {name: content[name] for name in ("mean", "per_frame")}
+    content["baselines"] = {"persistence": parts}
     for iteration in (5, 10):
         evaluation = folder / "scores" / f"{iteration:06d}"
         evaluation.mkdir(parents=True)
@@ -261,6 +263,12 @@ def _scores(folder):
 def _evaluation(path):
     evaluation = read_evaluation(path, "name")
     return [evaluation.scores, evaluation.per_sequence]
+
+
+def _material(path):
+    material = read_material(path)
+    parts = [material.samples, material.record, material.losses, material.validations]
+    return [material.evaluation.scores, material.evaluation.per_sequence, *parts]
 
 
 def _samples(path):
@@ -398,6 +406,7 @@ READERS: dict[str, Reader] = {
     "train.csv": Reader(_log, _rows, ends=False, unit=False),
     "scores.json": Reader(_scores, _evaluation, unit=False),
     "samples.npz": Reader(_scores, _samples, checksum=True, unit=False),
+    "report": Reader(lambda folder: _log(_run(_scores(folder))), _material, ends=False, unit=False),
     "flagfile": Reader(_flagfile, _flags, ends=False, unit=False),
     "tf1": Reader(_checkpoint, _tf1, checksum=True, unit=False, tensorflow=True),
 }
