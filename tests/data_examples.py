@@ -5,6 +5,7 @@ import numpy as np
 
 from mim_tf.data.moving_mnist.npz import write_npz
 from mim_tf.data.taxibj.synthetic_city import synthetic_city
+from tests import grid_files
 from tests.hko7_files import write_hko7
 from tests.sevir_files import write_sevir
 from tests.taxibj_files import write_h5
@@ -27,6 +28,8 @@ def write_example(kind, folder):
         city = synthetic_city()
         write_h5(folder / "BJ13_M32x32_T30_InOut.h5", city.data, city.dates)
         return folder, "8 frames, 32 x 32 x 2"
+    if kind == "grid":
+        return grid_files.write(folder / "t2m.nc", grid_files.dataset()), "12 frames, 6 x 8 x 2"
     if kind == "radar":
         np.save(folder / "event.npy", np.linspace(0, 60, 21 * 64).reshape(21, 8, 8))
         return folder, "20 frames, 8 x 8 x 1"

@@ -11,6 +11,7 @@ from absl import logging
 from mim_tf.cli import flags
 from mim_tf.cli.help import help_text
 from mim_tf.cli.parse import UsageError, parse
+from mim_tf.config.fields import flag_fields
 from mim_tf.errors import MimError
 
 
@@ -48,7 +49,7 @@ class Command:
         groups = {"Flags of its own": list(values)}
         flags.define_config_flags(*self.configs, values=values)
         for config in self.configs:
-            groups[flags.GROUPS[config]] = [field.name for field in dataclasses.fields(config)]
+            groups[flags.GROUPS[config]] = [field.name for field in flag_fields(config)]
         for name, default in self.defaults.items():
             values.set_default(name, default)
         return values, groups

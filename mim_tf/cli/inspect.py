@@ -51,8 +51,9 @@ def main(values: flags.FlagValues, path: str) -> None:
     for name, source in open_all(path, kind, settings, known).items():
         print(describe_data(name, source, survey(source)))
         rows += list(source.sequences(spread(source.size, SHOWN)))
-    print("Sound: every value was read and is in [0, 1] or missing.")
-    imageio.imwrite(output, contact_sheet(np.stack(rows)), plugin="pillow")
+    expected = "in [0, 1]" if not source.scale or source.scale.clipped else "finite"
+    print(f"Sound: every value was read and is {expected} or missing.")
+    imageio.imwrite(output, contact_sheet(np.stack(rows), source.scale), plugin="pillow")
     print(f"{len(rows)} sequences, from the first to the last, are in {output}.")
 
 

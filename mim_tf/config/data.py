@@ -11,6 +11,9 @@ THRESHOLDS = {
     "hko7": (0.5, 2, 5, 10, 30),  # mm/h
 }
 """Data set -> thresholds of the published scores."""
+SCALES = ("unit", "minmax", "standard", "none")
+SCALED_DATASETS = ("grid", "array")
+"""Data sets whose values may have any range."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +23,8 @@ class DataConfig:
     dataset: str = field(
         "mnist",
         "Data set: mnist (Moving MNIST), mnist_color (colour-changing), taxibj, human, kth, radar, "
-        "sevir, hko7, folder (videos or folders of images) or array (.npy, .npz).",
+        "sevir, hko7, folder (videos or folders of images), array (.npy, .npz) or grid (NetCDF, "
+        "Zarr, GRIB).",
         choices=(
             "mnist",
             "mnist_color",
@@ -32,6 +36,7 @@ class DataConfig:
             "hko7",
             "folder",
             "array",
+            "grid",
         ),
     )
     train_data_paths: str = field(
@@ -96,6 +101,32 @@ class DataConfig:
         "Share of the recordings, or of the sequences of Moving MNIST, to test on, where all "
         "splits are in the same paths.",
     )
+    scale: str = field(
+        "auto",
+        "What the network is given of grid and array: unit (values are in [0, 1]), minmax (the "
+        "lowest and highest value of the training split are 0 and 1), standard (its mean is 0, "
+        "its standard deviation 1), none (values as they are), or one of these for each channel, "
+        "comma separated; auto: standard for grid, unit for array. Fitted for each channel; it "
+        "is kept in the weights file, and undone in scores, pictures and predictions.",
+    )
+    variables: str = field(
+        "",
+        "Variables of grid that become channels, comma separated, each NAME or NAME@LEVEL; empty: "
+        "all that are fields over time.",
+    )
+    split_dates: str = field(
+        "",
+        "Two dates, where validation and where test of grid begin, such as "
+        "2016-01-01,2017-01-01; empty: the last valid_fraction and test_fraction of the times.",
+    )
+    region: tuple[float, ...] = field(
+        (),
+        "Part of the globe to take of grid: lat0,lat1,lon0,lon1 in degrees, from lon0 eastwards; "
+        "empty: all.",
+    )
+    coarsen: int = field(
+        1, "Rows and columns of grid whose mean becomes one value of a frame.", minimum=1
+    )
     radar_values: str = field(
         "dbz",
         "What radar arrays hold: dbz (reflectivity) or unit (already in [0, 1]). Levels 0..255 of "
@@ -125,7 +156,34 @@ class DataConfig:
         known = self.dataset != "sevir" or self.sevir_type == "vil"
         thresholds = self.thresholds or (THRESHOLDS.get(self.dataset, ()) if known else ())
         object.__setattr__(self, "thresholds", tuple(float(n) for n in thresholds))
+        object.__setattr__(self, "region", tuple(float(n) for n in self.region))
         check_fields(self)
+        if len(self.region) not in (0, 4):
+            raise MimError(
+                "region must be four numbers, lat0,lat1,lon0,lon1, received "
+                f"{','.join(f'{n:g}' for n in self.region)}."
+            )
+        self._check_scale()
         for name in ("valid_fraction", "test_fraction"):
             if not 0 < getattr(self, name) < 1:
                 raise MimError(f"{name} must be between 0 and 1, received {getattr(self, name)}.")
+
+    @property
+    def scale_kinds(self) -> tuple[str, ...]:
+        """The kinds of scale, one for all channels or one for each."""
+        if self.scale == "auto":
+            return ("standard",) if self.dataset == "grid" else ("unit",)
+        return tuple(kind.strip() for kind in self.scale.split(","))
+
+    def _check_scale(self):
+        for kind in self.scale_kinds:
+            if kind not in SCALES:
+                raise MimError(
+                    f"scale must be {', '.join(SCALES)} or auto, or several of them, comma "
+                    f"separated; received {self.scale!r}."
+                )
+        if set(self.scale_kinds) != {"unit"} and self.dataset not in SCALED_DATASETS:
+            raise MimError(
+                f"--scale={self.scale} is for --dataset={' and '.join(SCALED_DATASETS)}; "
+                f"{self.dataset} has a scale of its own. Leave it out."
+            )

@@ -6,7 +6,9 @@ import math
 from mim_tf.errors import MimError
 
 
-def field(default, help, choices=(), minimum=None, above=None, below=None, by_recipe=None):
+def field(
+    default, help, choices=(), minimum=None, above=None, below=None, by_recipe=None, is_flag=True
+):
     """A field of a configuration.
 
     Args:
@@ -17,6 +19,7 @@ def field(default, help, choices=(), minimum=None, above=None, below=None, by_re
         above: a number it has to be larger than.
         below: a number it has to be smaller than.
         by_recipe: recipe -> value where none is given; then `default` is None.
+        is_flag: whether the command line has a flag for it.
     """
     metadata = {
         "help": help,
@@ -25,6 +28,7 @@ def field(default, help, choices=(), minimum=None, above=None, below=None, by_re
         "above": above,
         "below": below,
         "by_recipe": by_recipe,
+        "is_flag": is_flag,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -32,6 +36,11 @@ def field(default, help, choices=(), minimum=None, above=None, below=None, by_re
 def recipe_field(help, paper2019, fast, **bounds):
     """A field whose default depends on the recipe; arguments as for `field`."""
     return field(None, help, by_recipe={"paper2019": paper2019, "fast": fast}, **bounds)
+
+
+def flag_fields(config: type) -> list[dataclasses.Field]:
+    """The fields of a configuration that are flags."""
+    return [each for each in dataclasses.fields(config) if each.metadata.get("is_flag", True)]
 
 
 def fill_in(config) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from mim_tf.config.fields import check_fields, field
+from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.errors import MimError
 
 _NAMES_OF_2019 = {"mim_pp": "mim_star"}
@@ -58,12 +59,26 @@ class ModelConfig:
         choices=("float32", "bfloat16", "auto"),
     )
 
+    scale: LinearScale | None = field(
+        None,
+        "What the numbers in frames stand for, as fitted to the training data; None: they are in "
+        "[0, 1] and stand for nothing else.",
+        is_flag=False,
+    )
+
     def __post_init__(self):
+        if isinstance(self.scale, dict):  # as JSON has it
+            object.__setattr__(self, "scale", LinearScale(**self.scale))
         name = _NAMES_OF_2019.get(self.model_name, self.model_name)
         object.__setattr__(self, "model_name", name)
         object.__setattr__(self, "num_hidden", tuple(int(n) for n in self.num_hidden))
         object.__setattr__(self, "img_height", self.img_height or self.img_width)
         check_model_config(self)
+
+    @property
+    def frame_scale(self) -> LinearScale:
+        """`scale`, or that of frames in [0, 1]."""
+        return self.scale or UNIT
 
     @property
     def num_layers(self) -> int:
@@ -134,6 +149,12 @@ def check_model_config(config: ModelConfig) -> None:
             f"({config.input_length}): there is nothing to predict."
         )
     _check_ablations(config)
+    channels = config.scale.channels if config.scale else None
+    if channels not in (None, config.img_channel):
+        raise MimError(
+            f"The scale is of {channels} channels, img_channel is {config.img_channel}. Leave "
+            "img_channel out: the data says it."
+        )
 
 
 def _mended(config):

@@ -1,11 +1,14 @@
 """From the configuration to a source: the one place that knows all data sets."""
 
+import dataclasses
 import functools
 
 from mim_tf.config import DataConfig, ModelConfig
+from mim_tf.config.data import SCALED_DATASETS
 from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
 from mim_tf.data.files.arrays import ArraySource, open_array
 from mim_tf.data.files.folder import list_recordings, native_shape, open_recordings
+from mim_tf.data.grid.source import grid_frame_shape, open_fields
 from mim_tf.data.hko7 import hko7_frame_shape, open_hko7
 from mim_tf.data.human36m import FRAME_SHAPE as HUMAN_SHAPE
 from mim_tf.data.human36m import open_human36m
@@ -17,6 +20,8 @@ from mim_tf.data.moving_mnist.npz import NpzSource, npz_frame_shape
 from mim_tf.data.moving_mnist.source import MovingMNIST
 from mim_tf.data.radar.events import list_events, open_event
 from mim_tf.data.radar.source import open_events
+from mim_tf.data.scale import LinearScale
+from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale
 from mim_tf.data.sevir import open_sevir, sevir_frame_shape
 from mim_tf.data.source import SequenceSource
 from mim_tf.data.split import ALL, SPLITS, Selection, divide, other_paths, split_paths
@@ -40,7 +45,7 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
     """
     if split not in SPLITS:
         raise MimError(f"split must be one of: {', '.join(SPLITS)}; received {split!r}.")
-    source = open_part(data, split, model.frame_shape, model.total_length)
+    source = open_part(data, split, model.frame_shape, model.total_length, model.scale)
     if source.shape[1:] != model.frame_shape:
         raise MimError(
             f"The model takes frames of (height, width, channels) {model.frame_shape}, the data "
@@ -50,7 +55,11 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
 
 
 def open_part(
-    data: DataConfig, split: str, frame_shape: tuple[int, int, int], total_length: int | None
+    data: DataConfig,
+    split: str,
+    frame_shape: tuple[int, int, int],
+    total_length: int | None,
+    scale: LinearScale | None = None,
 ) -> SequenceSource:
     """A split, or "all" of a set that is divided by recording or sequence.
 
@@ -59,8 +68,32 @@ def open_part(
         split: "train", "valid", "test", or "all".
         frame_shape: (H, W, C) of frames that are generated or resized, and of videos and images.
         total_length: frames of a sequence; None: as many as the file has, where it says so.
+        scale: what the numbers in frames stand for; None: as the data says, or `data.scale` of
+            the training split, or of all where that is what is opened.
     """
-    return _OPENERS[data.dataset](data, split, frame_shape, total_length)
+    opener = _OPENERS[data.dataset]
+    if scale and data.dataset in SCALED_DATASETS:
+        # Values are read as they are, for the scale to map, from the variables it knows.
+        variables = data.variables or ",".join(scale.names)
+        data = dataclasses.replace(data, scale="none", variables=variables)
+    source = opener(data, split, frame_shape, total_length)
+    if data.dataset not in SCALED_DATASETS or (set(data.scale_kinds) == {"unit"} and not scale):
+        return source
+    if not scale:
+        fitted_to = (
+            source if split in ("train", ALL) else opener(data, "train", frame_shape, total_length)
+        )
+        scale = fit_scale(fitted_to, data.scale_kinds, *_channels(fitted_to))
+    elif source.units:
+        check_units(scale, source.names, source.units)
+    return ScaledSource(source, scale)
+
+
+def _channels(source):
+    """Names and units of the channels of a source."""
+    count = source.shape[-1]
+    names = source.names or tuple(f"channel{n}" for n in range(1, count + 1))
+    return names, source.units or ("",) * count
 
 
 def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
@@ -91,6 +124,8 @@ def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
         return sevir_frame_shape(paths, data.sevir_type)
     if data.dataset == "hko7":
         return hko7_frame_shape(paths)
+    if data.dataset == "grid":
+        return grid_frame_shape(paths, data)
     if data.dataset == "array":
         return array_frame_shape(paths[0])
     return native_shape(list_recordings(paths[0])[0])
@@ -219,6 +254,16 @@ def _shared_paths(data, split):
     return paths
 
 
+def _open_grid(data, split, frame_shape, total_length):
+    paths, shared = split_paths(data, split)
+    if not paths:
+        raise MimError(
+            "--dataset=grid needs its files: give --train_data_paths, a file, a pattern or a Zarr "
+            "store."
+        )
+    return open_fields(paths, split, shared, total_length, data)
+
+
 def _recordings(list_recordings, data, split):
     """The recordings of a split, never one that another split has too."""
     paths, shared = split_paths(data, split)
@@ -252,4 +297,5 @@ _OPENERS = {
     "hko7": _open_hko7,
     "folder": _open_folder,
     "array": _open_arrays,
+    "grid": _open_grid,
 }

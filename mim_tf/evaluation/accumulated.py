@@ -6,6 +6,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mim_tf.data.conversion import ConvertedScale
+from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation.bootstrap import interval, resampling_counts
 from mim_tf.evaluation.checks import check_batch
@@ -23,7 +25,12 @@ class AccumulatedScores(abc.ABC):
 
     Args:
         *settings: what else than the class decides what is scored; `merge` compares them.
+
+    Attributes:
+        scale: what the numbers in frames stand for; decides whether they have to be in [0, 1].
     """
+
+    scale: LinearScale | ConvertedScale = UNIT
 
     def __init__(self, *settings):
         self.sequences = 0
@@ -35,14 +42,17 @@ class AccumulatedScores(abc.ABC):
         """Adds a batch.
 
         Args:
-            truth: `[B, horizon, H, W, C]`, floats in [0, 1]; NaN where a value is missing.
+            truth: `[B, horizon, H, W, C]`, floats, in [0, 1] where the scale is clipped; NaN
+                where a value is missing.
             prediction: the same shape, not clipped.
 
         Raises:
-            MimError: shapes or horizons do not match, the truth leaves [0, 1], or a prediction is
-                not finite.
+            MimError: shapes or horizons do not match, the truth leaves [0, 1] where the scale is
+                clipped, or a prediction is not finite.
         """
-        truth, prediction = check_batch(truth, prediction, self._horizon, self.sequences)
+        truth, prediction = check_batch(
+            truth, prediction, self._horizon, self.sequences, self.scale.clipped
+        )
         self._parts.append(self._addends(truth, prediction))
         self._horizon = truth.shape[1]
         self.sequences += len(truth)

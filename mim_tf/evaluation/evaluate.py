@@ -40,7 +40,7 @@ def evaluate(
         `load_samples` with the `error_map`: `samples`.
     """
     context, limit = model.config.input_length, config.max_test_sequences
-    scores, error_map = scores_for(source, protocol), ErrorMap()
+    scores, error_map = scores_for(source, protocol), ErrorMap(source.scale)
     reference = ReferenceScores(source, context, limit, protocol)
     total = evaluated(source, limit)
     batch_size = min(config.batch_size, total)
@@ -65,7 +65,9 @@ def evaluate(
             progress.update(len(frames))
 
     per_sequence = scores.per_sequence()
-    samples = load_samples(per_sequence["mse"], source.sequences, forecast, batch_size)
+    samples = load_samples(
+        per_sequence["mse"], source.sequences, forecast, batch_size, source.scale
+    )
     return {
         **scores.result(),
         "intervals": scores.intervals(),

@@ -53,10 +53,10 @@ class ScoreSet:
 
 def scores_for(source: SequenceSource, protocol: str = "mim2019") -> ScoreSet:
     """Empty scores of all kinds that make sense for `source`."""
-    kinds = [protocol_scores(protocol)]
+    kinds = [protocol_scores(protocol, source.scale)]
     if source.scale:
         kinds += [PhysicalErrors(source.scale), *map(ConvertedErrors, source.converted)]
-        kinds.append(PowerSpectra())
+        kinds.append(PowerSpectra(source.scale))
     if source.latitude is not None:
         kinds.append(field_scores(source))
     if source.thresholds:

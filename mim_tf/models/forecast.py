@@ -15,7 +15,7 @@ def predict(model, context, horizon: int, batch_size: int = 8) -> np.ndarray:
 
 
 def roll_ahead(step, context, horizon: int):
-    """Frames T+1 .. T+horizon, `[B, horizon, H, W, C]`, not clipped to [0, 1].
+    """Frames T+1 .. T+horizon, `[B, horizon, H, W, C]`, not clipped.
 
     Args:
         step: one time step, as in `models/step.py`.
@@ -54,10 +54,11 @@ class Forecaster(keras.Model):
 
 
 def checked_context(context, config: ModelConfig) -> np.ndarray:
-    """`context` as float32 in [0, 1]; uint8 is divided by 255.
+    """`context` as float32; uint8 is divided by 255.
 
     Raises:
-        MimError: if it does not fit the model, is outside [0, 1] or not finite.
+        MimError: if it does not fit the model, is not finite, or leaves [0, 1] where the model's
+            scale is clipped.
     """
     context = np.asarray(context)
     if context.ndim != 5 or context.shape[2:] != config.frame_shape or not context.size:
@@ -70,6 +71,13 @@ def checked_context(context, config: ModelConfig) -> np.ndarray:
         return context.astype(np.float32) / 255
     context = context.astype(np.float32)
     low, high = context.min(), context.max()
+    if not config.frame_scale.clipped:
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise MimError(
+                f"context must be finite, received values in [{low}, {high}]. Scaled values that "
+                "are missing are 0."
+            )
+        return context
     if not (low >= 0 and high <= 1):
         raise MimError(
             f"context must be finite and in [0, 1] (or uint8), received values in [{low}, {high}]."

@@ -24,14 +24,15 @@ class VideoPredictor(keras.Model):
         rematerialise: train in less memory and more time, with the same results, see `roll_out`.
 
     Call arguments:
-        inputs: frames `[B, T, H, W, C]`, float32 in [0, 1], with `T > input_length`; or a dict of
-            `frames` and `flags` `[B, S]`, for the last S time steps: 1 where the network is given
-            the true frame, 0 where it is given its own prediction. Before them it is given true
-            frames. Without flags S is `T - input_length - 1`, and it is always given its own.
+        inputs: frames `[B, T, H, W, C]`, float32 on the scale of `config`, with
+            `T > input_length`; or a dict of `frames` and `flags` `[B, S]`, for the last S time
+            steps: 1 where the network is given the true frame, 0 where it is given its own
+            prediction. Before them it is given true frames. Without flags S is
+            `T - input_length - 1`, and it is always given its own.
         training: whether `rematerialise` applies.
 
     Returns:
-        Predictions of frames 2..T, `[B, T-1, H, W, C]`, not clipped to [0, 1]; the last
+        Predictions of frames 2..T, `[B, T-1, H, W, C]`, not clipped; the last
         `T - input_length` of them are the forecast.
     """
 
@@ -48,15 +49,17 @@ class VideoPredictor(keras.Model):
         """Predicts the frames that follow `context`.
 
         Args:
-            context: `[B, T, H, W, C]`, float in [0, 1] or uint8; any T >= 1.
+            context: `[B, T, H, W, C]`, any T >= 1; float on the scale of the configuration, by
+                default in [0, 1], or uint8.
             horizon: frames to predict, >= 1; by default those of the configuration.
             batch_size: sequences at a time.
 
         Returns:
-            `[B, horizon, H, W, C]`, float32, not clipped to [0, 1].
+            `[B, horizon, H, W, C]`, float32, not clipped.
 
         Raises:
-            MimError: if `context` does not fit the model, is outside [0, 1] or not finite.
+            MimError: if `context` does not fit the model, is not finite, or leaves [0, 1] where the
+                scale is clipped.
         """
         context = checked_context(context, self.config)
         horizon = self.config.horizon if horizon is None else horizon

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.optional import import_tensorflow
+from mim_tf.weights.configuration import from_json
 
 _FILE = "saved_model.pb"
 
@@ -21,6 +23,8 @@ class FromExport:
         frame_shape: (H, W, C).
         horizon: frames it predicts.
         context_length: frames it needs; None: any number.
+        input_length: frames it was trained with.
+        scale: of the frames; None: they are in [0, 1].
 
     Raises:
         MimError: if it is damaged, not an export, or has another horizon, or TensorFlow is not
@@ -29,6 +33,8 @@ class FromExport:
 
     def __init__(self, folder: str | Path, horizon: int | None = None):
         path = _newest_version(folder)
+        config = _stored_config(path)
+        self.scale, self.input_length = config.scale, config.input_length
         self._tf = tf = import_tensorflow("to predict with an export")
         try:
             # Kept, because its signature does not keep its weights.
@@ -57,6 +63,11 @@ class FromExport:
     def _measured_horizon(self):
         """The horizon of a graph whose signature does not say it."""
         return self(np.zeros((1, self.context_length or 1, *self.frame_shape), np.float32)).shape[1]
+
+
+def _stored_config(folder):
+    path = folder / "assets" / "model_config.json"
+    return from_json(path, path.read_text("utf-8")) if path.is_file() else ModelConfig()
 
 
 def _newest_version(folder):

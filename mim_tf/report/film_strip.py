@@ -15,7 +15,14 @@ from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import compare
 from mim_tf.evaluation.read import find_evaluation, read_evaluation
 from mim_tf.new_path import written_whole
-from mim_tf.report.colors import Field, difference, difference_limit, field_of, visible
+from mim_tf.report.colors import (
+    Field,
+    difference,
+    difference_limit,
+    field_of,
+    shown_channels,
+    visible,
+)
 from mim_tf.report.read import read_samples
 
 FORMATS = (".pdf", ".png")
@@ -83,13 +90,14 @@ def read_strip(folders: Sequence[str | Path], sequence: str, names: Sequence[str
     samples = [read_samples(find_evaluation(folder)) for folder in folders]
     positions = _positions(samples, sequence)
     names = names or [each.name for each in evaluations]
+    field = field_of(evaluations[0].scores["data"])
     return Strip(
-        samples[0]["truth"][positions[0]],
+        shown_channels(samples[0]["truth"][positions[0]], field),
         {
-            name: part["forecast"][position]
+            name: shown_channels(part["forecast"][position], field)
             for name, part, position in zip(names, samples, positions, strict=True)
         },
-        field_of(evaluations[0].scores["data"]),
+        field,
     )
 
 

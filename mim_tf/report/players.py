@@ -13,6 +13,7 @@ from mim_tf.report.colors import (
     difference,
     difference_limit,
     field_of,
+    shown_channels,
     visible,
 )
 from mim_tf.report.read import Material
@@ -69,13 +70,16 @@ def sequence_players(material: Material) -> list[Player]:
     samples = material.samples
     field = field_of(material.evaluation.scores["data"])
     context = samples["truth"].shape[1] - samples["forecast"].shape[1]
+    samples = samples | {
+        part: shown_channels(samples[part], field) for part in ("truth", "forecast")
+    }
     future = samples["truth"][:, context:]
     limit = difference_limit(future, samples["forecast"])
     kinds = _kinds(samples)
     reduction = least_reduction(samples["truth"].shape[1], samples["truth"].shape[3])
     while True:
         players = [
-            _player(material, position, title, context, field, limit, reduction)
+            _player(material, samples, position, title, context, field, limit, reduction)
             for position, title in kinds.items()
         ]
         if sum(len(pane.picture) for each in players for pane in each.panes) <= BUDGET:
@@ -91,7 +95,9 @@ def error_map_player(material: Material) -> Player:
         warnings.simplefilter("ignore", RuntimeWarning)  # a pixel that is never known
         overall = np.nanmean(squares, axis=0, keepdims=True)
     high = float(np.nan_to_num(np.sqrt(squares)).max())
-    bar = _bar(ERROR_MAP, 0, high * field.size, field.unit)
+    # A mean over channels that have units of their own has none.
+    size, unit = (1, "of the range") if field.name else (field.size, field.unit)
+    bar = _bar(ERROR_MAP, 0, high * size, unit)
     reduction = least_reduction(*squares.shape[::2])
     by_time, mean = (
         sprite(colored(np.sqrt(each), 0, high, ERROR_MAP), reduction) for each in (squares, overall)
@@ -128,8 +134,7 @@ def _title(kinds, index):
     )
 
 
-def _player(material, position, title, context, field: Field, limit, reduction):
-    samples = material.samples
+def _player(material, samples, position, title, context, field: Field, limit, reduction):
     truth, forecast = samples["truth"][position], samples["forecast"][position]
     shown = np.concatenate([truth[:context], forecast])
     errors = colored(difference(truth, shown), -limit, limit, DIFFERENCE_MAP)
@@ -140,7 +145,7 @@ def _player(material, position, title, context, field: Field, limit, reduction):
     mse = material.evaluation.per_sequence["mse"][samples["index"][position]]
     return Player(
         title,
-        f"MSE {mse:.4g}",
+        f"MSE {mse:.4g}" + (f", {field.name} shown" if field.name else ""),
         [
             Pane("truth", sprite(visible(truth, field), reduction), frames, scale),
             Pane("prediction", sprite(visible(shown, field), reduction), frames, scale),

@@ -7,13 +7,14 @@ checks an input of another size could be broadcast, or end the process.
 import tensorflow as tf
 
 
-def check_frames(frames, shape, name: str):
-    """`frames`, once it is known that they have this shape, are not empty, and floats in [0, 1].
+def check_frames(frames, shape, name: str, in_unit: bool = True):
+    """`frames`, once it is known that they have this shape, are not empty, and floats in range.
 
     Args:
         frames: float32, uint8 or strings.
         shape: the sizes, None being any.
         name: of the input, for the error.
+        in_unit: whether floats have to be in [0, 1], or only finite.
     """
     frames = tf.ensure_shape(frames, shape, name=name)
     checks = [
@@ -21,8 +22,11 @@ def check_frames(frames, shape, name: str):
     ]
     if frames.dtype.is_floating:
         low, high = tf.reduce_min(frames), tf.reduce_max(frames)
-        inside = tf.reduce_all((frames >= 0) & (frames <= 1))
-        text = f"{name} must be finite and in [0, 1], received values between"
+        fits = (frames >= 0) & (frames <= 1) if in_unit else tf.math.is_finite(frames)
+        inside = tf.reduce_all(fits)
+        text = (
+            f"{name} must be finite{' and in [0, 1]' if in_unit else ''}, received values between"
+        )
         checks.append(tf.debugging.Assert(inside, [text, low, high]))
     with tf.control_dependencies(checks):
         return tf.identity(frames)

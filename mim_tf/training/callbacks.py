@@ -156,7 +156,7 @@ class Evaluation(OnIteration):
         def show(number, truth, forecast):
             folder = self.pictures / f"{iteration:06d}" / str(number)
             save_sample(folder, truth, forecast, input_length, self.source.scale)
-            strip = film_strip(truth, forecast, input_length)
+            strip = film_strip(truth, forecast, input_length, self.source.scale)
             self.writer.add_image(f"sample/{number}", strip, iteration, dataformats="HWC")
 
         result = evaluate(model, self.source, self.config, show, self.config.protocol)

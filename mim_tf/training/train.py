@@ -78,7 +78,11 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
         sampled = uses_scheduled_sampling(model_config.model_name)
         config = dataclasses.replace(config, scheduled_sampling=sampled)
     keras.utils.set_random_seed(config.seed)
-    sources = {split: open_source(data_config, model_config, split) for split in SPLITS}
+    sources = {"train": open_source(data_config, model_config, "train")}
+    # What is fitted to the training split, all splits share, and the weights keep.
+    model_config = dataclasses.replace(model_config, scale=sources["train"].scale)
+    for split in SPLITS[1:]:
+        sources[split] = open_source(data_config, model_config, split)
     if devices.process_id == 0 and config.num_save_samples:
         check_writable(config.gen_frm_dir)
     train_source, valid_source = sources["train"], sources["valid"]

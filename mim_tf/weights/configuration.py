@@ -6,6 +6,7 @@ from os import PathLike
 from typing import NoReturn
 
 from mim_tf.config import ModelConfig
+from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.version import __version__
 
@@ -43,8 +44,12 @@ def from_json(path: str | PathLike, text: str) -> ModelConfig:
             f"{path} was written by mim_tf {version} and has settings this version, "
             f"{__version__}, does not know: {', '.join(unknown)}. Install the newer version."
         )
+    try:
+        stored["scale"] = stored.get("scale") and LinearScale(**stored["scale"])
+    except (TypeError, MimError) as error:
+        raise MimError(f"{path} is damaged: its scale cannot be used: {error}") from None
     for name, value in stored.items():
-        if not _same_kind(value, fields[name]):
+        if name != "scale" and not _same_kind(value, fields[name]):
             raise MimError(
                 f"{path} is damaged: its {name} should be like {fields[name]!r}, received "
                 f"{value!r}."

@@ -9,8 +9,8 @@ import pytest
 import mim_tf
 from tests.data_examples import write_example
 
-KINDS = ["mnist", "array", "taxibj", "radar", "human", "kth", "sevir", "hko7", "folder"]
-SOUND = "Sound: every value was read"
+KINDS = ["mnist", "array", "taxibj", "radar", "human", "kth", "sevir", "hko7", "folder", "grid"]
+SOUND = "Sound: every value was read and is"
 
 
 @pytest.fixture(autouse=True)

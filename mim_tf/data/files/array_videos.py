@@ -32,11 +32,11 @@ class ArrayVideo(Recording):
         """The same video with frames of `form`.
 
         Raises `MimError` if they have other channels or, unless `form` resizes, another size, and
-        for the first value that is NaN or outside [0, 1].
+        for the first value that is NaN or outside [0, 1], unless `form` has any range.
         """
         form.check_size(self.name, self.frame_shape[:2])
         form.check_array_channels(self.name, self.frame_shape[-1])
-        if self._frames.dtype != np.uint8:
+        if self._frames.dtype != np.uint8 and not form.any_range:
             check_interval(self._frames, self.name, ("frame",))
         return ArrayVideo(self.name, self._frames, form.frame_shape[:2])
 

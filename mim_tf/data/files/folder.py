@@ -82,7 +82,8 @@ def open_recordings(
     Raises `MimError` for a recording that cannot be opened, for frames of another shape and if
     there is no window.
     """
-    opened = convert_recordings(recordings, frame_shape, data.resize)
+    any_range = set(data.scale_kinds) != {"unit"}
+    opened = convert_recordings(recordings, frame_shape, data.resize, any_range)
     return WindowSource(
         opened,
         frame_shape,
@@ -99,10 +100,16 @@ def open_recordings(
 
 
 def convert_recordings(
-    recordings: list[Path | ArrayVideo], frame_shape: tuple[int, int, int], resize: bool
+    recordings: list[Path | ArrayVideo],
+    frame_shape: tuple[int, int, int],
+    resize: bool,
+    any_range: bool = False,
 ) -> list[ArrayVideo | Pictures | Video]:
-    """Opens `recordings` so that their frames have `frame_shape`; as for `open_recordings`."""
-    form = FrameFormat(tuple(frame_shape), resize)
+    """Opens `recordings` so that their frames have `frame_shape`; as for `open_recordings`.
+
+    With `any_range`, floats of arrays need not be in [0, 1], and may be NaN.
+    """
+    form = FrameFormat(tuple(frame_shape), resize, any_range)
     return [_open_recording(recording, form) for recording in recordings]
 
 

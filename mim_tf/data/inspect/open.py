@@ -40,7 +40,8 @@ def open_all(
     if length is not None and length < 1:
         raise MimError(f"total_length must be at least 1, received {length}.")
     paths = {"dataset": kind, "train_data_paths": str(path), "valid_data_paths": ""}
-    data = DataConfig(**{"window_stride": length or 1, **data_settings, **paths})
+    read = {"window_stride": length or 1} | ({"scale": "none"} if kind == "grid" else {})
+    data = DataConfig(**{**read, **data_settings, **paths})
     height, width, channels = frame_shape(data)
     width = model_settings.get("img_width") or width
     height = model_settings.get("img_height") or model_settings.get("img_width") or height

@@ -7,6 +7,7 @@ import h5py
 
 from mim_tf.data.files.npz_member import member_keys
 from mim_tf.data.files.videos import VIDEO_SUFFIXES
+from mim_tf.data.grid.files import is_grid, is_pattern
 from mim_tf.data.hko7 import PICTURES
 from mim_tf.data.human36m import has_pictures
 from mim_tf.data.kth import find_takes
@@ -25,6 +26,7 @@ KINDS = (
     "hko7",
     "folder",
     "array",
+    "grid",
 )
 
 
@@ -37,14 +39,18 @@ def recognise(path: str | Path) -> str:
     path = Path(path)
     if is_checkpoint(path):
         return "weights"
+    if is_pattern(path):
+        return "grid"
     if not path.exists():
         raise MimError(f"{path}: expected a file or folder, found nothing. Check the path.")
+    if is_grid(path):
+        return "grid"
     kind = _folder_kind(path) if path.is_dir() else _file_kind(path)
     if kind is None:
         raise MimError(
             f"{path}: expected weights (.h5, a TensorFlow 1 prefix), data (.npz, .npy, .h5 of "
-            "TaxiBJ, a video) or a folder of them; received something else. Name the data set "
-            "with --dataset if it is one."
+            "TaxiBJ, NetCDF, GRIB, Zarr, a video) or a folder of them; received something else. "
+            "Name the data set with --dataset if it is one."
         )
     return kind
 
@@ -81,5 +87,7 @@ def _folder_kind(folder):
         return "human"
     if find_takes([folder]):
         return "kth"
+    if any(is_grid(folder / name) for name in names):
+        return "grid"
     has_arrays = any(name.endswith((".npy", ".npz")) for name in names)
     return "radar" if has_arrays else "folder"

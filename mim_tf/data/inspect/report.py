@@ -55,11 +55,14 @@ def describe_data(name: str, source: SequenceSource, found: dict) -> str:
         f"{height} x {width} x {channels} (height x width x channels)",
         *(f"  {key}: {value}" for key, value in record.items()),
     ]
+    scale = source.scale
+    in_frames = not scale or scale.clipped
+    unit = "in [0, 1]" if in_frames else "in their units"
     for statistic in ("min", "mean", "max"):
-        values = ", ".join("-" if x is None else f"{x:.4f}" for x in found[statistic])
-        lines.append(f"  {statistic} by channel, in [0, 1]: {values}")
-    if source.scale:
-        scale = source.scale
+        values = found[statistic] if in_frames else _physical(found[statistic], scale)
+        listed = ", ".join("-" if x is None else f"{x:.4f}" for x in values)
+        lines.append(f"  {statistic} by channel, {unit}: {listed}")
+    if scale and scale.is_uniform:
         lines.append(f"  0 is {scale.low:g} {scale.unit}, 1 is {scale.high:g} {scale.unit}")
     for converted in source.converted:
         low, high = converted.to_physical(np.array([0, 1]))
@@ -67,6 +70,11 @@ def describe_data(name: str, source: SequenceSource, found: dict) -> str:
     lines.append(f"  missing values: {found['missing']:.2%}")
     lines.append(f"  sequences in which nothing changes: {found['still']}")
     return "\n".join(lines)
+
+
+def _physical(values, scale):
+    known = scale.to_physical(np.array([np.nan if x is None else x for x in values]))
+    return [None if np.isnan(value) else float(value) for value in known]
 
 
 def describe_sizes(recordings: list[Path]) -> str:

@@ -1,6 +1,5 @@
 """Windows of radar events."""
 
-import dataclasses
 from pathlib import Path
 
 from mim_tf.config import DataConfig
@@ -44,7 +43,7 @@ def open_events(paths: list[Path], total_length: int, data: DataConfig) -> Windo
         data.frame_interval,
         description={
             "source": "radar",
-            "scale": dataclasses.asdict(scale),
+            "scale": scale.as_json(),
             "values": data.radar_values,
             "missing": data.radar_missing,
         },

@@ -1,6 +1,5 @@
 """TaxiBJ: inflow and outflow of taxis in the cells of a city, every half hour."""
 
-import dataclasses
 import itertools
 from pathlib import Path
 
@@ -85,7 +84,7 @@ def open_taxibj(
             "order": data.taxibj_order,
             "rule": data.taxibj_split,
             "test_windows": test_windows,
-            "scale": dataclasses.asdict(scale),
+            "scale": scale.as_json(),
             "dropped_days": sum(year.dropped for year in years),
             "clipped_values": clipped,
         },
