@@ -25,6 +25,11 @@ class ConvertedScale:
     convert: Callable[[np.ndarray], np.ndarray]
     invert: Callable[[np.ndarray], np.ndarray]
 
+    @property
+    def clipped(self) -> bool:
+        """Whether frames end at 0 and 1."""
+        return self.scale.clipped
+
     def to_unit(self, values: np.ndarray) -> np.ndarray:
         """These values as float32 in [0, 1]; those outside the scale are clipped."""
         return self.scale.to_unit(self.invert(np.asarray(values, np.float64)))

@@ -1,6 +1,5 @@
 """HKO-7: radar echoes of Hong Kong (Shi et al., 2017)."""
 
-import dataclasses
 import datetime
 import os
 import re
@@ -159,7 +158,7 @@ def open_hko7(
         description={
             "source": "HKO-7",
             "paths": [str(root)],
-            "scale": dataclasses.asdict(DBZ),
+            "scale": DBZ.as_json(),
             "frames": len(times),
             "masks": has_masks,
         },

@@ -166,7 +166,7 @@ def open_sevir(
             "source": "SEVIR",
             "paths": [str(root)],
             "type": kind,
-            "scale": dataclasses.asdict(TYPES[kind].scale),
+            "scale": TYPES[kind].scale.as_json(),
             "events": len(chosen),
             "events_by_split": dict(sorted(counts.items())),
         },

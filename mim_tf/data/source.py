@@ -27,13 +27,13 @@ class SequenceSource(abc.ABC):
         converted: further physical values, such as rain rates; errors are scored in them too.
         thresholds: physical values for the scores of events; none by default.
         threshold_scale: what thresholds are values of, where it is not `scale`.
-        has_missing: whether values can be missing; then `missing` says where.
         names: of the channels; none where they have none.
         units: of the channels; none where they have none.
         latitude: degrees north of each row `[H]`, by which scores are weighted; None where rows
             have none.
         climatology: `[H, W, C]`, as frames are, from which anomalies are counted; None: the mean
             of the frames.
+        has_missing: whether values can be missing; then `missing` says where.
     """
 
     shape: tuple[int, int, int, int]
@@ -42,11 +42,11 @@ class SequenceSource(abc.ABC):
     converted: tuple[ConvertedScale, ...] = ()
     thresholds: tuple[float, ...] = ()
     threshold_scale: ConvertedScale | None = None
-    has_missing: bool = False
     names: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     latitude: np.ndarray | None = None
     climatology: np.ndarray | None = None
+    has_missing: bool = False
 
     @abc.abstractmethod
     def sequences(self, indices: Indices) -> np.ndarray:

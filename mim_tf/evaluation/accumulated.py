@@ -6,7 +6,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mim_tf.data.scale import UNIT
+from mim_tf.data.conversion import ConvertedScale
+from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation.bootstrap import interval, resampling_counts
 from mim_tf.evaluation.checks import check_batch
@@ -29,7 +30,7 @@ class AccumulatedScores(abc.ABC):
         scale: what the numbers in frames stand for; decides whether they have to be in [0, 1].
     """
 
-    scale = UNIT
+    scale: LinearScale | ConvertedScale = UNIT
 
     def __init__(self, *settings):
         self.sequences = 0

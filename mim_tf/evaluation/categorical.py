@@ -46,6 +46,7 @@ class CategoricalScores(AccumulatedScores):
     ):
         rule = rule or EventRule()
         super().__init__(scale, tuple(thresholds), rule)
+        self.scale = scale
         self._rule = rule
         self._bounds = event_bounds(scale, thresholds, rule.inclusive)
 

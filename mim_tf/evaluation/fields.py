@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mim_tf.data.batches.order import evaluation_batches
-from mim_tf.data.scale import LinearScale
+from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
 from mim_tf.evaluation.accumulated import AccumulatedScores
@@ -62,6 +62,7 @@ class FieldScores(AccumulatedScores):
         variables: Sequence[str],
     ):
         super().__init__(scale, tuple(variables), tuple(np.asarray(latitudes).tolist()))
+        self.scale = scale or UNIT
         self._physical = scale.to_physical if scale else np.asarray
         self._weights = area_weights(latitudes)[:, None, None]
         self._climatology = self._physical(climatology).astype(np.float64)

@@ -37,6 +37,7 @@ class FractionsSkillScores(AccumulatedScores):
         self, scale: LinearScale | ConvertedScale, thresholds: Sequence[float], rule: EventRule
     ):
         super().__init__(scale, tuple(thresholds), rule)
+        self.scale = scale
         self._windows = rule.windows
         self._bounds = event_bounds(scale, thresholds, rule.inclusive)
         self._backend = import_fss_backend()

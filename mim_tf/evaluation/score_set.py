@@ -56,7 +56,7 @@ def scores_for(source: SequenceSource, protocol: str = "mim2019") -> ScoreSet:
     kinds = [protocol_scores(protocol, source.scale)]
     if source.scale:
         kinds += [PhysicalErrors(source.scale), *map(ConvertedErrors, source.converted)]
-        kinds.append(PowerSpectra())
+        kinds.append(PowerSpectra(source.scale))
     if source.latitude is not None:
         kinds.append(field_scores(source))
     if source.thresholds:

@@ -6,6 +6,7 @@ import functools
 import numpy as np
 from scipy.fft import dctn
 
+from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.evaluation.accumulated import AccumulatedScores
 
 FINE = 8
@@ -69,9 +70,16 @@ class PowerSpectra(AccumulatedScores):
     power there, or the frames are too small for waves. Powers are summed over sequences first.
     Where a value is missing, truth and prediction are both set to 0. `details` has the spectra
     themselves.
+
+    Args:
+        scale: of the frames; None: they are in [0, 1].
     """
 
     _rings: Rings | None = None
+
+    def __init__(self, scale: LinearScale | None = None):
+        super().__init__(scale)
+        self.scale = scale or UNIT
 
     def _addends(self, truth, prediction):
         self._rings = rings(*truth.shape[2:4])

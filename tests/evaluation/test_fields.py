@@ -78,6 +78,21 @@ def test_perfect_opposite_and_climatological_forecasts():
     assert result_of(truth, truth + 0.25, climatology)["mean"]["bias_t"] == pytest.approx(25, 1e-4)
 
 
+def test_values_in_their_units_need_not_be_in_0_to_1():
+    truth, prediction, climatology = frames()
+    scale = LinearScale(("K", "m/s"), (0.0, 0.0), (1.0, 1.0), clipped=False, names=("t", "u"))
+    source = ArraySource(truth)
+    source.frames = truth * 100 + 200
+    source.scale, source.names, source.latitude = scale, ("t", "u"), np.array(LATITUDES)
+    source.climatology = climatology * 100 + 200
+    scores = scores_for(source, "per_pixel")
+    scores.update(truth * 100 + 200, prediction * 100 + 200)
+    expected = result_of(truth, prediction, climatology)["mean"]
+    assert {name: scores.result()["mean"][name] for name in expected} == pytest.approx(
+        expected, abs=1e-3
+    )
+
+
 def globe(truth):
     source = ArraySource(truth)
     source.latitude = np.array(LATITUDES)

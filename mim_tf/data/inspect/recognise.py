@@ -86,9 +86,9 @@ def _folder_kind(folder):
         return "hko7"
     if has_pictures(folder):
         return "human"
-    if any(is_grid(folder / name) for name in names):
-        return "grid"
     if find_takes([folder]):
         return "kth"
+    if any(is_grid(folder / name) for name in names):
+        return "grid"
     has_arrays = any(name.endswith((".npy", ".npz")) for name in names)
     return "radar" if has_arrays else "folder"
