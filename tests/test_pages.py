@@ -12,7 +12,9 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-import mim_tf
+from mim_tf import ModelConfig, build_model, load_model, save_preset, save_weights
+from mim_tf.data.scale import LinearScale
+from tests import grid_files
 from tests.data_examples import levels, write_example
 from tests.hko7_files import write_hko7
 from tests.sevir_files import write_sevir
@@ -100,6 +102,7 @@ def workplace(tmp_path_factory):
         np.save(folder / "events" / f"{name}.npy", event)
     for name in ("real_videos", "unseen_videos"):
         shutil.copytree(folder / "my_videos", folder / name)
+    _weather(folder)
     write_example("taxibj", folder / "TaxiBJ")
     write_example("human", folder / "human36m")
     write_example("kth", folder / "KTH")
@@ -110,11 +113,34 @@ def workplace(tmp_path_factory):
     for name in ("a", "b", "quick"):
         shutil.copytree(folder / "checkpoints" / "mine", folder / "checkpoints" / name)
     shutil.copy(folder / WEIGHTS, folder / "best.weights.h5")
-    model = mim_tf.load_model(folder / WEIGHTS)
-    mim_tf.save_preset(model, folder / "presets", name="clouds", description="a test")
+    model = load_model(folder / WEIGHTS)
+    save_preset(model, folder / "presets", name="clouds", description="a test")
     export = run(folder, "mim export --pretrained_model=best.weights.h5 --output=served/mim")
     assert export.returncode == 0, export.stderr
     return folder
+
+
+def _weather(folder):
+    """Fields as WeatherBench names and lays them out, others, and weights for these."""
+    years = {"2015": "2015-12-25", "2016": "2016-01-01", "2017": "2017-01-01"}
+    (folder / "2m_temperature").mkdir()
+    (folder / "fields").mkdir()
+    for seed, (year, start) in enumerate(years.items()):
+        fields = grid_files.weatherbench(40, start, seed)
+        name = f"2m_temperature_{year}_5.625deg.nc"
+        grid_files.write(folder / "2m_temperature" / name, fields)
+    grid_files.write(folder / "fields" / "t2m.nc", grid_files.weatherbench(320, "2015-01-01", 0))
+    scale = LinearScale(("K",), (280.0,), (290.0,), clipped=False, names=("t2m",))
+    config = ModelConfig(
+        img_width=64,
+        img_height=32,
+        input_length=12,
+        total_length=24,
+        num_hidden=(4, 4),
+        filter_size=3,
+        scale=scale,
+    )
+    save_weights(build_model(config), folder / "weather.weights.h5")
 
 
 def test_no_reason_is_left_over():
