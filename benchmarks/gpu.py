@@ -40,6 +40,13 @@ flags.DEFINE_enum(
     "What a process started by this one measures, in the first of each list.",
 )
 
+COLUMNS = (
+    *("network", "channels", "batch", "precision"),
+    *("training, sequences/s", "TFLOP/s", "of product"),
+    *("forward, sequences/s", "TFLOP/s", "of product"),
+    *("compilation, s", "peak, GB"),
+)
+
 # To what JAX rounds the factors of float32 products; None: as it likes.
 ROUNDING = {"float32": "highest", "tf32": "tensorfloat32", "bfloat16": None}
 
@@ -128,16 +135,10 @@ def measure_training(model, frames):
 
 def measure_forward(model, frames):
     """Seconds of predicting the second half of sequences from the first, with it on the host."""
-    import jax.numpy as jnp
-
-    horizon = model.config.horizon
-    inputs = {
-        "context": frames[:, : model.config.input_length],
-        "horizon": jnp.zeros((len(frames), horizon)),
-    }
-    model.open_loop.predict_on_batch(inputs)
+    context, horizon = frames[:, : model.config.input_length], model.config.horizon
+    model.forecast_batch(context, horizon)
     with never_compiling():
-        return median_time(lambda: model.open_loop.predict_on_batch(inputs), FLAGS.steps)
+        return median_time(lambda: model.forecast_batch(context, horizon), FLAGS.steps)
 
 
 @contextlib.contextmanager
@@ -165,8 +166,8 @@ def measure_openstl(channels: int, batch_size: int, precision: str) -> dict:
     return openstl_mim.measure(FLAGS, channels, batch_size, precision)
 
 
-def in_own_process(measure: str, precision, channels=0, batch_size=0) -> dict:
-    """What this program measures of one configuration."""
+def in_own_process(measure: str, precision, channels=0, batch_size=0, timeout=None) -> dict:
+    """What this program measures of one configuration, in at most `timeout` seconds."""
     names = ("layers", "img_width", "total_length", "patch_size", "steps", "matrix", "openstl")
     return in_fresh_process(
         "gpu.py",
@@ -175,6 +176,7 @@ def in_own_process(measure: str, precision, channels=0, batch_size=0) -> dict:
         f"--channels={channels}",
         f"--batch_sizes={batch_size}",
         *(f"--{name}={FLAGS[name].value}" for name in names),
+        timeout=timeout,
     )
 
 
@@ -190,19 +192,29 @@ def product_rate(precision: str) -> float | None:
 
 
 def show_network(network: str, channels, batch_size, precision, rate) -> None:
-    """Prints the row of a configuration."""
+    """Measures a configuration and prints its row."""
     cells = network, channels, batch_size, precision
     try:
         numbers = in_own_process(network, precision, channels, batch_size)
     except MeasurementError as error:
         row(*cells, str(error), *[None] * 7)
         return
+    row(*cells, *speeds(batch_size, numbers, rate))
+
+
+def speeds(batch_size, numbers: dict, rate: float | None) -> tuple:
+    """The cells of a row under `COLUMNS` after its first four.
+
+    Args:
+        batch_size: sequences in a batch.
+        numbers: as from `measure_mim_tf`.
+        rate: TFLOP/s of the matrix product; None: not known.
+    """
     forward_flop = 2 * numbers["multiply_adds"]
     sequences = int(batch_size) / numbers["step"], int(batch_size) / numbers["forward"]
     tflops = 3 * forward_flop * sequences[0] / 1e12, forward_flop * sequences[1] / 1e12
     shares = [f"{each / rate:.0%}" if rate else None for each in tflops]
-    row(
-        *cells,
+    return (
         *(sequences[0], tflops[0], shares[0]),
         *(sequences[1], tflops[1], shares[1]),
         *(numbers["compile"], numbers["peak"]),
@@ -213,18 +225,15 @@ def show_all() -> None:
     """Prints the tables of products and networks."""
     header("precision", f"product of {FLAGS.matrix}x{FLAGS.matrix}, TFLOP/s", "device", "JAX")
     rates = {precision: product_rate(precision) for precision in FLAGS.precisions}
-    header(
-        *("network", "channels", "batch", "precision"),
-        *("training, sequences/s", "TFLOP/s", "of product"),
-        *("forward, sequences/s", "TFLOP/s", "of product"),
-        *("compilation, s", "peak, GB"),
-    )
-    networks = ["mim_tf", "OpenSTL"] if FLAGS.openstl else ["mim_tf"]
-    configurations = itertools.product(
-        FLAGS.channels, FLAGS.precisions, FLAGS.batch_sizes, networks
-    )
-    for channels, precision, batch_size, network in configurations:
+    header(*COLUMNS)
+    for channels, precision, batch_size, network in configurations():
         show_network(network, channels, batch_size, precision, rates[precision])
+
+
+def configurations() -> list[tuple[str, str, str, str]]:
+    """(channels, precision, batch size, network) of all rows."""
+    networks = ["mim_tf", "OpenSTL"] if FLAGS.openstl else ["mim_tf"]
+    return list(itertools.product(FLAGS.channels, FLAGS.precisions, FLAGS.batch_sizes, networks))
 
 
 def main(_):

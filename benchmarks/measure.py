@@ -54,14 +54,22 @@ def header(*names) -> None:
     print("|" + "---|" * len(names), flush=True)
 
 
-def in_fresh_process(script: str, *arguments) -> dict:
+def in_fresh_process(script: str, *arguments, timeout: float | None = None) -> dict:
     """What a script of this folder prints as JSON in its last line, run with `arguments`.
 
+    Args:
+        script: its name.
+        *arguments: of its command line.
+        timeout: seconds after which it is ended; None: never.
+
     Raises:
-        MeasurementError: if it fails; "out of memory" where that is why.
+        MeasurementError: if it fails; "out of memory" or "out of time" where that is why.
     """
     command = [sys.executable, str(FOLDER / script), *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True)
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise MeasurementError("out of time") from None
     if result.returncode:
         raise MeasurementError(_reason(result))
     return json.loads(result.stdout.splitlines()[-1])

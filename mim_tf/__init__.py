@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import sys
 from typing import TYPE_CHECKING
 
 # TensorFlow's notes at its start, one of them an "error" on every machine without a GPU.
@@ -10,12 +9,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
+from mim_tf.keras_import import prepare
 from mim_tf.version import __version__
 
 if TYPE_CHECKING:
     from mim_tf.data.open import open_source
     from mim_tf.data.source import SequenceSource
     from mim_tf.models import VideoPredictor, build_model, predict, register_network
+    from mim_tf.presets.save import save_preset
     from mim_tf.training.compile import compile_for_training
     from mim_tf.weights import load_model, save_weights
 
@@ -33,6 +34,7 @@ __all__ = [
     "open_source",
     "predict",
     "register_network",
+    "save_preset",
     "save_weights",
 ]
 
@@ -46,11 +48,22 @@ _NEED_KERAS = {
     "open_source": "mim_tf.data.open",
     "predict": "mim_tf.models",
     "register_network": "mim_tf.models",
+    "save_preset": "mim_tf.presets.save",
     "save_weights": "mim_tf.weights",
 }
 
 
-_ROOMS = ("analysis", "data", "evaluation", "layers", "models", "prediction", "training", "weights")
+_ROOMS = (
+    "analysis",
+    "data",
+    "evaluation",
+    "layers",
+    "models",
+    "prediction",
+    "presets",
+    "training",
+    "weights",
+)
 
 
 def __getattr__(name: str) -> object:
@@ -66,6 +79,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-if sys.modules.get("keras"):
-    # `keras.saving.load_model` knows our layers once they are imported.
-    importlib.import_module("mim_tf.models")
+prepare()

@@ -4,8 +4,10 @@ import contextlib
 import csv
 import dataclasses
 import datetime
+import errno
 import fcntl
 import importlib.metadata
+import io
 import json
 import math
 import os
@@ -22,6 +24,8 @@ from absl import logging
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
+from mim_tf.given_path import open_file, parse_json, read_text
+from mim_tf.models.network_module import source_of
 from mim_tf.new_path import move_into_place, remove_debris
 from mim_tf.version import __version__
 
@@ -55,14 +59,14 @@ def last_run(parent) -> Path | None:
     folders = [
         path
         for path in Path(parent).glob("run-*")
-        if _number(path.name, "run") and ((path / RECORD).exists() or has_state(path))
+        if _number(path.name, "run") and (os.path.lexists(path / RECORD) or has_state(path))
     ]
     return max(folders, key=lambda folder: _number(folder.name, "run"), default=None)
 
 
 def has_state(folder: Path) -> bool:
     """Whether a run has a snapshot to go on from, good or damaged."""
-    return any((folder / name).exists() for name in (STATE, PREVIOUS_STATE))
+    return any(os.path.lexists(folder / name) for name in (STATE, PREVIOUS_STATE))
 
 
 @contextlib.contextmanager
@@ -83,10 +87,10 @@ def held(folder: Path) -> Iterator[None]:
             ) from None
         except OSError as error:  # file systems without locks
             logging.warning("%s cannot be locked (%s): start no second --resume.", folder, error)
+        remove_debris(folder)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
-        remove_debris(folder)
         yield
 
 
@@ -100,7 +104,7 @@ def pictures_folder(run: Path, parent: str | Path) -> Path:
     if named.resolve() == run.resolve():
         return run / "pictures"
     record = run / "pictures.json"
-    if record.exists():
+    if os.path.lexists(record):
         folder = Path(str(read_json(record).get("folder")))
         if folder.parent == Path(parent).resolve():
             return folder
@@ -129,7 +133,10 @@ def write_record(
     sources: dict[str, dict],
     pretrained_model: str = "",
 ) -> None:
-    """Writes `run.json`: every setting, the data, the backend, the versions and the command."""
+    """Writes `run.json`: every setting, the data, the backend, the versions and the command.
+
+    Of a network that is not of this package, the file is named, with its SHA-256.
+    """
     packages = ["keras", "tensorflow", "jax", "numpy"]
     record = {
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -138,6 +145,7 @@ def write_record(
         "data": dataclasses.asdict(data),
         "training": dataclasses.asdict(training),
         "pretrained_model": pretrained_model,
+        "network_module": source_of(model.model_name),
         "sources": sources,
         "backend": keras.backend.backend(),
         "versions": {
@@ -170,6 +178,15 @@ def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:
         ) from None
 
 
+def check_network_module(folder: Path, model: ModelConfig) -> None:
+    """Warns if a network of one's own is not in the file a run was started with, as it was then."""
+    then, now = read_json(folder / RECORD).get("network_module"), source_of(model.model_name)
+    if isinstance(then, dict) and now and then.get("sha256") != now["sha256"]:
+        logging.warning(
+            "%s differs from %s, with which %s was started.", now["path"], then.get("path"), folder
+        )
+
+
 def _version(package):
     try:
         return package, importlib.metadata.version(package)
@@ -191,8 +208,10 @@ def read_json(path: Path) -> dict:
         MimError: if there is none.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = parse_json(read_text(path))
+    except MimError:
+        raise
+    except ValueError as error:
         raise MimError(f"{path} cannot be read: {error}. Put a copy of it back.") from None
     if not isinstance(content, dict):
         raise MimError(f"{path} is damaged: expected an object, received {content!r:.40}.")
@@ -205,18 +224,24 @@ class CsvLog:
     Args:
         path: of the file. One that exists is continued; rows that are damaged are left out, with a
             warning and a copy of the file as it was.
-        columns: names, the first of them `iteration`.
+        columns: names, the first of them `iteration`. A file of an earlier version, which lacks the
+            last of them, goes on without.
         last_iteration: rows after it are left out, because they will be written again.
 
+    Raises `MimError` if the file cannot be read or written.
+
     Attributes:
-        last: the last of the rows that are there, None where there is none.
+        last: column -> number of the last of the rows that are there; empty if there is none.
     """
 
     def __init__(self, path: Path, columns, last_iteration: int):
         lines = [list(columns)]
-        if path.exists():
-            with path.open(newline="", encoding="utf-8", errors="replace") as file:
-                lines = [line.rstrip("\r\n").split(",") for line in file if line.endswith("\n")]
+        if os.path.lexists(path):
+            with open_file(path, "a log of numbers") as file:
+                text = file.read().decode("utf-8", "replace")
+            lines = [line.rstrip("\r").split(",") for line in text.split("\n")[:-1]]
+        if lines and lines[0] == list(columns[: len(lines[0])]):
+            columns = lines[0]
         rows = [row for row in lines if _is_row(row, len(columns))]
         if lines != [list(columns), *rows]:
             copy = path.with_name(path.name + ".damaged")
@@ -224,17 +249,46 @@ class CsvLog:
             logging.warning("%s is damaged: its good rows are kept, all of it in %s.", path, copy)
         rows = [row for row in rows if int(row[0]) <= last_iteration]
         part = path.with_name(path.name + ".part")
-        with part.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow(columns)
-            csv.writer(file).writerows(rows)
-        move_into_place(part, path)
+        try:
+            with part.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerow(columns)
+                csv.writer(file).writerows(rows)
+            move_into_place(part, path)
+        except OSError as error:
+            raise MimError(f"{path} cannot be written: {error}. Make it writable.") from None
         self.path = path
-        self.last = rows[-1] if rows else None
+        self.columns = columns
+        self.last = dict(zip(columns, map(float, rows[-1]), strict=True)) if rows else {}
+        self._waiting: list = []
 
     def append(self, row) -> None:
-        """Adds a row, and has it on disk before it returns."""
-        with self.path.open("a", newline="") as file:
-            csv.writer(file).writerow(row)
+        """Adds a row. Where it cannot be written, it is kept for the next time, with a warning."""
+        self._waiting.append(row[: len(self.columns)])
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(self._waiting)
+        try:
+            _append(self.path, text.getvalue().encode())
+        except OSError as error:
+            if len(self._waiting) == 1:
+                logging.warning(
+                    "%s cannot be written, its rows wait: %s.", self.path, error.strerror
+                )
+            return
+        if len(self._waiting) > 1:
+            logging.warning("%s is complete again.", self.path)
+        self._waiting = []
+
+
+def _append(path, content):
+    """Writes at the end of a file, all or nothing."""
+    with path.open("ab", buffering=0) as file:
+        size = file.tell()
+        try:
+            if file.write(content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        except OSError:
+            file.truncate(size)
+            raise
 
 
 def _is_row(cells, columns):

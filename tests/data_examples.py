@@ -5,6 +5,9 @@ import numpy as np
 
 from mim_tf.data.moving_mnist.npz import write_npz
 from mim_tf.data.taxibj.synthetic_city import synthetic_city
+from tests import grid_files
+from tests.hko7_files import write_hko7
+from tests.sevir_files import write_sevir
 from tests.taxibj_files import write_h5
 
 
@@ -25,13 +28,25 @@ def write_example(kind, folder):
         city = synthetic_city()
         write_h5(folder / "BJ13_M32x32_T30_InOut.h5", city.data, city.dates)
         return folder, "8 frames, 32 x 32 x 2"
+    if kind == "grid":
+        return grid_files.write(folder / "t2m.nc", grid_files.dataset()), "12 frames, 6 x 8 x 2"
     if kind == "radar":
         np.save(folder / "event.npy", np.linspace(0, 60, 21 * 64).reshape(21, 8, 8))
         return folder, "20 frames, 8 x 8 x 1"
+    if kind == "sevir":
+        write_sevir(folder, count=3)
+        return folder, "25 frames, 8 x 8 x 1"
+    if kind == "hko7":
+        write_hko7(folder)
+        return folder, "25 frames, 8 x 12 x 1"
     names = [f"clip/{t}.png" for t in range(20)]
+    if kind == "kth":
+        takes = [f"{p}_walking_d1_uncomp" for p in ("person01", "person17")]
+        names = [f"walking/{take}/image_{t:04d}.jpg" for take in takes for t in range(60)]
     if kind == "human":
         names = [f"{s}_Walking.5_{5 * t:06d}.jpg" for s in ("S1", "S9") for t in range(16)]
     for name in names:
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         imageio.imwrite(folder / name, levels(24, 24, 3))
-    return folder, "8 frames, 128 x 128 x 3" if kind == "human" else "20 frames, 24 x 24 x 3"
+    shapes = {"human": "8 frames, 128 x 128 x 3", "kth": "20 frames, 128 x 128 x 1"}
+    return folder, shapes.get(kind, "20 frames, 24 x 24 x 3")

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from mim_tf.config import ModelConfig, TrainingConfig
+from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
 
 
@@ -30,6 +30,9 @@ def test_a_configuration_cannot_be_changed():
         ({"img_height": 30, "img_width": 64}, "patch_size 4 must divide .* received 30 x 64"),
         ({"num_hidden": (64, 32)}, r"same in every layer, because .* received \(64, 32\)"),
         ({"num_hidden": ()}, "num_hidden needs positive numbers"),
+        ({"num_hidden": (4,) * 101}, "num_hidden must have at most 100 numbers"),
+        ({"num_hidden": (4, float("nan"))}, "num_hidden must be a whole number, received nan"),
+        ({"img_width": 64.5}, "img_width must be a whole number, received 64.5"),
         ({"filter_size": 4}, "filter_size must be odd, received 4"),
         ({"stride": 2}, "stride must be 1, received 2"),
         ({"total_length": 10}, r"total_length \(10\) must be larger than input_length \(10\)"),
@@ -68,17 +71,43 @@ def test_a_recipe_decides_what_is_not_given():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"lr": float("nan")}, "lr must be a finite number, received nan"),
-        ({"lr": 0}, "lr must be above 0, received 0"),
-        ({"beta_1": 1.0}, "beta_1 must be below 1, received 1.0"),
+        ({"lr": float("nan")}, "lr must be a finite number in float32, received nan"),
+        ({"lr": float("inf")}, "lr must be a finite number in float32, received inf"),
+        ({"lr": 1e300}, "lr must be a finite number in float32, received 1e\\+300"),
+        ({"lr": 1e-300}, "lr must be above 0 in float32, received 1e-300"),
+        ({"lr": "0.1"}, "lr must be a number, received '0.1'"),
+        ({"lr": 0}, "lr must be above 0 in float32, received 0"),
+        ({"beta_1": 1.0}, "beta_1 must be below 1 in float32, received 1.0"),
+        ({"beta_2": 0.999999999}, "beta_2 must be below 1 in float32, received 0.999999999"),
         ({"seed": -1}, "seed must be at least 0, received -1"),
-        ({"seed": 2**64}, "seed must be below"),
+        ({"seed": 2**64}, f"seed must be at most 4294967295, received {2**64}"),
+        ({"seed": 10**5000}, "seed must be at most 4294967295, received one of 16610 bits"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number, received 2.5"),
+        ({"batch_size": float("nan")}, "batch_size must be a whole number, received nan"),
+        ({"max_iterations": 10**10}, "max_iterations must be at most 500000000"),
+        ({"display_interval": 2**63}, "display_interval must be at most 9223372036854775807"),
         ({"lr_schedule": "linear"}, "lr_schedule must be constant, cosine or wsd, received"),
     ],
 )
 def test_bounds_of_the_training(settings, message):
     with pytest.raises(MimError, match=message):
         TrainingConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_digits": 10**9}, "num_digits must be at most 1000, received 1000000000"),
+        ({"train_sequences": 10**12}, "train_sequences must be at most 100000000"),
+        ({"window_stride": 10**18}, "window_stride must be at most 1000000000"),
+        ({"dbz_max": float("nan")}, "dbz_max must be a finite number"),
+        ({"thresholds": (30, float("nan"))}, "thresholds must be a finite number"),
+        ({"valid_fraction": float("inf")}, "valid_fraction must be a finite number"),
+    ],
+)
+def test_bounds_of_the_data(settings, message):
+    with pytest.raises(MimError, match=message):
+        DataConfig(**settings)
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,20 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
+import mim_tf
 from tests.data_examples import levels, write_example
+from tests.hko7_files import write_hko7
+from tests.sevir_files import write_sevir
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMAND = re.compile(r"^(?:\w+=\S+ )*(?:mim \w+|python run\.py) ?.*$", re.MULTILINE)
-BLOCK = re.compile(r"^```(?:bash)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 NOT_RUN = {
     "--coordinator=": "two processes train in tests/training/test_devices.py",
     "model.ckpt-80000": "golden checkpoints, in tests/cli/test_convert.py and tests/weights",
+    "--network_module=": "tests/cli/test_network_module.py",
     "--format=onnx": "tests/serving/test_single_file.py",
     "--format=litert": "tests/serving/test_single_file.py",
 }
@@ -29,8 +33,10 @@ NOT_RUN = {
 WEIGHTS = "checkpoints/mine/run-001/best.weights.h5"
 SMALL = ["--digits=bundled", "--max_test_sequences=2", "--num_save_samples=1", "--batch_size=2"]
 NETWORK = ["--num_hidden=4,4", "--filter_size=3", "--precision=float32"]
-TRAIN = [*SMALL, *NETWORK, "--max_iterations=2", "--test_interval=2", "--snapshot_interval=2"]
+SHORT = ["--max_iterations=2", "--test_interval=2", "--snapshot_interval=2"]
+TRAIN = [*SMALL, *NETWORK, *SHORT]
 MORE = {
+    "mim train": [*SMALL, *SHORT],
     "mim evaluate": SMALL,
     "mim analyze": ["--digits=bundled", "--sequences=2", "--batch_size=2"],
     "mim export": ["--nowarmup"],
@@ -42,7 +48,8 @@ def commands():
     pages = {
         command: str(page.relative_to(ROOT))
         for page in PAGES
-        for block in BLOCK.findall(page.read_text())
+        for language, block in BLOCK.findall(page.read_text())
+        if language in ("", "bash")
         for command in COMMAND.findall(block)
     }
     return [(page, command) for command, page in pages.items()]
@@ -91,13 +98,20 @@ def workplace(tmp_path_factory):
         (folder / "events").mkdir(exist_ok=True)
         event = np.linspace(0, 60, 21 * 64 * 64).reshape(21, 64, 64)
         np.save(folder / "events" / f"{name}.npy", event)
+    for name in ("real_videos", "unseen_videos"):
+        shutil.copytree(folder / "my_videos", folder / name)
     write_example("taxibj", folder / "TaxiBJ")
     write_example("human", folder / "human36m")
+    write_example("kth", folder / "KTH")
+    write_sevir(folder / "SEVIR", count=1, size=384)
+    write_hko7(folder / "HKO-7", size=(480, 480))
     train = run(folder, "python run.py --dataset=mnist --save_dir=checkpoints/mine")
     assert train.returncode == 0, train.stderr
     for name in ("a", "b", "quick"):
         shutil.copytree(folder / "checkpoints" / "mine", folder / "checkpoints" / name)
     shutil.copy(folder / WEIGHTS, folder / "best.weights.h5")
+    model = mim_tf.load_model(folder / WEIGHTS)
+    mim_tf.save_preset(model, folder / "presets", name="clouds", description="a test")
     export = run(folder, "mim export --pretrained_model=best.weights.h5 --output=served/mim")
     assert export.returncode == 0, export.stderr
     return folder

@@ -67,11 +67,12 @@ def test_a_new_score(monkeypatch):
     assert names["scores"].result()["mean"]["largest_error"] == 0.25
 
 
-def test_own_network(monkeypatch):
+def test_own_network(monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "_NETWORKS", dict(registry._NETWORKS))
-    code = block("docs/networks.md", "register_network")
+    (tmp_path / "my_net.py").write_text(block("docs/networks.md", "register_network"))
+    monkeypatch.syspath_prepend(tmp_path)
     names = {}
-    exec(code, names)
+    exec(block("docs/networks.md", "import my_net"), names)
     frames = np.zeros((1, 11, 64, 64, 1), np.float32)
     assert names["model"](frames).shape == (1, 10, 64, 64, 1)
 

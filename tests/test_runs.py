@@ -70,7 +70,7 @@ def test_a_damaged_record_is_one_sentence(tmp_path, text):
 
 def test_bytes_that_are_no_text_are_one_sentence(tmp_path):
     (tmp_path / "best.json").write_bytes(b"\xff\xfe")
-    with pytest.raises(MimError, match=r"best\.json cannot be read"):
+    with pytest.raises(MimError, match=r"best\.json: expected .* cannot be read as UTF-8"):
         read_json(tmp_path / "best.json")
 
 
@@ -90,7 +90,18 @@ def test_a_log_keeps_its_good_rows(tmp_path, content, rows):
     log = CsvLog(path, COLUMNS, last_iteration=9)
     log.append([10, 0.125])
     assert path.read_text().split() == ["iteration,loss", *rows, "10,0.125"]
-    assert log.last == (rows[-1].split(",") if rows else None)
+    last = [float(cell) for cell in rows[-1].split(",")] if rows else []
+    assert log.last == dict(zip(COLUMNS, last, strict=False))
+
+
+def test_a_log_of_an_earlier_version_goes_on_with_its_columns(tmp_path, caplog):
+    path = tmp_path / "train.csv"
+    path.write_bytes(b"iteration,loss\r\n1,0.5\r\n")
+    log = CsvLog(path, [*COLUMNS, "seconds"], last_iteration=9)
+    log.append([2, 0.25, 7.0])
+    assert path.read_text().split() == ["iteration,loss", "1,0.5", "2,0.25"]
+    assert log.last == {"iteration": 1, "loss": 0.5}
+    assert not caplog.records
 
 
 def test_a_damaged_log_is_kept_and_named(tmp_path, caplog):

@@ -1,4 +1,4 @@
-"""Shows the saturation of gates and the norms of memories of trained weights.
+"""Shows how saturated the gates of a network are, and its memories.
 
     mim analyze --pretrained_model=FILE.h5 --dataset=mnist
 
@@ -12,14 +12,14 @@ from absl import flags
 from mim_tf.cli.command import Command
 from mim_tf.cli.configs import model_config
 from mim_tf.cli.flags import given
-from mim_tf.cli.start import import_keras
+from mim_tf.cli.start import define_network_flag, import_keras
 from mim_tf.config import DataConfig, ModelConfig
 
 
 def main(values: flags.FlagValues) -> None:
     """Wires flags, `analyze` and what it writes."""
     data = DataConfig(**given(DataConfig, values))
-    import_keras()
+    import_keras(values.network_module)
     from mim_tf.analysis.analyze import analyze, summary, table
     from mim_tf.analysis.figure import draw
     from mim_tf.runs import new_run_folder, write_json
@@ -46,6 +46,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_float("low", 0.1, "Gate values below are saturated.", **define)
     flags.DEFINE_float("high", 0.9, "Gate values above are saturated.", **define)
     flags.DEFINE_string("output", "results", "Folder; analysis-001, ... is made in it.", **define)
+    define_network_flag(values)
 
 
 COMMAND = Command(

@@ -1,6 +1,7 @@
 """What all commands have in common: flags, help and errors in one sentence."""
 
 import dataclasses
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -11,6 +12,7 @@ from absl import logging
 from mim_tf.cli import flags
 from mim_tf.cli.help import help_text
 from mim_tf.cli.parse import UsageError, parse
+from mim_tf.config.fields import flag_fields
 from mim_tf.errors import MimError
 
 
@@ -48,7 +50,7 @@ class Command:
         groups = {"Flags of its own": list(values)}
         flags.define_config_flags(*self.configs, values=values)
         for config in self.configs:
-            groups[flags.GROUPS[config]] = [field.name for field in dataclasses.fields(config)]
+            groups[flags.GROUPS[config]] = [field.name for field in flag_fields(config)]
         for name, default in self.defaults.items():
             values.set_default(name, default)
         return values, groups
@@ -90,9 +92,21 @@ def run(command: Command, arguments: Sequence[str], program: str) -> None:
         leave(f"{error} `{program} --help` lists its flags.", status=2)
     except MimError as error:
         leave(str(error), status=1)
+    except BrokenPipeError:  # of `mim presets | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:  # disks that are full or gone, folders that may not be written
+        leave(f"{_words(error)}. Mend that or choose another place, and try again.", status=1)
+    except MemoryError:
+        leave("The memory does not suffice. Lower the sizes, --batch_size first.", status=1)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _words(error):
+    reason = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def leave(message: str, status: int) -> NoReturn:

@@ -1,6 +1,6 @@
 """Converts a checkpoint of the 2019 code into a weights file.
 
-mim convert --checkpoint=model.ckpt-80000 --output=mim.weights.h5 --patch_size=4 --verify
+mim convert --checkpoint=model.ckpt-80000 --output=mim.weights.h5 --patch_size=4
 """
 
 from absl import flags

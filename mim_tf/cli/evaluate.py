@@ -1,6 +1,6 @@
 """Scores weights on the test split and writes scores and pictures.
 
-mim evaluate --pretrained_model=checkpoints/run-001/best.weights.h5 --dataset=mnist
+mim evaluate --pretrained_model=run-001/best.weights.h5 --dataset=mnist
 """
 
 from absl import flags, logging
@@ -8,7 +8,7 @@ from absl import flags, logging
 from mim_tf.cli.command import Command
 from mim_tf.cli.configs import model_config
 from mim_tf.cli.flags import given
-from mim_tf.cli.start import import_keras, share_cores
+from mim_tf.cli.start import define_network_flag, import_keras, share_cores
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 
 ALL_SEQUENCES = {"max_test_sequences": 0}
@@ -20,7 +20,7 @@ def main(values: flags.FlagValues) -> None:
     training = TrainingConfig(**ALL_SEQUENCES | given(TrainingConfig, values))
     data = DataConfig(**given(DataConfig, values))
     share_cores()
-    import_keras()
+    import_keras(values.network_module)
     from mim_tf.evaluation.evaluate_weights import evaluate_weights
 
     model = model_config(values, values.pretrained_model)
@@ -34,10 +34,11 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "pretrained_model",
         "",
-        "Weights to evaluate: a file, or the prefix of a TensorFlow 1 checkpoint. Their "
-        "architecture is used; a flag that contradicts it is an error.",
+        "Weights to evaluate: a file, a name of mim presets, or the prefix of a TensorFlow 1 "
+        "checkpoint. Their architecture is used; a flag that contradicts it is an error.",
         flag_values=values,
     )
+    define_network_flag(values)
 
 
 COMMAND = Command(

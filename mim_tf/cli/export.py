@@ -8,14 +8,14 @@ from pathlib import Path
 from absl import flags, logging
 
 from mim_tf.cli.command import Command
-from mim_tf.cli.start import import_keras
+from mim_tf.cli.start import define_network_flag, import_keras
 from mim_tf.errors import MimError
 from mim_tf.optional import import_tensorflow
 
 
 def main(values: flags.FlagValues) -> None:
     """Wires flags and `export`."""
-    import_keras()
+    import_keras(values.network_module)
     # TensorFlow tells of every tensor it names anew.
     logging.set_verbosity(logging.WARNING)
     import_tensorflow("to export a model").get_logger().setLevel("WARNING")
@@ -38,7 +38,7 @@ def export(
     """Writes the model whose weights are at `weights` for a server.
 
     Args:
-        weights: a weights file of mim_tf.
+        weights: a weights file of mim_tf, or the name of a preset.
         output, horizon: as for `write_saved_model` or `write_file`.
         format: saved_model, onnx or litert.
         precision: of the convolutions; by default the model's.
@@ -66,7 +66,12 @@ def export(
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of `mim export`."""
     define = {"flag_values": values}
-    flags.DEFINE_string("pretrained_model", None, "Weights file of mim_tf, FILE.h5.", **define)
+    flags.DEFINE_string(
+        "pretrained_model",
+        None,
+        "Weights file of mim_tf, FILE.h5, or a name of mim presets.",
+        **define,
+    )
     flags.DEFINE_string(
         "output",
         None,
@@ -105,6 +110,7 @@ def define_flags(values: flags.FlagValues) -> None:
         **define,
     )
     flags.DEFINE_string("metrics", None, "JSON file to put into the version's assets.", **define)
+    define_network_flag(values)
 
 
 COMMAND = Command(__doc__, main, define_flags, required=("pretrained_model", "output"))

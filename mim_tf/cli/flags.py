@@ -1,11 +1,12 @@
 """Flags made from the fields of configurations."""
 
-import dataclasses
 import typing
+from collections.abc import Iterable
 
 from absl import flags
 
 from mim_tf.config import RECIPES, DataConfig, DeviceConfig, ModelConfig, TrainingConfig
+from mim_tf.config.fields import flag_fields
 from mim_tf.errors import MimError
 
 FLAGS = flags.FLAGS
@@ -21,10 +22,17 @@ GROUPS = {
 def define_config_flags(*configs: type, values: flags.FlagValues = FLAGS) -> None:
     """Defines a flag for every field of `configs`."""
     for config in configs:
-        for field in dataclasses.fields(config):
+        for field in flag_fields(config):
             _define(field, values)
     if DataConfig in configs:
         flags.DEFINE_alias("dataset_name", "dataset", flag_values=values)  # its name in 2019
+
+
+def define_fields(config: type, names: Iterable[str], values: flags.FlagValues) -> None:
+    """Defines a flag for some fields of a configuration."""
+    for field in flag_fields(config):
+        if field.name in names:
+            _define(field, values)
 
 
 def _define(field, values):
@@ -58,13 +66,20 @@ def _joined(numbers):
     return ",".join(f"{number:g}" for number in numbers)
 
 
-def given(config: type, values: flags.FlagValues = FLAGS) -> dict:
+def given(
+    config: type, values: flags.FlagValues = FLAGS, only: Iterable[str] | None = None
+) -> dict:
     """Values of the flags the user set, or their recipe, by the names of the fields of `config`.
+
+    Args:
+        config: of the fields.
+        values: the flags.
+        only: names of the fields that have a flag; None: all.
 
     Raises:
         MimError: for a list of numbers that is none.
     """
-    fields = dataclasses.fields(config)
+    fields = [field for field in flag_fields(config) if only is None or field.name in only]
     recipe = RECIPES[values["recipe"].value] if "recipe" in values else {}
     chosen = {field.name: recipe[field.name] for field in fields if field.name in recipe}
     return chosen | {
@@ -80,7 +95,8 @@ def _value(field, values):
     try:
         return tuple(kind(number) for number in value.split(",") if number.strip())
     except ValueError:
+        example = _joined(field.default or (1, 2))
         raise MimError(
-            f"{field.name} must be numbers separated by commas, such as {_joined(field.default)}; "
+            f"{field.name} must be numbers separated by commas, such as {example}; "
             f"received {value!r}."
         ) from None

@@ -1,72 +1,100 @@
 """Says what data or weights hold and whether they are sound.
 
-mim inspect PATH
+mim inspect PATH --output=page.html
 """
 
+import os
 from pathlib import Path
 
 from absl import flags
 
 from mim_tf.cli.command import Command
 from mim_tf.cli.flags import given
-from mim_tf.cli.start import import_keras
+from mim_tf.cli.start import define_network_flag, import_keras
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.errors import MimError
+from mim_tf.new_path import check_free, written_whole
 
 SHOWN = 5
+BINS = 64
 
 
 def main(values: flags.FlagValues, path: str) -> None:
-    """Prints what is at `path`; of data, writes a contact sheet to --output or a name of its own.
+    """Prints what is at `path`; of data, writes a contact sheet or a page.
 
     Raises:
         MimError: for the first thing that is wrong with it, or if --output exists.
     """
     settings = given(DataConfig, values)
     known = given(ModelConfig, values)
-    import_keras()
-    import imageio.v3 as imageio
-    import numpy as np
-
+    import_keras(values.network_module)
     from mim_tf.data.files.folder import list_recordings
     from mim_tf.data.inspect.open import open_all
     from mim_tf.data.inspect.recognise import KINDS, recognise
     from mim_tf.data.inspect.report import describe_data, describe_sizes, describe_weights
-    from mim_tf.data.inspect.survey import spread, survey
-    from mim_tf.evaluation.pictures import contact_sheet
+    from mim_tf.data.inspect.survey import survey
+    from mim_tf.report.write import PAGE_SUFFIXES, write_data_page
 
     kind = settings.get("dataset") or recognise(path)
     if kind not in KINDS:
         raise MimError(f"--dataset must be one of {', '.join(KINDS)}; received {kind!r}.")
     if kind == "weights":
+        if values.output:
+            raise MimError(f"--output shows data, but {path} holds weights. Leave it out.")
         print(describe_weights(path, known))
         return
     output = Path(values.output or _free_name(path))
-    if output.exists():
-        raise MimError(f"{output} exists already. Remove it or give another --output.")
+    is_page = output.suffix.lower() in PAGE_SUFFIXES
+    if not is_page and output.suffix.lower() != ".png":
+        raise MimError(f"--output must end in .html or .png, received {output}.")
+    check_free(output, "--output")
     print(f"{path}: data, read as --dataset={kind}")
-    rows = []
-    if kind == "folder":
-        print(describe_sizes(list_recordings(path)))
-    for name, source in open_all(path, kind, settings, known).items():
-        print(describe_data(name, source, survey(source)))
-        rows += list(source.sequences(spread(source.size, SHOWN)))
-    print("Sound: every value was read and is in [0, 1] or missing.")
-    imageio.imwrite(output, contact_sheet(np.stack(rows)), plugin="pillow")
-    print(f"{len(rows)} sequences, from the first to the last, are in {output}.")
+    sizes = describe_sizes(list_recordings(path)) if kind == "folder" else ""
+    if sizes:
+        print(f"  {sizes}")
+    sources, found = open_all(path, kind, settings, known), {}
+    for name, source in sources.items():
+        found[name] = survey(source, BINS if is_page else 0)
+        print(describe_data(name, source, found[name]))
+    expected = "in [0, 1]" if not source.scale or source.scale.clipped else "finite"
+    print(f"Sound: every value was read and is {expected} or missing.")
+    if is_page:
+        write_data_page(output, path, kind, sources, found, sizes)
+        print(f"The page is {output}.")
+    else:
+        count = _write_contact_sheet(output, sources.values(), source.scale)
+        print(f"{count} sequences, from the first to the last, are in {output}.")
+
+
+def _write_contact_sheet(output, sources, scale):
+    """Returns the number of sequences on it."""
+    import imageio.v3 as imageio
+    import numpy as np
+
+    from mim_tf.data.inspect.survey import spread
+    from mim_tf.evaluation.pictures import contact_sheet
+
+    rows = [row for each in sources for row in each.sequences(spread(each.size, SHOWN))]
+    with written_whole(output, ".png", other="--output") as part:
+        imageio.imwrite(part, contact_sheet(np.stack(rows), scale), plugin="pillow")
+    return len(rows)
 
 
 def _free_name(path):
     names = [f"inspect-{Path(path).name}.png"]
     names += [f"inspect-{Path(path).name}-{number}.png" for number in range(2, 1000)]
-    return next(name for name in names if not Path(name).exists())
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flag of `mim inspect` alone."""
     flags.DEFINE_string(
-        "output", "", "PNG file to make; by default inspect-NAME.png, here.", flag_values=values
+        "output",
+        "",
+        "Of data, the page (.html) or picture (.png) to make; by default inspect-NAME.png, here.",
+        flag_values=values,
     )
+    define_network_flag(values)
 
 
 COMMAND = Command(

@@ -3,31 +3,42 @@
 mim predict --pretrained_model=FILE.h5 --input=FRAMES --output=OUT --horizon=N
 """
 
+import os
 from pathlib import Path
 
 from absl import flags
 
 from mim_tf.cli.command import Command
 from mim_tf.cli.configs import model_config
-from mim_tf.cli.flags import given
-from mim_tf.cli.start import import_keras
-from mim_tf.config import ModelConfig
+from mim_tf.cli.flags import define_fields, given
+from mim_tf.cli.start import define_network_flag, import_keras
+from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.errors import MimError
+
+_OF_GRID = ("variables", "region", "coarsen")
 
 
 def main(values: flags.FlagValues) -> None:
     """Wires flags, a predictor and files."""
-    import_keras()
+    import_keras(values.network_module)
     from mim_tf.prediction.files import predict_files
+    from mim_tf.prediction.grid_input import has_coordinates, open_grid_input
     from mim_tf.prediction.inputs import list_inputs, open_input
     from mim_tf.prediction.outputs import name_outputs
 
-    paths, many = list_inputs(values.input)
+    is_grid = has_coordinates(values.input)
+    paths, many = ([Path(values.input)], False) if is_grid else list_inputs(values.input)
     outputs = name_outputs(paths, many, values.output, values.format)
     predictor = _open_predictor(values)
-    inputs = [
-        open_input(path, predictor.frame_shape, values.resize, values.context) for path in paths
-    ]
+    if is_grid:
+        part = DataConfig(dataset="grid", **given(DataConfig, values, only=_OF_GRID))
+        weights = values.pretrained_model
+        inputs = [open_grid_input(values.input, predictor, weights, part, values.context)]
+    else:
+        inputs = [
+            open_input(path, predictor.frame_shape, values.resize, values.context, predictor.scale)
+            for path in paths
+        ]
     predict_files(predictor, inputs, outputs, values.batch_size)
     print(f"inputs: {len(paths)}, frames predicted: {predictor.horizon}, in {values.output}")
 
@@ -39,7 +50,7 @@ def _open_predictor(values):
     from mim_tf.weights import load_weights
 
     path, horizon = values.pretrained_model, values.horizon
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         changes = given(ModelConfig, values)
         if changes:
             raise MimError(
@@ -55,20 +66,25 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of `mim predict` alone."""
     define = {"flag_values": values}
     flags.DEFINE_string(
-        "pretrained_model", None, "Weights of any kind, or a folder made by mim export.", **define
+        "pretrained_model",
+        None,
+        "Weights of any kind, a name of mim presets, or a folder made by mim export.",
+        **define,
     )
     flags.DEFINE_string(
         "input",
         None,
-        "Frames to predict from: a .npy file ([T, H, W], [T, H, W, C] or [N, T, H, W, C], uint8 or "
-        "float in [0, 1]), a folder of images, a video or GIF; or a folder of these.",
+        "Frames to predict from: a .npy file ([T, H, W], [T, H, W, C] or [N, T, H, W, C], uint8, "
+        "or float in [0, 1], or in the unit the model was trained in), a folder of images, a video "
+        "or GIF; or a folder of these; or NetCDF, Zarr or GRIB, whose last fields are used.",
         **define,
     )
     flags.DEFINE_string(
         "output",
         None,
-        "What to make: NAME.npy, NAME.gif, NAME.mp4, or a name without suffix for a folder of "
-        "images; of a folder of inputs, a folder with a result for each. Nothing is replaced.",
+        "What to make: NAME.npy, NAME.gif, NAME.mp4, a name without suffix for a folder of images, "
+        "or of an input with coordinates NAME.nc or NAME.zarr; of a folder of inputs, a folder "
+        "with a result for each. Nothing is replaced.",
         **define,
     )
     for name, help in (
@@ -76,6 +92,7 @@ def define_flags(values: flags.FlagValues) -> None:
         ("context", "Use only this many frames, the last of each input; by default all of them."),
     ):
         flags.DEFINE_integer(name, None, help, lower_bound=1, **define)
+    define_fields(DataConfig, _OF_GRID, values)
     flags.DEFINE_integer("batch_size", 8, "Sequences at a time.", lower_bound=1, **define)
     flags.DEFINE_boolean(
         "resize", False, "Resize frames to the height and width of the model.", **define
@@ -83,10 +100,11 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "format",
         None,
-        ["npy", "gif", "mp4", "images"],
+        ["npy", "gif", "mp4", "images", "nc", "zarr"],
         "What to make of each of many inputs; by default npy.",
         **define,
     )
+    define_network_flag(values)
 
 
 COMMAND = Command(

@@ -1,26 +1,34 @@
-"""Lists the trained weights that come with the package.
+"""Lists the trained weights that there are, by name.
 
 mim presets
+
+They come with the package; the environment variable MIM_TF_PRESETS names a folder of more.
 """
 
 from absl import flags
 
 from mim_tf.cli.command import Command
-from mim_tf.presets import PRESETS
+from mim_tf.presets.card import cards, listing
+from mim_tf.presets.find import list_presets
 
 
 def main(values: flags.FlagValues) -> None:
-    """Prints name, scores and origin of each preset."""
-    for name, preset in PRESETS.items():
-        scores = ", ".join(f"{score} {value:g}" for score, value in preset.scores.items())
-        print(f"{name}: {preset.description}")
-        print(f"  scores: {scores}; on {preset.data}")
-        print(f"  trained with {preset.command}: {preset.training}")
+    """Prints name, size, scores and origin of each preset, or its model card.
+
+    Raises:
+        MimError: as `list_presets`.
+    """
+    presets = list_presets().values()
+    if values.card:
+        print(cards(presets))
+        return
+    print(*map(listing, presets), sep="\n")
     print("Any of these names may stand where a command asks for --pretrained_model.")
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """`mim presets` has none."""
+    """Defines the flag of `mim presets`."""
+    flags.DEFINE_boolean("card", False, "Print model cards, in Markdown.", flag_values=values)
 
 
 COMMAND = Command(__doc__, main, define_flags)

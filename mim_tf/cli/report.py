@@ -1,4 +1,4 @@
-"""Writes the page of a run or an evaluation: scores, curves, sequences.
+"""Writes the page of a run or evaluation: scores, curves, sequences.
 
 mim report RUN
 """

@@ -1,14 +1,14 @@
-"""How Keras and its backend start in a command: with threads that suit training, and quietly."""
+"""How Keras and its backend start in a command."""
 
 import contextlib
 import importlib
 import os
-import re
 import signal
 import sys
-import tempfile
 
-_NOTE = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog")
+from absl import flags
+
+from mim_tf.backends import check_backend
 
 
 def share_cores() -> None:
@@ -20,36 +20,40 @@ def share_cores() -> None:
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
 
 
-def import_keras() -> None:
-    """Imports Keras and its backend, without the notes TensorFlow writes on the way."""
-    if "keras" not in sys.modules:
-        with _without_notes() as stderr, _interruptible(stderr):
-            importlib.import_module("keras")
+def define_network_flag(values: flags.FlagValues) -> None:
+    """Defines --network_module, for `import_keras`."""
+    flags.DEFINE_string(
+        "network_module",
+        "",
+        "Python file to run first, which registers a network of your own: docs/networks.md.",
+        flag_values=values,
+    )
 
 
-@contextlib.contextmanager
-def _without_notes():
-    """Leaves TensorFlow's notes out of stderr, and yields the descriptor of the real one.
+def import_keras(network_module: str = "") -> None:
+    """Imports Keras and its backend, and networks of one's own.
 
-    TensorFlow 2.21 writes them while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says.
+    Args:
+        network_module: Python file that registers them; empty: there is none.
+
+    Raises:
+        BackendError: if the backend is missing, or mim_tf does not compute with it.
+        MimError: if the file is missing, fails or registers no network.
     """
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as written:
-        os.dup2(written.fileno(), 2)
-        try:
-            yield stderr
-        finally:
-            sys.stderr.flush()
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            written.seek(0)
-            os.write(2, b"".join(line for line in written if not _NOTE.match(line)))
+    if "keras" not in sys.modules:
+        with _interruptible():
+            keras = importlib.import_module("keras")
+        check_backend(keras.backend.backend())
+    if network_module:
+        from mim_tf.models.network_module import import_network_module
+
+        import_network_module(network_module)
 
 
 @contextlib.contextmanager
-def _interruptible(stderr):
+def _interruptible():
     """Ends the process at Ctrl-C; modules in C++ would turn it into an ImportError with a trace."""
+    stderr = os.dup(2)  # elsewhere while Keras is imported, see mim_tf/keras_import.py
 
     def end(*_):
         os.write(stderr, b"\ninterrupted\n")
@@ -60,3 +64,4 @@ def _interruptible(stderr):
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
+        os.close(stderr)

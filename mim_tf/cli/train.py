@@ -1,4 +1,4 @@
-"""Trains a network, evaluates it on the way and keeps a record of the run.
+"""Trains a network, evaluates it on the way and keeps a record.
 
 mim train --flagfile=experiments/quick.cfg
 """
@@ -8,7 +8,7 @@ from absl import flags, logging
 from mim_tf.cli.command import Command
 from mim_tf.cli.configs import model_config, resumed
 from mim_tf.cli.flags import given
-from mim_tf.cli.start import import_keras, share_cores
+from mim_tf.cli.start import define_network_flag, import_keras, share_cores
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 
 
@@ -19,7 +19,7 @@ def main(values: flags.FlagValues) -> None:
     data = DataConfig(**given(DataConfig, values))
     devices = DeviceConfig(**given(DeviceConfig, values))
     share_cores()
-    import_keras()
+    import_keras(values.network_module)
     from mim_tf.runs import last_run, pictures_folder, read_record
     from mim_tf.training.train import train
 
@@ -41,8 +41,8 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "pretrained_model",
         "",
-        "Weights to start from: a file, or the prefix of a TensorFlow 1 checkpoint. Their "
-        "architecture is used; a flag that contradicts it is an error.",
+        "Weights to start from: a file, a name of mim presets, or the prefix of a TensorFlow 1 "
+        "checkpoint. Their architecture is used; a flag that contradicts it is an error.",
         flag_values=values,
     )
     flags.DEFINE_boolean(
@@ -51,6 +51,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "Go on with the newest run in --save_dir from its last snapshot.",
         flag_values=values,
     )
+    define_network_flag(values)
 
 
 COMMAND = Command(

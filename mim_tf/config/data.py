@@ -5,6 +5,21 @@ import dataclasses
 from mim_tf.config.fields import check_fields, field
 from mim_tf.errors import MimError
 
+_MOST_DIGITS = 1000
+"""Frames are white long before."""
+
+_MOST_SEQUENCES = 100_000_000
+"""Their order is drawn as a whole, and takes 0.8 GB."""
+THRESHOLDS = {
+    "radar": (30, 40, 50),  # dBZ
+    "sevir": (16, 74, 133, 160, 181, 219),  # levels of VIL
+    "hko7": (0.5, 2, 5, 10, 30),  # mm/h
+}
+"""Data set -> thresholds of the published scores."""
+SCALES = ("unit", "minmax", "standard", "none")
+SCALED_DATASETS = ("grid", "array")
+"""Data sets whose values may have any range."""
+
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
@@ -12,9 +27,22 @@ class DataConfig:
 
     dataset: str = field(
         "mnist",
-        "Data set: mnist (Moving MNIST), mnist_color (colour-changing), taxibj, human, radar, "
-        "folder (videos or folders of images) or array (.npy, .npz).",
-        choices=("mnist", "mnist_color", "taxibj", "human", "radar", "folder", "array"),
+        "Data set: mnist (Moving MNIST), mnist_color (colour-changing), taxibj, human, kth, radar, "
+        "sevir, hko7, folder (videos or folders of images), array (.npy, .npz) or grid (NetCDF, "
+        "Zarr, GRIB).",
+        choices=(
+            "mnist",
+            "mnist_color",
+            "taxibj",
+            "human",
+            "kth",
+            "radar",
+            "sevir",
+            "hko7",
+            "folder",
+            "array",
+            "grid",
+        ),
     )
     train_data_paths: str = field(
         "",
@@ -32,12 +60,24 @@ class DataConfig:
         "(a small set that comes with the package), a path (mnist.npz or a folder of IDX files), "
         "or auto: mnist if it can be had, otherwise bundled.",
     )
-    num_digits: int = field(2, "Digits in a generated sequence.", minimum=1)
+    num_digits: int = field(2, "Digits in a generated sequence.", minimum=1, maximum=_MOST_DIGITS)
     train_sequences: int = field(
-        10_000, "Generated training sequences; 0: no two alike, without end.", minimum=0
+        10_000,
+        "Generated training sequences; 0: no two alike, without end.",
+        minimum=0,
+        maximum=_MOST_SEQUENCES,
     )
-    valid_sequences: int = field(2_000, "Generated validation sequences.", minimum=1)
-    test_sequences: int = field(3_000, "Generated test sequences.", minimum=1)
+    valid_sequences: int = field(
+        2_000, "Generated validation sequences.", minimum=1, maximum=_MOST_SEQUENCES
+    )
+    test_sequences: int = field(
+        3_000, "Generated test sequences.", minimum=1, maximum=_MOST_SEQUENCES
+    )
+    test_sha256: str = field(
+        "",
+        "SHA-256 that all test sequences together should have, as scores.json records it; an "
+        "evaluation says whether they do.",
+    )
     data_seed: int = field(
         0,
         "Seed of generated sequences, and of the split by recording; fixes train, valid, test.",
@@ -58,13 +98,21 @@ class DataConfig:
     taxibj_synthetic: bool = field(
         False, "A made-up small city in the place of TaxiBJ's files, to try things out."
     )
+    check_files: bool = field(
+        True,
+        "Compare arrays of .npz files with their checksums before they are used, which reads each "
+        "once.",
+    )
     window_stride: int = field(
-        1, "Frames between the starts of two windows of a recording.", minimum=1
+        1, "Frames between the starts of two windows of a recording.", minimum=1, maximum=10**9
     )
     frame_interval: int = field(
-        1, "Frames of a recording from one frame of a window to the next.", minimum=1
+        1, "Frames of a recording from one frame of a window to the next.", minimum=1, maximum=10**9
     )
-    resize: bool = field(False, "Resize frames of folder and array to img_height x img_width.")
+    resize: bool = field(
+        False,
+        "Resize frames to img_height x img_width; of sevir and hko7 to a whole fraction of theirs.",
+    )
     valid_fraction: float = field(
         0.1,
         "Share of the recordings, or of the sequences of Moving MNIST, to validate on, where all "
@@ -74,6 +122,32 @@ class DataConfig:
         0.1,
         "Share of the recordings, or of the sequences of Moving MNIST, to test on, where all "
         "splits are in the same paths.",
+    )
+    scale: str = field(
+        "auto",
+        "What the network is given of grid and array: unit (values are in [0, 1]), minmax (the "
+        "lowest and highest value of the training split are 0 and 1), standard (its mean is 0, "
+        "its standard deviation 1), none (values as they are), or one of these for each channel, "
+        "comma separated; auto: standard for grid, unit for array. Fitted for each channel; it "
+        "is kept in the weights file, and undone in scores, pictures and predictions.",
+    )
+    variables: str = field(
+        "",
+        "Variables of grid that become channels, comma separated, each NAME or NAME@LEVEL; empty: "
+        "all that are fields over time.",
+    )
+    split_dates: str = field(
+        "",
+        "Two dates, where validation and where test of grid begin, such as "
+        "2016-01-01,2017-01-01; empty: the last valid_fraction and test_fraction of the times.",
+    )
+    region: tuple[float, ...] = field(
+        (),
+        "Part of the globe to take of grid: lat0,lat1,lon0,lon1 in degrees, from lon0 eastwards; "
+        "empty: all.",
+    )
+    coarsen: int = field(
+        1, "Rows and columns of grid whose mean becomes one value of a frame.", minimum=1
     )
     radar_values: str = field(
         "dbz",
@@ -88,13 +162,52 @@ class DataConfig:
         "Values of radar frames that stand for missing ones, comma separated: nan or numbers. "
         "They do not count in loss and scores.",
     )
+    sevir_type: str = field(
+        "vil",
+        "Images of SEVIR: vil (vertically integrated liquid), vis, ir069 or ir107.",
+        choices=("vil", "vis", "ir069", "ir107"),
+    )
     thresholds: tuple[float, ...] = field(
-        (30.0, 40.0, 50.0), "Thresholds of CSI, POD, FAR and HSS on radar, in dBZ."
+        (),
+        "Thresholds of the scores of events. Empty: those of the data set, 30, 40 and 50 dBZ of "
+        "radar; 16, 74, 133, 160, 181 and 219 of the levels of VIL; 0.5, 2, 5, 10 and 30 mm/h of "
+        "hko7.",
     )
 
     def __post_init__(self):
-        object.__setattr__(self, "thresholds", tuple(float(n) for n in self.thresholds))
+        known = self.dataset != "sevir" or self.sevir_type == "vil"
+        thresholds = self.thresholds or (THRESHOLDS.get(self.dataset, ()) if known else ())
+        object.__setattr__(self, "thresholds", tuple(thresholds))
+        object.__setattr__(self, "region", tuple(self.region))
         check_fields(self)
+        for name in ("thresholds", "region"):
+            object.__setattr__(self, name, tuple(float(n) for n in getattr(self, name)))
+        if len(self.region) not in (0, 4):
+            raise MimError(
+                "region must be four numbers, lat0,lat1,lon0,lon1, received "
+                f"{','.join(f'{n:g}' for n in self.region)}."
+            )
+        self._check_scale()
         for name in ("valid_fraction", "test_fraction"):
             if not 0 < getattr(self, name) < 1:
                 raise MimError(f"{name} must be between 0 and 1, received {getattr(self, name)}.")
+
+    @property
+    def scale_kinds(self) -> tuple[str, ...]:
+        """The kinds of scale, one for all channels or one for each."""
+        if self.scale == "auto":
+            return ("standard",) if self.dataset == "grid" else ("unit",)
+        return tuple(kind.strip() for kind in self.scale.split(","))
+
+    def _check_scale(self):
+        for kind in self.scale_kinds:
+            if kind not in SCALES:
+                raise MimError(
+                    f"scale must be {', '.join(SCALES)} or auto, or several of them, comma "
+                    f"separated; received {self.scale!r}."
+                )
+        if set(self.scale_kinds) != {"unit"} and self.dataset not in SCALED_DATASETS:
+            raise MimError(
+                f"--scale={self.scale} is for --dataset={' and '.join(SCALED_DATASETS)}; "
+                f"{self.dataset} has a scale of its own. Leave it out."
+            )

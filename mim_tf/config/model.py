@@ -4,7 +4,11 @@ import dataclasses
 import math
 
 from mim_tf.config.fields import check_fields, field
+from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.errors import MimError
+
+_MOST_LAYERS = 100
+"""Beyond it, building and tracing a step takes many minutes."""
 
 _NAMES_OF_2019 = {"mim_pp": "mim_star"}
 
@@ -18,8 +22,8 @@ class ModelConfig:
 
     model_name: str = field(
         "mim",
-        "Network to build: mim, mim_star (mim_pp in the 2019 code), predrnn, predrnn_pp or "
-        "convlstm_net.",
+        "Network to build: mim, mim_star (mim_pp in the 2019 code), predrnn, predrnn_pp, "
+        "convlstm_net, or one that --network_module registers.",
     )
     img_width: int = field(64, "Width of a frame in pixels.", minimum=1)
     img_height: int = field(0, "Height of a frame in pixels; 0: the width.", minimum=0)
@@ -58,12 +62,27 @@ class ModelConfig:
         choices=("float32", "bfloat16", "auto"),
     )
 
+    scale: LinearScale | None = field(
+        None,
+        "What the numbers in frames stand for, as fitted to the training data; None: they are in "
+        "[0, 1] and stand for nothing else.",
+        is_flag=False,
+    )
+
     def __post_init__(self):
+        if isinstance(self.scale, dict):  # as JSON has it
+            object.__setattr__(self, "scale", LinearScale(**self.scale))
         name = _NAMES_OF_2019.get(self.model_name, self.model_name)
         object.__setattr__(self, "model_name", name)
-        object.__setattr__(self, "num_hidden", tuple(int(n) for n in self.num_hidden))
+        object.__setattr__(self, "num_hidden", tuple(map(_number, self.num_hidden)))
         object.__setattr__(self, "img_height", self.img_height or self.img_width)
         check_model_config(self)
+        object.__setattr__(self, "num_hidden", tuple(int(n) for n in self.num_hidden))
+
+    @property
+    def frame_scale(self) -> LinearScale:
+        """`scale`, or that of frames in [0, 1]."""
+        return self.scale or UNIT
 
     @property
     def num_layers(self) -> int:
@@ -117,6 +136,11 @@ def check_model_config(config: ModelConfig) -> None:
         raise MimError(f"filter_size must be odd, received {config.filter_size}.")
     if not config.num_hidden or min(config.num_hidden) < 1:
         raise MimError(f"num_hidden needs positive numbers, received {config.num_hidden}.")
+    if len(config.num_hidden) > _MOST_LAYERS:
+        raise MimError(
+            f"num_hidden must have at most {_MOST_LAYERS} numbers, one a layer, received "
+            f"{len(config.num_hidden)}."
+        )
     if len(set(config.num_hidden)) > 1:
         raise MimError(
             "num_hidden must be the same in every layer, because the spatial memory m is handed "
@@ -134,6 +158,17 @@ def check_model_config(config: ModelConfig) -> None:
             f"({config.input_length}): there is nothing to predict."
         )
     _check_ablations(config)
+    channels = config.scale.channels if config.scale else None
+    if channels not in (None, config.img_channel):
+        raise MimError(
+            f"The scale is of {channels} channels, img_channel is {config.img_channel}. Leave "
+            "img_channel out: the data says it."
+        )
+
+
+def _number(value):
+    """Lists of absl's flags hold strings."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _mended(config):

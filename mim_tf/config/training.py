@@ -3,7 +3,9 @@
 import dataclasses
 
 from mim_tf.config.fields import check_fields, field, fill_in, recipe_field
-from mim_tf.errors import MimError
+
+_MOST_ITERATIONS = 500_000_000
+"""With four updates in each, their count still fits 32 bits."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +40,7 @@ class TrainingConfig:
         paper2019=0,
         fast=20,
         minimum=0,
+        maximum=_MOST_ITERATIONS,
     )
     beta_1: float = recipe_field(
         "Decay of Adam's first moment.", paper2019=0.95, fast=0.9, minimum=0, below=1
@@ -60,7 +63,9 @@ class TrainingConfig:
         minimum=0,
     )
     batch_size: int = field(8, "Sequences in a batch.", minimum=1)
-    max_iterations: int = field(80_000, "Iterations to train for.", minimum=1)
+    max_iterations: int = field(
+        80_000, "Iterations to train for.", minimum=1, maximum=_MOST_ITERATIONS
+    )
     rematerialise: bool = field(
         False,
         "Keep only the states for the gradient and compute each time step twice: less memory, more "
@@ -107,11 +112,15 @@ class TrainingConfig:
     protocol: str = field(
         "mim2019",
         "Definitions of the scores: mim2019, as in the 2019 code; openstl, as in that benchmark; "
-        "per_pixel: means over pixels in place of sums over frames.",
-        choices=("mim2019", "openstl", "per_pixel"),
+        "per_pixel: means over pixels in place of sums over frames; sevir, hko7 or pysteps: "
+        "per_pixel, and events as in that benchmark or package.",
+        choices=("mim2019", "openstl", "per_pixel", "hko7", "sevir", "pysteps"),
     )
     seed: int = field(
-        0, "Seed of initial weights, order of the data and scheduled sampling.", minimum=0
+        0,
+        "Seed of initial weights, order of the data and scheduled sampling.",
+        minimum=0,
+        maximum=2**32 - 1,
     )
     evaluate_ema: bool = field(
         False, "Evaluate the moving average of the weights, and save it beside the raw weights."
@@ -122,8 +131,6 @@ class TrainingConfig:
     def __post_init__(self):
         fill_in(self)
         check_fields(self)
-        if self.seed >= 2**32:
-            raise MimError(f"seed must be below 2**32, received {self.seed}.")
 
     @property
     def updates_per_iteration(self) -> int:

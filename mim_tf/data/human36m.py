@@ -2,8 +2,8 @@
 
 import dataclasses
 import math
-import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from mim_tf.data.files.frame_cache import Pictures
 from mim_tf.data.files.images import eight_bits, read_image, to_channels
 from mim_tf.data.windows import WindowSource
 from mim_tf.errors import MimError
+from mim_tf.given_path import walk
 
 SCENARIO = "Walking"
 TRAIN_SUBJECTS = ("S1", "S5", "S6", "S7", "S8")
@@ -21,6 +22,7 @@ TEST_SUBJECTS = ("S9", "S11")
 FRAME_STEP = 5
 INTERVAL = 2
 FRAME_SHAPE = (128, 128, 3)  # as published
+_FOLDER = "a folder with pictures of Human3.6M, as data/human36m.sh makes it"
 # Pictures from one place where a window may start to the next.
 TRAIN_STRIDE = 10
 TEST_STRIDE = 5
@@ -95,7 +97,7 @@ def open_human36m(
 
 def has_pictures(folder: Path) -> bool:
     """Whether a folder or its subfolders hold a picture with a name of Human3.6M."""
-    return any(_NAME.fullmatch(name) for _, name in _walk([folder]))
+    return any(_NAME.fullmatch(file.name) for file in _walk([folder]))
 
 
 def window_starts(pictures: list[_Picture], total_length: int, stride: int) -> list[int]:
@@ -167,7 +169,8 @@ def _central_half(side):
 def _find_pictures(paths, subjects):
     """The pictures of `subjects`, sorted by file name."""
     found, other = {}, set()
-    for folder, name in _walk(paths):
+    for path in _walk(paths):
+        name = path.name
         match = _NAME.fullmatch(name)
         if not match:
             continue
@@ -175,7 +178,6 @@ def _find_pictures(paths, subjects):
         if scenario != SCENARIO or subject not in subjects:
             other.add(f"{subject} {scenario}")
             continue
-        path = Path(folder, name)
         if name in found:
             raise MimError(
                 f"{path}: expected each picture once, found it as {found[name].path} too. Give "
@@ -193,16 +195,11 @@ def _find_pictures(paths, subjects):
     return [found[name] for name in sorted(found)]
 
 
-def _walk(paths):
-    """(folder, file name) of all files in the folders `paths` and in their subfolders."""
+def _walk(paths: list[Path]) -> Iterator[Path]:
+    """All files in the folders `paths` and in their subfolders."""
     for path in paths:
-        if not os.path.isdir(path):
-            raise MimError(
-                f"{path}: expected a folder with pictures of Human3.6M, found no such folder. "
-                "Get it with data/human36m.sh, or check the path."
-            )
-        for folder, _, names in os.walk(path, followlinks=True):
-            yield from ((folder, name) for name in names)
+        for folder, names in walk(path, _FOLDER):
+            yield from (folder / name for name in names)
 
 
 def _found_subjects(pictures, subjects):

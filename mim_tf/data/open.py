@@ -1,31 +1,44 @@
 """From the configuration to a source: the one place that knows all data sets."""
 
+import dataclasses
 import functools
+import os
+from pathlib import Path
 
 from mim_tf.config import DataConfig, ModelConfig
+from mim_tf.config.data import SCALED_DATASETS
 from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
 from mim_tf.data.files.arrays import ArraySource, open_array
 from mim_tf.data.files.folder import list_recordings, native_shape, open_recordings
-from mim_tf.data.human36m import FRAME_SHAPE, open_human36m
+from mim_tf.data.grid.source import grid_frame_shape, open_fields
+from mim_tf.data.hko7 import hko7_frame_shape, open_hko7
+from mim_tf.data.human36m import FRAME_SHAPE as HUMAN_SHAPE
+from mim_tf.data.human36m import open_human36m
+from mim_tf.data.kth import FRAME_SHAPE as KTH_SHAPE
+from mim_tf.data.kth import open_kth
 from mim_tf.data.moving_mnist.color import ColorMovingMNIST
 from mim_tf.data.moving_mnist.digits import load_digits
 from mim_tf.data.moving_mnist.npz import NpzSource, npz_frame_shape
 from mim_tf.data.moving_mnist.source import MovingMNIST
 from mim_tf.data.radar.events import list_events, open_event
 from mim_tf.data.radar.source import open_events
+from mim_tf.data.scale import LinearScale
+from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale
+from mim_tf.data.sevir import open_sevir, sevir_frame_shape
 from mim_tf.data.source import SequenceSource
 from mim_tf.data.split import ALL, SPLITS, Selection, divide, other_paths, split_paths
 from mim_tf.data.taxibj import open_taxibj, taxibj_frame_shape
 from mim_tf.errors import MimError
 
 MOVING_MNIST_SIZE = (64, 64)
+_SHAPES = {"human": HUMAN_SHAPE, "kth": KTH_SHAPE}
 _GENERATORS = {"mnist": MovingMNIST, "mnist_color": ColorMovingMNIST}
 
 
 def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSource:
     """The source of a split ("train", "valid" or "test").
 
-    No two splits share a sequence, but for TaxiBJ, Human3.6M and two different paths, where
+    No two splits share a sequence, but for TaxiBJ, Human3.6M, KTH and two different paths, where
     "valid" and "test" are the same.
 
     Raises:
@@ -34,7 +47,7 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
     """
     if split not in SPLITS:
         raise MimError(f"split must be one of: {', '.join(SPLITS)}; received {split!r}.")
-    source = open_part(data, split, model.frame_shape, model.total_length)
+    source = open_part(data, split, model.frame_shape, model.total_length, model.scale)
     if source.shape[1:] != model.frame_shape:
         raise MimError(
             f"The model takes frames of (height, width, channels) {model.frame_shape}, the data "
@@ -44,7 +57,11 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
 
 
 def open_part(
-    data: DataConfig, split: str, frame_shape: tuple[int, int, int], total_length: int | None
+    data: DataConfig,
+    split: str,
+    frame_shape: tuple[int, int, int],
+    total_length: int | None,
+    scale: LinearScale | None = None,
 ) -> SequenceSource:
     """A split, or "all" of a set that is divided by recording or sequence.
 
@@ -53,15 +70,39 @@ def open_part(
         split: "train", "valid", "test", or "all".
         frame_shape: (H, W, C) of frames that are generated or resized, and of videos and images.
         total_length: frames of a sequence; None: as many as the file has, where it says so.
+        scale: what the numbers in frames stand for; None: as the data says, or `data.scale` of
+            the training split, or of all where that is what is opened.
     """
-    return _OPENERS[data.dataset](data, split, frame_shape, total_length)
+    opener = _OPENERS[data.dataset]
+    if scale and data.dataset in SCALED_DATASETS:
+        # Values are read as they are, for the scale to map, from the variables it knows.
+        variables = data.variables or ",".join(scale.names)
+        data = dataclasses.replace(data, scale="none", variables=variables)
+    source = opener(data, split, frame_shape, total_length)
+    if data.dataset not in SCALED_DATASETS or (set(data.scale_kinds) == {"unit"} and not scale):
+        return source
+    if not scale:
+        fitted_to = (
+            source if split in ("train", ALL) else opener(data, "train", frame_shape, total_length)
+        )
+        scale = fit_scale(fitted_to, data.scale_kinds, *_channels(fitted_to))
+    elif source.units:
+        check_units(scale, source.names, source.units)
+    return ScaledSource(source, scale)
+
+
+def _channels(source):
+    """Names and units of the channels of a source."""
+    count = source.shape[-1]
+    names = source.names or tuple(f"channel{n}" for n in range(1, count + 1))
+    return names, source.units or ("",) * count
 
 
 def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
     """(H, W, C) of the frames of the data, None if its paths are yet to be given.
 
-    Opens no more than one file or recording. Generated Moving MNIST is 64 x 64, Human3.6M
-    128 x 128.
+    Opens no more than one file or recording, and the catalogue of SEVIR. Generated Moving MNIST is
+    64 x 64, Human3.6M and KTH 128 x 128.
 
     Raises:
         MimError: if that file cannot be read.
@@ -73,14 +114,21 @@ def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
         if paths[0].suffix == ".npy":
             return (*open_array(paths[0]).shape[2:], 1)[:3]
         return npz_frame_shape(paths[0])
-    if data.dataset == "human":
-        return FRAME_SHAPE
+    if data.dataset in _SHAPES:
+        return _SHAPES[data.dataset]
     if not paths and not data.taxibj_synthetic:
         return None
     if data.dataset == "taxibj":
         return taxibj_frame_shape(paths, data)
     if data.dataset == "radar":
-        return (*open_event(list_events(paths[0])[0]).frame_shape, 1)
+        event = open_event(list_events(paths[0])[0], None, data.check_files)
+        return (*event.frame_shape, 1)
+    if data.dataset == "sevir":
+        return sevir_frame_shape(paths, data.sevir_type)
+    if data.dataset == "hko7":
+        return hko7_frame_shape(paths)
+    if data.dataset == "grid":
+        return grid_frame_shape(paths, data)
     if data.dataset == "array":
         return array_frame_shape(paths[0])
     return native_shape(list_recordings(paths[0])[0])
@@ -124,7 +172,7 @@ def _open_mnist(data, split, frame_shape, total_length):
             raise MimError(f"Expected one .npy file, received {len(paths)}.")
         source = ArraySource(open_array(paths[0]), total_length, name=str(paths[0]))
     else:
-        source = NpzSource(paths, total_length)
+        source = NpzSource(paths, total_length, data.check_files)
     if not shared or to_test_only or split == ALL:
         return source
     return Selection(source, divide(range(source.size), data, split))
@@ -170,6 +218,19 @@ def _open_human36m(data, split, frame_shape, total_length):
     return open_human36m(paths, split, total_length, *frame_shape[:2])
 
 
+def _open_kth(data, split, frame_shape, total_length):
+    paths, _ = split_paths(data, split)
+    return open_kth(paths, split, frame_shape, total_length)
+
+
+def _open_sevir(data, split, frame_shape, total_length):
+    return open_sevir(_shared_paths(data, split), split, frame_shape, total_length, data)
+
+
+def _open_hko7(data, split, frame_shape, total_length):
+    return open_hko7(_shared_paths(data, split), split, frame_shape, total_length, data)
+
+
 def _open_radar(data, split, frame_shape, total_length):
     return open_events(_recordings(list_events, data, split), total_length, data)
 
@@ -180,8 +241,31 @@ def _open_folder(data, split, frame_shape, total_length):
 
 
 def _open_arrays(data, split, frame_shape, total_length):
-    recordings = _recordings(array_recordings, data, split)
+    listed = functools.partial(array_recordings, check=data.check_files)
+    recordings = _recordings(listed, data, split)
     return open_recordings(recordings, frame_shape, total_length, data)
+
+
+def _open_grid(data, split, frame_shape, total_length):
+    paths, shared = split_paths(data, split)
+    if not paths:
+        raise MimError(
+            "--dataset=grid needs its files: give --train_data_paths, a file, a pattern or a Zarr "
+            "store."
+        )
+    return open_fields(paths, split, shared, total_length, data)
+
+
+def _shared_paths(data, split):
+    """The paths of a set that says itself how it is divided."""
+    paths, shared = split_paths(data, split)
+    if not paths or not shared:
+        raise MimError(
+            f"--dataset={data.dataset} is divided as published: expected one path with all splits, "
+            f"received --train_data_paths={data.train_data_paths} and "
+            f"--valid_data_paths={data.valid_data_paths}. Give --train_data_paths alone."
+        )
+    return paths
 
 
 def _recordings(list_recordings, data, split):
@@ -198,7 +282,7 @@ def _recordings(list_recordings, data, split):
     others = other_paths(data, split)
     for recording in recordings:
         # Videos of an array have no path of their own.
-        if data.dataset != "array" and recording.resolve() in others:
+        if data.dataset != "array" and Path(os.path.realpath(recording)) in others:
             raise MimError(
                 f"{recording}: expected each recording in train_data_paths or valid_data_paths, "
                 "found it in both. Move it out of the folder, or leave it out of the other paths."
@@ -212,6 +296,10 @@ _OPENERS = {
     "taxibj": _open_taxibj,
     "human": _open_human36m,
     "radar": _open_radar,
+    "kth": _open_kth,
+    "sevir": _open_sevir,
+    "hko7": _open_hko7,
     "folder": _open_folder,
     "array": _open_arrays,
+    "grid": _open_grid,
 }

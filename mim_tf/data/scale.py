@@ -1,39 +1,103 @@
 """Physical values of frames."""
 
 import dataclasses
+import json
 from collections.abc import Sequence
 
 import numpy as np
 
 from mim_tf.errors import MimError
 
+Numbers = float | tuple[float, ...]
+
 
 @dataclasses.dataclass(frozen=True)
 class LinearScale:
     """A linear map: 0 in a frame stands for `low`, 1 for `high`, in `unit`.
 
+    Each is one for all channels, or a tuple with one for each.
+
+    Args:
+        unit: of physical values.
+        low: physical value of 0.
+        high: physical value of 1.
+        clipped: whether frames end at 0 and 1; otherwise values may lie beyond.
+        black: physical value that pictures show as black; None: `low`.
+        white: physical value that pictures show as white; None: `high`.
+        names: of the channels, where they have any.
+
     Raises `MimError` if `high` is not above `low`.
     """
 
-    unit: str
-    low: float
-    high: float
+    unit: str | tuple[str, ...]
+    low: Numbers
+    high: Numbers
+    clipped: bool = True
+    black: Numbers | None = None
+    white: Numbers | None = None
+    names: tuple[str, ...] = ()
 
     def __post_init__(self):
-        if not self.low < self.high:
+        for field in dataclasses.fields(self):  # JSON knows lists only
+            if isinstance(getattr(self, field.name), list):
+                object.__setattr__(self, field.name, tuple(getattr(self, field.name)))
+        if not np.all(np.less(self.low, self.high)):
             raise MimError(
                 f"The scale in {self.unit} needs a low value below the high one, received "
                 f"{self.low} and {self.high}."
             )
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all channels have one unit and one range."""
+        return not isinstance(self.unit, tuple) and np.ndim(self.low) == 0
+
+    @property
+    def channels(self) -> int | None:
+        """How many channels it is for; None: any number."""
+        return len(self.low) if isinstance(self.low, tuple) else None
+
+    def of_channel(self, channel: int) -> "LinearScale":
+        """The scale of one channel, with numbers in the place of tuples."""
+        settings = {
+            name: value[channel] if isinstance(value, tuple) and value else value
+            for name, value in vars(self).items()
+        }
+        return LinearScale(**{**settings, "names": self.names[channel : channel + 1]})
+
     def to_unit(self, values: np.ndarray) -> np.ndarray:
-        """Physical values as float32 in [0, 1]; those outside low..high are clipped."""
-        unit = (np.asarray(values, np.float32) - self.low) / (self.high - self.low)
-        return np.clip(unit, 0, 1, dtype=np.float32)
+        """Physical values `[..., C]` as float32 of frames; `clipped` clips those outside."""
+        size = np.float32(np.subtract(self.high, self.low))
+        return self.clip((np.asarray(values, np.float32) - np.float32(self.low)) / size)
 
     def to_physical(self, frames: np.ndarray) -> np.ndarray:
-        """Frames as physical values, float32; not clipped."""
-        return np.asarray(frames, np.float32) * np.float32(self.high - self.low) + self.low
+        """Frames `[..., C]` as physical values, float32; not clipped."""
+        size = np.float32(np.subtract(self.high, self.low))
+        return np.asarray(frames, np.float32) * size + np.float32(self.low)
+
+    def clip(self, frames: np.ndarray) -> np.ndarray:
+        """Frames or predictions as float32, those that are `clipped` in [0, 1]."""
+        frames = np.asarray(frames, np.float32)
+        return np.clip(frames, 0, 1, dtype=np.float32) if self.clipped else frames
+
+    def shown(self, frames: np.ndarray) -> np.ndarray:
+        """Frames `[..., C]` as pictures show them: float32 in [0, 1], 0 black and 1 white."""
+        if self.black is None or self.white is None:
+            return np.clip(np.asarray(frames, np.float32), 0, 1)
+        size = np.subtract(self.high, self.low)
+        black, white = (
+            np.float32(np.subtract(end, self.low) / size) for end in (self.black, self.white)
+        )
+        return np.clip((np.asarray(frames, np.float32) - black) / (white - black), 0, 1)
+
+    def as_json(self) -> dict:
+        """What makes the same scale again, as JSON types."""
+        settings = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        }
+        return json.loads(json.dumps(settings))
 
     def check_thresholds(self, thresholds: Sequence[float]) -> None:
         """Raises `MimError` unless there are thresholds, all from `low` to below `high`."""
@@ -44,3 +108,7 @@ class LinearScale:
                 f"range of the frames, received {', '.join(f'{x:g}' for x in thresholds)}. "
                 "Change the thresholds or the range (dbz_min, dbz_max)."
             )
+
+
+UNIT = LinearScale("", 0.0, 1.0)
+"""Of frames without physical values, which are in [0, 1]."""

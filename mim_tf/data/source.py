@@ -5,9 +5,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mim_tf.data.conversion import ConvertedScale
 from mim_tf.data.scale import LinearScale
 
 Indices = Sequence[int] | np.ndarray
+
+
+def take_over(source: "SequenceSource", other: "SequenceSource") -> None:
+    """Gives `source` what `other` says of its frames: all attributes but their number."""
+    for name in SequenceSource.__annotations__.keys() - {"size"}:
+        setattr(source, name, getattr(other, name))
 
 
 class SequenceSource(abc.ABC):
@@ -17,19 +24,34 @@ class SequenceSource(abc.ABC):
         shape: (T, H, W, C) of every sequence.
         size: number of sequences, or None where there is no end to them.
         scale: physical values of the frames, None where they have none.
-        thresholds: physical values for CSI, POD, FAR and HSS; none by default.
+        converted: further physical values, such as rain rates; errors are scored in them too.
+        thresholds: physical values for the scores of events; none by default.
+        threshold_scale: what thresholds are values of, where it is not `scale`.
         has_missing: whether values can be missing; then `missing` says where.
+        names: of the channels; none where they have none.
+        units: of the channels; none where they have none.
+        latitude: degrees north of each row `[H]`, by which scores are weighted; None where rows
+            have none.
+        climatology: `[H, W, C]`, as frames are, from which anomalies are counted; None: the mean
+            of the frames.
     """
 
     shape: tuple[int, int, int, int]
     size: int | None
     scale: LinearScale | None = None
+    converted: tuple[ConvertedScale, ...] = ()
     thresholds: tuple[float, ...] = ()
+    threshold_scale: ConvertedScale | None = None
     has_missing: bool = False
+    names: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    latitude: np.ndarray | None = None
+    climatology: np.ndarray | None = None
 
     @abc.abstractmethod
     def sequences(self, indices: Indices) -> np.ndarray:
-        """Sequences `indices` as `[len(indices), T, H, W, C]`, float32 in [0, 1].
+        """Sequences `indices` as `[len(indices), T, H, W, C]`, float32, in [0, 1] unless the
+        scale says otherwise.
 
         The same index gives the same sequence at any time and in any batch. Missing values are 0.
         """

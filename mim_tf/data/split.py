@@ -1,12 +1,13 @@
 """Which files a split is read from, and how one set is divided into splits."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.source import Indices, SequenceSource
+from mim_tf.data.source import Indices, SequenceSource, take_over
 from mim_tf.errors import MimError
 
 SPLITS = ("train", "valid", "test")
@@ -46,8 +47,22 @@ def _paths(text):
     """Resolved path -> the paths as they are written."""
     found = {}
     for path in filter(None, map(str.strip, text.split(","))):
-        found.setdefault(Path(path).resolve(), []).append(Path(path))
+        found.setdefault(Path(os.path.realpath(path)), []).append(Path(path))
     return found
+
+
+def one_folder(paths: list[Path]) -> Path:
+    """The one of `paths`.
+
+    Raises:
+        MimError: there are more, or it is no folder.
+    """
+    if len(paths) != 1 or not os.path.isdir(paths[0]):
+        raise MimError(
+            "Expected one folder with all splits, divided as published, received "
+            f"{', '.join(map(str, paths))}. Give it as --train_data_paths alone."
+        )
+    return paths[0]
 
 
 def divide(items: list, data: DataConfig, split: str) -> list[Any]:
@@ -92,8 +107,7 @@ class Selection(SequenceSource):
         self._source = source
         self._indices = np.asarray(indices, np.int64)
         self.size = len(indices)
-        for name in ("shape", "scale", "thresholds", "has_missing"):
-            setattr(self, name, getattr(source, name))
+        take_over(self, source)
 
     def sequences(self, indices: Indices) -> np.ndarray:
         return self._source.sequences(self._indices[np.asarray(indices, np.int64)])

@@ -6,6 +6,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mim_tf.data.scale import UNIT
 from mim_tf.errors import MimError
 from mim_tf.evaluation.bootstrap import interval, resampling_counts
 from mim_tf.evaluation.checks import check_batch
@@ -23,7 +24,12 @@ class AccumulatedScores(abc.ABC):
 
     Args:
         *settings: what else than the class decides what is scored; `merge` compares them.
+
+    Attributes:
+        scale: what the numbers in frames stand for; decides whether they have to be in [0, 1].
     """
+
+    scale = UNIT
 
     def __init__(self, *settings):
         self.sequences = 0
@@ -35,14 +41,17 @@ class AccumulatedScores(abc.ABC):
         """Adds a batch.
 
         Args:
-            truth: `[B, horizon, H, W, C]`, floats in [0, 1]; NaN where a value is missing.
+            truth: `[B, horizon, H, W, C]`, floats, in [0, 1] where the scale is clipped; NaN
+                where a value is missing.
             prediction: the same shape, not clipped.
 
         Raises:
-            MimError: shapes or horizons do not match, the truth leaves [0, 1], or a prediction is
-                not finite.
+            MimError: shapes or horizons do not match, the truth leaves [0, 1] where the scale is
+                clipped, or a prediction is not finite.
         """
-        truth, prediction = check_batch(truth, prediction, self._horizon, self.sequences)
+        truth, prediction = check_batch(
+            truth, prediction, self._horizon, self.sequences, self.scale.clipped
+        )
         self._parts.append(self._addends(truth, prediction))
         self._horizon = truth.shape[1]
         self.sequences += len(truth)
@@ -99,6 +108,10 @@ class AccumulatedScores(abc.ABC):
             return dict.fromkeys(parts[0])
         return {name: interval(np.concatenate([part[name] for part in parts])) for name in parts[0]}
 
+    def details(self) -> dict:
+        """What else than scores there is to tell, as JSON types."""
+        return {}
+
     def per_sequence(self) -> Values:
         """Mean scores of each sequence alone `[sequences]`, in their order; NaN if undefined."""
         return self._mean(self._all(), 1)
@@ -131,7 +144,7 @@ class AccumulatedScores(abc.ABC):
     def _mean(self, sums: Values, sequences: int) -> Values:
         """By name, the mean `[...]` of the frames' scores that are defined; NaN if none is."""
         return {
-            name: _defined_mean(scores) for name, scores in self._scores(sums, sequences).items()
+            name: defined_mean(scores) for name, scores in self._scores(sums, sequences).items()
         }
 
 
@@ -140,7 +153,8 @@ def as_json(score: float) -> float | None:
     return None if math.isnan(score) else float(score)
 
 
-def _defined_mean(scores):
+def defined_mean(scores: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of `[..., N]` without what is NaN; NaN where all is."""
     defined = ~np.isnan(scores)
     with np.errstate(invalid="ignore"):
         return np.where(defined, scores, 0).sum(axis=-1) / defined.sum(axis=-1)

@@ -35,12 +35,13 @@ def baselines_for(source: SequenceSource) -> dict[str, Baseline]:
     return baselines
 
 
-def verdict(result: dict, score: str = "mse") -> str:
+def verdict(result: dict, score: str = "mse", name: str = "The model") -> str:
     """One sentence: whether the model beats every baseline in the mean of a score.
 
     Args:
         result: what `evaluate` returned.
         score: its name.
+        name: of the model.
     """
     ours = result["mean"][score]
     theirs = {name: part["mean"][score] for name, part in result["baselines"].items()}
@@ -48,8 +49,8 @@ def verdict(result: dict, score: str = "mse") -> str:
     unbeaten = {name: value for name, value in theirs.items() if not is_better(score, ours, value)}
     if unbeaten:
         listed = _listed(unbeaten)
-        return f"The model does NOT beat {listed}: its {title} is {_number(ours)}."
-    return f"The model beats {_listed(theirs)}: its {title} is {_number(ours)}."
+        return f"{name} does NOT beat {listed}: its {title} is {_number(ours)}."
+    return f"{name} beats {_listed(theirs)}: its {title} is {_number(ours)}."
 
 
 def _listed(values):

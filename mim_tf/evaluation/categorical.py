@@ -4,63 +4,104 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mim_tf.data.conversion import ConvertedScale
 from mim_tf.data.scale import LinearScale
-from mim_tf.evaluation.accumulated import AccumulatedScores
+from mim_tf.evaluation.accumulated import AccumulatedScores, defined_mean
 from mim_tf.evaluation.checks import FRAME_AXES
-
-# Far above the rounding of a float32 in [0, 1], far below the step of 8- or 16-bit levels.
-ROUNDING = 1e-6
+from mim_tf.evaluation.events import EventRule, event_bounds
 
 
 class CategoricalScores(AccumulatedScores):
-    """CSI, POD, FAR and HSS per threshold and predicted frame, over all sequences so far.
+    """CSI, POD, FAR, BIAS and HSS per threshold and predicted frame, over all sequences so far.
 
-    A value above the threshold is an event; one of exactly the threshold is none, as in pysteps.
     Each frame's hits H, misses M, false alarms F and correct negatives N are counted over all
     pixels of all sequences, and the scores computed from these sums:
 
     - `CSI_<threshold>`, critical success index: H / (H + M + F)
     - `POD_<threshold>`, probability of detection: H / (H + M)
     - `FAR_<threshold>`, false alarm ratio: F / (H + F)
+    - `BIAS_<threshold>`, frequency bias, 1 at best: (H + F) / (H + M)
     - `HSS_<threshold>`, Heidke skill score: 2 (H N - F M) / ((H + M) (M + N) + (H + F) (F + N))
+    - `CSI_pool<side>_<threshold>`: CSI of the maxima of squares, for each of the rule's pools;
+      rows and columns that do not fill a square are left out
+    - with a rule of `mean_of_counts`, `CSI` and `CSI_pool<side>`: means over thresholds
 
     Where it would be 0 / 0, as without rain in truth and prediction, a score is None (NaN in
-    pysteps). `mean` is the mean of the frames' scores, as in the HKO-7 benchmark (Shi et al.,
-    2017), not the score of all frames' counts; frames where the score is None are left out of it.
-    Missing values are not counted.
+    pysteps), and means leave it out. Missing values are not counted.
 
     Args:
         scale: what 0 and 1 in a frame stand for.
         thresholds: in the unit of `scale`.
+        rule: by default a value of exactly the threshold is no event, as in pysteps, and `mean` is
+            the mean of the frames' scores, as in the HKO-7 benchmark (Shi et al., 2017).
 
     Raises `MimError` for thresholds that every value, or none, of the scale exceeds.
     """
 
-    def __init__(self, scale: LinearScale, thresholds: Sequence[float]):
-        super().__init__(scale, tuple(thresholds))
-        scale.check_thresholds(thresholds)
-        # Frames are compared in [0, 1], not mapped back: a truth of exactly the threshold has come
-        # the same way. ROUNDING is for one that has not: levels, or data scaled elsewhere.
-        self._bounds = {
-            np.format_float_positional(threshold, trim="-"): bound + np.float32(ROUNDING)
-            for threshold, bound in zip(thresholds, scale.to_unit(thresholds), strict=True)
-        }
+    def __init__(
+        self,
+        scale: LinearScale | ConvertedScale,
+        thresholds: Sequence[float],
+        rule: EventRule | None = None,
+    ):
+        rule = rule or EventRule()
+        super().__init__(scale, tuple(thresholds), rule)
+        self._rule = rule
+        self._bounds = event_bounds(scale, thresholds, rule.inclusive)
 
     def _addends(self, truth, prediction):
         # Clipping predictions would change nothing, for the thresholds lie within the scale.
         known = ~np.isnan(truth)
-        return {
-            threshold: _contingency(truth > bound, prediction > bound, known)
-            for threshold, bound in self._bounds.items()
-        }
+        addends = {}
+        for side in (1, *self._rule.pools):
+            known_squares = _any_in_squares(known, side)
+            for threshold, bound in self._bounds.items():
+                addends[_label(side, threshold)] = _contingency(
+                    _any_in_squares(truth > bound, side),
+                    _any_in_squares((prediction > bound) & known, side),
+                    known_squares,
+                )
+        return addends
 
     def _scores(self, sums, sequences):
-        scores = _from_counts(*np.stack(list(sums.values()), axis=1))
-        return {
-            f"{name}_{threshold}": score
-            for name, of_thresholds in scores.items()
-            for threshold, score in zip(sums, of_thresholds, strict=True)
-        }
+        found = {}
+        for side in (1, *self._rule.pools):
+            labels = [_label(side, threshold) for threshold in self._bounds]
+            scores = _from_counts(*np.stack([sums[label] for label in labels], axis=1))
+            if side > 1:
+                scores = {"CSI": scores["CSI"]}
+            found |= {
+                f"{name}_{label}": score
+                for name, of_thresholds in scores.items()
+                for label, score in zip(labels, of_thresholds, strict=True)
+            }
+            if self._rule.mean_of_counts:
+                found["CSI" + _pool(side)] = defined_mean(np.moveaxis(scores["CSI"], 0, -1))
+        return found
+
+    def _mean(self, sums, sequences):
+        if not self._rule.mean_of_counts:
+            return super()._mean(sums, sequences)
+        totals = {name: values.sum(axis=-1, keepdims=True) for name, values in sums.items()}
+        return {name: score[..., 0] for name, score in self._scores(totals, sequences).items()}
+
+
+def _pool(side):
+    return f"_pool{side}" if side > 1 else ""
+
+
+def _label(side, threshold):
+    return f"{_pool(side)}_{threshold}".lstrip("_")
+
+
+def _any_in_squares(values, side):
+    """Whether any of `values` `[..., H, W, C]` is true, in squares that lie side by side."""
+    if side == 1:
+        return values
+    *leading, height, width, channels = values.shape
+    rows, columns = height // side, width // side
+    squares = values[..., : rows * side, : columns * side, :]
+    return squares.reshape(*leading, rows, side, columns, side, channels).any(axis=(-4, -2))
 
 
 def _contingency(observed, predicted, known):
@@ -78,10 +119,12 @@ def _from_counts(hits, misses, false_alarms, correct_negatives):
     observed, predicted = hits + misses, hits + false_alarms
     not_observed, not_predicted = false_alarms + correct_negatives, misses + correct_negatives
     covariance = hits * correct_negatives - false_alarms * misses
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bias = predicted / observed
         return {
             "CSI": hits / (observed + false_alarms),
             "POD": hits / observed,
             "FAR": false_alarms / predicted,
+            "BIAS": np.where(observed == 0, np.nan, bias),
             "HSS": 2 * covariance / (observed * not_predicted + predicted * not_observed),
         }

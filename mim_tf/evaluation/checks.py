@@ -9,15 +9,20 @@ FRAME_AXES = (-3, -2, -1)
 
 
 def check_batch(
-    truth: ArrayLike, prediction: ArrayLike, horizon: int | None, sequences: int
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    horizon: int | None,
+    sequences: int,
+    in_unit: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Truth and prediction `[B, horizon, H, W, C]` as float32 arrays.
 
     Args:
-        truth: floats in [0, 1]; NaN where a value is missing.
+        truth: floats; NaN where a value is missing.
         prediction: of the same shape, finite.
         horizon: frames of earlier batches, None for the first batch.
         sequences: number of sequences in earlier batches, which messages count on from.
+        in_unit: whether the truth has to be in [0, 1].
 
     Raises `MimError` for anything else.
     """
@@ -33,7 +38,7 @@ def check_batch(
             f"Scores need the same horizon in every batch: {horizon} frames so far, received "
             f"{truth.shape[1]}. Use new scores for another horizon."
         )
-    if ((truth < 0) | (truth > 1)).any():
+    if in_unit and ((truth < 0) | (truth > 1)).any():
         raise MimError(
             f"Scores need a truth in [0, 1], received {np.nanmin(truth)} to {np.nanmax(truth)}. "
             "Give frames, not levels or physical values."

@@ -32,6 +32,22 @@ class Difference:
     better: str | None
     certain: bool
 
+    @property
+    def sentence(self) -> str:
+        """Which is better, by how much, and whether that is certain."""
+        if self.better is None:
+            return f"{self.other} and {self.first} do not differ in {self.score}."
+        worse = ({self.first, self.other} - {self.better}).pop()
+        amount = f"{abs(self.mean):.4g}"
+        if self.interval:
+            # Of the difference as it is told: what the better one is better by.
+            low, high = sorted(np.sign(self.mean) * np.array(self.interval))
+            amount += f" [{low:.4g}, {high:.4g}]"
+        return (
+            f"{self.better} is better than {worse} in {self.score} by {amount}, "
+            f"{'and that is certain' if self.certain else 'but that is not certain'}."
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
@@ -46,10 +62,22 @@ class Comparison:
     differences: list[Difference]
 
     @property
+    def deciding(self) -> list[str]:
+        """Those of `scores` of which a higher or a lower value is better."""
+        return [name for name in self.scores if direction(name)]
+
+    @property
     def scores(self) -> list[str]:
         """Names of the scores that all evaluations have."""
         first, *others = (evaluation.scores["mean"] for evaluation in self.evaluations)
         return [name for name in first if all(name in mean for mean in others)]
+
+    def check_score(self, score: str) -> None:
+        """Raises `MimError` if no run can be better in `score`: one they lack, or sharpness."""
+        if score not in self.deciding:
+            raise MimError(
+                f"--score must be one of {', '.join(self.deciding)}; received {score!r}."
+            )
 
     def curves(self, score: str) -> dict[str, list[float | None]]:
         """A score by lead time `[horizon]`, of each evaluation and of the baselines."""
@@ -59,28 +87,59 @@ class Comparison:
 
     def conclusion(self, score: str = "mse") -> list[str]:
         """One sentence for each later evaluation: which is better, and whether that is certain."""
-        return [_sentence(each) for each in self.differences if each.score == score]
+        return [each.sentence for each in self.differences if each.score == score]
+
+    def best(self, score: str = "mse") -> Evaluation:
+        """The evaluation with the best mean over sequences; the first of equal ones."""
+        means = [_mean(each.per_sequence[score]) for each in self.evaluations]
+        ranks = [-np.inf if mean is None else direction(score) * mean for mean in means]
+        return self.evaluations[int(np.argmax(ranks))]
+
+    def against_best(self, score: str = "mse") -> list[Difference]:
+        """The difference of each other evaluation from the best."""
+        best = self.best(score)
+        return [_difference(best, each, score) for each in self.evaluations if each is not best]
+
+    def verdict(self, score: str = "mse") -> str:
+        """One sentence: which is the best, and whether that is certain."""
+        differences = self.against_best(score)
+        if len(differences) == 1:
+            return differences[0].sentence
+        best, count = self.best(score).name, len(self.evaluations)
+        open_ones = [each.other for each in differences if not each.certain]
+        if not open_ones:
+            return f"{best} is the best of {count} in {score}, and that is certain."
+        listed = " or ".join(filter(None, [", ".join(open_ones[:-1]), open_ones[-1]]))
+        return (
+            f"{best} scores best of {count} in {score}, but that it is better than {listed} is "
+            "not certain."
+        )
 
 
-def compare(folders: Sequence[str | Path]) -> Comparison:
+def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Comparison:
     """Compares evaluations, or the best evaluations of runs, with the first of them.
 
     Args:
-        folders: two or more, of runs or of evaluations. Their names are what differs in the paths.
+        folders: two or more, of runs or of evaluations.
+        names: what to call them; by default what differs in their paths.
 
     Raises:
         MimError: an evaluation is missing or damaged, or they are not of the same sequences,
-            lengths and protocol.
+            lengths and protocol; or the names are not as many, or not different.
     """
     if len(folders) < 2:
         raise MimError(f"Expected two evaluations to compare or more, received {len(folders)}.")
-    paths = [Path(folder).resolve() for folder in folders]
+    paths = [Path(os.path.realpath(folder)) for folder in folders]
     if len(set(paths)) < len(paths):
         raise MimError("Expected different evaluations, received the same folder twice.")
-    parent = os.path.commonpath([path.parent for path in paths])
+    if names and (len(names) != len(folders) or len(set(names)) < len(names)):
+        raise MimError(
+            f"Expected {len(folders)} different names, one for each evaluation, received "
+            f"{', '.join(names)}."
+        )
+    names = names or _what_differs(paths)
     first, *others = evaluations = [
-        read_evaluation(folder, name=os.path.relpath(path, parent))
-        for folder, path in zip(folders, paths, strict=True)
+        read_evaluation(folder, name) for folder, name in zip(folders, names, strict=True)
     ]
     for other in others:
         _check_same_test(first, other)
@@ -90,6 +149,18 @@ def compare(folders: Sequence[str | Path]) -> Comparison:
             _difference(first, other, score) for score in comparison.scores
         )
     return comparison
+
+
+def _what_differs(paths: list[Path]) -> list[str]:
+    """The parts of different paths between those that all begin with and all end with."""
+    shortest = min(len(path.parts) for path in paths)
+
+    def same(parts):
+        return next((n for n in range(shortest) if len({part[n] for part in parts}) > 1), shortest)
+
+    first = min(same([path.parts for path in paths]), shortest - 1)
+    last = min(same([path.parts[::-1] for path in paths]), shortest - first - 1)
+    return [str(Path(*path.parts[first : len(path.parts) - last])) for path in paths]
 
 
 def _check_same_test(first, other):
@@ -118,8 +189,7 @@ def _described(data):
 
 def _difference(first, other, score):
     values = other.per_sequence[score] - first.per_sequence[score]
-    values = values[~np.isnan(values)]
-    mean, interval = (values.mean() if values.size else None), mean_interval(values)
+    mean, interval = _mean(values), mean_interval(values[~np.isnan(values)])
     sign = direction(score) * np.sign(mean or 0)
     better = {1: other.name, -1: first.name}.get(sign)
     certain = interval is not None and not interval[0] <= 0 <= interval[1]
@@ -128,14 +198,6 @@ def _difference(first, other, score):
     )
 
 
-def _sentence(difference):
-    if difference.better is None:
-        return f"{difference.other} and {difference.first} do not differ in {difference.score}."
-    worse = ({difference.first, difference.other} - {difference.better}).pop()
-    certainty = "certain" if difference.certain else "not certain"
-    low, high = difference.interval or (difference.mean, difference.mean)
-    return (
-        f"{difference.better} is better than {worse} in {difference.score}, which is {certainty}: "
-        f"the difference of {difference.other} is {difference.mean:+.4g} "
-        f"[{low:+.4g}, {high:+.4g}]."
-    )
+def _mean(values):
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else None

@@ -4,12 +4,17 @@ _DIRECTIONS = {
     "mse": -1,
     "mae": -1,
     "rmse": -1,
+    "B-MSE": -1,
+    "B-MAE": -1,
     "psnr": 1,
     "ssim": 1,
     "CSI": 1,
     "POD": 1,
     "FAR": -1,
     "HSS": 1,
+    "FSS": 1,
+    "RMSE": -1,
+    "ACC": 1,
 }
 
 

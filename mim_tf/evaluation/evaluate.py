@@ -13,6 +13,7 @@ from mim_tf.evaluation.error_map import ErrorMap
 from mim_tf.evaluation.reference import ReferenceScores
 from mim_tf.evaluation.samples import load_samples
 from mim_tf.evaluation.score_set import scores_for
+from mim_tf.models.size import check_prediction
 
 
 def evaluate(
@@ -34,15 +35,17 @@ def evaluate(
 
     Returns:
         What `write_scores` writes. Scores of all kinds that make sense for the source, as
-        `AccumulatedScores` has them: `sequences`, `mean`, `per_frame`, `intervals` and
-        `per_sequence`. As `ReferenceScores` has them: `data` and `baselines`. Further `protocol`
-        and `input_length`, and the arrays of `load_samples` with the `error_map`: `samples`.
+        `AccumulatedScores` has them: `sequences`, `mean`, `per_frame`, `intervals`,
+        `per_sequence`, and `spectra` of data with physical values. As `ReferenceScores` has them:
+        `data` and `baselines`. Further `protocol` and `input_length`, and the arrays of
+        `load_samples` with the `error_map`: `samples`.
     """
     context, limit = model.config.input_length, config.max_test_sequences
-    scores, error_map = scores_for(source, protocol), ErrorMap()
+    scores, error_map = scores_for(source, protocol), ErrorMap(source.scale)
     reference = ReferenceScores(source, context, limit, protocol)
     total = evaluated(source, limit)
     batch_size = min(config.batch_size, total)
+    check_prediction(model.config, batch_size, source.shape[0])
 
     def forecast(frames):
         horizon = frames.shape[1] - context
@@ -64,10 +67,13 @@ def evaluate(
             progress.update(len(frames))
 
     per_sequence = scores.per_sequence()
-    samples = load_samples(per_sequence["mse"], source.sequences, forecast, batch_size)
+    samples = load_samples(
+        per_sequence["mse"], source.sequences, forecast, batch_size, source.scale
+    )
     return {
         **scores.result(),
         "intervals": scores.intervals(),
+        **scores.details(),
         "protocol": protocol,
         "input_length": context,
         **reference.result(),

@@ -1,5 +1,6 @@
 """Evaluation of a weights file on the test split."""
 
+import os
 from pathlib import Path
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
@@ -9,6 +10,7 @@ from mim_tf.evaluation.evaluate import evaluate
 from mim_tf.evaluation.pictures import save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
 from mim_tf.models import build_model
+from mim_tf.presets.find import find_weights
 from mim_tf.report.write import write_report_or_warn
 from mim_tf.runs import new_run_folder, write_record
 from mim_tf.start_up import skip_graph_rewriting
@@ -32,7 +34,8 @@ def evaluate_weights(
         protocol: of `PROTOCOLS`.
 
     Returns:
-        The scores and `verdict` as text, and the new folder `gen_frm_dir/test-...` of both.
+        The scores, `verdict` and, where `data.test_sha256` is given, whether the sequences have
+        it, as text; and the new folder `gen_frm_dir/test-...` of all that is written.
 
     Raises:
         MimError: for data or weights that do not fit.
@@ -42,7 +45,8 @@ def evaluate_weights(
     load_weights(network, pretrained_model)
     source = open_source(data, model, "test")
     folder = new_run_folder(training.gen_frm_dir, "test")
-    record = {"pretrained_model": str(Path(pretrained_model).resolve()), **source.describe()}
+    weights = os.path.realpath(find_weights(pretrained_model))
+    record = {"pretrained_model": weights, **source.describe()}
     write_record(folder, model, data, training, {"test": record})
 
     def save(number, truth, forecast):
@@ -51,4 +55,30 @@ def evaluate_weights(
     result = evaluate(network, source, training, save, protocol)
     write_scores(folder, result, model.input_length)
     write_report_or_warn(folder)
-    return f"{format_scores(result, model.input_length)}\n\n{verdict(result)}", folder
+    parts = [format_scores(result, model.input_length), verdict(result)]
+    if data.test_sha256:
+        parts.append(identity(result, source.size, data.test_sha256))
+    return "\n\n".join(parts), folder
+
+
+def identity(result: dict, size: int, expected: str) -> str:
+    """A sentence: whether the sequences of an evaluation are those that were to be scored.
+
+    Args:
+        result: what `evaluate` returned.
+        size: number of sequences there are.
+        expected: the SHA-256 of all of them.
+    """
+    data, count = result["data"], result["sequences"]
+    if data["sha256"] == expected:
+        return f"These are the {count:,} sequences of --test_sha256."
+    if count < size:
+        return (
+            f"Scored were {count:,} of {size:,} sequences, and --test_sha256 is that of all: "
+            "compare these figures with those of the same sequences only."
+        )
+    digits = f" The digits are: {data['digits_origin']}." if "digits_origin" in data else ""
+    return (
+        f"These are NOT the sequences of --test_sha256, which is {expected}: theirs is "
+        f"{data['sha256']}.{digits} Compare these figures with each other only."
+    )

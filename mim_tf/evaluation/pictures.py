@@ -7,7 +7,7 @@ import imageio.v3 as imageio
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mim_tf.data.scale import LinearScale
+from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation.scores import to_uint8
 
@@ -37,20 +37,20 @@ def save_sample(
 
     Args:
         folder: made where missing; pictures of the same names are replaced.
-        truth: `[T, H, W, C]`, floats in [0, 1]. Shown as RGB with three channels, else the first
-            channel as grey (of traffic: the inflow).
-        prediction: `[T - input_length, H, W, C]`, floats, clipped here.
+        truth: `[T, H, W, C]`, floats as the network has them. Shown as RGB with three
+            channels, else the first channel as grey (of traffic: the inflow).
+        prediction: `[T - input_length, H, W, C]`, floats, not clipped.
         input_length: number of context frames.
         scale: a `LinearScale`, for data that has physical values.
 
     Raises:
         MimError: shapes do not match.
     """
-    animation = side_by_side(truth, prediction, input_length)
+    animation = side_by_side(truth, prediction, input_length, scale)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for prefix, first, frames in (("gt", 1, truth), ("pd", input_length + 1, prediction)):
-        for number, frame in enumerate(_visible(frames), first):
+        for number, frame in enumerate(_visible(_shown(frames, scale)), first):
             imageio.imwrite(folder / f"{prefix}{number}.png", frame, plugin="pillow")
     imageio.imwrite(
         folder / "truth_and_prediction.gif",
@@ -61,22 +61,29 @@ def save_sample(
     )
     if scale:
         physical = {"truth": scale.to_physical(truth), "prediction": scale.to_physical(prediction)}
-        np.savez_compressed(folder / "values.npz", unit=scale.unit, **physical)
+        np.savez_compressed(folder / "values.npz", unit=np.array(scale.unit), **physical)
 
 
-def side_by_side(truth: ArrayLike, prediction: ArrayLike, input_length: int) -> np.ndarray:
+def side_by_side(
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    input_length: int,
+    scale: LinearScale | None = None,
+) -> np.ndarray:
     """Truth on the left; on the right the context frames, then the prediction.
 
     The border on the right is grey around context and orange around predictions. Frames are
     enlarged by a whole factor, to 256 pixels of height at least.
 
     Args:
-        truth, prediction, input_length: as in `save_sample`.
+        truth, prediction, input_length, scale: as in `save_sample`.
 
     Returns:
         RGB frames `[T, h, w, 3]`, uint8.
     """
-    truth, prediction = _checked(truth, prediction, input_length)
+    truth, prediction = (
+        _shown(frames, scale) for frames in _checked(truth, prediction, input_length)
+    )
     shown = np.concatenate([truth[:input_length], prediction])
     is_context = np.arange(len(truth)) < input_length
     left = _framed(_enlarged(truth, SMALLEST_HEIGHT), np.ones_like(is_context))
@@ -85,31 +92,47 @@ def side_by_side(truth: ArrayLike, prediction: ArrayLike, input_length: int) -> 
     return np.concatenate([left, gap, right], axis=2)
 
 
-def film_strip(truth: ArrayLike, prediction: ArrayLike, input_length: int) -> np.ndarray:
+def film_strip(
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    input_length: int,
+    scale: LinearScale | None = None,
+) -> np.ndarray:
     """The frames to predict in a row, and their predictions in a row below.
 
     Args:
-        truth, prediction, input_length: as in `save_sample`.
+        truth, prediction, input_length, scale: as in `save_sample`.
 
     Returns:
         RGB picture `[2 H, horizon W, 3]`, uint8.
     """
-    truth, prediction = _checked(truth, prediction, input_length)
+    truth, prediction = (
+        _shown(frames, scale) for frames in _checked(truth, prediction, input_length)
+    )
     rows = [np.concatenate(_rgb(frames), axis=1) for frames in (truth[input_length:], prediction)]
     return np.concatenate(rows)
 
 
-def contact_sheet(sequences: np.ndarray) -> np.ndarray:
+def contact_sheet(sequences: np.ndarray, scale: LinearScale | None = None) -> np.ndarray:
     """Sequences `[N, T, H, W, C]` below each other, their frames side by side, as RGB uint8.
 
     Frames are enlarged by a whole factor, to 96 pixels of height at least.
     """
     margins = ((0, 0), (0, SPACE), (0, SPACE), (0, 0))
     rows = [
-        np.concatenate(np.pad(_enlarged(frames, 96), margins, constant_values=255), axis=1)
+        np.concatenate(
+            np.pad(_enlarged(_shown(frames, scale), 96), margins, constant_values=255),
+            axis=1,
+        )
         for frames in sequences
     ]
     return np.concatenate(rows)
+
+
+def _shown(frames, scale):
+    """From black to white; the first of channels with names, which are no colours."""
+    shown = (scale or UNIT).shown(frames)
+    return shown[..., :1] if scale and scale.names else shown
 
 
 def _visible(frames):

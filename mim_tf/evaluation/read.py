@@ -2,12 +2,13 @@
 
 import csv
 import dataclasses
-import json
+import os
 from pathlib import Path
 
 import numpy as np
 
 from mim_tf.errors import MimError
+from mim_tf.given_path import parse_json, read_text
 
 _NEEDED = ("sequences", "mean", "per_frame", "intervals", "protocol", "input_length", "data")
 _AGAIN = "Evaluate again with this version."
@@ -39,7 +40,7 @@ def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
         MimError: there is none, or a file of it is damaged.
     """
     path = find_evaluation(folder)
-    scores = _read(path / "scores.json", _scores)
+    scores = read_scores(path / "scores.json")
     per_sequence = _read(path / "per_sequence.csv", _columns)
     lengths = {len(values) for values in per_sequence.values()}
     if set(per_sequence) != set(scores["mean"]) or lengths != {scores["sequences"]}:
@@ -50,6 +51,15 @@ def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
     return Evaluation(name or str(folder), scores, per_sequence)
 
 
+def read_scores(path: Path) -> dict:
+    """The content of a `scores.json`.
+
+    Raises:
+        MimError: it is missing or damaged.
+    """
+    return _read(path, _scores)
+
+
 def find_evaluation(folder: str | Path) -> Path:
     """The folder itself if it holds `scores.json`; of a run the best evaluation, else the last.
 
@@ -57,7 +67,7 @@ def find_evaluation(folder: str | Path) -> Path:
         MimError: there is none.
     """
     folder = Path(folder)
-    if (folder / "scores.json").is_file():
+    if os.path.isfile(folder / "scores.json"):
         return folder
     found = {path.parent.name: path.parent for path in folder.glob("scores/*/scores.json")}
     if not found:
@@ -66,29 +76,45 @@ def find_evaluation(folder: str | Path) -> Path:
             "Give the folder of a run or of an evaluation."
         )
     best = folder / "best.json"
-    iteration = _read(best, _iteration) if best.is_file() else -1
+    iteration = _read(best, _iteration) if os.path.lexists(best) else -1
     return found.get(f"{iteration:06d}", found[max(found)])
 
 
 def _read(path, parse):
     try:
-        return parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MimError(f"{path} is missing. {_AGAIN}") from None
-    except (OSError, ValueError, TypeError, IndexError, KeyError) as error:
+        return parse(read_text(path, "a file of an evaluation"))
+    except MimError as error:
+        raise MimError(f"{error} {_AGAIN}") from None
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise MimError(f"{path} is damaged or of an older version ({error}). {_AGAIN}") from None
 
 
 def _scores(text):
-    scores = json.loads(text)
+    """All that tables and curves are made of, or an error."""
+    scores = parse_json(text)
     missing = [name for name in _NEEDED if name not in scores]
     if missing:
         raise ValueError(f"no {missing[0]} in it")
+    scores["data"]["sha256"][:8]
+    horizon = len(scores["per_frame"]["mse"])
+    for name in scores["mean"]:
+        _numbers(scores["intervals"][name] or [0, 0], 2)
+        for part in (scores, *scores.get("baselines", {}).values()):
+            _numbers([part["mean"][name]], 1)
+            _numbers(part["per_frame"][name], horizon)
     return scores
 
 
+def _numbers(values, count):
+    if len(values) != count or not all(type(x) in (int, float, type(None)) for x in values):
+        raise ValueError(f"{values!r:.40} in the place of {count} numbers")
+
+
 def _iteration(text):
-    return int(json.loads(text)["iteration"])
+    iteration = parse_json(text)["iteration"]
+    if type(iteration) is not int:
+        raise ValueError(f"the iteration is {iteration!r}")
+    return iteration
 
 
 def _columns(text):

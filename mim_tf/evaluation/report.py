@@ -9,7 +9,7 @@ import numpy as np
 from mim_tf.evaluation.accumulated import as_json
 from mim_tf.runs import write_json
 
-WIDTH = 100
+WIDTH = 80
 ARRAYS = ("per_sequence", "samples")
 
 
@@ -52,7 +52,7 @@ def _write_csv(path, rows):
 def format_scores(result: dict, input_length: int) -> str:
     """The rows of the CSV file as aligned text, without a last line break; None is `-`.
 
-    Scores that do not fit into 100 characters stand in further tables below.
+    Scores that do not fit into 80 characters stand in further tables below.
 
     Args:
         result, input_length: as in `write_scores`.

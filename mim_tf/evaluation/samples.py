@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.evaluation.scores import to_uint8
 
 FIRST = 4
@@ -28,6 +29,7 @@ def load_samples(
     load: Callable[[np.ndarray], np.ndarray],
     forecast: Callable[[np.ndarray], np.ndarray],
     batch_size: int,
+    scale: LinearScale | None = None,
 ) -> dict[str, np.ndarray]:
     """The chosen sequences with their forecasts, made again.
 
@@ -36,9 +38,11 @@ def load_samples(
         load: from indices to frames `[B, T, H, W, C]`.
         forecast: from these to `[B, horizon, H, W, C]`.
         batch_size: of the evaluation.
+        scale: of the frames; None: they are in [0, 1].
 
     Returns:
-        `truth` and `forecast`, uint8, `index` from 0, and `kind`: first, best, median or worst.
+        `truth` and `forecast`, uint8 as pictures show them, `index` from 0, and `kind`:
+        first, best, median or worst.
     """
     index, kind = choose_samples(errors)
     # Full batches only: for one of another size the network would be traced again.
@@ -46,9 +50,13 @@ def load_samples(
     batches = np.resize(index, (-(-len(index) // size), size))
     loaded = [load(batch) for batch in batches]
     forecasts = [forecast(frames) for frames in loaded]
+    shown_truth, shown_forecast = (
+        to_uint8((scale or UNIT).shown(np.concatenate(parts)))[: len(index)]
+        for parts in (loaded, forecasts)
+    )
     return {
-        "truth": to_uint8(np.concatenate(loaded))[: len(index)],
-        "forecast": to_uint8(np.concatenate(forecasts))[: len(index)],
+        "truth": shown_truth,
+        "forecast": shown_forecast,
         "index": index,
         "kind": np.array(kind),
     }

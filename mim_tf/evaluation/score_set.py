@@ -7,9 +7,15 @@ from numpy.typing import ArrayLike
 
 from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.accumulated import AccumulatedScores
+from mim_tf.evaluation.balanced import BalancedErrors
 from mim_tf.evaluation.categorical import CategoricalScores
+from mim_tf.evaluation.converted import ConvertedErrors
+from mim_tf.evaluation.events import EVENT_RULES, EventRule
+from mim_tf.evaluation.fields import field_scores
+from mim_tf.evaluation.fss import FractionsSkillScores
 from mim_tf.evaluation.physical import PhysicalErrors
 from mim_tf.evaluation.protocols import protocol_scores
+from mim_tf.evaluation.spectra import PowerSpectra
 
 
 class ScoreSet:
@@ -38,17 +44,29 @@ class ScoreSet:
     def intervals(self) -> dict[str, list[float] | None]:
         return _union(kind.intervals() for kind in self.kinds)
 
+    def details(self) -> dict:
+        return _union(kind.details() for kind in self.kinds)
+
     def per_sequence(self) -> dict[str, np.ndarray]:
         return _union(kind.per_sequence() for kind in self.kinds)
 
 
 def scores_for(source: SequenceSource, protocol: str = "mim2019") -> ScoreSet:
     """Empty scores of all kinds that make sense for `source`."""
-    kinds = [protocol_scores(protocol)]
+    kinds = [protocol_scores(protocol, source.scale)]
     if source.scale:
-        kinds.append(PhysicalErrors(source.scale))
+        kinds += [PhysicalErrors(source.scale), *map(ConvertedErrors, source.converted)]
+        kinds.append(PowerSpectra())
+    if source.latitude is not None:
+        kinds.append(field_scores(source))
     if source.thresholds:
-        kinds.append(CategoricalScores(source.scale, source.thresholds))
+        rule = EVENT_RULES.get(protocol, EventRule())
+        events = source.threshold_scale or source.scale, source.thresholds, rule
+        kinds.append(CategoricalScores(*events))
+        if rule.balanced and source.threshold_scale:
+            kinds.append(BalancedErrors(source.threshold_scale))
+        if rule.windows:
+            kinds.append(FractionsSkillScores(*events))
     return ScoreSet(kinds)
 
 

@@ -15,15 +15,16 @@ def predict(model, context, horizon: int, batch_size: int = 8) -> np.ndarray:
 
 
 def roll_ahead(step, context, horizon: int):
-    """Frames T+1 .. T+horizon, `[B, horizon, H, W, C]`, not clipped to [0, 1].
+    """Frames T+1 .. T+horizon, `[B, horizon, H, W, C]`, not clipped.
 
     Args:
         step: one time step, as in `models/step.py`.
         context: frames `[B, T, H, W, C]`, T >= 1.
         horizon: >= 1.
     """
+    context = ops.cast(context, step.inputs[0].dtype)
     known = ops.ones_like(context[:, :, 0, 0, 0])
-    unknown = ops.zeros((ops.shape(context)[0], horizon - 1))
+    unknown = ops.zeros((ops.shape(context)[0], horizon - 1), known.dtype)
     use_truth = ops.concatenate([known, unknown], axis=1)
     return roll_out(step, context, use_truth)[:, ops.shape(context)[1] - 1 :]
 
@@ -53,11 +54,12 @@ class Forecaster(keras.Model):
         return self.predict_on_batch({"context": context, "horizon": steps})
 
 
-def checked_context(context, config: ModelConfig) -> np.ndarray:
-    """`context` as float32 in [0, 1]; uint8 is divided by 255.
+def checked_context(context, config: ModelConfig, dtype: str = "float32") -> np.ndarray:
+    """`context` as `dtype`; uint8 is divided by 255.
 
     Raises:
-        MimError: if it does not fit the model, is outside [0, 1] or not finite.
+        MimError: if it does not fit the model, is not finite, or leaves [0, 1] where the model's
+            scale is clipped.
     """
     context = np.asarray(context)
     if context.ndim != 5 or context.shape[2:] != config.frame_shape or not context.size:
@@ -67,9 +69,16 @@ def checked_context(context, config: ModelConfig) -> np.ndarray:
             f"received {context.shape}."
         )
     if context.dtype == np.uint8:
-        return context.astype(np.float32) / 255
-    context = context.astype(np.float32)
+        return context.astype(dtype) / 255
+    context = context.astype(dtype)
     low, high = context.min(), context.max()
+    if not config.frame_scale.clipped:
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise MimError(
+                f"context must be finite, received values in [{low}, {high}]. Scaled values that "
+                "are missing are 0."
+            )
+        return context
     if not (low >= 0 and high <= 1):
         raise MimError(
             f"context must be finite and in [0, 1] (or uint8), received values in [{low}, {high}]."

@@ -1,17 +1,23 @@
 """The trainable model: a network's step and the loop over time."""
 
 import dataclasses
+from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 from keras import ops
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
+from mim_tf.models.configuration import ATTRIBUTE, to_json
 from mim_tf.models.forecast import Forecaster, checked_context
+from mim_tf.models.keras_settings import check_settings, under
 from mim_tf.models.precision import with_chosen_precision
 from mim_tf.models.registry import build_step
 from mim_tf.models.rollout import roll_out
+from mim_tf.models.size import check_prediction
+from mim_tf.models.training_arrays import check_training_arrays
 
 
 @keras.saving.register_keras_serializable("mim_tf")
@@ -22,25 +28,35 @@ class VideoPredictor(keras.Model):
         config: what to build; a precision of auto becomes the faster of the two here. Initial
             weights follow `keras.utils.set_random_seed`.
         rematerialise: train in less memory and more time, with the same results, see `roll_out`.
+        **kwargs: as for every Keras model. `dtype`, by default `keras.config.dtype_policy()`, may
+            be one of `POLICIES`. With a mixed one the cells compute in half precision; weights,
+            what is kept from step to step and predictions are float32.
 
     Call arguments:
-        inputs: frames `[B, T, H, W, C]`, float32 in [0, 1], with `T > input_length`; or a dict of
-            `frames` and `flags` `[B, S]`, for the last S time steps: 1 where the network is given
-            the true frame, 0 where it is given its own prediction. Before them it is given true
-            frames. Without flags S is `T - input_length - 1`, and it is always given its own.
+        inputs: frames `[B, T, H, W, C]`, float32 on the scale of `config`, with
+            `T > input_length`; or a dict of `frames` and `flags` `[B, S]`, for the last S time
+            steps: 1 where the network is given the true frame, 0 where it is given its own
+            prediction. Before them it is given true frames. Without flags S is
+            `T - input_length - 1`, and it is always given its own.
         training: whether `rematerialise` applies.
 
     Returns:
-        Predictions of frames 2..T, `[B, T-1, H, W, C]`, not clipped to [0, 1]; the last
+        Predictions of frames 2..T, `[B, T-1, H, W, C]`, not clipped; the last
         `T - input_length` of them are the forecast.
     """
 
     def __init__(self, config: ModelConfig, rematerialise: bool = False, **kwargs):
         super().__init__(**kwargs)
+        check_settings(self.dtype_policy)
+        check_prediction(config)
+        self.autocast = False  # frames stay as precise as they are
         self.config = with_chosen_precision(config)
         self.rematerialise = rematerialise
-        self.step = build_step(self.config)
-        self.open_loop = Forecaster(self.step, jit_compile=use_xla())
+        with under(self.dtype_policy):
+            self.step = build_step(self.config)
+        forecaster = Forecaster(self.step, jit_compile=use_xla(), dtype=self.variable_dtype)
+        # Not the forecaster, whose weights are those of `step`: Keras would count them twice.
+        self.forecast_batch = forecaster.forecast
         self.jit_compile = use_xla()
         self.built = True
 
@@ -48,38 +64,75 @@ class VideoPredictor(keras.Model):
         """Predicts the frames that follow `context`.
 
         Args:
-            context: `[B, T, H, W, C]`, float in [0, 1] or uint8; any T >= 1.
+            context: `[B, T, H, W, C]`, any T >= 1; float on the scale of the configuration, by
+                default in [0, 1], or uint8.
             horizon: frames to predict, >= 1; by default those of the configuration.
             batch_size: sequences at a time.
 
         Returns:
-            `[B, horizon, H, W, C]`, float32, not clipped to [0, 1].
+            `[B, horizon, H, W, C]`, float32, or float64 with that policy, not clipped.
 
         Raises:
-            MimError: if `context` does not fit the model, is outside [0, 1] or not finite.
+            MimError: if `context` does not fit the model, is not finite, or leaves [0, 1] where the
+                scale is clipped, or if so many frames need more memory than there is.
         """
-        context = checked_context(context, self.config)
+        context = checked_context(context, self.config, self.variable_dtype)
         horizon = self.config.horizon if horizon is None else horizon
         if horizon < 1:
             raise MimError(f"horizon must be at least 1, received {horizon}.")
+        sequences = min(batch_size, len(context))
+        check_prediction(self.config, sequences, context.shape[1] + horizon)
         batches = np.split(context, range(batch_size, len(context), batch_size))
-        return np.concatenate([self.open_loop.forecast(batch, horizon) for batch in batches])
+        return np.concatenate([self.forecast_batch(batch, horizon) for batch in batches])
 
     def compile(self, *args, jit_compile="auto", **kwargs):
         """As Keras' `compile`; "auto" means XLA on JAX only, see `use_xla`."""
         jit_compile = use_xla() if jit_compile == "auto" else jit_compile
         super().compile(*args, jit_compile=jit_compile, **kwargs)
 
+    def compile_from_config(self, config):
+        """Compiles as when the model was saved, but for XLA.
+
+        Whether that is worth it depends on the backend, perhaps not the one the file is from.
+        """
+        config = keras.saving.deserialize_keras_object(config)
+        self.compile(**config | {"jit_compile": "auto"})
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As Keras' `fit`; raises `MimError` for arrays that `check_training_arrays` refuses."""
+        check_training_arrays(x, y)
+        return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As Keras' `evaluate`; raises `MimError` as `fit` does."""
+        check_training_arrays(x, y)
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def save_weights(self, filepath, overwrite=True, **kwargs):
+        """As Keras' `save_weights`; a `.weights.h5` file holds the configuration, too."""
+        path = Path(filepath)
+        is_ours = overwrite or not path.exists()  # otherwise Keras asks whether to replace it
+        super().save_weights(filepath, overwrite=overwrite, **kwargs)
+        if is_ours and path.suffix == ".h5" and path.is_file():
+            with h5py.File(path, "a") as file:
+                file.attrs[ATTRIBUTE] = np.bytes_(to_json(self.config))
+
+    def summary(self, *args, expand_nested=True, **kwargs):
+        """As Keras' `summary`, with a row for each cell."""
+        super().summary(*args, expand_nested=expand_nested, **kwargs)
+
     def call(self, inputs, training=False):
         frames, flags = inputs, None
         if isinstance(inputs, dict):
             frames, flags = inputs["frames"], inputs["flags"]
         self._check(frames, flags)
+        frames = ops.cast(frames, self.variable_dtype)
         batch, length = ops.shape(frames)[0], ops.shape(frames)[1]
         if flags is None:
             flags = ops.zeros((batch, length - self.config.input_length - 1))
         context = ops.ones((batch, length - 1 - ops.shape(flags)[1]))
-        use_truth = ops.concatenate([context, flags], axis=1)
+        use_truth = ops.concatenate([context, ops.cast(flags, context.dtype)], axis=1)
         return roll_out(self.step, frames, use_truth, self.rematerialise and training)
 
     def _check(self, frames, flags):
@@ -92,6 +145,12 @@ class VideoPredictor(keras.Model):
             raise MimError(
                 f"frames must be [B, T, {expected}] (B, T, H, W, C) with T at least {shortest}, "
                 f"one more than the context; received {tuple(frames.shape)}."
+            )
+        dtype = keras.backend.standardize_dtype(frames.dtype)
+        if "float" not in dtype:
+            raise MimError(
+                f"frames must be float in [0, 1], received {dtype}. Divide levels of 0 to 255 "
+                "by 255."
             )
 
     def get_config(self):
@@ -122,6 +181,7 @@ def build_model(config: ModelConfig | None = None, rematerialise: bool = False) 
         rematerialise: train in less memory and more time, see `roll_out`.
 
     Raises:
-        MimError: if `config` names no known network, or one that cannot follow its settings.
+        MimError: if `config` names no known network, one that cannot follow its settings, or one
+            that needs more memory than this machine has.
     """
     return VideoPredictor(config or ModelConfig(), rematerialise)

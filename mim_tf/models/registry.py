@@ -77,8 +77,25 @@ def uses_scheduled_sampling(model_name: str) -> bool:
     return _find(model_name).scheduled_sampling
 
 
+def registered() -> dict[str, Network]:
+    """All networks there are now, by name."""
+    return dict(_NETWORKS)
+
+
+def builder_of(model_name: str) -> StepBuilder:
+    """What builds the network of that name.
+
+    Raises:
+        MimError: if there is none.
+    """
+    return _find(model_name).build
+
+
 def _find(name):
     if name not in _NETWORKS:
         known = ", ".join(sorted(_NETWORKS))
-        raise MimError(f"model_name must be one of: {known}; received {name!r}.")
+        raise MimError(
+            f"model_name must be one of: {known}; received {name!r}. A network of your own has to "
+            "be registered first: give --network_module=FILE.py, or import its module."
+        )
     return _NETWORKS[name]

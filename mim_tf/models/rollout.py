@@ -19,21 +19,25 @@ def roll_out(step, frames, use_truth, rematerialise=False):
         The S next-frame predictions, `[B, S, H, W, C]`.
     """
     batch = ops.shape(frames)[0]
-    first = [ops.zeros((batch, *state.shape[1:])) for state in step.inputs]
+    dtype = step.inputs[0].dtype
+    first = [ops.zeros((batch, *state.shape[1:]), dtype) for state in step.inputs]
     apply = _rematerialised(step) if rematerialise else step
-    loop = keras.layers.RNN(_TimeStep(apply, frames, first), return_sequences=True)
-    return loop(ops.expand_dims(use_truth, -1), initial_state=[ops.zeros(()), *first])
+    cell = _TimeStep(apply, frames, first, dtype=dtype)
+    loop = keras.layers.RNN(cell, return_sequences=True, dtype=dtype)
+    use_truth = ops.cast(ops.expand_dims(use_truth, -1), dtype)
+    return loop(use_truth, initial_state=[ops.zeros((), dtype), *first])
 
 
 class _TimeStep(keras.layers.Layer):
     """Cell of the loop: chooses the frame to feed and applies the step.
 
     States: the time t, the last prediction, the states of the step. A frame is looked up when its
-    turn comes, so that predicting far ahead needs no padded copy of the input.
+    turn comes, so that predicting far ahead needs no padded copy of the input. What the step gives
+    in half precision is kept in that of the loop.
     """
 
-    def __init__(self, step, frames, states):
-        super().__init__()
+    def __init__(self, step, frames, states, dtype):
+        super().__init__(dtype=dtype)
         self.step = step
         self.frames = ops.stop_gradient(frames)
         self.state_size = [state.shape[1:] for state in states]
@@ -44,7 +48,9 @@ class _TimeStep(keras.layers.Layer):
         index = ops.minimum(ops.cast(time, "int32"), ops.shape(self.frames)[1] - 1)
         true_frame = ops.take(self.frames, index, axis=1)
         frame = ops.where(ops.reshape(use_truth, (-1, 1, 1, 1)) > 0, true_frame, last)
-        prediction, *states = self.step([frame, *states])
+        prediction, *states = (
+            ops.cast(each, self.variable_dtype) for each in self.step([frame, *states])
+        )
         return prediction, [time + 1, prediction, *states]
 
 

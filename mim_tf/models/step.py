@@ -13,7 +13,7 @@ from mim_tf.layers import DepthToSpace, GateConvolution, SpaceToDepth
 
 def frame_input(config: ModelConfig) -> keras.KerasTensor:
     """The input for the frame."""
-    return keras.Input(config.frame_shape, name="frame")
+    return keras.Input(config.frame_shape, dtype=_kept_dtype(), name="frame")
 
 
 def state_inputs(config: ModelConfig, names, **others) -> dict[str, keras.KerasTensor]:
@@ -25,7 +25,14 @@ def state_inputs(config: ModelConfig, names, **others) -> dict[str, keras.KerasT
         **others: name=shape of states of another size, without B; they come first.
     """
     shapes = others | dict.fromkeys(names, (*config.grid, config.num_hidden[0]))
-    return {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
+    return {
+        name: keras.Input(shape, dtype=_kept_dtype(), name=name) for name, shape in shapes.items()
+    }
+
+
+def _kept_dtype():
+    """Of weights, and of all that is kept from step to step: float32 with mixed policies."""
+    return keras.config.dtype_policy().variable_dtype
 
 
 def cell_settings(config: ModelConfig) -> dict:
@@ -46,12 +53,13 @@ def to_patches(config: ModelConfig, frame):
 def to_frame(config: ModelConfig, hidden):
     """The predicted frame, `[B, H, W, C]`: a 1x1 convolution of the top layer's h, on patches.
 
-    It is float32 whatever the precision: bfloat16 tells 1 from 0.996, but nothing between, and
-    here there is little to gain.
+    It is float32, or float64, whatever the precision and policy: bfloat16 tells 1 from 0.996, but
+    nothing between, and here there is little to gain.
     """
     depth = config.patch_size**2 * config.img_channel
-    patches = GateConvolution(depth, 1, layer_norm=False, name="to_pixels")(hidden)
-    return DepthToSpace(config.patch_size, name="to_frame")(patches)
+    dtype = _kept_dtype()
+    patches = GateConvolution(depth, 1, layer_norm=False, dtype=dtype, name="to_pixels")(hidden)
+    return DepthToSpace(config.patch_size, dtype=dtype, name="to_frame")(patches)
 
 
 def step_model(frame, next_frame, old, new, name: str) -> keras.Model:

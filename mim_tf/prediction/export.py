@@ -1,10 +1,14 @@
 """Predictions of a SavedModel made by `mim export`."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 
+from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
+from mim_tf.given_path import list_folder, read_text
+from mim_tf.models.configuration import from_json
 from mim_tf.optional import import_tensorflow
 
 _FILE = "saved_model.pb"
@@ -21,6 +25,8 @@ class FromExport:
         frame_shape: (H, W, C).
         horizon: frames it predicts.
         context_length: frames it needs; None: any number.
+        input_length: frames it was trained with.
+        scale: of the frames; None: they are in [0, 1].
 
     Raises:
         MimError: if it is damaged, not an export, or has another horizon, or TensorFlow is not
@@ -29,6 +35,8 @@ class FromExport:
 
     def __init__(self, folder: str | Path, horizon: int | None = None):
         path = _newest_version(folder)
+        config = _stored_config(path)
+        self.scale, self.input_length = config.scale, config.input_length
         self._tf = tf = import_tensorflow("to predict with an export")
         try:
             # Kept, because its signature does not keep its weights.
@@ -51,20 +59,44 @@ class FromExport:
             )
 
     def __call__(self, context: np.ndarray) -> np.ndarray:
-        """Predictions `[B, horizon, H, W, C]` from `[B, T, H, W, C]`, float32."""
-        return np.asarray(self._signature(frames=self._tf.constant(context))["predictions"])
+        """Predictions `[B, horizon, H, W, C]` from `[B, T, H, W, C]`, float32.
+
+        Raises:
+            MimError: if the export refuses the frames, or the memory does not suffice.
+        """
+        try:
+            return np.asarray(self._signature(frames=self._tf.constant(context))["predictions"])
+        except self._tf.errors.OpError as error:
+            raise MimError(
+                f"The export cannot predict from frames {list(context.shape)}: {_reason(error)}. "
+                "Give such as it takes, or fewer at a time with --batch_size."
+            ) from None
 
     def _measured_horizon(self):
         """The horizon of a graph whose signature does not say it."""
         return self(np.zeros((1, self.context_length or 1, *self.frame_shape), np.float32)).shape[1]
 
 
+def _stored_config(folder):
+    path = folder / "assets" / "model_config.json"
+    return from_json(path, read_text(path)) if os.path.isfile(path) else ModelConfig()
+
+
+def _reason(error):
+    """The line in which TensorFlow says what is wrong; before it stands where."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    where = ("Graph execution error", "Detected at node", "<stack traces", "[[{{node")
+    return next((line for line in lines if line and not line.startswith(where)), "no reason given")
+
+
 def _newest_version(folder):
     folder = Path(folder)
-    if (folder / _FILE).is_file():
+    if os.path.isfile(folder / _FILE):
         return folder
-    versions = [path for path in folder.iterdir() if path.name.isdecimal()]
-    versions = [path for path in versions if (path / _FILE).is_file()]
+    versions = [
+        path for path in list_folder(folder, "a weights file or an export") if path.name.isdecimal()
+    ]
+    versions = [path for path in versions if os.path.isfile(path / _FILE)]
     if not versions:
         raise MimError(
             f"{folder}: expected a weights file, or a folder made by mim export "

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 from tqdm import tqdm
 
+from mim_tf.data.scale import UNIT
 from mim_tf.errors import MimError
 from mim_tf.prediction.export import FromExport
 from mim_tf.prediction.inputs import Input
@@ -18,9 +19,10 @@ def predict_files(
     outputs: list[Output],
     batch_size: int = 8,
 ) -> None:
-    """Predicts from each input and writes the result, clipped to [0, 1], with a progress bar.
+    """Predicts from each input and writes the result, clipped as its scale says.
 
-    Sequences with contexts of one length are predicted together.
+    A progress bar shows how far it is. Sequences with contexts of one length are predicted
+    together.
 
     Args:
         predictor: `FromWeights` or `FromExport`.
@@ -34,18 +36,19 @@ def predict_files(
     """
     for one, output in zip(inputs, outputs, strict=True):
         _check_length(one, predictor.context_length)
-        output.check(predictor.frame_shape[-1], one.batch_axis)
+        output.check(predictor.frame_shape[-1], one.batch_axis, one.origin is not None)
+    scale = predictor.scale or UNIT
     forecasts = [[] for _ in inputs]
     count = sum(one.count for one in inputs)
     with tqdm(total=count, desc="predicting", unit="sequence", leave=False) as bar:
         for batch in _batches(inputs, batch_size):
             context = np.stack([inputs[number].read(n) for number, n in batch])
-            forecast = np.clip(predictor(context), 0, 1)
+            forecast = scale.clip(predictor(context))
             for (number, _), frames in zip(batch, forecast, strict=True):
                 forecasts[number].append(frames)
                 if len(forecasts[number]) == inputs[number].count:
                     frames = np.stack(forecasts[number]) if inputs[number].batch_axis else frames
-                    outputs[number].write(frames)
+                    outputs[number].write(frames, scale, inputs[number].origin)
                     inputs[number].release()
                     forecasts[number].clear()
             bar.update(len(batch))

@@ -1,5 +1,6 @@
 """Frames to predict from: arrays, folders of images and videos."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,11 @@ from mim_tf.data.files.array_videos import ArrayVideo
 from mim_tf.data.files.arrays import check_frames, open_array
 from mim_tf.data.files.folder import convert_recordings, find_recordings
 from mim_tf.data.files.videos import VIDEO_SUFFIXES
+from mim_tf.data.scale import LinearScale
+from mim_tf.data.source import Indices
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
+from mim_tf.prediction.forecast_file import ForecastOrigin
 
 _MOST_CHANNELS = 4
 _LAYOUTS = {3: "[T, H, W]", 4: "[T, H, W, C]", 5: "[N, T, H, W, C]"}
@@ -27,6 +31,7 @@ class Input:
     Attributes:
         length: frames of each context.
         count: number of sequences.
+        origin: coordinates and times of the input, where it has any.
 
     Raises `MimError` if there are fewer than `context` frames.
     """
@@ -43,6 +48,7 @@ class Input:
         self.count = len(recordings)
         self.frames = recordings[0].length
         self.length = context or self.frames
+        self.origin: ForecastOrigin | None = None
         self._recordings = recordings
         if self.length > self.frames:
             raise MimError(
@@ -68,7 +74,7 @@ def list_inputs(path: str | Path) -> tuple[list[Path], bool]:
     """
     path = Path(path)
     suffixes = (".npy", *VIDEO_SUFFIXES)
-    if not path.exists():
+    if not os.path.lexists(path):
         raise MimError(f"{path}: expected frames, found nothing there. Check the path.")
     inside, itself = find_recordings(path, suffixes, fewest_images=1)
     if itself and inside:
@@ -77,7 +83,7 @@ def list_inputs(path: str | Path) -> tuple[list[Path], bool]:
             f"{inside[0].name}. Move one or the other elsewhere."
         )
     if not itself and not inside:
-        found = "found none in it" if path.is_dir() else "received another kind of file"
+        found = "found none in it" if os.path.isdir(path) else "received another kind of file"
         raise MimError(
             f"{path}: expected {', '.join(suffixes)} or a folder of images, or a folder of such, "
             f"{found}."
@@ -90,6 +96,7 @@ def open_input(
     frame_shape: tuple[int, int, int],
     resize: bool = False,
     context: int | None = None,
+    scale: LinearScale | None = None,
 ) -> Input:
     """Opens a `.npy` file, a video, a GIF or a folder of images.
 
@@ -101,20 +108,49 @@ def open_input(
         frame_shape: (H, W, C) of the model.
         resize: whether other heights and widths are resized to it, or refused.
         context: use the last so many frames. None: all.
+        scale: of the model's frames; floats of arrays are then physical values, NaN where one is
+            missing. None: they are frames, in [0, 1].
 
     Raises `MimError` for files that cannot be opened, too few frames, another size without
     `resize`, other channels of an array (pictures become grey or RGB), and for array values that
     are neither uint8 nor in [0, 1].
     """
-    batch_axis, recordings = False, [path]
-    if not path.is_dir() and path.suffix.lower() == ".npy":
+    batch_axis, recordings, has_levels = False, [path], True
+    if not os.path.isdir(path) and path.suffix.lower() == ".npy":
         array = open_array(path, time_first=False)
         check_frames(array, path, _LAYOUTS)
+        has_levels = array.dtype == np.uint8
         array, batch_axis = _five_axes(array, frame_shape)
         names = [f"{path}[{n}]" if batch_axis else str(path) for n in range(len(array))]
         recordings = [ArrayVideo(*pair) for pair in zip(names, array, strict=True)]
-    opened = convert_recordings(recordings, frame_shape, resize)
+    if has_levels and scale and not scale.clipped:
+        raise MimError(
+            f"{path}: expected an array of floats, physical values in {_listed(scale.unit)}, as "
+            "the model was trained on; received pictures or levels 0..255."
+        )
+    is_physical = scale is not None and not has_levels
+    opened = convert_recordings(recordings, frame_shape, resize, any_range=is_physical)
+    if is_physical:
+        opened = [Scaled(recording, scale) for recording in opened]
     return Input(path, opened, batch_axis, context)
+
+
+class Scaled(Recording):
+    """Frames of a recording whose values are physical; 0 where one is missing."""
+
+    def __init__(self, recording: Recording, scale: LinearScale):
+        self.name, self.length = recording.name, recording.length
+        self._recording, self._scale = recording, scale
+
+    def read(self, positions: Indices) -> np.ndarray:
+        values = self._recording.read(positions)
+        if np.isinf(values).any():
+            raise MimError(f"{self.name}: expected finite values or NaN, received infinity.")
+        return np.nan_to_num(self._scale.to_unit(values), copy=False)
+
+
+def _listed(unit):
+    return ", ".join(unit) if isinstance(unit, tuple) else unit
 
 
 def _five_axes(array, frame_shape):

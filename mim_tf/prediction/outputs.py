@@ -6,13 +6,24 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 
+from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation.pictures import MILLISECONDS_PER_FRAME
 from mim_tf.evaluation.scores import to_uint8
 from mim_tf.new_path import check_free, written_whole
+from mim_tf.prediction.forecast_file import ForecastOrigin, write_forecast
 
-FORMS = {"npy": ".npy", "gif": ".gif", "mp4": ".mp4", "images": ""}
+FORMS = {
+    "npy": ".npy",
+    "gif": ".gif",
+    "mp4": ".mp4",
+    "images": "",
+    "nc": ".nc",
+    "zarr": ".zarr",
+}
 """Suffixes of what can be made; images are a folder."""
+
+_WITH_COORDINATES = ("nc", "zarr")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,9 +33,16 @@ class Output:
     path: Path
     form: str
 
-    def check(self, channels: int, batch_axis: bool) -> None:
+    def check(self, channels: int, batch_axis: bool, has_coordinates: bool = False) -> None:
         """Raises `MimError` if such frames, or several sequences, cannot have this form."""
         if self.form == "npy":
+            return
+        if self.form in _WITH_COORDINATES:
+            if not has_coordinates:
+                raise MimError(
+                    f"{self.path}: expected an input with coordinates (NetCDF, Zarr, GRIB), whose "
+                    "coordinates the forecast takes, received another. Name the output .npy."
+                )
             return
         if batch_axis:
             raise MimError(
@@ -37,22 +55,35 @@ class Output:
                 "the output .npy, or leave --format out."
             )
 
-    def write(self, frames: np.ndarray) -> None:
+    def write(
+        self,
+        frames: np.ndarray,
+        scale: LinearScale = UNIT,
+        origin: ForecastOrigin | None = None,
+    ) -> None:
         """Writes a prediction, whole or not at all; nothing that exists is replaced.
 
-        `.npy` holds the values, float32. Pictures hold levels 0..255, truncated as in the 2019
-        code: images are `pd1.png ...`, one pixel a value; GIF and MP4 show five frames a second.
-        A GIF merges frames that do not change; an MP4 (H.264, lossy) shows a value as 2 x 2 pixels
-        if height or width is odd.
+        `.npy` holds physical values, float32, or frames that have none; so do NetCDF and Zarr, see
+        `ForecastOrigin`. Pictures hold levels 0..255, truncated as in the 2019 code: images are
+        `pd1.png ...`, one pixel a value; GIF and MP4 show five frames a second. A GIF merges frames
+        that do not change; an MP4 (H.264, lossy) shows a value as 2 x 2 pixels if height or width
+        is odd.
 
         Args:
-            frames: `[horizon, H, W, C]` in [0, 1], in a `.npy` also `[N, horizon, H, W, C]`.
+            frames: `[horizon, H, W, C]`, in a `.npy` also `[N, horizon, H, W, C]`.
+            scale: of the frames; by default they are in [0, 1].
+            origin: for NetCDF and Zarr, what the forecast starts from.
 
         Raises:
             MimError: if it exists already or cannot be written.
         """
+        is_picture = self.form not in ("npy", *_WITH_COORDINATES)
+        frames = scale.shown(frames) if is_picture else scale.to_physical(frames)
         with written_whole(self.path, FORMS[self.form], "--output") as part:
-            _WRITERS[self.form](part, frames)
+            if self.form in _WITH_COORDINATES:
+                write_forecast(part, frames, origin)
+            else:
+                _WRITERS[self.form](part, frames)
 
 
 def name_outputs(
@@ -75,7 +106,9 @@ def name_outputs(
     if many:
         form = form or "npy"
         names = [path.name if path.is_dir() else path.stem for path in inputs]
-        if output.suffix in (".npy", ".gif", ".mp4") or (output.exists() and not output.is_dir()):
+        if output.suffix in filter(None, FORMS.values()) or (
+            output.exists() and not output.is_dir()
+        ):
             raise MimError(
                 f"{output}: the output of a folder of inputs is a folder too. Give its name; "
                 "--format says what to make in it."
@@ -104,8 +137,8 @@ def _form(output, asked):
         if output.suffix.lower() == suffix:
             return form
     raise MimError(
-        f"{output}: expected a name that ends in .npy, .gif or .mp4, or one without suffix for a "
-        f"folder of images, received {output.suffix}."
+        f"{output}: expected a name that ends in .npy, .gif, .mp4, .nc or .zarr, or one without "
+        f"suffix for a folder of images, received {output.suffix}."
     )
 
 

@@ -12,6 +12,8 @@ class FromWeights:
         frame_shape: (H, W, C).
         horizon: frames it predicts.
         context_length: frames it needs; None: any number.
+        input_length: frames it was trained with.
+        scale: of the frames; None: they are in [0, 1].
     """
 
     context_length = None
@@ -19,6 +21,8 @@ class FromWeights:
     def __init__(self, model: VideoPredictor, horizon: int):
         self.frame_shape = model.config.frame_shape
         self.horizon = horizon
+        self.input_length = model.config.input_length
+        self.scale = model.config.scale
         self._model = model
 
     def __call__(self, context: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ import matplotlib
 import numpy as np
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 
+from mim_tf.data.scale import LinearScale
+
 FIELD_MAPS = {"dBZ": "inferno"}
 OTHER_FIELDS = "viridis"
 ERROR_MAP = matplotlib.colormaps["cividis"]
@@ -23,26 +25,39 @@ class Field:
         unit: of physical values; empty for pictures.
         low, high: values of the levels 0 and 255.
         colors: its colour map.
+        name: of the channel that is shown, where there are others of their own.
     """
 
     unit: str
     low: float
     high: float
     colors: Colormap
+    name: str = ""
 
     @property
     def size(self) -> float:
         return self.high - self.low
 
 
-def field_of(data: dict) -> Field:
-    """The field that the description of a source speaks of."""
+def field_of(data: dict, channel: int = 0) -> Field:
+    """The field that the description of a source speaks of, where channels differ that of one."""
     scale = data.get("scale")
     if not scale:
         return Field("", 0, 1, matplotlib.colormaps["gray"])
-    unit = scale["unit"]
-    colors = matplotlib.colormaps[FIELD_MAPS.get(unit, OTHER_FIELDS)]
-    return Field(unit, scale["low"], scale["high"], colors)
+    shown = LinearScale(**scale)
+    name = "".join(shown.names[channel : channel + 1]) if (shown.channels or 1) > 1 else ""
+    shown = shown if shown.is_uniform else shown.of_channel(channel)
+    low, high = (
+        end if bound is None else bound
+        for end, bound in ((shown.low, shown.black), (shown.high, shown.white))
+    )
+    colors = matplotlib.colormaps[FIELD_MAPS.get(shown.unit, OTHER_FIELDS)]
+    return Field(shown.unit or "1", low, high, colors, name)
+
+
+def shown_channels(frames: np.ndarray, field: Field) -> np.ndarray:
+    """Of `[..., C]` those that pictures show: of a field the first, else all."""
+    return frames[..., :1] if field.unit else frames
 
 
 def colored(values: np.ndarray, low: float, high: float, colors: Colormap) -> np.ndarray:

@@ -13,9 +13,16 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import compare
-from mim_tf.evaluation.read import find_evaluation, read_evaluation
+from mim_tf.evaluation.read import Evaluation, find_evaluation, read_evaluation
 from mim_tf.new_path import written_whole
-from mim_tf.report.colors import Field, difference, difference_limit, field_of, visible
+from mim_tf.report.colors import (
+    Field,
+    difference,
+    difference_limit,
+    field_of,
+    shown_channels,
+    visible,
+)
 from mim_tf.report.read import read_samples
 
 FORMATS = (".pdf", ".png")
@@ -67,8 +74,6 @@ def write_film_strip(
     output = Path(output)
     if output.suffix.lower() not in FORMATS:
         raise MimError(f"--output must end in {' or '.join(FORMATS)}, received {output}.")
-    if names and len(names) != len(folders):
-        raise MimError(f"Expected {len(folders)} names, one for each model, received {len(names)}.")
     figure = draw(read_strip(folders, sequence, names))
     with written_whole(output, output.suffix.lower(), other="--output") as part:
         figure.savefig(part, dpi=DPI)
@@ -76,24 +81,36 @@ def write_film_strip(
 
 def read_strip(folders: Sequence[str | Path], sequence: str, names: Sequence[str]) -> Strip:
     """The sequence in each evaluation; arguments and errors as in `write_film_strip`."""
+    if names and len(names) != len(folders):
+        raise MimError(f"Expected {len(folders)} names, one for each model, received {len(names)}.")
     if len(folders) > 1:
-        evaluations = compare(folders).evaluations
+        evaluations = compare(folders, names).evaluations
     else:
-        evaluations = [read_evaluation(folders[0], name="prediction")]
+        evaluations = [read_evaluation(folders[0], *names or ["prediction"])]
     samples = [read_samples(find_evaluation(folder)) for folder in folders]
-    positions = _positions(samples, sequence)
-    names = names or [each.name for each in evaluations]
+    return make_strip(evaluations, samples, _index(samples, sequence))
+
+
+def make_strip(
+    evaluations: Sequence[Evaluation], samples: Sequence[dict[str, np.ndarray]], index: int
+) -> Strip:
+    """Sequence `index`, from 0, of evaluations of one test set, from the arrays of `read_samples`.
+
+    All have to have kept it.
+    """
+    positions = [part["index"].tolist().index(index) for part in samples]
+    field = field_of(evaluations[0].scores["data"])
     return Strip(
-        samples[0]["truth"][positions[0]],
+        shown_channels(samples[0]["truth"][positions[0]], field),
         {
-            name: part["forecast"][position]
-            for name, part, position in zip(names, samples, positions, strict=True)
+            each.name: shown_channels(part["forecast"][position], field)
+            for each, part, position in zip(evaluations, samples, positions, strict=True)
         },
-        field_of(evaluations[0].scores["data"]),
+        field,
     )
 
 
-def _positions(samples, sequence):
+def _index(samples, sequence):
     first = samples[0]
     kept = [
         str(kind) if kind != "first" else str(index + 1)
@@ -103,8 +120,7 @@ def _positions(samples, sequence):
     shared = [name for name, index in zip(kept, first["index"], strict=True) if index in everywhere]
     if sequence not in shared:
         raise MimError(f"--sequence must be one of {', '.join(shared)}; received {sequence!r}.")
-    index = first["index"][kept.index(sequence)]
-    return [part["index"].tolist().index(index) for part in samples]
+    return int(first["index"][kept.index(sequence)])
 
 
 def draw(strip: Strip) -> Figure:

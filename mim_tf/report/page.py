@@ -3,37 +3,28 @@
 import shlex
 from pathlib import PurePath
 
-import jinja2
-
 from mim_tf.evaluation.baselines import TITLES, verdict
 from mim_tf.evaluation.compare import Comparison
 from mim_tf.evaluation.direction import direction, is_better
 from mim_tf.evaluation.tables import score_table
-from mim_tf.report import charts
 from mim_tf.report.charts import line_chart
 from mim_tf.report.players import error_map_player, sequence_players
 from mim_tf.report.read import Material
-
-MARK = '<meta name="generator" content="mim_tf report">'
-"""What every page has at its beginning, and no other file."""
+from mim_tf.report.template import render_page
 
 MODEL = "the model"
+SPECTRUM_TITLES = (MODEL, "the truth")
 ARROWS = {1: "\N{UPWARDS ARROW}", -1: "\N{DOWNWARDS ARROW}", 0: ""}
 
 
 def render(material: Material) -> str:
     """The page of a run or an evaluation."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mim_tf.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     scores = material.evaluation.scores
-    return environment.get_template("report.html.j2").render(
-        mark=MARK,
-        name=material.folder.resolve().name,
+    name = material.folder.resolve().name
+    return render_page(
+        "report",
+        title=f"{name}: report",
+        name=name,
         verdict=verdict(scores),
         beats_all=all(
             is_better("mse", scores["mean"]["mse"], each["mean"]["mse"])
@@ -45,12 +36,13 @@ def render(material: Material) -> str:
         command=material.record and command_line(material.record["command"]),
         score_rows=_score_rows(material.evaluation),
         lead_times=_lead_time_charts(scores),
-        loss=_loss_chart(material.losses),
+        spectra=_spectrum_charts(scores),
+        spectrum_titles=SPECTRUM_TITLES,
+        loss=_loss_chart(material.log),
         validations=_validation_charts(material.validations),
         line_titles=[MODEL, *(TITLES.get(name, name) for name in scores["baselines"])],
         players=sequence_players(material),
         error_map=error_map_player(material),
-        chart_size=charts,
     )
 
 
@@ -101,8 +93,30 @@ def _lead_time_charts(scores):
     ]
 
 
-def _loss_chart(losses):
-    return line_chart("training loss", "iteration", {"loss": losses}) if losses[0] else None
+def _spectrum_charts(scores):
+    """The spectra at the first, the middle and the last lead time; none in older evaluations."""
+    spectra = scores.get("spectra")
+    if not spectra:
+        return []
+    horizon = len(spectra["truth"])
+    return [
+        line_chart(
+            f"lead time {number + 1}",
+            "wavelength in pixels",
+            {
+                title: (spectra["wavelength"], spectra[name][number])
+                for title, name in zip(SPECTRUM_TITLES, ("prediction", "truth"), strict=True)
+            },
+            logarithmic=True,
+        )
+        for number in sorted({0, (horizon - 1) // 2, horizon - 1})
+    ]
+
+
+def _loss_chart(log):
+    if not log.get("loss"):
+        return None
+    return line_chart("training loss", "iteration", {"loss": (log["iteration"], log["loss"])})
 
 
 def _validation_charts(validations):

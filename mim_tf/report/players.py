@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from mim_tf.report.colors import (
     difference,
     difference_limit,
     field_of,
+    shown_channels,
     visible,
 )
 from mim_tf.report.read import Material
@@ -52,7 +54,7 @@ class Player:
         note: in smaller letters after it.
         panes: side by side; those of one frame stand still.
         frames: how many there are.
-        context: how many of these come first and are given to the network.
+        context: how many of these come first and are given to the network; None of data alone.
         shape: height and width.
     """
 
@@ -60,27 +62,95 @@ class Player:
     note: str
     panes: list[Pane]
     frames: int
-    context: int
+    context: int | None
     shape: tuple[int, int]
 
 
 def sequence_players(material: Material) -> list[Player]:
     """The best, the median, the worst and the first four sequences, each of them once."""
-    samples = material.samples
+    samples, squares = material.samples, material.evaluation.per_sequence["mse"]
     field = field_of(material.evaluation.scores["data"])
-    context = samples["truth"].shape[1] - samples["forecast"].shape[1]
-    future = samples["truth"][:, context:]
-    limit = difference_limit(future, samples["forecast"])
-    kinds = _kinds(samples)
-    reduction = least_reduction(samples["truth"].shape[1], samples["truth"].shape[3])
-    while True:
-        players = [
-            _player(material, position, title, context, field, limit, reduction)
-            for position, title in kinds.items()
+    samples = samples | {
+        part: shown_channels(samples[part], field) for part in ("truth", "forecast")
+    }
+    limit = difference_limit(future(samples), samples["forecast"])
+    index = samples["index"]
+    shown = f", {field.name} shown" if field.name else ""
+
+    def draw(reduction):
+        return [
+            sequence_player(
+                title,
+                f"MSE {squares[index[position]]:.4g}{shown}",
+                samples["truth"][position],
+                {"prediction": samples["forecast"][position]},
+                field,
+                limit,
+                reduction,
+            )
+            for position, title in _kinds(samples).items()
         ]
-        if sum(len(pane.picture) for each in players for pane in each.panes) <= BUDGET:
+
+    return within_budget(draw, *samples["truth"].shape[1:4:2])
+
+
+def within_budget(
+    draw: Callable[[int], list[Player]], frames: int, width: int, budget: int = BUDGET
+) -> list[Player]:
+    """Players drawn with the least reduction of which all pictures have at most `budget`.
+
+    Args:
+        draw: makes them with height and width divided by its argument.
+        frames, width: of a sequence.
+        budget: characters.
+    """
+    reduction = least_reduction(frames, width)
+    while True:
+        players = draw(reduction)
+        if sum(len(pane.picture) for each in players for pane in each.panes) <= budget:
             return players
         reduction *= 2
+
+
+def sequence_player(
+    title: str,
+    note: str,
+    truth: np.ndarray,
+    forecasts: Mapping[str, np.ndarray],
+    field: Field,
+    limit: float,
+    reduction: int,
+) -> Player:
+    """Truth, then all forecasts, then their errors.
+
+    Args:
+        title, note: of the player.
+        truth: `[T, H, W, C]`, uint8.
+        forecasts: name -> `[horizon, H, W, C]`, uint8.
+        field: what the levels stand for.
+        limit: where the colours of errors end.
+        reduction: as for `sprite`.
+    """
+    frames, largest = len(truth), limit * field.size
+    scale = field_bar(field)
+    error_bar = _bar(DIFFERENCE_MAP, -largest, largest, field.unit, sign="+")
+    panes = [
+        Pane(
+            "truth" if forecasts else "frames",
+            sprite(visible(truth, field), reduction),
+            frames,
+            scale,
+        )
+    ]
+    errors, context = [], 0
+    for name, forecast in forecasts.items():
+        context = frames - len(forecast)
+        shown = np.concatenate([truth[:context], forecast])
+        colors = colored(difference(truth, shown), -limit, limit, DIFFERENCE_MAP)
+        panes.append(Pane(name, sprite(visible(shown, field), reduction), frames, scale))
+        label = "error" if len(forecasts) == 1 else f"error of {name}"
+        errors.append(Pane(label, sprite(colors, reduction), frames, error_bar))
+    return Player(title, note, [*panes, *errors], frames, context, truth.shape[1:3])
 
 
 def error_map_player(material: Material) -> Player:
@@ -91,7 +161,9 @@ def error_map_player(material: Material) -> Player:
         warnings.simplefilter("ignore", RuntimeWarning)  # a pixel that is never known
         overall = np.nanmean(squares, axis=0, keepdims=True)
     high = float(np.nan_to_num(np.sqrt(squares)).max())
-    bar = _bar(ERROR_MAP, 0, high * field.size, field.unit)
+    # A mean over channels that have units of their own has none.
+    size, unit = (1, "of the range") if field.name else (field.size, field.unit)
+    bar = _bar(ERROR_MAP, 0, high * size, unit)
     reduction = least_reduction(*squares.shape[::2])
     by_time, mean = (
         sprite(colored(np.sqrt(each), 0, high, ERROR_MAP), reduction) for each in (squares, overall)
@@ -128,28 +200,14 @@ def _title(kinds, index):
     )
 
 
-def _player(material, position, title, context, field: Field, limit, reduction):
-    samples = material.samples
-    truth, forecast = samples["truth"][position], samples["forecast"][position]
-    shown = np.concatenate([truth[:context], forecast])
-    errors = colored(difference(truth, shown), -limit, limit, DIFFERENCE_MAP)
-    frames = len(truth)
-    largest = limit * field.size
-    error_bar = _bar(DIFFERENCE_MAP, -largest, largest, field.unit, sign="+")
-    scale = _bar(field.colors, field.low, field.high, field.unit) if field.unit else None
-    mse = material.evaluation.per_sequence["mse"][samples["index"][position]]
-    return Player(
-        title,
-        f"MSE {mse:.4g}",
-        [
-            Pane("truth", sprite(visible(truth, field), reduction), frames, scale),
-            Pane("prediction", sprite(visible(shown, field), reduction), frames, scale),
-            Pane("error", sprite(errors, reduction), frames, error_bar),
-        ],
-        frames,
-        context,
-        truth.shape[1:3],
-    )
+def future(samples: dict[str, np.ndarray]) -> np.ndarray:
+    """The frames that are forecast, `[N, horizon, H, W, C]`, of the arrays of `samples.npz`."""
+    return samples["truth"][:, -samples["forecast"].shape[1] :]
+
+
+def field_bar(field: Field) -> Bar | None:
+    """The colour bar of physical values; pictures need none."""
+    return _bar(field.colors, field.low, field.high, field.unit) if field.unit else None
 
 
 def _bar(colors, low, high, unit, sign=""):

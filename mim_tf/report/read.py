@@ -2,17 +2,19 @@
 
 import csv
 import dataclasses
-import json
-import zipfile
-import zlib
+import os
 from pathlib import Path
 
 import numpy as np
 
+from mim_tf.data.files.npz_member import read_member
 from mim_tf.errors import MimError
-from mim_tf.evaluation.read import Evaluation, find_evaluation, read_evaluation
+from mim_tf.evaluation.read import Evaluation, find_evaluation, read_evaluation, read_scores
+from mim_tf.given_path import parse_json, read_text
 
+SAMPLES_FILE = "samples.npz"
 SAMPLES = ("truth", "forecast", "index", "kind", "error_map")
+_TABLES = ("model", "data", "training", "versions", "sources")
 _RECORD = ("command", "started", "model", "data", "training", "versions", "backend", "sources")
 
 
@@ -26,7 +28,7 @@ class Material:
         samples: the arrays of `samples.npz`.
         iteration: of the evaluation in a run, else None.
         record: the content of `run.json`; None where there is none.
-        losses: `iteration` and `loss` of `train.csv`; empty where there is none.
+        log: column -> numbers of `train.csv`; empty where there is none.
         validations: iteration -> content of `scores.json`, of all evaluations of a run.
     """
 
@@ -35,7 +37,7 @@ class Material:
     samples: dict[str, np.ndarray]
     iteration: int | None
     record: dict | None
-    losses: tuple[list[int], list[float]]
+    log: dict[str, list[float]]
     validations: dict[int, dict]
 
 
@@ -46,28 +48,48 @@ def read_material(folder: str | Path) -> Material:
         MimError: there are no scores, or a file is damaged.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise MimError(f"{folder} is no folder. Give that of a run or of an evaluation.")
     path = find_evaluation(folder).resolve()
-    _parsed(path / "scores.json", _scores)
+    evaluation = read_evaluation(path)
+    if "baselines" not in evaluation.scores:
+        raise MimError(f"{path / 'scores.json'} is of a version without baselines. Evaluate again.")
     validations = {
-        int(each.parent.name): _parsed(each, _scores)
+        int(each.parent.name): read_scores(each)
         for each in sorted(folder.glob("scores/*/scores.json"))
         if each.parent.name.isdigit()
     }
     within_run = path.parent.name == "scores" and path.name.isdigit()
     records = [folder / "run.json"] + [path.parents[1] / "run.json"] * within_run
-    record = next((each for each in records if each.is_file()), None)
-    log = folder / "train.csv"
+    record = next((each for each in records if os.path.lexists(each)), None)
     return Material(
         folder,
-        read_evaluation(path),
+        evaluation,
         read_samples(path),
         int(path.name) if within_run else None,
-        _parsed(record, _record) if record else None,
-        _parsed(log, _losses) if log.is_file() else ([], []),
+        read_run_record(record.parent) if record else None,
+        read_log(folder),
         validations,
     )
+
+
+def read_run_record(run: Path) -> dict:
+    """The parts of `run.json` that pages show.
+
+    Raises:
+        MimError: it is missing or damaged.
+    """
+    return _parsed(run / "run.json", _record)
+
+
+def read_log(run: Path) -> dict[str, list[float]]:
+    """The columns of `train.csv`; none where there is no such file.
+
+    Raises:
+        MimError: it is damaged.
+    """
+    path = run / "train.csv"
+    return _parsed(path, _columns) if path.is_file() else {}
 
 
 def read_samples(evaluation: Path) -> dict[str, np.ndarray]:
@@ -76,20 +98,14 @@ def read_samples(evaluation: Path) -> dict[str, np.ndarray]:
     Raises:
         MimError: the file is missing or damaged.
     """
-    path = evaluation / "samples.npz"
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            samples = {name: arrays[name] for name in SAMPLES}
-    except FileNotFoundError:
-        raise MimError(f"{path} is missing. Evaluate again with this version.") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as e:
-        raise MimError(f"{path} is damaged ({e}). Evaluate again.") from None
-    sequences = len(samples["index"])
+    path = evaluation / SAMPLES_FILE
+    samples = {name: np.asarray(read_member(path, name)) for name in SAMPLES}
+    counts = {len(samples[name]) for name in SAMPLES if name != "error_map"}
     truth, forecast = samples["truth"].shape, samples["forecast"].shape
     if (
-        len(truth) != 5
-        or (truth[0], *truth[2:]) != (forecast[0], *forecast[2:])
-        or (truth[0] != sequences or len(samples["kind"]) != sequences)
+        (len(truth), len(forecast), len(counts)) != (5, 5, 1)
+        or truth[2:] != forecast[2:]
+        or samples["error_map"].shape != forecast[1:4]
     ):
         raise MimError(f"{path} is damaged: {truth} and {forecast} do not fit. Evaluate again.")
     return samples
@@ -97,28 +113,23 @@ def read_samples(evaluation: Path) -> dict[str, np.ndarray]:
 
 def _parsed(path, parse):
     try:
-        return parse(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, IndexError, KeyError) as error:
+        return parse(read_text(path, "a file of an evaluation"))
+    except MimError:
+        raise
+    except (ValueError, TypeError, LookupError) as error:
         raise MimError(f"{path} is damaged or of an older version ({error}).") from None
 
 
-def _scores(text):
-    """All parts that curves and tables are made of, or an error."""
-    scores = json.loads(text)
-    horizon = len(scores["per_frame"]["mse"])
-    for part in (scores, *scores["baselines"].values()):
-        for name in scores["mean"]:
-            if "mean" not in part or len(part["per_frame"][name]) != horizon:
-                raise ValueError(f"{name} is incomplete")
-    return scores
-
-
 def _record(text):
-    record = json.loads(text)
+    record = parse_json(text)
+    for name in _TABLES:
+        dict(record[name])
     return {name: record[name] for name in _RECORD}
 
 
-def _losses(text):
+def _columns(text):
     header, *rows = csv.reader(text.splitlines())
-    x, y = header.index("iteration"), header.index("loss")
-    return [int(row[x]) for row in rows], [float(row[y]) for row in rows]
+    columns = [[float(cell) for cell in column] for column in zip(*rows, strict=True)]
+    log = dict(zip(header, columns or [[] for _ in header], strict=True))
+    log["iteration"], log["loss"]  # a file without them is another
+    return log

@@ -1,10 +1,14 @@
 """What a served model can be asked for."""
 
+import math
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from mim_tf.errors import MimError
 from mim_tf.models.forecast import roll_ahead
+from mim_tf.models.size import check_prediction
 from mim_tf.serving.checks import check_frames, check_states
 from mim_tf.serving.pictures import decode, encode
 from mim_tf.serving.served_step import ServedStep
@@ -12,13 +16,17 @@ from mim_tf.serving.served_step import ServedStep
 LAST = "last_prediction"
 """State of a stream beside the network's: its newest prediction, not clipped."""
 
+_LARGEST_MESSAGE = 2**31 - 1
+"""Bytes of the largest message that servers and clients can exchange; protocol buffers' limit."""
+
 
 class Endpoints:
     """The endpoints of a model, as functions of tensors that return a dict of tensors.
 
-    B and T are at least 1. Predictions are clipped to [0, 1], but not where the network goes on
-    from them. A wrong shape or value is an InvalidArgumentError that names the input, but for
-    strings that are no pictures: TensorFlow's decoder speaks for itself.
+    B and T are at least 1. Frames are on the model's scale, in [0, 1] where that is clipped;
+    predictions then are too, but not where the network goes on from them. A wrong shape or value
+    is an InvalidArgumentError that names the input; of a picture that is damaged inside,
+    TensorFlow's decoder speaks.
 
     Args:
         model: a `VideoPredictor`, whose weights are copied.
@@ -26,7 +34,8 @@ class Endpoints:
         freeze: as for `ServedStep`.
 
     Raises:
-        MimError: if the horizon is negative, or the backend is not TensorFlow.
+        MimError: if the horizon is negative or needs more memory than there is, or the backend is
+            not TensorFlow.
     """
 
     def __init__(self, model, horizon: int = 0, freeze: bool = False):
@@ -37,7 +46,10 @@ class Endpoints:
         self.horizon = horizon or model.config.horizon
         if self.horizon < 1:
             raise MimError(f"horizon must be at least 1, received {horizon}.")
+        check_prediction(model.config, 1, model.config.input_length + self.horizon)
         self.frame_shape = model.config.frame_shape
+        self.scale = model.config.scale
+        self._in_unit = model.config.frame_scale.clipped
         self.step_model = ServedStep(model.step, freeze)
         # Traced once for all endpoints.
         self.forecast = tf.function(self.forecast, autograph=False)
@@ -45,14 +57,25 @@ class Endpoints:
         self.state_shapes = {LAST: (None, *self.frame_shape)} | {
             state.name: tuple(state.shape) for state in model.step.inputs[1:]
         }
+        numbers = sum(math.prod(shape[1:]) for shape in self.state_shapes.values())
+        self.most_streams = _LARGEST_MESSAGE // (4 * numbers)
 
     def predict(self, frames):
-        """`frames` `[B, T, H, W, C]`, float32 in [0, 1], to `predictions` `[B, horizon, H, W, C]`.
+        """`frames` `[B, T, H, W, C]`, float32, to `predictions` `[B, horizon, H, W, C]`.
 
         Predicts frames T+1 .. T+horizon.
         """
-        frames = check_frames(frames, (None, None, *self.frame_shape), "frames")
+        frames = check_frames(frames, (None, None, *self.frame_shape), "frames", self._in_unit)
         return {"predictions": self.forecast(frames)}
+
+    def predict_physical(self, frames):
+        """As `predict`, with physical values for `frames` and `predictions`; NaN is missing."""
+        frames = tf.ensure_shape(frames, (None, None, *self.frame_shape), name="frames")
+        low, size = self.scale.low, np.subtract(self.scale.high, self.scale.low)
+        low, size = tf.constant(low, tf.float32), tf.constant(size, tf.float32)
+        frames = (frames - low) / size
+        frames = self._clipped(tf.where(tf.math.is_nan(frames), 0.0, frames))
+        return {"predictions": self.predict(frames)["predictions"] * size + low}
 
     def predict_uint8(self, frames):
         """As `predict`, with uint8 for `frames` and `predictions`, rounded to the nearest level."""
@@ -72,9 +95,17 @@ class Endpoints:
         return {"predictions": predictions, "png_bytes": encode(predictions)}
 
     def start(self, batch_size):
-        """The states of `batch_size` (int32, no axes) streams before their first frame."""
+        """The states of `batch_size` (int32, no axes) streams before their first frame.
+
+        At most as many as fit into a message of 2 GiB: they come back with every frame.
+        """
         batch_size = tf.ensure_shape(batch_size, (), name="batch_size")
-        check = tf.debugging.assert_positive(batch_size, "batch_size must be at least 1.")
+        inside = (batch_size >= 1) & (batch_size <= self.most_streams)
+        text = (
+            f"batch_size must be at least 1 and at most {self.most_streams}, whose states fit into "
+            "a message of 2 GiB; received"
+        )
+        check = tf.debugging.Assert(inside, [text, batch_size])
         with tf.control_dependencies([check]):
             return {
                 name: tf.zeros((batch_size, *shape[1:]))
@@ -87,10 +118,10 @@ class Endpoints:
         Returns:
             `prediction` of the frame after it, `[B, H, W, C]`, and the new states.
         """
-        frame = check_frames(frame, (None, *self.frame_shape), "frame")
+        frame = check_frames(frame, (None, *self.frame_shape), "frame", self._in_unit)
         states = check_states(states, self.state_shapes, tf.shape(frame)[0])
         states = self._step(frame, states)
-        return {"prediction": _clipped(states[LAST]), **states}
+        return {"prediction": self._clipped(states[LAST]), **states}
 
     def rollout(self, states):
         """`predictions` `[B, horizon, H, W, C]` of the frames after the last that `step` was given.
@@ -109,16 +140,19 @@ class Endpoints:
             lambda time, *_: time < self.horizon, predict_next, [1, states, predictions]
         )
         predictions = tf.transpose(predictions.stack(), [1, 0, 2, 3, 4])
-        return {"predictions": _clipped(predictions)}
+        return {"predictions": self._clipped(predictions)}
 
     def signatures(self) -> dict:
         """Name of each endpoint -> its function and the specifications of its arguments."""
         frames = (None, None, *self.frame_shape)
-        signatures = {
-            "predict": (self.predict, [tf.TensorSpec(frames, tf.float32, "frames")]),
-            "predict_uint8": (self.predict_uint8, [tf.TensorSpec(frames, tf.uint8, "frames")]),
-        }
-        if self.frame_shape[2] in (1, 3):
+        signatures = {"predict": (self.predict, [tf.TensorSpec(frames, tf.float32, "frames")])}
+        if self.scale:
+            physical = tf.TensorSpec(frames, tf.float32, "frames")
+            signatures["predict_physical"] = (self.predict_physical, [physical])
+        if self._in_unit:
+            levels = tf.TensorSpec(frames, tf.uint8, "frames")
+            signatures["predict_uint8"] = (self.predict_uint8, [levels])
+        if self._in_unit and self.frame_shape[2] in (1, 3):
             strings = tf.TensorSpec((None, None), tf.string, "frames")
             signatures["predict_png"] = (self.predict_png, [strings])
         frame = tf.TensorSpec((None, *self.frame_shape), tf.float32, "frame")
@@ -135,13 +169,12 @@ class Endpoints:
     def forecast(self, frames):
         """What `predict` returns as `predictions`, without its checks."""
         forecast = roll_ahead(self.step_model, frames, self.horizon)
-        return _clipped(tf.ensure_shape(forecast, (None, self.horizon, *self.frame_shape)))
+        return self._clipped(tf.ensure_shape(forecast, (None, self.horizon, *self.frame_shape)))
 
     def _step(self, frame, states):
         network_states = [states[name] for name in self.state_shapes if name != LAST]
         predicted = self.step_model([frame, *network_states])
         return dict(zip(self.state_shapes, predicted, strict=True))
 
-
-def _clipped(frames):
-    return tf.clip_by_value(frames, 0.0, 1.0)
+    def _clipped(self, frames):
+        return tf.clip_by_value(frames, 0.0, 1.0) if self._in_unit else frames

@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+_MARKS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+"""What PNG and JPEG files begin with."""
+
 
 def decode(pictures, frame_shape):
     """Encoded pictures to frames.
@@ -16,6 +19,12 @@ def decode(pictures, frame_shape):
     height, width, channels = frame_shape
 
     def decode_one(picture):
+        known = [tf.strings.substr(picture, 0, len(mark)) == mark for mark in _MARKS]
+        check = tf.debugging.Assert(
+            tf.reduce_any(known), ["frames must be PNG or JPEG; received another kind of file."]
+        )
+        with tf.control_dependencies([check]):
+            picture = tf.identity(picture)
         frame = tf.io.decode_image(picture, channels, expand_animations=False)
         check = tf.debugging.assert_equal(
             tf.shape(frame)[:2], (height, width), f"frames must be pictures of {width} x {height}."

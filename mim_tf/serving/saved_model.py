@@ -1,7 +1,6 @@
 """Writes a model in TensorFlow's SavedModel format."""
 
 import dataclasses
-import json
 import tempfile
 from pathlib import Path
 
@@ -9,12 +8,13 @@ import keras
 import tensorflow as tf
 
 from mim_tf.errors import MimError
+from mim_tf.given_path import parse_json, read_text
 from mim_tf.models import VideoPredictor
+from mim_tf.models.configuration import to_json
 from mim_tf.serving.endpoints import Endpoints
 from mim_tf.serving.protos import serving_protos
 from mim_tf.serving.versions import publish
 from mim_tf.serving.warmup import write_warmup
-from mim_tf.weights.configuration import to_json
 
 
 def write_saved_model(
@@ -82,10 +82,10 @@ def _config_json(config, horizon):
 
 def _read_json(path):
     try:
-        text = Path(path).read_text("utf-8")
-        json.loads(text)
-    except OSError as error:
-        raise MimError(f"The metrics cannot be read: {error}.") from None
-    except (ValueError, RecursionError) as error:
+        text = read_text(path, "metrics as JSON")
+        parse_json(text)
+    except MimError:
+        raise
+    except ValueError as error:
         raise MimError(f"The metrics, {path}, must be JSON: {error}.") from None
     return text

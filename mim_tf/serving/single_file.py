@@ -17,9 +17,9 @@ SUFFIXES = {"onnx": ".onnx", "litert": ".tflite"}
 def write_file(model: VideoPredictor, path, format: str, horizon: int = 0) -> Path:
     """Writes what the endpoint `predict` does, without its checks, as one file.
 
-    Its input is `frames` `[B, T, H, W, C]`, float32 in [0, 1], its output `predictions`
-    `[B, horizon, H, W, C]`, clipped to [0, 1]. B and T are any in an ONNX file; in a LiteRT file
-    B is 1 and T the model's `input_length`.
+    Its input is `frames` `[B, T, H, W, C]`, float32, its output `predictions`
+    `[B, horizon, H, W, C]`, both on the model's scale, in [0, 1] where that is clipped. B and T
+    are any in an ONNX file; in a LiteRT file B is 1 and T the model's `input_length`.
 
     Args:
         model: of precision float32; with the TensorFlow backend.

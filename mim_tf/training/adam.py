@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from mim_tf.errors import MimError
+
 
 @keras.saving.register_keras_serializable("mim_tf")
 class AdamInsideRoot(keras.optimizers.Optimizer):
@@ -20,6 +22,10 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
         epsilon: added to the corrected second moment.
         skip_nonfinite: leave out updates whose gradients are not all finite, but for their count.
         **kwargs: as for every Keras optimizer, `use_ema` among them.
+
+    Attributes:
+        gradient_norm: of the last update over all weights, before any clipping; of a mirrored
+            strategy of TensorFlow that of the first device's share. It is not saved.
     """
 
     def __init__(
@@ -45,21 +51,46 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
         self.first, self.second = self.add_optimizer_variables(
             variables, ["first_moment", "second_moment"]
         )
+        self.gradient_norm = self.add_variable(
+            (), name="gradient_norm", aggregation="only_first_replica"
+        )
+
+    @property
+    def saved_variables(self):
+        """Those that the next update depends on: all but the gradient's norm."""
+        return [v for v in self.variables if v is not getattr(self, "gradient_norm", None)]
+
+    def save_own_variables(self, store):
+        for number, variable in enumerate(self.saved_variables):
+            store[str(number)] = variable.numpy()
+
+    def load_own_variables(self, store):
+        variables = self.saved_variables
+        if len(store.keys()) != len(variables):
+            raise MimError(
+                f"Expected the state of {self.name} with {len(variables)} variables, received "
+                f"{len(store.keys())}. Compile the model as it was compiled when this was saved."
+            )
+        for number, variable in enumerate(variables):
+            variable.assign(store[str(number)])
 
     def apply(self, grads, trainable_variables=None):
         # Both corrections once an update; once a variable, they would be a third of the graph.
-        step = ops.cast(self.iterations + 1, "float32")
+        dtype = (trainable_variables or self._trainable_variables)[0].dtype
+        step = ops.cast(self.iterations + 1, dtype)
         second = 1 - ops.power(self.beta_2, step)
-        self._rate = self.learning_rate * ops.sqrt(second) / (1 - ops.power(self.beta_1, step))
+        rate = ops.cast(self.learning_rate, dtype)
+        self._rate = rate * ops.sqrt(second) / (1 - ops.power(self.beta_1, step))
         self._epsilon = self.epsilon * second
         if self.skip_nonfinite:
             self._apply_if_finite(grads, trainable_variables)
         else:
             super().apply(grads, trainable_variables)
+        self.gradient_norm.assign(global_norm(grads))
 
     def _apply_if_finite(self, grads, trainable_variables):
         weights = trainable_variables or self._trainable_variables
-        moments = [v for v in self.variables if v is not self.iterations]
+        moments = [v for v in self.saved_variables if v is not self.iterations]
         variables = [*weights, *moments]
         before = [ops.copy(variable) for variable in variables]
         super().apply(grads, trainable_variables)
@@ -77,7 +108,7 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
     def _update_model_variables_moving_average(self, trainable_variables):
         # As Keras', which works out the momentum, 0 in the first update, once a variable: with
         # those, the optimizer would be half as large again, and slower to trace.
-        pull = 1 - self.ema_momentum * ops.cast(self.iterations > 0, "float32")
+        pull = 1 - self.ema_momentum * ops.cast(self.iterations > 0, trainable_variables[0].dtype)
         for variable, average in zip(trainable_variables, self.averages, strict=True):
             self.assign_add(average, (variable - average) * pull)
 
@@ -102,3 +133,9 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
 def all_finite(tensors):
     """Whether all of `tensors` are finite, as a tensor of one bool."""
     return ops.all(ops.stack([ops.all(ops.isfinite(tensor)) for tensor in tensors]))
+
+
+def global_norm(tensors):
+    """The root of the sum of all squares, float32; a tensor that is None counts as 0."""
+    squares = [ops.sum(ops.square(ops.cast(x, "float32"))) for x in tensors if x is not None]
+    return ops.sqrt(sum(squares))

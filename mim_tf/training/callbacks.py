@@ -10,7 +10,6 @@ import time
 
 import keras
 from absl import logging
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from mim_tf.config import TrainingConfig
@@ -21,6 +20,8 @@ from mim_tf.evaluation.pictures import film_strip, save_sample
 from mim_tf.evaluation.report import format_scores, write_scores
 from mim_tf.runs import CsvLog, pictures_folder, read_json, write_json
 from mim_tf.training.divergence import is_finite
+from mim_tf.training.events import Events
+from mim_tf.training.progress import ProgressBar
 from mim_tf.training.state import save_state
 from mim_tf.weights import save_weights
 
@@ -57,48 +58,53 @@ class Logs(OnIteration):
         "learning_rate",
         "true_frame_probability",
         "processor_seconds",
+        "seconds",
     )
 
-    def __init__(self, config, start_iteration, folder, writer: SummaryWriter):
+    def __init__(self, config, start_iteration, folder, writer: Events, bar: ProgressBar):
         super().__init__(config, start_iteration)
         self.file = CsvLog(folder / "train.csv", self.COLUMNS, start_iteration)
-        self.seconds = float(self.file.last[-1]) if self.file.last else 0.0
+        # Both without evaluations: the second is of all threads, what learning costs on a machine
+        # that has other work too.
+        self.seconds = self.file.last.get("seconds", 0.0)
+        self.processor_seconds = self.file.last.get("processor_seconds", 0.0)
         self.writer = writer
+        self.bar = bar
 
     def on_train_begin(self, logs=None):
-        self.bar = tqdm(
-            total=self.config.max_iterations,
-            initial=self.start,
-            desc="training",
-            unit="it",
-            dynamic_ncols=True,
-        )
+        self.bar.open()
 
     def on_train_end(self, logs=None):
         self.bar.close()
 
     def on_train_batch_begin(self, batch, logs=None):
         self.before = time.process_time()
+        self.bar.update_begins()
 
     def on_train_batch_end(self, batch, logs=None):
-        # Of all threads, and without evaluations: what learning costs, on a busy machine too.
-        self.seconds += time.process_time() - self.before
+        self.processor_seconds += time.process_time() - self.before
+        self.seconds += self.bar.update_ends()
         super().on_train_batch_end(batch, logs)
 
     def on_iteration(self, iteration, logs):
-        self.bar.update()
-        if not self.due(iteration, self.config.display_interval):
-            return
-        loss = float(logs["loss_per_sequence"])
-        if not math.isfinite(loss):
-            return  # `Divergence` deals with it
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        loss = None
+        if self.due(iteration, self.config.display_interval):
+            loss = float(logs["loss_per_sequence"])
+            if math.isfinite(loss):  # otherwise `Divergence` deals with it
+                self._log(iteration, loss)
+        self.bar.show(iteration, loss)
+
+    def _log(self, iteration, loss):
+        optimizer = self.model.optimizer
+        rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+        norm = float(keras.ops.convert_to_numpy(optimizer.gradient_norm))
         probability = true_frame_probability(self.config, iteration)
-        values = (loss, rate, probability, self.seconds)
+        values = (loss, rate, probability, self.processor_seconds, self.seconds)
         self.file.append([iteration, *(f"{value:.6g}" for value in values)])
-        for name, value in zip(self.COLUMNS[1:4], values, strict=False):
+        scalars = dict(zip(self.COLUMNS[1:4], values, strict=False))
+        scalars |= {"gradient_norm": norm, "updates_per_second": self.bar.updates_per_second}
+        for name, value in scalars.items():
             self.writer.add_scalar(name, value, iteration)
-        self.bar.set_postfix(loss=f"{loss:.1f}", true_frames=f"{probability:.0%}")
 
 
 class RestartedMean(OnIteration):
@@ -115,9 +121,10 @@ class Evaluation(OnIteration):
     One that fails is a warning: what was learnt is worth more than its scores.
     """
 
-    def __init__(self, config, start_iteration, folder, writer, source, devices):
+    def __init__(self, config, start_iteration, folder, writer, source, devices, bar):
         super().__init__(config, start_iteration)
         self.folder = folder
+        self.bar = bar
         self.pictures = pictures_folder(folder, config.gen_frm_dir)
         self.best = _best_score(folder / "best.json")
         self.writer = writer
@@ -156,18 +163,21 @@ class Evaluation(OnIteration):
         def show(number, truth, forecast):
             folder = self.pictures / f"{iteration:06d}" / str(number)
             save_sample(folder, truth, forecast, input_length, self.source.scale)
-            strip = film_strip(truth, forecast, input_length)
-            self.writer.add_image(f"sample/{number}", strip, iteration, dataformats="HWC")
+            strip = film_strip(truth, forecast, input_length, self.source.scale)
+            self.writer.add_image(f"sample/{number}", strip, iteration)
 
         result = evaluate(model, self.source, self.config, show, self.config.protocol)
         # Scores last: where they are missing, a resumed run evaluates again.
         self._keep_best(model, iteration, result["mean"]["mse"])
         write_scores(self._scores(iteration), result, input_length)
+        self.bar.show_validation(result)
         tqdm.write(f"Iteration {iteration}, {result['sequences']} validation sequences:")
         tqdm.write(format_scores(result, input_length))
         for name, value in result["mean"].items():
             if value is not None:
                 self.writer.add_scalar(f"validation/{name}", value, iteration)
+        for name, part in result["baselines"].items():
+            self.writer.add_scalar(f"validation/mse_{name}", part["mean"]["mse"], iteration)
         self.writer.flush()
 
     def _keep_best(self, model, iteration, mse):
@@ -192,22 +202,50 @@ def _best_score(record):
 
 
 class Snapshots(OnIteration):
-    """Weights every `snapshot_interval` and at a stop, and the state `--resume` needs."""
+    """Weights every `snapshot_interval` and at a stop, and the state `--resume` needs.
+
+    One that cannot be written, as on a full disk, is a warning, and tried again ten times in an
+    interval; at the end it is a `MimError`.
+    """
 
     def __init__(self, config, start_iteration, folder, devices):
         super().__init__(config, start_iteration)
         self.folder = folder
         self.devices = devices
         self.reached = self.saved = start_iteration
+        self.failed = False
 
     def on_iteration(self, iteration, logs):
         self.reached = iteration
-        if self.due(iteration, self.config.snapshot_interval):
-            self._save(iteration)
+        retry = max(1, self.config.snapshot_interval // 10)
+        due = self.due(iteration, self.config.snapshot_interval)
+        if due or (self.failed and iteration % retry == 0):
+            self._try(iteration)
 
     def on_train_end(self, logs=None):
         if self.reached > self.saved:
-            self._save(self.reached)
+            try:
+                self._save(self.reached)
+            except OSError as error:
+                raise MimError(
+                    f"The last snapshot of {self.folder}, of iteration {self.reached}, cannot be "
+                    f"written: {error}. Make room and go on from iteration {self.saved} with "
+                    "--resume."
+                ) from None
+
+    def _try(self, iteration):
+        try:
+            self._save(iteration)
+            self.failed = False
+        except OSError as error:
+            self.failed = True
+            logging.warning(
+                "The snapshot of iteration %d cannot be written, and training goes on: %s. Make "
+                "room; the last one is of iteration %d.",
+                iteration,
+                error,
+                self.saved,
+            )
 
     def _save(self, iteration):
         """Writes the weights of this iteration, then the state; nothing that is not finite."""

@@ -82,6 +82,6 @@ _MENDING = (
 
 def is_finite(model: keras.Model) -> bool:
     """Whether all weights of `model` and its optimizer are finite; looked at on the device."""
-    variables = [*model.trainable_variables, *model.optimizer.variables]
+    variables = [*model.trainable_variables, *model.optimizer.saved_variables]
     floats = [v for v in variables if "float" in keras.backend.standardize_dtype(v.dtype)]
     return bool(ops.convert_to_numpy(all_finite(floats)))

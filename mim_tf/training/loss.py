@@ -23,6 +23,7 @@ class HalfSquaredError(keras.losses.Loss):
         return half_squared_error(y_true, y_pred)
 
 
+@keras.saving.register_keras_serializable("mim_tf")
 def half_squared_error(y_true, y_pred):
     """Half the sum of squares of each sequence, `[B]`; its mean is what the 2019 code prints."""
     y_true = ops.cast(y_true, y_pred.dtype)

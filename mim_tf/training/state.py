@@ -9,6 +9,7 @@ import keras
 from absl import logging
 
 from mim_tf.errors import MimError
+from mim_tf.given_path import open_file
 from mim_tf.new_path import move_into_place
 from mim_tf.runs import PREVIOUS_STATE, STATE
 from mim_tf.weights import load_weights, save_weights
@@ -24,9 +25,13 @@ def save_state(model: keras.Model, folder: Path) -> None:
     Behind the HDF5 file, which HDF5 does not mind, stands its SHA-256.
     """
     part = folder / f"{STATE}.part"
-    save_weights(model, part, with_optimizer=True)
-    with part.open("ab") as file:
-        file.write(_MARK + _digest(part, part.stat().st_size).encode())
+    try:
+        save_weights(model, part, with_optimizer=True)
+        with part.open("ab") as file:
+            file.write(_MARK + _digest(part, part.stat().st_size).encode())
+    except OSError:  # where the disk is full, it should not take room
+        part.unlink(missing_ok=True)
+        raise
     if (folder / STATE).exists():
         os.replace(folder / STATE, folder / PREVIOUS_STATE)
     move_into_place(part, folder / STATE)
@@ -40,7 +45,7 @@ def load_state(model: keras.Model, folder: Path) -> None:
     """
     damage = []
     for path in (folder / STATE, folder / PREVIOUS_STATE):
-        if not path.exists():
+        if not os.path.lexists(path):
             continue
         try:
             _load(model, path)
@@ -69,8 +74,8 @@ def _load(model, path):
 
 def _check_digest(path):
     """Raises `MimError` if a state is not as it was written; earlier versions kept no SHA-256."""
-    size = path.stat().st_size - _TRAILER
-    with path.open("rb") as file:
+    with open_file(path, "the state of a run") as file:
+        size = path.stat().st_size - _TRAILER
         file.seek(max(size, 0))
         trailer = file.read()
     if not trailer.startswith(_MARK):
@@ -82,7 +87,7 @@ def _check_digest(path):
 def _digest(path, size):
     """SHA-256 of the first `size` bytes."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_file(path, "the state of a run") as file:
         while size > 0 and (block := file.read(min(size, _BLOCK))):
             digest.update(block)
             size -= len(block)

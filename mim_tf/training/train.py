@@ -6,25 +6,36 @@ from pathlib import Path
 
 import keras
 from absl import logging
-from tensorboardX import SummaryWriter
 
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 from mim_tf.data.batches.by_backend import errors_of, training_dataset
 from mim_tf.data.open import describe_splits, open_source
 from mim_tf.data.split import SPLITS
 from mim_tf.errors import MimError
+from mim_tf.evaluation.score_set import scores_for
 from mim_tf.models import build_model
 from mim_tf.models.registry import uses_scheduled_sampling
+from mim_tf.models.size import check_training
 from mim_tf.new_path import check_writable
-from mim_tf.runs import RECORD, has_state, held, new_run_folder, read_json, write_record
+from mim_tf.runs import (
+    RECORD,
+    check_network_module,
+    has_state,
+    held,
+    new_run_folder,
+    read_json,
+    write_record,
+)
 from mim_tf.start_up import skip_graph_rewriting
 from mim_tf.training.callbacks import Evaluation, Logs, RestartedMean, Snapshots, StopInOrder
 from mim_tf.training.compile import compile_for_training
 from mim_tf.training.devices import open_devices
 from mim_tf.training.divergence import Divergence
+from mim_tf.training.events import Events
 from mim_tf.training.initial_bias import draw_biases
 from mim_tf.training.optimizer import make_optimizer
 from mim_tf.training.overlap import check_overlap
+from mim_tf.training.progress import ProgressBar
 from mim_tf.training.report import Report
 from mim_tf.training.state import load_state
 from mim_tf.weights import load_weights
@@ -54,8 +65,9 @@ def train(
         The folder of the run; None in processes other than the first, which writes it.
 
     Raises:
-        MimError: for data or weights that do not fit, if the run to go on with is being trained
-            already, or if another process of the run ends.
+        MimError: for data or weights that do not fit, for a network or batch beyond the memory of
+            this machine, if the run to go on with is being trained already, or if another process
+            of the run ends.
     """
     skip_graph_rewriting()
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)
@@ -76,12 +88,19 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
     if config.scheduled_sampling is None:
         sampled = uses_scheduled_sampling(model_config.model_name)
         config = dataclasses.replace(config, scheduled_sampling=sampled)
+    share = config.batch_size // devices.num_processes
+    check_training(model_config, share, config.rematerialise, on_host=not _has_accelerator())
     keras.utils.set_random_seed(config.seed)
-    sources = {split: open_source(data_config, model_config, split) for split in SPLITS}
+    sources = {"train": open_source(data_config, model_config, "train")}
+    # What is fitted to the training split, all splits share, and the weights keep.
+    model_config = dataclasses.replace(model_config, scale=sources["train"].scale)
+    for split in SPLITS[1:]:
+        sources[split] = open_source(data_config, model_config, split)
     if devices.process_id == 0 and config.num_save_samples:
         check_writable(config.gen_frm_dir)
     train_source, valid_source = sources["train"], sources["valid"]
     check_overlap(train_source, valid_source, data_config)
+    scores_for(valid_source, config.protocol)  # fails now rather than at the first evaluation
 
     folder = resume
     if folder and not has_state(folder):  # killed before its first snapshot
@@ -90,6 +109,8 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
         model = _initial_model(model_config, config, pretrained_model)
         if folder and has_state(folder):
             load_state(model, folder)
+    if folder and devices.process_id == 0:
+        check_network_module(folder, model.config)
     start = int(keras.ops.convert_to_numpy(model.optimizer.iterations)) // updates
     _check_agreement(devices.gather(start), config.save_dir)
     if devices.process_id > 0:
@@ -131,6 +152,10 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
     return folder
 
 
+def _has_accelerator():
+    return any("cpu" not in name.lower() for name in keras.distribution.list_devices())
+
+
 def _initial_model(model_config, config, pretrained_model):
     model = build_model(model_config, config.rematerialise)
     draw_biases(model, config.initial_bias, config.seed)
@@ -153,8 +178,9 @@ def _check_agreement(starts, save_dir):
 def _make_up_evaluation(model, config, start, folder, valid_source, devices):
     """Evaluates a run that was killed between its last snapshot and its last scores."""
     if folder:
-        with contextlib.closing(SummaryWriter(str(folder), purge_step=start + 1)) as writer:
-            evaluation = Evaluation(config, start, folder, writer, valid_source, devices)
+        with contextlib.closing(Events(folder, start)) as writer:
+            bar = ProgressBar(config, start)
+            evaluation = Evaluation(config, start, folder, writer, valid_source, devices, bar)
             evaluation.set_model(model)
             evaluation.make_up()
 
@@ -166,13 +192,14 @@ def _callbacks(config, start, folder, train_size, valid_source, devices):
     if not folder:
         yield [divergence, *everywhere]
         return
-    with contextlib.closing(SummaryWriter(str(folder), purge_step=start + 1)) as writer:
+    with contextlib.closing(Events(folder, start)) as writer:
+        bar = ProgressBar(config, start)
         # The snapshot comes first, so that no evaluation can lose what was learnt.
         yield [
             divergence,
-            Logs(config, start, folder, writer),
+            Logs(config, start, folder, writer, bar),
             Snapshots(config, start, folder, devices),
-            Evaluation(config, start, folder, writer, valid_source, devices),
+            Evaluation(config, start, folder, writer, valid_source, devices, bar),
             Report(config, start, folder),
             *everywhere,
         ]

@@ -1,4 +1,4 @@
-"""Weights files of every kind: mim_tf's, Keras' and TensorFlow 1's."""
+"""Weights of every kind: files of mim_tf and Keras, and checkpoints of TensorFlow 1."""
 
 import dataclasses
 import tempfile
@@ -11,10 +11,12 @@ import numpy as np
 
 from mim_tf.config import ModelConfig
 from mim_tf.models import VideoPredictor, build_model
+from mim_tf.models.configuration import ATTRIBUTE, to_json
 from mim_tf.new_path import move_into_place
-from mim_tf.presets import find_weights
-from mim_tf.weights.configuration import to_json
-from mim_tf.weights.hdf5 import ATTRIBUTE, configuration_inside, load_hdf5
+from mim_tf.presets.find import find_weights
+from mim_tf.weights.full_disk import saved_by_keras, written_from_memory
+from mim_tf.weights.hdf5 import configuration_inside, load_hdf5
+from mim_tf.weights.keras_file import configuration_of, is_keras_file, weights_inside
 from mim_tf.weights.tf1_architecture import infer_config
 from mim_tf.weights.tf1_checkpoint import is_checkpoint, weight_shapes
 from mim_tf.weights.tf1_load import load_tf1
@@ -37,19 +39,20 @@ def save_weights(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-        full = Path(folder) / "full.weights.h5"
         complete = Path(folder) / "complete.h5"
-        model.save_weights(full)
-        with h5py.File(full, "a") as source, h5py.File(complete, "w") as target:
-            if not with_optimizer and "optimizer" in source:
-                del source["optimizer"]
-            _copy(source, target, half)
+        with written_from_memory(complete) as target:
+            with saved_by_keras(model, folder) as source:
+                _copy(source, target, half, leave_out=() if with_optimizer else ("optimizer",))
             target.attrs[ATTRIBUTE] = np.bytes_(to_json(model.config))
         move_into_place(complete, path)
 
 
-def _copy(source: h5py.Group, target: h5py.Group, half: bool) -> None:
+def _copy(
+    source: h5py.Group, target: h5py.Group, half: bool, leave_out: tuple[str, ...] = ()
+) -> None:
     for name, child in source.items():
+        if name in leave_out:
+            continue
         if isinstance(child, h5py.Group):
             group = target.create_group(name)
             group.attrs.update(child.attrs)
@@ -63,8 +66,8 @@ def stored_config(path: str | PathLike, **known: Any) -> ModelConfig:
     """The configuration of the model whose weights are at `path`.
 
     Args:
-        path: a file of mim_tf or the name of weights that come with the package, which hold all
-            of it; a `.weights.h5` file of Keras, which holds none of it; or the prefix of a
+        path: a file of weights, a `.keras` file or the name of a preset, which hold all of it;
+            weights that Keras wrote for version 0.1, which hold none of it; or the prefix of a
             TensorFlow 1 checkpoint, which implies most of it.
         **known: fields of `ModelConfig`, used for what the weights do not tell.
 
@@ -74,6 +77,8 @@ def stored_config(path: str | PathLike, **known: Any) -> ModelConfig:
     path = find_weights(path)
     if is_checkpoint(path):
         return infer_config(weight_shapes(path), **known)
+    if is_keras_file(path):
+        return configuration_of(path)
     return configuration_inside(path) or ModelConfig(**known)
 
 
@@ -91,6 +96,9 @@ def load_weights(model: VideoPredictor, path: str | PathLike) -> None:
     path = find_weights(path)
     if is_checkpoint(path):
         load_tf1(model, path)
+    elif is_keras_file(path):
+        with weights_inside(path) as weights:
+            load_hdf5(model, weights, configuration_of(path))
     else:
         load_hdf5(model, path)
 

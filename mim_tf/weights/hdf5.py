@@ -7,7 +7,7 @@ first weight of the model changes.
 
 import collections
 import contextlib
-import tempfile
+import os
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
@@ -18,11 +18,10 @@ import numpy as np
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
+from mim_tf.given_path import opened
+from mim_tf.models.configuration import ATTRIBUTE, from_json
 from mim_tf.weights.architecture import check_finite, check_settings, first_difference
-from mim_tf.weights.configuration import from_json
-
-ATTRIBUTE = "mim_tf"
-"""Attribute of the file that holds the configuration, as `to_json` writes it."""
+from mim_tf.weights.full_disk import saved_by_keras
 
 _STEP = "layers/functional"
 # Files of version 0.1 hold the count of updates for scheduled sampling; the optimizer counts now.
@@ -35,23 +34,15 @@ _MAX_CONFIGURATION_BYTES = 2**16
 def open_weights(path: str | PathLike) -> Iterator[h5py.File]:
     """Opens an HDF5 file to read; whatever is wrong with it becomes a `MimError`."""
     path = Path(path)
-    if not path.is_file():
+    if os.path.isdir(path) or not os.path.lexists(path):
         raise MimError(
             f"No weights at {path}: expected a weights file or the prefix of a TensorFlow 1 "
             f"checkpoint, which has a {path.name}.index; received "
-            f"{'a folder' if path.is_dir() else 'a path where there is nothing'}."
+            f"{'a folder' if os.path.isdir(path) else 'a path where there is nothing'}."
         )
-    try:
-        with h5py.File(path) as file:
-            yield file
-    except MimError:
-        raise
-    except Exception as error:  # h5py raises many kinds on damaged files.
-        raise MimError(
-            f"{path} cannot be read: expected a weights file in HDF5, received "
-            f"{path.stat().st_size} bytes that are truncated, damaged or something else "
-            f"({error}). Copy or download it again."
-        ) from None
+    whole = opened(path, "a weights file", form="HDF5", remedy="Copy or download it again.")
+    with whole, h5py.File(path) as file:
+        yield file
 
 
 def configuration_inside(path: str | PathLike) -> ModelConfig | None:
@@ -80,14 +71,19 @@ def _configuration_text(file: h5py.File) -> str:
     return file.attrs[ATTRIBUTE]
 
 
-def load_hdf5(model: keras.Model, path: str | PathLike) -> None:
+def load_hdf5(model: keras.Model, path: str | PathLike, stored: ModelConfig | None = None) -> None:
     """Loads the weights of a file into `model`, and its optimizer's state if both have one.
+
+    Args:
+        model: to load them into.
+        path: of the file.
+        stored: the configuration of its model, by default the one inside.
 
     Raises:
         MimError: if the file belongs to another architecture, is damaged or incomplete, or has a
             weight that is not finite; the model is then as it was.
     """
-    stored = configuration_inside(path)
+    stored = stored or configuration_inside(path)
     variables = _variables(model)
     with open_weights(path) as file:
         datasets = dict(_datasets(file["layers"], "layers"))
@@ -122,11 +118,8 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     Keras alone knows its layout, so it writes a file here. The file to load names its layers too,
     but HDF5 crashes on damaged names.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "layout.weights.h5"
-        model.step.save_weights(path)
-        with h5py.File(path) as file:
-            keys = dict(_numbered(file["layers"], ()))
+    with saved_by_keras(model.step) as file:
+        keys = dict(_numbered(file["layers"], ()))
     count: collections.Counter[str] = collections.Counter()
     variables = {}
     for variable in model.step.weights:
@@ -189,7 +182,8 @@ def _optimizer_state(model: keras.Model, file: h5py.File) -> list[tuple]:
     """(variable, values) for the model's optimizer; nothing if it or its state is not there."""
     if getattr(model, "optimizer", None) is None or "optimizer" not in file:
         return []
-    variables = {f"vars/{number}": v for number, v in enumerate(model.optimizer.variables)}
+    saved = getattr(model.optimizer, "saved_variables", model.optimizer.variables)
+    variables = {f"vars/{number}": v for number, v in enumerate(saved)}
     datasets = dict(_datasets(file["optimizer/vars"], "vars"))
     difference = _difference(datasets, variables)
     if difference:

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from absl import flags
 
@@ -56,7 +58,7 @@ def test_help_shows_groups_and_defaults_in_80_columns(command, calls, capsys):
     own, data, training = (lines.index(f"{n}:") for n in ("Flags of its own", "Data", "Training"))
     assert own < lines.index("  --output=TEXT  (required)") < data
     assert own < lines.index("  --[no]fast  (default: no)") < data
-    assert data < lines.index("  --thresholds=TEXT  (default: 30,40,50)") < training
+    assert data < lines.index("  --thresholds=TEXT") < training
     assert "  --max_test_sequences=NUMBER  (default: 0)" in lines[training:]
     assert "  --lr=NUMBER  (default: 0.001; with --recipe=fast: 0.004)" in lines[training:]
     assert "  --taxibj_split=reference|clean  (default: reference)" in lines
@@ -80,7 +82,7 @@ def test_help_shows_groups_and_defaults_in_80_columns(command, calls, capsys):
         (["--output=a", "x", "--fast=maybe"], "--fast must be true or false, received 'maybe'"),
         (["--output=a", "x", "--lr_schedule=cosin"], "Did you mean --lr_schedule=cosine?"),
         (["x", "--output"], "Missing value for flag --output"),
-        (["--flagfile=nowhere.cfg"], "The flagfile cannot be read: [Errno 2] No such file"),
+        (["--flagfile=nowhere.cfg"], "nowhere.cfg: expected a flagfile, found no such file"),
     ],
 )
 def test_a_wrong_command_line_is_answered_in_one_line(error_of, calls, arguments, words):
@@ -99,7 +101,10 @@ def test_a_flagfile(command, calls, error_of, tmp_path):
     run(command, ["x", f"--flagfile={path}", "--fast"], "mim make")
     assert calls == [("b", True, "x")]
     path.write_bytes("--output=é\n".encode("latin-1"))
-    assert "A flagfile must be UTF-8 text" in error_of(f"--flagfile={path}")[1]
+    assert (
+        "expected a flagfile, received a file that cannot be read as UTF-8"
+        in error_of(f"--flagfile={path}")[1]
+    )
 
 
 def raising(error):
@@ -126,3 +131,11 @@ def test_ctrl_c_is_one_line(capsys):
 def test_a_mistake_of_the_program_keeps_its_trace():
     with pytest.raises(ValueError, match="a mistake"):
         run(raising(ValueError("a mistake")), [], "mim fail")
+
+
+def test_a_flagfile_that_never_ends_is_not_waited_for(error_of, tmp_path):
+    os.mkfifo(tmp_path / "pipe.cfg")
+    (tmp_path / "a.cfg").write_text(f"--flagfile={tmp_path / 'pipe.cfg'}\n--flagfile=a.cfg\n")
+    for name in ("pipe.cfg", "a.cfg"):
+        message = error_of(f"--flagfile={tmp_path / name}")[1]
+        assert f"{tmp_path / 'pipe.cfg'}: expected a flagfile, found a named pipe" in message

@@ -29,12 +29,23 @@ def runs(tmp_path):
 def test_says_which_is_better_and_whether_that_is_certain(mim, runs):
     printed = mim("compare", *runs)
     assert "| mse (lower is better) | 10.5 [9.5, 11.5] | 5.25 [4.25, 6.25] |" in printed
-    assert "b is better than a in mse, which is certain" in printed
+    assert "b is better than a in mse by 5.25 [" in printed
+    assert "and that is certain." in printed
 
 
 @pytest.mark.parametrize(("form", "words"), [("latex", "tabular"), ("html", "<table")])
 def test_forms_to_copy(mim, runs, form, words):
     assert words in mim("compare", *runs, f"--format={form}")
+
+
+def test_a_page(mim, error_of, runs, tmp_path):
+    output = tmp_path / "page.html"
+    printed = mim("compare", *runs, f"--output={output}", "--names=MIM,ConvLSTM")
+    assert printed.startswith("ConvLSTM is better than MIM in mse by 5.25 [")
+    assert printed.endswith(f"and that is certain.\nThe page is {output}.\n")
+    assert "ConvLSTM is better than MIM" in output.read_text()
+    status, words = error_of("compare", *runs, f"--output={output}")
+    assert (status, "exists already" in words) == (1, True)
 
 
 def test_one_run_alone_is_a_wrong_command_line(error_of, runs):

@@ -9,8 +9,7 @@ from mim_tf.cli.flags import given
 from mim_tf.cli.train import COMMAND
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
-from mim_tf.weights.configuration import to_json
-from mim_tf.weights.hdf5 import ATTRIBUTE
+from mim_tf.models.configuration import ATTRIBUTE, to_json
 from tests.tf1_checkpoints import golden_checkpoint
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -23,7 +22,7 @@ def parse(*arguments):
     return values
 
 
-ALONE = [path for path in sorted(EXPERIMENTS.rglob("*.cfg")) if path.stem != "fast"]
+ALONE = [path for path in sorted(EXPERIMENTS.rglob("*.cfg")) if path.stem not in ("fast", "record")]
 
 
 @pytest.mark.parametrize("path", ALONE, ids=lambda path: path.stem)

@@ -9,6 +9,7 @@ import pytest
 import mim_tf
 from tests.data_examples import write_example
 
+KINDS = ["mnist", "array", "taxibj", "radar", "human", "kth", "sevir", "hko7", "folder", "grid"]
 SOUND = "Sound: every value was read"
 
 
@@ -23,7 +24,7 @@ def run(mim):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["mnist", "array", "taxibj", "radar", "human", "folder"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_data_is_recognised_described_and_shown(kind, run, tmp_path):
     path, frames = write_example(kind, tmp_path / "data")
     printed = run(path)
@@ -64,13 +65,29 @@ def test_pictures_are_never_replaced(run, error_of, tmp_path):
     assert "exists already" in error_of("inspect", path, "--output=inspect-clips.npz.png")[1]
 
 
-def test_weights_are_loaded_and_listed(run, tmp_path, tiny_model):
+def test_a_page_in_the_place_of_a_picture(run, error_of, tmp_path):
+    path, frames = write_example("mnist", tmp_path / "data")
+    printed = run(path, "--output=page.html")
+    assert SOUND in printed
+    assert printed.endswith("The page is page.html.\n")
+    assert frames in (tmp_path / "page.html").read_text()
+    assert not list(tmp_path.glob("*.png"))
+    assert "exists already" in error_of("inspect", path, "--output=page.html")[1]
+    assert (
+        "must end in .html or .png, received page.pdf"
+        in error_of("inspect", path, "--output=page.pdf")[1]
+    )
+
+
+def test_weights_are_loaded_and_listed(run, error_of, tmp_path, tiny_model):
     mim_tf.save_weights(tiny_model, tmp_path / "mine.h5")
     printed = run("mine.h5")
     assert "weights of mim" in printed
     assert "num_hidden: (4, 4)" in printed
     assert "mim_block_2/from_input/kernel" in printed
     assert not list(tmp_path.glob("*.png"))
+    words = error_of("inspect", "mine.h5", "--output=page.html")[1]
+    assert "--output shows data, but mine.h5 holds weights" in words
 
 
 @pytest.mark.parametrize("name", ["data.npz", "data.npy", "weights.h5", "video.mp4", "no suffix"])
@@ -80,6 +97,6 @@ def test_damaged_files_are_named(name, error_of, tmp_path):
 
 
 def test_nothing_and_an_empty_folder_are_named(error_of, tmp_path):
-    assert "found nothing" in error_of("inspect", tmp_path / "nothing")[1]
+    assert "found no such file" in error_of("inspect", tmp_path / "nothing")[1]
     (tmp_path / "empty").mkdir()
     assert "found none of them" in error_of("inspect", tmp_path / "empty")[1]

@@ -14,7 +14,11 @@ def test_alone_it_lists_a_line_for_each_command(mim):
     assert printed == mim("--help")
     listed = [line.split()[0] for line in printed.splitlines() if line.startswith("  ")]
     assert tuple(listed) == COMMANDS
-    assert max(map(len, printed.splitlines())) <= 88
+
+
+@pytest.mark.parametrize("arguments", [(), *((name, "--help") for name in COMMANDS), ("presets",)])
+def test_what_it_prints_fits_80_columns(mim, arguments):
+    assert max(map(len, mim(*arguments).splitlines())) <= 80
 
 
 def test_its_version(mim):
@@ -74,3 +78,10 @@ assert not hasattr(mim_tf, "nothing")
 def test_in_python_the_package_is_whole_once_it_is_used():
     done = subprocess.run([sys.executable, "-c", IN_PYTHON], capture_output=True, text=True)
     assert done.stdout == "mim_tf.layers build_model\n", done.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    command = f"{sys.executable} -m mim_tf train --help | head -n 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: ")

@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = [sys.executable, "-c"]
 
 
@@ -11,25 +13,28 @@ def test_none_of_the_notes_of_tensorflow_come_before_ours(tmp_path):
     program = [sys.executable, "-m", "mim_tf", "inspect", str(tmp_path / "nothing")]
     done = subprocess.run(program, capture_output=True, text=True)
     assert done.stderr == (
-        f"error: {tmp_path / 'nothing'}: expected a file or folder, found nothing. Check the "
-        "path.\n"
+        f"error: {tmp_path / 'nothing'}: expected a file or folder, found no such file. "
+        "Check the path.\n"
     )
 
 
-NO_BACKEND = """
-import sys
-from mim_tf.cli.start import import_keras
-sys.modules["tensorflow"] = None
+WITHOUT = """
+import runpy, sys
+sys.modules[sys.argv[1]] = None
+sys.argv = ["mim", "inspect", "nothing"]
 print("mine", file=sys.stderr)
-import_keras()
+runpy.run_module("mim_tf", run_name="__main__")
 """
 
 
-def test_what_goes_wrong_meanwhile_is_shown(monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    done = subprocess.run([*PROGRAM, NO_BACKEND], capture_output=True, text=True)
+@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
+def test_a_backend_that_is_missing_is_one_sentence(backend, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    done = subprocess.run([*PROGRAM, WITHOUT, backend], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.startswith("mine\nTraceback")
+    assert done.stderr.startswith("mine\nerror: ")
+    assert "KERAS_BACKEND=jax" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
 
 
 INTERRUPTED = """

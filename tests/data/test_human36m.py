@@ -186,7 +186,7 @@ def test_a_picture_needs_two_pixels_a_side(tmp_path, size):
 
 
 def test_what_was_found_is_named(tmp_path):
-    with pytest.raises(MimError, match=r"missing: .*no such folder.*data/human36m\.sh"):
+    with pytest.raises(MimError, match=r"missing: .*data/human36m\.sh makes it, found no such"):
         opened(tmp_path / "missing")
     with pytest.raises(MimError, match=r"pictures such as S1_Walking.*found none of Human3\.6M"):
         opened(tmp_path)

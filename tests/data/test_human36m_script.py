@@ -1,4 +1,5 @@
 import functools
+import hashlib
 import http.server
 import io
 import os
@@ -56,11 +57,12 @@ def destination(tmp_path):
     return tmp_path / "the destination"
 
 
-def run(*arguments, path=None):
+def run(*arguments, path=None, cwd=None):
     return subprocess.run(
         [BASH, SCRIPT, *arguments],
         capture_output=True,
         text=True,
+        cwd=cwd,
         env={**os.environ, "PATH": path or os.environ["PATH"]},
     )
 
@@ -192,7 +194,7 @@ def test_files_of_the_user_stay(mirror, destination):
 def test_missing_tools_are_named(mirror, destination, tmp_path, missing):
     tools = tmp_path / "tools"
     tools.mkdir()
-    for tool in {"curl", "tar"} - {missing}:
+    for tool in {"curl", "tar", "grep"} - {missing}:
         (tools / tool).symlink_to(shutil.which(tool))
     done = download(mirror, destination, path=str(tools))
     assert done.returncode == 1
@@ -203,8 +205,89 @@ def test_missing_tools_are_named(mirror, destination, tmp_path, missing):
 def test_arguments(tmp_path):
     done = run("--help")
     assert done.returncode == 0
-    assert "[MIRROR] [DESTINATION]" in done.stdout
-    for arguments in (["--fast"], ["a", "b", "c"]):
+    assert "MIRROR [DESTINATION]" in done.stdout
+    for arguments in ([], ["--fast"], ["a", "b", "c"], ["ftp://a"], ["dict://a"]):
         done = run(*arguments)
         assert done.returncode == 1
         assert "expected" in done.stderr
+
+
+def write_sums(mirror, **changes):
+    sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in mirror.iterdir()}
+    lines = [f"{value}  {name}\n" for name, value in (sums | changes).items()]
+    (mirror / "SHA256SUMS").write_text("".join(lines))
+
+
+def test_archives_are_checked_where_the_mirror_has_sums(mirror, destination):
+    write_sums(mirror)
+    good = (mirror / "S5.tar").read_bytes()
+    (mirror / "S5.tar").write_bytes(good.replace(b"PNG", b"png"))
+    done = download(mirror, destination)
+    assert done.returncode == 1
+    assert "S5.tar is not what the mirror's SHA256SUMS says" in done.stderr
+    assert (destination / "archives" / "S5.tar.wrong").exists()
+    assert files(destination / "S1") == {pathlib.Path(name).name for name in pictures("S1")}
+    assert not (destination / "S5").exists()
+    (mirror / "S5.tar").write_bytes(good)
+    done = download(mirror, destination)
+    assert done.returncode == 0, done.stderr
+    assert "cannot be checked" not in done.stdout
+
+
+def test_a_mirror_without_sums_is_told_of(mirror, destination):
+    assert "has no SHA256SUMS" in download(mirror, destination).stdout
+
+
+def test_an_archive_without_a_sum_is_refused(mirror, destination):
+    write_sums(mirror)
+    lines = (mirror / "SHA256SUMS").read_text().splitlines(keepends=True)
+    (mirror / "SHA256SUMS").write_text("".join(line for line in lines if "S1.tar" not in line))
+    done = download(mirror, destination)
+    assert done.returncode == 1
+    assert "SHA256SUMS has no line for S1.tar" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["-rf", "host:folder", "a b", "--help"])
+def test_names_that_tools_could_take_for_something_else(mirror, tmp_path, name):
+    done = run(mirror.as_uri(), name, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert files(tmp_path / name) == EVERYTHING
+
+
+def test_a_mirror_with_brackets_is_one_address(mirror, destination, tmp_path):
+    mirror.rename(tmp_path / "mirror[1-3]{a,b}")
+    done = run(f"file://{tmp_path}/mirror[1-3]{{a,b}}", destination)
+    assert done.returncode == 0, done.stderr
+
+
+def test_permissions_and_owners_of_an_archive_are_not_taken(mirror, destination):
+    with tarfile.open(mirror / "S1.tar", "w") as archive:
+        for name, content in pictures("S1").items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode, member.uid = len(content), 0o6777, 12345
+            archive.addfile(member, io.BytesIO(content))
+    done = download(mirror, destination)
+    assert done.returncode == 0, done.stderr
+    for path in (destination / "S1").iterdir():
+        assert path.stat().st_uid == os.getuid()
+        assert not path.stat().st_mode & 0o6022
+
+
+def test_http_is_told_of_and_a_redirection_to_a_file_refused(mirror, destination):
+    class Redirecting(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(302)
+            self.send_header("Location", f"{mirror.as_uri()}/{self.path.rpartition('/')[2]}")
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = run(f"http://127.0.0.1:{server.server_port}", destination)
+        server.shutdown()
+    assert done.returncode == 1
+    assert "is not encrypted" in done.stderr
+    assert "SHA256SUMS cannot be downloaded" in done.stderr
+    assert not destination.exists()

@@ -107,7 +107,10 @@ def test_splits_are_described_in_a_line_each(tmp_path, tiny_config):
         ("mnist", (64, 64, 1)),
         ("mnist_color", (64, 64, 3)),
         ("human", (128, 128, 3)),
+        ("kth", (128, 128, 1)),
         ("radar", None),
+        ("sevir", None),
+        ("hko7", None),
         ("folder", None),
         ("array", None),
         ("taxibj", None),
@@ -117,7 +120,9 @@ def test_frame_shape_without_files(dataset, expected):
     assert frame_shape(DataConfig(dataset)) == expected
 
 
-@pytest.mark.parametrize("kind", ["mnist", "array", "taxibj", "radar", "folder"])
+@pytest.mark.parametrize(
+    "kind", ["mnist", "array", "taxibj", "radar", "sevir", "hko7", "kth", "folder"]
+)
 def test_frame_shape_of_files(tmp_path, kind):
     path, described = write_example(kind, tmp_path / "data")
     shape = frame_shape(DataConfig(kind, valid_data_paths=str(path)))
@@ -242,3 +247,17 @@ def test_colour_is_generated():
 def test_files_are_asked_for(dataset):
     with pytest.raises(mim_tf.MimError, match=f"dataset={dataset} needs its files"):
         open_source(DataConfig(dataset), model((8, 8, 1)), "train")
+
+
+@pytest.mark.parametrize("kind", ["sevir", "hko7", "kth"])
+def test_archives_are_divided_as_published(kind, tmp_path):
+    path, _ = write_example(kind, tmp_path / "data")
+    data = DataConfig(kind, str(path))
+    shape = frame_shape(data)
+    names = [recordings(source) for source in splits_of(data, model(shape, 20)).values()]
+    assert names[0]
+    assert not names[0] & (names[1] | names[2])
+    for two in (DataConfig(kind, str(path), str(tmp_path)), DataConfig(kind)):
+        if kind != "kth":
+            with pytest.raises(mim_tf.MimError, match="divided as published: expected one path"):
+                open_source(two, model(shape, 20), "train")

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -21,3 +23,46 @@ def test_frames_are_mapped_back_without_clipping():
 def test_an_empty_range_is_refused(high):
     with pytest.raises(MimError, match="low value below the high one"):
         LinearScale("dBZ", -10, high)
+
+
+KELVIN_AND_WIND = LinearScale(
+    ("K", "m s-1"),
+    (280.0, -1.0),
+    (290.0, 1.0),
+    clipped=False,
+    black=(270.0, -3.0),
+    white=(300.0, 3.0),
+    names=("t2m", "u10"),
+)
+
+
+def test_each_channel_has_its_own_scale():
+    values = np.array([[285.0, 0.0], [310.0, -2.0]])
+    frames = KELVIN_AND_WIND.to_unit(values)
+    np.testing.assert_allclose(frames, [[0.5, 0.5], [3.0, -0.5]])
+    np.testing.assert_allclose(KELVIN_AND_WIND.to_physical(frames), values)
+
+
+def test_clipping_follows_the_scale():
+    frames = np.float32([[-0.5, 1.5]])
+    assert KELVIN_AND_WIND.clip(frames).tolist() == frames.tolist()
+    assert DBZ.clip(frames).tolist() == [[0, 1]]
+
+
+def test_pictures_show_from_black_to_white():
+    frames = KELVIN_AND_WIND.to_unit([[270.0, 3.0], [285.0, 0.0], [400.0, -9.0]])
+    np.testing.assert_allclose(KELVIN_AND_WIND.shown(frames), [[0, 1], [0.5, 0.5], [1, 0]])
+    assert DBZ.shown(np.float32([-1, 0.25, 2])).tolist() == [0, 0.25, 1]
+
+
+def test_json_makes_the_same_scale_again():
+    for scale in (DBZ, KELVIN_AND_WIND):
+        assert LinearScale(**json.loads(json.dumps(scale.as_json()))) == scale
+    assert DBZ.as_json() == {"unit": "dBZ", "low": -10, "high": 70}
+
+
+def test_the_scale_of_one_channel():
+    assert KELVIN_AND_WIND.of_channel(1) == LinearScale(
+        "m s-1", -1.0, 1.0, clipped=False, black=-3.0, white=3.0, names=("u10",)
+    )
+    assert DBZ.of_channel(0) == DBZ

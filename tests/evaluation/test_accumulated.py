@@ -6,17 +6,26 @@ import pytest
 from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation.categorical import CategoricalScores
+from mim_tf.evaluation.events import EventRule
+from mim_tf.evaluation.fields import FieldScores
+from mim_tf.evaluation.fss import FractionsSkillScores
 from mim_tf.evaluation.physical import PhysicalErrors
 from mim_tf.evaluation.pixel import PixelErrors
 from mim_tf.evaluation.protocols import FrameScores
+from mim_tf.evaluation.spectra import PowerSpectra
 
 DBZ = LinearScale("dBZ", 0, 70)
+CLIMATOLOGY = np.full((9, 11, 2), 0.5, np.float32)
 KINDS = {
     "mim2019": lambda: FrameScores("mim2019"),
     "openstl": lambda: FrameScores("openstl"),
     "per_pixel": PixelErrors,
     "physical": lambda: PhysicalErrors(DBZ),
     "categorical": lambda: CategoricalScores(DBZ, (20, 40)),
+    "fss": lambda: FractionsSkillScores(DBZ, (20, 40), EventRule(windows=(3,))),
+    "fields": lambda: FieldScores(np.linspace(80, 0, 9), CLIMATOLOGY, DBZ, ("a", "b")),
+    "spectra": PowerSpectra,
+    "pooled": lambda: CategoricalScores(DBZ, (20, 40), EventRule(True, True, (4,))),
 }
 
 
@@ -102,6 +111,7 @@ def test_scores_merge_into_empty_ones(empty):
         (PixelErrors(), FrameScores()),
         (PhysicalErrors(DBZ), PhysicalErrors(LinearScale("dBZ", 0, 75))),
         (CategoricalScores(DBZ, (20,)), CategoricalScores(DBZ, (30,))),
+        (CategoricalScores(DBZ, (20,)), CategoricalScores(DBZ, (20,), EventRule(inclusive=True))),
         (PixelErrors(), scored(PixelErrors, *frames(1, (2, 8, 8, 1)))),
     ],
 )

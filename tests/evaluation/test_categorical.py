@@ -9,13 +9,14 @@ from mim_tf.data.files.arrays import from_uint8
 from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation.categorical import CategoricalScores
+from mim_tf.evaluation.events import EVENT_RULES, EventRule
 
 DBZ = LinearScale("dBZ", 0, 70)
-NAMES = ["CSI", "POD", "FAR", "HSS"]
+NAMES = ["CSI", "POD", "FAR", "BIAS", "HSS"]
 
 
-def result_of(*batches, scale=DBZ, thresholds=(30,)):
-    scores = CategoricalScores(scale, thresholds)
+def result_of(*batches, scale=DBZ, thresholds=(30,), rule=None):
+    scores = CategoricalScores(scale, thresholds, rule)
     for truth, prediction in batches:
         scores.update(truth, prediction)
     return scores.result()
@@ -35,10 +36,11 @@ def test_scores_of_a_contingency_table():
     # 2 hits, 1 miss, 3 false alarms, 4 correct negatives.
     truth = frames([35, 70, 31, 0, 0, 29, 0, 10, 20, 29])
     prediction = frames([60, 31, 29, 31, 40, 50, 0, 0, 29, 10])
-    csi, pod, far, hss = means(truth, prediction)
+    csi, pod, far, bias, hss = means(truth, prediction)
     assert csi == pytest.approx(2 / 6)
     assert pod == pytest.approx(2 / 3)
     assert far == pytest.approx(3 / 5)
+    assert bias == pytest.approx(5 / 3)
     # 2 (2 * 4 - 3 * 1) / (3 * 5 + 5 * 7)
     assert hss == pytest.approx(10 / 50)
 
@@ -47,13 +49,13 @@ def test_scores_of_a_contingency_table():
     ("truth", "prediction", "expected"),
     [
         # No rain, none predicted; no rain, some predicted; all missed.
-        ([0, 10], [0, 29], [None, None, None, None]),
-        ([0, 10], [0, 40], [0, None, 1, 0]),
-        ([0, 40], [0, 29], [0, 0, None, 0]),
+        ([0, 10], [0, 29], [None, None, None, None, None]),
+        ([0, 10], [0, 40], [0, None, 1, None, 0]),
+        ([0, 40], [0, 29], [0, 0, None, 0, 0]),
         # Perfect; rain everywhere, which chance predicts as well.
-        ([0, 40], [10, 50], [1, 1, 0, 1]),
-        ([40, 40], [50, 50], [1, 1, 0, None]),
-        ([0, 40], [40, 0], [0, 0, 1, -1]),
+        ([0, 40], [10, 50], [1, 1, 0, 1, 1]),
+        ([40, 40], [50, 50], [1, 1, 0, 1, None]),
+        ([0, 40], [40, 0], [0, 0, 1, 1, -1]),
     ],
 )
 def test_scores_without_rain_and_at_the_ends(truth, prediction, expected):
@@ -85,7 +87,7 @@ def test_missing_values_are_not_counted():
     longer[0][..., 4:, :] = np.nan
     assert result_of(longer) == result_of((truth, prediction))
     truth[:] = np.nan
-    assert means(truth, prediction) == [None] * 4
+    assert means(truth, prediction) == [None] * 5
 
 
 @pytest.mark.parametrize("threshold", [30, 40, 50])
@@ -122,6 +124,61 @@ def test_levels_exceed_a_threshold_where_exact_arithmetic_says_so(low, high):
         assert 1 - result["mean"][f"FAR_{threshold}"] == pytest.approx(expected / 256)
 
 
+@pytest.mark.parametrize("threshold", [0.5, 30, 40])
+def test_an_inclusive_rule_makes_the_threshold_itself_an_event(threshold):
+    truth = frames([threshold, threshold - 0.01, threshold + 0.01])
+    everything = np.ones_like(truth)
+    for rule, events in ((EventRule(inclusive=True), 2), (EventRule(), 1)):
+        result = result_of((truth, everything), thresholds=(threshold,), rule=rule)
+        assert 1 - result["mean"][f"FAR_{threshold}"] == pytest.approx(events / 3)
+
+
+def test_levels_reach_a_threshold_of_sevir():
+    scale = LinearScale("level", 0, 255)
+    truth = from_uint8(np.arange(256, dtype=np.uint8))[None, None, None, :, None]
+    for threshold in (16, 74, 133, 160, 181, 219):
+        pair = truth, np.ones_like(truth)
+        result = result_of(pair, scale=scale, thresholds=(threshold,), rule=EVENT_RULES["sevir"])
+        assert 1 - result["mean"][f"FAR_{threshold}"] == pytest.approx((256 - threshold) / 256)
+
+
+def test_mean_of_counts_is_over_all_frames_and_then_over_thresholds():
+    truth = frames([60, 40, 0, 0], [40, 0, 0, 0], [0, 0, 0, 0])
+    prediction = frames([60, 0, 0, 0], [40, 0, 0, 40], [0, 0, 0, 0])
+    rule = EventRule(mean_of_counts=True)
+    result = result_of((truth, prediction), thresholds=(30, 50, 65), rule=rule)
+    # 30 dBZ: 2 hits, 1 miss, 1 false alarm; 50 dBZ: a hit; above 65 dBZ there is nothing.
+    assert result["mean"]["CSI_30"] == pytest.approx(2 / 4)
+    assert result["mean"]["CSI_50"] == 1
+    assert result["mean"]["CSI_65"] is None
+    assert result["mean"]["CSI"] == pytest.approx(3 / 4)
+    assert result["per_frame"]["CSI"] == [pytest.approx((1 / 2 + 1) / 2), 0.5, None]
+
+
+def test_pooled_csi_is_that_of_the_maxima_of_squares():
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0, 70, (2, 1, 10, 13, 1)).astype(np.float32) / 70
+    prediction = rng.uniform(0, 70, truth.shape).astype(np.float32) / 70
+    truth[rng.random(truth.shape) < 0.3] = np.nan
+    truth[0, 0, :4, :4] = np.nan
+    result = result_of((truth, prediction), rule=EventRule(pools=(4, 16)), thresholds=(55,))
+    hits = others = 0
+    for n in range(2):
+        for row in (0, 4):
+            for column in (0, 4, 8):
+                square = n, 0, slice(row, row + 4), slice(column, column + 4), 0
+                known = ~np.isnan(truth[square])
+                if known.any():
+                    pair = (truth[square][known].max(), prediction[square][known].max())
+                    events = [value > 55 / 70 for value in pair]
+                    hits += all(events)
+                    others += any(events) and not all(events)
+    assert others
+    assert result["mean"]["CSI_pool4_55"] == pytest.approx(hits / (hits + others))
+    assert result["mean"]["CSI_pool16_55"] is None  # no square of 16 pixels fits
+    assert "POD_pool4_55" not in result["mean"]
+
+
 def independent_scores(truth, prediction, threshold):
     """Scores of values in dBZ, counted one by one, from other forms of the definitions."""
     pairs = [
@@ -141,6 +198,7 @@ def independent_scores(truth, prediction, threshold):
         "CSI": Fraction(hits, observed + predicted - hits),
         "POD": Fraction(hits, observed),
         "FAR": 1 - Fraction(hits, predicted),
+        "BIAS": Fraction(predicted, observed),
         "HSS": (correct - chance) / (1 - chance),
     }
 
@@ -171,7 +229,7 @@ def test_scores_equal_those_of_an_independent_implementation(missing):
 def test_predictions_outside_0_to_1_are_events_or_not_like_their_bounds():
     truth = frames([40, 0, 0])
     prediction = np.array([7.5, -3, 0.1], np.float32)[None, None, None, :, None]
-    assert means(truth, prediction) == [1, 1, 0, 1]
+    assert means(truth, prediction) == [1, 1, 0, 1, 1]
 
 
 def test_result_is_json_types():

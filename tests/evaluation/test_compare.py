@@ -48,7 +48,7 @@ def folders(tmp_path):
 
 
 def test_a_paired_difference_is_certain_where_intervals_overlap(folders):
-    a, b = "a", "b"
+    b = "b"
     comparison = compare(folders)
     found = {(each.other, each.score): each for each in comparison.differences}
     assert len(found) == 6
@@ -60,7 +60,8 @@ def test_a_paired_difference_is_certain_where_intervals_overlap(folders):
     assert found[b, "ssim"].mean > 0
     assert found[b, "sharpness"].better is None
     first, _ = comparison.conclusion()
-    assert first.startswith(f"{b} is better than {a} in mse, which is certain: ")
+    assert first.startswith("b is better than a in mse by ")
+    assert first.endswith(", and that is certain.")
 
 
 def test_a_difference_within_the_noise_is_not_certain(folders):
@@ -69,13 +70,41 @@ def test_a_difference_within_the_noise_is_not_certain(folders):
     (difference,) = [each for each in comparison.differences if each.score == "mse"]
     assert difference.better == "a"
     assert not difference.certain
-    assert "not certain" in comparison.conclusion()[0]
+    assert comparison.conclusion()[0].startswith("a is better than c in mse by 0.01 [-0.")
+    assert comparison.verdict().endswith("], but that is not certain.")
+    assert comparison.best().name == "a"
+
+
+def test_the_best_of_several_is_named_with_those_it_may_not_beat(folders, tmp_path):
+    assert compare(folders).verdict("ssim") == "b is the best of 3 in ssim, and that is certain."
+    errors = compare(folders).evaluations[1].per_sequence["mse"]
+    folders.append(write(tmp_path / "d", errors + np.random.default_rng(2).normal(0.01, 1, 30)))
+    comparison = compare(folders)
+    assert comparison.verdict() == (
+        f"{comparison.best().name} scores best of 4 in mse, but that it is better than "
+        f"{ {'b': 'd', 'd': 'b'}[comparison.best().name] } is not certain."
+    )
+
+
+def test_only_scores_with_a_better_side_decide(folders):
+    comparison = compare(folders)
+    assert comparison.deciding == ["mse", "ssim"]
+    assert comparison.scores == NAMES
+
+
+def test_runs_can_be_named(folders):
+    names = [each.name for each in compare(folders[:2], ["MIM", "ConvLSTM"]).evaluations]
+    assert names == ["MIM", "ConvLSTM"]
+    for wrong in (["MIM"], ["MIM", "MIM"]):
+        with pytest.raises(MimError, match="Expected 2 different names"):
+            compare(folders[:2], wrong)
 
 
 def test_equal_evaluations_do_not_differ(tmp_path):
     comparison = compare([write(tmp_path / name, [1.0, 2.0]) for name in "ab"])
     assert {each.better for each in comparison.differences} == {None}
     assert comparison.conclusion()[0].endswith("do not differ in mse.")
+    assert comparison.verdict() == "b and a do not differ in mse."
 
 
 def test_undefined_values_are_left_out_in_pairs(tmp_path):
@@ -108,10 +137,19 @@ def test_other_tests_are_refused(folders, tmp_path, changed, message):
         compare([folders[0], write(tmp_path / "few", [1.0, 2.0])])
 
 
-def test_names_are_what_differs_in_the_paths(tmp_path):
-    folders = [write(tmp_path / name / "run-001", [1, 2]) for name in ("mim", "convlstm")]
-    names = [each.name for each in compare(folders).evaluations]
-    assert names == ["mim/run-001", "convlstm/run-001"]
+@pytest.mark.parametrize(
+    ("places", "names"),
+    [
+        (["mim/run-001", "convlstm/run-001"], ["mim", "convlstm"]),
+        (["mim/run-001", "mim/run-002"], ["run-001", "run-002"]),
+        (["a/x/run-001", "b/y/run-001"], ["a/x", "b/y"]),
+        (["run", "run/scores/000005"], ["run", "run/scores/000005"]),
+        (["a/run", "run"], ["a/run", "run"]),
+    ],
+)
+def test_names_are_what_differs_in_the_paths(tmp_path, places, names):
+    folders = [write(tmp_path / place, [1, 2]) for place in places]
+    assert [each.name for each in compare(folders).evaluations] == names
 
 
 def test_less_than_two_are_refused(folders):

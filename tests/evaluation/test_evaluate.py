@@ -48,6 +48,7 @@ def test_all_scores_are_together(evaluated):
     assert list(result["intervals"]) == names
     assert (result["protocol"], result["input_length"]) == ("mim2019", 3)
     assert {"mse", "ssim_uint8", "mae_dBZ", "rmse_dBZ", "CSI_30", "HSS_30"} <= set(result["mean"])
+    assert {len(result["spectra"][name]) for name in ("truth", "prediction")} == {3}
 
 
 def test_missing_values_do_not_count(evaluated, tiny_frames):

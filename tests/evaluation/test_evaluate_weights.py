@@ -5,7 +5,7 @@ import pytest
 
 import mim_tf
 from mim_tf.config import DataConfig, TrainingConfig
-from mim_tf.evaluation.evaluate_weights import evaluate_weights
+from mim_tf.evaluation.evaluate_weights import evaluate_weights, identity
 from mim_tf.evaluation.read import read_evaluation
 from mim_tf.weights import save_weights
 
@@ -47,3 +47,21 @@ def test_an_evaluation_can_be_read_back(paths, tmp_path, tiny_config, tiny_model
         assert samples["truth"].shape == (7, 6, 32, 32, 1)
         assert samples["forecast"].shape == (7, 3, 32, 32, 1)
         assert samples["error_map"].shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("expected", "size", "sentence"),
+    [
+        ("abc", 64, "These are the 64 sequences of --test_sha256."),
+        ("def", 100, "Scored were 64 of 100 sequences"),
+        (
+            "def",
+            64,
+            "These are NOT the sequences of --test_sha256, which is def: theirs is abc. "
+            "The digits are: bundled.",
+        ),
+    ],
+)
+def test_whether_the_sequences_are_those_that_were_meant(expected, size, sentence):
+    result = {"sequences": 64, "data": {"sha256": "abc", "digits_origin": "bundled"}}
+    assert identity(result, size, expected).startswith(sentence)

@@ -104,3 +104,18 @@ def test_a_prediction_that_is_not_finite_is_refused(value):
 def test_no_sequences_have_no_errors():
     with pytest.raises(MimError, match="at least one sequence"):
         PhysicalErrors(DBZ).result()
+
+
+def test_channels_of_their_own_units_have_scores_of_their_own():
+    scale = LinearScale(
+        ("K", "m s-1"), (280.0, 0.0), (290.0, 2.0), clipped=False, names=("t2m", "u10")
+    )
+    truth = np.zeros((1, 1, 1, 2, 2), np.float32)
+    prediction = truth + np.float32([3, -0.5])
+    truth[0, 0, 0, 0, 1] = np.nan
+    assert result_of((truth, prediction), scale=scale)["mean"] == {
+        "mae_t2m_K": 30,
+        "rmse_t2m_K": 30,
+        "mae_u10_m_s-1": 1,
+        "rmse_u10_m_s-1": 1,
+    }

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
+from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation.protocols import PROTOCOLS, protocol_scores
 
@@ -59,5 +60,20 @@ def test_every_protocol_has_the_score_that_chooses_the_best_weights(protocol):
 
 
 def test_an_unknown_protocol_is_refused():
-    with pytest.raises(MimError, match="mim2019, openstl, per_pixel, received 'mim2020'"):
+    with pytest.raises(MimError, match=r"mim2019, .*, hko7, sevir, pysteps, received 'mim2020'"):
         protocol_scores("mim2020")
+
+
+def test_frames_that_are_not_in_unit_range_are_scored_as_they_are():
+    scale = LinearScale("K", 280.0, 290.0, clipped=False, black=260.0, white=310.0)
+    generator = np.random.default_rng(0)
+    truth = generator.normal(0, 1, (2, 1, 8, 8, 1)).astype(np.float32)
+    prediction = truth + 1
+    scores = protocol_scores("mim2019", scale)
+    scores.update(truth, prediction)
+    mean = scores.result()["mean"]
+    assert mean["mse"] == pytest.approx(64)
+    shown = protocol_scores("mim2019")
+    shown.update(scale.shown(truth), scale.shown(prediction))
+    for name in ("psnr", "ssim_uint8", "ssim_float", "sharpness"):
+        assert mean[name] == shown.result()["mean"][name]

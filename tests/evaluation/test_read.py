@@ -58,6 +58,24 @@ def test_scores_of_an_older_version_are_refused(folder, name):
 
 
 @pytest.mark.parametrize(
+    "changed",
+    [
+        {"mean": 2.0},
+        {"mean": {"mse": "2"}},
+        {"per_frame": []},
+        {"per_frame": {"mse": [2.0], "CSI_30": [0.5, 0.5]}},
+        {"intervals": {"mse": [1.0]}},
+        {"data": "mnist"},
+        {"baselines": {"persistence": {"mean": {"mse": 2.0}}}},
+    ],
+)
+def test_scores_that_cannot_be_drawn_are_refused(folder, changed):
+    (folder / "scores.json").write_text(json.dumps(RESULT | {"per_sequence": 0} | changed))
+    with pytest.raises(MimError, match=r"scores.json is damaged.*Evaluate again"):
+        read_evaluation(folder)
+
+
+@pytest.mark.parametrize(
     "content",
     [
         "",
@@ -76,7 +94,9 @@ def test_damaged_values_of_sequences_are_refused(folder, content):
 
 def test_missing_values_of_sequences_are_refused(folder):
     (folder / "per_sequence.csv").unlink()
-    with pytest.raises(MimError, match=r"per_sequence\.csv is missing"):
+    with pytest.raises(
+        MimError, match=r"per_sequence\.csv: .* found no such file.* Evaluate again"
+    ):
         read_evaluation(folder)
 
 

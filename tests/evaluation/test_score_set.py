@@ -25,11 +25,20 @@ def test_kinds_follow_from_the_source(frames):
         return list(scores.result()["mean"])
 
     assert names(ArraySource(frames)) == ["mse", "mae", "ssim", "psnr"]
-    physical = ["mae_dBZ", "rmse_dBZ", "CSI_30", "POD_30", "FAR_30", "HSS_30"]
+    physical = [
+        "mae_dBZ",
+        "rmse_dBZ",
+        "power_ratio",
+        "CSI_30",
+        "POD_30",
+        "FAR_30",
+        "BIAS_30",
+        "HSS_30",
+    ]
     assert names(radar(frames)) == ["mse", "mae", "ssim", "psnr", *physical]
     assert names(radar(frames), "per_pixel") == ["mse", "mae", "rmse", *physical]
     with pytest.raises(MimError, match="protocol must be one of"):
-        scores_for(radar(frames), "pysteps")
+        scores_for(radar(frames), "weatherbench")
 
 
 def test_all_kinds_merge(frames):

@@ -6,7 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from mim_tf import MimError, VideoPredictor, build_model, predict, register_network
+from mim_tf import MimError, VideoPredictor, build_model, load_model, predict, register_network
+from mim_tf.training.learning_rate import WarmupStableDecay
+from mim_tf.training.loss import HalfSquaredError, half_squared_error
+from mim_tf.training.muon import Muon
 from mim_tf.weights import load_weights, save_weights
 from tests.models.small_models import random_frames, small_config, small_model, step_by_step
 
@@ -148,6 +151,81 @@ def test_keras_file_holds_the_whole_model(model, tmp_path):
     assert copy.config == model.config
     frames = random_frames(2, 5)
     np.testing.assert_array_equal(copy(frames), model(frames))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A model after an epoch, and the files of `ModelCheckpoint`, from before."""
+    folder = tmp_path_factory.mktemp("trained")
+    model = small_model(num_hidden=(2, 2), total_length=4)
+    metric = keras.metrics.MeanMetricWrapper(half_squared_error, name="loss_per_sequence")
+    optimizer = Muon(WarmupStableDecay(1e-2, 1, 10), gate_filters=2, use_ema=True)
+    model.compile(optimizer, HalfSquaredError(), metrics=[metric], run_eagerly=True)
+    checkpoints = [
+        keras.callbacks.ModelCheckpoint(folder / "epoch.keras"),
+        keras.callbacks.ModelCheckpoint(folder / "epoch.weights.h5", save_weights_only=True),
+    ]
+    epoch(model, callbacks=checkpoints)
+    before = predict(model, random_frames(1, 2), 2)
+    return folder, before, epoch(model), model
+
+
+def epoch(model, **settings):
+    """Mean losses of an epoch, and metrics."""
+    frames = random_frames(2, 4)
+    settings |= {"batch_size": 1, "shuffle": False, "verbose": 0}
+    return model.fit(frames, frames[:, 1:], **settings).history
+
+
+@pytest.mark.slow
+def test_fit_goes_on_from_a_keras_file(trained):
+    folder, before, losses, model = trained
+    copy = keras.saving.load_model(folder / "epoch.keras")
+    assert_same(predict(copy, random_frames(1, 2), 2), before)
+    got = epoch(copy)
+    assert got.keys() == {"loss", "loss_per_sequence"}
+    for name, values in losses.items():
+        np.testing.assert_allclose(got[name], values, rtol=1e-6)
+    for ours, expected in zip(copy.optimizer.variables, model.optimizer.variables, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["epoch.keras", "epoch.weights.h5"])
+def test_files_of_model_checkpoint_tell_their_configuration(trained, name):
+    folder, before, _, model = trained
+    copy = load_model(folder / name)
+    assert copy.config == model.config
+    assert_same(predict(copy, random_frames(1, 2), 2), before)
+
+
+def test_xla_is_chosen_anew_where_a_file_is_loaded():
+    model = build_model(small_config())
+    model.compile("sgd", "mse", jit_compile=True)
+    copy = VideoPredictor.from_config(model.get_config())
+    copy.compile_from_config(model.get_compile_config())
+    assert not copy.jit_compile
+    assert copy.optimizer.built
+
+
+def test_a_file_that_keras_may_not_replace_stays_as_it_is(model, tmp_path, monkeypatch):
+    path = tmp_path / "a.weights.h5"
+    path.write_bytes(b"another")
+    monkeypatch.setattr("builtins.input", lambda *_: "n")
+    model.save_weights(path, overwrite=False)
+    assert path.read_bytes() == b"another"
+
+
+def test_summary_has_shapes_and_every_parameter_once(model):
+    lines = []
+    model.summary(print_fn=lines.append, line_length=76)
+    text = "\n".join(lines)
+    count = f"{model.count_params():,}"
+    assert f"Total params: {count} " in text
+    assert re.findall(rf"│ +{count} │", text) == [f"│ {count:>13} │"]
+    assert "mim_block_2" in text
+    assert "?" not in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_configuration_holds_every_setting():

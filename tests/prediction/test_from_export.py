@@ -70,3 +70,19 @@ def test_folders_that_are_no_export(tmp_path):
         FromExport(tmp_path)
     with pytest.raises(MimError, match="from frames to predictions"):
         FromExport(export(tmp_path / "2", name="pictures"))
+
+
+def test_what_an_export_refuses_is_one_sentence(tmp_path):
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, 3, 5, 1), tf.float32, "frames")])
+    def serve(frames):
+        check = tf.debugging.Assert(tf.reduce_all(frames < 0.5), ["frames must be dark"])
+        with tf.control_dependencies([check]):
+            return {"predictions": tf.repeat(frames[:, -1:], 2, axis=1)}
+
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures={"serving_default": serve})
+    predictor = FromExport(tmp_path)
+    with pytest.raises(MimError, match=r"\[2, 4, 3, 5, 1\]: assertion failed: .*must be dark") as e:
+        predictor(FRAMES)
+    assert "\n" not in str(e.value)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.prediction.inputs import list_inputs, open_input
 from tests.data_examples import levels
@@ -163,3 +164,29 @@ def test_damaged_arrays_are_named(tmp_path_factory, place, byte, length):
         assert open_input(path, (4, 8, 1)).read(0).shape[1:] == (4, 8, 1)
     except MimError as error:
         assert str(path) in str(error)  # noqa: PT017
+
+
+KELVIN = LinearScale("K", 280.0, 290.0, clipped=False)
+
+
+def test_floats_are_physical_where_the_model_has_a_scale(tmp_path):
+    values = np.full((5, *GREY), 295.0)
+    values[0, 0, 0] = np.nan
+    frames = open_input(saved(tmp_path / "a.npy", values), GREY, scale=KELVIN).read(0)
+    assert frames[0, 0, 0] == 0
+    assert frames[1:].min() == frames[1:].max() == 1.5
+
+
+def test_levels_are_of_the_range_where_the_scale_has_one(tmp_path):
+    path = saved(tmp_path / "a.npy", levels(5, *GREY))
+    dbz = LinearScale("dBZ", 0, 70)
+    read = [open_input(path, GREY, scale=scale).read(0) for scale in (None, dbz)]
+    np.testing.assert_array_equal(*read)
+    with pytest.raises(MimError, match="expected an array of floats, physical values in K"):
+        open_input(path, GREY, scale=KELVIN)
+
+
+def test_infinity_is_refused_where_any_value_may_be(tmp_path):
+    path = saved(tmp_path / "a.npy", np.full((5, *GREY), np.inf))
+    with pytest.raises(MimError, match="finite values or NaN, received infinity"):
+        open_input(path, GREY, scale=KELVIN).read(0)

@@ -8,6 +8,7 @@ import PIL.Image
 import PIL.ImageSequence
 import pytest
 
+from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.prediction.outputs import Output, name_outputs
 
@@ -111,7 +112,7 @@ def test_results_of_many_are_named_after_them(tmp_path):
 def test_names_that_are_refused(tmp_path):
     (tmp_path / "file").touch()
     for arguments, message in (
-        (([Path("a.npy")], False, "a.avi"), "ends in .npy, .gif or .mp4"),
+        (([Path("a.npy")], False, "a.avi"), "ends in .npy, .gif, .mp4, .nc or .zarr"),
         (([Path("a.npy")], False, "a.npy", "gif"), "Leave --format out"),
         (([Path("a.npy")], True, "a.npy"), "a folder of inputs is a folder too"),
         (([Path("a.npy")], True, tmp_path / "file"), "a folder of inputs is a folder too"),
@@ -127,3 +128,13 @@ def test_forms_that_cannot_hold_the_frames():
         Output(Path("a.gif"), "gif").check(channels=2, batch_axis=False)
     with pytest.raises(MimError, match="several sequences"):
         Output(Path("a"), "images").check(channels=1, batch_axis=True)
+
+
+def test_arrays_hold_physical_values_and_pictures_show_them(tmp_path):
+    scale = LinearScale("K", 280.0, 290.0, clipped=False, black=270.0, white=300.0)
+    frames = gradient() * 4 - 2
+    Output(tmp_path / "out.npy", "npy").write(frames, scale)
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), scale.to_physical(frames))
+    Output(tmp_path / "out", "images").write(frames, scale)
+    image = imageio.imread(tmp_path / "out" / "pd1.png")
+    np.testing.assert_array_equal(image, truncated(scale.shown(frames))[0, ..., 0])

@@ -16,6 +16,7 @@ class Continuation:
     frame_shape = (4, 6, 1)
     horizon = 3
     context_length = None
+    scale = None
 
     def __init__(self):
         self.batches = []

@@ -49,23 +49,40 @@ def evaluation(error=10.0, channels=1, scale=None, size=16):
     }
 
 
-@pytest.fixture
-def run(tmp_path):
-    """The folder of a run, the best evaluation is the last."""
-    folder = tmp_path / "run-001"
-    for iteration, error in ((100, 15.0), (200, 10.0)):
-        write_scores(folder / "scores" / f"{iteration:06d}", evaluation(error), CONTEXT)
-    (folder / "best.json").write_text(json.dumps({"iteration": 200, "mse": 12.5}))
-    (folder / "train.csv").write_text("iteration,loss\n50,900\n100,700\n150,600\n200,500\n")
+def make_run(folder, model="mim", error=10.0, scale=None):
+    """A run with two evaluations, of which the last is the best."""
+    for iteration, worse in ((100, 5.0), (200, 0.0)):
+        result = evaluation(error + worse, scale=scale)
+        write_scores(folder / "scores" / f"{iteration:06d}", result, CONTEXT)
+    (folder / "best.json").write_text(json.dumps({"iteration": 200, "mse": error + 2.5}))
+    (folder / "train.csv").write_text(
+        "iteration,loss,processor_seconds,seconds\n"
+        "50,900,1500,900\n100,700,3000,1800\n150,600,4500,2700\n200,500,6000,3725.4\n"
+    )
     record = {
         "started": "2026-01-01T00:00:00+00:00",
-        "command": ["run.py", "--dataset=a <b> & c"],
-        "model": {"model_name": "mim", "num_hidden": [4]},
+        "command": ["run.py", f"--model_name={model}", "--dataset=a <b> & c"],
+        "model": {"model_name": model, "num_hidden": [4]},
         "data": {"dataset": "mnist"},
-        "training": {"lr": 0.001},
+        "training": {"lr": 0.001, "reverse_input": True, "save_dir": str(folder)},
         "sources": {"train": {"source": "made up"}},
         "backend": "tensorflow",
         "versions": {"mim_tf": "0.1.0", "jax": None},
     }
     (folder / "run.json").write_text(json.dumps(record))
     return folder
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a run."""
+    return make_run(tmp_path / "run-001")
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """The folders of two runs on the same sequences, the second better on each."""
+    return [
+        make_run(tmp_path / "mim" / "run-001"),
+        make_run(tmp_path / "convlstm" / "run-001", "convlstm_net", error=8.0),
+    ]

@@ -29,3 +29,17 @@ def test_a_single_value_has_a_chart_too(values):
 def test_many_points_have_no_marks():
     chart = line_chart("loss", "iteration", {"loss": (range(500), range(500))})
     assert chart.lines[0].marks == []
+
+
+def test_logarithmic_axes_go_from_long_to_short_waves_and_leave_out_zeros():
+    chart = line_chart(
+        "spectrum", "wavelength", {"model": ([32, 8, 2], [10.0, 0.0, 0.1])}, logarithmic=True
+    )
+    (line,) = chart.lines
+    (x0, y0, _), (x1, y1, _) = line.marks
+    assert (x0, x1) == (LEFT, WIDTH - RIGHT)
+    assert (y0, y1) == (TOP, HEIGHT - BOTTOM)
+    assert [text for _, text in chart.x_ticks] == ["2", "4", "8", "16", "32"]
+    assert [text for _, text in chart.y_ticks] == ["0.1", "1", "10"]
+    nothing = line_chart("spectrum", "wavelength", {"model": ([2], [0.0])}, logarithmic=True)
+    assert nothing.lines == []

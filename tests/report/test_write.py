@@ -36,7 +36,7 @@ def test_the_page_of_a_run(run):
     assert "training loss by iteration: loss from 900 to 500." in page
     assert "mse by iteration: the model from 17.5 to 12.5; persistence from 20 to 20" in page
     assert "CSI_30 is nowhere defined" in words
-    assert "python run.py '--dataset=a <b> & c'" in words
+    assert "python run.py --model_name=mim '--dataset=a <b> & c'" in words
     assert "<b>" not in page
 
 
@@ -109,6 +109,11 @@ def drop_a_baseline_score(run):
     path.write_text(json.dumps(scores))
 
 
+def list_as_model(run):
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"model": [1]}))
+
+
 def cut_samples(run):
     path = run / "scores" / "000200" / "samples.npz"
     path.write_bytes(path.read_bytes()[:1000])
@@ -127,11 +132,15 @@ def samples_of_another_shape(run):
         (lambda run: shutil.rmtree(run), "is no folder"),
         (damage_scores, r"scores\.json is damaged"),
         (drop_a_baseline_score, r"scores\.json is damaged"),
-        (cut_samples, r"samples\.npz is damaged"),
+        (cut_samples, r"samples\.npz: .* cannot be read as one"),
         (samples_of_another_shape, r"samples\.npz is damaged"),
-        (lambda run: (run / "scores/000200/samples.npz").unlink(), r"samples\.npz is missing"),
+        (
+            lambda run: (run / "scores/000200/samples.npz").unlink(),
+            r"samples\.npz: .* no such file",
+        ),
         (lambda run: (run / "train.csv").write_text("x\n1\n"), r"train\.csv is damaged"),
         (lambda run: (run / "run.json").write_text("[]"), r"run\.json is damaged"),
+        (list_as_model, r"run\.json is damaged"),
     ],
 )
 def test_one_sentence_for_what_is_missing_or_damaged(run, damage, words):
@@ -148,3 +157,23 @@ def test_after_a_training_it_is_only_a_warning(run, caplog):
     (record,) = caplog.records
     assert "The report could not be written" in record.getMessage()
     assert f"`mim report {run}` tries again" in record.getMessage()
+
+
+def test_spectra_are_shown_at_the_first_the_middle_and_the_last_lead_time(tmp_path):
+    result = evaluation()
+    assert "Power spectra" not in text_of(_written(tmp_path / "without", result))
+    spectrum = {"truth": [[9.0, 1.0]] * 4, "prediction": [[9.0, 0.5 / (t + 1)] for t in range(4)]}
+    result["spectra"] = {"wavelength": [16.0, 4.0], **spectrum}
+    path = _written(tmp_path / "with", result)
+    assert "Power spectra" in text_of(path)
+    for number, last in ((1, "0.5"), (2, "0.25"), (4, "0.125")):
+        assert (
+            f"lead time {number} by wavelength in pixels: the model from 9 to {last}; "
+            "the truth from 9 to 1." in path.read_text()
+        )
+    assert "lead time 3 by wavelength" not in path.read_text()
+
+
+def _written(folder, result):
+    write_scores(folder, result, CONTEXT)
+    return write_report(folder)

@@ -60,8 +60,15 @@ attempt("batch of states", "step", frame=floats[:, 0], **{k: v[:1] for k, v in s
 attempt("batch of one state", "rollout", **(states | {"h1": states["h1"][:1]}))
 small = tf.reshape(tf.io.encode_png(uint8[0, 0, 1:]), (1, 1))
 attempt("picture size", "predict_png", frames=small)
-attempt("no picture", "predict_png", frames=tf.constant([["words"]]))
+for name, picture in (("no picture", "words"), ("empty picture", "")):
+    attempt(name, "predict_png", frames=tf.constant([[picture]]))
 attempt("no streams", "start", batch_size=tf.constant(0))
+attempt("too many streams", "start", batch_size=tf.constant(2**31 - 1))
+for value in (np.nan, np.inf, 1e38):
+    for name in ("h1", "m", "last_prediction"):
+        wrong = states | {name: states[name] + np.float32(value)}
+        attempt(f"{name} {value} in step", "step", frame=floats[:, 0], **wrong)
+        attempt(f"{name} {value} in rollout", "rollout", **wrong)
 
 messages["warm-up"] = []
 records = version / "assets.extra" / "tf_serving_warmup_requests"

@@ -49,8 +49,16 @@ def test_a_stream_predicts_what_predict_does(consumed, expected, length):
         ("batch of states", "last_prediction must have the batch size of the other inputs"),
         ("batch of one state", "h1 must have the batch size of the other inputs"),
         ("picture size", "frames must be pictures of 16 x 8"),
-        ("no picture", "Unknown image file format"),
-        ("no streams", "batch_size must be at least 1"),
+        ("no picture", "frames must be PNG or JPEG; received another kind of file"),
+        ("empty picture", "frames must be PNG or JPEG; received another kind of file"),
+        ("no streams", r"batch_size must be at least 1 and at most 837552, .* received"),
+        ("too many streams", "batch_size must be .* whose states fit into a message of 2 GiB"),
+        *(
+            (f"{name} {value} in {endpoint}", f"{name} must be finite and within 1e.06")
+            for name in ("h1", "m", "last_prediction")
+            for value in ("nan", "inf", "1e+38")
+            for endpoint in ("step", "rollout")
+        ),
     ],
 )
 def test_bad_input_is_named(consumed, case, words):

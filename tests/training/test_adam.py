@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from mim_tf.errors import MimError
 from mim_tf.training.adam import AdamInsideRoot
 
 # From large to of the size of epsilon's root, where its place shows.
@@ -94,3 +95,25 @@ def test_state_can_be_restored(variables):
     resumed.load_own_variables(state)
     update(resumed, variables, GRADIENTS[2])
     assert_values(variables, expected[-1])
+
+
+@pytest.mark.parametrize("settings", [{}, {"global_clipnorm": 0.1}])
+def test_the_norm_of_the_gradient_is_before_clipping(variables, settings):
+    optimizer = AdamInsideRoot(**settings)
+    update(optimizer, variables, [3.0, 0.0, 0.0, 4.0])
+    assert float(optimizer.gradient_norm) == pytest.approx(5 * np.sqrt(2))  # of both variables
+
+
+def test_the_norm_of_the_gradient_is_not_saved(variables):
+    optimizer = AdamInsideRoot()
+    update(optimizer, variables, GRADIENTS[0])
+    store = {}
+    optimizer.save_own_variables(store)
+    assert len(store) == 2 + 2 * 2  # iterations, rate, two moments of both
+    other = AdamInsideRoot()
+    other.build(variables)
+    other.load_own_variables(store)
+    assert int(other.iterations) == 1
+    del store["0"]
+    with pytest.raises(MimError, match="with 6 variables, received 5"):
+        other.load_own_variables(store)

@@ -1,6 +1,8 @@
+import os
 import random
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,3 +139,17 @@ def test_without_tensorflow(monkeypatch):
 
 def test_a_folder_is_no_checkpoint():
     assert not is_checkpoint(".")
+
+
+def test_names_are_no_patterns(tmp_path):
+    folder = tmp_path / "a [1]*"
+    folder.mkdir()
+    weights = read_weights(write_checkpoint(folder / "c[2]?", {"v": W}))
+    np.testing.assert_array_equal(weights["v"], W)
+
+
+def test_a_part_that_is_a_pipe_is_not_waited_for(copied):
+    Path(f"{copied}.index").unlink()
+    os.mkfifo(f"{copied}.index")
+    with pytest.raises(MimError, match="found a named pipe"):
+        weight_shapes(copied)

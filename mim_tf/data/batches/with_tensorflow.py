@@ -14,7 +14,7 @@ from mim_tf.data.batches.order import TrainingOrder, evaluated, evaluation_batch
 from mim_tf.data.batches.scheduled_sampling import draw_flags
 from mim_tf.data.batches.sequence_length import sequence_length
 from mim_tf.data.batches.variants import variants
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import SequenceSource, take_over
 from mim_tf.errors import MimError
 
 
@@ -90,8 +90,8 @@ class _WatchedSource(SequenceSource):
     def __init__(self, source):
         self.source = source
         self.error = None
-        for name in ("shape", "size", "scale", "thresholds", "has_missing"):
-            setattr(self, name, getattr(source, name))
+        self.size = source.size
+        take_over(self, source)
 
     def sequences(self, indices):
         try:

@@ -32,11 +32,11 @@ class ArrayVideo(Recording):
         """The same video with frames of `form`.
 
         Raises `MimError` if they have other channels or, unless `form` resizes, another size, and
-        for the first value that is NaN or outside [0, 1].
+        for the first value that is NaN or outside [0, 1], unless `form` has any range.
         """
         form.check_size(self.name, self.frame_shape[:2])
         form.check_array_channels(self.name, self.frame_shape[-1])
-        if self._frames.dtype != np.uint8:
+        if self._frames.dtype != np.uint8 and not form.any_range:
             check_interval(self._frames, self.name, ("frame",))
         return ArrayVideo(self.name, self._frames, form.frame_shape[:2])
 
@@ -48,18 +48,22 @@ class ArrayVideo(Recording):
         return np.stack([resize_image(frame, *self._size) for frame in frames])
 
 
-def array_recordings(path: str | Path) -> list[ArrayVideo]:
+def array_recordings(path: str | Path, check: bool = True) -> list[ArrayVideo]:
     """The videos of a `.npy` or `.npz` file; the first is named "path[0]".
 
     The array is `[N, T, H, W]` or `[N, T, H, W, C]`, uint8 or float. A `.npz` file holds only this
     array, or calls it `frames` or `data`. Arrays that are not compressed stay in the file; their
     values are looked at when a video is opened.
 
+    Args:
+        path: of the file.
+        check: whether a `.npz` file is compared with its checksum, as for `read_member`.
+
     Raises `MimError` for files that cannot be read, and for other arrays.
     """
     path = Path(path)
     is_npz = path.suffix == ".npz"
-    array = np.asarray(read_member(path, main_key(path)) if is_npz else open_array(path))
+    array = read_member(path, main_key(path), check=check) if is_npz else open_array(path)
     check_frames(array, path, {4: "[N, T, H, W]", 5: "[N, T, H, W, C]"})
     if array.ndim == 4:
         array = array[..., None]

@@ -1,12 +1,16 @@
 """Sequences from plain arrays, in memory or in a `.npy` file."""
 
+import math
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from mim_tf.data.files.mapped import map_array
 from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
+from mim_tf.given_path import opened
 
 CHUNK_VALUES = 2**22
 
@@ -59,17 +63,17 @@ def open_array(path: str | Path, time_first: bool | None = None) -> np.ndarray:
     Returns:
         `[N, T, H, W]` or whatever else the file holds; `ArraySource` checks it.
 
-    Raises `MimError` if the file is missing, truncated, empty, pickled or no `.npy`.
+    Raises `MimError` if the file is missing, of another size than its header says, empty, pickled
+    or no `.npy`; and later, when a part of the array is taken, if the file was changed.
     """
-    if not os.path.isfile(path):
-        raise MimError(f"{path}: expected a .npy file, found no such file. Check the path.")
-    try:
-        array = np.lib.format.open_memmap(path, mode="r")
-    except Exception as error:  # NumPy's header parser lets many kinds out on damaged files.
-        raise MimError(
-            f"{path}: expected an array written by numpy.save without pickling, received a file "
-            f"that cannot be read as one ({error}). Save or download it again."
-        ) from None
+    with opened(path, "a .npy file", " written by numpy.save without pickling") as file:
+        shape, order, dtype = read_header(file)
+        if dtype.hasobject:
+            raise ValueError("it holds pickled Python objects, which are never loaded")
+        expected, size = file.tell() + math.prod(shape) * dtype.itemsize, os.path.getsize(path)
+        if expected != size:
+            raise ValueError(f"its header asks for {expected} bytes, it has {size}")
+        array = map_array(file, dtype, file.tell(), shape, order)
     if time_first is None:
         time_first = (
             array.ndim == 4
@@ -82,6 +86,22 @@ def open_array(path: str | Path, time_first: bool | None = None) -> np.ndarray:
             f"{path}: expected [T, N, H, W] where time comes first, received shape {array.shape}."
         )
     return array.swapaxes(0, 1) if time_first else array
+
+
+def read_header(stream: BinaryIO) -> tuple[tuple[int, ...], str, np.dtype]:
+    """(shape, order, dtype) of the `.npy` file at the start of a stream, and the stream behind it.
+
+    Lets all kinds of errors out.
+    """
+    version = np.lib.format.read_magic(stream)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    shape, fortran, dtype = read(stream)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"shape {shape}")
+    return shape, "F" if fortran else "C", dtype
 
 
 def from_uint8(levels: np.ndarray) -> np.ndarray:

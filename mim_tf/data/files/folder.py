@@ -1,6 +1,7 @@
 """Folders of videos, or of folders of images, one for each recording."""
 
 import collections
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mim_tf.data.files.images import image_header, list_images, natural_order, r
 from mim_tf.data.files.videos import VIDEO_SUFFIXES, Video, video_size
 from mim_tf.data.windows import WindowSource
 from mim_tf.errors import MimError
+from mim_tf.given_path import list_folder
 
 
 def list_recordings(folder: str | Path) -> list[Path]:
@@ -25,7 +27,7 @@ def list_recordings(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     inside, itself = find_recordings(folder, VIDEO_SUFFIXES, 2)
     if not inside and not itself:
-        found = "none of them" if folder.is_dir() else "no such folder"
+        found = "none of them" if os.path.isdir(folder) else "no such folder"
         raise MimError(
             f"{folder}: expected a folder with videos ({', '.join(VIDEO_SUFFIXES)}) or with a "
             f"subfolder of at least two images for each recording, found {found}. Check the path."
@@ -49,16 +51,15 @@ def find_recordings(
     def is_recording(path):
         if path.name.startswith("."):
             return False
-        if path.is_dir():
+        if os.path.isdir(path):
             return len(list_images(path)) >= fewest_images
-        return path.suffix.lower() in suffixes and path.is_file()
+        return path.suffix.lower() in suffixes
 
-    try:
-        children = path.iterdir() if path.is_dir() else []
-        inside = sorted(filter(is_recording, children), key=natural_order)
-        return inside, is_recording(path)
-    except OSError as error:
-        raise MimError(f"{path} cannot be read: {error}. Check its permissions.") from None
+    own = Path(os.path.realpath(path))
+    children = list_folder(path) if os.path.isdir(path) else []
+    # A link to the folder itself, or to one above it, holds nothing else.
+    children = [each for each in children if not own.is_relative_to(os.path.realpath(each))]
+    return sorted(filter(is_recording, children), key=natural_order), is_recording(path)
 
 
 def open_recordings(
@@ -82,7 +83,8 @@ def open_recordings(
     Raises `MimError` for a recording that cannot be opened, for frames of another shape and if
     there is no window.
     """
-    opened = convert_recordings(recordings, frame_shape, data.resize)
+    any_range = set(data.scale_kinds) != {"unit"}
+    opened = convert_recordings(recordings, frame_shape, data.resize, any_range)
     return WindowSource(
         opened,
         frame_shape,
@@ -99,16 +101,22 @@ def open_recordings(
 
 
 def convert_recordings(
-    recordings: list[Path | ArrayVideo], frame_shape: tuple[int, int, int], resize: bool
+    recordings: list[Path | ArrayVideo],
+    frame_shape: tuple[int, int, int],
+    resize: bool,
+    any_range: bool = False,
 ) -> list[ArrayVideo | Pictures | Video]:
-    """Opens `recordings` so that their frames have `frame_shape`; as for `open_recordings`."""
-    form = FrameFormat(tuple(frame_shape), resize)
+    """Opens `recordings` so that their frames have `frame_shape`; as for `open_recordings`.
+
+    With `any_range`, floats of arrays need not be in [0, 1], and may be NaN.
+    """
+    form = FrameFormat(tuple(frame_shape), resize, any_range)
     return [_open_recording(recording, form) for recording in recordings]
 
 
 def native_shape(recording: Path) -> tuple[int, int, int]:
     """(H, W, C) of the frames of a video or folder of images; a video has three channels."""
-    if recording.is_dir():
+    if os.path.isdir(recording):
         return read_image(_pictures(recording)[0]).shape
     return (*video_size(recording), 3)
 
@@ -116,9 +124,9 @@ def native_shape(recording: Path) -> tuple[int, int, int]:
 def frame_sizes(recordings: list[Path]) -> collections.Counter:
     """How many files there are of each (height, width), from their headers."""
     return collections.Counter(
-        image_header(file)[:2] if recording.is_dir() else video_size(file)
+        image_header(file)[:2] if os.path.isdir(recording) else video_size(file)
         for recording in recordings
-        for file in (list_images(recording) if recording.is_dir() else [recording])
+        for file in (list_images(recording) if os.path.isdir(recording) else [recording])
     )
 
 
@@ -126,7 +134,7 @@ def _open_recording(recording, form):
     if isinstance(recording, ArrayVideo):
         return recording.converted(form)
     form.check_picture_channels(recording)
-    if not recording.is_dir():
+    if not os.path.isdir(recording):
         return Video(recording, form)
     paths = _pictures(recording)
     # The others are as a rule like it; one that is not is refused when it is decoded.

@@ -15,10 +15,12 @@ class FrameFormat:
     Attributes:
         frame_shape: (H, W, C) of every frame, the model's.
         resize: whether other heights and widths are resized to it.
+        any_range: whether floats may have any value, NaN too.
     """
 
     frame_shape: tuple[int, int, int]
     resize: bool = False
+    any_range: bool = False
 
     def check_size(self, name: str, size: tuple[int, int]) -> None:
         """Raises `MimError` if frames of `size`, (height, width), cannot become H x W."""

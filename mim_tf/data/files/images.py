@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from mim_tf.data.files.unreadable import unreadable_is_mim_error
+from mim_tf.data.files.png import check_png
 from mim_tf.errors import MimError
+from mim_tf.given_path import list_folder, opened
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 # Of red, green and blue in luminance, ITU-R BT.601.
@@ -16,11 +17,11 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 def list_images(folder: str | Path) -> list[Path]:
     """The pictures directly in `folder`, sorted by name; hidden files are left out."""
-    return sorted(
+    return [
         path
-        for path in Path(folder).iterdir()
+        for path in list_folder(folder)
         if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
+    ]
 
 
 def natural_order(path: Path) -> tuple:
@@ -37,7 +38,9 @@ def read_image(path: str | Path) -> np.ndarray:
     file the first counts. Raises `MimError` if the file is missing, damaged, too large to be a
     picture (Pillow's limit, 179 million pixels) or has levels of more than 16 bits.
     """
-    with _reading(path), PIL.Image.open(path) as image:
+    with _opened(path) as file, PIL.Image.open(file) as image:
+        check_png(file)
+        _check_rows(image)
         if image.mode in ("I", "F"):
             raise MimError(
                 f"{path}: expected levels of 8 or 16 bits, received 32 bits. Save it as PNG."
@@ -55,8 +58,17 @@ def read_image(path: str | Path) -> np.ndarray:
 
 def image_header(path: str | Path) -> tuple[int, int, str]:
     """(height, width, Pillow's mode) of a picture that is not decoded. Raises as `read_image`."""
-    with _reading(path), PIL.Image.open(path) as image:
+    with _opened(path) as file, PIL.Image.open(file) as image:
         return image.height, image.width, image.mode
+
+
+def _check_rows(image):
+    """Raises `ValueError` if the parts of a picture, such as a TIFF's strips, are not all there."""
+    # Pillow leaves black what has no part. Each colour may have parts of its own.
+    parts = {part[1] or (0, 0, *image.size) for part in image.tile}
+    found = sum((right - left) * (below - above) for left, above, right, below in parts)
+    if found < image.width * image.height:
+        raise ValueError("it has fewer pixels than it says")
 
 
 def eight_bits(image: np.ndarray) -> np.ndarray:
@@ -92,5 +104,5 @@ def resize_image(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.stack([np.asarray(channel) for channel in channels], axis=-1)
 
 
-def _reading(path):
-    return unreadable_is_mim_error(path, "a picture", f" ({', '.join(IMAGE_SUFFIXES)})")
+def _opened(path):
+    return opened(path, "a picture", f" ({', '.join(IMAGE_SUFFIXES)})")

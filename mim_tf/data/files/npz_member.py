@@ -1,6 +1,7 @@
 """Arrays in a `.npz` file, one at a time, memory-mapped if possible."""
 
 import contextlib
+import functools
 import math
 import os
 import zipfile
@@ -8,18 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.files.unreadable import unreadable_is_mim_error
+from mim_tf.data.files.arrays import read_header
+from mim_tf.data.files.mapped import Stamp, map_array
 from mim_tf.errors import MimError
+from mim_tf.given_path import open_file, opened
 
 # Deflate cannot shrink anything further than this.
 LARGEST_DEFLATE_RATIO = 1032
 CHUNK_BYTES = 2**24
+_CRC_BYTES = 2**16
 MAIN_KEYS = ("frames", "data")
 
 
 def member_keys(path: str | Path) -> list[str]:
     """Names of the arrays in a `.npz` file; `MimError` if it is none."""
-    with _reading(path), zipfile.ZipFile(path) as archive:
+    with _opened(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
@@ -39,7 +43,11 @@ def main_key(path: str | Path) -> str:
 
 
 def read_member(
-    path: str | Path, key: str, kinds: str | None = None, rank: int | None = None
+    path: str | Path,
+    key: str,
+    kinds: str | None = None,
+    rank: int | None = None,
+    check: bool = True,
 ) -> np.ndarray:
     """One array of a `.npz` file, memory-mapped if it is stored uncompressed.
 
@@ -48,15 +56,20 @@ def read_member(
         key: name of the array.
         kinds: NumPy kinds the dtype may have, such as "iu"; None: any.
         rank: number of axes; None: any.
+        check: whether the content is compared with its checksum (CRC-32) where it stays in the
+            file, which reads it once in this process; what is decompressed always is.
 
     Raises `MimError` for another dtype or rank, pickles, which are never loaded, and a declared
     size that the content cannot have, before memory is taken for it.
     """
-    with _opened(path, key, kinds, rank) as (info, stream, shape, order, dtype):
+    with _member(path, key, kinds, rank) as (info, stream, shape, order, dtype):
         content = math.prod(shape) * dtype.itemsize
         if info.compress_type == zipfile.ZIP_STORED and content:
-            offset = _data_offset(path, info) + stream.tell()
-            return np.memmap(path, dtype, "r", offset, shape, order)
+            if check:
+                _check_crc(Stamp.of(path), key)
+            with open_file(path) as file:
+                offset = _data_offset(file, info) + stream.tell()
+                return map_array(file, dtype, offset, shape, order)
         flat = np.empty(content, np.uint8)
         for start in range(0, content, CHUNK_BYTES):
             part = flat[start : start + CHUNK_BYTES]
@@ -71,17 +84,31 @@ def member_shape(
     path: str | Path, key: str, kinds: str | None = None, rank: int | None = None
 ) -> tuple[int, ...]:
     """The shape of an array, from its header alone. Arguments and errors as for `read_member`."""
-    with _opened(path, key, kinds, rank) as (_, _, shape, _, _):
+    with _member(path, key, kinds, rank) as (_, _, shape, _, _):
         return shape
 
 
 @contextlib.contextmanager
-def _opened(path, key, kinds, rank):
+def _opened(path):
+    """The archive, in which no two members have one name."""
+    with opened(path, "a .npz file", " written by numpy.savez") as file, zipfile.ZipFile(file) as z:
+        names = [name.removesuffix(".npy") for name in z.namelist()]
+        double = [name for name in names if names.count(name) > 1]
+        if double:
+            raise MimError(
+                f"{path}: expected each array once, found {double[0]} {names.count(double[0])} "
+                "times. Save the file again."
+            )
+        yield z
+
+
+@contextlib.contextmanager
+def _member(path, key, kinds, rank):
     """(entry of the archive, stream after the header, shape, order, dtype) of an array."""
-    with _reading(path), zipfile.ZipFile(path) as archive:
+    with _opened(path) as archive:
         info = archive.getinfo(f"{key}.npy")
         with archive.open(info) as stream:
-            shape, fortran, dtype = _read_header(stream)
+            shape, order, dtype = read_header(stream)
             if dtype.hasobject:
                 raise MimError(
                     f"{path}: {key} holds pickled Python objects, which are never loaded. Save "
@@ -94,22 +121,16 @@ def _opened(path, key, kinds, rank):
                     f"shape {list(shape)}. Convert it."
                 )
             _check_size(path, key, info, stream.tell() + math.prod(shape) * dtype.itemsize)
-            yield info, stream, shape, "F" if fortran else "C", dtype
+            yield info, stream, shape, order, dtype
 
 
-def _reading(path):
-    return unreadable_is_mim_error(path, "a .npz file", " written by numpy.savez")
-
-
-def _read_header(stream):
-    read = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }[np.lib.format.read_magic(stream)]
-    shape, fortran, dtype = read(stream)
-    if min(shape, default=0) < 0:
-        raise ValueError(f"shape {shape}")
-    return shape, fortran, dtype
+@functools.cache
+def _check_crc(stamp, key):
+    """Raises `MimError` if a member is not what its checksum says; remembered by the stamp."""
+    with _opened(stamp.path) as archive, archive.open(f"{key}.npy") as stream:
+        # zipfile compares the checksum when it comes to the end.
+        while stream.read(_CRC_BYTES):
+            pass
 
 
 def _check_size(path, key, info, declared):
@@ -131,11 +152,10 @@ def _check_size(path, key, info, declared):
         )
 
 
-def _data_offset(path, info):
+def _data_offset(file, info):
     """Where the bytes of a stored member begin."""
-    with open(path, "rb") as file:
-        file.seek(info.header_offset)
-        local = file.read(30)
+    file.seek(info.header_offset)
+    local = file.read(30)
     # The lengths of the name and of the extra field; the directory's may differ.
     name, extra = int.from_bytes(local[26:28], "little"), int.from_bytes(local[28:30], "little")
     return info.header_offset + len(local) + name + extra

@@ -1,6 +1,7 @@
 """Video files as recordings."""
 
 import contextlib
+import os
 from pathlib import Path
 
 import av
@@ -9,14 +10,16 @@ import numpy as np
 from mim_tf.data.files.arrays import from_uint8
 from mim_tf.data.files.frame_cache import LazyValue
 from mim_tf.data.files.frame_format import FrameFormat
-from mim_tf.data.files.unreadable import unreadable_is_mim_error
+from mim_tf.data.files.mapped import Stamp
 from mim_tf.data.source import Indices
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
+from mim_tf.given_path import opened
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".gif")
 # In pixels; Pillow's limit for pictures.
 LARGEST_FRAME = 178_956_970
+_GIF_TAIL = 1024
 
 
 class Video(Recording):
@@ -38,13 +41,18 @@ class Video(Recording):
         self._path = path
         self._form = form
         with _open_stream(self._path) as (container, stream):
+            self._stamp = Stamp.of(self._path)
             if not 0 < stream.height * stream.width <= LARGEST_FRAME:
                 raise ValueError(f"frames of {stream.height} x {stream.width}")
             form.check_size(self.name, (stream.height, stream.width))
-            # A last packet, without content, ends the stream.
-            self.length = sum(
-                packet.size > 0 and not packet.is_discard for packet in container.demux(stream)
-            )
+            found = 0
+            self.length = 0
+            for packet in container.demux(stream):
+                # A last packet, without content, ends the stream.
+                found += packet.size > 0
+                self.length += packet.size > 0 and not packet.is_discard
+            if found < stream.frames:
+                raise ValueError(f"it ends early: there are {found} of {stream.frames} frames")
             if not self.length:
                 raise ValueError("there is no frame in it")
         self._frames = LazyValue(self._decode)
@@ -55,6 +63,7 @@ class Video(Recording):
     def _decode(self):
         frames = np.empty((self.length, *self._form.frame_shape), np.uint8)
         decoded = 0
+        self._stamp.check()
         with _open_stream(self._path) as (container, stream):
             stream.thread_type = "AUTO"
             # Sizes may change on the way; FFmpeg refuses before it takes memory.
@@ -83,11 +92,21 @@ def _open_stream(path):
     # A file that is in truth a playlist must not make FFmpeg ask the network.
     options = {"protocol_whitelist": "file"}
     with (
-        unreadable_is_mim_error(path, "a video", remedy="Encode or download it again."),
-        open(path, "rb") as file,
+        opened(path, "a video", remedy="Encode or download it again.") as file,
         av.open(file, options=options, metadata_errors="replace") as container,
     ):
+        if container.format.name == "gif":
+            _check_end(file)
         stream = container.streams.best("video")
         if stream is None or stream.codec_context is None:
             raise ValueError("there is no video stream in it that can be decoded")
         yield container, stream
+
+
+def _check_end(file):
+    """Raises `ValueError` if a GIF does not end as one; FFmpeg would give the frames there are."""
+    position = file.tell()
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _GIF_TAIL))
+    if not file.read().rstrip(b"\0").endswith(b";"):
+        raise ValueError("it ends early")
+    file.seek(position)

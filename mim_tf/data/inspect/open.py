@@ -8,7 +8,15 @@ from mim_tf.data.source import SequenceSource
 from mim_tf.data.split import ALL
 from mim_tf.errors import MimError
 
-LENGTHS = {"taxibj": 8, "human": 8, "radar": 20, "folder": 20}
+LENGTHS = {
+    "taxibj": 8,
+    "human": 8,
+    "kth": 20,
+    "radar": 20,
+    "sevir": 25,
+    "hko7": 25,
+    "folder": 20,
+}
 """Frames of a sequence in the published experiments, where the data does not say."""
 
 
@@ -32,10 +40,11 @@ def open_all(
     if length is not None and length < 1:
         raise MimError(f"total_length must be at least 1, received {length}.")
     paths = {"dataset": kind, "train_data_paths": str(path), "valid_data_paths": ""}
-    data = DataConfig(**{"window_stride": length or 1, **data_settings, **paths})
+    read = {"window_stride": length or 1} | ({"scale": "none"} if kind == "grid" else {})
+    data = DataConfig(**{**read, **data_settings, **paths})
     height, width, channels = frame_shape(data)
     width = model_settings.get("img_width") or width
     height = model_settings.get("img_height") or model_settings.get("img_width") or height
     shape = height, width, model_settings.get("img_channel") or channels
-    splits = ("train", "test") if kind in ("taxibj", "human") else (ALL,)
+    splits = ("train", "test") if kind in ("taxibj", "human", "kth") else (ALL,)
     return {split: open_part(data, split, shape, length) for split in splits}

@@ -44,26 +44,48 @@ def describe_data(name: str, source: SequenceSource, found: dict) -> str:
         source: the data.
         found: the result of `survey`.
     """
+    rows = summary(source, found).items()
+    return "\n".join(
+        [f"{name}: {size_of(found)}", *(f"  {label}: {value}" for label, value in rows)]
+    )
+
+
+def size_of(found: dict) -> str:
+    """How many sequences there are, and their shape, of the result of `survey`."""
     length, height, width, channels = found["shape"]
-    record = {
-        key: value
+    return (
+        f"{found['sequences']} sequences of {length} frames, {height} x {width} x {channels} "
+        "(height x width x channels)"
+    )
+
+
+def summary(source: SequenceSource, found: dict) -> dict[str, str]:
+    """Label -> value of all else; arguments as for `describe_data`."""
+    rows = {
+        key: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         for key, value in source.describe().items()
         if key not in ("sequences", "shape", "recordings", "scale")
     }
-    lines = [
-        f"{name}: {found['sequences']} sequences of {length} frames, "
-        f"{height} x {width} x {channels} (height x width x channels)",
-        *(f"  {key}: {value}" for key, value in record.items()),
-    ]
+    scale = source.scale
+    in_frames = not scale or scale.clipped
+    unit = "in [0, 1]" if in_frames else "in their units"
     for statistic in ("min", "mean", "max"):
-        values = ", ".join("-" if x is None else f"{x:.4f}" for x in found[statistic])
-        lines.append(f"  {statistic} by channel, in [0, 1]: {values}")
-    if source.scale:
-        scale = source.scale
-        lines.append(f"  0 is {scale.low:g} {scale.unit}, 1 is {scale.high:g} {scale.unit}")
-    lines.append(f"  missing values: {found['missing']:.2%}")
-    lines.append(f"  sequences in which nothing changes: {found['still']}")
-    return "\n".join(lines)
+        values = found[statistic] if in_frames else _physical(found[statistic], scale)
+        listed = ", ".join("-" if x is None else f"{x:.4f}" for x in values)
+        rows[f"{statistic} by channel, {unit}"] = listed
+    if scale and scale.is_uniform:
+        rows["scale"] = f"0 is {scale.low:g} {scale.unit}, 1 is {scale.high:g} {scale.unit}"
+    for converted in source.converted:
+        low, high = converted.to_physical(np.array([0, 1]))
+        rows[f"in {converted.unit}"] = f"from {low:.4g} to {high:.4g}"
+    rows["missing values"] = f"{found['missing']:.2%}"
+    rows["sequences in which nothing changes"] = str(found["still"])
+    return rows
+
+
+def _physical(values, scale):
+    known = scale.to_physical(np.array([np.nan if x is None else x for x in values]))
+    return [None if np.isnan(value) else float(value) for value in known]
 
 
 def describe_sizes(recordings: list[Path]) -> str:
@@ -74,7 +96,7 @@ def describe_sizes(recordings: list[Path]) -> str:
     """
     sizes = frame_sizes(recordings).most_common()
     listed = ", ".join(f"{height} x {width} ({count})" for (height, width), count in sizes)
-    return f"  frame sizes, height x width (number of files): {listed}"
+    return f"frame sizes, height x width (number of files): {listed}"
 
 
 def _table(rows):

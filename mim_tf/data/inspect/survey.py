@@ -11,13 +11,18 @@ from mim_tf.data.source import SequenceSource
 BATCH = 16
 
 
-def survey(source: SequenceSource) -> dict:
+def survey(source: SequenceSource, bins: int = 0) -> dict:
     """Reads every sequence of a finite source.
+
+    Args:
+        source: the data.
+        bins: of the histograms; none are counted for 0, which is faster.
 
     Returns:
         `sequences`, `shape` (T, H, W, C), `min`, `mean` and `max` of each channel over the values
         that are not missing (None where all are), `missing`, the share that is, and `still`, the
-        number of sequences whose frames are all the same.
+        number of sequences whose frames are all the same; and `histogram`, how many values of
+        each channel are in each bin from black to white, as pictures show them.
 
     Raises:
         MimError: for the first sequence that cannot be read.
@@ -25,6 +30,7 @@ def survey(source: SequenceSource) -> dict:
     channels, axes = source.shape[-1], (0, 1, 2, 3)
     low, high = np.full(channels, np.inf), np.full(channels, -np.inf)
     total, counted, still = np.zeros(channels), np.zeros(channels), 0
+    histogram = np.zeros((channels, bins), np.int64)
     with tqdm(total=source.size, desc="reading", unit="seq", leave=False) as progress:
         for indices in evaluation_batches(source.size, BATCH):
             frames = source.sequences(indices)
@@ -33,6 +39,9 @@ def survey(source: SequenceSource) -> dict:
             high = np.maximum(high, frames.max(axes, where=present, initial=-np.inf))
             total += frames.sum(axes, where=present, dtype=np.float64)
             counted += np.broadcast_to(present, frames.shape).sum(axes)
+            if bins:
+                shown = source.scale.shown(frames) if source.scale else frames
+                histogram += _histogram(shown, present, bins)
             still += int((frames == frames[:, :1]).all(axis=(1, 2, 3, 4)).sum())
             progress.update(len(indices))
     with np.errstate(invalid="ignore"):
@@ -45,7 +54,16 @@ def survey(source: SequenceSource) -> dict:
         "max": _numbers(high),
         "missing": float(1 - counted.sum() / (source.size * math.prod(source.shape))),
         "still": still,
+        "histogram": histogram.tolist(),
     }
+
+
+def _histogram(frames, present, bins):
+    """How many of the values that are present are in each bin, `[C, bins]`."""
+    channels = frames.shape[-1]
+    places = np.minimum(frames * bins, bins - 1).astype(np.intp) + np.arange(channels) * bins
+    places = places[np.broadcast_to(present, frames.shape)]
+    return np.bincount(places, minlength=channels * bins).reshape(channels, bins)
 
 
 def _numbers(values):

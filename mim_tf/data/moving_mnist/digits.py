@@ -9,13 +9,13 @@ import os
 import pathlib
 import tempfile
 import urllib.request
-import zlib
 
 import numpy as np
 from absl import logging
 
 from mim_tf.data.files.npz_member import LARGEST_DEFLATE_RATIO, read_member
 from mim_tf.errors import MimError
+from mim_tf.given_path import opened
 from mim_tf.new_path import written_whole
 
 BUNDLED = pathlib.Path(__file__).with_name("digits.npz")
@@ -128,21 +128,16 @@ def _find_idx(folder, part):
 def _read_idx(path):
     """Images of an IDX file: a magic number, three sizes as big-endian uint32, the levels."""
     zipped = path.endswith(".gz")
-    available = os.path.getsize(path) * (LARGEST_DEFLATE_RATIO if zipped else 1)
-    try:
-        with gzip.open(path) if zipped else open(path, "rb") as file:
-            header = file.read(IDX_HEADER)
-            shape = np.frombuffer(header[4:], ">u4").tolist()
-            content = int(np.prod(shape, dtype=object))
-            if header[:4] != IDX_IMAGES or len(shape) != 3 or content > available:
-                raise ValueError("wrong header or too short")
-            levels = file.read(content + 1)
+    with opened(path, "an IDX file of images", remedy="Download it again.") as plain:
+        available = os.path.getsize(path) * (LARGEST_DEFLATE_RATIO if zipped else 1)
+        file = gzip.GzipFile(fileobj=plain) if zipped else plain
+        header = file.read(IDX_HEADER)
+        shape = np.frombuffer(header[4:], ">u4").tolist()
+        content = int(np.prod(shape, dtype=object))
+        if header[:4] != IDX_IMAGES or len(shape) != 3 or content > available:
+            raise ValueError("wrong header or too short")
+        levels = file.read(content + 1)
         images = np.frombuffer(levels, np.uint8).reshape(shape)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise MimError(
-            f"{path}: expected an IDX file of images, received a file that cannot be read as one "
-            f"({error}). Download it again."
-        ) from None
     _check_images(path, images)
     return images
 
@@ -150,7 +145,7 @@ def _read_idx(path):
 def _keras_mnist(patience):
     """MNIST from Keras' cache, where `keras.datasets.mnist` puts it too, or downloaded there."""
     cached = _keras_datasets() / "mnist.npz"
-    if cached.is_file():
+    if os.path.isfile(cached):
         with contextlib.suppress(MimError):  # A damaged file: download it again.
             return _read_mnist(cached, f"MNIST, {cached}")
     logging.info("Downloading MNIST from %s.", ADDRESS)

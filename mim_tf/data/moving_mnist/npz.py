@@ -27,15 +27,18 @@ class NpzSource(SequenceSource):
             `output_raw_data` float `[frames, C, H, W]` in [0, 1].
         total_length: frames of a sequence; longer ones are cut to their first frames. None: all
             of the first file's.
+        check: whether the files are compared with their checksums, as for `read_member`.
 
     Raises `MimError` for files that cannot be read or whose arrays do not fit each other.
     """
 
-    def __init__(self, paths: list[str | Path], total_length: int | None = None):
+    def __init__(
+        self, paths: list[str | Path], total_length: int | None = None, check: bool = True
+    ):
         self.paths = [str(path) for path in paths]
         if not self.paths:
             raise MimError("Expected at least one .npz file, received no path.")
-        self._files = [_ClipFile(path) for path in self.paths]
+        self._files = [_ClipFile(path, check) for path in self.paths]
         total_length = total_length or self._files[0].length
         channels, height, width = self._files[0].frame_shape
         for file in self._files:
@@ -69,13 +72,13 @@ class NpzSource(SequenceSource):
 class _ClipFile:
     """One released file, checked once."""
 
-    def __init__(self, path):
+    def __init__(self, path, check):
         self.path = path
         keys = _checked_keys(path)
         clips = read_member(path, "clips", "iu", 3)
         dims = read_member(path, "dims", "iu", 2)
         raw_keys = [key for key in ("input_raw_data", "output_raw_data") if key in keys]
-        raw = [read_member(path, key, "f", 4) for key in raw_keys]
+        raw = [read_member(path, key, "f", 4, check) for key in raw_keys]
         self._check_dims(dims, raw)
         self._inputs, self._outputs = raw[0], raw[-1]
         self.frame_shape = self._inputs.shape[1:]

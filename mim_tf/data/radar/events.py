@@ -1,6 +1,7 @@
 """Radar events as recordings, in each of the layouts they come in."""
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import numpy as np
 from mim_tf.data.files.arrays import CHUNK_VALUES, open_array
 from mim_tf.data.files.frame_cache import Pictures
 from mim_tf.data.files.images import image_header, natural_order, read_image
+from mim_tf.data.files.mapped import Stamp
 from mim_tf.data.files.npz_member import main_key, read_member
 from mim_tf.data.radar.values import RadarValues
 from mim_tf.data.source import Indices
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
+from mim_tf.given_path import list_folder
 
 
 def list_events(folder: str | Path) -> list[Path]:
@@ -24,7 +27,7 @@ def list_events(folder: str | Path) -> list[Path]:
     events = [
         path
         for path in _visible_entries(folder)
-        if path.is_dir() or path.suffix.lower() in (".npy", ".npz")
+        if os.path.isdir(path) or path.suffix.lower() in (".npy", ".npz")
     ]
     if not events:
         raise MimError(
@@ -85,7 +88,7 @@ class Event(Recording):
                 raise MimError(f"{place}: {problem}")
 
 
-def open_event(path: str | Path, values: RadarValues | None = None) -> Event:
+def open_event(path: str | Path, values: RadarValues | None = None, check: bool = True) -> Event:
     """The event at `path`, its values checked.
 
     Args:
@@ -93,26 +96,30 @@ def open_event(path: str | Path, values: RadarValues | None = None) -> Event:
             names; or a `.npy` or `.npz` file `[T, H, W]` or `[T, H, W, 1]`. A file stays
             memory-mapped, unless it is a compressed `.npz`.
         values: what the stored numbers stand for; None: nothing is read, only the size known.
+        check: whether a `.npz` file is compared with its checksum, as for `read_member`.
 
     Raises `MimError` for other content, frames of several sizes or dtypes, and values that are
     neither in range nor declared missing. Pixels of pictures are only read with their frames.
     """
     path = Path(path)
-    event = _folder_event(path) if path.is_dir() else _array_event(path)
+    event = _folder_event(path) if os.path.isdir(path) else _array_event(path, check)
     event.values = values
     if values:
         event.check_values()
     return event
 
 
-def _array_event(path):
-    array = _open_frames(path)
+def _array_event(path, check):
+    array = _open_frames(path, check)
+    stamp = Stamp.of(path)
     # A mapped file stays open, and there may be more events than a process may open files.
     kept = None if isinstance(array, np.memmap) else array
 
     def stored(positions):
-        frames = _open_frames(path) if kept is None else kept
-        return np.asarray(frames[np.asarray(positions)])
+        if kept is not None:
+            return kept[np.asarray(positions)]
+        stamp.check()
+        return np.asarray(_open_frames(path, check)[np.asarray(positions)])
 
     return Event(path, stored, len(array), array.shape[1:], array.dtype)
 
@@ -136,9 +143,12 @@ def _folder_event(path):
                 f"received {layout[1]} {list(layout[0])}. Frames of an event need one size "
                 "and one dtype."
             )
+    stamps = [Stamp.of(file) for file in files]
     decoded = Pictures(path, pictures, lambda file: read_image(file)[..., 0])
 
     def stored(positions):
+        for n in positions:
+            stamps[n].check()
         if pictures:
             return decoded.levels(positions)
         return np.stack([open_array(arrays[n], time_first=False) for n in positions])
@@ -171,20 +181,17 @@ def _picture_layout(file):
 
 def _visible_entries(folder):
     """What is in `folder`, hidden entries left out, frame2 before frame10."""
-    try:
-        entries = [path for path in Path(folder).iterdir() if not path.name.startswith(".")]
-    except OSError as error:
-        raise MimError(
-            f"{folder}: expected a folder of radar events, received a path that cannot be listed "
-            f"({error.strerror}). Check the path."
-        ) from None
-    return sorted(entries, key=natural_order)
+    entries = list_folder(folder, "a folder of radar events")
+    return sorted((e for e in entries if not e.name.startswith(".")), key=natural_order)
 
 
-def _open_frames(path):
+def _open_frames(path, check):
     """The array `[T, H, W]` of a file."""
     is_npy = path.suffix.lower() == ".npy"
-    array = open_array(path, time_first=False) if is_npy else read_member(path, main_key(path))
+    if is_npy:
+        array = open_array(path, time_first=False)
+    else:
+        array = read_member(path, main_key(path), check=check)
     if array.ndim == 4 and array.shape[-1] == 1:
         array = array[..., 0]
     if array.ndim != 3:

@@ -1,6 +1,5 @@
 """Windows of radar events."""
 
-import dataclasses
 from pathlib import Path
 
 from mim_tf.config import DataConfig
@@ -34,7 +33,7 @@ def open_events(paths: list[Path], total_length: int, data: DataConfig) -> Windo
     if data.thresholds:
         scale.check_thresholds(data.thresholds)
     values = RadarValues(scale, data.radar_values, parse_missing(data.radar_missing))
-    events = [open_event(path, values) for path in paths]
+    events = [open_event(path, values, data.check_files) for path in paths]
     _check_one_size(events)
     source = WindowSource(
         events,
@@ -44,7 +43,7 @@ def open_events(paths: list[Path], total_length: int, data: DataConfig) -> Windo
         data.frame_interval,
         description={
             "source": "radar",
-            "scale": dataclasses.asdict(scale),
+            "scale": scale.as_json(),
             "values": data.radar_values,
             "missing": data.radar_missing,
         },

@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 
 from mim_tf.data.files.npz_member import LARGEST_DEFLATE_RATIO
-from mim_tf.data.files.unreadable import unreadable_is_mim_error
 from mim_tf.errors import MimError
+from mim_tf.given_path import opened
 
 CHANNELS = 2
 
@@ -50,10 +50,8 @@ def read_h5_grid(path: str | Path) -> tuple[int, int]:
 @contextlib.contextmanager
 def _opened(path):
     """The data sets `data` and `date` of a file, of the right dtypes and shapes."""
-    reading = unreadable_is_mim_error(
-        path, "an .h5 file of TaxiBJ", form="HDF5", remedy="Download it again."
-    )
-    with reading, h5py.File(path, "r") as file:
+    whole = opened(path, "an .h5 file of TaxiBJ", form="HDF5", remedy="Download it again.")
+    with whole, h5py.File(path, "r") as file:
         data, date = (_dataset(path, file, key) for key in ("data", "date"))
         _check_kinds(path, data, date)
         for dataset in (data, date):

@@ -23,12 +23,13 @@ class TaxiBJNpzSource(SequenceSource):
             `[N, frames, 2, H, W]`, with 4 frames each in the file in circulation.
         split: "train", or "valid" or "test", which are the same.
         total_length: frames of a sequence; longer ones are cut to their first frames.
+        check: whether the file is compared with its checksums, as for `read_member`.
 
     Raises `MimError` for a file that cannot be read, arrays that do not fit each other, too few
     frames, and the first frame with a value that is NaN or outside [-1, 1].
     """
 
-    def __init__(self, path: str | Path, split: str, total_length: int):
+    def __init__(self, path: str | Path, split: str, total_length: int, check: bool = True):
         self.path = str(path)
         suffix = "train" if split == "train" else "test"
         self._keys = [f"X_{suffix}", f"Y_{suffix}"]
@@ -38,7 +39,7 @@ class TaxiBJNpzSource(SequenceSource):
                 f"{path}: expected the arrays {' and '.join(self._keys)}, found "
                 f"{', '.join(found) or 'none'}. Use the dataset.npz of TaxiBJ."
             )
-        self._parts = [read_member(path, key, "f", 5) for key in self._keys]
+        self._parts = [read_member(path, key, "f", 5, check) for key in self._keys]
         self._check_shapes()
         lengths = [part.shape[1] for part in self._parts]
         check_length(self.path, sum(lengths), total_length)

@@ -1,7 +1,8 @@
 """TaxiBJ: inflow and outflow of taxis in the cells of a city, every half hour."""
 
-import dataclasses
+import fnmatch
 import itertools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from mim_tf.data.taxibj.synthetic_city import SIDE, synthetic_city
 from mim_tf.data.taxibj.windows import NewestFirst, split_windows, windows
 from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
+from mim_tf.given_path import list_folder
 
 TEST_WINDOWS = 4 * 7 * 48
 
@@ -85,7 +87,7 @@ def open_taxibj(
             "order": data.taxibj_order,
             "rule": data.taxibj_split,
             "test_windows": test_windows,
-            "scale": dataclasses.asdict(scale),
+            "scale": scale.as_json(),
             "dropped_days": sum(year.dropped for year in years),
             "clipped_values": clipped,
         },
@@ -123,13 +125,15 @@ def _files(paths, synthetic):
             "Expected the folder or the .h5 files of TaxiBJ, or its dataset.npz, received no "
             "path. Give --train_data_paths; --taxibj_synthetic takes a made-up small city instead."
         )
-    if len(paths) != 1 or not paths[0].is_dir():
+    if len(paths) != 1 or not os.path.isdir(paths[0]):
         return paths
     folder = paths[0]
+    entries = list_folder(folder, "a folder of TaxiBJ")
     # Names that begin with a dot are what macOS leaves in archives.
-    files = sorted(folder.glob("[!.]*_InOut.h5")) or sorted(folder.glob("dataset.npz"))
+    files = [path for path in entries if fnmatch.fnmatch(path.name, "[!.]*_InOut.h5")]
+    files = files or [path for path in entries if path.name == "dataset.npz"]
     if not files:
-        found = sorted(path.name for path in folder.iterdir())
+        found = [path.name for path in entries]
         listed = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
         raise MimError(
             f"{folder}: expected files like BJ13_M32x32_T30_InOut.h5, or dataset.npz, found "
@@ -150,7 +154,7 @@ def _open_npz(files, split, total_length, data):
             f"{data.taxibj_order} and {data.taxibj_split}. Leave the flags out, or use the .h5 "
             "files."
         )
-    return TaxiBJNpzSource(files[0], split, total_length)
+    return TaxiBJNpzSource(files[0], split, total_length, data.check_files)
 
 
 def _check_years(years: list[CompleteDays]):

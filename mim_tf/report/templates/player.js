@@ -6,6 +6,7 @@ const PIXELS_PER_DRAG = 200; // of a finger or mouse, through all frames
 function startPlayer(player) {
   const frames = Number(player.dataset.frames);
   const context = Number(player.dataset.context);
+  const isData = player.dataset.context === "";
   const slider = player.querySelector("input");
   const button = player.querySelector("button");
   const output = player.querySelector("output");
@@ -14,9 +15,12 @@ function startPlayer(player) {
   function show(frame) {
     slider.value = frame;
     const isContext = frame <= context;
-    const words = isContext
-      ? `context ${frame} of ${context}`
-      : `lead time ${frame - context} of ${frames - context}`;
+    const [what, number, count] = isData
+      ? ["frame", frame, frames]
+      : isContext
+        ? ["context", frame, context]
+        : ["lead time", frame - context, frames - context];
+    const words = `${what} ${number} of ${count}`;
     output.textContent = words;
     slider.setAttribute("aria-valuetext", words);
     player.style.setProperty("--frame", frame - 1);

@@ -1,4 +1,5 @@
 import io
+import os
 import zipfile
 
 import numpy as np
@@ -61,8 +62,11 @@ def test_files_with_the_time_first(tmp_path):
 def test_frames_stay_in_the_file(tmp_path):
     path = save(tmp_path / "a.npy", np.zeros((2, 3, 4, 5), np.float32))
     recording = opened(array_recordings(path)[1:], (4, 5, 1), 2).recordings[0]
+    assert recording.read([2]).max() == 0
     np.lib.format.open_memmap(path, mode="r+")[1, 2] = 0.5
-    assert recording.read([2]).max() == 0.5
+    os.utime(path, (1, 1))
+    with pytest.raises(MimError, match=r"a\.npy was changed while it was in use"):
+        recording.read([2])
 
 
 @pytest.mark.parametrize("key", ["frames", "data"])

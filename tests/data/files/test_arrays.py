@@ -107,7 +107,7 @@ def test_which_axis_is_time(tmp_path, shape, time_first, expected):
 def test_unreadable_files_are_refused(tmp_path):
     with pytest.raises(MimError, match=r"missing\.npy.*no such file"):
         open_array(tmp_path / "missing.npy")
-    with pytest.raises(MimError, match="no such file"):
+    with pytest.raises(MimError, match=r"expected a \.npy file, found a folder"):
         open_array(tmp_path)
 
     np.save(tmp_path / "whole.npy", levels(2, 3, 4, 4))
@@ -118,6 +118,7 @@ def test_unreadable_files_are_refused(tmp_path):
         "empty.npy": b"",
         "text.npy": b"hello, this is no array",
         "truncated.npy": whole[:-5],
+        "longer.npy": whole + b"more",
         "header.npy": whole[:40],
         "damaged.npy": whole[:12] + b"{[(" + whole[15:],
         "pickle.npy": (tmp_path / "pickle.npy").read_bytes(),
@@ -125,7 +126,7 @@ def test_unreadable_files_are_refused(tmp_path):
     }
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(MimError, match=rf"{name}: expected an array .* again"):
+        with pytest.raises(MimError, match=rf"{name}: expected a .npy file .* again"):
             open_array(tmp_path / name)
 
 

@@ -141,3 +141,11 @@ def test_sizes_are_known_before_anything_is_decoded(tmp_path):
     recordings = list_recordings(tmp_path)
     assert frame_sizes(recordings) == {(HEIGHT, WIDTH): 3, (4, 5): 1}
     assert [native_shape(each) for each in recordings] == [(HEIGHT, WIDTH, 3)] * 2
+
+
+def test_links_to_a_folder_above_are_no_recordings(tmp_path):
+    folder = write_images(tmp_path / "a", [10, 20])
+    (folder / "loop").symlink_to(".")
+    assert list_recordings(folder) == [folder]
+    (folder / "up").symlink_to("..")
+    assert list_recordings(tmp_path) == [folder]

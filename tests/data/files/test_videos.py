@@ -211,3 +211,22 @@ def test_ffmpeg_prints_nothing(tmp_path, capfd):
     with contextlib.suppress(MimError):
         Video(path, RGB).read([0])
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_gif_that_ends_early(tmp_path):
+    path = write_video(tmp_path / "a.gif", numbered_frames(6), "gif", "rgb8")
+    content = path.read_bytes()
+    path.write_bytes(content + bytes(99))
+    assert Video(path, RGB).length == 6
+    path.write_bytes(content[: content.rindex(b"\x21\xf9")])
+    with pytest.raises(MimError, match=r"a\.gif: .*it ends early"):
+        Video(path, RGB)
+
+
+def test_a_video_whose_end_is_missing(tmp_path):
+    path = tmp_path / "a.mp4"
+    options = {"movflags": "faststart"}
+    write_video(path, numbered_frames(60), "mpeg4", "yuv420p", **options)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(MimError, match=r"a\.mp4: "):
+        Video(path, RGB).read([0])

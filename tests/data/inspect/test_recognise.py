@@ -2,6 +2,8 @@ import pytest
 
 from mim_tf.data.inspect.recognise import recognise
 from mim_tf.errors import MimError
+from tests.data_examples import write_example
+from tests.sevir_files import write_sevir
 
 
 @pytest.mark.parametrize(
@@ -17,3 +19,15 @@ def test_other_files_are_refused(name, tmp_path):
     (tmp_path / name).write_text("neither weights nor data")
     with pytest.raises(MimError, match=r"expected weights.*or a folder of them"):
         recognise(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["sevir", "hko7", "kth"])
+def test_archives_are_recognised_by_their_layout(kind, tmp_path):
+    path, _ = write_example(kind, tmp_path / "data")
+    assert recognise(path) == kind
+
+
+def test_one_file_of_sevir_is_not_taken_for_weights(tmp_path):
+    (_, name, *_), *_ = write_sevir(tmp_path)
+    with pytest.raises(MimError, match=r"received one file of SEVIR\. Give that folder"):
+        recognise(tmp_path / "data" / name)

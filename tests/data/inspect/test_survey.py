@@ -41,6 +41,14 @@ def test_a_channel_without_values_has_no_statistics():
     assert found["min"][1] is found["mean"][1] is found["max"][1] is None
 
 
+def test_histograms_count_the_values_of_each_channel():
+    gappy = frames()
+    gappy[3, :, :, :, 0] = 0
+    (first, second) = survey(Gappy(gappy), bins=4)["histogram"]
+    assert first == [0, 1, 227, 0]  # 0.25 is in the second bin, 0.5 in the third
+    assert second == [0, 0, 239, 1]
+
+
 @pytest.mark.parametrize(
     ("size", "count", "expected"), [(9, 3, [0, 4, 8]), (2, 5, [0, 1]), (1, 5, [0])]
 )

@@ -219,7 +219,7 @@ def test_bad_options_are_refused(tmp_path):
 
 
 def test_folders_without_events_are_refused(tmp_path):
-    with pytest.raises(MimError, match=r"expected a folder.*No such file"):
+    with pytest.raises(MimError, match=r"expected a folder.*no such folder"):
         list_events(tmp_path / "nowhere")
     (tmp_path / "file.npy").write_bytes(b"")
     with pytest.raises(MimError, match="expected a folder"):

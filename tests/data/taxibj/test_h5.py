@@ -63,7 +63,7 @@ def test_missing_arrays_are_named(tmp_path):
 def test_unreadable_files_are_refused(city, tmp_path):
     with pytest.raises(MimError, match=r"missing\.h5: .*no such file"):
         open_small(tmp_path / "missing.h5")
-    with pytest.raises(MimError, match="cannot be read as HDF5"):
+    with pytest.raises(MimError, match="found a folder"):
         open_city([tmp_path, tmp_path], "test", 5)
     whole = (city[0] / "BJ13_M32x32_T30_InOut.h5").read_bytes()
     for content in (b"", b"hello", whole[:-1], whole[: len(whole) // 2], whole[500:]):

@@ -4,13 +4,22 @@ import math
 import pytest
 
 from mim_tf.config import ModelConfig
+from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
-from mim_tf.weights.configuration import from_json, to_json
+from mim_tf.models.configuration import from_json, to_json
 
 
 @pytest.mark.parametrize(
     "config",
-    [ModelConfig(), ModelConfig(num_hidden=(8, 8), layer_norm=False)],
+    [
+        ModelConfig(),
+        ModelConfig(num_hidden=(8, 8), layer_norm=False),
+        ModelConfig(scale=LinearScale("dBZ", 0, 70)),
+        ModelConfig(
+            img_channel=2,
+            scale=LinearScale(("K", ""), (270.1, 0.0), (280.2, 1.0), False, names=("t2m", "q")),
+        ),
+    ],
 )
 def test_round_trip(config):
     assert from_json("a.h5", to_json(config)) == config
@@ -26,6 +35,12 @@ def test_settings_an_older_version_did_not_have_are_at_their_defaults():
     assert from_json("a.h5", '{"version": "0", "model": {"patch_size": 2}}') == ModelConfig(
         patch_size=2
     )
+
+
+def test_weights_without_a_scale_have_frames_in_unit_range():
+    config = from_json("a.h5", '{"version": "0", "model": {}}')
+    assert config.scale is None
+    assert config.frame_scale.clipped
 
 
 def test_settings_of_training_which_version_0_1_stored_are_ignored():
@@ -51,6 +66,7 @@ def test_settings_of_a_later_version_are_named():
         *["", "{", "[]", "3", "{}", '{"model": 3, "version": ""}', '{"model": {}}', "[" * 10**5],
         changed(patch_size=math.nan),
         changed(sampling_start_value=math.inf),
+        changed(patch_size=4.5).replace("4.5", "1e999"),
     ],
 )
 def test_damaged_json(text):
@@ -68,6 +84,10 @@ def test_damaged_json(text):
         ({"num_hidden": 64}, "its num_hidden should be like"),
         ({"num_hidden": [64, "x"]}, "its num_hidden should be like"),
         ({"img_channel": 1e999}, "its img_channel should be like 1, received inf|cannot be read"),
+        ({"scale": 3}, "damaged: its scale cannot be used"),
+        ({"scale": {"unit": "K"}}, "damaged: its scale cannot be used"),
+        ({"scale": {"unit": "K", "low": "a", "high": 3}}, "damaged: its scale cannot be used"),
+        ({"scale": {"unit": "K", "low": [0, 0], "high": [1, 1]}}, "scale is of 2 channels"),
         ({"patch_size": 7}, "damaged: patch_size 7 must divide"),
     ],
 )

@@ -3,11 +3,15 @@
 import dataclasses
 import json
 from os import PathLike
-from typing import NoReturn
 
 from mim_tf.config import ModelConfig
+from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
+from mim_tf.given_path import parse_json
 from mim_tf.version import __version__
+
+ATTRIBUTE = "mim_tf"
+"""Attribute of a weights file that holds the configuration, as `to_json` writes it."""
 
 _OF_TRAINING = {
     "scheduled_sampling",
@@ -31,9 +35,9 @@ def from_json(path: str | PathLike, text: str) -> ModelConfig:
         MimError: if it is damaged or was written by a later version.
     """
     try:
-        content = json.loads(text, parse_constant=_refuse)
+        content = parse_json(text)
         stored, version = dict(content["model"]), str(content["version"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         raise MimError(f"{path} is damaged: its configuration cannot be read.") from None
     stored = {name: value for name, value in stored.items() if name not in _OF_TRAINING}
     fields = {field.name: field.default for field in dataclasses.fields(ModelConfig)}
@@ -43,8 +47,12 @@ def from_json(path: str | PathLike, text: str) -> ModelConfig:
             f"{path} was written by mim_tf {version} and has settings this version, "
             f"{__version__}, does not know: {', '.join(unknown)}. Install the newer version."
         )
+    try:
+        stored["scale"] = stored.get("scale") and LinearScale(**stored["scale"])
+    except (TypeError, MimError) as error:
+        raise MimError(f"{path} is damaged: its scale cannot be used: {error}") from None
     for name, value in stored.items():
-        if not _same_kind(value, fields[name]):
+        if name != "scale" and not _same_kind(value, fields[name]):
             raise MimError(
                 f"{path} is damaged: its {name} should be like {fields[name]!r}, received "
                 f"{value!r}."
@@ -53,10 +61,6 @@ def from_json(path: str | PathLike, text: str) -> ModelConfig:
         return ModelConfig(**stored)
     except MimError as error:
         raise MimError(f"{path} is damaged: {error}") from None
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _same_kind(value: object, default: object) -> bool:

@@ -1,0 +1,1 @@
+"""Fields with coordinates: NetCDF, Zarr and GRIB, through xarray."""

@@ -1,0 +1,142 @@
+"""Scores of global fields, in which a pixel counts by the area it stands for."""
+
+import weakref
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mim_tf.data.batches.order import evaluation_batches
+from mim_tf.data.scale import LinearScale
+from mim_tf.data.source import SequenceSource
+from mim_tf.errors import MimError
+from mim_tf.evaluation.accumulated import AccumulatedScores
+
+MOST_SEQUENCES = 256
+"""Sequences that a climatology is the mean of."""
+
+_CLIMATOLOGIES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def area_weights(latitudes: ArrayLike) -> np.ndarray:
+    """cos(latitude) of each row, in degrees `[H]`, divided by the mean: float64 `[H]`.
+
+    Raises:
+        MimError: a latitude is not from -90 to 90, or there is no area.
+    """
+    latitudes = np.asarray(latitudes, np.float64)
+    if latitudes.ndim != 1 or not (np.abs(latitudes) <= 90).all():
+        raise MimError(
+            "Expected a latitude from -90 to 90 degrees for each row of a frame, received shape "
+            f"{latitudes.shape}, from {latitudes.min()} to {latitudes.max()}."
+        )
+    weights = np.cos(np.deg2rad(latitudes))
+    return weights / weights.mean()
+
+
+class FieldScores(AccumulatedScores):
+    """RMSE, anomaly correlation and bias of each variable, weighted by area.
+
+    With the prediction f, the truth o, the climatology c and weights w of `area_weights`, and sums
+    over the pixels of a frame in all sequences:
+
+    - `RMSE_<variable>`: root of sum w (f - o)^2 / sum w
+    - `ACC_<variable>`: sum w (f - c)(o - c) / root of (sum w (f - c)^2 sum w (o - c)^2)
+    - `bias_<variable>`: sum w (f - o) / sum w
+
+    as in WeatherBench 2 (Rasp et al., 2024). Missing values are left out; None where it would be
+    0 / 0.
+
+    Args:
+        latitudes: of the rows, degrees, `[H]`.
+        climatology: `[H, W, C]`, as values in frames are.
+        scale: what values in frames stand for; None: themselves.
+        variables: names of the channels.
+    """
+
+    def __init__(
+        self,
+        latitudes: ArrayLike,
+        climatology: np.ndarray,
+        scale: LinearScale | None,
+        variables: Sequence[str],
+    ):
+        super().__init__(scale, tuple(variables), tuple(np.asarray(latitudes).tolist()))
+        self._physical = scale.to_physical if scale else np.asarray
+        self._weights = area_weights(latitudes)[:, None, None]
+        self._climatology = self._physical(climatology).astype(np.float64)
+        self._variables = tuple(variables)
+
+    def _addends(self, truth, prediction):
+        truth, prediction = (
+            np.asarray(self._physical(part), np.float64) for part in (truth, prediction)
+        )
+        weights = np.where(np.isnan(truth), 0, self._weights)
+        error = np.where(np.isnan(truth), 0, prediction - truth)
+        observed, predicted = truth - self._climatology, prediction - self._climatology
+        anomalous = np.where(np.isnan(observed), 0, weights)
+        observed, predicted = (np.where(anomalous > 0, part, 0) for part in (observed, predicted))
+        terms = {
+            "weight": weights,
+            "error": weights * error,
+            "squared": weights * error**2,
+            "product": anomalous * observed * predicted,
+            "observed": anomalous * observed**2,
+            "predicted": anomalous * predicted**2,
+        }
+        return {name: np.moveaxis(part.sum(axis=(2, 3)), -1, 0) for name, part in terms.items()}
+
+    def _scores(self, sums, sequences):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = {
+                "RMSE": np.sqrt(sums["squared"] / sums["weight"]),
+                "ACC": sums["product"] / np.sqrt(sums["observed"] * sums["predicted"]),
+                "bias": sums["error"] / sums["weight"],
+            }
+        return {
+            f"{name}_{variable}": score
+            for name, scores in found.items()
+            for variable, score in zip(self._variables, scores, strict=True)
+        }
+
+
+def field_scores(source: SequenceSource) -> FieldScores:
+    """Empty scores of a source with latitudes.
+
+    Raises:
+        MimError: there are not as many latitudes as rows.
+    """
+    _, height, _, channels = source.shape
+    if len(source.latitude) != height:
+        raise MimError(
+            f"Expected a latitude for each of the {height} rows, received {len(source.latitude)}."
+        )
+    numbered = [str(number) for number in range(1, channels + 1)]
+    return FieldScores(
+        source.latitude, climatology_of(source), source.scale, source.names or numbered
+    )
+
+
+def climatology_of(source: SequenceSource) -> np.ndarray:
+    """The source's own climatology, or the mean of its frames at each pixel, `[H, W, C]`.
+
+    The mean is over up to 256 sequences, evenly spread, and computed once a source: of a test
+    split, it is that of the truth, as in WeatherBench (Rasp et al., 2020). NaN where nothing is
+    known.
+    """
+    if source.climatology is not None:
+        return source.climatology
+    if source not in _CLIMATOLOGIES:
+        total = counted = 0
+        spread = np.unique(
+            np.linspace(0, source.size - 1, min(MOST_SEQUENCES, source.size)).round().astype(int)
+        )
+        for batch in evaluation_batches(len(spread), 8):
+            indices = spread[np.asarray(batch)]
+            frames = source.sequences(indices)
+            known = ~source.missing(indices) if source.has_missing else np.ones(frames.shape, bool)
+            total = total + np.where(known, frames, 0).sum(axis=(0, 1), dtype=np.float64)
+            counted = counted + known.sum(axis=(0, 1))
+        with np.errstate(invalid="ignore"):
+            _CLIMATOLOGIES[source] = total / counted
+    return _CLIMATOLOGIES[source]

@@ -1,0 +1,71 @@
+"""Fields with coordinates to predict from."""
+
+import dataclasses
+from pathlib import Path
+
+from mim_tf.config import DataConfig
+from mim_tf.data.grid.files import is_grid, is_pattern
+from mim_tf.data.grid.grid import open_grid
+from mim_tf.data.grid.source import Stretch
+from mim_tf.data.grid.times import runs
+from mim_tf.data.scale_fit import check_units
+from mim_tf.errors import MimError
+from mim_tf.prediction.forecast_file import ForecastOrigin
+from mim_tf.prediction.inputs import Input, Scaled
+
+
+def has_coordinates(text: str) -> bool:
+    """Whether an input is a file, store or pattern, or a folder of them, with coordinates."""
+    path = Path(text)
+    if path.is_dir() and not is_grid(path):
+        return any(is_grid(child) for child in path.iterdir())
+    return is_grid(path) or is_pattern(path)
+
+
+def open_grid_input(
+    text: str,
+    predictor,
+    weights: str,
+    part: DataConfig,
+    context: int | None = None,
+) -> Input:
+    """The last fields of files with coordinates, on the scale of the model.
+
+    Args:
+        text: path of a file or store, a pattern, or a folder of them.
+        predictor: `FromWeights` or `FromExport`, of a model with a scale.
+        weights: what it predicts with, for the record.
+        part: variables, by default those of the model, region and coarsening.
+        context: use the last so many fields; None: as many as the model was trained with.
+
+    Raises:
+        MimError: for files that cannot be used, fields that do not fit the model, and too few of
+            them since the last gap.
+    """
+    scale = predictor.scale
+    if scale is None:
+        raise MimError(
+            f"{weights}: expected weights that know what values stand for, to predict from {text}; "
+            "these take frames in [0, 1]. Train with --dataset=grid, or give a .npy file."
+        )
+    variables = part.variables or ",".join(scale.names)
+    grid = open_grid([Path(text)], dataclasses.replace(part, variables=variables))
+    if grid.frame_shape != predictor.frame_shape:
+        raise MimError(
+            f"{text}: expected fields of (height, width, channels) {predictor.frame_shape}, as the "
+            f"model's are, received {grid.frame_shape}. Give the --region and --coarsen of the "
+            "training, or other --variables."
+        )
+    check_units(scale, grid.variables, grid.units)
+    first, last = runs(grid.times, 0, len(grid))[-1]
+    length = context or predictor.context_length or predictor.input_length
+    if last - first < length:
+        raise MimError(
+            f"{text}: expected at least {length} fields without a gap before the forecast, "
+            f"received {last - first}, from {grid.times.text(first)} to "
+            f"{grid.times.text(last - 1)}. Give more, or a smaller --context."
+        )
+    recording = Scaled(Stretch(grid, first, last), scale)
+    opened = Input(Path(text), [recording], context=length)
+    opened.origin = ForecastOrigin(grid, last - 1, weights)
+    return opened

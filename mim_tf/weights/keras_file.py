@@ -1,0 +1,90 @@
+"""Models in `.keras` files: ZIP archives of a configuration and weights, read with distrust."""
+
+import contextlib
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+
+from mim_tf.config import ModelConfig
+from mim_tf.errors import MimError
+from mim_tf.models.configuration import from_json
+
+_ZIP = b"PK\3\4"
+_CONFIGURATION = "config.json"
+_WEIGHTS = "model.weights.h5"
+_CLASS = "mim_tf>VideoPredictor"
+_MAX_CONFIGURATION_BYTES = 2**20
+_MAX_EXPANSION = 100
+
+
+def is_keras_file(path: str | PathLike) -> bool:
+    """Whether a ZIP archive is at `path`."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(_ZIP)) == _ZIP
+    except OSError:
+        return False
+
+
+def configuration_of(path: str | PathLike) -> ModelConfig:
+    """The configuration of the model in a `.keras` file.
+
+    Raises:
+        MimError: if it is damaged, of a later version, or of a model of another kind.
+    """
+    with _member(path, _CONFIGURATION) as file:
+        text = file.read(_MAX_CONFIGURATION_BYTES)
+    try:
+        content = json.loads(text)
+        kind = str(content["registered_name"] or content["class_name"])
+        stored = content["config"]["config"] if kind == _CLASS else {}
+        settings = {name: _plain(value) for name, value in stored.items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise MimError(f"{path} is damaged: its configuration cannot be read.") from None
+    if kind != _CLASS:
+        raise MimError(f"{path} must hold a VideoPredictor of mim_tf, received a {kind} of Keras.")
+    version = "of a later version"  # where settings are unknown; the file has Keras' version alone
+    return from_json(path, json.dumps({"version": version, "model": settings}))
+
+
+def _plain(value: object) -> object:
+    """A value of a configuration from how Keras writes it."""
+    is_tuple = isinstance(value, dict) and value.get("class_name") == "__tuple__"
+    return value["items"] if is_tuple else value  # type: ignore[index]
+
+
+@contextlib.contextmanager
+def weights_inside(path: str | PathLike) -> Iterator[Path]:
+    """The weights file in a `.keras` file, as a file of its own; errors name `path`."""
+    with tempfile.TemporaryDirectory() as folder:
+        inside = Path(folder) / Path(path).name
+        with _member(path, _WEIGHTS) as source, inside.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        try:
+            yield inside
+        except MimError as error:
+            raise MimError(str(error).replace(str(inside), str(path))) from None
+
+
+@contextlib.contextmanager
+def _member(path, name):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = archive.getinfo(name)
+            if member.file_size > _MAX_EXPANSION * max(member.compress_size, 1):
+                raise MimError(
+                    f"{path} is damaged: its {name} would grow from {member.compress_size} to "
+                    f"{member.file_size} bytes."
+                )
+            with archive.open(member) as file:
+                yield file
+    except KeyError:
+        raise MimError(
+            f"{path} is a ZIP archive, but not a model that Keras saved: expected {name} in it."
+        ) from None
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise MimError(f"{path} cannot be read: {error}. Copy or download it again.") from None

@@ -1,0 +1,118 @@
+"""Windows of fields: splits in time, gaps, scales."""
+
+import numpy as np
+import pytest
+
+from mim_tf.config import DataConfig, ModelConfig
+from mim_tf.data.grid.source import open_fields
+from mim_tf.data.open import describe_splits, frame_shape, open_source
+from mim_tf.errors import MimError
+from tests import grid_files
+
+SPLITS = ("train", "valid", "test")
+
+
+def sources(path, total_length=4, **settings):
+    data = DataConfig(dataset="grid", train_data_paths=str(path), **settings)
+    height, width, channels = frame_shape(data)
+    model = ModelConfig(
+        img_width=width,
+        img_height=height,
+        img_channel=channels,
+        patch_size=1,
+        input_length=2,
+        total_length=total_length,
+    )
+    return {split: open_source(data, model, split) for split in SPLITS}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return grid_files.write(tmp_path / "a.nc", grid_files.dataset(40))
+
+
+def test_splits_follow_each_other_in_time(path):
+    found = sources(path, valid_fraction=0.2, test_fraction=0.25)
+    ranges = [(s.describe()["from"], s.describe()["to"], s.size) for s in found.values()]
+    assert ranges == [
+        ("2015-01-01", "2015-01-06 06:00", 22 - 3),
+        ("2015-01-06 12:00", "2015-01-08 06:00", 8 - 3),
+        ("2015-01-08 12:00", "2015-01-10 18:00", 10 - 3),
+    ]
+
+
+def test_splits_by_date(path):
+    found = sources(path, split_dates="2015-01-05,2015-01-08")
+    assert [source.size for source in found.values()] == [16 - 3, 12 - 3, 12 - 3]
+    assert "13 sequences of 4 frames, 6 x 8 x 2" in describe_splits(found)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"split_dates": "2015-01-05,2016-01-08"}, "leaves no times for test: the data is from"),
+        ({"split_dates": "2015-01-05,2015-01-05"}, "leaves no times for valid"),
+        ({"split_dates": "2015-01-05"}, "split_dates must be two dates, where validation"),
+        ({"valid_fraction": 0.9, "test_fraction": 0.5}, "leaves no times for train"),
+        ({"total_length": 9}, "a recording of at least 9 frames"),
+        ({"region": (1, 2, 3)}, "region must be four numbers"),
+    ],
+)
+def test_what_leaves_no_windows(path, settings, message):
+    with pytest.raises(MimError, match=message):
+        sources(path, **settings)
+
+
+def test_no_window_crosses_a_gap_or_a_change_of_step(tmp_path):
+    fields = grid_files.dataset(40).isel(time=[*range(10), *range(12, 20), *range(21, 40, 2)])
+    path = grid_files.write(tmp_path / "a.nc", fields)
+    source = open_fields([path], "train", False, 4, DataConfig(dataset="grid", variables="u10"))
+    # 10 and 8 times six hours apart; those that are twelve hours apart are in no window.
+    assert source.size == (10 - 3) + (8 - 3)
+    assert source.describe()["step"] == "6 hours"
+    values = fields["u10"].values
+    windows = source.sequences([6, 7])[..., 0]
+    np.testing.assert_array_equal(windows, [values[6:10], values[10:14]])
+
+
+def test_the_scale_is_of_the_training_times_alone(path):
+    found = sources(path, split_dates="2015-01-05,2015-01-08", variables="t2m")
+    values = grid_files.dataset(40)["t2m"].values[:16]
+    scale = found["train"].scale
+    np.testing.assert_allclose(scale.low, np.nanmean(values), rtol=1e-6)
+    assert found["test"].scale == scale
+    missing = found["train"].missing([0])
+    assert missing.sum() == 1
+    assert found["train"].sequences([0])[missing] == 0
+    assert (scale.names, scale.unit) == (("t2m",), ("K",))
+
+
+def test_without_a_scale_hardly_anything_is_read(path):
+    found = sources(path, scale="none", variables="u10")
+    values = grid_files.dataset(40)["u10"].values
+    np.testing.assert_array_equal(found["train"].sequences([5])[0, ..., 0], values[5:9])
+    assert not found["train"].scale.clipped
+
+
+def test_frames_may_be_further_apart(path):
+    halves = {"valid_fraction": 0.2, "test_fraction": 0.2}
+    found = sources(
+        path, frame_interval=2, window_stride=5, variables="u10", scale="none", **halves
+    )
+    values = grid_files.dataset(40)["u10"].values
+    np.testing.assert_array_equal(found["train"].sequences([1])[0, ..., 0], values[5:12:2])
+    assert found["train"].describe()["step"] == "12 hours"
+
+
+def test_validation_may_have_files_of_its_own(tmp_path):
+    grid_files.write(tmp_path / "a.nc", grid_files.dataset(10))
+    grid_files.write(tmp_path / "b.nc", grid_files.dataset(8, start="2016-01-01", seed=1))
+    data = {"valid_data_paths": str(tmp_path / "b.nc")}
+    found = sources(tmp_path / "a.nc", **data)
+    assert [source.size for source in found.values()] == [7, 5, 5]
+    assert found["train"].scale == found["valid"].scale
+
+
+def test_paths_are_needed():
+    with pytest.raises(MimError, match="--dataset=grid needs its files: give --train_data_paths"):
+        open_source(DataConfig(dataset="grid"), ModelConfig(), "train")

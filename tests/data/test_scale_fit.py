@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+
+from mim_tf.config import DataConfig, ModelConfig
+from mim_tf.data import scale_fit
+from mim_tf.data.open import open_source
+from mim_tf.data.scale_fit import ScaledSource, fit_scale
+from mim_tf.data.windows import Recording, WindowSource
+from mim_tf.errors import MimError
+
+
+class Values(Recording):
+    def __init__(self, frames):
+        self.name, self.length, self._frames = "values", len(frames), frames
+
+    def read(self, positions):
+        return self._frames[positions]
+
+
+def source_of(*recordings):
+    return WindowSource([Values(each) for each in recordings], recordings[0].shape[1:], 3)
+
+
+def temperatures_and_winds(seed=0):
+    generator = np.random.default_rng(seed)
+    means, deviations = np.float32([280, 3]), np.float32([10, 0.5])
+    frames = generator.standard_normal((40, 4, 5, 2), np.float32) * deviations + means
+    frames[generator.random(frames.shape) < 0.1] = np.nan
+    return frames
+
+
+def fitted(source, *kinds):
+    return fit_scale(source, kinds, ("t2m", "u10"), ("K", "m s-1"))
+
+
+def test_standard_is_that_of_all_known_values_however_they_are_read(monkeypatch):
+    monkeypatch.setattr(scale_fit, "_VALUES_AT_A_TIME", 600)
+    first, second = temperatures_and_winds(0), temperatures_and_winds(1) + 20
+    scale = fitted(source_of(first, second), "standard")
+    together = np.concatenate([first, second]).astype(np.float64)
+    mean, deviation = np.nanmean(together, (0, 1, 2)), np.nanstd(together, (0, 1, 2))
+    np.testing.assert_allclose(scale.low, mean, rtol=1e-12)
+    np.testing.assert_allclose(scale.high, mean + deviation, rtol=1e-12)
+    assert (scale.names, scale.unit, scale.clipped) == (("t2m", "u10"), ("K", "m s-1"), False)
+    np.testing.assert_allclose(scale.black, np.nanmin(together, (0, 1, 2)))
+    np.testing.assert_allclose(scale.white, np.nanmax(together, (0, 1, 2)))
+
+
+def test_each_channel_can_have_its_kind():
+    frames = temperatures_and_winds()
+    scale = fitted(source_of(frames), "minmax", "none")
+    assert scale.low == (np.nanmin(frames[..., 0]), 0)
+    assert scale.high == (np.nanmax(frames[..., 0]), 1)
+
+
+def test_frames_are_scaled_and_missing_values_are_0():
+    values = temperatures_and_winds()
+    source = source_of(values)
+    scale = fitted(source, "standard")
+    scaled = ScaledSource(source, scale)
+    frames, missing = scaled.sequences([3]), scaled.missing([3])
+    np.testing.assert_array_equal(missing[0], np.isnan(values[3:6]))
+    assert (frames[missing] == 0).all()
+    np.testing.assert_allclose(scale.to_physical(frames)[~missing], values[3:6][~missing[0]], 1e-5)
+    assert scaled.describe()["scale"] == scale.as_json()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "change", "message"),
+    [
+        (("minmax",), lambda f: f * 0, "t2m: expected values that differ, received 0 in all"),
+        (("standard",), lambda f: f * np.nan, "t2m: expected values in the training split"),
+        (("unit",), lambda f: f, r"t2m: expected values in \[0, 1\], because of --scale=unit"),
+        (("none",), lambda f: f / 0, "t2m: expected finite values"),
+        (("none", "none", "unit"), lambda f: f, r"one for each of the 2 channels \(t2m, u10\)"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_what_no_scale_can_be_fitted_to(kinds, change, message):
+    with pytest.raises(MimError, match=message):
+        fitted(source_of(change(temperatures_and_winds())), *kinds)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"scale": "unti"}, "scale must be unit, minmax, standard, none or auto"),
+        ({"scale": "standard", "dataset": "radar"}, "radar has a scale of its own"),
+    ],
+)
+def test_scales_that_there_are_not(settings, message):
+    with pytest.raises(MimError, match=message):
+        DataConfig(**settings)
+
+
+def test_an_array_of_any_range_has_the_scale_of_its_training_split(tmp_path):
+    path = tmp_path / "kelvin.npy"
+    values = np.random.default_rng(0).normal(280, 5, (10, 4, 8, 8)).astype(np.float32)
+    values[0] += 100
+    np.save(path, values)
+    data = DataConfig(dataset="array", scale="minmax", train_data_paths=str(path))
+    model = ModelConfig(img_width=8, input_length=2, total_length=4)
+    train = open_source(data, model, "train")
+    test = open_source(data, model, "test")
+    frames = train.sequences(range(train.size))
+    assert (train.size, frames.min(), frames.max()) == (8, 0, 1)
+    assert train.scale == test.scale
+    assert train.scale.names == ("channel1",)
+    again = test.scale.to_physical(test.sequences([0]))[0, ..., 0]
+    assert np.abs(values - again).max(axis=(1, 2, 3)).min() < 1e-3

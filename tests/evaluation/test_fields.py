@@ -1,0 +1,134 @@
+import math
+
+import numpy as np
+import pytest
+
+from mim_tf.data.files.arrays import ArraySource
+from mim_tf.data.scale import LinearScale
+from mim_tf.errors import MimError
+from mim_tf.evaluation.fields import FieldScores, area_weights, climatology_of
+from mim_tf.evaluation.score_set import scores_for
+
+LATITUDES = [75.0, 0.0, -60.0]
+KELVIN = LinearScale("K", 200, 300)
+
+
+def frames(missing=0.0, shape=(4, 2, 3, 5, 2)):
+    rng = np.random.default_rng(0)
+    truth, prediction = rng.random(shape, np.float32), rng.random(shape, np.float32)
+    truth[rng.random(shape) < missing] = np.nan
+    return truth, prediction, rng.random(shape[2:], np.float32)
+
+
+def result_of(truth, prediction, climatology, variables=("t", "u"), scale=KELVIN):
+    scores = FieldScores(LATITUDES, climatology, scale, variables)
+    scores.update(truth, prediction)
+    return scores.result()
+
+
+def test_weights_are_areas_and_their_mean_is_one():
+    weights = area_weights([60, 0, 0])
+    assert weights[0] / weights[1] == pytest.approx(0.5)
+    assert weights.mean() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("missing", [0, 0.2])
+def test_scores_equal_sums_value_by_value(missing):
+    truth, prediction, climatology = frames(missing)
+    result = result_of(truth, prediction, climatology)
+    for channel, variable in enumerate(("t", "u")):
+        for frame in range(2):
+            sums = dict.fromkeys(("w", "e", "se", "fo", "ff", "oo"), 0.0)
+            for n, row, column in np.ndindex(4, 3, 5):
+                place = n, frame, row, column, channel
+                if math.isnan(truth[place]):
+                    continue
+                w = math.cos(math.radians(LATITUDES[row]))
+                f, o = 100 * float(prediction[place]), 100 * float(truth[place])
+                c = 100 * float(climatology[row, column, channel])
+                for name, term in (
+                    ("w", 1),
+                    ("e", f - o),
+                    ("se", (f - o) ** 2),
+                    ("fo", (f - c) * (o - c)),
+                    ("ff", (f - c) ** 2),
+                    ("oo", (o - c) ** 2),
+                ):
+                    sums[name] += w * term
+            got = {name: result["per_frame"][f"{name}_{variable}"][frame] for name in NAMES}
+            assert got["RMSE"] == pytest.approx(math.sqrt(sums["se"] / sums["w"]), rel=1e-4)
+            assert got["bias"] == pytest.approx(sums["e"] / sums["w"], rel=1e-3)
+            expected = sums["fo"] / math.sqrt(sums["ff"] * sums["oo"])
+            assert got["ACC"] == pytest.approx(expected, abs=1e-5)
+
+
+NAMES = ("RMSE", "ACC", "bias")
+
+
+def test_perfect_opposite_and_climatological_forecasts():
+    truth, _, climatology = frames()
+    perfect = result_of(truth, truth, climatology)["mean"]
+    assert (perfect["RMSE_t"], perfect["bias_t"]) == (0, 0)
+    assert perfect["ACC_t"] == pytest.approx(1)
+    assert result_of(truth, 2 * climatology - truth, climatology)["mean"]["ACC_u"] == pytest.approx(
+        -1, abs=1e-5
+    )
+    still = result_of(truth, np.broadcast_to(climatology, truth.shape), climatology)["mean"]
+    assert still["ACC_t"] is None
+    assert result_of(truth, truth + 0.25, climatology)["mean"]["bias_t"] == pytest.approx(25, 1e-4)
+
+
+def globe(truth):
+    source = ArraySource(truth)
+    source.latitude = np.array(LATITUDES)
+    return source
+
+
+def test_a_source_with_latitudes_is_scored_by_area():
+    truth, prediction, climatology = frames()
+    source = globe(truth)
+    scores = scores_for(source, "per_pixel")
+    scores.update(truth, prediction)
+    plain = scores.result()["mean"]
+    assert list(plain)[3:] == [f"{name}_{channel}" for name in NAMES for channel in "12"]
+    # Without a climatology of its own: the mean of its frames.
+    expected = result_of(truth, prediction, truth.mean(axis=(0, 1)), "12", scale=None)["mean"]
+    assert {name: plain[name] for name in expected} == pytest.approx(expected, rel=1e-5)
+    source.climatology, source.names, source.scale = climatology, ("t", "u"), KELVIN
+    scores = scores_for(source, "per_pixel")
+    scores.update(truth, prediction)
+    expected = result_of(truth, prediction, climatology)["mean"]
+    assert {name: scores.result()["mean"][name] for name in expected} == expected
+
+
+def test_the_climatology_leaves_out_missing_values_and_is_computed_once():
+    truth, *_ = frames()
+
+    class Gappy(ArraySource):
+        has_missing, read = True, 0
+
+        def sequences(self, indices):
+            self.read += len(indices)
+            return super().sequences(indices)
+
+        def missing(self, indices):
+            return super().sequences(indices) < 0.3
+
+    source = Gappy(truth)
+    expected = np.nanmean(np.where(truth < 0.3, np.nan, truth), axis=(0, 1))
+    np.testing.assert_allclose(climatology_of(source), expected, rtol=1e-5)
+    assert climatology_of(source) is climatology_of(source)
+    assert source.read == 4
+
+
+@pytest.mark.parametrize("latitudes", [[91, 0, 0], [math.nan, 0, 0], [[0, 1, 2]]])
+def test_what_is_no_latitude_is_refused(latitudes):
+    with pytest.raises(MimError, match="latitude from -90 to 90"):
+        area_weights(latitudes)
+
+
+def test_latitudes_have_to_be_as_many_as_rows():
+    source = globe(frames()[0])
+    source.latitude = np.zeros(7)
+    with pytest.raises(MimError, match="each of the 3 rows, received 7"):
+        scores_for(source)

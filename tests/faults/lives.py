@@ -1,0 +1,144 @@
+"""Trainings of a tiny network that are started, ended by force and resumed; Linux and macOS.
+
+Each life is a fork of a process that has imported everything and computed nothing, which saves it
+the seconds that the imports of TensorFlow take.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+import mim_tf.cli.main
+import mim_tf.training.train  # imported once, for all lives
+from mim_tf.runs import STATE
+
+FLAGS = [
+    "--model_name=predrnn",
+    "--img_width=32",
+    "--patch_size=8",
+    "--num_hidden=4",
+    "--filter_size=3",
+    "--input_length=2",
+    "--total_length=4",
+    "--digits=bundled",
+    "--train_sequences=7",
+    "--valid_sequences=3",
+    "--batch_size=2",
+    "--test_interval=5",
+    "--snapshot_interval=2",
+    "--num_save_samples=1",
+    "--resume",
+]
+WITHOUT_END = 10**8
+_LONGEST = 600
+"""Seconds that a life may take to its next row."""
+
+
+class Life:
+    """One process that trains in `folder`, or goes on with what is there."""
+
+    def __init__(self, folder: Path, iterations: int = WITHOUT_END):
+        self.run = folder / "runs" / "run-001"
+        self.log = folder.parent / f"{folder.name}.log"
+        self._held = _time_of(self.run / "lock")
+        flags = [f"--save_dir={folder / 'runs'}", f"--gen_frm_dir={folder / 'frames'}"]
+        self.process = os.fork()
+        if self.process == 0:
+            _live([*FLAGS, *flags, f"--max_iterations={iterations}"], self.log)
+
+    def wait_for_lock(self) -> None:
+        """Until it holds its run."""
+        self._wait(lambda: _time_of(self.run / "lock") != self._held)
+
+    def wait_for_rows(self, count: int) -> None:
+        """Until its log is so many rows longer than now."""
+        before = len(rows(self.run))
+        self._wait(lambda: len(rows(self.run)) >= before + count)
+
+    def end(self, number: int = signal.SIGKILL) -> int:
+        """Sends a signal, and returns the exit status, negative for a signal."""
+        os.kill(self.process, number)
+        return self.status()
+
+    def status(self) -> int:
+        """Waits for its end; its exit status."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+
+    def _wait(self, condition):
+        end = time.monotonic() + _LONGEST
+        while not condition():
+            if os.waitpid(self.process, os.WNOHANG)[0] or time.monotonic() > end:
+                raise SystemExit(f"A life ended or hung: {self.log.read_text()[-3000:]}")
+            time.sleep(0.02)
+
+
+def _live(flags, log):
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    status = 1
+    try:
+        mim_tf.cli.main.main(["train", *flags])
+        status = 0
+    except SystemExit as end:
+        status = end.code or 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _time_of(path):
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def rows(run: Path) -> list[str]:
+    """Of `train.csv`, without the seconds they took."""
+    path = run / "train.csv"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [line.rsplit(",", 2)[0] for line in lines[1:]]
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """Names of what is not the same, bit for bit, in the states, logs and scores of two runs."""
+    found = []
+    with h5py.File(one / STATE) as first, h5py.File(other / STATE) as second:
+
+        def compare(name, item):
+            if isinstance(item, h5py.Dataset):
+                same = name in second and np.array_equal(item[()], second[name][()])
+                found.extend([] if same else [name])
+
+        first.visititems(compare)
+    scores = sorted(
+        {p.relative_to(run) for run in (one, other) for p in run.glob("scores/*/*.csv")}
+    )
+    for path in (Path("best.json"), *scores):
+        files = [run / path for run in (one, other)]
+        if not all(f.exists() for f in files) or len({f.read_bytes() for f in files}) > 1:
+            found.append(str(path))
+    if rows(one) != rows(other):
+        found.append("train.csv")
+    return found
+
+
+def compare_with_uninterrupted(folder: Path) -> list[str]:
+    """Lets the run in `folder` come to an end, and one without interruption; `differences`."""
+    other = folder.with_name("uninterrupted")
+    other.mkdir()
+    iterations = len(rows(folder / "runs" / "run-001")) + 3
+    for each in (folder, other):
+        life = Life(each, iterations)
+        if life.status():
+            raise SystemExit(f"The last life failed: {life.log.read_text()[-3000:]}")
+    found = differences(*(each / "runs" / "run-001" for each in (folder, other)))
+    if [path.name for path in (folder / "runs").iterdir()] != ["run-001"]:
+        found.append("the number of runs")
+    return found

@@ -1,0 +1,43 @@
+"""Small NetCDF files and Zarr stores."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+LATITUDES = np.linspace(60, 30, 6)
+LONGITUDES = np.arange(0, 360, 45.0)
+
+
+def dataset(
+    times=24, start="2015-01-01", step="6h", latitudes=LATITUDES, longitudes=LONGITUDES, seed=0
+):
+    """t2m in K and u10 in m s-1, normal around 280 and 0; a value of t2m is missing."""
+    times = pd.date_range(start, periods=times, freq=step) if isinstance(times, int) else times
+    generator = np.random.default_rng(seed)
+    shape = len(times), len(latitudes), len(longitudes)
+    temperature = generator.normal(280, 10, shape).astype(np.float32)
+    temperature[3 % len(times), 1, 2] = np.nan
+    wind = generator.normal(0, 3, shape).astype(np.float32)
+    axes = ("time", "lat", "lon")
+    return xr.Dataset(
+        {
+            "t2m": (axes, temperature, {"units": "K", "long_name": "2 metre temperature"}),
+            "u10": (axes, wind, {"units": "m s-1"}),
+        },
+        {
+            "time": times,
+            "lat": ("lat", latitudes, {"standard_name": "latitude", "units": "degrees_north"}),
+            "lon": ("lon", longitudes, {"standard_name": "longitude", "units": "degrees_east"}),
+        },
+    )
+
+
+def write(path, fields, chunk=None):
+    """Writes a data set, by the suffix of `path`, in chunks of so many times; returns `path`."""
+    if path.suffix == ".zarr":
+        encoding = {n: {"chunks": (chunk, *d.shape[1:])} for n, d in fields.data_vars.items()}
+        fields.to_zarr(path, encoding=encoding if chunk else None, consolidated=False)
+        return path
+    encoding = {n: {"chunksizes": (chunk, *d.shape[1:])} for n, d in fields.data_vars.items()}
+    fields.to_netcdf(path, engine="h5netcdf", encoding=encoding if chunk else None)
+    return path

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from mim_tf import MimError
+from mim_tf.models.training_arrays import check_training_arrays
+from tests.models.small_models import random_frames, small_model
+
+FRAMES = random_frames(2, 5)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        (FRAMES * 255, FRAMES[:, 1:], r"frames must be .* float32 in \[0\..*, 2.*\]\. Divide"),
+        (np.uint8(FRAMES * 255), FRAMES[:, 1:], r"frames must be float, .* received uint8 in"),
+        (FRAMES, FRAMES[:, 1:] * 255, "targets must be"),
+        (np.where(FRAMES < 0.5, np.nan, FRAMES), FRAMES[:, 1:], r"frames must .* in \[nan, nan\]"),
+        (FRAMES, FRAMES, r"frames 2\.\.T, \[2, 4, 8, 12, 2\], received \[2, 5, 8, 12, 2\]"),
+        (FRAMES, FRAMES[:, 2:], r"received \[2, 3, 8, 12, 2\]: model.fit\(frames, frames\[:, 1:\]"),
+        (FRAMES, FRAMES[:, :-1], r"received frames 1\.\.T-1"),
+        (FRAMES, None, "received none"),
+        ({"frames": FRAMES * 2, "flags": np.zeros((2, 2))}, FRAMES[:, 1:], "frames must be"),
+    ],
+)
+def test_what_a_network_cannot_learn_from_is_refused(x, y, words):
+    with pytest.raises(MimError, match=words):
+        check_training_arrays(x, y)
+
+
+def test_what_it_can_learn_from():
+    missing = np.where(FRAMES < 0.5, np.nan, FRAMES)[:, 1:]
+    still = np.repeat(FRAMES[:, :1], 5, axis=1)
+    for x, y in ((FRAMES, FRAMES[:, 1:]), (FRAMES, missing), (still, still[:, 1:])):
+        check_training_arrays(x, y)
+        check_training_arrays({"frames": x, "flags": np.zeros((2, 2))}, y)
+    check_training_arrays(iter([]), None)  # a data set has its targets with it
+
+
+def test_fit_and_evaluate_look_at_them():
+    model = small_model()
+    for method in (model.fit, model.evaluate):
+        with pytest.raises(MimError, match="received none"):
+            method(FRAMES)
+
+
+def test_levels_of_a_data_set_are_refused_where_the_model_is_called():
+    with pytest.raises(MimError, match=r"must be float in .* received uint8. Divide"):
+        small_model()(np.uint8(FRAMES))

@@ -1,0 +1,40 @@
+"""Scores of the weights in experiments/record.cfg on its first 64 sequences, of bundled digits.
+
+python -m tests.record_scores
+
+writes them anew, after those weights were replaced.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+
+from mim_tf.cli.configs import model_config
+from mim_tf.cli.evaluate import COMMAND
+from mim_tf.cli.flags import given
+from mim_tf.cli.parse import parse
+from mim_tf.config import DataConfig, TrainingConfig
+
+FLAGFILE = Path(__file__).parents[1] / "experiments" / "record.cfg"
+STORED = Path(__file__).with_name("record_scores.json")
+SEQUENCES = 64
+
+
+def record_scores() -> dict:
+    """The SHA-256 of the sequences, and score -> mean."""
+    from mim_tf.evaluation.evaluate_weights import evaluate_weights
+
+    values, _ = COMMAND.flag_groups()
+    with tempfile.TemporaryDirectory() as folder:
+        subset = ["--digits=bundled", f"--max_test_sequences={SEQUENCES}", "--num_save_samples=0"]
+        parse(values, [f"--flagfile={FLAGFILE}", *subset, f"--gen_frm_dir={folder}"])
+        configs = (DataConfig, TrainingConfig)
+        data, training = (config(**given(config, values)) for config in configs)
+        model = model_config(values, values.pretrained_model)
+        _, written = evaluate_weights(model, data, training, values.pretrained_model)
+        scores = json.loads((written / "scores.json").read_text())
+    return {"sha256": scores["data"]["sha256"], "mean": scores["mean"]}
+
+
+if __name__ == "__main__":
+    STORED.write_text(json.dumps(record_scores(), indent=1) + "\n")

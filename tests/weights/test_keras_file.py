@@ -1,0 +1,92 @@
+import dataclasses
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+import mim_tf
+from mim_tf.weights import load_weights, stored_config
+
+
+@pytest.fixture(scope="module")
+def model(tiny_config):
+    return mim_tf.build_model(dataclasses.replace(tiny_config, img_width=8, filter_size=1))
+
+
+@pytest.fixture(scope="module")
+def saved(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "model.keras"
+    model.save(path)
+    return path
+
+
+def rewritten(source, path, **members):
+    """A copy of a `.keras` file with other contents; None leaves a member out."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            content = members.get(name.split(".")[0], old.read(name))
+            if content is not None:
+                new.writestr(name, content)
+    return path
+
+
+def test_the_whole_model_is_read(model, saved):
+    assert stored_config(saved) == model.config
+    copy = mim_tf.load_model(saved, total_length=9)
+    assert copy.config.horizon == 6
+    for ours, theirs in zip(copy.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_weights_of_another_setting_are_refused(model, saved):
+    other = mim_tf.build_model(dataclasses.replace(model.config, num_hidden=(3, 3)))
+    with pytest.raises(mim_tf.MimError, match=r"model\.keras holds .*its num_hidden is \(4, 4\)"):
+        load_weights(other, saved)
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"config": None}, r"not a model that Keras saved: expected config\.json"),
+        ({"model": None}, r"expected model\.weights\.h5"),
+        ({"config": b"{"}, "is damaged: its configuration cannot be read"),
+        ({"config": b"[" * 10**5}, "is damaged: its configuration cannot be read"),
+        ({"model": b"none"}, "expected a weights file, .* cannot be read as HDF5"),
+    ],
+)
+def test_damaged_files(saved, tmp_path, members, words):
+    path = rewritten(saved, tmp_path / "damaged.keras", **members)
+    with pytest.raises(mim_tf.MimError, match=f"{path}.*{words}"):
+        mim_tf.load_model(path)
+
+
+def test_a_truncated_file(saved, tmp_path):
+    path = tmp_path / "half.keras"
+    path.write_bytes(saved.read_bytes()[:5000])
+    with pytest.raises(mim_tf.MimError, match=r"half\.keras cannot be read: "):
+        mim_tf.load_model(path)
+
+
+def test_a_file_that_grows_too_large(saved, tmp_path):
+    path = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", zipfile.ZipFile(saved).read("config.json"))
+        archive.writestr("model.weights.h5", bytes(10**6))
+    with pytest.raises(mim_tf.MimError, match=r"would grow from .* to 1000000 bytes"):
+        mim_tf.load_model(path)
+
+
+def test_models_of_others(tmp_path):
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "other.keras")
+    with pytest.raises(mim_tf.MimError, match=r"hold a VideoPredictor .* a Sequential"):
+        mim_tf.load_model(tmp_path / "other.keras")
+
+
+def test_a_setting_of_a_later_version(saved, tmp_path):
+    config = json.loads(zipfile.ZipFile(saved).read("config.json"))
+    config["config"]["config"]["colour"] = 1
+    path = rewritten(saved, tmp_path / "later.keras", config=json.dumps(config))
+    with pytest.raises(mim_tf.MimError, match=r"mim_tf of a later version .* not know: colour"):
+        mim_tf.load_model(path)
