@@ -132,8 +132,9 @@ def _interval_bar(each: Difference, limit: float, titles: list[str]) -> Interval
     if each.mean is None or not limit:
         return None
     low, high = each.interval or (each.mean, each.mean)
-    places = [round(50 + 46 * value / limit, 1) for value in (low, each.mean, high)]
-    return IntervalBar(*places, titles.index(each.better) if each.certain else None)
+    low, mean, high = (round(50 + 46 * value / limit, 1) for value in (low, each.mean, high))
+    style = titles.index(each.better) if each.better and each.certain else None
+    return IntervalBar(low, mean, high, style)
 
 
 def _lead_time_chart(comparison, score, styles) -> Chart:

@@ -59,7 +59,7 @@ def _part(name, source, found, budget):
         "summary": summary(source, found),
         "channels": channels,
         "histogram": _histogram(source, found, channels),
-        "players": players(source, budget),
+        "players": players(source, found["sequences"], budget),
     }
 
 
@@ -85,14 +85,15 @@ def _histogram(source, found, channels) -> Chart:
     return histogram_chart("share of the values, logarithmic", unit, counts, low, high)
 
 
-def players(source: SequenceSource, budget: int) -> list[Player]:
+def players(source: SequenceSource, size: int, budget: int) -> list[Player]:
     """The first four sequences, the middle and the last.
 
     Args:
         source: the data.
+        size: number of its sequences.
         budget: characters of all pictures.
     """
-    indices = sorted({*range(min(FIRST, source.size)), *spread(source.size, 3)})
+    indices = sorted({*range(min(FIRST, size)), *spread(size, 3)})
     frames = source.sequences(indices)
     frames = to_uint8(source.scale.shown(frames) if source.scale else frames)
     missing = source.missing(indices).any(axis=-1, keepdims=True) if source.has_missing else None

@@ -41,7 +41,7 @@ def find_origin(folder: str | Path) -> Origin | None:
         MimError: a file of the run is damaged.
     """
     evaluation = find_evaluation(folder).resolve()
-    run, iteration = evaluation.parents[1], _number(r"(\d+)", evaluation.name)
+    run, iteration = evaluation.parent.parent, _number(r"(\d+)", evaluation.name)
     if evaluation.parent.name != "scores" or not (run / RECORD).is_file():
         run, iteration = _of_weights(evaluation)
     if iteration is None:

@@ -102,7 +102,9 @@ class Logs(OnIteration):
         values = (loss, rate, probability, self.processor_seconds, self.seconds)
         self.file.append([iteration, *(f"{value:.6g}" for value in values)])
         scalars = dict(zip(self.COLUMNS[1:4], values, strict=False))
-        scalars |= {"gradient_norm": norm, "updates_per_second": self.bar.updates_per_second}
+        scalars["gradient_norm"] = norm
+        if self.bar.updates_per_second:
+            scalars["updates_per_second"] = self.bar.updates_per_second
         for name, value in scalars.items():
             self.writer.add_scalar(name, value, iteration)
 

@@ -11,7 +11,7 @@ from mim_tf.config import TrainingConfig
 from mim_tf.evaluation.direction import is_better
 
 RECENT = 51
-"""Updates by whose median the pace is told: the first, which traces, and pauses do not count."""
+"""Updates by whose median the pace is told, so that a pause does not count."""
 
 
 class ProgressBar:
@@ -25,6 +25,7 @@ class ProgressBar:
     def __init__(self, config: TrainingConfig, start_iteration: int):
         self.config = config
         self.iteration = start_iteration
+        self.bar: tqdm | None = None
         self.durations: collections.deque[float] = collections.deque(maxlen=RECENT)
         self.evaluation_seconds = 0.0
         self.began_at = self.ended_at = 0.0
@@ -41,7 +42,8 @@ class ProgressBar:
         )
 
     def close(self) -> None:
-        self.bar.close()
+        if self.bar is not None:
+            self.bar.close()
 
     def update_begins(self) -> None:
         """Notes the time, and that of an evaluation since the last update."""
@@ -52,17 +54,21 @@ class ProgressBar:
 
     def update_ends(self) -> float:
         """Notes the time and returns the seconds of this update, its batch's loading included."""
+        is_first = not self.ended_at
         self.ended_at = time.perf_counter()
-        self.durations.append(self.ended_at - self.began_at)
-        return self.durations[-1]
+        seconds = self.ended_at - self.began_at
+        if not is_first:  # in which the network is traced
+            self.durations.append(seconds)
+        return seconds
 
     def show(self, iteration: int, loss: float | None = None) -> None:
         """Says how far it is; a loss stays until the next one is given."""
         self.iteration = iteration
         self.evaluates = iteration % self.config.test_interval == 0
         self.loss = self.loss if loss is None else loss
-        self.bar.set_description_str(self.words(), refresh=False)
-        self.bar.update()
+        if self.bar is not None:
+            self.bar.set_description_str(self.words(), refresh=False)
+            self.bar.update()
 
     def show_validation(self, result: dict) -> None:
         """Keeps the MSE of an evaluation and of its best baseline in the line.
@@ -74,15 +80,19 @@ class ProgressBar:
         best = best_baseline(result)
         if best is not None:
             self.validation += f" (baseline {_short(best)})"
+        if self.bar is not None:
+            self.bar.set_description_str(self.words(), refresh=False)
 
     @property
-    def updates_per_second(self) -> float:
-        """By the median of the last updates."""
-        return 1 / max(statistics.median(self.durations), 1e-9)
+    def updates_per_second(self) -> float | None:
+        """By the median of the last updates; None before the second."""
+        return 1 / max(statistics.median(self.durations), 1e-9) if self.durations else None
 
     @property
-    def seconds_left(self) -> float:
+    def seconds_left(self) -> float | None:
         """With the evaluations to come, if there was one to judge by."""
+        if not self.updates_per_second:
+            return None
         interval, last = self.config.test_interval, self.config.max_iterations
         updates = (last - self.iteration) * self.config.updates_per_iteration
         evaluations = -(-last // interval) - self.iteration // interval
@@ -90,10 +100,15 @@ class ProgressBar:
 
     def words(self) -> str:
         """All that stands behind the bar; with the iterations before it less than 80 columns."""
-        parts = [f"{_duration(self.seconds_left)} left, {_rate(self.updates_per_second)} updates/s"]
+        parts = []
+        if self.updates_per_second:
+            parts.append(f"{_duration(self.seconds_left)} left")
+            parts.append(f"{_rate(self.updates_per_second)} updates/s")
         if self.loss is not None:
             parts.append(f"loss {_short(self.loss)}")
-        return ", ".join([*parts, *filter(None, [self.validation])])
+        if self.validation:
+            parts.append(self.validation)
+        return ", ".join(parts)
 
 
 def best_baseline(result: dict, score: str = "mse") -> float | None:

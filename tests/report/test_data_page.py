@@ -51,7 +51,7 @@ def test_summary_histogram_and_players(tmp_path):
 
 def test_missing_values_are_grey_and_channels_stand_side_by_side():
     source = Field(frames(2))
-    player, *_ = data_page.players(source, 10**7)
+    player, *_ = data_page.players(source, 9, 10**7)
     assert [pane.title for pane in player.panes] == ["channel 1", "channel 2"]
     for pane in player.panes:
         shown = decoded(pane)

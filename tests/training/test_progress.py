@@ -42,7 +42,9 @@ def train(bar, clock, iterations, seconds, loss=None):
 def test_before_there_is_a_loss(clock):
     bar = make_bar()
     train(bar, clock, iterations=1, seconds=0.5)
-    assert bar.words() == "50 s left, 2 updates/s"
+    assert bar.words() == ""  # the first update tells nothing of the others
+    train(bar, clock, iterations=1, seconds=0.5)
+    assert bar.words() == "49 s left, 2 updates/s"
 
 
 def test_loss_score_and_baseline(clock):
@@ -61,6 +63,13 @@ def test_the_first_update_which_traces_is_not_the_pace(clock):
     assert bar.seconds_left == pytest.approx(9)
 
 
+def test_an_evaluation_that_is_made_up_has_no_bar():
+    bar = ProgressBar(TrainingConfig(), start_iteration=10)
+    bar.show_validation(RESULT)
+    assert bar.words() == "MSE 98.7 (baseline 179)"
+    bar.close()
+
+
 def test_evaluations_to_come_take_as_long_as_the_last(clock):
     bar = make_bar(max_iterations=35)
     train(bar, clock, iterations=10, seconds=1)
@@ -72,11 +81,11 @@ def test_evaluations_to_come_take_as_long_as_the_last(clock):
 def test_it_fits_80_columns_in_a_long_run(clock, capsys):
     bar = make_bar(max_iterations=80_000)
     bar.iteration = 10_000
-    train(bar, clock, iterations=1, seconds=29.9, loss=1234.5)
+    train(bar, clock, iterations=2, seconds=29.9, loss=1234.5)
     bar.show_validation(RESULT)
     words = bar.words()
     assert words == "24 days left, 0.033 updates/s, loss 1234, MSE 98.7 (baseline 179)"
-    assert len(f"10001/80000 # {words}") <= 80
+    assert len(f"10002/80000 # {words}") <= 80
 
 
 def test_the_baseline_is_the_best_of_them():
