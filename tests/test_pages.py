@@ -38,7 +38,6 @@ NETWORK = ["--num_hidden=4,4", "--filter_size=3", "--precision=float32"]
 SHORT = ["--max_iterations=2", "--test_interval=2", "--snapshot_interval=2"]
 TRAIN = [*SMALL, *NETWORK, *SHORT]
 MORE = {
-    "mim train": [*SMALL, *SHORT],
     "mim evaluate": SMALL,
     "mim analyze": ["--digits=bundled", "--sequences=2", "--batch_size=2"],
     "mim export": ["--nowarmup"],
@@ -66,6 +65,8 @@ def small(command):
         more = MORE.get(" ".join(words[:2]), [])
         return variables, ["-m", "mim_tf", *words[1:], *more]
     more = SMALL if "--is_training=False" in words else TRAIN
+    if "--flagfile=experiments/finetune.cfg" in words:  # the architecture is that of the weights
+        more = [*SMALL, *SHORT]
     if "--resume" in words:
         more = [*more, "--max_iterations=3"]
     return variables, [str(ROOT / "run.py"), *words[2:], *more]
@@ -103,6 +104,7 @@ def workplace(tmp_path_factory):
     for name in ("real_videos", "unseen_videos"):
         shutil.copytree(folder / "my_videos", folder / name)
     _weather(folder)
+    imageio.imwrite(folder / "bikes.mp4", levels(120, 64, 64, 3), plugin="pyav", codec="libx264")
     write_example("taxibj", folder / "TaxiBJ")
     write_example("human", folder / "human36m")
     write_example("kth", folder / "KTH")

@@ -73,7 +73,7 @@ class Preset:
     scored_on: str = ""
     scores: dict = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_name(self.name)
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)

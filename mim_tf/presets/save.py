@@ -76,7 +76,7 @@ def save_preset(
 
 
 def add_scores(
-    folder: str | PathLike, name: str, evaluations: Sequence[str | PathLike], scored_on: str
+    folder: str | PathLike, name: str, evaluations: Sequence[str | Path], scored_on: str
 ) -> None:
     """Adds scores to a preset that was saved, to be listed and to stand on its model card.
 
