@@ -25,6 +25,7 @@ from mim_tf.training.divergence import Divergence
 from mim_tf.training.events import Events
 from mim_tf.training.initial_bias import draw_biases
 from mim_tf.training.optimizer import make_optimizer
+from mim_tf.training.out_of_memory import memory_errors
 from mim_tf.training.overlap import check_overlap
 from mim_tf.training.report import Report
 from mim_tf.training.state import load_state
@@ -116,6 +117,7 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
     keras.config.disable_traceback_filtering()
     with (
         devices.training(),
+        memory_errors(),
         errors_of(train_source) as source,
         _callbacks(config, start, folder, train_source.size, valid_source, devices) as callbacks,
     ):
