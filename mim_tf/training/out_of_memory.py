@@ -8,7 +8,7 @@ from mim_tf.errors import MimError
 
 @contextlib.contextmanager
 def memory_errors() -> Iterator[None]:
-    """Within it, what NumPy, TensorFlow and JAX raise where memory runs out becomes a `MimError`."""
+    """Makes a `MimError` of what NumPy, TensorFlow and JAX raise where memory runs out."""
     try:
         yield
     except Exception as error:

@@ -14,9 +14,9 @@ from mim_tf.training.out_of_memory import memory_errors
     ],
 )
 def test_memory_that_runs_out_is_one_sentence(error):
-    with pytest.raises(MimError, match=r"^The memory does not suffice \(.*\)\. Lower") as caught:
-        with memory_errors():
-            raise error
+    message = r"^The memory does not suffice \(.*\)\. Lower"
+    with pytest.raises(MimError, match=message) as caught, memory_errors():
+        raise error
     assert "\n" not in str(caught.value)
 
 
