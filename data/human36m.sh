@@ -106,8 +106,9 @@ unpack() {
   fi
   echo "$2: unpacking $listed pictures."
   mkdir -p "$unpacking"
-  tar -xf "$1" $local_only --no-same-permissions --no-same-owner -C "$unpacking" || fail "$1 cannot be unpacked; tar's message is above. It is" \
-    "kept: make room if there was none, and run this again."
+  tar -xf "$1" $local_only --no-same-permissions --no-same-owner -C "$unpacking" ||
+    fail "$1 cannot be unpacked; tar's message is above. It is kept: make room if there was none," \
+      "and run this again."
   [ "$(count_pictures "$unpacking" "$2")" -ge "$listed" ] ||
     fail "$1 lists $listed pictures, fewer were unpacked to $unpacking. The archive is kept."
   source=$unpacking

@@ -34,6 +34,7 @@ from mim_tf.training.divergence import Divergence
 from mim_tf.training.events import Events
 from mim_tf.training.initial_bias import draw_biases
 from mim_tf.training.optimizer import make_optimizer
+from mim_tf.training.out_of_memory import memory_errors
 from mim_tf.training.overlap import check_overlap
 from mim_tf.training.progress import ProgressBar
 from mim_tf.training.report import Report
@@ -133,6 +134,7 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
     keras.config.disable_traceback_filtering()
     with (
         devices.training(),
+        memory_errors(),
         errors_of(train_source) as source,
         _callbacks(config, start, folder, train_source.size, valid_source, devices) as callbacks,
     ):
