@@ -176,7 +176,7 @@ def _h5_attribute(file, draw):
         return
     text = text.decode() if isinstance(text, bytes) else text
     value = _changed_json(text, draw) if draw.random() < 0.8 else draw.choice([3.0, [1, 2], "["])
-    file.attrs[name] = np.bytes_(value) if isinstance(value, str) else value
+    file.attrs[name] = np.bytes_(value.encode()) if isinstance(value, str) else value
 
 
 _LEAVES = [None, True, -1, 0, 2**64, 1e308, "", "x" * 5000, [], {}, [[]], {"a": 1}, [1] * 99]
