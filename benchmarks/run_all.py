@@ -74,6 +74,11 @@ BENCHMARKS = (
         quick=("--sequences=40", "--seconds=0", "--training_rate=1"),
     ),
     Benchmark(
+        "Fields with coordinates",
+        "grid_reading.py",
+        quick=("--times=240", "--side=8", "--windows=4", "--kept_fields=24"),
+    ),
+    Benchmark(
         "float32 and bfloat16",
         "precision.py",
         quick=("--updates=3", "--last=1", "--num_hidden=4", "--img_width=32", "--seeds=0"),

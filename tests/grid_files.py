@@ -32,6 +32,13 @@ def dataset(
     )
 
 
+def weatherbench(times, start, seed):
+    """t2m at 5.625 degrees, hourly, as WeatherBench lays it out: south first, 0 to 360 east."""
+    latitudes = np.arange(32) * 5.625 - 87.1875
+    longitudes = np.arange(64) * 5.625
+    return dataset(times, start, "h", latitudes, longitudes, seed)[["t2m"]]
+
+
 def write(path, fields, chunk=None):
     """Writes a data set, by the suffix of `path`, in chunks of so many times; returns `path`."""
     if path.suffix == ".zarr":

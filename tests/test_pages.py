@@ -12,6 +12,9 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
+from mim_tf import ModelConfig, build_model, save_weights
+from mim_tf.data.scale import LinearScale
+from tests import grid_files
 from tests.data_examples import levels, write_example
 from tests.hko7_files import write_hko7
 from tests.sevir_files import write_sevir
@@ -93,6 +96,7 @@ def workplace(tmp_path_factory):
         (folder / "events").mkdir(exist_ok=True)
         event = np.linspace(0, 60, 21 * 64 * 64).reshape(21, 64, 64)
         np.save(folder / "events" / f"{name}.npy", event)
+    _weather(folder)
     write_example("taxibj", folder / "TaxiBJ")
     write_example("human", folder / "human36m")
     write_example("kth", folder / "KTH")
@@ -106,6 +110,29 @@ def workplace(tmp_path_factory):
     export = run(folder, "mim export --pretrained_model=best.weights.h5 --output=served/mim")
     assert export.returncode == 0, export.stderr
     return folder
+
+
+def _weather(folder):
+    """Fields as WeatherBench names and lays them out, others, and weights for these."""
+    years = {"2015": "2015-12-25", "2016": "2016-01-01", "2017": "2017-01-01"}
+    (folder / "2m_temperature").mkdir()
+    (folder / "fields").mkdir()
+    for seed, (year, start) in enumerate(years.items()):
+        fields = grid_files.weatherbench(40, start, seed)
+        name = f"2m_temperature_{year}_5.625deg.nc"
+        grid_files.write(folder / "2m_temperature" / name, fields)
+    grid_files.write(folder / "fields" / "t2m.nc", grid_files.weatherbench(320, "2015-01-01", 0))
+    scale = LinearScale(("K",), (280.0,), (290.0,), clipped=False, names=("t2m",))
+    config = ModelConfig(
+        img_width=64,
+        img_height=32,
+        input_length=12,
+        total_length=24,
+        num_hidden=(4, 4),
+        filter_size=3,
+        scale=scale,
+    )
+    save_weights(build_model(config), folder / "weather.weights.h5")
 
 
 def test_no_reason_is_left_over():

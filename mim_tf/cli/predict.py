@@ -78,9 +78,9 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "output",
         None,
-        "What to make: NAME.npy, NAME.gif, NAME.mp4, a name without suffix for a folder of images, "
-        "or of an input with coordinates NAME.nc or NAME.zarr; of a folder of inputs, a folder with "
-        "a result for each. Nothing is replaced.",
+        "What to make: NAME.npy, NAME.gif, NAME.mp4, a name without suffix for a folder of images; "
+        "of an input with coordinates also NAME.nc or NAME.zarr; of a folder of inputs, a folder "
+        "with a result for each. Nothing is replaced.",
         **define,
     )
     for name, help in (

@@ -172,7 +172,7 @@ class Grid:
     def _block_starts(self):
         """Where fields that are read together begin: chunks, as far as a few fit into memory."""
         frame_bytes = 4 * math.prod(self.frame_shape)
-        most = max(1, CACHE_BYTES // 8 // frame_bytes)
+        most = max(1, CACHE_BYTES // 2 // frame_bytes)
         starts, offset = [], 0
         for part in self._channels[0]:
             length = len(part.times)

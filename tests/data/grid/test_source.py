@@ -1,8 +1,13 @@
 """Windows of fields: splits in time, gaps, scales."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from mim_tf.cli.configs import model_config
+from mim_tf.cli.flags import given
+from mim_tf.cli.train import COMMAND
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.grid.source import open_fields
 from mim_tf.data.open import describe_splits, frame_shape, open_source
@@ -116,3 +121,24 @@ def test_validation_may_have_files_of_its_own(tmp_path):
 def test_paths_are_needed():
     with pytest.raises(MimError, match="--dataset=grid needs its files: give --train_data_paths"):
         open_source(DataConfig(dataset="grid"), ModelConfig(), "train")
+
+
+def test_weatherbench_by_its_flagfile(tmp_path):
+    for seed, (times, start) in enumerate(((40, "2015-12-30"), (30, "2016-01-01"))):
+        fields = grid_files.weatherbench(times, start, seed)
+        grid_files.write(tmp_path / f"2m_temperature_{start[:4]}_5.625deg.nc", fields)
+    for year, seed in (("2017", 2), ("2018", 3)):
+        fields = grid_files.weatherbench(26, f"{year}-01-01", seed)
+        grid_files.write(tmp_path / f"2m_temperature_{year}_5.625deg.nc", fields)
+    flagfile = Path(__file__).parents[3] / "experiments" / "weatherbench.cfg"
+    values, _ = COMMAND.flag_groups()
+    pattern = tmp_path / "2m_temperature_201[0-8]_5.625deg.nc"
+    values(["mim", f"--flagfile={flagfile}", f"--train_data_paths={pattern}"])
+    data = DataConfig(**given(DataConfig, values))
+    model = model_config(values, "", data)
+    assert model.frame_shape == (32, 64, 1)
+    found = {split: open_source(data, model, split) for split in SPLITS}
+    # 12 -> 12 hours; the two years of the test do not touch.
+    assert [source.size for source in found.values()] == [40 - 23, 30 - 23, 2 * (26 - 23)]
+    assert found["train"].scale.unit == ("K",)
+    np.testing.assert_allclose(found["train"].latitude[[0, -1]], [-87.1875, 87.1875])
