@@ -86,15 +86,17 @@ def run(command: Command, arguments: Sequence[str], program: str) -> None:
         values, groups = command.flag_groups()
         if {"--help", "-help", "-h"} & set(arguments):
             print(help_text(command, program, values, groups))
-            return
-        command.start(values, parse(values, arguments))
+        else:
+            command.start(values, parse(values, arguments))
+        sys.stdout.flush()
     except UsageError as error:
         leave(f"{error} `{program} --help` lists its flags.", status=2)
     except MimError as error:
         leave(str(error), status=1)
-    except BrokenPipeError:  # of `mim presets | head`
+    except BrokenPipeError:
+        # `mim presets | head`: the reader has all it wants. Python would complain once more when
+        # it flushes the closed pipe at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     except OSError as error:  # disks that are full or gone, folders that may not be written
         leave(f"{_words(error)}. Mend that or choose another place, and try again.", status=1)
     except MemoryError:

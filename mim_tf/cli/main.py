@@ -1,7 +1,6 @@
 """`mim COMMAND`: finds the command and runs it."""
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
@@ -32,17 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: with status 1 for an error that the command reports, 2 for a command line that
             is wrong and 130 for Ctrl-C.
     """
-    try:
-        _main(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # `mim train --help | head`: the reader has all it wants. Python would complain once more
-        # when it flushes the closed pipe at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-
-
-def _main(arguments):
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("--help", "-h", "help"):
         print(overview())

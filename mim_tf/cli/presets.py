@@ -2,12 +2,16 @@
 
 mim presets
 
-They come with the package; the environment variable MIM_TF_PRESETS names a folder of more.
+They come with the package; the environment variable MIM_TF_PRESETS names a
+folder of more.
 """
+
+import textwrap
 
 from absl import flags
 
 from mim_tf.cli.command import Command
+from mim_tf.cli.help import WIDTH
 from mim_tf.presets.card import cards, listing
 from mim_tf.presets.find import list_presets
 
@@ -22,8 +26,13 @@ def main(values: flags.FlagValues) -> None:
     if values.card:
         print(cards(presets))
         return
-    print(*map(listing, presets), sep="\n")
+    lines = [line for preset in presets for line in listing(preset).splitlines()]
+    print(*map(_wrapped, lines), sep="\n")
     print("Any of these names may stand where a command asks for --pretrained_model.")
+
+
+def _wrapped(line):
+    return textwrap.fill(line, WIDTH, subsequent_indent=" " * 4, break_on_hyphens=False)
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -11,7 +11,7 @@ from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
 from mim_tf.data.files.arrays import ArraySource, open_array
 from mim_tf.data.files.folder import list_recordings, native_shape, open_recordings
 from mim_tf.data.grid.source import grid_frame_shape, open_fields
-from mim_tf.data.hko7 import hko7_frame_shape, open_hko7
+from mim_tf.data.hko7.source import hko7_frame_shape, open_hko7
 from mim_tf.data.human36m import FRAME_SHAPE as HUMAN_SHAPE
 from mim_tf.data.human36m import open_human36m
 from mim_tf.data.kth import FRAME_SHAPE as KTH_SHAPE
@@ -24,7 +24,7 @@ from mim_tf.data.radar.events import list_events, open_event
 from mim_tf.data.radar.source import open_events
 from mim_tf.data.scale import LinearScale
 from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale
-from mim_tf.data.sevir import open_sevir, sevir_frame_shape
+from mim_tf.data.sevir.source import open_sevir, sevir_frame_shape
 from mim_tf.data.source import SequenceSource
 from mim_tf.data.split import (
     ALL,

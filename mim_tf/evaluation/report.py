@@ -86,4 +86,4 @@ def _rows(result, input_length):
 
 
 def _decimal(score):
-    return "-" if score is None else f"{score:.4f}"
+    return "-" if score is None else f"{score:z.4f}"

@@ -19,9 +19,9 @@ def tiny(tmp_path, monkeypatch, tiny_model):
 
 
 def test_all_are_listed(mim, tiny, tmp_path):
-    printed = mim("presets")
+    printed = " ".join(mim("presets").split())
     for name, preset in [*PACKAGED.items(), ("tiny", tiny)]:
-        assert f"{name}: {preset.description}\n  {preset.parameters:,} parameters, " in printed
+        assert f"{name}: {preset.description} {preset.parameters:,} parameters, " in printed
     assert f" MB, in {tmp_path}" in printed
     scores = PACKAGED["moving-mnist"].scores["mim2019"]
     assert f"mim2019: mse {scores.mean['mse']:.4g}" in printed

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.hko7 import DBZ, RAIN
+from mim_tf.data.hko7.values import DBZ, RAIN
 from mim_tf.evaluation.balanced import BalancedErrors
 from mim_tf.evaluation.score_set import scores_for
 

@@ -64,3 +64,8 @@ def test_a_wide_table_is_continued_below():
     assert max(map(len, first.splitlines())) <= 80
     assert first.splitlines()[0].split() == ["frame", *(f"score_{i}" for i in range(8))]
     assert second.splitlines()[0].split() == ["frame", *(f"score_{i}" for i in range(8, 12))]
+
+
+def test_what_rounds_to_zero_has_no_sign():
+    result = {"mean": {"HSS": -1e-6}, "per_frame": {"HSS": [-0.5]}}
+    assert format_scores(result, 1).split()[-3:] == ["-0.5000", "mean", "0.0000"]

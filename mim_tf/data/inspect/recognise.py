@@ -9,10 +9,11 @@ import h5py
 from mim_tf.data.files.npz_member import member_keys
 from mim_tf.data.files.videos import VIDEO_SUFFIXES
 from mim_tf.data.grid.files import is_grid, is_pattern
-from mim_tf.data.hko7 import PICTURES
+from mim_tf.data.hko7.days import PICTURES
 from mim_tf.data.human36m import has_pictures
 from mim_tf.data.kth import find_takes
-from mim_tf.data.sevir import CATALOG, TYPES
+from mim_tf.data.sevir.catalog import CATALOG
+from mim_tf.data.sevir.values import TYPES
 from mim_tf.errors import MimError
 from mim_tf.given_path import list_folder, opened
 from mim_tf.presets.find import find_preset

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig
-from mim_tf.data.hko7 import RAIN, dbz_of_rain, hko7_frame_shape, open_hko7, rain_of_dbz
+from mim_tf.data.hko7.source import hko7_frame_shape, open_hko7
+from mim_tf.data.hko7.values import RAIN
 from mim_tf.errors import MimError
 from tests.hko7_files import DAYS, SIZE, times, write_frame, write_hko7
 
@@ -14,17 +15,6 @@ def opened(folder, split="train", total_length=25, shape=(*SIZE, 1), **settings)
 
 def levels(source, *indices):
     return np.rint(source.sequences(indices)[..., 2, 2, 0] * 255).astype(int).tolist()
-
-
-def test_rain_follows_from_reflectivity():
-    # Z = 58.53 R^1.56
-    assert rain_of_dbz(10 * np.log10(58.53)) == pytest.approx(1)
-    assert rain_of_dbz(10 * np.log10(58.53 * 10**1.56)) == pytest.approx(10)
-    dbz = np.arange(-10.0, 60)
-    np.testing.assert_allclose(dbz_of_rain(rain_of_dbz(dbz)), dbz, atol=1e-9)
-    # The thresholds of the benchmark as levels of its pictures.
-    unit = RAIN.to_unit([0.5, 2, 5, 10, 30])
-    assert (unit * 255).round().tolist() == [84, 118, 141, 158, 185]
 
 
 def test_windows_of_the_days_of_a_split(tmp_path):

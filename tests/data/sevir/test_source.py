@@ -4,7 +4,8 @@ import pytest
 
 from mim_tf.config import DataConfig
 from mim_tf.data.scale import LinearScale
-from mim_tf.data.sevir import VIL, levels_of_vil, open_sevir, sevir_frame_shape, vil_of_levels
+from mim_tf.data.sevir.source import open_sevir, sevir_frame_shape
+from mim_tf.data.sevir.values import VIL
 from mim_tf.errors import MimError
 from tests.sevir_files import events, write_catalog, write_sevir
 
@@ -12,19 +13,6 @@ from tests.sevir_files import events, write_catalog, write_sevir
 def opened(folder, split="train", total_length=25, shape=(8, 8, 1), **settings):
     data = DataConfig("sevir", **{"window_stride": 12, **settings})
     return open_sevir([folder], split, shape, total_length, data)
-
-
-@pytest.mark.parametrize(
-    ("level", "vil"),
-    [(0, 0), (5, 0), (6, 4 / 90.66), (18, 16 / 90.66), (19, 0.188445), (83.9, 1), (254, 79.3)],
-)
-def test_levels_stand_for_vil(level, vil):
-    assert vil_of_levels(np.array(level)) == pytest.approx(vil, rel=1e-3)
-
-
-def test_vil_has_levels():
-    levels = np.array([0, *range(6, 17), *range(19, 255)])
-    np.testing.assert_allclose(levels_of_vil(vil_of_levels(levels)), levels)
 
 
 def test_an_event_has_three_windows_of_13_and_12_frames(tmp_path):
@@ -107,6 +95,17 @@ def test_resizing_takes_the_largest_of_squares(tmp_path):
     )
     with pytest.raises(MimError, match="whole fraction"):
         opened(tmp_path, shape=(3, 3, 1), resize=True)
+
+
+def test_ids_may_be_bytes_and_a_share_unknown(tmp_path):
+    rows = write_sevir(tmp_path)
+    with h5py.File(tmp_path / "data" / rows[0][1], "a") as file:
+        del file["id"]
+        file["id"] = np.array([row[0] for row in rows[:2]], "S9")
+    rows[0][-1] = ""  # then it is not known to be complete
+    rows[1][2] = "1.0"
+    write_catalog(tmp_path, rows)
+    assert opened(tmp_path).describe()["recordings"] == ["train-1"]
 
 
 def test_files_that_are_not_there_are_left_out(tmp_path, caplog):

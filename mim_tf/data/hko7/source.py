@@ -1,8 +1,5 @@
-"""HKO-7: radar echoes of Hong Kong (Shi et al., 2017)."""
+"""Windows of radar pictures, read when asked for."""
 
-import datetime
-import os
-import re
 import zlib
 from pathlib import Path
 
@@ -10,40 +7,18 @@ import numpy as np
 from absl import logging
 
 from mim_tf.config import DataConfig
-from mim_tf.data.conversion import ConvertedScale
 from mim_tf.data.files.arrays import from_uint8
 from mim_tf.data.files.images import image_header, read_image
 from mim_tf.data.files.pooling import pooled, pooling_factors
-from mim_tf.data.scale import LinearScale
+from mim_tf.data.hko7.days import PICTURES, read_days, read_times, split_runs
+from mim_tf.data.hko7.values import DBZ, RAIN
 from mim_tf.data.source import Indices
-from mim_tf.data.split import ALL, SPLITS, one_folder
+from mim_tf.data.split import ALL, one_folder
 from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
-from mim_tf.given_path import list_folder, opened, read_text
+from mim_tf.given_path import opened
 
-PICTURES, MASKS = "radarPNG", "radarPNG_mask"
-STEP = datetime.timedelta(minutes=6)
-MOST_MISSING = 2
-"""Frames in a row that a window may lack, as in the benchmark; none of their pixels counts."""
-
-DBZ = LinearScale("dBZ", -10, 60)
-A, B = 58.53, 1.56  # of Z = A R^B
-_NAME = re.compile(r"RAD(\d{12})\.png")
-_DAY = re.compile(r"\s*(\d{8})\b")
-
-
-def rain_of_dbz(dbz: np.ndarray) -> np.ndarray:
-    """Rain rate in mm/h of reflectivity in dBZ."""
-    return (10 ** (np.asarray(dbz) / 10) / A) ** (1 / B)
-
-
-def dbz_of_rain(rain: np.ndarray) -> np.ndarray:
-    """Reflectivity in dBZ of rain rates in mm/h; minus infinity of none."""
-    with np.errstate(divide="ignore"):
-        return 10 * np.log10(A) + 10 * B * np.log10(np.asarray(rain, np.float64))
-
-
-RAIN = ConvertedScale("mm/h", DBZ, rain_of_dbz, dbz_of_rain)
+MASKS = "radarPNG_mask"
 
 
 class RadarRun(Recording):
@@ -132,7 +107,7 @@ def open_hko7(
     has_masks = (root / MASKS).is_dir()
     if not has_masks:
         logging.warning("%s: there is no folder %s, so every pixel counts.", root, MASKS)
-    times = _times(root, _days(root, split))
+    times = read_times(root, read_days(root, split))
     size = image_header(_picture_path(root, times[0]))[:2]
     wanted = frame_shape[:2] if data.resize else size
     factors = pooling_factors(str(root), size, wanted)
@@ -147,7 +122,7 @@ def open_hko7(
             size,
             factors,
         )
-        for run in _runs(times)
+        for run in split_runs(times)
     ]
     source = WindowSource(
         runs,
@@ -174,58 +149,8 @@ def open_hko7(
 def hko7_frame_shape(paths: list[Path]) -> tuple[int, int, int]:
     """(H, W, 1) of the frames, from the header of one picture."""
     root = one_folder(paths)
-    time, *_ = _times(root, _days(root, ALL))
+    time, *_ = read_times(root, read_days(root, ALL))
     return (*image_header(_picture_path(root, time))[:2], 1)
-
-
-def _days(root, split):
-    """The days of a split, "YYYYMMDD", sorted."""
-    days: set[str] = set()
-    for each in SPLITS if split == ALL else (split,):
-        path = root / f"hko7_rainy_{each}_days.txt"
-        lines = read_text(path, "a list of days of HKO-7").split("\n")
-        for number, line in enumerate(lines, 1):
-            match = _DAY.match(line)
-            if match:
-                days.add(match[1])
-            elif line.strip():
-                raise MimError(
-                    f"{path}: expected a day such as 20150101 in line {number}, received "
-                    f"{line.strip()!r}. Download it again."
-                )
-    return sorted(days)
-
-
-def _times(root, days):
-    """Of the pictures of these days, sorted."""
-    times = []
-    for day in days:
-        folder = root / PICTURES / day[:4] / day[4:6] / day[6:]
-        names = [path.name for path in list_folder(folder)] if os.path.isdir(folder) else []
-        matches = filter(None, map(_NAME.fullmatch, names))
-        times += [datetime.datetime.strptime(match[1], "%y%m%d%H%M%S") for match in matches]
-    if not times:
-        raise MimError(
-            f"{root}: expected pictures such as {PICTURES}/2015/01/01/RAD150101000000.png of the "
-            f"{len(days)} days in the lists, found none. Check the path."
-        )
-    return sorted(times)
-
-
-def _runs(times: list[datetime.datetime]) -> list[list[datetime.datetime | None]]:
-    """Times six minutes apart, None in the place of up to two in a row that are missing."""
-    runs: list[list[datetime.datetime | None]] = []
-    last = None
-    for time in times:
-        steps = (time - last) // STEP if last else 0
-        on_time = last is not None and (time - last) % STEP == datetime.timedelta(0)
-        if on_time and steps <= MOST_MISSING + 1:
-            runs[-1] += [None] * (steps - 1)
-        else:
-            runs.append([])
-        runs[-1].append(time)
-        last = time
-    return runs
 
 
 def _picture_path(root, time):
