@@ -25,18 +25,13 @@ _NOTE = re.compile(
 
 def prepare() -> None:
     """Has our classes registered with Keras: now if it is imported, or else once it is."""
-    if sys.modules.get("keras"):
-        _register()
-    else:
-        sys.meta_path.insert(0, _Watch())
-
-
-def _register():
-    importlib.import_module("mim_tf.keras_objects")
+    watch = _Watch()
+    sys.meta_path.insert(0, watch)
+    watch.register()
 
 
 class _Watch:
-    """Finder that finds Keras and our modules as Python would, and adds to their import.
+    """Finder that finds these modules as Python would, and adds to their import.
 
     Where one of our modules is the first to import Keras, it has to be complete before others that
     need it are imported: classes are registered after the outermost import.
@@ -44,10 +39,11 @@ class _Watch:
 
     def __init__(self):
         self.depth = 0
+        self.registered = False
 
     def find_spec(self, name: str, path=None, target=None) -> ModuleSpec | None:
-        """What the other finders find, if it is Keras or ours."""
-        if name != "keras" and not name.startswith("mim_tf."):
+        """What the other finders find, if it is Keras, TensorFlow or ours."""
+        if name not in _AROUND and not name.startswith("mim_tf."):
             return None
         others = [finder for finder in sys.meta_path if finder is not self]
         specs = (finder.find_spec(name, path, target) for finder in others)
@@ -61,19 +57,24 @@ class _Watch:
         def exec_module(module):
             self.depth += 1
             try:
-                with _keras_import() if module.__name__ == "keras" else contextlib.nullcontext():
+                with _AROUND.get(module.__name__, contextlib.nullcontext)():
                     load(module)
             finally:
                 self.depth -= 1
-            if self.depth == 0 and self in sys.meta_path and sys.modules.get("keras"):
-                sys.meta_path.remove(self)
-                _register()
+            if self.depth == 0:
+                self.register()
 
         return exec_module
 
+    def register(self) -> None:
+        """Registers our classes if Keras is there, the first time."""
+        if sys.modules.get("keras") and not self.registered:
+            self.registered = True
+            importlib.import_module("mim_tf.keras_objects")
+
 
 @contextlib.contextmanager
-def _keras_import():
+def _in_words():
     with without_notes():
         try:
             yield
@@ -107,3 +108,7 @@ def without_notes() -> Iterator[None]:
             os.close(stderr)
             written.seek(0)
             os.write(2, b"".join(line for line in written if not _NOTE.match(line)))
+
+
+# With JAX, Keras imports TensorFlow at the first `fit`, where it is installed.
+_AROUND = {"keras": _in_words, "tensorflow": without_notes}

@@ -21,7 +21,6 @@ def python(code, *arguments, **environment):
 LOADED = """
 import sys
 import mim_tf, keras, numpy as np
-assert not any(isinstance(each, mim_tf.keras_import._Watch) for each in sys.meta_path)
 model = keras.saving.load_model(sys.argv[1])
 print(type(model.optimizer).__name__)
 np.save(sys.argv[2], model.forecast(np.load(sys.argv[3])))
@@ -106,3 +105,19 @@ def test_a_backend_that_is_not_there_is_told_of(missing, backend, words, tmp_pat
     stdout, stderr = python(WITHOUT, missing, backend)
     assert re.sub(r"\(.*\)", "(...)", stdout) == f"BackendError {words}\n"
     assert stderr == ""
+
+
+LATER = """
+import sys
+import mim_tf, keras
+assert "tensorflow" not in sys.modules
+import tensorflow
+print(tensorflow.__name__)
+"""
+
+
+@pytest.mark.slow
+def test_tensorflow_is_quiet_beside_jax(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    assert python(LATER) == ("tensorflow\n", "")
