@@ -18,7 +18,7 @@ from tests.data_examples import levels, write_example
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMAND = re.compile(r"^(?:\w+=\S+ )*(?:mim \w+|python run\.py) ?.*$", re.MULTILINE)
-BLOCK = re.compile(r"^```(?:bash)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 NOT_RUN = {
     "--coordinator=": "two processes train in tests/training/test_devices.py",
@@ -44,7 +44,8 @@ def commands():
     pages = {
         command: str(page.relative_to(ROOT))
         for page in PAGES
-        for block in BLOCK.findall(page.read_text())
+        for language, block in BLOCK.findall(page.read_text())
+        if language in ("", "bash")
         for command in COMMAND.findall(block)
     }
     return [(page, command) for command, page in pages.items()]
