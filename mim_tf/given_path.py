@@ -10,8 +10,9 @@ import math
 import os
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from mim_tf.errors import MimError
 
@@ -24,7 +25,7 @@ _KINDS = {
 }
 
 
-def open_file(path: str | Path, kind: str = "a file") -> BinaryIO:
+def open_file(path: str | Path, kind: str = "a file") -> BufferedReader:
     """Opens a regular file to read its bytes.
 
     Args:
@@ -52,7 +53,7 @@ def opened(
     detail: str = "",
     form: str = "one",
     remedy: str = "Save or download it again.",
-) -> Iterator[BinaryIO]:
+) -> Iterator[BufferedReader]:
     """`open_file`, and whatever goes wrong while the file is read becomes a `MimError`.
 
     Args:

@@ -67,13 +67,13 @@ class LinearScale:
 
     def to_unit(self, values: np.ndarray) -> np.ndarray:
         """Physical values `[..., C]` as float32 of frames; `clipped` clips those outside."""
-        size = np.float32(np.subtract(self.high, self.low))
-        return self.clip((np.asarray(values, np.float32) - np.float32(self.low)) / size)
+        size = np.asarray(np.subtract(self.high, self.low), np.float32)
+        return self.clip((np.asarray(values, np.float32) - np.asarray(self.low, np.float32)) / size)
 
     def to_physical(self, frames: np.ndarray) -> np.ndarray:
         """Frames `[..., C]` as physical values, float32; not clipped."""
-        size = np.float32(np.subtract(self.high, self.low))
-        return np.asarray(frames, np.float32) * size + np.float32(self.low)
+        size = np.asarray(np.subtract(self.high, self.low), np.float32)
+        return np.asarray(frames, np.float32) * size + np.asarray(self.low, np.float32)
 
     def clip(self, frames: np.ndarray) -> np.ndarray:
         """Frames or predictions as float32, those that are `clipped` in [0, 1]."""
@@ -101,10 +101,10 @@ class LinearScale:
 
     def check_thresholds(self, thresholds: Sequence[float]) -> None:
         """Raises `MimError` unless there are thresholds, all from `low` to below `high`."""
-        thresholds = list(thresholds)
-        if not thresholds or not all(self.low <= value < self.high for value in thresholds):
+        thresholds, low, high = list(thresholds), np.min(self.low), np.max(self.high)
+        if not thresholds or not all(low <= value < high for value in thresholds):
             raise MimError(
-                f"Expected thresholds from {self.low:g} to below {self.high:g} {self.unit}, the "
+                f"Expected thresholds from {low:g} to below {high:g} {self.unit}, the "
                 f"range of the frames, received {', '.join(f'{x:g}' for x in thresholds)}. "
                 "Change the thresholds or the range (dbz_min, dbz_max)."
             )

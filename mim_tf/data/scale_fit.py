@@ -176,6 +176,8 @@ class ScaledSource(SequenceSource):
     says that values are in it already.
     """
 
+    scale: LinearScale
+
     def __init__(self, source: SequenceSource, scale: LinearScale):
         take_over(self, source)
         self.source = source

@@ -28,6 +28,8 @@ def import_network_module(path: str) -> None:
     before = registered()
     name = f"network_module_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:  # not for .py files
+        raise ImportError(file)
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

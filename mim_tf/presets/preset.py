@@ -77,7 +77,7 @@ class Preset:
         check_name(self.name)
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, field.type):
+            if not isinstance(value, field.type):  # type: ignore[arg-type]
                 raise MimError(f"{field.name} of a preset cannot be {value!r}.")
 
     @property

@@ -51,8 +51,9 @@ def field_of(data: dict, channel: int = 0) -> Field:
         end if bound is None else bound
         for end, bound in ((shown.low, shown.black), (shown.high, shown.white))
     )
-    colors = matplotlib.colormaps[FIELD_MAPS.get(shown.unit, OTHER_FIELDS)]
-    return Field(shown.unit or "1", low, high, colors, name)
+    unit = str(shown.unit)
+    colors = matplotlib.colormaps[FIELD_MAPS.get(unit, OTHER_FIELDS)]
+    return Field(unit or "1", float(np.min(low)), float(np.max(high)), colors, name)
 
 
 def shown_channels(frames: np.ndarray, field: Field) -> np.ndarray:

@@ -53,7 +53,7 @@ def written_from_memory(path: Path) -> Iterator[h5py.File]:
         file.write(content.getbuffer())
 
 
-def _largest_size(model):
+def _largest_size(model: keras.Model) -> int:
     optimizer = getattr(model, "optimizer", None)
     variables = [*model.variables, *(optimizer.variables if optimizer else [])]
     return sum(
@@ -61,7 +61,7 @@ def _largest_size(model):
     )
 
 
-def _check_room(folder, size):
+def _check_room(folder: str, size: int) -> None:
     with tempfile.TemporaryFile(dir=folder) as file:
         if hasattr(os, "posix_fallocate"):  # not on macOS
             os.posix_fallocate(file.fileno(), 0, size)
