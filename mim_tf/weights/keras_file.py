@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
+from typing import IO
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
@@ -71,7 +72,7 @@ def weights_inside(path: str | PathLike) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _member(path, name):
+def _member(path: str | PathLike, name: str) -> Iterator[IO[bytes]]:
     try:
         with zipfile.ZipFile(path) as archive:
             member = archive.getinfo(name)
