@@ -233,6 +233,9 @@ for name, frames in forecasts.items():
     print(f"{name:21} squared error of a frame: first {error[0]:5.1f}, mean {error.mean():5.1f}")
 
 """
+On two processor cores this gave a mean of 200 for ConvLSTM2D, of 163 for MIM and of 271 for the
+last frame. It is one run of each, and MIM has more than twice the parameters.
+
 The first predicted frame and every third after it:
 """
 
