@@ -115,6 +115,7 @@ def _record(text):
 
 
 def _losses(text):
-    header, *rows = csv.reader(text.splitlines())
+    # A row that is being written, or was when the process was killed, is none.
+    header, *rows = csv.reader(text[: text.rfind("\n") + 1].splitlines())
     x, y = header.index("iteration"), header.index("loss")
     return [int(row[x]) for row in rows], [float(row[y]) for row in rows]
