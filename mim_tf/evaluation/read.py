@@ -132,6 +132,8 @@ def _iteration(text):
 
 
 def _columns(text):
+    if not text.endswith("\n"):
+        raise ValueError("it ends within a row")
     (_, *names), *rows = csv.reader(text.splitlines())
     table = np.array([[float(cell or "nan") for cell in row] for row in rows])
     return dict(zip(names, table[:, 1:].T, strict=True))

@@ -134,7 +134,8 @@ def _record(text):
 
 
 def _columns(text):
-    header, *rows = csv.reader(text.splitlines())
+    # A row that is being written, or was when the process was killed, is none.
+    header, *rows = csv.reader(text[: text.rfind("\n") + 1].splitlines())
     columns = [[float(cell) for cell in column] for column in zip(*rows, strict=True)]
     log = dict(zip(header, columns or [[] for _ in header], strict=True))
     log["iteration"], log["loss"]  # a file without them is another

@@ -107,3 +107,10 @@ def test_a_damaged_record_of_the_best_is_refused(folder, tmp_path, content):
     (run / "best.json").write_text(content)
     with pytest.raises(MimError, match=r"best\.json is damaged"):
         read_evaluation(run)
+
+
+def test_a_row_that_is_cut_is_refused(folder):
+    path = folder / "per_sequence.csv"
+    path.write_text(path.read_text().rstrip()[:-1])
+    with pytest.raises(MimError, match=r"per_sequence\.csv is damaged.*it ends within a row"):
+        read_evaluation(folder)
