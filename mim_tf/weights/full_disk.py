@@ -56,13 +56,13 @@ def written_from_memory(path: Path) -> Iterator[h5py.File]:
         file.write(content.getbuffer())
 
 
-def _largest_size(model):
+def _largest_size(model: keras.Model) -> int:
     optimizer = getattr(model, "optimizer", None)
     variables = [*model.variables, *(optimizer.variables if optimizer else [])]
     return sum(_PER_VARIABLE + _LARGEST_NUMBER * math.prod(v.shape) for v in variables)
 
 
-def _check_room(folder, size):
+def _check_room(folder: str | PathLike, size: int) -> None:
     with tempfile.TemporaryFile(dir=folder) as file:
         if hasattr(os, "posix_fallocate"):  # not on macOS
             os.posix_fallocate(file.fileno(), 0, size)
