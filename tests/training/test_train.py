@@ -42,9 +42,11 @@ def flag_list(*configs):
     values = {}
     for config in configs:
         values |= dataclasses.asdict(config)
-    values["num_hidden"] = ",".join(map(str, values["num_hidden"]))
-    values["thresholds"] = ",".join(map(str, values["thresholds"]))
-    return [f"--{name}={value}" for name, value in values.items() if value is not None]
+    return [
+        f"--{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}"
+        for name, value in values.items()
+        if value is not None
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -240,4 +242,16 @@ def test_a_folder_for_pictures_is_tried_before_training(tmp_path, tiny_config):
     (tmp_path / "frames").write_text("a file")
     with pytest.raises(mim_tf.MimError, match=r"frames cannot be written in: .*another folder"):
         train(tiny_config, DATA, settings(tmp_path))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_a_protocol_needs_is_asked_for_before_training(tmp_path, tiny_config, monkeypatch):
+    for n in range(3):
+        np.save(tmp_path / f"event{n}.npy", np.full((6, 32, 32), 10.0 * n, np.float32))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "scores"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "scores", None)
+    data = mim_tf.DataConfig("radar", str(tmp_path))
+    with pytest.raises(mim_tf.MimError, match="package scores is needed"):
+        train(tiny_config, data, settings(tmp_path, protocol="pysteps"))
     assert not (tmp_path / "runs").exists()
