@@ -28,7 +28,8 @@ def import_network_module(path: str) -> None:
     before = registered()
     name = f"network_module_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
-    assert spec and spec.loader, "every .py file has them"
+    assert spec is not None  # as for every name that ends in .py
+    assert spec.loader is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
