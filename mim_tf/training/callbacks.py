@@ -102,7 +102,8 @@ class Logs(OnIteration):
         values = (loss, rate, probability, self.processor_seconds, self.seconds)
         self.file.append([iteration, *(f"{value:.6g}" for value in values)])
         scalars = dict(zip(self.COLUMNS[1:4], values, strict=False))
-        scalars["gradient_norm"] = norm
+        if math.isfinite(norm):  # not of an update that was left out
+            scalars["gradient_norm"] = norm
         if self.bar.updates_per_second:
             scalars["updates_per_second"] = self.bar.updates_per_second
         for name, value in scalars.items():
