@@ -65,15 +65,21 @@ class LinearScale:
         }
         return LinearScale(**{**settings, "names": self.names[channel : channel + 1]})
 
+    @property
+    def _low(self):
+        return np.asarray(self.low, np.float32)
+
+    @property
+    def _size(self):
+        return np.asarray(np.subtract(self.high, self.low), np.float32)
+
     def to_unit(self, values: np.ndarray) -> np.ndarray:
         """Physical values `[..., C]` as float32 of frames; `clipped` clips those outside."""
-        size = np.float32(np.subtract(self.high, self.low))
-        return self.clip((np.asarray(values, np.float32) - np.float32(self.low)) / size)
+        return self.clip((np.asarray(values, np.float32) - self._low) / self._size)
 
     def to_physical(self, frames: np.ndarray) -> np.ndarray:
         """Frames `[..., C]` as physical values, float32; not clipped."""
-        size = np.float32(np.subtract(self.high, self.low))
-        return np.asarray(frames, np.float32) * size + np.float32(self.low)
+        return np.asarray(frames, np.float32) * self._size + self._low
 
     def clip(self, frames: np.ndarray) -> np.ndarray:
         """Frames or predictions as float32, those that are `clipped` in [0, 1]."""
@@ -86,7 +92,8 @@ class LinearScale:
             return np.clip(np.asarray(frames, np.float32), 0, 1)
         size = np.subtract(self.high, self.low)
         black, white = (
-            np.float32(np.subtract(end, self.low) / size) for end in (self.black, self.white)
+            np.asarray(np.subtract(end, self.low) / size, np.float32)
+            for end in (self.black, self.white)
         )
         return np.clip((np.asarray(frames, np.float32) - black) / (white - black), 0, 1)
 
@@ -102,9 +109,15 @@ class LinearScale:
     def check_thresholds(self, thresholds: Sequence[float]) -> None:
         """Raises `MimError` unless there are thresholds, all from `low` to below `high`."""
         thresholds = list(thresholds)
-        if not thresholds or not all(self.low <= value < self.high for value in thresholds):
+        if not self.is_uniform:
             raise MimError(
-                f"Expected thresholds from {self.low:g} to below {self.high:g} {self.unit}, the "
+                "Thresholds need one unit and one range of all channels, received "
+                f"{', '.join(self.unit)}. Leave the thresholds out."
+            )
+        low, high = float(np.asarray(self.low)), float(np.asarray(self.high))
+        if not thresholds or not all(low <= value < high for value in thresholds):
+            raise MimError(
+                f"Expected thresholds from {low:g} to below {high:g} {self.unit}, the "
                 f"range of the frames, received {', '.join(f'{x:g}' for x in thresholds)}. "
                 "Change the thresholds or the range (dbz_min, dbz_max)."
             )

@@ -176,6 +176,7 @@ class ScaledSource(SequenceSource):
     says that values are in it already.
     """
 
+    scale: LinearScale
     has_missing = True
 
     def __init__(self, source: SequenceSource, scale: LinearScale):

@@ -48,11 +48,12 @@ def field_of(data: dict) -> Field:
     name = "".join(shown.names[:1]) if (shown.channels or 1) > 1 else ""
     shown = shown if shown.is_uniform else shown.of_channel(0)
     low, high = (
-        end if bound is None else bound
+        float(np.asarray(end if bound is None else bound))
         for end, bound in ((shown.low, shown.black), (shown.high, shown.white))
     )
-    colors = matplotlib.colormaps[FIELD_MAPS.get(shown.unit, OTHER_FIELDS)]
-    return Field(shown.unit or "1", low, high, colors, name)
+    unit = str(shown.unit)
+    colors = matplotlib.colormaps[FIELD_MAPS.get(unit, OTHER_FIELDS)]
+    return Field(unit or "1", low, high, colors, name)
 
 
 def shown_channels(frames: np.ndarray, field: Field) -> np.ndarray:
