@@ -66,3 +66,8 @@ def test_the_scale_of_one_channel():
         "m s-1", -1.0, 1.0, clipped=False, black=-3.0, white=3.0, names=("u10",)
     )
     assert DBZ.of_channel(0) == DBZ
+
+
+def test_thresholds_need_one_range():
+    with pytest.raises(MimError, match=r"Thresholds need one unit .* received K, m s-1"):
+        KELVIN_AND_WIND.check_thresholds([3.0])

@@ -14,8 +14,11 @@ from pathlib import Path
 # Before Keras is imported: the only backend without threads, which would not survive a fork.
 os.environ["KERAS_BACKEND"] = "numpy"
 
-from tests.faults.cases import GOOD, OUTCOMES, Bench, Case, choose
-from tests.faults.readers import READERS
+from mim_tf.backends import BACKENDS
+
+BACKENDS["numpy"] = "NumPy"  # enough to read weights
+from tests.faults.cases import GOOD, OUTCOMES, Bench, Case, choose  # noqa: E402
+from tests.faults.readers import READERS  # noqa: E402
 
 
 def main() -> int:

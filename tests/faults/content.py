@@ -135,8 +135,9 @@ def _h5(path, draw):
             _h5_attribute(file, draw)
             return
         if draw.random() < 0.3:
+            wrong = {"f": [np.nan, np.inf, -1e3], "u": [0, 255], "i": [-1, 2**31 - 1]}
             file[key][(0,) * values.ndim] = draw.choice(
-                [np.nan, np.inf, -1e3] if values.dtype.kind == "f" else [b"", b"2013999999"]
+                wrong.get(values.dtype.kind, [b"", b"2013999999"])
             )
             return
         del file[key]

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import gzip
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from absl import flags
 
 import mim_tf
-from mim_tf import presets, runs
+from mim_tf import runs
 from mim_tf.cli.flags import define_config_flags
 from mim_tf.cli.parse import parse
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
@@ -25,6 +26,7 @@ from mim_tf.data.files.array_videos import array_recordings
 from mim_tf.data.files.arrays import ArraySource, open_array
 from mim_tf.data.files.folder import list_recordings, open_recordings
 from mim_tf.data.human36m import open_human36m
+from mim_tf.data.inspect.open import open_all
 from mim_tf.data.inspect.recognise import recognise
 from mim_tf.data.moving_mnist.digits import PARTS, load_digits
 from mim_tf.data.moving_mnist.npz import NpzSource, write_npz
@@ -34,7 +36,8 @@ from mim_tf.prediction.inputs import list_inputs, open_input
 from mim_tf.report.read import read_material, read_samples
 from mim_tf.training.state import load_state, save_state
 from mim_tf.weights import load_weights, save_weights
-from tests import radar_files, taxibj_files
+from tests import grid_files, radar_files, taxibj_files
+from tests.data_examples import write_example
 from tests.golden_cases import GOLDEN
 from tests.small_videos import numbered_frames, write_video
 
@@ -133,6 +136,26 @@ def _taxibj_npz(path):
     return _all(taxibj_files.open_city([path], "train", 8))
 
 
+def _archive(kind):
+    """A maker and a reader of the example of a data set."""
+
+    def make(folder):
+        path, _ = write_example(kind, folder / "data")
+        return path
+
+    @_recognised
+    def read(path):
+        sources = open_all(path, kind, {}, {"total_length": 4})
+        every = ((source, range(source.size)) for source in sources.values())
+        return [part for source, i in every for part in (source.sequences(i), source.missing(i))]
+
+    return make, read
+
+
+def _saved_zarr(folder):
+    return grid_files.write(folder / "t2m.zarr", grid_files.dataset())
+
+
 @_recognised
 def _human(path):
     return _all(open_human36m([path], "train", 3, 8, 8))
@@ -182,14 +205,12 @@ def _state(path):
 
 
 def _preset(path):
-    presets.FOLDER = path
+    os.environ["MIM_TF_PRESETS"] = str(path)
     return _weights("tiny")
 
 
 def _make_preset(folder):
-    file = _saved_weights(folder)
-    digest = presets.hashlib.sha256(file.read_bytes()).hexdigest()
-    presets.PRESETS["tiny"] = presets.Preset("", file.name, digest, {}, "", "", "")
+    mim_tf.save_preset(_model(), folder, "tiny", "a test")
     return folder
 
 
@@ -267,7 +288,7 @@ def _evaluation(path):
 
 def _material(path):
     material = read_material(path)
-    parts = [material.samples, material.record, material.losses, material.validations]
+    parts = [material.samples, material.record, material.log, material.validations]
     return [material.evaluation.scores, material.evaluation.per_sequence, *parts]
 
 
@@ -393,6 +414,11 @@ READERS: dict[str, Reader] = {
     "taxibj h5": Reader(_city(), _taxibj),
     "taxibj h5 deflated": Reader(_city(compression="gzip", chunks=(40, 2, 3, 4)), _taxibj),
     "taxibj npz": Reader(_saved(_npz, "dataset.npz", TAXI), _taxibj_npz, checksum=True),
+    "sevir": Reader(*_archive("sevir"), unit=False),
+    "hko7": Reader(*_archive("hko7"), unit=False),
+    "kth": Reader(*_archive("kth"), unit=False),
+    "netcdf": Reader(*_archive("grid"), unit=False),
+    "zarr": Reader(_saved_zarr, _archive("grid")[1], unit=False),
     "human36m": Reader(_human_pictures, _human, checksum=True),
     "input npy": Reader(_saved(np.save, "a.npy", levels(4, 16, 24)), _inputs),
     "input pictures": Reader(_pictures("{}.png", levels(3, 16, 24)), _inputs, checksum=True),

@@ -113,6 +113,8 @@ class Grid:
             "paths": [str(path) for path in self.paths],
             "variables": list(self.variables),
             "units": list(self.units),
+            "grid": _grid_in_words(self.coordinates),
+            "times_in_a_chunk": self._channels[0][0].chunk,
         }
 
     @property
