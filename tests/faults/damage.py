@@ -175,8 +175,8 @@ def a_folder_without_permission(path, draw):
 
 @_any(Kind.PLACE)
 def loops_of_links_beside_it(path, draw):
-    for name in "abcdef":
-        (path.parent / name).symlink_to(".")
+    for name in "uvwxyz":
+        (path.parent / f"loop-{name}").symlink_to(".")
 
 
 @_any(Kind.PLACE)

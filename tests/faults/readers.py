@@ -414,7 +414,7 @@ READERS: dict[str, Reader] = {
     "taxibj h5": Reader(_city(), _taxibj),
     "taxibj h5 deflated": Reader(_city(compression="gzip", chunks=(40, 2, 3, 4)), _taxibj),
     "taxibj npz": Reader(_saved(_npz, "dataset.npz", TAXI), _taxibj_npz, checksum=True),
-    "sevir": Reader(*_archive("sevir"), unit=False),
+    "sevir": Reader(*_archive("sevir"), ends=False, unit=False),
     "hko7": Reader(*_archive("hko7"), unit=False),
     "kth": Reader(*_archive("kth"), unit=False),
     "netcdf": Reader(*_archive("grid"), unit=False),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mim_tf.data.files.images import natural_order
 from mim_tf.errors import MimError
-from mim_tf.given_path import list_folder, opened
+from mim_tf.given_path import list_folder, opened, walk
 from mim_tf.optional import import_xarray
 
 SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf", ".grib", ".grib2", ".grb", ".grb2", ".zarr")
@@ -63,6 +63,8 @@ def open_datasets(path: Path) -> list:
         MimError: if it cannot be read, is being written, or a package is missing.
     """
     engine = _engine(path)
+    if engine == "zarr":
+        _check_store(path)
     # Scientific Python has SciPy's reader of NetCDF 3.
     xarray = import_xarray(*([] if engine == "scipy" else [engine]))
     options: dict = {"engine": engine, "cache": False, "decode_timedelta": False}
@@ -81,6 +83,17 @@ def open_datasets(path: Path) -> list:
             return [xarray.open_dataset(path, **options)]
     except Exception as error:  # each of the backends raises kinds of its own
         raise MimError(f"{path} {_reason(error)}") from None
+
+
+def _check_store(store):
+    """Raises `MimError` for what is no file: of a pipe or a device, Zarr would read without end."""
+    for folder, names in walk(store, "a Zarr store"):
+        for name in names:
+            if not os.path.isfile(folder / name):
+                raise MimError(
+                    f"{folder / name}: expected a file of a Zarr store, found something else. "
+                    "Write or copy the store again."
+                )
 
 
 def _engine(path):

@@ -223,7 +223,8 @@ _OPENED: dict[tuple, Grid] = {}
 
 
 def _all_variables(opened):
-    found = list(dict.fromkeys(name for _, dataset in opened for name in variable_names(dataset)))
+    # Sorted: a Zarr store lists its variables in any order, another one after it was copied.
+    found = sorted({name for _, dataset in opened for name in variable_names(dataset)})
     if found:
         return tuple(found)
     path, dataset = opened[0]

@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import datetime
 import io
+import os
 from pathlib import Path
 
 import h5py
@@ -55,7 +56,7 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
         ]
     times = collections.Counter(row["id"] for row in rows)
     entries = [entry for entry in entries if times[entry.id] == 1]
-    there = {name: (root / "data" / name).is_file() for name in {e.file_name for e in entries}}
+    there = {name: _is_there(root / "data" / name) for name in {e.file_name for e in entries}}
     if not any(there.values()):
         raise MimError(
             f"{root}: expected the files of type {kind} that {CATALOG} names, such as data/"
@@ -71,6 +72,17 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
         )
     found = [entry for entry in entries if there[entry.file_name]]
     return sorted(found, key=lambda entry: (entry.time, entry.id))
+
+
+def _is_there(path):
+    """False only if there is nothing; what cannot be read says so when it is opened."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:

@@ -207,3 +207,9 @@ def test_packages_that_are_missing(tmp_path, monkeypatch, name, package):
         MimError, match=rf"need {package}, not installed: pip install .mim_tf\[grid"
     ):
         Grid([path])
+
+
+def test_variables_have_the_same_order_wherever_a_store_is_copied_to(tmp_path):
+    fields = grid_files.dataset().rename(t2m="z", u10="a")
+    path = grid_files.write(tmp_path / "fields.zarr", fields)
+    assert Grid([path]).variables == ("a", "z")
