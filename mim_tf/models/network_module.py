@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -20,8 +21,8 @@ def import_network_module(path: str) -> None:
         MimError: if there is none, it fails, or it registers no network.
     """
     file = Path(path).resolve()
-    if file.suffix != ".py" or not file.is_file():
-        found = "no Python file" if file.exists() else "nothing"
+    if file.suffix != ".py" or not os.path.isfile(file):
+        found = "no Python file" if os.path.lexists(file) else "nothing"
         raise MimError(f"network_module must be a Python file, FILE.py, found {found} at {path}.")
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))

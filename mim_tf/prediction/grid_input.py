@@ -1,6 +1,7 @@
 """Fields with coordinates to predict from."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 from mim_tf.config import DataConfig
@@ -17,7 +18,7 @@ from mim_tf.prediction.inputs import Input, Scaled
 def has_coordinates(text: str) -> bool:
     """Whether an input is a file, store or pattern, or a folder of them, with coordinates."""
     path = Path(text)
-    if path.is_dir() and not is_grid(path):
+    if os.path.isdir(path) and not is_grid(path):
         return any(is_grid(child) for child in path.iterdir())
     return is_grid(path) or is_pattern(path)
 

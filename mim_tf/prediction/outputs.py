@@ -1,6 +1,7 @@
 """Files predictions are written to."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -105,9 +106,9 @@ def name_outputs(
     output = Path(output)
     if many:
         form = form or "npy"
-        names = [path.name if path.is_dir() else path.stem for path in inputs]
+        names = [path.name if os.path.isdir(path) else path.stem for path in inputs]
         if output.suffix in filter(None, FORMS.values()) or (
-            output.exists() and not output.is_dir()
+            os.path.lexists(output) and not os.path.isdir(output)
         ):
             raise MimError(
                 f"{output}: the output of a folder of inputs is a folder too. Give its name; "

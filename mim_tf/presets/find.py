@@ -33,10 +33,10 @@ def find_preset(name: str | PathLike) -> Preset | None:
     Raises:
         MimError: if its JSON file does not describe a preset, or MIM_TF_PRESETS is no folder.
     """
-    if not is_name(str(name)) or Path(name).exists():
+    if not is_name(str(name)) or os.path.lexists(name):
         return None
     records = (folder / f"{name}.json" for folder in _folders())
-    found = next(filter(Path.is_file, records), None)
+    found = next(filter(os.path.lexists, records), None)
     return read_preset(found) if found else None
 
 
@@ -51,8 +51,8 @@ def find_weights(path: str | PathLike) -> str | PathLike:
     if preset:
         preset.check()
         return preset.path
-    of_tensorflow_1 = Path(f"{path}.index")
-    if is_name(str(path)) and not Path(path).exists() and not of_tensorflow_1.exists():
+    is_path = os.path.lexists(path) or os.path.lexists(f"{path}.index")  # of TensorFlow 1
+    if is_name(str(path)) and not is_path:
         raise MimError(_unknown(str(path)))
     return path
 
@@ -74,7 +74,7 @@ def _folders() -> Iterator[Path]:
     if not own:
         return
     folder = Path(own).expanduser()
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise MimError(
             f"{VARIABLE} must name a folder that mim_tf.save_preset wrote, received {own!r}, which "
             "is no folder. Correct or unset it."

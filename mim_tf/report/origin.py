@@ -1,6 +1,7 @@
 """Where the weights of an evaluation come from: the run, and what they cost in it."""
 
 import dataclasses
+import os
 import re
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def find_origin(folder: str | Path) -> Origin | None:
     """
     evaluation = find_evaluation(folder).resolve()
     run, iteration = evaluation.parent.parent, _number(r"(\d+)", evaluation.name)
-    if evaluation.parent.name != "scores" or not (run / RECORD).is_file():
+    if evaluation.parent.name != "scores" or not os.path.lexists(run / RECORD):
         run, iteration = _of_weights(evaluation)
     if iteration is None:
         return None
@@ -66,14 +67,14 @@ def find_origin(folder: str | Path) -> Origin | None:
 def _of_weights(evaluation):
     """The run and the iteration of the weights file that was evaluated."""
     record = evaluation / RECORD
-    test = read_run_record(evaluation)["sources"].get("test", {}) if record.is_file() else {}
+    test = read_run_record(evaluation)["sources"].get("test", {}) if os.path.lexists(record) else {}
     weights = Path(str(test.get("pretrained_model", "")))
     run = weights.parent
-    if not weights.is_file() or not (run / RECORD).is_file():
+    if not os.path.isfile(weights) or not os.path.lexists(run / RECORD):
         return run, None
     if weights.stat().st_mtime > (evaluation / "scores.json").stat().st_mtime:
         return run, None
-    if weights.name == BEST and (run / "best.json").is_file():
+    if weights.name == BEST and os.path.lexists(run / "best.json"):
         return run, _number(r"(\d+)", str(read_json(run / "best.json").get("iteration")))
     return run, _number(r".*-(\d+)(?:-ema)?\.weights\.h5", weights.name)
 

@@ -95,7 +95,7 @@ def read_log(run: Path) -> dict[str, list[float]]:
         MimError: it is damaged.
     """
     path = run / "train.csv"
-    return _parsed(path, _columns) if path.is_file() else {}
+    return _parsed(path, _columns) if os.path.lexists(path) else {}
 
 
 def read_samples(evaluation: Path) -> dict[str, np.ndarray]:

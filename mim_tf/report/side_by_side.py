@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def read_pictures(
         MimError: pictures are damaged.
     """
     paths = [find_evaluation(folder) for folder in folders]
-    if not all((path / SAMPLES_FILE).is_file() for path in paths):
+    if not all(os.path.lexists(path / SAMPLES_FILE) for path in paths):
         return [], ""
     samples = [read_samples(path) for path in paths]
     shared = sorted(set.intersection(*(set(part["index"].tolist()) for part in samples)))

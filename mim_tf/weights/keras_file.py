@@ -12,6 +12,7 @@ from typing import IO
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
+from mim_tf.given_path import open_file
 from mim_tf.models.configuration import from_json
 
 _ZIP = b"PK\3\4"
@@ -25,9 +26,9 @@ _MAX_EXPANSION = 100
 def is_keras_file(path: str | PathLike) -> bool:
     """Whether a ZIP archive is at `path`."""
     try:
-        with Path(path).open("rb") as file:
+        with open_file(path, "a weights file") as file:
             return file.read(len(_ZIP)) == _ZIP
-    except OSError:
+    except MimError:
         return False
 
 

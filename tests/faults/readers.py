@@ -262,10 +262,10 @@ def _scores(folder):
         "sequences": 3,
         "mean": {"mse": 0.5},
         "per_frame": {"mse": [0.25, 0.75]},
-        "intervals": {},
+        "intervals": {"mse": [0.25, 0.75]},
         "protocol": "mim2019",
         "input_length": 2,
-        "data": {},
+        "data": {"sha256": "0" * 64},
     }
     parts = {name: content[name] for name in ("mean", "per_frame")}
     content["baselines"] = {"persistence": parts}
@@ -276,7 +276,7 @@ def _scores(folder):
         (evaluation / "per_sequence.csv").write_text("sequence,mse\n0,0.5\n1,0.25\n2,0.75\n")
         frames = np.ones((2, 2, 4, 4, 1), np.uint8)
         samples = {"truth": frames, "forecast": frames, "index": [0, 1], "kind": ["best", "worst"]}
-        np.savez_compressed(evaluation / "samples.npz", **samples, error_map=np.ones((4, 4)))
+        np.savez_compressed(evaluation / "samples.npz", **samples, error_map=np.ones((2, 4, 4)))
     (folder / "best.json").write_text(json.dumps({"iteration": 5, "mse": 0.5}))
     return folder
 
@@ -305,7 +305,11 @@ def _flags(path):
     values = flags.FlagValues()
     define_config_flags(DataConfig, TrainingConfig, values=values)
     parse(values, [f"--flagfile={path}"])
-    return [values.dataset, values.num_digits, values.lr]
+    data, training = (
+        DataConfig(values.dataset, num_digits=values.num_digits),
+        TrainingConfig(lr=values.lr),
+    )
+    return [data.dataset, data.num_digits, training.lr]
 
 
 def _pictures(name, frames=None):

@@ -98,7 +98,7 @@ def _check_store(store):
 
 def _engine(path):
     if os.path.isdir(path):
-        if any((path / name).exists() for name in _ZARR_METADATA):
+        if any(os.path.exists(path / name) for name in _ZARR_METADATA):
             return "zarr"
         raise MimError(
             f"{path}: expected a Zarr store, found a folder without {' or '.join(_ZARR_METADATA)}. "

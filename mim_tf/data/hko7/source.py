@@ -1,5 +1,6 @@
 """Windows of radar pictures, read when asked for."""
 
+import os
 import zlib
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def open_hko7(
         MimError: for lists and files that cannot be read, and if there is no window.
     """
     root = one_folder(paths)
-    has_masks = (root / MASKS).is_dir()
+    has_masks = os.path.isdir(root / MASKS)
     if not has_masks:
         logging.warning("%s: there is no folder %s, so every pixel counts.", root, MASKS)
     times = read_times(root, read_days(root, split))
