@@ -100,14 +100,14 @@ def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
                     f"{path}: expected a data set {kind} [N, H, W, {FRAMES}], found "
                     f"{'none' if shape is None else list(shape)}. Download it again."
                 )
-            ids = _texts(file["id"]) if "id" in file else None
-        for event in events:
-            if event.row >= shape[0] or (ids and ids[event.row] != event.id):
-                raise MimError(
-                    f"{path}: expected event {event.id} in row {event.row}, as {CATALOG} says, "
-                    f"found {'another' if event.row < shape[0] else f'{shape[0]} rows'}. Download "
-                    "both again, of one version."
-                )
+            for event in events:
+                is_row = 0 <= event.row < shape[0]
+                if not is_row or ("id" in file and _text(file["id"][event.row]) != event.id):
+                    raise MimError(
+                        f"{path}: expected event {event.id} in row {event.row}, as {CATALOG} says, "
+                        f"found {'another' if is_row else f'{shape[0]} rows'}. Download both "
+                        "again, of one version."
+                    )
         if size not in ((0, 0), shape[1:3]):
             raise MimError(
                 f"{path}: expected frames of {size[0]} x {size[1]} pixels as in the other files, "
@@ -117,5 +117,5 @@ def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
     return size
 
 
-def _texts(dataset):
-    return [text.decode() if isinstance(text, bytes) else str(text) for text in dataset[:].tolist()]
+def _text(value):
+    return value.decode() if isinstance(value, bytes) else str(value)
