@@ -68,15 +68,14 @@ def main(values: flags.FlagValues, path: str) -> None:
 
 def _write_contact_sheet(output, sources, scale):
     """Returns the number of sequences on it."""
-    import imageio.v3 as imageio
     import numpy as np
 
     from mim_tf.data.inspect.survey import spread
-    from mim_tf.evaluation.pictures import contact_sheet
+    from mim_tf.evaluation.pictures import contact_sheet, write_picture
 
     rows = [row for each in sources for row in each.sequences(spread(each.size, SHOWN))]
     with written_whole(output, ".png", other="--output") as part:
-        imageio.imwrite(part, contact_sheet(np.stack(rows), scale), plugin="pillow")
+        write_picture(part, contact_sheet(np.stack(rows), scale))
     return len(rows)
 
 

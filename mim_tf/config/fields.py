@@ -114,7 +114,7 @@ def _check(name, value, bounds):
 def _as_float32(value):
     try:
         return struct.unpack("f", struct.pack("f", value))[0]
-    except OverflowError:
+    except (OverflowError, struct.error):  # the latter for whole numbers beyond float64
         return math.inf
 
 

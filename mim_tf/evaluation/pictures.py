@@ -51,17 +51,30 @@ def save_sample(
     folder.mkdir(parents=True, exist_ok=True)
     for prefix, first, frames in (("gt", 1, truth), ("pd", input_length + 1, prediction)):
         for number, frame in enumerate(_visible(_shown(frames, scale)), first):
-            imageio.imwrite(folder / f"{prefix}{number}.png", frame, plugin="pillow")
-    imageio.imwrite(
+            write_picture(folder / f"{prefix}{number}.png", frame)
+    write_picture(
         folder / "truth_and_prediction.gif",
         animation,
-        plugin="pillow",
         duration=MILLISECONDS_PER_FRAME,
         loop=0,
     )
     if scale:
         physical = {"truth": scale.to_physical(truth), "prediction": scale.to_physical(prediction)}
         np.savez_compressed(folder / "values.npz", unit=np.array(scale.unit), **physical)
+
+
+def write_picture(path: Path, picture: np.ndarray, **options) -> None:
+    """Writes a PNG or GIF file, of which a disk that is full makes an `OSError` and no more.
+
+    imageio would try again when its file is collected, and print a trace then.
+
+    Args:
+        path: of the file.
+        picture: `[H, W]`, `[H, W, 3]` or, for a GIF, a stack of these, uint8.
+        **options: of Pillow.
+    """
+    content = imageio.imwrite("<bytes>", picture, extension=path.suffix, plugin="pillow", **options)
+    path.write_bytes(content)
 
 
 def side_by_side(

@@ -9,7 +9,7 @@ import numpy as np
 
 from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.errors import MimError
-from mim_tf.evaluation.pictures import MILLISECONDS_PER_FRAME
+from mim_tf.evaluation.pictures import MILLISECONDS_PER_FRAME, write_picture
 from mim_tf.evaluation.scores import to_uint8
 from mim_tf.new_path import check_free, written_whole
 from mim_tf.prediction.forecast_file import ForecastOrigin, write_forecast
@@ -146,12 +146,12 @@ def _form(output, asked):
 def _write_images(folder, frames):
     folder.mkdir()
     for number, frame in enumerate(_levels(frames), 1):
-        imageio.imwrite(folder / f"pd{number}.png", frame, plugin="pillow")
+        write_picture(folder / f"pd{number}.png", frame)
 
 
 def _write_gif(path, frames):
     duration = MILLISECONDS_PER_FRAME
-    imageio.imwrite(path, _levels(frames), plugin="pillow", duration=duration, loop=0)
+    write_picture(path, _levels(frames), duration=duration, loop=0)
 
 
 def _write_mp4(path, frames):
