@@ -26,7 +26,7 @@ _MAX_EXPANSION = 100
 def is_keras_file(path: str | PathLike) -> bool:
     """Whether a ZIP archive is at `path`."""
     try:
-        with open_file(path, "a weights file") as file:
+        with open_file(Path(path), "a weights file") as file:
             return file.read(len(_ZIP)) == _ZIP
     except MimError:
         return False
