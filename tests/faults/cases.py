@@ -16,7 +16,7 @@ import numpy as np
 
 from mim_tf.errors import MimError
 from tests.faults.content import MARKER, has_content, replace_content
-from tests.faults.damage import ANY, Kind, a_name_too_long
+from tests.faults.damage import ANY, Kind, a_folder, a_name_too_long
 from tests.faults.readers import READERS
 
 OUTCOMES = ("read", "refused", "undetectable", "traceback", "hang", "silent", "crash")
@@ -121,7 +121,7 @@ class Bench:
             Kind.CHANGED: not reader.checksum,
             Kind.CUT: not reader.ends,
             Kind.CONTENT: True,
-            Kind.PLACE: False,
+            Kind.PLACE: reader.fills and case.damage == a_folder.__name__,
             Kind.MISSING: not reader.ends or len(good) > 1,
         }
         if not allowed[kind]:

@@ -57,6 +57,7 @@ class Reader:
             matters can be noticed.
         ends: whether the format tells where it ends, so that a missing part can be noticed.
         unit: whether what is read are frames, in [0, 1].
+        fills: whether the format takes a file that is missing for missing values.
         tensorflow: whether TensorFlow reads it.
     """
 
@@ -65,6 +66,7 @@ class Reader:
     checksum: bool = False
     ends: bool = True
     unit: bool = True
+    fills: bool = False
     tensorflow: bool = False
 
 
@@ -422,7 +424,7 @@ READERS: dict[str, Reader] = {
     "hko7": Reader(*_archive("hko7"), unit=False),
     "kth": Reader(*_archive("kth"), unit=False),
     "netcdf": Reader(*_archive("grid"), unit=False),
-    "zarr": Reader(_saved_zarr, _archive("grid")[1], unit=False),
+    "zarr": Reader(_saved_zarr, _archive("grid")[1], unit=False, fills=True),
     "human36m": Reader(_human_pictures, _human, checksum=True),
     "input npy": Reader(_saved(np.save, "a.npy", levels(4, 16, 24)), _inputs),
     "input pictures": Reader(_pictures("{}.png", levels(3, 16, 24)), _inputs, checksum=True),
