@@ -101,6 +101,11 @@ class LinearScale:
 
     def check_thresholds(self, thresholds: Sequence[float]) -> None:
         """Raises `MimError` unless there are thresholds, all from `low` to below `high`."""
+        if not self.is_uniform:
+            raise MimError(
+                "Thresholds need one unit and one range of all channels, received "
+                f"{', '.join(self.unit)}. Leave the thresholds out."
+            )
         thresholds, low, high = list(thresholds), np.min(self.low), np.max(self.high)
         if not thresholds or not all(low <= value < high for value in thresholds):
             raise MimError(

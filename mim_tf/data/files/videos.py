@@ -6,6 +6,8 @@ from pathlib import Path
 
 import av
 import numpy as np
+import PIL.Image
+import PIL.ImageSequence
 
 from mim_tf.data.files.arrays import from_uint8
 from mim_tf.data.files.frame_cache import LazyValue
@@ -51,6 +53,10 @@ class Video(Recording):
                 # A last packet, without content, ends the stream.
                 found += packet.size > 0
                 self.length += packet.size > 0 and not packet.is_discard
+            # FFmpeg takes the frames of a GIF that tells no times, as imageio writes them, for one.
+            self._untimed = container.format.name == "gif" and found < stream.frames
+            if self._untimed:
+                found = self.length = _untimed_length(self._path)
             if found < stream.frames:
                 raise ValueError(f"it ends early: there are {found} of {stream.frames} frames")
             if not self.length:
@@ -64,13 +70,10 @@ class Video(Recording):
         frames = np.empty((self.length, *self._form.frame_shape), np.uint8)
         decoded = 0
         self._stamp.check()
-        with _open_stream(self._path) as (container, stream):
-            stream.thread_type = "AUTO"
-            # Sizes may change on the way; FFmpeg refuses before it takes memory.
-            stream.codec_context.options = {"max_pixels": str(LARGEST_FRAME)}
-            for frame, picture in zip(frames, container.decode(stream), strict=False):
-                frame[:] = self._form.convert(self.name, picture.to_ndarray(format="rgb24"))
-                decoded += 1
+        pictures = _untimed_frames if self._untimed else _frames
+        for frame, picture in zip(frames, pictures(self._path), strict=False):
+            frame[:] = self._form.convert(self.name, picture)
+            decoded += 1
         if decoded < self.length:
             raise MimError(
                 f"{self.name}: expected {self.length} frames, as many as the file has packets, "
@@ -101,6 +104,28 @@ def _open_stream(path):
         if stream is None or stream.codec_context is None:
             raise ValueError("there is no video stream in it that can be decoded")
         yield container, stream
+
+
+def _frames(path):
+    """RGB `[H, W, 3]`, uint8, one after the other."""
+    with _open_stream(path) as (container, stream):
+        stream.thread_type = "AUTO"
+        # Sizes may change on the way; FFmpeg refuses before it takes memory.
+        stream.codec_context.options = {"max_pixels": str(LARGEST_FRAME)}
+        for picture in container.decode(stream):
+            yield picture.to_ndarray(format="rgb24")
+
+
+def _untimed_frames(path):
+    """Those of a GIF without times."""
+    with opened(path, "a video") as file, PIL.Image.open(file) as image:
+        for picture in PIL.ImageSequence.Iterator(image):
+            yield np.asarray(picture.convert("RGB"))
+
+
+def _untimed_length(path):
+    with opened(path, "a video") as file, PIL.Image.open(file) as image:
+        return getattr(image, "n_frames", 1)
 
 
 def _check_end(file):

@@ -4,6 +4,7 @@ import http.server
 import threading
 
 import av
+import imageio.v3 as imageio
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -230,3 +231,12 @@ def test_a_video_whose_end_is_missing(tmp_path):
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(MimError, match=r"a\.mp4: "):
         Video(path, RGB).read([0])
+
+
+def test_a_gif_without_times(tmp_path):
+    levels = np.random.default_rng(0).integers(0, 256, (12, HEIGHT, WIDTH), np.uint8)
+    imageio.imwrite(tmp_path / "a.gif", levels)
+    video = Video(tmp_path / "a.gif", RGB)
+    assert video.length == 12
+    expected = np.repeat(levels[..., None], 3, axis=-1)
+    np.testing.assert_array_equal(np.rint(video.read(range(12)) * 255), expected)
