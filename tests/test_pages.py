@@ -1,7 +1,10 @@
 """The commands on the pages run, at a small size, or stand below with the reason why not."""
 
+import contextlib
+import io
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -9,10 +12,13 @@ import sys
 from pathlib import Path
 
 import imageio.v3 as imageio
+import keras
 import numpy as np
 import pytest
+from absl import logging
 
 from mim_tf import ModelConfig, build_model, load_model, save_preset, save_weights
+from mim_tf.cli.main import main
 from mim_tf.data.scale import LinearScale
 from tests import grid_files
 from tests.data_examples import levels, write_example
@@ -73,7 +79,10 @@ def small(command):
 
 
 def run(folder, command):
+    """Runs it in this process, which has imported TensorFlow already, unless it needs its own."""
     variables, arguments = small(command)
+    if not variables and "--strategy" not in command:
+        return run_here(folder, arguments)
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
@@ -81,6 +90,30 @@ def run(folder, command):
         capture_output=True,
         text=True,
         timeout=600,
+    )
+
+
+def run_here(folder, arguments):
+    status, printed, verbosity = 0, io.StringIO(), logging.get_verbosity()
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        first, *rest = arguments
+        patch.setattr(sys, "argv", [first, *rest] if first != "-m" else ["mim", *rest[1:]])
+        try:
+            if first == "-m":
+                main()
+            else:
+                runpy.run_path(first, run_name="__main__")
+        except SystemExit as end:
+            status = end.code
+    logging.set_verbosity(verbosity)
+    keras.backend.clear_session()
+    return subprocess.CompletedProcess(
+        arguments, status or 0, printed.getvalue(), printed.getvalue()
     )
 
 
