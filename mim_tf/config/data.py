@@ -5,17 +5,33 @@ import dataclasses
 from mim_tf.config.fields import check_fields, field
 from mim_tf.errors import MimError
 
+DATASETS = (
+    "mnist",
+    "mnist_color",
+    "taxibj",
+    "human",
+    "kth",
+    "radar",
+    "sevir",
+    "hko7",
+    "folder",
+    "array",
+    "grid",
+)
+
 _MOST_DIGITS = 1000
 """Frames are white long before."""
 
 _MOST_SEQUENCES = 100_000_000
 """Their order is drawn as a whole, and takes 0.8 GB."""
+
 THRESHOLDS = {
     "radar": (30, 40, 50),  # dBZ
     "sevir": (16, 74, 133, 160, 181, 219),  # levels of VIL
     "hko7": (0.5, 2, 5, 10, 30),  # mm/h
 }
 """Data set -> thresholds of the published scores."""
+
 SCALES = ("unit", "minmax", "standard", "none")
 SCALED_DATASETS = ("grid", "array")
 """Data sets whose values may have any range."""
@@ -30,19 +46,7 @@ class DataConfig:
         "Data set: mnist (Moving MNIST), mnist_color (colour-changing), taxibj, human, kth, radar, "
         "sevir, hko7, folder (videos or folders of images), array (.npy, .npz) or grid (NetCDF, "
         "Zarr, GRIB).",
-        choices=(
-            "mnist",
-            "mnist_color",
-            "taxibj",
-            "human",
-            "kth",
-            "radar",
-            "sevir",
-            "hko7",
-            "folder",
-            "array",
-            "grid",
-        ),
+        choices=DATASETS,
     )
     train_data_paths: str = field(
         "",

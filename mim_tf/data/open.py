@@ -142,33 +142,6 @@ def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
     return native_shape(list_recordings(paths[0])[0])
 
 
-def describe_splits(sources: dict[str, SequenceSource]) -> str:
-    """What is trained, validated or tested on, a line for each.
-
-    Args:
-        sources: split -> its source.
-    """
-    return "\n".join(f"{split}: {_describe(source)}" for split, source in sources.items())
-
-
-def _describe(source):
-    record = source.describe()
-    length, height, width, channels = source.shape
-    count = "endless" if source.size is None else f"{source.size:,}"
-    origin = record.get("source", type(source).__name__)
-    if record.get("paths"):
-        origin += f" {', '.join(record['paths'])}"
-    elif record.get("recordings"):
-        first, *others = record["recordings"]
-        origin += f" {first}" + (f" and {len(others)} more" if others else "")
-    if "selected_from" in record:
-        origin += f" (of its {record['selected_from']:,} sequences)"
-    return (
-        f"{count} sequences of {length} frames, {height} x {width} x {channels} "
-        f"(height x width x channels), {origin}"
-    )
-
-
 def _open_mnist(data, split, frame_shape, total_length):
     paths, shared = split_paths(data, split)
     # A file to test on alone, such as the released one, is not divided: training is generated.
@@ -240,7 +213,8 @@ def _open_hko7(data, split, frame_shape, total_length):
 
 
 def _open_radar(data, split, frame_shape, total_length):
-    return open_events(_recordings(list_events, data, split), total_length, data)
+    events = _own_recordings(_all_recordings(list_events, data, split), data, split)
+    return open_events(events, total_length, data)
 
 
 def _open_folder(data, split, frame_shape, total_length):
@@ -253,12 +227,12 @@ def _open_arrays(data, split, frame_shape, total_length):
 
 
 def _open_videos(list_recordings, data, split, frame_shape, total_length):
-    paths, shared = split_paths(data, split)
-    recordings = [recording for path in paths for recording in list_recordings(path)]
+    recordings = _all_recordings(list_recordings, data, split)
+    _, shared = split_paths(data, split)
     if shared and 0 < len(recordings) < len(SPLITS):
         part = part_of_time(data, split)
         return open_recordings(recordings, frame_shape, total_length, data, part)
-    recordings = _recordings(list_recordings, data, split)
+    recordings = _own_recordings(recordings, data, split)
     return open_recordings(recordings, frame_shape, total_length, data)
 
 
@@ -284,15 +258,20 @@ def _shared_paths(data, split):
     return paths
 
 
-def _recordings(list_recordings, data, split):
-    """The recordings of a split, never one that another split has too."""
-    paths, shared = split_paths(data, split)
+def _all_recordings(list_recordings, data, split):
+    """All recordings at the paths of a split, which may have to be divided."""
+    paths, _ = split_paths(data, split)
     if not paths:
         raise MimError(
             f"--dataset={data.dataset} needs its files: give --train_data_paths, and "
             "--valid_data_paths unless one set is to be divided."
         )
-    recordings = [recording for path in paths for recording in list_recordings(path)]
+    return [recording for path in paths for recording in list_recordings(path)]
+
+
+def _own_recordings(recordings, data, split):
+    """Those of a split, never one that another split has too."""
+    _, shared = split_paths(data, split)
     if shared:
         return divide(recordings, data, split)
     others = other_paths(data, split)

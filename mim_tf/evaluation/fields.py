@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mim_tf.data.batches.order import evaluation_batches
+from mim_tf.data.inspect.survey import spread
 from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
@@ -129,11 +130,9 @@ def climatology_of(source: SequenceSource) -> np.ndarray:
         return source.climatology
     if source not in _CLIMATOLOGIES:
         total = counted = 0
-        spread = np.unique(
-            np.linspace(0, source.size - 1, min(MOST_SEQUENCES, source.size)).round().astype(int)
-        )
-        for batch in evaluation_batches(len(spread), 8):
-            indices = spread[np.asarray(batch)]
+        chosen = np.array(spread(source.size, MOST_SEQUENCES))
+        for batch in evaluation_batches(len(chosen), 8):
+            indices = chosen[np.asarray(batch)]
             frames = source.sequences(indices)
             known = ~source.missing(indices) if source.has_missing else np.ones(frames.shape, bool)
             total = total + np.where(known, frames, 0).sum(axis=(0, 1), dtype=np.float64)

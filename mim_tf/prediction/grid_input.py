@@ -11,6 +11,7 @@ from mim_tf.data.grid.source import Stretch
 from mim_tf.data.grid.times import runs
 from mim_tf.data.scale_fit import check_units
 from mim_tf.errors import MimError
+from mim_tf.given_path import list_folder
 from mim_tf.prediction.forecast_file import ForecastOrigin
 from mim_tf.prediction.inputs import Input, Scaled
 
@@ -19,7 +20,7 @@ def has_coordinates(text: str) -> bool:
     """Whether an input is a file, store or pattern, or a folder of them, with coordinates."""
     path = Path(text)
     if os.path.isdir(path) and not is_grid(path):
-        return any(is_grid(child) for child in path.iterdir())
+        return any(map(is_grid, list_folder(path)))
     return is_grid(path) or is_pattern(path)
 
 

@@ -68,11 +68,9 @@ class Player:
 
 def sequence_players(material: Material) -> list[Player]:
     """The best, the median, the worst and the first four sequences, each of them once."""
-    samples, squares = material.samples, material.evaluation.per_sequence["mse"]
+    squares = material.evaluation.per_sequence["mse"]
     field = field_of(material.evaluation.scores["data"])
-    samples = samples | {
-        part: shown_channels(samples[part], field) for part in ("truth", "forecast")
-    }
+    samples = shown_samples(material.samples, field)
     limit = difference_limit(future(samples), samples["forecast"])
     index = samples["index"]
     shown = f", {field.name} shown" if field.name else ""
@@ -134,15 +132,8 @@ def sequence_player(
     frames, largest = len(truth), limit * field.size
     scale = field_bar(field)
     error_bar = _bar(DIFFERENCE_MAP, -largest, largest, field.unit, sign="+")
-    panes = [
-        Pane(
-            "truth" if forecasts else "frames",
-            sprite(visible(truth, field), reduction),
-            frames,
-            scale,
-        )
-    ]
-    errors, context = [], 0
+    panes = [Pane("truth", sprite(visible(truth, field), reduction), frames, scale)]
+    errors = []
     for name, forecast in forecasts.items():
         context = frames - len(forecast)
         shown = np.concatenate([truth[:context], forecast])
@@ -198,6 +189,12 @@ def _title(kinds, index):
         if named
         else (f"Sequence {index + 1}")
     )
+
+
+def shown_samples(samples: dict[str, np.ndarray], field: Field) -> dict[str, np.ndarray]:
+    """The arrays of `samples.npz`, of the channels that pictures show."""
+    parts = ("truth", "forecast")
+    return samples | {part: shown_channels(samples[part], field) for part in parts}
 
 
 def future(samples: dict[str, np.ndarray]) -> np.ndarray:

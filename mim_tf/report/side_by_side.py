@@ -9,7 +9,14 @@ from pathlib import Path
 from mim_tf.evaluation.read import Evaluation, find_evaluation
 from mim_tf.report.colors import difference_limit, field_of
 from mim_tf.report.film_strip import draw, make_strip
-from mim_tf.report.players import BUDGET, Player, future, sequence_player, within_budget
+from mim_tf.report.players import (
+    BUDGET,
+    Player,
+    future,
+    sequence_player,
+    shown_samples,
+    within_budget,
+)
 from mim_tf.report.read import SAMPLES_FILE, read_samples
 
 STRIP_DPI = 200
@@ -30,12 +37,12 @@ def read_pictures(
     paths = [find_evaluation(folder) for folder in folders]
     if not all(os.path.lexists(path / SAMPLES_FILE) for path in paths):
         return [], ""
-    samples = [read_samples(path) for path in paths]
+    field = field_of(evaluations[0].scores["data"])
+    samples = [shown_samples(read_samples(path), field) for path in paths]
     shared = sorted(set.intersection(*(set(part["index"].tolist()) for part in samples)))
     if not shared:
         return [], ""
     places = [[part["index"].tolist().index(index) for index in shared] for part in samples]
-    field = field_of(evaluations[0].scores["data"])
     limit = max(difference_limit(future(part), part["forecast"]) for part in samples)
 
     def draw_players(reduction):

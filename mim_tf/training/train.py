@@ -9,7 +9,8 @@ from absl import logging
 
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 from mim_tf.data.batches.by_backend import errors_of, training_dataset
-from mim_tf.data.open import describe_splits, open_source
+from mim_tf.data.describe import describe_splits
+from mim_tf.data.open import open_source
 from mim_tf.data.split import SPLITS
 from mim_tf.errors import MimError
 from mim_tf.evaluation.score_set import scores_for

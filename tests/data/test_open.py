@@ -6,8 +6,9 @@ import pytest
 
 import mim_tf
 from mim_tf.config import DataConfig, ModelConfig
+from mim_tf.data.describe import describe_splits
 from mim_tf.data.moving_mnist.npz import write_npz
-from mim_tf.data.open import describe_splits, frame_shape, open_part, open_source
+from mim_tf.data.open import frame_shape, open_part, open_source
 from mim_tf.errors import MimError
 from tests.data_examples import levels, write_example
 

@@ -6,7 +6,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from mim_tf.report.players import error_map_player, sequence_players
+from mim_tf.report.colors import field_of
+from mim_tf.report.players import error_map_player, sequence_players, shown_samples
 from mim_tf.report.read import read_material
 from tests.report.conftest import CONTEXT, HORIZON
 
@@ -50,3 +51,12 @@ def test_a_pixel_that_is_never_known_is_grey(run):
     by_time, overall = error_map_player(material).panes
     assert (decoded(by_time)[:, 0, 0] == 128).all()
     assert (decoded(overall)[:, 0, 0] == 128).all()
+
+
+def test_three_fields_are_no_colours():
+    arrays = {name: np.zeros((2, 4, 8, 8, 3), np.uint8) for name in ("truth", "forecast")}
+    scale = {"unit": ["K", "m s-1", "m s-1"], "low": [0, 0, 0], "high": [1, 1, 1]}
+    for data, channels in (({"scale": scale}, 1), ({}, 3)):
+        shown = shown_samples(arrays | {"index": np.arange(2)}, field_of(data))
+        assert shown["truth"].shape[-1] == shown["forecast"].shape[-1] == channels
+        assert len(shown["index"]) == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h5py
 
+from mim_tf.config.data import DATASETS
 from mim_tf.data.files.npz_member import member_keys
 from mim_tf.data.files.videos import VIDEO_SUFFIXES
 from mim_tf.data.grid.files import is_grid, is_pattern
@@ -19,19 +20,8 @@ from mim_tf.given_path import list_folder, opened
 from mim_tf.presets.find import find_preset
 from mim_tf.weights.tf1_checkpoint import is_checkpoint
 
-KINDS = (
-    "weights",
-    "mnist",
-    "taxibj",
-    "human",
-    "kth",
-    "radar",
-    "sevir",
-    "hko7",
-    "folder",
-    "array",
-    "grid",
-)
+KINDS = ("weights", *(name for name in DATASETS if name != "mnist_color"))
+"""A file of colour-changing digits is one of "mnist", too."""
 
 
 def recognise(path: str | Path) -> str:
