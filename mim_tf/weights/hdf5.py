@@ -18,7 +18,7 @@ import numpy as np
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
-from mim_tf.given_path import opened
+from mim_tf.hdf5_file import opened_hdf5
 from mim_tf.models.configuration import ATTRIBUTE, from_json
 from mim_tf.weights.architecture import check_finite, check_settings, first_difference
 from mim_tf.weights.full_disk import saved_by_keras
@@ -40,8 +40,7 @@ def open_weights(path: str | PathLike) -> Iterator[h5py.File]:
             f"checkpoint, which has a {path.name}.index; received "
             f"{'a folder' if os.path.isdir(path) else 'a path where there is nothing'}."
         )
-    whole = opened(path, "a weights file", form="HDF5", remedy="Copy or download it again.")
-    with whole, h5py.File(path) as file:
+    with opened_hdf5(path, "a weights file", "Copy or download it again.") as file:
         yield file
 
 

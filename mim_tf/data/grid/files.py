@@ -8,6 +8,7 @@ from pathlib import Path
 from mim_tf.data.files.images import natural_order
 from mim_tf.errors import MimError
 from mim_tf.given_path import list_folder, opened, walk
+from mim_tf.hdf5_file import check_hdf5
 from mim_tf.optional import import_xarray
 
 SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf", ".grib", ".grib2", ".grb", ".grb2", ".zarr")
@@ -65,6 +66,8 @@ def open_datasets(path: Path) -> list:
     engine = _engine(path)
     if engine == "zarr":
         _check_store(path)
+    if engine == "h5netcdf":
+        check_hdf5(path)
     # Scientific Python has SciPy's reader of NetCDF 3.
     xarray = import_xarray(*([] if engine == "scipy" else [engine]))
     options: dict = {"engine": engine, "cache": False, "decode_timedelta": False}

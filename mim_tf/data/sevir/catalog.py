@@ -8,11 +8,11 @@ import io
 import os
 from pathlib import Path
 
-import h5py
 from absl import logging
 
 from mim_tf.errors import MimError
 from mim_tf.given_path import opened
+from mim_tf.hdf5_file import opened_hdf5
 
 CATALOG = "CATALOG.csv"
 FRAMES = 49  # of an event, one every five minutes
@@ -93,7 +93,7 @@ def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
         by_file[entry.file_name].append(entry)
     for name, events in by_file.items():
         path = root / "data" / name
-        with opened(path, "a file of SEVIR"), h5py.File(path) as file:
+        with opened_hdf5(path, "a file of SEVIR") as file:
             shape = file[kind].shape if kind in file else None
             if shape is None or len(shape) != 4 or shape[-1] != FRAMES:
                 raise MimError(

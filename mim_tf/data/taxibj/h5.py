@@ -11,7 +11,7 @@ import numpy as np
 
 from mim_tf.data.files.npz_member import LARGEST_DEFLATE_RATIO
 from mim_tf.errors import MimError
-from mim_tf.given_path import opened
+from mim_tf.hdf5_file import opened_hdf5
 
 CHANNELS = 2
 
@@ -50,8 +50,7 @@ def read_h5_grid(path: str | Path) -> tuple[int, int]:
 @contextlib.contextmanager
 def _opened(path):
     """The data sets `data` and `date` of a file, of the right dtypes and shapes."""
-    whole = opened(path, "an .h5 file of TaxiBJ", form="HDF5", remedy="Download it again.")
-    with whole, h5py.File(path, "r") as file:
+    with opened_hdf5(path, "an .h5 file of TaxiBJ", "Download it again.") as file:
         data, date = (_dataset(path, file, key) for key in ("data", "date"))
         _check_kinds(path, data, date)
         for dataset in (data, date):
