@@ -101,12 +101,12 @@ class VideoPredictor(keras.Model):
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """As Keras' `fit`; raises `MimError` for arrays that `check_training_arrays` refuses."""
-        check_training_arrays(x, y)
+        check_training_arrays(x, y, self.config.frame_scale.clipped)
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As Keras' `evaluate`; raises `MimError` as `fit` does."""
-        check_training_arrays(x, y)
+        check_training_arrays(x, y, self.config.frame_scale.clipped)
         return super().evaluate(x, y, *args, **kwargs)
 
     def save_weights(self, filepath, overwrite=True, **kwargs):

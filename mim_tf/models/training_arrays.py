@@ -5,25 +5,27 @@ import numpy as np
 from mim_tf.errors import MimError
 
 _USUAL = "model.fit(frames, frames[:, 1:])"
+_LARGEST = np.finfo(np.float32).max
 
 
-def check_training_arrays(x, y) -> None:
+def check_training_arrays(x, y, clipped: bool = True) -> None:
     """Looks at arrays; data sets, which give their values later, are passed over.
 
     Args:
         x: frames `[B, T, H, W, C]`, or a dict of `frames` and `flags`.
         y: targets `[B, T-1, H, W, C]`.
+        clipped: whether values of the model's scale end at 0 and 1.
 
     Raises:
-        MimError: if values are outside [0, 1], frames are not finite, or targets are missing or
-            not frames 2..T. Targets may be NaN, where they are missing.
+        MimError: if values are outside [0, 1] where they are clipped, frames are not finite, or
+            targets are missing or not frames 2..T. Targets may be NaN, where they are missing.
     """
     frames = x.get("frames") if isinstance(x, dict) else x
     if not isinstance(frames, np.ndarray):
         return
     if y is None:
         raise MimError(f"Targets must be frames 2..T, received none: {_USUAL}.")
-    _check_values("frames", frames, np.min, np.max)
+    _check_values("frames", frames, False, clipped)
     if not isinstance(y, np.ndarray):
         return
     expected = (len(frames), frames.shape[1] - 1, *frames.shape[2:])
@@ -31,7 +33,7 @@ def check_training_arrays(x, y) -> None:
         raise MimError(
             f"Targets must be frames 2..T, {list(expected)}, received {list(y.shape)}: {_USUAL}."
         )
-    _check_values("targets", y, np.fmin.reduce, np.fmax.reduce)
+    _check_values("targets", y, True, clipped)
     if np.array_equal(y, frames[:, :-1]) and not np.array_equal(y, frames[:, 1:]):
         raise MimError(
             "Targets must be frames 2..T, received frames 1..T-1, which the network is given: "
@@ -39,11 +41,18 @@ def check_training_arrays(x, y) -> None:
         )
 
 
-def _check_values(name, values, smallest, largest):
-    """The least and largest are NaN where values are: all of them, of those that pass over NaN."""
-    low, high = (smallest(values, axis=None), largest(values, axis=None)) if values.size else (0, 0)
-    if values.dtype.kind != "f" or low < 0 or high > 1 or (smallest is np.min and np.isnan(low)):
+def _check_values(name, values, may_miss, clipped):
+    smallest, largest = (np.fmin, np.fmax) if may_miss else (np.minimum, np.maximum)
+    low, high = (f.reduce(values, axis=None) if values.size else 0 for f in (smallest, largest))
+    if may_miss and np.isnan(low):  # all of them
+        low = high = 0
+    least, most = (0, 1) if clipped else (-_LARGEST, _LARGEST)
+    if values.dtype.kind == "f" and least <= low and high <= most:
+        return
+    received = f"received {values.dtype} in [{low}, {high}]"
+    if clipped:
         raise MimError(
-            f"{name} must be float, finite and in [0, 1], received {values.dtype} in "
-            f"[{low}, {high}]. Divide levels of 0 to 255 by 255."
+            f"{name} must be float, finite and in [0, 1], {received}. Divide levels of 0 to 255 "
+            "by 255."
         )
+    raise MimError(f"{name} must be float and finite, {received}. Values that are missing are 0.")

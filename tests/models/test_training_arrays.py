@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mim_tf import MimError
+from mim_tf.data.scale import LinearScale
 from mim_tf.models.training_arrays import check_training_arrays
 from tests.models.small_models import random_frames, small_model
 
@@ -34,6 +35,24 @@ def test_what_it_can_learn_from():
         check_training_arrays(x, y)
         check_training_arrays({"frames": x, "flags": np.zeros((2, 2))}, y)
     check_training_arrays(iter([]), None)  # a data set has its targets with it
+
+
+def test_values_of_a_scale_that_is_not_clipped():
+    frames = FRAMES * 8 - 4
+    check_training_arrays(frames, frames[:, 1:], clipped=False)
+    for bad in (np.inf, np.nan):
+        with pytest.raises(MimError, match=r"frames must be float and finite, .* missing are 0"):
+            check_training_arrays(np.where(FRAMES < 0.5, bad, frames), frames[:, 1:], clipped=False)
+    with pytest.raises(MimError, match="targets must be float and finite"):
+        check_training_arrays(frames, np.where(FRAMES < 0.5, np.inf, frames)[:, 1:], clipped=False)
+
+
+def test_evaluate_takes_values_of_the_scale_of_the_model():
+    scale = LinearScale("K", 250.0, 300.0, clipped=False)
+    model = small_model(scale=scale)
+    model.compile(loss="mse")
+    frames = FRAMES * 8 - 4
+    assert model.evaluate(frames, frames[:, 1:], verbose=0) > 1
 
 
 def test_fit_and_evaluate_look_at_them():
