@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import mim_tf
-from mim_tf.runs import STATE
+from mim_tf.runs.folder import STATE
 from mim_tf.training.train import train
 
 pytestmark = pytest.mark.slow
@@ -39,7 +39,7 @@ TRAINING = {
 }
 INTERRUPT = """
 import os, signal
-from mim_tf.training.callbacks import Logs
+from mim_tf.training.logs import Logs
 
 log = Logs.on_iteration
 

@@ -9,13 +9,16 @@ import sys
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.runs import CsvLog, has_state, held, last_run, pictures_folder, read_json, read_record
+from mim_tf.json_file import read_json
+from mim_tf.runs.csv_log import CsvLog
+from mim_tf.runs.folder import has_state, held, last_run, pictures_folder
+from mim_tf.runs.record import read_record
 
 COLUMNS = ("iteration", "loss")
 HOLDER = """
 import sys, time
 from pathlib import Path
-from mim_tf.runs import held
+from mim_tf.runs.folder import held
 with held(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(100)

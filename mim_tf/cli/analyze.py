@@ -22,7 +22,8 @@ def main(values: flags.FlagValues) -> None:
     import_keras(values.network_module)
     from mim_tf.analysis.analyze import analyze, summary, table
     from mim_tf.analysis.figure import draw
-    from mim_tf.runs import new_run_folder, write_json
+    from mim_tf.json_file import write_json
+    from mim_tf.runs.folder import new_run_folder
 
     path, low, high = values.pretrained_model, values.low, values.high
     config = model_config(values, path)

@@ -56,7 +56,8 @@ def _form(flag):
         return f"--[no]{flag.name}"
     if isinstance(flag, flags.EnumFlag):
         return f"--{flag.name}={'|'.join(flag.parser.enum_values)}"
-    return f"--{flag.name}={'TEXT' if flag.flag_type() == 'string' else 'NUMBER'}"
+    # Of a list it is "comma separated list of strings".
+    return f"--{flag.name}={'TEXT' if 'string' in flag.flag_type() else 'NUMBER'}"
 
 
 def _default(flag, by_recipe):
@@ -68,7 +69,7 @@ def _default(flag, by_recipe):
         ]
         return "; ".join(words)
     # Where no value is the default, the description says what that means.
-    return "" if flag.default in (None, "") else f"default: {_shown(flag.default)}"
+    return "" if flag.default in (None, "", []) else f"default: {_shown(flag.default)}"
 
 
 def _shown(value):

@@ -20,7 +20,8 @@ def main(values: flags.FlagValues) -> None:
     devices = DeviceConfig(**given(DeviceConfig, values))
     share_cores()
     import_keras(values.network_module)
-    from mim_tf.runs import last_run, pictures_folder, read_record
+    from mim_tf.runs.folder import last_run, pictures_folder
+    from mim_tf.runs.record import read_record
     from mim_tf.training.train import train
 
     resume = last_run(training.save_dir) if values.resume else None

@@ -12,7 +12,8 @@ from mim_tf.evaluation.report import format_scores, write_scores
 from mim_tf.models import build_model
 from mim_tf.presets.find import find_weights
 from mim_tf.report.write import write_report_or_warn
-from mim_tf.runs import new_run_folder, write_record
+from mim_tf.runs.folder import new_run_folder
+from mim_tf.runs.record import write_record
 from mim_tf.start_up import skip_graph_rewriting
 from mim_tf.weights import load_weights
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.evaluation.accumulated import as_json
-from mim_tf.runs import write_json
+from mim_tf.json_file import write_json
 
 WIDTH = 80
 ARRAYS = ("per_sequence", "samples")

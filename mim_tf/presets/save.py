@@ -9,10 +9,10 @@ from typing import Any
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.read import read_evaluation
+from mim_tf.json_file import write_json
 from mim_tf.models import VideoPredictor
 from mim_tf.new_path import check_free
 from mim_tf.presets.preset import PACKAGED, Preset, Scores, as_json, check_name, read_preset
-from mim_tf.runs import write_json
 from mim_tf.weights import save_weights
 
 _OWN = ("name", "folder", "description", "sha256", "parameters", "scored_on", "scores")

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from mim_tf.evaluation.read import find_evaluation
+from mim_tf.json_file import read_json
 from mim_tf.report.read import read_log, read_run_record
-from mim_tf.runs import RECORD, read_json
+from mim_tf.runs.folder import RECORD
 
 BEST = "best.weights.h5"
 

@@ -8,7 +8,7 @@ from keras import ops
 
 from mim_tf.data.batches.order import TrainingOrder
 from mim_tf.errors import MimError
-from mim_tf.runs import has_state
+from mim_tf.runs.folder import has_state
 from mim_tf.training.adam import all_finite
 from mim_tf.training.state import load_state
 

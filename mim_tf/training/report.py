@@ -1,7 +1,7 @@
 """The page of a run, while it trains."""
 
 from mim_tf.report.write import write_report_or_warn
-from mim_tf.training.callbacks import OnIteration
+from mim_tf.training.on_iteration import OnIteration
 
 
 class Report(OnIteration):

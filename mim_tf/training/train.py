@@ -14,32 +14,29 @@ from mim_tf.data.open import open_source
 from mim_tf.data.split import SPLITS
 from mim_tf.errors import MimError
 from mim_tf.evaluation.score_set import scores_for
+from mim_tf.json_file import read_json
 from mim_tf.models import build_model
 from mim_tf.models.registry import uses_scheduled_sampling
 from mim_tf.models.size import check_training
 from mim_tf.new_path import check_writable
-from mim_tf.runs import (
-    RECORD,
-    check_network_module,
-    has_state,
-    held,
-    new_run_folder,
-    read_json,
-    write_record,
-)
+from mim_tf.runs.folder import RECORD, has_state, held, new_run_folder
+from mim_tf.runs.record import check_network_module, write_record
 from mim_tf.start_up import skip_graph_rewriting
-from mim_tf.training.callbacks import Evaluation, Logs, RestartedMean, Snapshots, StopInOrder
 from mim_tf.training.compile import compile_for_training
 from mim_tf.training.devices import open_devices
 from mim_tf.training.divergence import Divergence
 from mim_tf.training.events import Events
 from mim_tf.training.initial_bias import draw_biases
+from mim_tf.training.logs import Logs, RestartedMean
 from mim_tf.training.optimizer import make_optimizer
 from mim_tf.training.out_of_memory import memory_errors
 from mim_tf.training.overlap import check_overlap
 from mim_tf.training.progress import ProgressBar
 from mim_tf.training.report import Report
+from mim_tf.training.snapshots import Snapshots
 from mim_tf.training.state import load_state
+from mim_tf.training.stop import StopInOrder
+from mim_tf.training.validation import Evaluation
 from mim_tf.weights import load_weights
 
 

@@ -49,6 +49,7 @@ runpy.run_module("mim_tf", run_name="__main__")
     [
         ([], 0, "usage: mim COMMAND"),
         (["train", "--help"], 0, "--max_iterations=NUMBER  (default: 80000)"),
+        (["compare", "--help"], 0, "--names=TEXT\n"),
         (["train", "--max_iteration=3"], 2, "Did you mean --max_iterations?"),
         (["train", "--batch_size=0"], 2, "--batch_size must be"),
         (["evaluate"], 2, "--pretrained_model=... must be given"),

@@ -15,7 +15,7 @@ import numpy as np
 
 import mim_tf.cli.main
 import mim_tf.training.train  # imported once, for all lives
-from mim_tf.runs import STATE
+from mim_tf.runs.folder import STATE
 
 FLAGS = [
     "--model_name=predrnn",

@@ -18,7 +18,6 @@ import numpy as np
 from absl import flags
 
 import mim_tf
-from mim_tf import runs
 from mim_tf.cli.flags import define_config_flags
 from mim_tf.cli.parse import parse
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
@@ -34,6 +33,8 @@ from mim_tf.errors import MimError
 from mim_tf.evaluation.read import read_evaluation
 from mim_tf.prediction.inputs import list_inputs, open_input
 from mim_tf.report.read import read_material, read_samples
+from mim_tf.runs.csv_log import CsvLog
+from mim_tf.runs.record import read_record, write_record
 from mim_tf.training.state import load_state, save_state
 from mim_tf.weights import load_weights, save_weights
 from tests import grid_files, radar_files, taxibj_files
@@ -239,23 +240,23 @@ def _tf1(path):
 
 
 def _run(folder):
-    runs.write_record(folder, TINY, DataConfig(), TrainingConfig(), {})
+    write_record(folder, TINY, DataConfig(), TrainingConfig(), {})
     return folder
 
 
 def _settings(path):
-    return [dataclasses.asdict(config) for config in runs.read_record(path)]
+    return [dataclasses.asdict(config) for config in read_record(path)]
 
 
 def _log(folder):
-    log = runs.CsvLog(folder / "train.csv", ["iteration", "loss"], 0)
+    log = CsvLog(folder / "train.csv", ["iteration", "loss"], 0)
     for n in range(9):
         log.append([n, n / 7])
     return folder
 
 
 def _rows(path):
-    return runs.CsvLog(path / "train.csv", ["iteration", "loss"], 99).last
+    return CsvLog(path / "train.csv", ["iteration", "loss"], 99).last
 
 
 def _scores(folder):

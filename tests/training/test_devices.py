@@ -15,7 +15,7 @@ import pytest
 
 from mim_tf.config import DeviceConfig
 from mim_tf.errors import MimError
-from mim_tf.runs import STATE
+from mim_tf.runs.folder import STATE
 from mim_tf.training.devices import MirroredDevices, ParallelDevices, open_devices
 
 pytestmark = pytest.mark.slow

@@ -9,12 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.grid.fields import Fields, find_fields, split_name, variable_names
+from mim_tf.data.grid.agreement import (
+    all_variables,
+    common_grid,
+    common_times,
+    common_unit,
+    fields_of,
+    grid_in_words,
+)
+from mim_tf.data.grid.fields import Fields
 from mim_tf.data.grid.files import expand, open_datasets, read_or_explain
-from mim_tf.data.grid.region import cut, latitudes, select, template
-from mim_tf.data.grid.times import Times, join_times, usual_step
+from mim_tf.data.grid.region import cut, latitudes, select
+from mim_tf.data.grid.times import usual_step
 from mim_tf.data.source import Indices
-from mim_tf.errors import MimError
 
 CACHE_BYTES = 2**28
 """Of fields that are kept because others of their chunk may be asked for next."""
@@ -52,13 +59,13 @@ class Grid:
     ):
         self.paths = expand(paths)
         opened = [(path, each) for path in self.paths for each in open_datasets(path)]
-        self.variables = variables or _all_variables(opened)
-        self._channels = [_parts(opened, variable) for variable in self.variables]
-        self.times = self._common_times()
+        self.variables = variables or all_variables(opened)
+        self._channels = [fields_of(opened, variable) for variable in self.variables]
+        self.times = common_times(self.variables, self._channels)
         self.units = tuple(
-            _common_unit(*pair) for pair in zip(self.variables, self._channels, strict=True)
+            common_unit(*pair) for pair in zip(self.variables, self._channels, strict=True)
         )
-        grid = self._common_grid()
+        grid = common_grid(self._channels)
         self._rows, self._columns = select(grid, region)
         self._coarsen = coarsen
         self.coordinates = cut(grid, self._rows, self._columns, coarsen)
@@ -113,7 +120,7 @@ class Grid:
             "paths": [str(path) for path in self.paths],
             "variables": list(self.variables),
             "units": list(self.units),
-            "grid": _grid_in_words(self.coordinates),
+            "grid": grid_in_words(self.coordinates),
             "times_in_a_chunk": self._channels[0][0].chunk,
         }
 
@@ -182,31 +189,6 @@ class Grid:
             offset += length
         return np.array(starts, np.int64)
 
-    def _common_times(self):
-        joined = [join_times([(p.path, p.times) for p in parts]) for parts in self._channels]
-        for variable, times in zip(self.variables, joined, strict=True):
-            if times.calendar != joined[0].calendar or not np.array_equal(
-                times.seconds, joined[0].seconds
-            ):
-                raise MimError(
-                    f"{variable}: expected the times of {self.variables[0]}, {_span(joined[0])}, "
-                    f"received {_span(times)}. Give files with the same times of all variables."
-                )
-        return joined[0]
-
-    def _common_grid(self):
-        first = self._channels[0][0]
-        grid = template(first)
-        for part in itertools.chain(*self._channels):
-            other = template(part)
-            if not _same_grid(grid, other):
-                raise MimError(
-                    f"{part.path}: expected {part.data.name} on the grid of {first.data.name} in "
-                    f"{first.path}, {_grid_in_words(grid)}, received {_grid_in_words(other)}. "
-                    "Fields of one run need one grid (xarray: interp_like)."
-                )
-        return grid
-
 
 def open_grid(paths: list[Path], data: DataConfig) -> Grid:
     """The grid of a configuration; one that was opened is given again while its files stay."""
@@ -220,75 +202,6 @@ def open_grid(paths: list[Path], data: DataConfig) -> Grid:
 
 
 _OPENED: dict[tuple, Grid] = {}
-
-
-def _all_variables(opened):
-    # Sorted: a Zarr store lists its variables in any order, another one after it was copied.
-    found = sorted({name for _, dataset in opened for name in variable_names(dataset)})
-    if found:
-        return tuple(found)
-    path, dataset = opened[0]
-    # The first that cannot be used says why.
-    for name, data in dataset.data_vars.items():
-        if data.ndim >= 2:
-            return (str(name),)
-    raise MimError(
-        f"{path}: expected a variable over time and two further axes, found "
-        f"{_listed(dataset.data_vars)}."
-    )
-
-
-def _parts(opened, variable):
-    """The fields of a variable in all files that have it, in the order of their times."""
-    name, _ = split_name(variable)
-    parts = [find_fields(path, each, variable) for path, each in opened if name in each.data_vars]
-    if not parts:
-        known = dict.fromkeys(str(name) for _, each in opened for name in each.data_vars)
-        raise MimError(
-            f"{opened[0][0]}: expected the variable {name}, found {_listed(known)}. Choose with "
-            "--variables."
-        )
-    return sorted(parts, key=lambda part: part.times.seconds[0])
-
-
-def _common_unit(variable, parts):
-    for part in parts:
-        if part.unit != parts[0].unit:
-            raise MimError(
-                f"{part.path}: expected {variable} in {parts[0].unit or 'no unit'} as in "
-                f"{parts[0].path}, received {part.unit or 'no unit'}. Convert one of them."
-            )
-    return parts[0].unit
-
-
-def _same_grid(first, second):
-    if first.shape != second.shape:
-        return False
-    for ours, theirs in zip(first.dims, second.dims, strict=True):
-        if ours in first.coords and theirs in second.coords:
-            values = first[ours].values, second[theirs].values
-            if not np.allclose(*values, rtol=1e-5, atol=1e-4):
-                return False
-    return True
-
-
-def _grid_in_words(grid):
-    sides = []
-    for axis in grid.dims:
-        words = f"{grid.sizes[axis]} {axis}"
-        if axis in grid.coords:
-            values = grid[axis].values
-            words += f" ({values[0]:g} to {values[-1]:g})"
-        sides.append(words)
-    return " x ".join(sides)
-
-
-def _span(times: Times):
-    return f"{len(times)} from {times.text(0)} to {times.text(len(times) - 1)}"
-
-
-def _listed(names):
-    return ", ".join(map(str, names)) or "none"
 
 
 def _as_slice(numbers):

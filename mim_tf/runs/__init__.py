@@ -1,0 +1,1 @@
+"""Runs: the folder of a training, its record and its log."""

@@ -1,0 +1,110 @@
+"""The folder of a run: its name, the names in it, and who may write there."""
+
+import contextlib
+import fcntl
+import os
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from absl import logging
+
+from mim_tf.errors import MimError
+from mim_tf.json_file import read_json, write_json
+from mim_tf.new_path import remove_debris
+
+STATE = "training.state"
+"""Weights, optimizer and counters of the last snapshot: where `--resume` goes on."""
+
+PREVIOUS_STATE = "training.state.previous"
+"""Those of the snapshot before, for the case that the last one is damaged."""
+
+RECORD = "run.json"
+"""Settings, data and versions of a run."""
+
+
+def new_run_folder(parent, prefix="run") -> Path:
+    """Makes the next free of `prefix-001`, `prefix-002`, ... in `parent`."""
+    parent = Path(parent)
+    for _ in range(100):
+        folder = parent / f"{prefix}-{_last_number(parent, prefix) + 1:03d}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # another process was faster
+            continue
+        except OSError as error:
+            raise MimError(f"{parent} cannot hold a new folder: {error}.") from error
+        return folder
+    raise MimError(f"No folder {prefix}-... could be made in {parent}.")
+
+
+def last_run(parent) -> Path | None:
+    """The newest run in `parent`: one that has its record or a state to go on from."""
+    folders = [
+        path
+        for path in Path(parent).glob("run-*")
+        if _number(path.name, "run") and (os.path.lexists(path / RECORD) or has_state(path))
+    ]
+    return max(folders, key=lambda folder: _number(folder.name, "run"), default=None)
+
+
+def has_state(folder: Path) -> bool:
+    """Whether a run has a snapshot to go on from, good or damaged."""
+    return any(os.path.lexists(folder / name) for name in (STATE, PREVIOUS_STATE))
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keeps every other process out of a run; the system lets go where this one is killed.
+
+    Raises:
+        MimError: if another process holds it; the message says which.
+    """
+    with (folder / "lock").open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise MimError(
+                f"{folder} is being trained by another process ({file.read().strip()}). Wait until "
+                "it ends or stop it, or start a new run without --resume."
+            ) from None
+        except OSError as error:  # file systems without locks
+            logging.warning("%s cannot be locked (%s): start no second --resume.", folder, error)
+        remove_debris(folder)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+
+
+def pictures_folder(run: Path, parent: str | Path) -> Path:
+    """The folder in `parent` for the pictures of `run` and of no other run.
+
+    It has the name of the run, or where that is taken, the name and a number. The run remembers
+    it, for when it is resumed.
+    """
+    named = Path(parent) / run.name
+    if named.resolve() == run.resolve():
+        return run / "pictures"
+    record = run / "pictures.json"
+    if os.path.lexists(record):
+        folder = Path(str(read_json(record).get("folder")))
+        if folder.parent == Path(parent).resolve():
+            return folder
+    try:
+        named.mkdir(parents=True)
+    except FileExistsError:
+        named = new_run_folder(parent, run.name)
+    write_json(record, {"folder": str(named.resolve())})
+    return named
+
+
+def _last_number(parent, prefix):
+    return max((_number(path.name, prefix) for path in parent.glob(f"{prefix}-*")), default=0)
+
+
+def _number(name, prefix):
+    match = re.fullmatch(rf"{prefix}-(\d+)", name)
+    return int(match[1]) if match else 0

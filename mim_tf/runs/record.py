@@ -1,0 +1,87 @@
+"""The record of a run: settings, data and versions."""
+
+import dataclasses
+import datetime
+import importlib.metadata
+import platform
+import sys
+from pathlib import Path
+
+import keras
+from absl import logging
+
+from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.errors import MimError
+from mim_tf.json_file import read_json, write_json
+from mim_tf.models.network_module import source_of
+from mim_tf.runs.folder import RECORD
+from mim_tf.version import __version__
+
+
+def write_record(
+    folder: Path,
+    model: ModelConfig,
+    data: DataConfig,
+    training: TrainingConfig,
+    sources: dict[str, dict],
+    pretrained_model: str = "",
+) -> None:
+    """Writes `run.json`: every setting, the data, the backend, the versions and the command.
+
+    Of a network that is not of this package, the file is named, with its SHA-256.
+    """
+    packages = ["keras", "tensorflow", "jax", "numpy"]
+    record = {
+        "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "model": dataclasses.asdict(model),
+        "data": dataclasses.asdict(data),
+        "training": dataclasses.asdict(training),
+        "pretrained_model": pretrained_model,
+        "network_module": source_of(model.model_name),
+        "sources": sources,
+        "backend": keras.backend.backend(),
+        "versions": {
+            "mim_tf": __version__,
+            "python": platform.python_version(),
+            **dict(map(_version, packages)),
+        },
+    }
+    write_json(folder / RECORD, record)
+
+
+def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:
+    """The settings in `run.json`.
+
+    Raises:
+        MimError: if it is missing or damaged, or holds settings that this version does not know.
+    """
+    path = folder / RECORD
+    record = read_json(path)
+    try:
+        return (
+            ModelConfig(**record["model"]),
+            DataConfig(**record["data"]),
+            TrainingConfig(**record["training"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MimError(
+            f"{path} is damaged: expected the settings of a run, received {error}. Put a copy "
+            "of it back, or start a new run with --pretrained_model."
+        ) from None
+
+
+def check_network_module(folder: Path, model: ModelConfig) -> None:
+    """Warns if a network of one's own is not in the file a run was started with, as it was then."""
+    then, now = read_json(folder / RECORD).get("network_module"), source_of(model.model_name)
+    if isinstance(then, dict) and now and then.get("sha256") != now["sha256"]:
+        logging.warning(
+            "%s differs from %s, with which %s was started.", now["path"], then.get("path"), folder
+        )
+
+
+def _version(package):
+    try:
+        return package, importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return package, None
