@@ -87,8 +87,10 @@ def open_part(
         variables = data.variables or ",".join(scale.names)
         data = dataclasses.replace(data, scale="none", variables=variables)
     source = opener(data, split, frame_shape, total_length)
-    if data.dataset not in SCALED_DATASETS or (set(data.scale_kinds) == {"unit"} and not scale):
+    if data.dataset not in SCALED_DATASETS:
         return source
+    if data.dataset == "array" and set(data.scale_kinds) == {"unit"} and not scale:
+        return source  # whose values have been looked at
     if not scale:
         fitted_to = (
             source if split in ("train", ALL) else opener(data, "train", frame_shape, total_length)

@@ -7,6 +7,7 @@ import numpy as np
 
 from mim_tf.data.conversion import ConvertedScale
 from mim_tf.data.scale import LinearScale
+from mim_tf.errors import MimError
 
 # Far above the rounding of a float32 in [0, 1], far below the step of 8- or 16-bit levels.
 ROUNDING = 1e-6
@@ -57,10 +58,16 @@ def event_bounds(
         MimError: for thresholds that every value, or none, of the scale exceeds.
     """
     scale.check_thresholds(thresholds)
+    bounds = scale.to_unit(thresholds)
+    if inclusive and scale.clipped and min(bounds) <= 0:
+        raise MimError(
+            f"Expected thresholds above {min(thresholds):g} {scale.unit}, which every value of the "
+            "frames reaches, for events are values of at least the threshold. Leave it out."
+        )
     # Frames are compared in [0, 1], not mapped back: a truth of exactly the threshold has come
     # the same way. ROUNDING is for one that has not: levels, or data scaled elsewhere.
     rounding = np.float32(-ROUNDING if inclusive else ROUNDING)
     return {
         np.format_float_positional(threshold, trim="-"): bound + rounding
-        for threshold, bound in zip(thresholds, scale.to_unit(thresholds), strict=True)
+        for threshold, bound in zip(thresholds, bounds, strict=True)
     }

@@ -16,7 +16,8 @@ def extrapolate_along_flow(context: np.ndarray, horizon: int) -> np.ndarray:
     (Germann and Zawadzki, 2002). What comes in from outside is the value at the border.
 
     Args:
-        context: `[B, T, H, W, C]`, floats in [0, 1]; with one frame there is no motion.
+        context: `[B, T, H, W, C]`, floats in [0, 1]; with one frame, or frames of one row or
+            column, there is no motion.
         horizon: frames to predict.
 
     Returns:
@@ -24,7 +25,8 @@ def extrapolate_along_flow(context: np.ndarray, horizon: int) -> np.ndarray:
     """
     forecast = np.empty((len(context), horizon, *context.shape[2:]), np.float32)
     for sequence, predicted in zip(context, forecast, strict=True):
-        flow = _smooth_flow(*sequence[-2:].mean(axis=-1)) if len(sequence) > 1 else None
+        moves = len(sequence) > 1 and min(sequence.shape[1:3]) > 1
+        flow = _smooth_flow(*sequence[-2:].mean(axis=-1)) if moves else None
         _extrapolate(sequence[-1], flow, predicted)
     return forecast
 

@@ -50,7 +50,7 @@ def save_sample(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for prefix, first, frames in (("gt", 1, truth), ("pd", input_length + 1, prediction)):
-        for number, frame in enumerate(_visible(_shown(frames, scale)), first):
+        for number, frame in enumerate(_visible(shown_frames(frames, scale)), first):
             write_picture(folder / f"{prefix}{number}.png", frame)
     write_picture(
         folder / "truth_and_prediction.gif",
@@ -95,7 +95,7 @@ def side_by_side(
         RGB frames `[T, h, w, 3]`, uint8.
     """
     truth, prediction = (
-        _shown(frames, scale) for frames in _checked(truth, prediction, input_length)
+        shown_frames(frames, scale) for frames in _checked(truth, prediction, input_length)
     )
     shown = np.concatenate([truth[:input_length], prediction])
     is_context = np.arange(len(truth)) < input_length
@@ -120,7 +120,7 @@ def film_strip(
         RGB picture `[2 H, horizon W, 3]`, uint8.
     """
     truth, prediction = (
-        _shown(frames, scale) for frames in _checked(truth, prediction, input_length)
+        shown_frames(frames, scale) for frames in _checked(truth, prediction, input_length)
     )
     rows = [np.concatenate(_rgb(frames), axis=1) for frames in (truth[input_length:], prediction)]
     return np.concatenate(rows)
@@ -134,7 +134,7 @@ def contact_sheet(sequences: np.ndarray, scale: LinearScale | None = None) -> np
     margins = ((0, 0), (0, SPACE), (0, SPACE), (0, 0))
     rows = [
         np.concatenate(
-            np.pad(_enlarged(_shown(frames, scale), 96), margins, constant_values=255),
+            np.pad(_enlarged(shown_frames(frames, scale), 96), margins, constant_values=255),
             axis=1,
         )
         for frames in sequences
@@ -142,10 +142,10 @@ def contact_sheet(sequences: np.ndarray, scale: LinearScale | None = None) -> np
     return np.concatenate(rows)
 
 
-def _shown(frames, scale):
-    """From black to white; the first of channels with names, which are no colours."""
-    shown = (scale or UNIT).shown(frames)
-    return shown[..., :1] if scale and scale.names else shown
+def shown_frames(frames: np.ndarray, scale: LinearScale | None) -> np.ndarray:
+    """Frames from 0, black, to 1, white; the first of channels with names, which are no colours."""
+    frames = (scale or UNIT).shown(frames)
+    return frames[..., :1] if scale and scale.names else frames
 
 
 def _visible(frames):

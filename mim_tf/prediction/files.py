@@ -34,10 +34,10 @@ def predict_files(
         MimError: before anything is predicted, if a context does not have the length an export
             needs or an output cannot hold its prediction; later, for frames that are damaged.
     """
+    scale = predictor.scale or UNIT
     for one, output in zip(inputs, outputs, strict=True):
         _check_length(one, predictor.context_length)
-        output.check(predictor.frame_shape[-1], one.batch_axis, one.origin is not None)
-    scale = predictor.scale or UNIT
+        output.check(predictor.frame_shape[-1], one.batch_axis, one.origin is not None, scale)
     forecasts = [[] for _ in inputs]
     count = sum(one.count for one in inputs)
     with tqdm(total=count, desc="predicting", unit="sequence", leave=False) as bar:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.errors import MimError
-from mim_tf.evaluation.pictures import MILLISECONDS_PER_FRAME, write_picture
+from mim_tf.evaluation.pictures import MILLISECONDS_PER_FRAME, shown_frames, write_picture
 from mim_tf.evaluation.scores import to_uint8
 from mim_tf.new_path import check_free, written_whole
 from mim_tf.prediction.forecast_file import ForecastOrigin, write_forecast
@@ -34,7 +34,13 @@ class Output:
     path: Path
     form: str
 
-    def check(self, channels: int, batch_axis: bool, has_coordinates: bool = False) -> None:
+    def check(
+        self,
+        channels: int,
+        batch_axis: bool,
+        has_coordinates: bool = False,
+        scale: LinearScale = UNIT,
+    ) -> None:
         """Raises `MimError` if such frames, or several sequences, cannot have this form."""
         if self.form == "npy":
             return
@@ -50,7 +56,7 @@ class Output:
                 f"{self.path}: an input with a batch axis gives several sequences, which only a "
                 ".npy file holds. Name the output .npy, or leave --format out."
             )
-        if channels not in (1, 3):
+        if channels not in (1, 3) and not scale.names:
             raise MimError(
                 f"{self.path}: pictures have 1 or 3 channels, the model's frames {channels}. Name "
                 "the output .npy, or leave --format out."
@@ -68,7 +74,7 @@ class Output:
         `ForecastOrigin`. Pictures hold levels 0..255, truncated as in the 2019 code: images are
         `pd1.png ...`, one pixel a value; GIF and MP4 show five frames a second. A GIF merges frames
         that do not change; an MP4 (H.264, lossy) shows a value as 2 x 2 pixels if height or width
-        is odd.
+        is odd. Of channels with names, which are no colours, they show the first.
 
         Args:
             frames: `[horizon, H, W, C]`, in a `.npy` also `[N, horizon, H, W, C]`.
@@ -79,7 +85,7 @@ class Output:
             MimError: if it exists already or cannot be written.
         """
         is_picture = self.form not in ("npy", *_WITH_COORDINATES)
-        frames = scale.shown(frames) if is_picture else scale.to_physical(frames)
+        frames = shown_frames(frames, scale) if is_picture else scale.to_physical(frames)
         with written_whole(self.path, FORMS[self.form], "--output") as part:
             if self.form in _WITH_COORDINATES:
                 write_forecast(part, frames, origin)

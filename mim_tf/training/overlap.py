@@ -5,6 +5,7 @@ from absl import logging
 
 from mim_tf.config import DataConfig
 from mim_tf.data.source import SequenceSource
+from mim_tf.data.split import split_paths
 from mim_tf.errors import MimError
 
 _LOOKED_AT = 16
@@ -33,7 +34,7 @@ def check_overlap(train: SequenceSource, valid: SequenceSource, data: DataConfig
                 f"Sequence {index} to validate on is sequence {known[content]} to train on, value "
                 "for value"
             )
-            if data.train_data_paths and data.valid_data_paths:
+            if not split_paths(data, "train")[1]:
                 raise MimError(
                     f"{copy}: no sequence may be in both. Give one path, which is then divided, or "
                     "leave the copies out of one of train_data_paths and valid_data_paths."

@@ -26,7 +26,7 @@ class Evaluation(OnIteration):
         self.folder = folder
         self.bar = bar
         self.pictures = pictures_folder(folder, config.gen_frm_dir)
-        self.best = _best_score(folder / "best.json")
+        self.best, self.scored_on = _best_so_far(folder / "best.json")
         self.writer = writer
         self.source = source
         self.devices = devices
@@ -68,7 +68,7 @@ class Evaluation(OnIteration):
 
         result = evaluate(model, self.source, self.config, show, self.config.protocol)
         # Scores last: where they are missing, a resumed run evaluates again.
-        self._keep_best(model, iteration, result["mean"]["mse"])
+        self._keep_best(model, iteration, result)
         write_scores(self._scores(iteration), result, input_length)
         self.bar.show_validation(result)
         tqdm.write(f"Iteration {iteration}, {result['sequences']} validation sequences:")
@@ -77,25 +77,36 @@ class Evaluation(OnIteration):
             if value is not None:
                 self.writer.add_scalar(f"validation/{name}", value, iteration)
         for name, part in result["baselines"].items():
-            self.writer.add_scalar(f"validation/mse_{name}", part["mean"]["mse"], iteration)
+            if part["mean"]["mse"] is not None:
+                self.writer.add_scalar(f"validation/mse_{name}", part["mean"]["mse"], iteration)
         self.writer.flush()
 
-    def _keep_best(self, model, iteration, mse):
-        if not mse < self.best:
+    def _keep_best(self, model, iteration, result):
+        mse, sequences = result["mean"]["mse"], result["data"]["sha256"]
+        if self.scored_on not in (None, sequences):
+            logging.warning("Other sequences are scored than before: the best weights start anew.")
+            self.best = math.inf
+        self.scored_on = sequences
+        if mse is None or not mse < self.best:
             return
         save_weights(model, self.folder / "best.weights.h5")
-        write_json(self.folder / "best.json", {"iteration": iteration, "mse": mse})
+        best = {"iteration": iteration, "mse": mse, "sha256": sequences}
+        write_json(self.folder / "best.json", best)
         self.best = mse
 
 
-def _best_score(record):
-    """The smallest MSE so far, infinite before the first; a `MimError` if it cannot be read."""
+def _best_so_far(record):
+    """The smallest MSE, infinite before the first, and the SHA-256 of its sequences, if known.
+
+    Raises `MimError` if it cannot be read.
+    """
     if not record.exists():
-        return math.inf
-    score = read_json(record).get("mse")
+        return math.inf, None
+    best = read_json(record)
+    score = best.get("mse")
     if type(score) not in (int, float) or not math.isfinite(score):
         raise MimError(
             f"{record} is damaged: expected a finite number as its mse, received {score!r}. Take "
             "it from scores/, or move best.json and best.weights.h5 to another place."
         )
-    return score
+    return score, best.get("sha256")

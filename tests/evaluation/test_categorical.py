@@ -245,6 +245,15 @@ def test_thresholds_that_divide_nothing_are_refused(thresholds):
     assert CategoricalScores(DBZ, (0, 69.9))
 
 
+def test_a_threshold_that_every_value_reaches_is_refused():
+    level = LinearScale("level", 0.0, 255.0)
+    with pytest.raises(MimError, match=r"thresholds above 0 level, which every value"):
+        CategoricalScores(level, (0.0, 16.0), EVENT_RULES["sevir"])
+    CategoricalScores(level, (0.0, 16.0))
+    unbounded = LinearScale("level", 0.0, 255.0, clipped=False)
+    CategoricalScores(unbounded, (0.0, 16.0), EVENT_RULES["sevir"])
+
+
 def test_bad_batches_are_refused():
     scores = CategoricalScores(DBZ, (30,))
     with pytest.raises(MimError, match="at least one sequence"):

@@ -64,3 +64,12 @@ def test_empty_frames_and_single_ones_stay_as_they_are():
     np.testing.assert_array_equal(extrapolate_along_flow(empty, 2), empty[:, :2])
     single = moving_blob(np.array((1, 1)), 1)
     np.testing.assert_array_equal(extrapolate_along_flow(single, 2), persistence(single, 2))
+
+
+@pytest.mark.parametrize("shape", [(1, 8), (8, 1), (2, 2)])
+def test_frames_may_be_a_line(shape):
+    frames = np.random.default_rng(0).random((2, 4, *shape, 1), np.float32)
+    forecast = extrapolate_along_flow(frames, 3)
+    assert np.isfinite(forecast).all()
+    if min(shape) == 1:
+        np.testing.assert_array_equal(forecast, persistence(frames, 3))

@@ -130,6 +130,20 @@ def test_forms_that_cannot_hold_the_frames():
         Output(Path("a"), "images").check(channels=1, batch_axis=True)
 
 
+@pytest.mark.parametrize("channels", [2, 3])
+def test_channels_with_names_are_no_colours(channels, tmp_path):
+    ends = np.arange(channels, dtype=float)
+    scale = LinearScale(
+        ("K",) * channels, tuple(ends), tuple(ends + 2), clipped=False, names=("t", "u", "v")
+    )
+    output = Output(tmp_path / "out", "images")
+    output.check(channels, False, scale=scale)
+    frames = np.concatenate([gradient(1), np.zeros((1, 16, 24, channels - 1), np.float32)], axis=-1)
+    output.write(frames, scale)
+    image = np.asarray(PIL.Image.open(tmp_path / "out" / "pd1.png"))
+    np.testing.assert_array_equal(image, truncated(gradient(1))[0, ..., 0])
+
+
 def test_arrays_hold_physical_values_and_pictures_show_them(tmp_path):
     scale = LinearScale("K", 280.0, 290.0, clipped=False, black=270.0, white=300.0)
     frames = gradient() * 4 - 2

@@ -24,8 +24,9 @@ def test_others_are_not_nor_are_empty_ones():
     check_overlap(source(0.5, 0.25, 0), source(0.75, 0), TWO_PATHS)
 
 
-def test_copies_in_a_set_that_is_divided_are_a_warning(caplog):
-    data = DataConfig(dataset="array", train_data_paths="a.npy")
+@pytest.mark.parametrize("valid", ["", "a.npy"])
+def test_copies_in_a_set_that_is_divided_are_a_warning(valid, caplog):
+    data = DataConfig(dataset="array", train_data_paths="a.npy", valid_data_paths=valid)
     with caplog.at_level("WARNING"):
         check_overlap(source(0.5, 0.25), source(0.75, 0.5), data)
     assert "Sequence 1 to validate on is sequence 0 to train on" in caplog.text

@@ -143,3 +143,17 @@ def test_weatherbench_by_its_flagfile(tmp_path):
     assert [source.size for source in found.values()] == [40 - 23, 30 - 23, 2 * (26 - 23)]
     assert found["train"].scale.unit == ("K",)
     np.testing.assert_allclose(found["train"].latitude[[0, -1]], [-87.1875, 87.1875])
+
+
+def test_values_in_unit_are_looked_at_and_known_to_be(tmp_path):
+    fields = grid_files.dataset(40)[["t2m"]] / 1000
+    fields["t2m"].attrs["units"] = "1"
+    found = sources(grid_files.write(tmp_path / "a.nc", fields), scale="unit")
+    assert found["train"].scale.clipped
+    missing = found["train"].missing([0])
+    assert missing.sum() == 1
+    frames = found["train"].sequences([0])
+    assert frames[missing] == 0
+    np.testing.assert_allclose(frames[~missing], fields["t2m"].values[:4][~missing[0, ..., 0]])
+    with pytest.raises(MimError, match=r"expected values in \[0, 1\], because of --scale=unit"):
+        sources(grid_files.write(tmp_path / "b.nc", fields * 10), scale="unit")
