@@ -17,9 +17,9 @@ from measure import EXPERIMENTS
 ROOT = EXPERIMENTS.parent
 NETWORKS = {
     "ConvLSTM": ("--model_name=convlstm_net", "--max_iterations=7200"),
-    "PredRNN": ("--model_name=predrnn", "--max_iterations=3800"),
+    "PredRNN": ("--model_name=predrnn", "--max_iterations=4400"),
     "MIM": (),
-    "MIM_star": ("--model_name=mim_star", "--max_iterations=1700"),
+    "MIM_star": ("--model_name=mim_star", "--max_iterations=1850"),
 }
 """Name -> flags beside those of quick.cfg."""
 
