@@ -6,11 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from mim_tf.data.grid.months import (
+    DAY,
+    EPOCH,
+    SHORTEST_MONTH,
+    STANDARD,
+    later_months,
+    month_steps,
+)
 from mim_tf.errors import MimError
-
-_EPOCH = "seconds since 1970-01-01"
-_DAY = 86_400
-_STANDARD = "standard"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Times:
     """
 
     seconds: np.ndarray
-    calendar: str = _STANDARD
+    calendar: str = STANDARD
 
     def __len__(self):
         return len(self.seconds)
@@ -31,16 +35,16 @@ class Times:
     @property
     def values(self) -> np.ndarray:
         """As xarray has them: datetime64, or objects of cftime."""
-        if self.calendar == _STANDARD:
+        if self.calendar == STANDARD:
             return self.seconds.astype("datetime64[s]").astype("datetime64[ns]")
         import cftime
 
-        return cftime.num2date(self.seconds, _EPOCH, self.calendar)
+        return cftime.num2date(self.seconds, EPOCH, self.calendar)
 
     def text(self, index: int) -> str:
         """A point in time in words, as precise as it needs to be."""
         value = Times(self.seconds[[index]], self.calendar).values[0]
-        if self.calendar == _STANDARD:
+        if self.calendar == STANDARD:
             value = np.datetime_as_string(value, unit="s")
         return str(value).replace("T", " ").removesuffix(":00").removesuffix(" 00:00")
 
@@ -54,12 +58,12 @@ class Times:
             if np.isnat(moment):
                 raise ValueError
             seconds = moment.astype(np.int64)
-            if self.calendar != _STANDARD:
+            if self.calendar != STANDARD:
                 import cftime
 
                 parts = moment.astype("datetime64[s]").item().timetuple()[:6]
                 of_calendar = cftime.datetime(*parts, calendar=self.calendar)
-                seconds = cftime.date2num(of_calendar, _EPOCH, self.calendar)
+                seconds = cftime.date2num(of_calendar, EPOCH, self.calendar)
         except ValueError:
             raise MimError(
                 f"Expected a date such as 2016-01-01 in split_dates, received {date!r}."
@@ -72,20 +76,7 @@ class Times:
         numbers = step * np.arange(1, count + 1)
         if unit == "seconds":
             return Times(self.seconds[index] + numbers, self.calendar)
-        if self.calendar == _STANDARD:
-            moment = self.seconds[[index]].astype("datetime64[s]")
-            month = moment.astype("datetime64[M]")
-            into_month = moment - month.astype("datetime64[s]")
-            # In a shorter month, its last day.
-            ends = (month + numbers + 1).astype("datetime64[s]") - np.timedelta64(1, "D")
-            days = into_month % np.timedelta64(1, "D")
-            later = np.minimum((month + numbers).astype("datetime64[s]") + into_month, ends + days)
-            return Times(later.astype(np.int64), self.calendar)
-        import cftime
-
-        start = Times(self.seconds[[index]], self.calendar).values[0]
-        later = [_months_later(start, int(number)) for number in numbers]
-        return Times(np.asarray(cftime.date2num(later, _EPOCH, self.calendar)), self.calendar)
+        return Times(later_months(self.seconds, index, numbers, self.calendar), self.calendar)
 
     def steps(self) -> tuple[np.ndarray, str]:
         """From each time to the next `[T - 1]`, and the unit: "seconds", or "months".
@@ -93,24 +84,10 @@ class Times:
         Months and years differ in days, but are steps of one size.
         """
         seconds = np.diff(self.seconds)
-        if not len(seconds) or np.ptp(seconds) == 0 or seconds.min() < 28 * _DAY:
+        if not len(seconds) or seconds.min() < SHORTEST_MONTH:
             return seconds, "seconds"
-        months = np.diff(self._months())
-        days = seconds / _DAY / np.maximum(months, 1)
-        if (months < 1).any() or (days < 28).any() or (days > 31).any():
-            return seconds, "seconds"
-        return months, "months"
-
-    def _months(self):
-        if self.calendar == _STANDARD:
-            return self.seconds.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
-        return np.array([12 * time.year + time.month for time in self.values])
-
-
-def _months_later(time, months):
-    years, month = divmod(time.month - 1 + months, 12)
-    later = time.replace(year=time.year + years, month=month + 1, day=1)
-    return later.replace(day=min(time.day, later.daysinmonth))
+        months = month_steps(self.seconds, self.calendar)
+        return (seconds, "seconds") if months is None else (months, "months")
 
 
 def read_times(path: Path, values: np.ndarray) -> Times:
@@ -120,16 +97,16 @@ def read_times(path: Path, values: np.ndarray) -> Times:
         MimError: for one without a value, for duplicate and for unsorted ones.
     """
     if values.dtype.kind == "M":
-        seconds, calendar = values.astype("datetime64[s]").astype(np.int64), _STANDARD
+        seconds, calendar = values.astype("datetime64[s]").astype(np.int64), STANDARD
         unknown = np.isnat(values)
     else:
         import cftime
 
         calendar = values[0].calendar
-        seconds = np.asarray(cftime.date2num(values, _EPOCH, calendar), np.int64)
+        seconds = np.asarray(cftime.date2num(values, EPOCH, calendar), np.int64)
         unknown = np.zeros(len(values), bool)
         if calendar in ("gregorian", "proleptic_gregorian"):
-            calendar = _STANDARD
+            calendar = STANDARD
     times = Times(seconds, calendar)
     if unknown.any():
         raise MimError(
@@ -192,7 +169,7 @@ def runs(times: Times, first: int, last: int) -> list[tuple[int, int]]:
 def step_in_words(step: int, unit: str) -> str:
     """Such as "6 hours", "1 month", "90 seconds"."""
     if unit == "seconds":
-        for size, name in ((_DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        for size, name in ((DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
             if step % size == 0:
                 step, unit = step // size, f"{name}s"
                 break

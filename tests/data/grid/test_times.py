@@ -39,6 +39,46 @@ def test_thirty_days_are_no_month():
 
 
 @pytest.mark.parametrize(
+    ("given", "later"),
+    [
+        # All steps of these have the same number of days.
+        ("2001-01-01 2002-01-01 2003-01-01 2004-01-01", "2005-01-01 2006-01-01 2007-01-01"),
+        ("2001-07-01 2001-08-01 2001-09-01", "2001-10-01 2001-11-01 2001-12-01"),
+        ("2001-01-01 2001-02-01", "2001-03-01 2001-04-01"),
+        ("2001-02-01 2001-03-01", "2001-04-01 2001-05-01"),
+        ("2001-07-31 2001-08-31", "2001-09-30 2001-10-31"),
+        ("2001-01-31 2001-02-28", "2001-03-31 2001-04-30"),
+        ("2001-01-31 2001-02-28 2001-03-31 2001-04-30", "2001-05-31 2001-06-30"),
+        # The middle of each month, as climate models have it.
+        ("2001-01-16T12 2001-02-15 2001-03-16T12", "2001-04-16 2001-05-16T12"),
+        ("2001-01-15 2001-02-14 2001-03-16", "2001-04-15 2001-05-15"),
+        ("2020-03-15 2020-04-14 2020-05-14 2020-06-13 2020-08-12", "2020-09-11 2020-10-11"),
+    ],
+)
+def test_what_follows_months_and_what_only_looks_like_months(given, later):
+    expected = dates(*later.split())
+    times = dates(*given.split())
+    following = times.following(len(times) - 1, len(expected))
+    np.testing.assert_array_equal(following.values, expected.values)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "given", "later"),
+    [
+        ("noleap", [(2003, 1, 1), (2004, 1, 1)], (2005, 1, 1)),
+        ("360_day", [(2003, 6, 1), (2004, 6, 1)], (2005, 6, 1)),
+        ("noleap", [(2004, 1, 31), (2004, 2, 28)], (2004, 3, 31)),
+        ("360_day", [(2004, 1, 30), (2004, 2, 30)], (2004, 3, 30)),
+        ("noleap", [(2004, 12, 5), (2005, 1, 4)], (2005, 2, 3)),
+    ],
+)
+def test_what_follows_months_of_other_calendars(calendar, given, later):
+    cftime = pytest.importorskip("cftime", reason="cftime reads calendars of climate models")
+    times = read_times(PATH, np.array([cftime.datetime(*d, calendar=calendar) for d in given]))
+    assert times.following(1, 1).values.tolist() == [cftime.datetime(*later, calendar=calendar)]
+
+
+@pytest.mark.parametrize(
     ("step", "words"), [(3600, "1 hour"), (300, "5 minutes"), (172_800, "2 days"), (7, "7 seconds")]
 )
 def test_steps_in_words(step, words):
