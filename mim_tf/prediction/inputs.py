@@ -27,8 +27,10 @@ class Input:
         recordings: a `Recording` for each sequence.
         batch_axis: whether they come from an array with a batch axis.
         context: use the last so many frames. None: all.
+        interval: use every Nth frame, the last among them.
 
     Attributes:
+        frames: of each sequence, at this interval.
         length: frames of each context.
         count: number of sequences.
         origin: coordinates and times of the input, where it has any.
@@ -42,23 +44,27 @@ class Input:
         recordings: list[Recording],
         batch_axis: bool = False,
         context: int | None = None,
+        interval: int = 1,
     ):
         self.path = path
         self.batch_axis = batch_axis
         self.count = len(recordings)
-        self.frames = recordings[0].length
+        self.frames = len(range(0, recordings[0].length, interval))
         self.length = context or self.frames
         self.origin: ForecastOrigin | None = None
         self._recordings = recordings
+        self._interval = interval
         if self.length > self.frames:
             raise MimError(
                 f"{path}: expected at least {context} frames, as --context asks for, received "
-                f"{self.frames}. Lower --context."
+                f"{self.frames}. Lower --context{' or --frame_interval' * (interval > 1)}."
             )
 
     def read(self, sequence: int) -> np.ndarray:
         """The context frames of a sequence, `[length, H, W, C]`, float32 in [0, 1]."""
-        return self._recordings[sequence].read(np.arange(self.frames - self.length, self.frames))
+        recording = self._recordings[sequence]
+        before_last = self._interval * np.arange(self.length)[::-1]
+        return recording.read(recording.length - 1 - before_last)
 
     def release(self) -> None:
         """Frees the memory of decoded frames; nothing can be read afterwards."""
@@ -97,6 +103,7 @@ def open_input(
     resize: bool = False,
     context: int | None = None,
     scale: LinearScale | None = None,
+    interval: int = 1,
 ) -> Input:
     """Opens a `.npy` file, a video, a GIF or a folder of images.
 
@@ -110,6 +117,7 @@ def open_input(
         context: use the last so many frames. None: all.
         scale: of the model's frames; floats of arrays are then physical values, NaN where one is
             missing. None: they are frames, in [0, 1].
+        interval: use every Nth frame, the last among them.
 
     Raises `MimError` for files that cannot be opened, too few frames, another size without
     `resize`, other channels of an array (pictures become grey or RGB), and for array values that
@@ -132,7 +140,7 @@ def open_input(
     opened = convert_recordings(recordings, frame_shape, resize, any_range=is_physical)
     if is_physical:
         opened = [Scaled(recording, scale) for recording in opened]
-    return Input(path, opened, batch_axis, context)
+    return Input(path, opened, batch_axis, context, interval)
 
 
 class Scaled(Recording):

@@ -93,6 +93,17 @@ def test_context_is_the_last_frames(tmp_path):
     np.testing.assert_array_equal(opened.read(1), array[1, 3:] / np.float32(255))
 
 
+def test_frames_may_be_further_apart(tmp_path):
+    path = saved(tmp_path / "a.npy", levels(2, 6, *GREY))
+    read = open_input(path, GREY).read(1)
+    opened = open_input(path, GREY, interval=2)
+    assert (opened.frames, opened.length) == (3, 3)
+    np.testing.assert_array_equal(opened.read(1), read[1::2])
+    np.testing.assert_array_equal(open_input(path, GREY, context=2, interval=4).read(1), read[1::4])
+    with pytest.raises(MimError, match=r"received 2\. Lower --context or --frame_interval\."):
+        open_input(path, GREY, context=3, interval=4)
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [

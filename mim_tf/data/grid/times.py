@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.data.grid.months import (
-    DAY,
     EPOCH,
     SHORTEST_MONTH,
     STANDARD,
     later_months,
     month_steps,
 )
+from mim_tf.data.grid.step import Step
 from mim_tf.errors import MimError
 
 
@@ -70,10 +70,10 @@ class Times:
             ) from None
         return int(np.searchsorted(self.seconds, seconds))
 
-    def following(self, index: int, count: int) -> "Times":
-        """The next `count` times after one of them, each the usual step further."""
-        step, unit = usual_step(self)
-        numbers = step * np.arange(1, count + 1)
+    def following(self, index: int, count: int, step: Step) -> "Times":
+        """The next `count` times after one of them, each a step further."""
+        size, unit = step
+        numbers = size * np.arange(1, count + 1)
         if unit == "seconds":
             return Times(self.seconds[index] + numbers, self.calendar)
         return Times(later_months(self.seconds, index, numbers, self.calendar), self.calendar)
@@ -148,7 +148,7 @@ def join_times(parts: list[tuple[Path, Times]]) -> Times:
     return Times(seconds, parts[0][1].calendar)
 
 
-def usual_step(times: Times) -> tuple[int, str]:
+def usual_step(times: Times) -> Step:
     """The most frequent step and its unit; 0 for a single time."""
     steps, unit = times.steps()
     if not len(steps):
@@ -164,15 +164,3 @@ def runs(times: Times, first: int, last: int) -> list[tuple[int, int]]:
     broken = np.flatnonzero(steps != step) + 1
     edges = [first, *(int(edge) for edge in broken if first < edge < last), last]
     return [(start, end) for start, end in itertools.pairwise(edges) if start < end]
-
-
-def step_in_words(step: int, unit: str) -> str:
-    """Such as "6 hours", "1 month", "90 seconds"."""
-    if unit == "seconds":
-        for size, name in ((DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-            if step % size == 0:
-                step, unit = step // size, f"{name}s"
-                break
-    elif step % 12 == 0:
-        step, unit = step // 12, "years"
-    return f"{step} {unit if step != 1 else unit.removesuffix('s')}"

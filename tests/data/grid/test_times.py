@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mim_tf.data.grid.times import Times, join_times, read_times, runs, step_in_words, usual_step
+from mim_tf.data.grid.step import step_in_words
+from mim_tf.data.grid.times import Times, join_times, read_times, runs, usual_step
 from mim_tf.errors import MimError
 
 PATH = Path("a.nc")
@@ -58,7 +59,7 @@ def test_thirty_days_are_no_month():
 def test_what_follows_months_and_what_only_looks_like_months(given, later):
     expected = dates(*later.split())
     times = dates(*given.split())
-    following = times.following(len(times) - 1, len(expected))
+    following = times.following(len(times) - 1, len(expected), usual_step(times))
     np.testing.assert_array_equal(following.values, expected.values)
 
 
@@ -75,14 +76,9 @@ def test_what_follows_months_and_what_only_looks_like_months(given, later):
 def test_what_follows_months_of_other_calendars(calendar, given, later):
     cftime = pytest.importorskip("cftime", reason="cftime reads calendars of climate models")
     times = read_times(PATH, np.array([cftime.datetime(*d, calendar=calendar) for d in given]))
-    assert times.following(1, 1).values.tolist() == [cftime.datetime(*later, calendar=calendar)]
-
-
-@pytest.mark.parametrize(
-    ("step", "words"), [(3600, "1 hour"), (300, "5 minutes"), (172_800, "2 days"), (7, "7 seconds")]
-)
-def test_steps_in_words(step, words):
-    assert step_in_words(step, "seconds") == words
+    assert times.following(1, 1, usual_step(times)).values.tolist() == [
+        cftime.datetime(*later, calendar=calendar)
+    ]
 
 
 def test_dates_divide_the_times():
