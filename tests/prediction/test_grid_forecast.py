@@ -96,6 +96,24 @@ def test_months_and_a_region(tmp_path):
     np.testing.assert_array_equal(made["time"].values, np.array(months, "datetime64[ns]"))
 
 
+@pytest.mark.filterwarnings("ignore:Unable to decode time axis")
+@pytest.mark.parametrize("year", [1500, 2290])
+def test_years_that_nanoseconds_do_not_reach(tmp_path, year):
+    pytest.importorskip("cftime", reason="cftime has dates beyond those of nanoseconds")
+    times = xr.date_range(
+        f"{year}-02-20", periods=8, freq="D", calendar="standard", use_cftime=True
+    )
+    path = grid_files.write(tmp_path / "in.nc", grid_files.dataset(times))
+    forecast(path, tmp_path / "out.nc")
+    made = xr.open_dataset(tmp_path / "out.nc", decode_timedelta=False)
+    assert made["lead_time"].values.tolist() == [24, 48, 72]
+    assert [str(time)[:10] for time in made["time"].values] == [
+        f"{year}-{day}"
+        for day in (("02-28", "02-29", "03-01") if year == 1500 else ("02-28", "03-01", "03-02"))
+    ]
+    assert str(made["forecast_reference_time"].values[()])[:10] == f"{year}-02-27"
+
+
 def test_the_context_ends_the_last_stretch(tmp_path):
     fields = grid_files.dataset(24).isel(time=[*range(15), *range(18, 24)])
     path = grid_files.write(tmp_path / "in.nc", fields)

@@ -8,7 +8,7 @@ SHORTEST_MONTH = 28 * DAY
 _LONGEST_MONTH = 31 * DAY
 
 STANDARD = "standard"
-"""The calendar of NumPy's datetime64."""
+"""The calendar of NumPy's datetime64, from 1582-10-15 on."""
 
 
 def month_steps(seconds: np.ndarray, calendar: str) -> np.ndarray | None:

@@ -16,6 +16,11 @@ from mim_tf.data.grid.months import (
 from mim_tf.data.grid.step import Step
 from mim_tf.errors import MimError
 
+_GREGORIAN, _PROLEPTIC = "gregorian", "proleptic_gregorian"
+_FIRST_OF_STANDARD = np.datetime64("1582-10-15", "s").astype(np.int64)
+_MOST_SECONDS = np.iinfo(np.int64).max // 10**9
+"""Around 1970 that nanoseconds of 64 bits count: from 1677 to 2262."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Times:
@@ -23,7 +28,8 @@ class Times:
 
     Attributes:
         seconds: int64 `[T]`, since 1970 in their calendar.
-        calendar: its CF name; that of NumPy is "standard".
+        calendar: its CF name. From 1582-10-15 on, where it is that of NumPy, the standard one is
+            "standard"; with earlier dates it is "gregorian", or "proleptic_gregorian".
     """
 
     seconds: np.ndarray
@@ -34,8 +40,9 @@ class Times:
 
     @property
     def values(self) -> np.ndarray:
-        """As xarray has them: datetime64, or objects of cftime."""
-        if self.calendar == STANDARD:
+        """As xarray has them: datetime64[ns], or objects of cftime where that does not reach."""
+        in_reach = (np.abs(self.seconds) < _MOST_SECONDS).all()
+        if self.calendar == STANDARD and in_reach:
             return self.seconds.astype("datetime64[s]").astype("datetime64[ns]")
         import cftime
 
@@ -43,9 +50,10 @@ class Times:
 
     def text(self, index: int) -> str:
         """A point in time in words, as precise as it needs to be."""
-        value = Times(self.seconds[[index]], self.calendar).values[0]
         if self.calendar == STANDARD:
-            value = np.datetime_as_string(value, unit="s")
+            value = np.datetime_as_string(self.seconds[index].astype("datetime64[s]"))
+        else:
+            value = Times(self.seconds[[index]], self.calendar).values[0]
         return str(value).replace("T", " ").removesuffix(":00").removesuffix(" 00:00")
 
     def position(self, date: str) -> int:
@@ -64,7 +72,7 @@ class Times:
                 parts = moment.astype("datetime64[s]").item().timetuple()[:6]
                 of_calendar = cftime.datetime(*parts, calendar=self.calendar)
                 seconds = cftime.date2num(of_calendar, EPOCH, self.calendar)
-        except ValueError:
+        except (ValueError, AttributeError):  # the latter for years beyond Python's
             raise MimError(
                 f"Expected a date such as 2016-01-01 in split_dates, received {date!r}."
             ) from None
@@ -97,17 +105,17 @@ def read_times(path: Path, values: np.ndarray) -> Times:
         MimError: for one without a value, for duplicate and for unsorted ones.
     """
     if values.dtype.kind == "M":
-        seconds, calendar = values.astype("datetime64[s]").astype(np.int64), STANDARD
+        # Rounded: floats such as days since 1900 hold no more than nearly the second.
+        rounded = (values + np.timedelta64(500, "ms")).astype("datetime64[s]")
+        seconds, calendar = rounded.astype(np.int64), _PROLEPTIC
         unknown = np.isnat(values)
     else:
         import cftime
 
         calendar = values[0].calendar
-        seconds = np.asarray(cftime.date2num(values, EPOCH, calendar), np.int64)
+        seconds = np.rint(cftime.date2num(values, EPOCH, calendar)).astype(np.int64)
         unknown = np.zeros(len(values), bool)
-        if calendar in ("gregorian", "proleptic_gregorian"):
-            calendar = STANDARD
-    times = Times(seconds, calendar)
+    times = Times(seconds, _named(calendar, seconds[~unknown]))
     if unknown.any():
         raise MimError(
             f"{path}: expected a time for each field, received none for number "
@@ -126,6 +134,15 @@ def read_times(path: Path, values: np.ndarray) -> Times:
     return times
 
 
+def _named(calendar, seconds):
+    """The calendar as `Times` has it; dates from 1582-10-15 on are the same in two of them."""
+    if calendar not in (STANDARD, _GREGORIAN, _PROLEPTIC):
+        return calendar
+    if (seconds >= _FIRST_OF_STANDARD).all():
+        return STANDARD
+    return _PROLEPTIC if calendar == _PROLEPTIC else _GREGORIAN
+
+
 def join_times(parts: list[tuple[Path, Times]]) -> Times:
     """The times of files that follow each other.
 
@@ -133,7 +150,8 @@ def join_times(parts: list[tuple[Path, Times]]) -> Times:
         MimError: for files that overlap, or have several calendars.
     """
     for (path, times), (later_path, later) in itertools.pairwise(parts):
-        if later.calendar != times.calendar:
+        goes_on = times.calendar in (_GREGORIAN, _PROLEPTIC) and later.calendar == STANDARD
+        if later.calendar != times.calendar and not goes_on:
             raise MimError(
                 f"{later_path}: expected the calendar of {path}, {times.calendar}, received "
                 f"{later.calendar}. Files of one run need one calendar."
