@@ -121,7 +121,7 @@ def open_input(
 
     Raises `MimError` for files that cannot be opened, too few frames, another size without
     `resize`, other channels of an array (pictures become grey or RGB), and for array values that
-    are neither uint8 nor in [0, 1].
+    are neither uint8 nor in [0, 1]; and for uint8 and pictures if `scale` is of other values.
     """
     batch_axis, recordings, has_levels = False, [path], True
     if not os.path.isdir(path) and path.suffix.lower() == ".npy":
@@ -131,14 +131,14 @@ def open_input(
         array, batch_axis = _five_axes(array, frame_shape)
         names = [f"{path}[{n}]" if batch_axis else str(path) for n in range(len(array))]
         recordings = [ArrayVideo(*pair) for pair in zip(names, array, strict=True)]
-    if has_levels and scale and not scale.clipped:
+    if has_levels and scale and not scale.clipped and not _fits_levels(scale):
         raise MimError(
-            f"{path}: expected an array of floats, physical values in {_listed(scale.unit)}, as "
-            "the model was trained on; received pictures or levels 0..255."
+            f"{path}: expected an array of floats, physical values{_listed(scale.unit)}, as the "
+            "model was trained on; received pictures or levels 0..255."
         )
     is_physical = scale is not None and not has_levels
     opened = convert_recordings(recordings, frame_shape, resize, any_range=is_physical)
-    if is_physical:
+    if scale and not (has_levels and scale.clipped):  # whose range levels stand for
         opened = [Scaled(recording, scale) for recording in opened]
     return Input(path, opened, batch_axis, context, interval)
 
@@ -157,8 +157,16 @@ class Scaled(Recording):
         return np.nan_to_num(self._scale.to_unit(values), copy=False)
 
 
+def _fits_levels(scale):
+    """Whether the values of the training may have been levels, divided by 255 as they are here."""
+    if any(scale.unit) or scale.black is None or scale.white is None:
+        return False
+    return bool(np.min(scale.black) >= 0 and np.max(scale.white) <= 1)
+
+
 def _listed(unit):
-    return ", ".join(unit) if isinstance(unit, tuple) else unit
+    units = [unit] if isinstance(unit, str) else unit
+    return f" in {', '.join(filter(None, units))}" if any(units) else ""
 
 
 def _five_axes(array, frame_shape):
