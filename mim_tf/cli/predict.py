@@ -21,6 +21,7 @@ _OF_GRID = ("variables", "region", "coarsen")
 def main(values: flags.FlagValues) -> None:
     """Wires flags, a predictor and files."""
     import_keras(values.network_module)
+    from mim_tf.data.grid.step import step_in_words
     from mim_tf.prediction.files import predict_files
     from mim_tf.prediction.grid_input import has_coordinates, open_grid_input
     from mim_tf.prediction.inputs import list_inputs, open_input
@@ -30,17 +31,20 @@ def main(values: flags.FlagValues) -> None:
     paths, many = ([Path(values.input)], False) if is_grid else list_inputs(values.input)
     outputs = name_outputs(paths, many, values.output, values.format)
     predictor = _open_predictor(values)
+    context, interval = values.context, values.frame_interval
     if is_grid:
         part = DataConfig(dataset="grid", **given(DataConfig, values, only=_OF_GRID))
         weights = values.pretrained_model
-        inputs = [open_grid_input(values.input, predictor, weights, part, values.context)]
+        inputs = [open_grid_input(values.input, predictor, weights, part, context, interval)]
     else:
+        shape, scale = predictor.frame_shape, predictor.scale
         inputs = [
-            open_input(path, predictor.frame_shape, values.resize, values.context, predictor.scale)
-            for path in paths
+            open_input(path, shape, values.resize, context, scale, interval or 1) for path in paths
         ]
     predict_files(predictor, inputs, outputs, values.batch_size)
-    print(f"inputs: {len(paths)}, frames predicted: {predictor.horizon}, in {values.output}")
+    origin = inputs[0].origin
+    apart = f", {step_in_words(*origin.step)} apart" if origin and origin.step[0] else ""
+    print(f"inputs: {len(paths)}, frames predicted: {predictor.horizon}{apart}, in {values.output}")
 
 
 def _open_predictor(values):
@@ -90,6 +94,11 @@ def define_flags(values: flags.FlagValues) -> None:
     for name, help in (
         ("horizon", "Frames to predict; by default as many as the model was trained for."),
         ("context", "Use only this many frames, the last of each input; by default all of them."),
+        (
+            "frame_interval",
+            "Use every Nth frame, counted from the last; by default all, or of an input with "
+            "coordinates those as far apart as in training, where the weights say it.",
+        ),
     ):
         flags.DEFINE_integer(name, None, help, lower_bound=1, **define)
     define_fields(DataConfig, _OF_GRID, values)

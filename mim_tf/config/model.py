@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from mim_tf.config.fields import check_fields, field
+from mim_tf.data.grid.step import step_from_words
 from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.errors import MimError
 
@@ -66,6 +67,12 @@ class ModelConfig:
         None,
         "What the numbers in frames stand for, as fitted to the training data; None: they are in "
         "[0, 1] and stand for nothing else.",
+        is_flag=False,
+    )
+
+    frame_step: str = field(
+        "",
+        "Time from a frame to the next, such as 6 hours; empty where the training data said none.",
         is_flag=False,
     )
 
@@ -158,6 +165,8 @@ def check_model_config(config: ModelConfig) -> None:
             f"({config.input_length}): there is nothing to predict."
         )
     _check_ablations(config)
+    if config.frame_step:
+        step_from_words(config.frame_step)
     channels = config.scale.channels if config.scale else None
     if channels not in (None, config.img_channel):
         raise MimError(

@@ -33,6 +33,7 @@ class SequenceSource(abc.ABC):
             have none.
         climatology: `[H, W, C]`, as frames are, from which anomalies are counted; None: the mean
             of the frames.
+        frame_step: time from a frame to the next, such as "6 hours"; empty where none is known.
         has_missing: whether values can be missing; then `missing` says where.
     """
 
@@ -46,6 +47,7 @@ class SequenceSource(abc.ABC):
     units: tuple[str, ...] = ()
     latitude: np.ndarray | None = None
     climatology: np.ndarray | None = None
+    frame_step: str = ""
     has_missing: bool = False
 
     @abc.abstractmethod

@@ -38,6 +38,8 @@ def predict_files(
     for one, output in zip(inputs, outputs, strict=True):
         _check_length(one, predictor.context_length)
         output.check(predictor.frame_shape[-1], one.batch_axis, one.origin is not None, scale)
+        if one.origin and output.form in ("nc", "zarr"):
+            one.origin.check_step()
     forecasts = [[] for _ in inputs]
     count = sum(one.count for one in inputs)
     with tqdm(total=count, desc="predicting", unit="sequence", leave=False) as bar:

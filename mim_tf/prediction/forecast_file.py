@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.data.grid.grid import Grid
-from mim_tf.data.grid.times import step_in_words
+from mim_tf.data.grid.step import Step, step_in_words
+from mim_tf.errors import MimError
 from mim_tf.optional import import_xarray
 from mim_tf.version import __version__
 
@@ -24,11 +25,22 @@ class ForecastOrigin:
         grid: of the input.
         last: number of the last field the network is given.
         weights: file or export that predicts.
+        step: from a field of the forecast to the next.
     """
 
     grid: Grid
     last: int
     weights: str
+    step: Step
+
+    def check_step(self) -> None:
+        """Raises `MimError` if the step is not known, and so no time of the forecast."""
+        if not self.step[0]:
+            raise MimError(
+                f"{self.grid.paths[0]}: expected at least 2 fields, which say how far apart the "
+                "times of the forecast are, received 1. Give more fields (--context says how many "
+                "are used), or name the output .npy, which has no times."
+            )
 
     def dataset(self, values: np.ndarray):
         """The forecast as an xarray data set.
@@ -41,8 +53,9 @@ class ForecastOrigin:
             input, `lead_time`, the `time` that each field is for, and `forecast_reference_time`.
         """
         xarray = import_xarray()
+        self.check_step()
         grid, horizon = self.grid, len(values)
-        later = grid.times.following(self.last, horizon)
+        later = grid.times.following(self.last, horizon, self.step)
         start = grid.times.values[self.last]
         seconds = later.seconds - grid.times.seconds[self.last]
         in_hours = (seconds % _HOUR == 0).all()
@@ -80,7 +93,7 @@ class ForecastOrigin:
             "title": f"Forecast of {', '.join(grid.variables)}",
             "source": f"mim_tf {__version__}, {self.weights}",
             "history": f"{now}: mim predict from {', '.join(map(str, grid.paths))}",
-            "comment": f"Fields are {step_in_words(*grid.step)} apart.",
+            "comment": f"Fields are {step_in_words(*self.step)} apart.",
         }
 
 

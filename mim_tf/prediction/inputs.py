@@ -27,8 +27,10 @@ class Input:
         recordings: a `Recording` for each sequence.
         batch_axis: whether they come from an array with a batch axis.
         context: use the last so many frames. None: all.
+        interval: use every Nth frame, the last among them.
 
     Attributes:
+        frames: of each sequence, at this interval.
         length: frames of each context.
         count: number of sequences.
         origin: coordinates and times of the input, where it has any.
@@ -42,23 +44,27 @@ class Input:
         recordings: list[Recording],
         batch_axis: bool = False,
         context: int | None = None,
+        interval: int = 1,
     ):
         self.path = path
         self.batch_axis = batch_axis
         self.count = len(recordings)
-        self.frames = recordings[0].length
+        self.frames = len(range(0, recordings[0].length, interval))
         self.length = context or self.frames
         self.origin: ForecastOrigin | None = None
         self._recordings = recordings
+        self._interval = interval
         if self.length > self.frames:
             raise MimError(
                 f"{path}: expected at least {context} frames, as --context asks for, received "
-                f"{self.frames}. Lower --context."
+                f"{self.frames}. Lower --context{' or --frame_interval' * (interval > 1)}."
             )
 
     def read(self, sequence: int) -> np.ndarray:
         """The context frames of a sequence, `[length, H, W, C]`, float32 in [0, 1]."""
-        return self._recordings[sequence].read(np.arange(self.frames - self.length, self.frames))
+        recording = self._recordings[sequence]
+        before_last = self._interval * np.arange(self.length)[::-1]
+        return recording.read(recording.length - 1 - before_last)
 
     def release(self) -> None:
         """Frees the memory of decoded frames; nothing can be read afterwards."""
@@ -97,6 +103,7 @@ def open_input(
     resize: bool = False,
     context: int | None = None,
     scale: LinearScale | None = None,
+    interval: int = 1,
 ) -> Input:
     """Opens a `.npy` file, a video, a GIF or a folder of images.
 
@@ -110,10 +117,11 @@ def open_input(
         context: use the last so many frames. None: all.
         scale: of the model's frames; floats of arrays are then physical values, NaN where one is
             missing. None: they are frames, in [0, 1].
+        interval: use every Nth frame, the last among them.
 
     Raises `MimError` for files that cannot be opened, too few frames, another size without
     `resize`, other channels of an array (pictures become grey or RGB), and for array values that
-    are neither uint8 nor in [0, 1].
+    are neither uint8 nor in [0, 1]; and for uint8 and pictures if `scale` is of other values.
     """
     batch_axis, recordings, has_levels = False, [path], True
     if not os.path.isdir(path) and path.suffix.lower() == ".npy":
@@ -123,16 +131,16 @@ def open_input(
         array, batch_axis = _five_axes(array, frame_shape)
         names = [f"{path}[{n}]" if batch_axis else str(path) for n in range(len(array))]
         recordings = [ArrayVideo(*pair) for pair in zip(names, array, strict=True)]
-    if has_levels and scale and not scale.clipped:
+    if has_levels and scale and not scale.clipped and not _fits_levels(scale):
         raise MimError(
-            f"{path}: expected an array of floats, physical values in {_listed(scale.unit)}, as "
-            "the model was trained on; received pictures or levels 0..255."
+            f"{path}: expected an array of floats, physical values{_listed(scale.unit)}, as the "
+            "model was trained on; received pictures or levels 0..255."
         )
     is_physical = scale is not None and not has_levels
     opened = convert_recordings(recordings, frame_shape, resize, any_range=is_physical)
-    if is_physical:
+    if scale and not (has_levels and scale.clipped):  # whose range levels stand for
         opened = [Scaled(recording, scale) for recording in opened]
-    return Input(path, opened, batch_axis, context)
+    return Input(path, opened, batch_axis, context, interval)
 
 
 class Scaled(Recording):
@@ -149,8 +157,16 @@ class Scaled(Recording):
         return np.nan_to_num(self._scale.to_unit(values), copy=False)
 
 
+def _fits_levels(scale):
+    """Whether the values of the training may have been levels, divided by 255 as they are here."""
+    if any(scale.unit) or scale.black is None or scale.white is None:
+        return False
+    return bool(np.min(scale.black) >= 0 and np.max(scale.white) <= 1)
+
+
 def _listed(unit):
-    return ", ".join(unit) if isinstance(unit, tuple) else unit
+    units = [unit] if isinstance(unit, str) else unit
+    return f" in {', '.join(filter(None, units))}" if any(units) else ""
 
 
 def _five_axes(array, frame_shape):

@@ -14,6 +14,7 @@ class FromWeights:
         context_length: frames it needs; None: any number.
         input_length: frames it was trained with.
         scale: of the frames; None: they are in [0, 1].
+        frame_step: time from a frame to the next; empty where it is not known.
     """
 
     context_length = None
@@ -23,6 +24,7 @@ class FromWeights:
         self.horizon = horizon
         self.input_length = model.config.input_length
         self.scale = model.config.scale
+        self.frame_step = model.config.frame_step
         self._model = model
 
     def __call__(self, context: np.ndarray) -> np.ndarray:

@@ -3,10 +3,12 @@
 import imageio.v3 as imageio
 import numpy as np
 import pytest
+import xarray as xr
 
 import mim_tf
 from mim_tf.cli.predict import COMMAND
 from mim_tf.prediction.outputs import FORMS
+from tests import grid_files
 
 
 def typed(arguments):
@@ -50,6 +52,22 @@ def test_the_horizon_of_the_weights_as_images(run, weights, tiny_frames, tmp_pat
     printed = run(pretrained_model=weights, input="frames.npy", output="out")
     assert printed == "inputs: 1, frames predicted: 3, in out\n"
     assert len(list((tmp_path / "out").glob("pd*.png"))) == 3
+
+
+@pytest.mark.slow
+def test_fields_are_predicted_as_far_apart_as_they_were_in_training(mim, run, tmp_path):
+    fields = grid_files.dataset(120, step="h")
+    grid_files.write(tmp_path / "in.nc", fields)
+    sizes = "--patch_size=2 --num_hidden=4,4 --filter_size=3 --input_length=2 --total_length=4"
+    length = "--max_iterations=1 --snapshot_interval=1 --test_interval=9 --num_save_samples=0"
+    paths = "--train_data_paths=in.nc --save_dir=runs --gen_frm_dir=pictures --batch_size=2"
+    mim("train", "--dataset=grid", "--frame_interval=3", *f"{sizes} {length} {paths}".split())
+    (weights,) = (tmp_path / "runs" / "run-001").glob("mim-*.h5")
+    printed = run(pretrained_model=weights, input="in.nc", output="out.nc")
+    assert printed == "inputs: 1, frames predicted: 2, 3 hours apart, in out.nc\n"
+    made = xr.open_dataset("out.nc")
+    later = fields["time"].values[-1] + np.array([3, 6], "timedelta64[h]")
+    np.testing.assert_array_equal(made["time"].values, later)
 
 
 def test_errors_are_one_sentence_and_come_before_any_work(

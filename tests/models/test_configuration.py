@@ -14,7 +14,7 @@ from mim_tf.models.configuration import from_json, to_json
     [
         ModelConfig(),
         ModelConfig(num_hidden=(8, 8), layer_norm=False),
-        ModelConfig(scale=LinearScale("dBZ", 0, 70)),
+        ModelConfig(scale=LinearScale("dBZ", 0, 70), frame_step="3 hours"),
         ModelConfig(
             img_channel=2,
             scale=LinearScale(("K", ""), (270.1, 0.0), (280.2, 1.0), False, names=("t2m", "q")),
@@ -84,6 +84,8 @@ def test_damaged_json(text):
         ({"num_hidden": 64}, "its num_hidden should be like"),
         ({"num_hidden": [64, "x"]}, "its num_hidden should be like"),
         ({"img_channel": 1e999}, "its img_channel should be like 1, received inf|cannot be read"),
+        ({"frame_step": 3}, "its frame_step should be like ''"),
+        ({"frame_step": "3 h"}, "damaged: Expected a step of time such as '6 hours'"),
         ({"scale": 3}, "damaged: its scale cannot be used"),
         ({"scale": {"unit": "K"}}, "damaged: its scale cannot be used"),
         ({"scale": {"unit": "K", "low": "a", "high": 3}}, "damaged: its scale cannot be used"),

@@ -21,8 +21,8 @@ GRID = DataConfig(dataset="grid")
 class Persistence:
     """Repeats the last field of the context, which is remembered."""
 
-    def __init__(self, frame_shape=(6, 8, 2), scale=SCALE):
-        self.frame_shape, self.scale = frame_shape, scale
+    def __init__(self, frame_shape=(6, 8, 2), scale=SCALE, frame_step=""):
+        self.frame_shape, self.scale, self.frame_step = frame_shape, scale, frame_step
         self.horizon, self.input_length, self.context_length = 3, 5, None
 
     def __call__(self, context):
@@ -30,9 +30,9 @@ class Persistence:
         return np.repeat(context[:, -1:], self.horizon, axis=1)
 
 
-def forecast(path, output, predictor=None, part=GRID, context=None):
+def forecast(path, output, predictor=None, part=GRID, context=None, interval=None):
     predictor = predictor or Persistence()
-    opened = open_grid_input(str(path), predictor, "best.h5", part, context)
+    opened = open_grid_input(str(path), predictor, "best.h5", part, context, interval)
     predict_files(predictor, [opened], [Output(output, output.suffix[1:])])
     return predictor
 
@@ -96,6 +96,24 @@ def test_months_and_a_region(tmp_path):
     np.testing.assert_array_equal(made["time"].values, np.array(months, "datetime64[ns]"))
 
 
+@pytest.mark.filterwarnings("ignore:Unable to decode time axis")
+@pytest.mark.parametrize("year", [1500, 2290])
+def test_years_that_nanoseconds_do_not_reach(tmp_path, year):
+    pytest.importorskip("cftime", reason="cftime has dates beyond those of nanoseconds")
+    times = xr.date_range(
+        f"{year}-02-20", periods=8, freq="D", calendar="standard", use_cftime=True
+    )
+    path = grid_files.write(tmp_path / "in.nc", grid_files.dataset(times))
+    forecast(path, tmp_path / "out.nc")
+    made = xr.open_dataset(tmp_path / "out.nc", decode_timedelta=False)
+    assert made["lead_time"].values.tolist() == [24, 48, 72]
+    assert [str(time)[:10] for time in made["time"].values] == [
+        f"{year}-{day}"
+        for day in (("02-28", "02-29", "03-01") if year == 1500 else ("02-28", "03-01", "03-02"))
+    ]
+    assert str(made["forecast_reference_time"].values[()])[:10] == f"{year}-02-27"
+
+
 def test_the_context_ends_the_last_stretch(tmp_path):
     fields = grid_files.dataset(24).isel(time=[*range(15), *range(18, 24)])
     path = grid_files.write(tmp_path / "in.nc", fields)
@@ -123,6 +141,50 @@ def test_what_does_not_fit_the_model(tmp_path, predictor, part, message):
     path = grid_files.write(tmp_path / "in.nc", grid_files.dataset(24))
     with pytest.raises(MimError, match=message):
         forecast(path, tmp_path / "out.nc", predictor, part)
+
+
+@pytest.mark.parametrize(
+    ("frame_step", "asked", "interval"),
+    [("18 hours", None, 3), ("6 hours", None, 1), ("", None, 1), ("", 3, 3), ("1 day", 2, 2)],
+)
+def test_fields_are_as_far_apart_as_in_training(tmp_path, frame_step, asked, interval):
+    fields = grid_files.dataset(24)
+    path = grid_files.write(tmp_path / "in.nc", fields)
+    predictor = Persistence(frame_step=frame_step)
+    forecast(path, tmp_path / "out.nc", predictor, interval=asked)
+    expected = fields["u10"].values[-1 - 4 * interval :: interval] / 3
+    np.testing.assert_allclose(predictor.context[0, ..., 1], expected, atol=1e-6)
+    made = xr.open_dataset(tmp_path / "out.nc", decode_timedelta=False)
+    assert made["lead_time"].values.tolist() == [6 * interval * k for k in (1, 2, 3)]
+    step = f"{6 * interval} hours"
+    assert made.attrs["comment"] == f"Fields are {step} apart."
+
+
+@pytest.mark.parametrize("frame_step", ["3 hours", "9 hours", "1 month"])
+def test_fields_that_are_not_as_far_apart_as_in_training(tmp_path, frame_step):
+    path = grid_files.write(tmp_path / "in.nc", grid_files.dataset(24))
+    with pytest.raises(
+        MimError, match=f"in.nc: expected fields {frame_step} apart.* received 6 hours.*_interval=N"
+    ):
+        forecast(path, tmp_path / "out.nc", Persistence(frame_step=frame_step))
+
+
+def test_too_few_fields_that_far_apart(tmp_path):
+    path = grid_files.write(tmp_path / "in.nc", grid_files.dataset(24))
+    with pytest.raises(
+        MimError, match=r"at least 5 fields 2 days apart, without a gap .* received 3"
+    ):
+        forecast(path, tmp_path / "out.nc", Persistence(frame_step="2 days"))
+
+
+def test_times_after_a_single_field_need_a_step(tmp_path):
+    path = grid_files.write(tmp_path / "in.nc", grid_files.dataset(1))
+    with pytest.raises(MimError, match=r"in.nc: expected at least 2 fields, which say how far"):
+        forecast(path, tmp_path / "out.nc", context=1)
+    forecast(path, tmp_path / "out.npy", context=1)
+    forecast(path, tmp_path / "out.nc", Persistence(frame_step="3 hours"), context=1)
+    made = xr.open_dataset(tmp_path / "out.nc", decode_timedelta=False)
+    assert made["lead_time"].values.tolist() == [3, 6, 9]
 
 
 def test_an_input_without_coordinates_gives_none():

@@ -93,6 +93,17 @@ def test_context_is_the_last_frames(tmp_path):
     np.testing.assert_array_equal(opened.read(1), array[1, 3:] / np.float32(255))
 
 
+def test_frames_may_be_further_apart(tmp_path):
+    path = saved(tmp_path / "a.npy", levels(2, 6, *GREY))
+    read = open_input(path, GREY).read(1)
+    opened = open_input(path, GREY, interval=2)
+    assert (opened.frames, opened.length) == (3, 3)
+    np.testing.assert_array_equal(opened.read(1), read[1::2])
+    np.testing.assert_array_equal(open_input(path, GREY, context=2, interval=4).read(1), read[1::4])
+    with pytest.raises(MimError, match=r"received 2\. Lower --context or --frame_interval\."):
+        open_input(path, GREY, context=3, interval=4)
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [
@@ -182,8 +193,38 @@ def test_levels_are_of_the_range_where_the_scale_has_one(tmp_path):
     dbz = LinearScale("dBZ", 0, 70)
     read = [open_input(path, GREY, scale=scale).read(0) for scale in (None, dbz)]
     np.testing.assert_array_equal(*read)
-    with pytest.raises(MimError, match="expected an array of floats, physical values in K"):
+    with pytest.raises(MimError, match="expected an array of floats, physical values in K, as"):
         open_input(path, GREY, scale=KELVIN)
+
+
+def of_training(low, high, unit=("",)):
+    """The scale of a channel whose training had values from `low` to `high`."""
+    middle = (low + high) / 2
+    return LinearScale(unit, (middle,), (middle + 0.5,), False, (low,), (high,), ("channel1",))
+
+
+def test_levels_are_as_in_training_where_that_may_have_been_on_levels(tmp_path):
+    array = levels(5, *GREY)
+    scale = of_training(0.0, 1.0)
+    expected = scale.to_unit(array / np.float32(255))
+    for path in (saved(tmp_path / "a.npy", array), pictures(tmp_path / "clip", array[..., 0])):
+        np.testing.assert_allclose(open_input(path, GREY, scale=scale).read(0), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"),
+    [
+        (of_training(0.0, 1.0, ("K",)), "physical values in K, as the model"),
+        (of_training(250.0, 310.0), "physical values, as the model"),
+        (of_training(-0.2, 0.9), "physical values, as the model"),
+        (of_training(0.0, 1.5), "physical values, as the model"),
+        (LinearScale("", 0.0, 300.0, clipped=False), "physical values, as the model"),
+    ],
+)
+def test_levels_are_refused_where_training_was_on_other_values(tmp_path, scale, expected):
+    path = saved(tmp_path / "a.npy", levels(5, *GREY))
+    with pytest.raises(MimError, match=f"expected an array of floats, {expected}"):
+        open_input(path, GREY, scale=scale)
 
 
 def test_infinity_is_refused_where_any_value_may_be(tmp_path):

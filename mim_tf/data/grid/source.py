@@ -6,7 +6,8 @@ import numpy as np
 
 from mim_tf.config import DataConfig
 from mim_tf.data.grid.grid import Grid, open_grid
-from mim_tf.data.grid.times import runs, step_in_words, usual_step
+from mim_tf.data.grid.step import step_in_words
+from mim_tf.data.grid.times import runs, usual_step
 from mim_tf.data.source import Indices
 from mim_tf.data.split import ALL
 from mim_tf.data.windows import Recording, WindowSource
@@ -40,6 +41,7 @@ def open_fields(
     if total_length is None:
         total_length = stride = min(_LENGTH, max(each.length for each in stretches))
     step, unit = usual_step(grid.times)
+    frame_step = step_in_words(step * data.frame_interval, unit)
     source = WindowSource(
         stretches,
         grid.frame_shape,
@@ -51,7 +53,7 @@ def open_fields(
             **grid.describe(),
             "from": grid.times.text(first),
             "to": grid.times.text(last - 1),
-            "step": step_in_words(step * data.frame_interval, unit),
+            "step": frame_step,
             "gaps": len(stretches) - 1,
             "region": list(data.region),
             "coarsen": data.coarsen,
@@ -59,6 +61,7 @@ def open_fields(
     )
     source.names, source.units = grid.variables, grid.units
     source.latitude = grid.latitude
+    source.frame_step = frame_step if step else ""
     source.has_missing = True
     return source
 

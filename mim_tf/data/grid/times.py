@@ -6,11 +6,20 @@ from pathlib import Path
 
 import numpy as np
 
+from mim_tf.data.grid.months import (
+    EPOCH,
+    SHORTEST_MONTH,
+    STANDARD,
+    later_months,
+    month_steps,
+)
+from mim_tf.data.grid.step import Step
 from mim_tf.errors import MimError
 
-_EPOCH = "seconds since 1970-01-01"
-_DAY = 86_400
-_STANDARD = "standard"
+_GREGORIAN, _PROLEPTIC = "gregorian", "proleptic_gregorian"
+_FIRST_OF_STANDARD = np.datetime64("1582-10-15", "s").astype(np.int64)
+_MOST_SECONDS = np.iinfo(np.int64).max // 10**9
+"""Around 1970 that nanoseconds of 64 bits count: from 1677 to 2262."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,29 +28,32 @@ class Times:
 
     Attributes:
         seconds: int64 `[T]`, since 1970 in their calendar.
-        calendar: its CF name; that of NumPy is "standard".
+        calendar: its CF name. From 1582-10-15 on, where it is that of NumPy, the standard one is
+            "standard"; with earlier dates it is "gregorian", or "proleptic_gregorian".
     """
 
     seconds: np.ndarray
-    calendar: str = _STANDARD
+    calendar: str = STANDARD
 
     def __len__(self):
         return len(self.seconds)
 
     @property
     def values(self) -> np.ndarray:
-        """As xarray has them: datetime64, or objects of cftime."""
-        if self.calendar == _STANDARD:
+        """As xarray has them: datetime64[ns], or objects of cftime where that does not reach."""
+        in_reach = (np.abs(self.seconds) < _MOST_SECONDS).all()
+        if self.calendar == STANDARD and in_reach:
             return self.seconds.astype("datetime64[s]").astype("datetime64[ns]")
         import cftime
 
-        return cftime.num2date(self.seconds, _EPOCH, self.calendar)
+        return cftime.num2date(self.seconds, EPOCH, self.calendar)
 
     def text(self, index: int) -> str:
         """A point in time in words, as precise as it needs to be."""
-        value = Times(self.seconds[[index]], self.calendar).values[0]
-        if self.calendar == _STANDARD:
-            value = np.datetime_as_string(value, unit="s")
+        if self.calendar == STANDARD:
+            value = np.datetime_as_string(self.seconds[index].astype("datetime64[s]"))
+        else:
+            value = Times(self.seconds[[index]], self.calendar).values[0]
         return str(value).replace("T", " ").removesuffix(":00").removesuffix(" 00:00")
 
     def position(self, date: str) -> int:
@@ -54,38 +66,25 @@ class Times:
             if np.isnat(moment):
                 raise ValueError
             seconds = moment.astype(np.int64)
-            if self.calendar != _STANDARD:
+            if self.calendar != STANDARD:
                 import cftime
 
                 parts = moment.astype("datetime64[s]").item().timetuple()[:6]
                 of_calendar = cftime.datetime(*parts, calendar=self.calendar)
-                seconds = cftime.date2num(of_calendar, _EPOCH, self.calendar)
-        except ValueError:
+                seconds = cftime.date2num(of_calendar, EPOCH, self.calendar)
+        except (ValueError, AttributeError):  # the latter for years beyond Python's
             raise MimError(
                 f"Expected a date such as 2016-01-01 in split_dates, received {date!r}."
             ) from None
         return int(np.searchsorted(self.seconds, seconds))
 
-    def following(self, index: int, count: int) -> "Times":
-        """The next `count` times after one of them, each the usual step further."""
-        step, unit = usual_step(self)
-        numbers = step * np.arange(1, count + 1)
+    def following(self, index: int, count: int, step: Step) -> "Times":
+        """The next `count` times after one of them, each a step further."""
+        size, unit = step
+        numbers = size * np.arange(1, count + 1)
         if unit == "seconds":
             return Times(self.seconds[index] + numbers, self.calendar)
-        if self.calendar == _STANDARD:
-            moment = self.seconds[[index]].astype("datetime64[s]")
-            month = moment.astype("datetime64[M]")
-            into_month = moment - month.astype("datetime64[s]")
-            # In a shorter month, its last day.
-            ends = (month + numbers + 1).astype("datetime64[s]") - np.timedelta64(1, "D")
-            days = into_month % np.timedelta64(1, "D")
-            later = np.minimum((month + numbers).astype("datetime64[s]") + into_month, ends + days)
-            return Times(later.astype(np.int64), self.calendar)
-        import cftime
-
-        start = Times(self.seconds[[index]], self.calendar).values[0]
-        later = [_months_later(start, int(number)) for number in numbers]
-        return Times(np.asarray(cftime.date2num(later, _EPOCH, self.calendar)), self.calendar)
+        return Times(later_months(self.seconds, index, numbers, self.calendar), self.calendar)
 
     def steps(self) -> tuple[np.ndarray, str]:
         """From each time to the next `[T - 1]`, and the unit: "seconds", or "months".
@@ -93,24 +92,10 @@ class Times:
         Months and years differ in days, but are steps of one size.
         """
         seconds = np.diff(self.seconds)
-        if not len(seconds) or np.ptp(seconds) == 0 or seconds.min() < 28 * _DAY:
+        if not len(seconds) or seconds.min() < SHORTEST_MONTH:
             return seconds, "seconds"
-        months = np.diff(self._months())
-        days = seconds / _DAY / np.maximum(months, 1)
-        if (months < 1).any() or (days < 28).any() or (days > 31).any():
-            return seconds, "seconds"
-        return months, "months"
-
-    def _months(self):
-        if self.calendar == _STANDARD:
-            return self.seconds.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
-        return np.array([12 * time.year + time.month for time in self.values])
-
-
-def _months_later(time, months):
-    years, month = divmod(time.month - 1 + months, 12)
-    later = time.replace(year=time.year + years, month=month + 1, day=1)
-    return later.replace(day=min(time.day, later.daysinmonth))
+        months = month_steps(self.seconds, self.calendar)
+        return (seconds, "seconds") if months is None else (months, "months")
 
 
 def read_times(path: Path, values: np.ndarray) -> Times:
@@ -120,17 +105,17 @@ def read_times(path: Path, values: np.ndarray) -> Times:
         MimError: for one without a value, for duplicate and for unsorted ones.
     """
     if values.dtype.kind == "M":
-        seconds, calendar = values.astype("datetime64[s]").astype(np.int64), _STANDARD
+        # Rounded: floats such as days since 1900 hold no more than nearly the second.
+        rounded = (values + np.timedelta64(500, "ms")).astype("datetime64[s]")
+        seconds, calendar = rounded.astype(np.int64), _PROLEPTIC
         unknown = np.isnat(values)
     else:
         import cftime
 
         calendar = values[0].calendar
-        seconds = np.asarray(cftime.date2num(values, _EPOCH, calendar), np.int64)
+        seconds = np.rint(cftime.date2num(values, EPOCH, calendar)).astype(np.int64)
         unknown = np.zeros(len(values), bool)
-        if calendar in ("gregorian", "proleptic_gregorian"):
-            calendar = _STANDARD
-    times = Times(seconds, calendar)
+    times = Times(seconds, _named(calendar, seconds[~unknown]))
     if unknown.any():
         raise MimError(
             f"{path}: expected a time for each field, received none for number "
@@ -149,6 +134,15 @@ def read_times(path: Path, values: np.ndarray) -> Times:
     return times
 
 
+def _named(calendar, seconds):
+    """The calendar as `Times` has it; dates from 1582-10-15 on are the same in two of them."""
+    if calendar not in (STANDARD, _GREGORIAN, _PROLEPTIC):
+        return calendar
+    if (seconds >= _FIRST_OF_STANDARD).all():
+        return STANDARD
+    return _PROLEPTIC if calendar == _PROLEPTIC else _GREGORIAN
+
+
 def join_times(parts: list[tuple[Path, Times]]) -> Times:
     """The times of files that follow each other.
 
@@ -156,7 +150,8 @@ def join_times(parts: list[tuple[Path, Times]]) -> Times:
         MimError: for files that overlap, or have several calendars.
     """
     for (path, times), (later_path, later) in itertools.pairwise(parts):
-        if later.calendar != times.calendar:
+        goes_on = times.calendar in (_GREGORIAN, _PROLEPTIC) and later.calendar == STANDARD
+        if later.calendar != times.calendar and not goes_on:
             raise MimError(
                 f"{later_path}: expected the calendar of {path}, {times.calendar}, received "
                 f"{later.calendar}. Files of one run need one calendar."
@@ -171,7 +166,7 @@ def join_times(parts: list[tuple[Path, Times]]) -> Times:
     return Times(seconds, parts[0][1].calendar)
 
 
-def usual_step(times: Times) -> tuple[int, str]:
+def usual_step(times: Times) -> Step:
     """The most frequent step and its unit; 0 for a single time."""
     steps, unit = times.steps()
     if not len(steps):
@@ -187,15 +182,3 @@ def runs(times: Times, first: int, last: int) -> list[tuple[int, int]]:
     broken = np.flatnonzero(steps != step) + 1
     edges = [first, *(int(edge) for edge in broken if first < edge < last), last]
     return [(start, end) for start, end in itertools.pairwise(edges) if start < end]
-
-
-def step_in_words(step: int, unit: str) -> str:
-    """Such as "6 hours", "1 month", "90 seconds"."""
-    if unit == "seconds":
-        for size, name in ((_DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-            if step % size == 0:
-                step, unit = step // size, f"{name}s"
-                break
-    elif step % 12 == 0:
-        step, unit = step // 12, "years"
-    return f"{step} {unit if step != 1 else unit.removesuffix('s')}"

@@ -24,7 +24,7 @@ def test_annual_temperatures_of_a_360_day_calendar(samples):
     source = open_fields(paths, "train", True, 20, DataConfig(dataset="grid", coarsen=2))
     record = source.describe()
     assert record["from"] == "1860-06-01"
-    assert (record["step"], record["gaps"], record["units"]) == ("360 days", 0, ["K"])
+    assert (record["step"], record["gaps"], record["units"]) == ("1 year", 0, ["K"])
     assert source.shape == (20, 18, 24, 1)
     cells = xr.open_dataset(paths[0])["air_temperature"][3:23].coarsen(
         latitude=2, longitude=2, boundary="trim"

@@ -87,6 +87,7 @@ def test_the_scale_is_of_the_training_times_alone(path):
     scale = found["train"].scale
     np.testing.assert_allclose(scale.low, np.nanmean(values), rtol=1e-6)
     assert found["test"].scale == scale
+    assert found["train"].frame_step == "6 hours"
     missing = found["train"].missing([0])
     assert missing.sum() == 1
     assert found["train"].sequences([0])[missing] == 0
@@ -107,7 +108,7 @@ def test_frames_may_be_further_apart(path):
     )
     values = grid_files.dataset(40)["u10"].values
     np.testing.assert_array_equal(found["train"].sequences([1])[0, ..., 0], values[5:12:2])
-    assert found["train"].describe()["step"] == "12 hours"
+    assert found["train"].describe()["step"] == found["train"].frame_step == "12 hours"
 
 
 def test_validation_may_have_files_of_its_own(tmp_path):
