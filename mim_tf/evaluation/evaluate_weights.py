@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from absl import logging
+
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.data.open import open_source
 from mim_tf.evaluation.baselines import verdict
@@ -45,6 +47,7 @@ def evaluate_weights(
     network = build_model(model)
     load_weights(network, pretrained_model)
     source = open_source(data, model, "test")
+    check_step(model.frame_step, source.frame_step)
     folder = new_run_folder(training.gen_frm_dir, "test")
     weights = os.path.realpath(find_weights(pretrained_model))
     record = {"pretrained_model": weights, **source.describe()}
@@ -60,6 +63,17 @@ def evaluate_weights(
     if data.test_sha256:
         parts.append(identity(result, source.size, data.test_sha256))
     return "\n\n".join(parts), folder
+
+
+def check_step(learnt: str, found: str) -> None:
+    """Warns of frames that are not as far apart as in training; "" where that is not known."""
+    if learnt and found not in ("", learnt):
+        logging.warning(
+            "The weights were trained on frames %s apart, these are %s apart: --frame_interval "
+            "says which are taken.",
+            learnt,
+            found,
+        )
 
 
 def identity(result: dict, size: int, expected: str) -> str:

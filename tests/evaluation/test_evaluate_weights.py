@@ -5,7 +5,7 @@ import pytest
 
 import mim_tf
 from mim_tf.config import DataConfig, TrainingConfig
-from mim_tf.evaluation.evaluate_weights import evaluate_weights, identity
+from mim_tf.evaluation.evaluate_weights import check_step, evaluate_weights, identity
 from mim_tf.evaluation.read import read_evaluation
 from mim_tf.weights import save_weights
 
@@ -65,3 +65,11 @@ def test_an_evaluation_can_be_read_back(paths, tmp_path, tiny_config, tiny_model
 def test_whether_the_sequences_are_those_that_were_meant(expected, size, sentence):
     result = {"sequences": 64, "data": {"sha256": "abc", "digits_origin": "bundled"}}
     assert identity(result, size, expected).startswith(sentence)
+
+
+def test_frames_at_another_distance_than_in_training(caplog):
+    for learnt, found in (("", "1 hour"), ("3 hours", ""), ("3 hours", "3 hours")):
+        check_step(learnt, found)
+    assert not caplog.text
+    check_step("3 hours", "1 hour")
+    assert "trained on frames 3 hours apart, these are 1 hour apart" in caplog.text
