@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from mim_tf.errors import MimError
 from mim_tf.json_file import read_json
 from mim_tf.runs.csv_log import CsvLog
-from mim_tf.runs.folder import has_state, held, last_run, pictures_folder
+from mim_tf.runs.folder import check_no_run, has_state, held, last_run, pictures_folder
 from mim_tf.runs.record import read_record
 
 COLUMNS = ("iteration", "loss")
@@ -59,6 +60,24 @@ def test_no_two_runs_share_a_folder_for_pictures(tmp_path):
         assert pictures_folder(run, results).resolve() == folders[-1].resolve()
         assert pictures_folder(run, run.parent) == run / "pictures"
     assert folders == [results / "run-001", results / "run-001-001"]
+
+
+def test_a_copy_of_a_run_has_pictures_of_its_own(tmp_path):
+    run = tmp_path / "a" / "run-001"
+    run.mkdir(parents=True)
+    ours = pictures_folder(run, tmp_path / "results")
+    copy = shutil.copytree(tmp_path / "a", tmp_path / "b") / "run-001"
+    theirs = pictures_folder(copy, tmp_path / "results")
+    assert theirs != ours
+    assert pictures_folder(copy, tmp_path / "results").resolve() == theirs.resolve()
+    assert pictures_folder(run, tmp_path / "results").resolve() == ours.resolve()
+
+
+def test_a_run_is_no_folder_of_runs(tmp_path):
+    check_no_run(tmp_path)
+    (tmp_path / "run.json").touch()
+    with pytest.raises(MimError, match=f"received the run .*Give --save_dir={tmp_path.parent}"):
+        check_no_run(tmp_path)
 
 
 @pytest.mark.parametrize(

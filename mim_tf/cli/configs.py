@@ -1,12 +1,15 @@
 """Configurations from flags, and from what weights, data and earlier runs say."""
 
 import dataclasses
+import os
+from pathlib import Path
 
-from absl import flags
+from absl import flags, logging
 
 from mim_tf.cli.flags import FLAGS, given
 from mim_tf.config import ARCHITECTURE_FIELDS, DataConfig, ModelConfig
 from mim_tf.errors import MimError
+from mim_tf.runs.folder import RECORD
 
 _FREE_ON_RESUME = {
     "max_iterations",
@@ -20,6 +23,7 @@ _FREE_ON_RESUME = {
     "save_dir",
     "gen_frm_dir",
 }
+_PATHS = ("train_data_paths", "valid_data_paths")
 
 
 def model_config(
@@ -52,6 +56,64 @@ def model_config(
     return wanted
 
 
+def data_config(values: flags.FlagValues, weights: str) -> DataConfig:
+    """The flags of the data, over those of the run that `weights` are of, where it is the same.
+
+    So it is divided as it was in training, and no sequence that was trained on is tested on.
+
+    Args:
+        values: the flags.
+        weights: a path of weights.
+    """
+    changes = given(DataConfig, values)
+    stored = _data_of_run(weights)
+    if not stored or not _is_same_data(changes, stored):
+        return DataConfig(**changes)
+    found = dataclasses.replace(stored, **changes)
+    taken = {
+        name: kept for name, kept, _ in _differences(found, DataConfig()) if name not in changes
+    }
+    if taken:
+        settings = " ".join(f"--{name}={_text(value)}" for name, value in taken.items())
+        logging.info("As in %s: %s", Path(weights).parent / RECORD, settings)
+    return found
+
+
+def _data_of_run(weights):
+    """The data that weights were trained on; None where no run is known."""
+    from mim_tf.runs.record import read_record  # imports Keras, which takes seconds
+
+    folder = Path(weights).parent
+    if not os.path.isfile(weights) or not os.path.lexists(folder / RECORD):
+        return None
+    try:
+        return read_record(folder)[1]
+    except MimError as error:
+        logging.warning("%s", error)
+        return None
+
+
+def _is_same_data(changes, stored):
+    """Whether flags name the data that `stored` does, or none; one path may be given as either."""
+    given_paths = [name for name in _PATHS if name in changes]
+    if "dataset" not in changes and not given_paths:
+        return True
+    ours = [_real_paths(changes.get(name, "")) for name in _PATHS]
+    theirs = [_real_paths(getattr(stored, name)) for name in _PATHS]
+    pairs = dict(zip(_PATHS, zip(ours, theirs, strict=True), strict=True))
+    is_each = bool(given_paths) and all(pairs[name][0] == pairs[name][1] for name in given_paths)
+    is_same_set = set.union(*ours) == set.union(*theirs)
+    return changes.get("dataset", stored.dataset) == stored.dataset and (is_each or is_same_set)
+
+
+def _real_paths(text):
+    return {os.path.realpath(path.strip()) for path in text.split(",") if path.strip()}
+
+
+def _text(value):
+    return ",".join(map(str, value)) if isinstance(value, tuple) else value
+
+
 def _frame_sizes(data, changes):
     from mim_tf.data.open import frame_shape  # imports Keras, which takes seconds
 
@@ -78,7 +140,9 @@ def resumed(stored, values: flags.FlagValues = FLAGS):
         del changes["precision"]
     wanted = dataclasses.replace(stored, **changes)
     for name, value, kept in _differences(wanted, stored):
-        if name not in _FREE_ON_RESUME:
+        if name in _PATHS and value and kept:  # data may have been moved
+            logging.warning("%s is %s now, and was %s.", name, value, kept)
+        elif name not in _FREE_ON_RESUME:
             raise MimError(
                 f"--{name}={value} differs from the run to resume, where it is {kept}. Leave the "
                 "flag out, or start a new run without --resume."

@@ -20,7 +20,7 @@ def main(values: flags.FlagValues) -> None:
     devices = DeviceConfig(**given(DeviceConfig, values))
     share_cores()
     import_keras(values.network_module)
-    from mim_tf.runs.folder import last_run, pictures_folder
+    from mim_tf.runs.folder import check_no_run, last_run, pictures_folder
     from mim_tf.runs.record import read_record
     from mim_tf.training.train import train
 
@@ -29,6 +29,7 @@ def main(values: flags.FlagValues) -> None:
         model, data, training = (resumed(stored, values) for stored in read_record(resume))
     else:
         if values.resume:
+            check_no_run(training.save_dir)
             logging.warning("No run in %s: starting a new one.", training.save_dir)
         model = model_config(values, values.pretrained_model, data)
     folder = train(model, data, training, devices, values.pretrained_model, resume)

@@ -176,11 +176,25 @@ def _check_same_test(first, other):
                 f"{theirs}, not {ours}. Evaluate both in the same way."
             )
     ours, theirs = first.scores["data"], other.scores["data"]
+    is_one_place = all(ours.get(name) == theirs.get(name) for name in ("source", "paths"))
+    is_one_scale = ours.get("scale") == theirs.get("scale")
+    if not is_one_scale and (is_one_place or ours["sha256"] == theirs["sha256"]):
+        raise MimError(
+            f"{other.name} cannot be compared with {first.name}: its frames have another scale "
+            f"({_scale(theirs)}; not {_scale(ours)}). Train both with the same --scale."
+        )
     if ours["sha256"] != theirs["sha256"]:
         raise MimError(
             f"{other.name} cannot be compared with {first.name}: it was evaluated on other "
             f"sequences ({_described(theirs)}; not {_described(ours)}). Evaluate both on one set."
         )
+
+
+def _scale(data):
+    scale = data.get("scale")
+    if not scale:
+        return "none"
+    return f"0 is {scale['low']}, 1 is {scale['high']}{', clipped' * scale.get('clipped', True)}"
 
 
 def _described(data):

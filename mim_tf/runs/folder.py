@@ -49,6 +49,16 @@ def last_run(parent) -> Path | None:
     return max(folders, key=lambda folder: _number(folder.name, "run"), default=None)
 
 
+def check_no_run(parent: str | Path) -> None:
+    """Raises `MimError` if a folder for runs is a run itself, in which none is looked for."""
+    if os.path.lexists(Path(parent) / RECORD):
+        above = os.path.dirname(os.path.abspath(parent))
+        raise MimError(
+            f"Expected the folder of runs to go on with the newest of them, received the run "
+            f"{parent}. Give --save_dir={above}."
+        )
+
+
 def has_state(folder: Path) -> bool:
     """Whether a run has a snapshot to go on from, good or damaged."""
     return any(os.path.lexists(folder / name) for name in (STATE, PREVIOUS_STATE))
@@ -90,14 +100,17 @@ def pictures_folder(run: Path, parent: str | Path) -> Path:
         return run / "pictures"
     record = run / "pictures.json"
     if os.path.lexists(record):
-        folder = Path(str(read_json(record).get("folder")))
-        if folder.parent == Path(parent).resolve():
+        known = read_json(record)
+        folder = Path(str(known.get("folder")))
+        # A copy of a run has another place, and gets pictures of its own.
+        is_ours = known.get("run") in (None, str(run.resolve()))
+        if is_ours and folder.parent == Path(parent).resolve():
             return folder
     try:
         named.mkdir(parents=True)
     except FileExistsError:
         named = new_run_folder(parent, run.name)
-    write_json(record, {"folder": str(named.resolve())})
+    write_json(record, {"folder": str(named.resolve()), "run": str(run.resolve())})
     return named
 
 

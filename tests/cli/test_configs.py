@@ -4,12 +4,13 @@ from pathlib import Path
 import h5py
 import pytest
 
-from mim_tf.cli.configs import model_config, resumed
+from mim_tf.cli.configs import data_config, model_config, resumed
 from mim_tf.cli.flags import given
 from mim_tf.cli.train import COMMAND
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
 from mim_tf.models.configuration import ATTRIBUTE, to_json
+from mim_tf.runs.record import write_record
 from tests.tf1_checkpoints import golden_checkpoint
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -118,6 +119,49 @@ def test_a_resumed_run_may_be_longer_but_not_another():
 def test_a_height_that_follows_the_width_is_not_another_run():
     values = parse("--img_height=0")
     assert resumed(ModelConfig(img_width=32), values) == ModelConfig(img_width=32)
+
+
+def test_data_may_have_been_moved_before_a_run_is_resumed(caplog):
+    kept = DataConfig(dataset="array", train_data_paths="a.npy", data_seed=5)
+    found = resumed(kept, parse("--train_data_paths=b.npy"))
+    assert found == dataclasses.replace(kept, train_data_paths="b.npy")
+    assert "train_data_paths is b.npy now, and was a.npy" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_same"),
+    [
+        ([], True),
+        (["--dataset=array", "--train_data_paths=a.npy"], True),
+        (["--dataset=array", "--valid_data_paths=a.npy"], True),
+        (["--dataset=array", "--train_data_paths=b.npy"], False),
+        (["--dataset=array", "--train_data_paths=a.npy", "--valid_data_paths=b.npy"], False),
+        (["--dataset=array"], False),
+        (["--dataset=mnist"], False),
+    ],
+)
+def test_data_is_divided_as_in_training_where_it_is_the_same(
+    arguments, is_same, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.chdir(tmp_path)
+    kept = DataConfig(dataset="array", train_data_paths="./a.npy", data_seed=5, valid_fraction=0.3)
+    write_record(tmp_path, ModelConfig(), kept, TrainingConfig(), {})
+    (tmp_path / "best.weights.h5").touch()
+    values = parse(*arguments, "--valid_fraction=0.2")
+    with caplog.at_level("INFO"):
+        data = data_config(values, str(tmp_path / "best.weights.h5"))
+    assert data.valid_fraction == 0.2
+    assert data.data_seed == (5 if is_same else 0)
+    assert ("--data_seed=5" in caplog.text) == is_same
+
+
+@pytest.mark.parametrize("weights", ["moving-mnist", "a/best.weights.h5", "damaged"])
+def test_data_of_weights_without_a_run_is_that_of_the_flags(weights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if weights == "damaged":
+        (tmp_path / "damaged").touch()
+        (tmp_path / "run.json").write_text("{")
+    assert data_config(parse("--data_seed=3"), weights) == DataConfig(data_seed=3)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from absl import flags as absl_flags
 
 from mim_tf.cli.flags import GROUPS, define_config_flags, given
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
+from mim_tf.config.fields import flag_fields
 from mim_tf.errors import MimError
 
 
@@ -20,7 +21,7 @@ def values():
 def test_every_field_is_a_flag_and_none_is_given(values, config):
     values(["mim"])
     assert given(config, values) == {}
-    assert all(field.name in values for field in dataclasses.fields(config))
+    assert all(field.name in values for field in flag_fields(config))
     assert config(**given(config, values)) == config()
 
 

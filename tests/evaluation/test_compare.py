@@ -12,6 +12,9 @@ from mim_tf.evaluation.report import write_scores
 NAMES = ["mse", "ssim", "sharpness"]
 
 
+SCALED = {"sha256": "0" * 64, "source": "npz", "scale": {"unit": "K", "low": 3.0, "high": 4.0}}
+
+
 def write(folder, mse, sequences=None, ssim=None, **changed):
     """An evaluation with these squared errors of its sequences."""
     mse = np.array(mse, float)
@@ -126,6 +129,11 @@ def test_curves_are_of_evaluations_and_baselines(folders):
     [
         ({"data": {"sha256": "1" * 64, "source": "npz"}}, "other sequences.*11111111; not"),
         ({"protocol": "openstl"}, "protocol is openstl, not mim2019"),
+        (
+            {"data": SCALED},
+            r"another scale \(0 is 3.0, 1 is 4.0, clipped; not none\).*same --scale",
+        ),
+        ({"data": SCALED | {"sha256": "1" * 64}}, "another scale"),
         ({"input_length": 5}, "context length is 5, not 10"),
     ],
 )
