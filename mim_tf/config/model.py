@@ -76,6 +76,12 @@ class ModelConfig:
         is_flag=False,
     )
 
+    frame_grid: str = field(
+        "",
+        "Rows and columns of the training data with their coordinates; empty where it said none.",
+        is_flag=False,
+    )
+
     def __post_init__(self):
         if isinstance(self.scale, dict):  # as JSON has it
             object.__setattr__(self, "scale", LinearScale(**self.scale))

@@ -10,6 +10,7 @@ from mim_tf.config.data import SCALED_DATASETS
 from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
 from mim_tf.data.files.arrays import ArraySource, open_array
 from mim_tf.data.files.folder import list_recordings, native_shape, open_recordings
+from mim_tf.data.grid.placement import check_one_grid, check_placement
 from mim_tf.data.grid.source import grid_frame_shape, open_fields
 from mim_tf.data.hko7.source import hko7_frame_shape, open_hko7
 from mim_tf.data.human36m import FRAME_SHAPE as HUMAN_SHAPE
@@ -51,7 +52,7 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
 
     Raises:
         MimError: if the split is unknown, its files cannot be used, or its frames do not fit the
-            model.
+            model or, where they have a grid, lie otherwise than those of its training.
     """
     if split not in SPLITS:
         raise MimError(f"split must be one of: {', '.join(SPLITS)}; received {split!r}.")
@@ -61,7 +62,18 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
             f"The model takes frames of (height, width, channels) {model.frame_shape}, the data "
             f"has {source.shape[1:]}. Set img_height, img_width and img_channel to the data's."
         )
+    _check_grid(data, model, split, source)
     return source
+
+
+def _check_grid(data, model, split, source):
+    """Two paths of one run need one grid; weights may be tried and trained further elsewhere."""
+    paths, shared = split_paths(data, split)
+    where = ", ".join(map(str, paths))
+    if split == "train" or shared:
+        check_placement(model.frame_grid, source.frame_grid, where)
+    else:
+        check_one_grid(model.frame_grid, source.frame_grid, where)
 
 
 def open_part(
