@@ -59,7 +59,7 @@ def test_splits_by_date(path):
         ({"split_dates": "2015-01-05,2016-01-08"}, "leaves no times for test: the data is from"),
         ({"split_dates": "2015-01-05,2015-01-05"}, "leaves no times for valid"),
         ({"split_dates": "2015-01-05"}, "split_dates must be two dates, where validation"),
-        ({"valid_fraction": 0.9, "test_fraction": 0.5}, "leaves no times for train"),
+        ({"valid_fraction": 0.9, "test_fraction": 0.5}, "must leave a share to train on"),
         ({"total_length": 9}, "a recording of at least 9 frames"),
         ({"region": (1, 2, 3)}, "region must be four numbers"),
     ],
