@@ -37,6 +37,7 @@ from mim_tf.data.split import (
     split_paths,
 )
 from mim_tf.data.taxibj import open_taxibj, taxibj_frame_shape
+from mim_tf.data.windows import TooShortError
 from mim_tf.errors import MimError
 
 MOVING_MNIST_SIZE = (64, 64)
@@ -98,7 +99,10 @@ def open_part(
         # Values are read as they are, for the scale to map, from the variables it knows.
         variables = data.variables or ",".join(scale.names)
         data = dataclasses.replace(data, scale="none", variables=variables)
-    source = opener(data, split, frame_shape, total_length)
+    try:
+        source = opener(data, split, frame_shape, total_length)
+    except TooShortError as error:
+        raise MimError(f"{error}{_how_divided(data, split)}") from None
     if data.dataset not in SCALED_DATASETS:
         return source
     if data.dataset == "array" and set(data.scale_kinds) == {"unit"} and not scale:
@@ -111,6 +115,20 @@ def open_part(
     elif source.units:
         check_units(scale, source.names, source.units)
     return ScaledSource(source, scale)
+
+
+def _how_divided(data, split):
+    """A sentence on what is for a split, where flags say so; otherwise empty."""
+    divided_by_flags = data.dataset in ("grid", "radar", "folder", "array")
+    if split == ALL or not divided_by_flags or not split_paths(data, split)[1]:
+        return ""
+    names = ("valid_fraction", "test_fraction")
+    said, others = " and ".join(f"--{name}={getattr(data, name):g}" for name in names), ""
+    if data.dataset == "grid" and data.split_dates:
+        said = f"--split_dates={data.split_dates}"
+    elif data.dataset == "grid":
+        others = " or give --split_dates"
+    return f" This is what is for {split}, as the data is divided by {said}: change these{others}."
 
 
 def _channels(source):
