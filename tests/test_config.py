@@ -1,8 +1,10 @@
 import dataclasses
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
 
 
@@ -103,11 +105,58 @@ def test_bounds_of_the_training(settings, message):
         ({"dbz_max": float("nan")}, "dbz_max must be a finite number"),
         ({"thresholds": (30, float("nan"))}, "thresholds must be a finite number"),
         ({"valid_fraction": float("inf")}, "valid_fraction must be a finite number"),
+        ({"valid_fraction": 0.9, "test_fraction": 0.5}, "together below 1, received 0.9 and 0.5"),
+        ({"thresholds": 30}, r"thresholds must be numbers, such as \(30,\), received 30"),
+        ({"region": None}, "region must be numbers, .* received None"),
+        ({"region": "1,2,3,4"}, "region must be numbers, .* received '1,2,3,4'"),
+        ({"resize": "yes"}, "resize must be True or False, received 'yes'"),
+        ({"scale": None}, "scale must be text, received None"),
+        ({"train_data_paths": 3}, "train_data_paths must be text, received 3"),
+        ({"train_data_paths": ["a", 3]}, "must be a path or several, received 3 among them"),
+        ({"valid_data_paths": Path("a,b.npy")}, "without a comma, .* received a,b.npy. Rename it"),
     ],
 )
 def test_bounds_of_the_data(settings, message):
     with pytest.raises(MimError, match=message):
         DataConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (Path("a.npy"), "a.npy"),
+        ([Path("a"), "b"], "a,b"),
+        ((path for path in ("a", "b")), "a,b"),
+        ((), ""),
+        ("a, b", "a, b"),
+    ],
+)
+def test_paths_of_data_become_text(given, kept):
+    assert DataConfig(train_data_paths=given).train_data_paths == kept
+
+
+def test_paths_and_arrays_become_text_and_tuples():
+    assert TrainingConfig(save_dir=Path("runs")).save_dir == "runs"
+    assert ModelConfig(num_hidden=np.array([8, 8])).num_hidden == (8, 8)
+    assert ModelConfig(num_hidden=["8", "8"]).num_hidden == (8, 8)
+    assert DataConfig(thresholds=[30]).thresholds == (30.0,)
+
+
+@pytest.mark.parametrize(
+    ("config", "settings", "message"),
+    [
+        (ModelConfig, {"num_hidden": 8}, r"num_hidden must be numbers, .* received 8"),
+        (ModelConfig, {"model_name": ["mim"]}, "model_name must be text, received"),
+        (ModelConfig, {"scale": 3}, "scale must be a LinearScale, received 3"),
+        (ModelConfig, {"layer_norm": 1}, "layer_norm must be True or False, received 1"),
+        (TrainingConfig, {"recipe": ["fast"]}, "recipe must be text, received"),
+        (TrainingConfig, {"reverse_input": "no"}, "reverse_input must be True or False"),
+        (DeviceConfig, {"strategy": None}, "strategy must be text, received None"),
+    ],
+)
+def test_values_of_another_kind(config, settings, message):
+    with pytest.raises(MimError, match=message):
+        config(**settings)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Where the sequences come from."""
 
 import dataclasses
+import os
+from collections.abc import Iterable
 
-from mim_tf.config.fields import check_fields, field
+from mim_tf.config.fields import check_fields, field, to_plain
 from mim_tf.errors import MimError
 
 DATASETS = (
@@ -39,7 +41,11 @@ SCALED_DATASETS = ("grid", "array")
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Where the sequences come from."""
+    """Where the sequences come from.
+
+    `train_data_paths` and `valid_data_paths` may also be paths or lists of paths, which become
+    text. Raises `MimError` for values that cannot be used.
+    """
 
     dataset: str = field(
         "mnist",
@@ -179,13 +185,14 @@ class DataConfig:
     )
 
     def __post_init__(self):
+        for name in ("train_data_paths", "valid_data_paths"):
+            object.__setattr__(self, name, _comma_separated(name, getattr(self, name)))
+        to_plain(self)
+        check_fields(self)
         known = self.dataset != "sevir" or self.sevir_type == "vil"
         thresholds = self.thresholds or (THRESHOLDS.get(self.dataset, ()) if known else ())
-        object.__setattr__(self, "thresholds", tuple(thresholds))
-        object.__setattr__(self, "region", tuple(self.region))
-        check_fields(self)
-        for name in ("thresholds", "region"):
-            object.__setattr__(self, name, tuple(float(n) for n in getattr(self, name)))
+        for name, numbers in (("thresholds", thresholds), ("region", self.region)):
+            object.__setattr__(self, name, tuple(map(float, numbers)))
         if len(self.region) not in (0, 4):
             raise MimError(
                 "region must be four numbers, lat0,lat1,lon0,lon1, received "
@@ -195,6 +202,11 @@ class DataConfig:
         for name in ("valid_fraction", "test_fraction"):
             if not 0 < getattr(self, name) < 1:
                 raise MimError(f"{name} must be between 0 and 1, received {getattr(self, name)}.")
+        if self.valid_fraction + self.test_fraction >= 1:
+            raise MimError(
+                "valid_fraction and test_fraction must leave a share to train on, together below "
+                f"1, received {self.valid_fraction} and {self.test_fraction}. Lower them."
+            )
 
     @property
     def scale_kinds(self) -> tuple[str, ...]:
@@ -215,3 +227,20 @@ class DataConfig:
                 f"--scale={self.scale} is for --dataset={' and '.join(SCALED_DATASETS)}; "
                 f"{self.dataset} has a scale of its own. Leave it out."
             )
+
+
+def _comma_separated(name, value):
+    """Paths as text; what else there is stays."""
+    if isinstance(value, str) or not isinstance(value, os.PathLike | Iterable):
+        return value
+    texts = []
+    for path in [value] if isinstance(value, os.PathLike) else value:
+        if not isinstance(path, str | os.PathLike):
+            raise MimError(f"{name} must be a path or several, received {path!r} among them.")
+        texts.append(os.fsdecode(path))
+        if "," in texts[-1]:
+            raise MimError(
+                f"{name}: expected paths without a comma, which separates paths, received "
+                f"{texts[-1]}. Rename it."
+            )
+    return ",".join(texts)

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from mim_tf.config.fields import check_fields, field
+from mim_tf.config.fields import check_fields, field, to_plain
 from mim_tf.errors import MimError
 
 
@@ -25,7 +25,8 @@ class DeviceConfig:
     process_id: int = field(0, "Which of them this is, from 0; process 0 writes all files.")
 
     def __post_init__(self):
-        if "multi" in self.strategy.lower():
+        to_plain(self)
+        if "multi" in str(self.strategy).lower():
             raise MimError(
                 f"strategy={self.strategy} is not possible: TensorFlow's MultiWorkerMirrored"
                 "Strategy does not work with the fit of Keras 3, which fails when it reduces "

@@ -1,8 +1,10 @@
 """Fields of a configuration, with what the command line needs to know of them."""
 
+import contextlib
 import dataclasses
 import math
 import numbers
+import os
 import struct
 import typing
 
@@ -59,11 +61,25 @@ def flag_fields(config: type) -> list[dataclasses.Field]:
     return [each for each in dataclasses.fields(config) if each.metadata.get("is_flag", True)]
 
 
+def to_plain(config) -> None:
+    """Turns values of a new `config` into those of its fields: paths into text, and lists and
+    arrays of numbers into tuples. What cannot be turned stays, for `check_fields` to refuse."""
+    for each in dataclasses.fields(config):
+        value = getattr(config, each.name)
+        if each.type is str and isinstance(value, os.PathLike):
+            value = os.fsdecode(value)
+        elif _is_tuple(each) and not isinstance(value, str | bytes):
+            with contextlib.suppress(TypeError):
+                value = tuple(value)
+        object.__setattr__(config, each.name, value)
+
+
 def fill_in(config) -> None:
     """Gives the fields of a new `config` that are None what its recipe says, if there is one."""
     for each in dataclasses.fields(config):
         values = each.metadata["by_recipe"] or {}
-        if getattr(config, each.name) is None and config.recipe in values:
+        # A list, for a recipe that is no text cannot be looked up.
+        if getattr(config, each.name) is None and config.recipe in list(values):
             object.__setattr__(config, each.name, values[config.recipe])
 
 
@@ -77,13 +93,23 @@ def check_fields(config) -> None:
         kinds = typing.get_args(each.type) or (each.type,)
         if value is None and type(None) in kinds:
             continue
-        for item in value if isinstance(value, tuple) else (value,):
+        if _is_tuple(each) and not isinstance(value, tuple):
+            example = each.default or (30,)
+            raise MimError(f"{each.name} must be numbers, such as {example}, received {value!r}.")
+        for item in value if _is_tuple(each) else (value,):
             _check_kind(each.name, item, kinds[0])
             _check_largest(each.name, item, each.metadata["maximum"])
         _check(each.name, value, each.metadata)
 
 
+def _is_tuple(each):
+    return typing.get_origin(each.type) is tuple
+
+
 def _check_kind(name, value, kind):
+    if kind not in (int, float) and not isinstance(value, kind):
+        wanted = {str: "text", bool: "True or False"}.get(kind, f"a {kind.__name__}")
+        raise MimError(f"{name} must be {wanted}, received {value!r}.")
     if kind is int and (isinstance(value, bool) or not isinstance(value, numbers.Integral)):
         raise MimError(f"{name} must be a whole number, received {value!r}.")
     if kind is float and (isinstance(value, bool) or not isinstance(value, numbers.Real)):

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from mim_tf.config.fields import check_fields, field
+from mim_tf.config.fields import check_fields, field, to_plain
 from mim_tf.data.grid.step import step_from_words
 from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.errors import MimError
@@ -76,14 +76,22 @@ class ModelConfig:
         is_flag=False,
     )
 
+    frame_grid: str = field(
+        "",
+        "Rows and columns of the training data with their coordinates; empty where it said none.",
+        is_flag=False,
+    )
+
     def __post_init__(self):
         if isinstance(self.scale, dict):  # as JSON has it
             object.__setattr__(self, "scale", LinearScale(**self.scale))
-        name = _NAMES_OF_2019.get(self.model_name, self.model_name)
-        object.__setattr__(self, "model_name", name)
-        object.__setattr__(self, "num_hidden", tuple(map(_number, self.num_hidden)))
+        to_plain(self)
+        if isinstance(self.num_hidden, tuple):
+            object.__setattr__(self, "num_hidden", tuple(map(_number, self.num_hidden)))
         object.__setattr__(self, "img_height", self.img_height or self.img_width)
         check_model_config(self)
+        name = _NAMES_OF_2019.get(self.model_name, self.model_name)
+        object.__setattr__(self, "model_name", name)
         object.__setattr__(self, "num_hidden", tuple(int(n) for n in self.num_hidden))
 
     @property

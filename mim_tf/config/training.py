@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from mim_tf.config.fields import check_fields, field, fill_in, recipe_field
+from mim_tf.config.fields import check_fields, field, fill_in, recipe_field, to_plain
 
 _MOST_ITERATIONS = 500_000_000
 """With four updates in each, their count still fits 32 bits."""
@@ -129,6 +129,7 @@ class TrainingConfig:
     gen_frm_dir: str = field("results", "Folder for predicted frames, by run and iteration.")
 
     def __post_init__(self):
+        to_plain(self)
         fill_in(self)
         check_fields(self)
 

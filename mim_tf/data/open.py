@@ -10,6 +10,7 @@ from mim_tf.config.data import SCALED_DATASETS
 from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
 from mim_tf.data.files.arrays import ArraySource, open_array
 from mim_tf.data.files.folder import list_recordings, native_shape, open_recordings
+from mim_tf.data.grid.placement import check_one_grid, check_placement
 from mim_tf.data.grid.source import grid_frame_shape, open_fields
 from mim_tf.data.hko7.source import hko7_frame_shape, open_hko7
 from mim_tf.data.human36m import FRAME_SHAPE as HUMAN_SHAPE
@@ -36,6 +37,7 @@ from mim_tf.data.split import (
     split_paths,
 )
 from mim_tf.data.taxibj import open_taxibj, taxibj_frame_shape
+from mim_tf.data.windows import TooShortError
 from mim_tf.errors import MimError
 
 MOVING_MNIST_SIZE = (64, 64)
@@ -51,7 +53,7 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
 
     Raises:
         MimError: if the split is unknown, its files cannot be used, or its frames do not fit the
-            model.
+            model or, where they have a grid, lie otherwise than those of its training.
     """
     if split not in SPLITS:
         raise MimError(f"split must be one of: {', '.join(SPLITS)}; received {split!r}.")
@@ -61,7 +63,18 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
             f"The model takes frames of (height, width, channels) {model.frame_shape}, the data "
             f"has {source.shape[1:]}. Set img_height, img_width and img_channel to the data's."
         )
+    _check_grid(data, model, split, source)
     return source
+
+
+def _check_grid(data, model, split, source):
+    """Two paths of one run need one grid; weights may be tried and trained further elsewhere."""
+    paths, shared = split_paths(data, split)
+    where = ", ".join(map(str, paths))
+    if split == "train" or shared:
+        check_placement(model.frame_grid, source.frame_grid, where)
+    else:
+        check_one_grid(model.frame_grid, source.frame_grid, where)
 
 
 def open_part(
@@ -86,7 +99,10 @@ def open_part(
         # Values are read as they are, for the scale to map, from the variables it knows.
         variables = data.variables or ",".join(scale.names)
         data = dataclasses.replace(data, scale="none", variables=variables)
-    source = opener(data, split, frame_shape, total_length)
+    try:
+        source = opener(data, split, frame_shape, total_length)
+    except TooShortError as error:
+        raise MimError(f"{error}{_how_divided(data, split)}") from None
     if data.dataset not in SCALED_DATASETS:
         return source
     if data.dataset == "array" and set(data.scale_kinds) == {"unit"} and not scale:
@@ -99,6 +115,20 @@ def open_part(
     elif source.units:
         check_units(scale, source.names, source.units)
     return ScaledSource(source, scale)
+
+
+def _how_divided(data, split):
+    """A sentence on what is for a split, where flags say so; otherwise empty."""
+    divided_by_flags = data.dataset in ("grid", "radar", "folder", "array")
+    if split == ALL or not divided_by_flags or not split_paths(data, split)[1]:
+        return ""
+    names = ("valid_fraction", "test_fraction")
+    said, others = " and ".join(f"--{name}={getattr(data, name):g}" for name in names), ""
+    if data.dataset == "grid" and data.split_dates:
+        said = f"--split_dates={data.split_dates}"
+    elif data.dataset == "grid":
+        others = " or give --split_dates"
+    return f" This is what is for {split}, as the data is divided by {said}: change these{others}."
 
 
 def _channels(source):

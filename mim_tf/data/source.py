@@ -34,6 +34,8 @@ class SequenceSource(abc.ABC):
         climatology: `[H, W, C]`, as frames are, from which anomalies are counted; None: the mean
             of the frames.
         frame_step: time from a frame to the next, such as "6 hours"; empty where none is known.
+        frame_grid: rows and columns with their coordinates, as `grid_in_words` has them; empty
+            where there are none.
         has_missing: whether values can be missing; then `missing` says where.
     """
 
@@ -48,6 +50,7 @@ class SequenceSource(abc.ABC):
     latitude: np.ndarray | None = None
     climatology: np.ndarray | None = None
     frame_step: str = ""
+    frame_grid: str = ""
     has_missing: bool = False
 
     @abc.abstractmethod

@@ -9,6 +9,10 @@ from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
 
 
+class TooShortError(MimError):
+    """All recordings are shorter than a window."""
+
+
 class Recording(abc.ABC):
     """Consecutive frames of which windows are taken.
 
@@ -42,7 +46,7 @@ class WindowSource(SequenceSource):
             that `stride` makes.
         description: what `describe` also returns.
 
-    Raises `MimError` if there is no window.
+    Raises `TooShortError` if there is none.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class WindowSource(SequenceSource):
         self._description = description or {}
         if not self.size:
             longest = max((recording.length for recording in self.recordings), default=0)
-            raise MimError(
+            raise TooShortError(
                 f"Expected a recording of at least {self._offsets[-1] + 1} frames (total_length "
                 f"{total_length}, frame_interval {interval}), received {len(self.recordings)} "
                 f"recordings, the longest of {longest} frames. Lower total_length or "

@@ -28,6 +28,7 @@ class FromExport:
         input_length: frames it was trained with.
         scale: of the frames; None: they are in [0, 1].
         frame_step: time from a frame to the next; empty where it is not known.
+        frame_grid: rows and columns of the training; empty where they are not known.
 
     Raises:
         MimError: if it is damaged, not an export, or has another horizon, or TensorFlow is not
@@ -38,7 +39,7 @@ class FromExport:
         path = _newest_version(folder)
         config = _stored_config(path)
         self.scale, self.input_length = config.scale, config.input_length
-        self.frame_step = config.frame_step
+        self.frame_step, self.frame_grid = config.frame_step, config.frame_grid
         self._tf = tf = import_tensorflow("to predict with an export")
         try:
             # Kept, because its signature does not keep its weights.

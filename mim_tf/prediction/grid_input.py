@@ -5,8 +5,10 @@ import os
 from pathlib import Path
 
 from mim_tf.config import DataConfig
+from mim_tf.data.grid.agreement import grid_in_words
 from mim_tf.data.grid.files import is_grid, is_pattern
 from mim_tf.data.grid.grid import open_grid
+from mim_tf.data.grid.placement import check_placement
 from mim_tf.data.grid.source import Stretch
 from mim_tf.data.grid.step import Step, step_from_words, step_in_words
 from mim_tf.data.grid.times import runs
@@ -63,6 +65,7 @@ def open_grid_input(
             "training, or other --variables."
         )
     check_units(scale, grid.variables, grid.units)
+    check_placement(predictor.frame_grid, grid_in_words(grid.coordinates), text)
     interval, step = _spacing(text, grid.step, predictor.frame_step, interval)
     first, last = runs(grid.times, 0, len(grid))[-1]
     length = context or predictor.context_length or predictor.input_length

@@ -15,6 +15,7 @@ class FromWeights:
         input_length: frames it was trained with.
         scale: of the frames; None: they are in [0, 1].
         frame_step: time from a frame to the next; empty where it is not known.
+        frame_grid: rows and columns of the training; empty where they are not known.
     """
 
     context_length = None
@@ -25,6 +26,7 @@ class FromWeights:
         self.input_length = model.config.input_length
         self.scale = model.config.scale
         self.frame_step = model.config.frame_step
+        self.frame_grid = model.config.frame_grid
         self._model = model
 
     def __call__(self, context: np.ndarray) -> np.ndarray:

@@ -92,7 +92,9 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
     keras.utils.set_random_seed(config.seed)
     sources = {"train": open_source(data_config, model_config, "train")}
     # What is fitted to the training split, all splits share, and the weights keep.
-    found = {name: getattr(sources["train"], name) for name in ("scale", "frame_step")}
+    found = {
+        name: getattr(sources["train"], name) for name in ("scale", "frame_step", "frame_grid")
+    }
     model_config = dataclasses.replace(model_config, **found)
     for split in SPLITS[1:]:
         sources[split] = open_source(data_config, model_config, split)

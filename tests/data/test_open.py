@@ -1,5 +1,3 @@
-import dataclasses
-
 import imageio.v3 as imageio
 import numpy as np
 import pytest
@@ -294,13 +292,23 @@ def test_one_or_two_videos_are_divided_along_time(tmp_path, videos, interval):
     assert source.describe()["part_of_each_recording"] == [0.8, 1.0]
 
 
+def test_recordings_that_are_too_short_are_those_of_a_split(tmp_path):
+    for number in range(4):
+        np.save(tmp_path / f"{number}.npy", np.zeros((6, 8, 8), np.uint8))
+    model = ModelConfig(img_width=8, total_length=9, input_length=2)
+    data = DataConfig(dataset="radar", train_data_paths=tmp_path)
+    with pytest.raises(MimError, match=r"longest of 6 .* for test, .* change these\.$"):
+        open_source(data, model, "test")
+    with pytest.raises(MimError, match=r"add longer recordings\.$"):
+        open_part(data, "all", (8, 8, 1), 9)
+    data = DataConfig(dataset="radar", train_data_paths="other", valid_data_paths=tmp_path)
+    with pytest.raises(MimError, match=r"add longer recordings\.$"):
+        open_source(data, model, "test")
+
+
 def test_a_part_that_is_too_short_says_what_to_change(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((1, 30, 8, 8), np.uint8))
     data = DataConfig(dataset="array", train_data_paths=str(tmp_path / "a.npy"))
     model = ModelConfig(img_width=8, total_length=5, input_length=2)
     with pytest.raises(MimError, match=r"at least 5 frames .* received 3 of 30\. Raise valid_frac"):
         open_source(data, model, "valid")
-    with pytest.raises(MimError, match="must leave a share to train on"):
-        open_source(
-            dataclasses.replace(data, valid_fraction=0.5, test_fraction=0.5), model, "train"
-        )

@@ -14,7 +14,7 @@ from mim_tf.models.configuration import from_json, to_json
     [
         ModelConfig(),
         ModelConfig(num_hidden=(8, 8), layer_norm=False),
-        ModelConfig(scale=LinearScale("dBZ", 0, 70), frame_step="3 hours"),
+        ModelConfig(scale=LinearScale("dBZ", 0, 70), frame_step="3 hours", frame_grid="9 x x 8 y"),
         ModelConfig(
             img_channel=2,
             scale=LinearScale(("K", ""), (270.1, 0.0), (280.2, 1.0), False, names=("t2m", "q")),

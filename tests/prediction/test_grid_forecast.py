@@ -21,8 +21,9 @@ GRID = DataConfig(dataset="grid")
 class Persistence:
     """Repeats the last field of the context, which is remembered."""
 
-    def __init__(self, frame_shape=(6, 8, 2), scale=SCALE, frame_step=""):
+    def __init__(self, frame_shape=(6, 8, 2), scale=SCALE, frame_step="", frame_grid=""):
         self.frame_shape, self.scale, self.frame_step = frame_shape, scale, frame_step
+        self.frame_grid = frame_grid
         self.horizon, self.input_length, self.context_length = 3, 5, None
 
     def __call__(self, context):
@@ -167,6 +168,14 @@ def test_fields_that_are_not_as_far_apart_as_in_training(tmp_path, frame_step):
         MimError, match=f"in.nc: expected fields {frame_step} apart.* received 6 hours.*_interval=N"
     ):
         forecast(path, tmp_path / "out.nc", Persistence(frame_step=frame_step))
+
+
+def test_fields_lie_as_in_training(tmp_path):
+    path = grid_files.write(tmp_path / "in.nc", grid_files.dataset(24))
+    forecast(path, tmp_path / "a.nc", Persistence(frame_grid="6 lat (60 to 30) x 8 lon (0 to 315)"))
+    turned = Persistence(frame_grid="6 lat (30 to 60) x 8 lon (0 to 315)")
+    with pytest.raises(MimError, match=r"in.nc: expected lat from 30 to 60.*\.sortby"):
+        forecast(path, tmp_path / "b.nc", turned)
 
 
 def test_too_few_fields_that_far_apart(tmp_path):

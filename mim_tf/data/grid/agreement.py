@@ -106,7 +106,7 @@ def grid_in_words(grid: "xarray.DataArray") -> str:
         words = f"{grid.sizes[axis]} {axis}"
         if axis in grid.coords:
             values = grid[axis].values
-            words += f" ({values[0]:g} to {values[-1]:g})"
+            words += f" ({values[0]:.7g} to {values[-1]:.7g})"
         sides.append(words)
     return " x ".join(sides)
 

@@ -13,6 +13,7 @@ from mim_tf.data.grid.files import is_grid, is_pattern
 from mim_tf.data.hko7.days import PICTURES
 from mim_tf.data.human36m import has_pictures
 from mim_tf.data.kth import find_takes
+from mim_tf.data.moving_mnist.npz import KEYS
 from mim_tf.data.sevir.catalog import CATALOG
 from mim_tf.data.sevir.values import TYPES
 from mim_tf.errors import MimError
@@ -52,7 +53,7 @@ def _file_kind(path):
         return "array"
     if path.suffix == ".npz":
         keys = set(member_keys(path))
-        if "clips" in keys:
+        if keys.issuperset(KEYS):
             return "mnist"
         return "taxibj" if "X_train" in keys else "array"
     with opened(path, "a file or folder"), contextlib.suppress(OSError), h5py.File(path) as file:

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from mim_tf.data.inspect.recognise import recognise
@@ -19,6 +20,13 @@ def test_other_files_are_refused(name, tmp_path):
     (tmp_path / name).write_text("neither weights nor data")
     with pytest.raises(MimError, match=r"expected weights.*or a folder of them"):
         recognise(tmp_path / name)
+
+
+def test_clips_among_other_arrays_are_not_moving_mnist(tmp_path):
+    np.savez(tmp_path / "many.npz", clips=np.zeros((3, 8, 8)), labels=np.arange(3), fps=25)
+    assert recognise(tmp_path / "many.npz") == "array"
+    path, _ = write_example("mnist", tmp_path / "data")
+    assert recognise(path) == "mnist"
 
 
 @pytest.mark.parametrize("kind", ["sevir", "hko7", "kth"])
