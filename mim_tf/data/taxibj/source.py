@@ -136,8 +136,9 @@ def _files(paths, synthetic):
         found = [path.name for path in entries]
         listed = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
         raise MimError(
-            f"{folder}: expected files like BJ13_M32x32_T30_InOut.h5, or dataset.npz, found "
-            f"{listed or 'nothing'}. Give the folder that holds them."
+            f"{folder}: expected files named *_InOut.h5, such as BJ13_M32x32_T30_InOut.h5, or "
+            f"dataset.npz, found {listed or 'nothing'}. Give the folder that holds them, rename "
+            "them, or give the files themselves."
         )
     return files
 
