@@ -68,9 +68,10 @@ def _check_axis(learnt, found, where):
     if _is_globe(last - first, step) and _is_globe(end - start, step):
         shift = abs(math.remainder(start - first, 360))
         if shift > 0.99 * step:
+            columns = round((first - start) % 360 / step)
             raise MimError(
-                f"{said} Begin at the same longitude, in xarray with .roll({found['name']}=N, "
-                "roll_coords=True)."
+                f"{said} Begin at the same longitude, in xarray with .roll({found['name']}="
+                f"-{columns}, roll_coords=True)."
             )
     else:
         shift = min(abs(start - first - turn) for turn in (-360, 0, 360))

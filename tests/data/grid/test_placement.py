@@ -67,10 +67,11 @@ def test_reversed_fields_are_refused():
         check_placement("6 lat (30 to 60) x 8 x", "6 lat (9 to 2) x 8 x", "in.nc")
 
 
-@pytest.mark.parametrize("west", ["-180 to 135", "-45 to 270"])
-def test_a_globe_that_begins_elsewhere_is_refused(west):
+@pytest.mark.parametrize(("west", "columns"), [("-180 to 135", 4), ("-45 to 270", 1)])
+def test_a_globe_that_begins_elsewhere_is_refused(west, columns):
     with pytest.raises(
-        MimError, match=rf"in.nc: expected lon from 0 to 315, .* received {west}.*\.roll\("
+        MimError,
+        match=rf"in.nc: expected lon from 0 to 315, .* received {west}.*\.roll\(lon=-{columns},",
     ):
         check_placement(EAST, f"6 lat (60 to 30) x 8 lon ({west})", "in.nc")
 
@@ -120,6 +121,13 @@ def test_weights_are_tried_elsewhere_and_trained_further_there(tmp_path, warned)
     turned = write(tmp_path / "c.nc", latitudes=grid_files.LATITUDES[::-1])
     with pytest.raises(MimError, match="expected lat from 60 to 30"):
         opened(model, "test", valid_data_paths=turned)
+
+
+def test_the_globe_is_mended_as_the_sentence_says(tmp_path, warned):
+    fields = grid_files.dataset(2, longitudes=np.arange(-180, 180, 45.0))
+    rolled = grid_files.write(tmp_path / "a.nc", fields.roll(lon=-4, roll_coords=True))
+    check_placement(EAST, grid_in_words(Grid([rolled]).coordinates), "a.nc")
+    assert not warned
 
 
 def test_a_region_is_the_same_in_both_conventions(tmp_path, warned):

@@ -97,6 +97,12 @@ def test_description_is_json_types(city):
     assert open_small(folder).describe()["recordings"] == paths[1:]
 
 
+def test_a_listed_file_may_have_any_name(city):
+    folder, *_ = city
+    other = (folder / "BJ13_M32x32_T30_InOut.h5").rename(folder / "NYC.h5")
+    assert open_city([other], "train", 5, test_windows=20).size == 44 + 92 - 20
+
+
 def test_files_may_be_listed(city):
     folder, *_ = city
     paths = sorted(folder.glob("*.h5"))
