@@ -63,18 +63,24 @@ class VideoPredictor(keras.Model):
     def forecast(self, context, horizon: int | None = None, batch_size: int = 8) -> np.ndarray:
         """Predicts the frames that follow `context`.
 
+        Frames are on the scale of the model. Where that stands for physical values, give
+        `model.config.scale.to_unit(values)`, and `model.config.scale.to_physical(forecast)` gives
+        them back.
+
         Args:
-            context: `[B, T, H, W, C]`, any T >= 1; float on the scale of the configuration, by
-                default in [0, 1], or uint8.
+            context: `[B, T, H, W, C]`, any T >= 1; float on the scale of the model, in [0, 1]
+                where that is clipped, and then also uint8.
             horizon: frames to predict, >= 1; by default those of the configuration.
             batch_size: sequences at a time.
 
         Returns:
-            `[B, horizon, H, W, C]`, float32, or float64 with that policy, not clipped.
+            `[B, horizon, H, W, C]`, float32, or float64 with that policy, on the scale of the
+            model, not clipped.
 
         Raises:
-            MimError: if `context` does not fit the model, is not finite, or leaves [0, 1] where the
-                scale is clipped, or if so many frames need more memory than there is.
+            MimError: if `context` does not fit the model, is not finite, leaves [0, 1] where the
+                scale is clipped or is uint8 where it is not, or if so many frames need more memory
+                than there is.
         """
         context = checked_context(context, self.config, self.variable_dtype)
         horizon = self.config.horizon if horizon is None else horizon

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mim_tf import MimError, VideoPredictor, build_model, load_model, predict, register_network
+from mim_tf.data.scale import LinearScale
 from mim_tf.training.learning_rate import WarmupStableDecay
 from mim_tf.training.loss import HalfSquaredError, half_squared_error
 from mim_tf.training.muon import Muon
@@ -65,6 +66,13 @@ def test_flag_gives_the_true_frame_to_its_own_step_and_sample(model):
 def test_levels_are_the_same_as_their_255th_parts(model):
     levels = np.random.default_rng(0).integers(0, 256, (2, 2, 8, 12, 2), dtype=np.uint8)
     assert_same(predict(model, levels, 3), predict(model, levels / 255, 3))
+
+
+def test_levels_are_refused_where_frames_do_not_end_at_0_and_1():
+    model = small_model(scale=LinearScale("K", 250.0, 300.0, clipped=False))
+    words = r"received uint8\. Give .*config\.scale\.to_unit\(values\), .*scale\.to_physical\("
+    with pytest.raises(MimError, match=words):
+        predict(model, np.uint8(random_frames(1, 2) * 255), 1)
 
 
 def test_ragged_batches_are_predicted_like_one(model):
