@@ -106,13 +106,18 @@ class VideoPredictor(keras.Model):
         self.optimizer.build(self.trainable_variables)
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """As Keras' `fit`; raises `MimError` for arrays that `check_training_arrays` refuses."""
-        check_training_arrays(x, y, self.config.frame_scale.clipped)
+        """As Keras' `fit`; raises `MimError` for data that `check_training_arrays` refuses."""
+        clipped = self.config.frame_scale.clipped
+        check_training_arrays(x, y, clipped)
+        validation = kwargs.get("validation_data")
+        validation = validation[:2] if isinstance(validation, tuple | list) else (validation,)
+        check_training_arrays(*validation, clipped=clipped)
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As Keras' `evaluate`; raises `MimError` as `fit` does."""
-        check_training_arrays(x, y, self.config.frame_scale.clipped)
+        if not kwargs.get("_use_cached_eval_dataset"):  # of `fit`, which has looked at it
+            check_training_arrays(x, y, self.config.frame_scale.clipped)
         return super().evaluate(x, y, *args, **kwargs)
 
     def save_weights(self, filepath, overwrite=True, **kwargs):
