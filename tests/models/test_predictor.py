@@ -128,6 +128,28 @@ def test_frames_of_another_shape_are_refused(model, shape):
         model(np.zeros(shape, np.float32))
 
 
+@pytest.mark.parametrize("of_keras", ["__call__", "predict", "predict_on_batch"])
+def test_what_is_wrong_is_one_sentence_and_names_the_way_to_predict(model, of_keras):
+    with pytest.raises(MimError) as raised:
+        getattr(model, of_keras)(random_frames(1, 2))
+    assert str(raised.value) == (
+        "frames must be [B, T, 8, 12, 2] (B, T, H, W, C) with T at least 3, one more than the "
+        "context; received (1, 2, 8, 12, 2). To predict what follows them, call "
+        "mim_tf.predict(model, frames, horizon)."
+    )
+
+
+def test_the_model_is_a_layer_of_others(model):
+    frames = keras.Input((5, 8, 12, 2))
+    last = keras.Model(frames, model(frames)[:, -1])
+    assert last.output_shape == (None, 8, 12, 2)
+    assert_same(last(random_frames(2, 5)), model(random_frames(2, 5))[:, -1])
+    any_length = model({"frames": keras.Input((None, 8, 12, 2)), "flags": keras.Input((None,))})
+    assert any_length.shape == (None, None, 8, 12, 2)
+    with pytest.raises(MimError, match=r"^frames must be .* received \(None, 5, 8, 12, 1\)\.$"):
+        model(keras.Input((5, 8, 12, 1)))
+
+
 @pytest.mark.parametrize(
     "shape",
     [(1, 2, 12, 8, 2), (2, 8, 12, 2), (1, 0, 8, 12, 2), (0, 2, 8, 12, 2)],

@@ -67,6 +67,9 @@ def test_fit_and_evaluate_look_at_them():
 def test_levels_of_a_data_set_are_refused_where_the_model_is_called():
     with pytest.raises(MimError, match=r"must be float in .* received uint8. Divide"):
         small_model()(np.uint8(FRAMES))
+    model = small_model(scale=LinearScale("K", 250.0, 300.0, clipped=False))
+    with pytest.raises(MimError, match=r"^frames must be float, .*uint8: .*scale\.to_unit\(values"):
+        model(np.uint8(FRAMES))
 
 
 class Batches(keras.utils.PyDataset):
