@@ -10,7 +10,12 @@ from mim_tf.models.rollout import roll_out
 
 
 def predict(model, context, horizon: int, batch_size: int = 8) -> np.ndarray:
-    """As `model.forecast`, for any `VideoPredictor`."""
+    """As `model.forecast`, for any `VideoPredictor`.
+
+    Frames are on the scale of the model. Where that stands for physical values, give
+    `model.config.scale.to_unit(values)`, and `model.config.scale.to_physical(forecast)` gives them
+    back.
+    """
     return model.forecast(context, horizon, batch_size)
 
 
@@ -59,7 +64,7 @@ def checked_context(context, config: ModelConfig, dtype: str = "float32") -> np.
 
     Raises:
         MimError: if it does not fit the model, is not finite, or leaves [0, 1] where the model's
-            scale is clipped.
+            scale is clipped; where it is not, if it is uint8.
     """
     context = np.asarray(context)
     if context.ndim != 5 or context.shape[2:] != config.frame_shape or not context.size:
@@ -69,6 +74,12 @@ def checked_context(context, config: ModelConfig, dtype: str = "float32") -> np.
             f"received {context.shape}."
         )
     if context.dtype == np.uint8:
+        if not config.frame_scale.clipped:
+            raise MimError(
+                "context must be float, on the scale of the model, received uint8. Give "
+                "model.config.scale.to_unit(values), and take "
+                "model.config.scale.to_physical(forecast)."
+            )
         return context.astype(dtype) / 255
     context = context.astype(dtype)
     low, high = context.min(), context.max()

@@ -12,6 +12,7 @@ from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.models.configuration import ATTRIBUTE, to_json
 from mim_tf.models.forecast import Forecaster, checked_context
+from mim_tf.models.frames import check_frames, frames_and_flags
 from mim_tf.models.keras_settings import check_settings, under
 from mim_tf.models.precision import with_chosen_precision
 from mim_tf.models.registry import build_step
@@ -63,18 +64,24 @@ class VideoPredictor(keras.Model):
     def forecast(self, context, horizon: int | None = None, batch_size: int = 8) -> np.ndarray:
         """Predicts the frames that follow `context`.
 
+        Frames are on the scale of the model. Where that stands for physical values, give
+        `model.config.scale.to_unit(values)`, and `model.config.scale.to_physical(forecast)` gives
+        them back.
+
         Args:
-            context: `[B, T, H, W, C]`, any T >= 1; float on the scale of the configuration, by
-                default in [0, 1], or uint8.
+            context: `[B, T, H, W, C]`, any T >= 1; float on the scale of the model, in [0, 1]
+                where that is clipped, and then also uint8.
             horizon: frames to predict, >= 1; by default those of the configuration.
             batch_size: sequences at a time.
 
         Returns:
-            `[B, horizon, H, W, C]`, float32, or float64 with that policy, not clipped.
+            `[B, horizon, H, W, C]`, float32, or float64 with that policy, on the scale of the
+            model, not clipped.
 
         Raises:
-            MimError: if `context` does not fit the model, is not finite, or leaves [0, 1] where the
-                scale is clipped, or if so many frames need more memory than there is.
+            MimError: if `context` does not fit the model, is not finite, leaves [0, 1] where the
+                scale is clipped or is uint8 where it is not, or if so many frames need more memory
+                than there is.
         """
         context = checked_context(context, self.config, self.variable_dtype)
         horizon = self.config.horizon if horizon is None else horizon
@@ -100,14 +107,32 @@ class VideoPredictor(keras.Model):
         self.optimizer.build(self.trainable_variables)
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """As Keras' `fit`; raises `MimError` for arrays that `check_training_arrays` refuses."""
-        check_training_arrays(x, y, self.config.frame_scale.clipped)
+        """As Keras' `fit`; raises `MimError` for data that `check_training_arrays` refuses."""
+        clipped = self.config.frame_scale.clipped
+        check_training_arrays(x, y, clipped)
+        self._check_arrays(x)
+        validation = kwargs.get("validation_data")
+        validation = validation[:2] if isinstance(validation, tuple | list) else (validation,)
+        check_training_arrays(*validation, clipped=clipped)
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As Keras' `evaluate`; raises `MimError` as `fit` does."""
-        check_training_arrays(x, y, self.config.frame_scale.clipped)
+        if not kwargs.get("_use_cached_eval_dataset"):  # of `fit`, which has looked at it
+            check_training_arrays(x, y, self.config.frame_scale.clipped)
+            self._check_arrays(x)
         return super().evaluate(x, y, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """As Keras' `predict`, for whole sequences; what follows a context is `forecast`'s."""
+        self._check_arrays(x)
+        return super().predict(x, *args, **kwargs)
+
+    def _check_arrays(self, x):
+        # Before Keras starts: an error while it runs loses the weights on JAX.
+        frames, flags = frames_and_flags(x)
+        if isinstance(frames, np.ndarray) or ops.is_tensor(frames):
+            check_frames(self.config, frames, flags)
 
     def save_weights(self, filepath, overwrite=True, **kwargs):
         """As Keras' `save_weights`; a `.weights.h5` file holds the configuration, too."""
@@ -123,10 +148,8 @@ class VideoPredictor(keras.Model):
         super().summary(*args, expand_nested=expand_nested, **kwargs)
 
     def call(self, inputs, training=False):
-        frames, flags = inputs, None
-        if isinstance(inputs, dict):
-            frames, flags = inputs["frames"], inputs["flags"]
-        self._check(frames, flags)
+        frames, flags = frames_and_flags(inputs)
+        check_frames(self.config, frames, flags)
         frames = ops.cast(frames, self.variable_dtype)
         batch, length = ops.shape(frames)[0], ops.shape(frames)[1]
         if flags is None:
@@ -135,23 +158,12 @@ class VideoPredictor(keras.Model):
         use_truth = ops.concatenate([context, ops.cast(flags, context.dtype)], axis=1)
         return roll_out(self.step, frames, use_truth, self.rematerialise and training)
 
-    def _check(self, frames, flags):
-        shortest = self.config.input_length + 1 if flags is None else (flags.shape[1] or 0) + 2
-        length = frames.shape[1] if len(frames.shape) == 5 else 0
-        if tuple(frames.shape[2:]) != self.config.frame_shape or (
-            length is not None and length < shortest
-        ):
-            expected = ", ".join(map(str, self.config.frame_shape))
-            raise MimError(
-                f"frames must be [B, T, {expected}] (B, T, H, W, C) with T at least {shortest}, "
-                f"one more than the context; received {tuple(frames.shape)}."
-            )
-        dtype = keras.backend.standardize_dtype(frames.dtype)
-        if "float" not in dtype:
-            raise MimError(
-                f"frames must be float in [0, 1], received {dtype}. Divide levels of 0 to 255 "
-                "by 255."
-            )
+    def compute_output_spec(self, inputs, training=False):
+        # Keras would find it by tracing, with an error of its own around that of `check_frames`.
+        frames, flags = frames_and_flags(inputs)
+        check_frames(self.config, frames, flags)
+        batch, length, *frame = frames.shape
+        return keras.KerasTensor((batch, length and length - 1, *frame), self.variable_dtype)
 
     def get_config(self):
         return {

@@ -1,5 +1,6 @@
 """Whether arrays are what `fit` and `evaluate` of a network can use."""
 
+import keras
 import numpy as np
 
 from mim_tf.errors import MimError
@@ -8,11 +9,12 @@ _USUAL = "model.fit(frames, frames[:, 1:])"
 _LARGEST = np.finfo(np.float32).max
 
 
-def check_training_arrays(x, y, clipped: bool = True) -> None:
-    """Looks at arrays; data sets, which give their values later, are passed over.
+def check_training_arrays(x, y=None, clipped: bool = True) -> None:
+    """Looks at arrays, and at the first batch of data sets; generators would lose theirs.
 
     Args:
-        x: frames `[B, T, H, W, C]`, or a dict of `frames` and `flags`.
+        x: frames `[B, T, H, W, C]`, or a dict of `frames` and `flags`; or a `tf.data` set or a
+            `PyDataset` of these and targets.
         y: targets `[B, T-1, H, W, C]`.
         clipped: whether values of the model's scale end at 0 and 1.
 
@@ -20,13 +22,16 @@ def check_training_arrays(x, y, clipped: bool = True) -> None:
         MimError: if values are outside [0, 1] where they are clipped, frames are not finite, or
             targets are missing or not frames 2..T. Targets may be NaN, where they are missing.
     """
-    frames = x.get("frames") if isinstance(x, dict) else x
+    batch = _first_batch(x)
+    if batch is not None:
+        x, y = (*batch, None)[:2] if isinstance(batch, tuple | list) else (batch, None)
+    frames, y = _array(x.get("frames") if isinstance(x, dict) else x), _array(y)
     if not isinstance(frames, np.ndarray):
         return
     if y is None:
         raise MimError(f"Targets must be frames 2..T, received none: {_USUAL}.")
     _check_values("frames", frames, False, clipped)
-    if not isinstance(y, np.ndarray):
+    if not isinstance(y, np.ndarray) or frames.ndim != 5:  # which the model refuses
         return
     expected = (len(frames), frames.shape[1] - 1, *frames.shape[2:])
     if y.shape != expected:
@@ -41,13 +46,25 @@ def check_training_arrays(x, y, clipped: bool = True) -> None:
         )
 
 
+def _first_batch(x):
+    if isinstance(x, keras.utils.PyDataset):
+        return x[0] if x.num_batches != 0 else None
+    if hasattr(x, "element_spec") and hasattr(x, "as_numpy_iterator"):  # of tf.data
+        return next(x.take(1).as_numpy_iterator(), None)
+    return None
+
+
+def _array(values):
+    return keras.ops.convert_to_numpy(values) if keras.ops.is_tensor(values) else values
+
+
 def _check_values(name, values, may_miss, clipped):
     smallest, largest = (np.fmin, np.fmax) if may_miss else (np.minimum, np.maximum)
     low, high = (f.reduce(values, axis=None) if values.size else 0 for f in (smallest, largest))
     if may_miss and np.isnan(low):  # all of them
         low = high = 0
     least, most = (0, 1) if clipped else (-_LARGEST, _LARGEST)
-    if values.dtype.kind == "f" and least <= low and high <= most:
+    if "float" in values.dtype.name and least <= low and high <= most:
         return
     received = f"received {values.dtype} in [{low}, {high}]"
     if clipped:

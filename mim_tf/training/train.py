@@ -139,7 +139,8 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
         errors_of(train_source) as source,
         _callbacks(config, start, folder, train_source.size, valid_source, devices) as callbacks,
     ):
-        model.fit(
+        keras.Model.fit(  # not the model's own, which loads one more batch, to look at it
+            model,
             training_dataset(
                 source,
                 config,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mim_tf import MimError, VideoPredictor, build_model, load_model, predict, register_network
+from mim_tf.data.scale import LinearScale
 from mim_tf.training.learning_rate import WarmupStableDecay
 from mim_tf.training.loss import HalfSquaredError, half_squared_error
 from mim_tf.training.muon import Muon
@@ -67,6 +68,13 @@ def test_levels_are_the_same_as_their_255th_parts(model):
     assert_same(predict(model, levels, 3), predict(model, levels / 255, 3))
 
 
+def test_levels_are_refused_where_frames_do_not_end_at_0_and_1():
+    model = small_model(scale=LinearScale("K", 250.0, 300.0, clipped=False))
+    words = r"received uint8\. Give .*config\.scale\.to_unit\(values\), .*scale\.to_physical\("
+    with pytest.raises(MimError, match=words):
+        predict(model, np.uint8(random_frames(1, 2) * 255), 1)
+
+
 def test_ragged_batches_are_predicted_like_one(model):
     context = random_frames(5, 2)
     assert_same(predict(model, context, 3, batch_size=2), model.forecast(context))
@@ -118,6 +126,28 @@ def test_impossible_networks_are_refused(changes, words):
 def test_frames_of_another_shape_are_refused(model, shape):
     with pytest.raises(MimError, match=rf"T, 8, 12, 2\].*at least 3, .*{re.escape(str(shape))}"):
         model(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("of_keras", ["__call__", "predict", "predict_on_batch"])
+def test_what_is_wrong_is_one_sentence_and_names_the_way_to_predict(model, of_keras):
+    with pytest.raises(MimError) as raised:
+        getattr(model, of_keras)(random_frames(1, 2))
+    assert str(raised.value) == (
+        "frames must be [B, T, 8, 12, 2] (B, T, H, W, C) with T at least 3, one more than the "
+        "context; received (1, 2, 8, 12, 2). To predict what follows them, call "
+        "mim_tf.predict(model, frames, horizon)."
+    )
+
+
+def test_the_model_is_a_layer_of_others(model):
+    frames = keras.Input((5, 8, 12, 2))
+    last = keras.Model(frames, model(frames)[:, -1])
+    assert last.output_shape == (None, 8, 12, 2)
+    assert_same(last(random_frames(2, 5)), model(random_frames(2, 5))[:, -1])
+    any_length = model({"frames": keras.Input((None, 8, 12, 2)), "flags": keras.Input((None,))})
+    assert any_length.shape == (None, None, 8, 12, 2)
+    with pytest.raises(MimError, match=r"^frames must be .* received \(None, 5, 8, 12, 1\)\.$"):
+        model(keras.Input((5, 8, 12, 1)))
 
 
 @pytest.mark.parametrize(

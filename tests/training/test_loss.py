@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mim_tf import MimError
 from mim_tf.training.loss import HalfSquaredError, half_squared_error
 
 
@@ -35,6 +36,22 @@ def test_shown_loss_is_the_mean_over_sequences_whatever_their_batches(sequences)
 def test_truth_may_have_another_type(sequences):
     truth, predictions = sequences
     assert float(HalfSquaredError()((2 * truth).astype(np.uint8), predictions + 0.5)) == 6.5
+
+
+@pytest.mark.parametrize(
+    ("targets", "shape"),
+    [((2, 3, 2, 2, 1), "2, 3, 2, 2, 1"), ((2, 1, 2, 2, 1), "2, 1, 2, 2, 1"), ((2, 2), "2, 2")],
+)
+def test_targets_of_another_shape_are_refused(sequences, targets, shape):
+    words = rf"Targets must be frames 2\.\.T, \[2, 2, 2, 2, 1\], received \[{shape}\]: model\.fit"
+    with pytest.raises(MimError, match=words):
+        half_squared_error(np.zeros(targets, np.float32), sequences[1])
+
+
+def test_sizes_that_are_not_known_before_are_taken(sequences):
+    any_size = tf.TensorSpec((None,) * 5)
+    traced = tf.function(half_squared_error, input_signature=[any_size, any_size])
+    np.testing.assert_allclose(traced(*sequences), [2, 4.5])
 
 
 def test_missing_targets_cost_nothing(sequences):
