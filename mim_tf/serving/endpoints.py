@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from mim_tf.errors import MimError
 from mim_tf.models.forecast import roll_ahead
+from mim_tf.models.keras_settings import under
+from mim_tf.models.registry import build_step
 from mim_tf.models.size import check_prediction
 from mim_tf.serving.checks import check_frames, check_states
 from mim_tf.serving.pictures import decode, encode
@@ -50,7 +52,7 @@ class Endpoints:
         self.frame_shape = model.config.frame_shape
         self.scale = model.config.scale
         self._in_unit = model.config.frame_scale.clipped
-        self.step_model = ServedStep(model.step, freeze)
+        self.step_model = ServedStep(_in_float32(model), freeze)
         # Traced once for all endpoints.
         self.forecast = tf.function(self.forecast, autograph=False)
         self._step = tf.function(self._step, autograph=False)
@@ -178,3 +180,13 @@ class Endpoints:
 
     def _clipped(self, frames):
         return tf.clip_by_value(frames, 0.0, 1.0) if self._in_unit else frames
+
+
+def _in_float32(model):
+    """The step of `model`, built anew where that has another policy; `precision` stays."""
+    if model.dtype_policy.name == "float32":
+        return model.step
+    with under(keras.DTypePolicy("float32")):
+        step = build_step(model.config)
+    step.set_weights(model.step.get_weights())
+    return step

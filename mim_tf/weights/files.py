@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import keras
 import numpy as np
 
 from mim_tf.config import ModelConfig
 from mim_tf.models import VideoPredictor, build_model
 from mim_tf.models.configuration import ATTRIBUTE, to_json
+from mim_tf.models.keras_settings import under
 from mim_tf.new_path import move_into_place
 from mim_tf.presets.find import find_weights
 from mim_tf.weights.full_disk import saved_by_keras, written_from_memory
 from mim_tf.weights.hdf5 import configuration_inside, load_hdf5
-from mim_tf.weights.keras_file import configuration_of, is_keras_file, weights_inside
+from mim_tf.weights.keras_file import configuration_of, is_keras_file, policy_of, weights_inside
 from mim_tf.weights.tf1_architecture import infer_config
 from mim_tf.weights.tf1_checkpoint import is_checkpoint, weight_shapes
 from mim_tf.weights.tf1_load import load_tf1
@@ -106,6 +108,8 @@ def load_weights(model: VideoPredictor, path: str | PathLike) -> None:
 def load_model(path: str | PathLike, **changes: Any) -> VideoPredictor:
     """The model whose weights are at `path`, built as the weights say.
 
+    A `.keras` file says the policy, too; otherwise it is `keras.config.dtype_policy()`.
+
     Args:
         path: as for `stored_config`.
         **changes: fields of `ModelConfig` that the weights do not tell, or that may differ from
@@ -114,6 +118,10 @@ def load_model(path: str | PathLike, **changes: Any) -> VideoPredictor:
     Raises:
         MimError: as for `stored_config` and `load_weights`.
     """
-    model = build_model(dataclasses.replace(stored_config(path, **changes), **changes))
+    config = dataclasses.replace(stored_config(path, **changes), **changes)
+    path = find_weights(path)
+    policy = policy_of(path) if is_keras_file(path) else keras.config.dtype_policy()
+    with under(policy):
+        model = build_model(config)
     load_weights(model, path)
     return model

@@ -8,12 +8,15 @@ import zipfile
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+import keras
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.given_path import open_file
 from mim_tf.models.configuration import from_json
+from mim_tf.models.keras_settings import POLICIES
 
 _ZIP = b"PK\3\4"
 _CONFIGURATION = "config.json"
@@ -38,19 +41,48 @@ def configuration_of(path: str | PathLike) -> ModelConfig:
     Raises:
         MimError: if it is damaged, of a later version, or of a model of another kind.
     """
+    try:
+        settings = {name: _plain(value) for name, value in _settings(path)["config"].items()}
+    except (TypeError, KeyError, AttributeError):
+        raise _unreadable(path) from None
+    version = "of a later version"  # where settings are unknown; the file has Keras' version alone
+    return from_json(path, json.dumps({"version": version, "model": settings}))
+
+
+def policy_of(path: str | PathLike) -> keras.DTypePolicy:
+    """The policy of the model in a `.keras` file.
+
+    Raises:
+        MimError: as for `configuration_of`, or if it is none of `POLICIES`.
+    """
+    policy: Any = _settings(path).get("dtype")
+    with contextlib.suppress(TypeError, KeyError):  # a name, or a policy as Keras writes it
+        policy = policy if isinstance(policy, str) else policy["config"]["name"]
+    if policy not in POLICIES:
+        raise MimError(
+            f"{path} is damaged: expected one of {', '.join(POLICIES)} as its policy, received "
+            f"{policy!r}."
+        )
+    return keras.DTypePolicy(policy)
+
+
+def _settings(path: str | PathLike) -> dict[str, Any]:
+    """What the model in a `.keras` file was made with, as Keras writes it."""
     with _member(path, _CONFIGURATION) as file:
         text = file.read(_MAX_CONFIGURATION_BYTES)
     try:
         content = json.loads(text)
         kind = str(content["registered_name"] or content["class_name"])
-        stored = content["config"]["config"] if kind == _CLASS else {}
-        settings = {name: _plain(value) for name, value in stored.items()}
+        settings = dict(content["config"]) if kind == _CLASS else {}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise MimError(f"{path} is damaged: its configuration cannot be read.") from None
+        raise _unreadable(path) from None
     if kind != _CLASS:
         raise MimError(f"{path} must hold a VideoPredictor of mim_tf, received a {kind} of Keras.")
-    version = "of a later version"  # where settings are unknown; the file has Keras' version alone
-    return from_json(path, json.dumps({"version": version, "model": settings}))
+    return settings
+
+
+def _unreadable(path: str | PathLike) -> MimError:
+    return MimError(f"{path} is damaged: its configuration cannot be read.")
 
 
 def _plain(value: object) -> object:

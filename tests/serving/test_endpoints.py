@@ -3,6 +3,10 @@ import re
 import numpy as np
 import pytest
 
+from mim_tf import VideoPredictor
+from mim_tf.serving import Endpoints
+from tests.models.small_models import random_frames, small_config
+
 HALF_A_LEVEL = 0.5 / 255
 
 
@@ -64,3 +68,13 @@ def test_a_stream_predicts_what_predict_does(consumed, expected, length):
 def test_bad_input_is_named(consumed, case, words):
     message = consumed[1][case]
     assert re.search(words, message), message
+
+
+def test_models_of_any_policy_are_served_in_float32():
+    mixed = VideoPredictor(small_config(), dtype="mixed_bfloat16")
+    single = VideoPredictor(mixed.config, dtype="float32")
+    single.set_weights(mixed.get_weights())
+    frames = random_frames(1, 2)
+    served = Endpoints(mixed).forecast(frames)
+    expected = np.clip(single.forecast(frames), 0, 1)
+    np.testing.assert_allclose(served, expected, rtol=0, atol=1e-5)

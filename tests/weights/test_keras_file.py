@@ -40,6 +40,29 @@ def test_the_whole_model_is_read(model, saved):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_the_policy_is_that_of_the_file(model, saved, tmp_path):
+    path = tmp_path / "mixed.keras"
+    mim_tf.VideoPredictor(model.config, dtype="mixed_bfloat16").save(path)
+    copy = mim_tf.load_model(path)
+    assert copy.dtype_policy.name == "mixed_bfloat16"
+    assert "bfloat16" in {layer.compute_dtype for layer in copy.step.layers}
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        assert mim_tf.load_model(saved).dtype_policy.name == "float32"
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize("dtype", ["int8", {"config": {"name": ["float32"]}}, {"config": None}, 7])
+def test_a_policy_that_no_model_has(saved, tmp_path, dtype):
+    with zipfile.ZipFile(saved) as file:
+        content = json.loads(file.read("config.json"))
+    content["config"]["dtype"] = dtype
+    path = rewritten(saved, tmp_path / "other.keras", config=json.dumps(content))
+    with pytest.raises(mim_tf.MimError, match=r"other\.keras is damaged: .* policy"):
+        mim_tf.load_model(path)
+
+
 def test_weights_of_another_setting_are_refused(model, saved):
     other = mim_tf.build_model(dataclasses.replace(model.config, num_hidden=(3, 3)))
     with pytest.raises(mim_tf.MimError, match=r"model\.keras holds .*its num_hidden is \(4, 4\)"):
