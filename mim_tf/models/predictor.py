@@ -134,6 +134,13 @@ class VideoPredictor(keras.Model):
         if isinstance(frames, np.ndarray) or ops.is_tensor(frames):
             check_frames(self.config, frames, flags)
 
+    def export(self, *args, **kwargs):
+        """Raises `MimError`: what is served has endpoints that Keras does not make."""
+        raise MimError(
+            "Keras' export makes no forecasts: call mim_tf.serving.write_saved_model(model, "
+            "folder, horizon), or mim export."
+        )
+
     def save_weights(self, filepath, overwrite=True, **kwargs):
         """As Keras' `save_weights`; a `.weights.h5` file holds the configuration, too."""
         path = Path(filepath)

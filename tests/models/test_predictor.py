@@ -298,3 +298,8 @@ def test_step_makes_a_graph_with_its_cells(model):
 def test_step_is_drawn(model, tmp_path):
     keras.utils.plot_model(model.step, tmp_path / "step.png", show_shapes=True)
     assert (tmp_path / "step.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_export_of_keras_names_ours(model, tmp_path):
+    with pytest.raises(MimError, match=r"write_saved_model\(model, folder, horizon\)"):
+        model.export(tmp_path / "served")

@@ -1,7 +1,6 @@
 """Training runs: what they leave behind, and that an interrupted one loses nothing."""
 
 import csv
-import dataclasses
 import json
 import os
 import signal
@@ -16,6 +15,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import mim_tf
+from mim_tf.config.fields import flag_fields
 from mim_tf.runs.folder import STATE
 from mim_tf.runs.record import write_record
 from mim_tf.training.train import train
@@ -42,7 +42,7 @@ def settings(folder, **changes):
 def flag_list(*configs):
     values = {}
     for config in configs:
-        values |= dataclasses.asdict(config)
+        values |= {each.name: getattr(config, each.name) for each in flag_fields(config)}
     return [
         f"--{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}"
         for name, value in values.items()
