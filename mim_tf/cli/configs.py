@@ -98,16 +98,13 @@ def _is_same_data(changes, stored):
     given_paths = [name for name in _PATHS if name in changes]
     if "dataset" not in changes and not given_paths:
         return True
-    ours = [_real_paths(changes.get(name, "")) for name in _PATHS]
-    theirs = [_real_paths(getattr(stored, name)) for name in _PATHS]
-    pairs = dict(zip(_PATHS, zip(ours, theirs, strict=True), strict=True))
-    is_each = bool(given_paths) and all(pairs[name][0] == pairs[name][1] for name in given_paths)
-    is_same_set = set.union(*ours) == set.union(*theirs)
+    from mim_tf.data.split import named_paths
+
+    ours = {name: named_paths(changes.get(name, "")).keys() for name in _PATHS}
+    theirs = {name: named_paths(getattr(stored, name)).keys() for name in _PATHS}
+    is_each = bool(given_paths) and all(ours[name] == theirs[name] for name in given_paths)
+    is_same_set = set.union(*map(set, ours.values())) == set.union(*map(set, theirs.values()))
     return changes.get("dataset", stored.dataset) == stored.dataset and (is_each or is_same_set)
-
-
-def _real_paths(text):
-    return {os.path.realpath(path.strip()) for path in text.split(",") if path.strip()}
 
 
 def _text(value):

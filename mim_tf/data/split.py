@@ -24,7 +24,7 @@ def split_paths(data: DataConfig, split: str) -> tuple[list[Path], bool]:
     Raises:
         MimError: if only some of the paths are the same.
     """
-    train, valid = _paths(data.train_data_paths), _paths(data.valid_data_paths)
+    train, valid = named_paths(data.train_data_paths), named_paths(data.valid_data_paths)
     twice = train.keys() & valid.keys()
     if twice and train.keys() != valid.keys():
         raise MimError(
@@ -40,12 +40,12 @@ def split_paths(data: DataConfig, split: str) -> tuple[list[Path], bool]:
 
 def other_paths(data: DataConfig, split: str) -> list[Path]:
     """Where the data that is not for `split` is, resolved."""
-    return list(_paths(data.valid_data_paths if split == "train" else data.train_data_paths))
+    return list(named_paths(data.valid_data_paths if split == "train" else data.train_data_paths))
 
 
-def _paths(text):
-    """Resolved path -> the paths as they are written."""
-    found = {}
+def named_paths(text: str) -> dict[Path, list[Path]]:
+    """Resolved path -> the paths as they are written, of those between commas."""
+    found: dict[Path, list[Path]] = {}
     for path in filter(None, map(str.strip, text.split(","))):
         found.setdefault(Path(os.path.realpath(path)), []).append(Path(path))
     return found

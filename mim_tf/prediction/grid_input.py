@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 from mim_tf.config import DataConfig
-from mim_tf.data.grid.agreement import grid_in_words
 from mim_tf.data.grid.files import is_grid, is_pattern
 from mim_tf.data.grid.grid import open_grid
 from mim_tf.data.grid.placement import check_placement
@@ -65,7 +64,7 @@ def open_grid_input(
             "training, or other --variables."
         )
     check_units(scale, grid.variables, grid.units)
-    check_placement(predictor.frame_grid, grid_in_words(grid.coordinates), text)
+    check_placement(predictor.frame_grid, grid.words, text)
     interval, step = _spacing(text, grid.step, predictor.frame_step, interval)
     first, last = runs(grid.times, 0, len(grid))[-1]
     length = context or predictor.context_length or predictor.input_length

@@ -96,6 +96,11 @@ class Grid:
         return usual_step(self.times)
 
     @property
+    def words(self) -> str:
+        """Rows and columns with their coordinates, as `grid_in_words` has them."""
+        return grid_in_words(self.coordinates)
+
+    @property
     def mapping(self):
         """CF's grid mapping variable; None where there is none."""
         return self._channels[0][0].mapping
@@ -120,7 +125,7 @@ class Grid:
             "paths": [str(path) for path in self.paths],
             "variables": list(self.variables),
             "units": list(self.units),
-            "grid": grid_in_words(self.coordinates),
+            "grid": self.words,
             "times_in_a_chunk": self._channels[0][0].chunk,
         }
 

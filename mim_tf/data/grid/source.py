@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.grid.agreement import grid_in_words
 from mim_tf.data.grid.grid import Grid, open_grid
 from mim_tf.data.grid.step import step_in_words
 from mim_tf.data.grid.times import runs, usual_step
@@ -63,7 +62,7 @@ def open_fields(
     source.names, source.units = grid.variables, grid.units
     source.latitude = grid.latitude
     source.frame_step = frame_step if step else ""
-    source.frame_grid = grid_in_words(grid.coordinates)
+    source.frame_grid = grid.words
     source.has_missing = True
     return source
 
