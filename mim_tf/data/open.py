@@ -8,7 +8,6 @@ from pathlib import Path
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.config.data import SCALED_DATASETS
 from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
-from mim_tf.data.files.arrays import ArraySource, open_array
 from mim_tf.data.files.folder import list_recordings, native_shape, open_recordings
 from mim_tf.data.grid.placement import check_one_grid, check_placement
 from mim_tf.data.grid.source import grid_frame_shape, open_fields
@@ -17,10 +16,7 @@ from mim_tf.data.human36m import FRAME_SHAPE as HUMAN_SHAPE
 from mim_tf.data.human36m import open_human36m
 from mim_tf.data.kth import FRAME_SHAPE as KTH_SHAPE
 from mim_tf.data.kth import open_kth
-from mim_tf.data.moving_mnist.color import ColorMovingMNIST
-from mim_tf.data.moving_mnist.digits import load_digits
-from mim_tf.data.moving_mnist.npz import NpzSource, npz_frame_shape
-from mim_tf.data.moving_mnist.source import MovingMNIST
+from mim_tf.data.moving_mnist.open import moving_mnist_frame_shape, open_moving_mnist
 from mim_tf.data.radar.events import list_events, open_event
 from mim_tf.data.radar.source import open_events
 from mim_tf.data.scale import LinearScale
@@ -30,8 +26,8 @@ from mim_tf.data.source import SequenceSource
 from mim_tf.data.split import (
     ALL,
     SPLITS,
-    Selection,
     divide,
+    how_divided,
     other_paths,
     part_of_time,
     split_paths,
@@ -40,9 +36,7 @@ from mim_tf.data.taxibj import open_taxibj, taxibj_frame_shape
 from mim_tf.data.windows import TooShortError
 from mim_tf.errors import MimError
 
-MOVING_MNIST_SIZE = (64, 64)
 _SHAPES = {"human": HUMAN_SHAPE, "kth": KTH_SHAPE}
-_GENERATORS = {"mnist": MovingMNIST, "mnist_color": ColorMovingMNIST}
 
 
 def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSource:
@@ -102,7 +96,7 @@ def open_part(
     try:
         source = opener(data, split, frame_shape, total_length)
     except TooShortError as error:
-        raise MimError(f"{error}{_how_divided(data, split)}") from None
+        raise MimError(f"{error}{how_divided(data, split)}") from None
     if data.dataset not in SCALED_DATASETS:
         return source
     if data.dataset == "array" and set(data.scale_kinds) == {"unit"} and not scale:
@@ -115,20 +109,6 @@ def open_part(
     elif source.units:
         check_units(scale, source.names, source.units)
     return ScaledSource(source, scale)
-
-
-def _how_divided(data, split):
-    """A sentence on what is for a split, where flags say so; otherwise empty."""
-    divided_by_flags = data.dataset in ("grid", "radar", "folder", "array")
-    if split == ALL or not divided_by_flags or not split_paths(data, split)[1]:
-        return ""
-    names = ("valid_fraction", "test_fraction")
-    said, others = " and ".join(f"--{name}={getattr(data, name):g}" for name in names), ""
-    if data.dataset == "grid" and data.split_dates:
-        said = f"--split_dates={data.split_dates}"
-    elif data.dataset == "grid":
-        others = " or give --split_dates"
-    return f" This is what is for {split}, as the data is divided by {said}: change these{others}."
 
 
 def _channels(source):
@@ -148,12 +128,8 @@ def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
         MimError: if that file cannot be read.
     """
     paths, _ = split_paths(data, "train")
-    if data.dataset in _GENERATORS:
-        if not paths:
-            return (*MOVING_MNIST_SIZE, _GENERATORS[data.dataset].channels)
-        if paths[0].suffix == ".npy":
-            return (*open_array(paths[0]).shape[2:], 1)[:3]
-        return npz_frame_shape(paths[0])
+    if data.dataset in ("mnist", "mnist_color"):
+        return moving_mnist_frame_shape(paths, data)
     if data.dataset in _SHAPES:
         return _SHAPES[data.dataset]
     if not paths and not data.taxibj_synthetic:
@@ -172,47 +148,6 @@ def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
     if data.dataset == "array":
         return array_frame_shape(paths[0])
     return native_shape(list_recordings(paths[0])[0])
-
-
-def _open_mnist(data, split, frame_shape, total_length):
-    paths, shared = split_paths(data, split)
-    # A file to test on alone, such as the released one, is not divided: training is generated.
-    to_test_only = bool(paths) and not data.train_data_paths
-    if not paths or (to_test_only and split == "train"):
-        return _generate(data, split, frame_shape, total_length)
-    if all(path.suffix == ".npy" for path in paths):
-        if len(paths) > 1:
-            raise MimError(f"Expected one .npy file, received {len(paths)}.")
-        source = ArraySource(open_array(paths[0]), total_length, name=str(paths[0]))
-    else:
-        source = NpzSource(paths, total_length, data.check_files)
-    if not shared or to_test_only or split == ALL:
-        return source
-    return Selection(source, divide(range(source.size), data, split))
-
-
-# Loaded once, so that all splits of a run are of one set.
-_digits = functools.cache(load_digits)
-
-
-def _generate(data, split, frame_shape, total_length):
-    digits = _digits(data.digits)
-    size = {
-        "train": data.train_sequences or None,
-        "valid": data.valid_sequences,
-        "test": data.test_sequences,
-    }[split]
-    height, width, _ = frame_shape
-    return _GENERATORS[data.dataset](
-        getattr(digits, split),
-        size,
-        total_length=total_length,
-        height=height,
-        width=width,
-        num_digits=data.num_digits,
-        seed=(data.data_seed, SPLITS.index(split)),
-        origin=digits.origin,
-    )
 
 
 def _open_taxibj(data, split, frame_shape, total_length):
@@ -318,8 +253,8 @@ def _own_recordings(recordings, data, split):
 
 
 _OPENERS = {
-    "mnist": _open_mnist,
-    "mnist_color": _open_mnist,
+    "mnist": open_moving_mnist,
+    "mnist_color": open_moving_mnist,
     "taxibj": _open_taxibj,
     "human": _open_human36m,
     "radar": _open_radar,

@@ -95,6 +95,20 @@ def divide(items: list, data: DataConfig, split: str) -> list[Any]:
     return [items[i] for i in sorted(chosen)]
 
 
+def how_divided(data: DataConfig, split: str) -> str:
+    """A sentence on what is for a split, where flags say so; otherwise empty."""
+    divided_by_flags = data.dataset in ("grid", "radar", "folder", "array")
+    if split == ALL or not divided_by_flags or not split_paths(data, split)[1]:
+        return ""
+    names = ("valid_fraction", "test_fraction")
+    said, others = " and ".join(f"--{name}={getattr(data, name):g}" for name in names), ""
+    if data.dataset == "grid" and data.split_dates:
+        said = f"--split_dates={data.split_dates}"
+    elif data.dataset == "grid":
+        others = " or give --split_dates"
+    return f" This is what is for {split}, as the data is divided by {said}: change these{others}."
+
+
 def part_of_time(data: DataConfig, split: str) -> tuple[float, float]:
     """Start and end, as shares of its length, of what each recording gives to a split.
 
