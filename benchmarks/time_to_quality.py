@@ -115,7 +115,7 @@ def draw(path: Path, rows: list[tuple]) -> None:
         xlabel="processor seconds of training",
         ylabel="MSE of a predicted frame, validation",
     )
-    ticks = [50, 60, 70, 80, 100, 120, 140, 170, 200]
+    ticks = [50, 60, 70, 80, 100, 120, 140, 170, 200, 250, 300]
     axes.set_yticks(ticks, map(str, ticks))
     axes.minorticks_off()
     axes.grid(alpha=0.3)
