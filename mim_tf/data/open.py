@@ -5,6 +5,8 @@ import functools
 import os
 from pathlib import Path
 
+from absl import logging
+
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.config.data import SCALED_DATASETS
 from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
@@ -36,6 +38,10 @@ from mim_tf.data.taxibj import open_taxibj, taxibj_frame_shape
 from mim_tf.data.windows import TooShortError
 from mim_tf.errors import MimError
 
+_SCALE_FLAGS = {
+    "radar": "Set --dbz_min and --dbz_max as in the training.",
+    "sevir": "Set --sevir_type as in the training.",
+}
 _SHAPES = {"human": HUMAN_SHAPE, "kth": KTH_SHAPE}
 
 
@@ -47,7 +53,8 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
 
     Raises:
         MimError: if the split is unknown, its files cannot be used, or its frames do not fit the
-            model or, where they have a grid, lie otherwise than those of its training.
+            model or, where they have a grid, lie otherwise than those of its training; and if
+            weights are to be scored on frames of another scale than theirs.
     """
     if split not in SPLITS:
         raise MimError(f"split must be one of: {', '.join(SPLITS)}; received {split!r}.")
@@ -57,8 +64,26 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
             f"The model takes frames of (height, width, channels) {model.frame_shape}, the data "
             f"has {source.shape[1:]}. Set img_height, img_width and img_channel to the data's."
         )
+    _check_scale(data, model.scale, split, source.scale)
     _check_grid(data, model, split, source)
     return source
+
+
+def _check_scale(data, learnt, split, found):
+    """Scores need the scale of the training; weights may be trained further on another one.
+
+    That of TaxiBJ is fitted to each city, so that weights of one may be scored on another.
+    """
+    if not learnt or not found or learnt.is_like(found):
+        return
+    differ = f"in the training of the weights {learnt.words}, here {found.words}"
+    if split == "train" or data.dataset == "taxibj":
+        logging.warning("Frames have another scale than they had: %s.", differ)
+        return
+    mending = _SCALE_FLAGS.get(data.dataset, "Train the weights further on this data first.")
+    raise MimError(
+        f"Expected frames on the scale of the weights, received others: {differ}. {mending}"
+    )
 
 
 def _check_grid(data, model, split, source):
