@@ -1,5 +1,6 @@
 """From the configuration to a source: the one place that knows all data sets."""
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -11,6 +12,7 @@ from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.config.data import SCALED_DATASETS
 from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
 from mim_tf.data.files.folder import list_recordings, native_shape, open_recordings
+from mim_tf.data.grid.files import expand
 from mim_tf.data.grid.placement import check_one_grid, check_placement
 from mim_tf.data.grid.source import grid_frame_shape, open_fields
 from mim_tf.data.hko7.source import hko7_frame_shape, open_hko7
@@ -205,7 +207,8 @@ def _open_hko7(data, split, frame_shape, total_length):
 
 
 def _open_radar(data, split, frame_shape, total_length):
-    events = _own_recordings(_all_recordings(list_events, data, split), data, split)
+    events = _all_recordings(list_events, data, split)
+    events = _own_recordings(events, data, split, list_events)
     return open_events(events, total_length, data)
 
 
@@ -224,7 +227,7 @@ def _open_videos(list_recordings, data, split, frame_shape, total_length):
     if shared and 0 < len(recordings) < len(SPLITS):
         part = part_of_time(data, split)
         return open_recordings(recordings, frame_shape, total_length, data, part)
-    recordings = _own_recordings(recordings, data, split)
+    recordings = _own_recordings(recordings, data, split, list_recordings)
     return open_recordings(recordings, frame_shape, total_length, data)
 
 
@@ -235,6 +238,8 @@ def _open_grid(data, split, frame_shape, total_length):
             "--dataset=grid needs its files: give --train_data_paths, a file, a pattern or a Zarr "
             "store."
         )
+    if not shared:
+        _check_apart(expand(paths), _other_files(lambda path: expand([path]), data, split))
     return open_fields(paths, split, shared, total_length, data)
 
 
@@ -261,20 +266,32 @@ def _all_recordings(list_recordings, data, split):
     return [recording for path in paths for recording in list_recordings(path)]
 
 
-def _own_recordings(recordings, data, split):
+def _own_recordings(recordings, data, split, list_recordings):
     """Those of a split, never one that another split has too."""
     _, shared = split_paths(data, split)
     if shared:
         return divide(recordings, data, split)
-    others = other_paths(data, split)
-    for recording in recordings:
-        # Videos of an array have no path of their own.
-        if data.dataset != "array" and Path(os.path.realpath(recording)) in others:
+    if data.dataset != "array":  # whose videos have no path of their own
+        _check_apart(recordings, _other_files(list_recordings, data, split))
+    return recordings
+
+
+def _other_files(list_files, data, split):
+    """What is not for `split`, resolved: the paths and all that is in them."""
+    others = set(other_paths(data, split))
+    for path in list(others):
+        with contextlib.suppress(MimError):  # data that is not used need not be there
+            others.update(Path(os.path.realpath(each)) for each in list_files(path))
+    return others
+
+
+def _check_apart(files, others):
+    for each in files:
+        if Path(os.path.realpath(each)) in others:
             raise MimError(
-                f"{recording}: expected each recording in train_data_paths or valid_data_paths, "
+                f"{each}: expected each recording or file in train_data_paths or valid_data_paths, "
                 "found it in both. Move it out of the folder, or leave it out of the other paths."
             )
-    return recordings
 
 
 _OPENERS = {

@@ -90,6 +90,17 @@ def test_a_recording_in_both_paths_is_refused(tmp_path):
         open_source(data, model((8, 8, 1)), "train")
 
 
+@pytest.mark.parametrize("split", ["train", "valid"])
+def test_a_link_to_a_recording_of_the_other_path_is_refused(tmp_path, split):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    write_events(tmp_path / "a", 3)
+    (tmp_path / "b" / "other.npy").symlink_to(tmp_path / "a" / "event1.npy")
+    data = DataConfig("radar", str(tmp_path / "a"), str(tmp_path / "b"))
+    with pytest.raises(MimError, match="found it in both"):
+        open_source(data, model((8, 8, 1)), split)
+
+
 def test_splits_are_described_in_a_line_each(tmp_path, tiny_config):
     np.save(tmp_path / "a.npy", np.zeros((10, 6, 32, 32), np.uint8))
     sources = splits_of(DataConfig(train_data_paths=str(tmp_path / "a.npy")), tiny_config)
