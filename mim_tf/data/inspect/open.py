@@ -29,7 +29,7 @@ def open_all(
         path: of the data.
         kind: its data set, as from `recognise`.
         data_settings: fields of `DataConfig` that say how it is read; without `window_stride`,
-            windows do not overlap.
+            windows begin `total_length` frames apart.
         model_settings: fields of `ModelConfig` that replace what the data has: `img_width`,
             `img_height` (by default the width, if that is given), `img_channel`, `total_length`.
 
