@@ -50,8 +50,8 @@ _SHAPES = {"human": HUMAN_SHAPE, "kth": KTH_SHAPE}
 def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSource:
     """The source of a split ("train", "valid" or "test").
 
-    No two splits share a sequence, but for TaxiBJ, Human3.6M, KTH and two different paths, where
-    "valid" and "test" are the same.
+    No two splits share a sequence, but for TaxiBJ, Human3.6M, KTH, two different paths, and Moving
+    MNIST with `valid_data_paths` alone, where "valid" and "test" are the same.
 
     Raises:
         MimError: if the split is unknown, its files cannot be used, or its frames do not fit the
@@ -148,11 +148,12 @@ def _channels(source):
 def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
     """(H, W, C) of the frames of the data, None if its paths are yet to be given.
 
-    Opens no more than one file or recording, and the catalogue of SEVIR. Generated Moving MNIST is
-    64 x 64, Human3.6M and KTH 128 x 128.
+    Opens no more than one file or recording, besides the catalogue of SEVIR and the folders of the
+    days of HKO-7; of a grid all files, but no field. Generated Moving MNIST is 64 x 64, Human3.6M
+    and KTH 128 x 128.
 
     Raises:
-        MimError: if that file cannot be read.
+        MimError: if what it opens cannot be read.
     """
     paths, _ = split_paths(data, "train")
     if data.dataset in ("mnist", "mnist_color"):

@@ -150,6 +150,12 @@ def test_grid_to_score_on_needs_no_files_to_train_on(path, tmp_path):
     assert open_source(data, model, "test").size == 37
 
 
+def test_without_a_length_windows_are_as_long_as_there_are_frames(path):
+    for interval, length in ((1, 12), (3, 12), (6, 7)):
+        data = DataConfig(dataset="grid", frame_interval=interval)
+        assert open_fields([path], "all", True, None, data).shape[0] == length
+
+
 def test_frames_may_be_further_apart(path):
     halves = {"valid_fraction": 0.2, "test_fraction": 0.2}
     found = sources(
