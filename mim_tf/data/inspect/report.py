@@ -62,7 +62,7 @@ def soundness(sources: Iterable[SequenceSource]) -> str:
         return f"Sound: every value was read and is {values}."
     return (
         f"Sound: every value of these sequences is {values}. {unread:,} of {frames:,} frames are "
-        "in no sequence and were not read (--total_length, --window_stride)."
+        "in no sequence and were not read."
     )
 
 
