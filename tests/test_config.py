@@ -102,6 +102,12 @@ def test_bounds_of_the_training(settings, message):
         ({"num_digits": 10**9}, "num_digits must be at most 1000, received 1000000000"),
         ({"train_sequences": 10**12}, "train_sequences must be at most 100000000"),
         ({"window_stride": 10**18}, "window_stride must be at most 1000000000"),
+        ({"dataset": "kth", "window_stride": 2}, "window_stride is for --dataset=radar, .* on kth"),
+        ({"dataset": "taxibj", "frame_interval": 2}, "frame_interval is for .* effect on taxibj"),
+        (
+            {"dataset": "folder", "thresholds": (3,)},
+            "thresholds is for --dataset=radar, sevir, hko7",
+        ),
         ({"dbz_max": float("nan")}, "dbz_max must be a finite number"),
         ({"thresholds": (30, float("nan"))}, "thresholds must be a finite number"),
         ({"valid_fraction": float("inf")}, "valid_fraction must be a finite number"),
@@ -139,7 +145,7 @@ def test_paths_and_arrays_become_text_and_tuples():
     assert TrainingConfig(save_dir=Path("runs")).save_dir == "runs"
     assert ModelConfig(num_hidden=np.array([8, 8])).num_hidden == (8, 8)
     assert ModelConfig(num_hidden=["8", "8"]).num_hidden == (8, 8)
-    assert DataConfig(thresholds=[30]).thresholds == (30.0,)
+    assert DataConfig("radar", thresholds=[30]).thresholds == (30.0,)
 
 
 @pytest.mark.parametrize(

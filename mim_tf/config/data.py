@@ -34,6 +34,9 @@ THRESHOLDS = {
 }
 """Data set -> thresholds of the published scores."""
 
+WINDOWED_DATASETS = ("radar", "sevir", "hko7", "folder", "array", "grid")
+"""Data sets whose windows window_stride and frame_interval choose; others have their own rules."""
+
 SCALES = ("unit", "minmax", "standard", "none")
 SCALED_DATASETS = ("grid", "array")
 """Data sets whose values may have any range."""
@@ -189,6 +192,9 @@ class DataConfig:
             object.__setattr__(self, name, _comma_separated(name, getattr(self, name)))
         to_plain(self)
         check_fields(self)
+        self._check_use("window_stride", self.window_stride != 1, WINDOWED_DATASETS)
+        self._check_use("frame_interval", self.frame_interval != 1, WINDOWED_DATASETS)
+        self._check_use("thresholds", bool(self.thresholds), tuple(THRESHOLDS))
         known = self.dataset != "sevir" or self.sevir_type == "vil"
         thresholds = self.thresholds or (THRESHOLDS.get(self.dataset, ()) if known else ())
         for name, numbers in (("thresholds", thresholds), ("region", self.region)):
@@ -214,6 +220,13 @@ class DataConfig:
         if self.scale == "auto":
             return ("standard",) if self.dataset == "grid" else ("unit",)
         return tuple(kind.strip() for kind in self.scale.split(","))
+
+    def _check_use(self, name, is_set, datasets):
+        if is_set and self.dataset not in datasets:
+            raise MimError(
+                f"{name} is for --dataset={', '.join(datasets)}; it has no effect on "
+                f"{self.dataset}, whose sequences and scores are made otherwise. Leave it out."
+            )
 
     def _check_scale(self):
         for kind in self.scale_kinds:

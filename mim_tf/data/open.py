@@ -1,14 +1,18 @@
 """From the configuration to a source: the one place that knows all data sets."""
 
+import contextlib
 import dataclasses
 import functools
 import os
 from pathlib import Path
 
+from absl import logging
+
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.config.data import SCALED_DATASETS
 from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
 from mim_tf.data.files.folder import list_recordings, native_shape, open_recordings
+from mim_tf.data.grid.files import expand
 from mim_tf.data.grid.placement import check_one_grid, check_placement
 from mim_tf.data.grid.source import grid_frame_shape, open_fields
 from mim_tf.data.hko7.source import hko7_frame_shape, open_hko7
@@ -36,18 +40,23 @@ from mim_tf.data.taxibj import open_taxibj, taxibj_frame_shape
 from mim_tf.data.windows import TooShortError
 from mim_tf.errors import MimError
 
+_SCALE_FLAGS = {
+    "radar": "Set --dbz_min and --dbz_max as in the training.",
+    "sevir": "Set --sevir_type as in the training.",
+}
 _SHAPES = {"human": HUMAN_SHAPE, "kth": KTH_SHAPE}
 
 
 def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSource:
     """The source of a split ("train", "valid" or "test").
 
-    No two splits share a sequence, but for TaxiBJ, Human3.6M, KTH and two different paths, where
-    "valid" and "test" are the same.
+    No two splits share a sequence, but for TaxiBJ, Human3.6M, KTH, two different paths, and Moving
+    MNIST with `valid_data_paths` alone, where "valid" and "test" are the same.
 
     Raises:
         MimError: if the split is unknown, its files cannot be used, or its frames do not fit the
-            model or, where they have a grid, lie otherwise than those of its training.
+            model or, where they have a grid, lie otherwise than those of its training; and if
+            weights are to be scored on frames of another scale than theirs.
     """
     if split not in SPLITS:
         raise MimError(f"split must be one of: {', '.join(SPLITS)}; received {split!r}.")
@@ -57,8 +66,26 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
             f"The model takes frames of (height, width, channels) {model.frame_shape}, the data "
             f"has {source.shape[1:]}. Set img_height, img_width and img_channel to the data's."
         )
+    _check_scale(data, model.scale, split, source.scale)
     _check_grid(data, model, split, source)
     return source
+
+
+def _check_scale(data, learnt, split, found):
+    """Scores need the scale of the training; weights may be trained further on another one.
+
+    That of TaxiBJ is fitted to each city, so that weights of one may be scored on another.
+    """
+    if not learnt or not found or learnt.is_like(found):
+        return
+    differ = f"in the training of the weights {learnt.words}, here {found.words}"
+    if split == "train" or data.dataset == "taxibj":
+        logging.warning("Frames have another scale than they had: %s.", differ)
+        return
+    mending = _SCALE_FLAGS.get(data.dataset, "Train the weights further on this data first.")
+    raise MimError(
+        f"Expected frames on the scale of the weights, received others: {differ}. {mending}"
+    )
 
 
 def _check_grid(data, model, split, source):
@@ -121,11 +148,12 @@ def _channels(source):
 def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
     """(H, W, C) of the frames of the data, None if its paths are yet to be given.
 
-    Opens no more than one file or recording, and the catalogue of SEVIR. Generated Moving MNIST is
-    64 x 64, Human3.6M and KTH 128 x 128.
+    Opens no more than one file or recording, besides the catalogue of SEVIR and the folders of the
+    days of HKO-7; of a grid all files, but no field. Generated Moving MNIST is 64 x 64, Human3.6M
+    and KTH 128 x 128.
 
     Raises:
-        MimError: if that file cannot be read.
+        MimError: if what it opens cannot be read.
     """
     paths, _ = split_paths(data, "train")
     if data.dataset in ("mnist", "mnist_color"):
@@ -180,7 +208,8 @@ def _open_hko7(data, split, frame_shape, total_length):
 
 
 def _open_radar(data, split, frame_shape, total_length):
-    events = _own_recordings(_all_recordings(list_events, data, split), data, split)
+    events = _all_recordings(list_events, data, split)
+    events = _own_recordings(events, data, split, list_events)
     return open_events(events, total_length, data)
 
 
@@ -199,7 +228,7 @@ def _open_videos(list_recordings, data, split, frame_shape, total_length):
     if shared and 0 < len(recordings) < len(SPLITS):
         part = part_of_time(data, split)
         return open_recordings(recordings, frame_shape, total_length, data, part)
-    recordings = _own_recordings(recordings, data, split)
+    recordings = _own_recordings(recordings, data, split, list_recordings)
     return open_recordings(recordings, frame_shape, total_length, data)
 
 
@@ -210,6 +239,8 @@ def _open_grid(data, split, frame_shape, total_length):
             "--dataset=grid needs its files: give --train_data_paths, a file, a pattern or a Zarr "
             "store."
         )
+    if not shared:
+        _check_apart(expand(paths), _other_files(lambda path: expand([path]), data, split))
     return open_fields(paths, split, shared, total_length, data)
 
 
@@ -236,20 +267,32 @@ def _all_recordings(list_recordings, data, split):
     return [recording for path in paths for recording in list_recordings(path)]
 
 
-def _own_recordings(recordings, data, split):
+def _own_recordings(recordings, data, split, list_recordings):
     """Those of a split, never one that another split has too."""
     _, shared = split_paths(data, split)
     if shared:
         return divide(recordings, data, split)
-    others = other_paths(data, split)
-    for recording in recordings:
-        # Videos of an array have no path of their own.
-        if data.dataset != "array" and Path(os.path.realpath(recording)) in others:
+    if data.dataset != "array":  # whose videos have no path of their own
+        _check_apart(recordings, _other_files(list_recordings, data, split))
+    return recordings
+
+
+def _other_files(list_files, data, split):
+    """What is not for `split`, resolved: the paths and all that is in them."""
+    others = set(other_paths(data, split))
+    for path in list(others):
+        with contextlib.suppress(MimError):  # data that is not used need not be there
+            others.update(Path(os.path.realpath(each)) for each in list_files(path))
+    return others
+
+
+def _check_apart(files, others):
+    for each in files:
+        if Path(os.path.realpath(each)) in others:
             raise MimError(
-                f"{recording}: expected each recording in train_data_paths or valid_data_paths, "
+                f"{each}: expected each recording or file in train_data_paths or valid_data_paths, "
                 "found it in both. Move it out of the folder, or leave it out of the other paths."
             )
-    return recordings
 
 
 _OPENERS = {

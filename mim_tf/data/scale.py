@@ -57,6 +57,21 @@ class LinearScale:
         """How many channels it is for; None: any number."""
         return len(self.low) if isinstance(self.low, tuple) else None
 
+    @property
+    def words(self) -> str:
+        """What 0 and 1 stand for."""
+        if self.channels is None:
+            return f"0 is {self.low:g} and 1 is {self.high:g} {self.unit}".rstrip()
+        each = [self.of_channel(n) for n in range(self.channels)]
+        return "; ".join(" ".join((*one.names, one.words)) for one in each)
+
+    def is_like(self, other: "LinearScale") -> bool:
+        """Whether frames of the two stand for the same values."""
+        return all(
+            np.all(np.asarray(getattr(self, name)) == np.asarray(getattr(other, name)))
+            for name in ("unit", "low", "high")
+        )
+
     def of_channel(self, channel: int) -> "LinearScale":
         """The scale of one channel, with numbers in the place of tuples."""
         settings = {

@@ -3,8 +3,11 @@
 import math
 
 import numpy as np
+from absl import logging
 from tqdm import tqdm
 
+from mim_tf.config import DataConfig
+from mim_tf.config.data import SCALED_DATASETS
 from mim_tf.data.scale import LinearScale
 from mim_tf.data.source import Indices, SequenceSource, take_over
 from mim_tf.data.windows import WindowSource
@@ -141,6 +144,16 @@ def _statistics(source, every):
                 found.update(recording.read(part))
                 progress.update(len(part))
     return found
+
+
+def warn_of_kept_scale(scale: LinearScale | None, data: DataConfig) -> None:
+    """Warns if a scale was asked for, but weights to start from have theirs, which is kept."""
+    if scale and data.dataset in SCALED_DATASETS and data.scale != "auto":
+        logging.warning(
+            "--scale=%s fits nothing here: the weights keep the scale of their training (%s).",
+            data.scale,
+            scale.words,
+        )
 
 
 def check_units(scale: LinearScale, names: tuple[str, ...], units: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 from mim_tf.data.batches.by_backend import errors_of, training_dataset
 from mim_tf.data.describe import describe_splits
 from mim_tf.data.open import open_source
+from mim_tf.data.scale_fit import warn_of_kept_scale
 from mim_tf.data.split import SPLITS
 from mim_tf.errors import MimError
 from mim_tf.evaluation.score_set import scores_for
@@ -90,6 +91,8 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
     share = config.batch_size // devices.num_processes
     check_training(model_config, share, config.rematerialise, on_host=not _has_accelerator())
     keras.utils.set_random_seed(config.seed)
+    if pretrained_model and not resume:
+        warn_of_kept_scale(model_config.scale, data_config)
     sources = {"train": open_source(data_config, model_config, "train")}
     # What is fitted to the training split, all splits share, and the weights keep.
     found = {

@@ -10,7 +10,7 @@ import mim_tf
 from tests.data_examples import write_example
 
 KINDS = ["mnist", "array", "taxibj", "radar", "human", "kth", "sevir", "hko7", "folder", "grid"]
-SOUND = "Sound: every value was read and is"
+SOUND = "Sound: every value "
 
 
 @pytest.fixture(autouse=True)

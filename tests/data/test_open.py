@@ -1,3 +1,5 @@
+import dataclasses
+
 import imageio.v3 as imageio
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.describe import describe_splits
 from mim_tf.data.moving_mnist.npz import write_npz
 from mim_tf.data.open import frame_shape, open_part, open_source
+from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from tests.data_examples import levels, write_example
 
@@ -85,6 +88,17 @@ def test_a_recording_in_both_paths_is_refused(tmp_path):
     data = DataConfig("radar", str(tmp_path), str(tmp_path / "typhoon"))
     with pytest.raises(mim_tf.MimError, match=r"typhoon: .* found it in both"):
         open_source(data, model((8, 8, 1)), "train")
+
+
+@pytest.mark.parametrize("split", ["train", "valid"])
+def test_a_link_to_a_recording_of_the_other_path_is_refused(tmp_path, split):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    write_events(tmp_path / "a", 3)
+    (tmp_path / "b" / "other.npy").symlink_to(tmp_path / "a" / "event1.npy")
+    data = DataConfig("radar", str(tmp_path / "a"), str(tmp_path / "b"))
+    with pytest.raises(MimError, match="found it in both"):
+        open_source(data, model((8, 8, 1)), split)
 
 
 def test_splits_are_described_in_a_line_each(tmp_path, tiny_config):
@@ -218,6 +232,43 @@ def test_radar_is_read_as_configured(tmp_path):
     for source in sources:
         assert (source.scale.low, source.thresholds, source.has_missing) == (-10, (5,), True)
         assert source.missing([0]).all() == (source.sequences([0]).max() == 0)
+
+
+def scaled(shape, scale):
+    return dataclasses.replace(model(shape), scale=scale)
+
+
+def test_radar_is_scored_on_the_scale_of_the_weights(tmp_path, caplog):
+    write_events(tmp_path, 3)
+    weights = scaled((8, 8, 1), LinearScale("dBZ", -10, 60))
+    same = DataConfig("radar", str(tmp_path), dbz_min=-10, dbz_max=60)
+    assert len(splits_of(same, weights)) == 3
+    assert not caplog.records
+    other = DataConfig("radar", str(tmp_path))
+    message = "-10 and 1 is 60 dBZ, here 0 is 0 and 1 is 70 dBZ. Set --dbz_min and --dbz_max"
+    for split in ("valid", "test"):
+        with pytest.raises(MimError, match=message):
+            open_source(other, weights, split)
+    # To train them further is to move them to the scale of the data.
+    assert open_source(other, weights, "train").scale.high == 70
+    assert "another scale" in caplog.text
+
+
+def test_sevir_is_scored_in_the_type_of_the_weights(tmp_path):
+    path, _ = write_example("sevir", tmp_path / "data")
+    data = DataConfig("sevir", str(path))
+    weights = scaled(frame_shape(data), LinearScale("degC", -100, 60))
+    with pytest.raises(MimError, match="Set --sevir_type"):
+        open_source(data, weights, "test")
+
+
+def test_weights_of_another_city_may_be_scored_on_taxibj(caplog):
+    weights = scaled((32, 32, 2), LinearScale("vehicles", 0, 267))
+    data = DataConfig("taxibj", taxibj_synthetic=True)
+    assert open_source(data, weights, "test").scale.high != 267
+    assert "another scale than they had: in the training of the weights 0 is 0 and 1 is 267" in (
+        caplog.text
+    )
 
 
 def test_taxibj_is_read_as_configured():

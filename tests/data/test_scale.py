@@ -43,6 +43,17 @@ def test_each_channel_has_its_own_scale():
     np.testing.assert_allclose(KELVIN_AND_WIND.to_physical(frames), values)
 
 
+def test_a_scale_says_what_its_ends_stand_for():
+    assert DBZ.words == "0 is -10 and 1 is 70 dBZ"
+    assert KELVIN_AND_WIND.words == "t2m 0 is 280 and 1 is 290 K; u10 0 is -1 and 1 is 1 m s-1"
+
+
+def test_scales_are_alike_if_they_map_the_same_values():
+    assert DBZ.is_like(LinearScale(("dBZ",), (-10.0,), (70.0,), clipped=False))
+    for other in (("dBZ", -10, 60), ("dBZ", 0, 70), ("degC", -10, 70)):
+        assert not DBZ.is_like(LinearScale(*other))
+
+
 def test_clipping_follows_the_scale():
     frames = np.float32([[-0.5, 1.5]])
     assert KELVIN_AND_WIND.clip(frames).tolist() == frames.tolist()

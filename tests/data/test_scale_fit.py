@@ -4,7 +4,7 @@ import pytest
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data import scale_fit
 from mim_tf.data.open import open_source
-from mim_tf.data.scale_fit import ScaledSource, fit_scale
+from mim_tf.data.scale_fit import ScaledSource, fit_scale, warn_of_kept_scale
 from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
 
@@ -79,6 +79,15 @@ def test_frames_are_scaled_and_missing_values_are_0():
 def test_what_no_scale_can_be_fitted_to(kinds, change, message):
     with pytest.raises(MimError, match=message):
         fitted(source_of(change(temperatures_and_winds())), *kinds)
+
+
+def test_a_scale_that_weights_bring_along_is_kept_with_a_warning(caplog):
+    scale = fitted(source_of(temperatures_and_winds()), "standard")
+    warn_of_kept_scale(None, DataConfig("grid", scale="minmax"))
+    warn_of_kept_scale(scale, DataConfig("grid"))
+    assert not caplog.records
+    warn_of_kept_scale(scale, DataConfig("grid", scale="minmax"))
+    assert "--scale=minmax fits nothing here: the weights keep" in caplog.text
 
 
 @pytest.mark.parametrize(

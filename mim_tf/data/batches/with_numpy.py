@@ -8,9 +8,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
-import numpy as np
 
 from mim_tf.config import TrainingConfig
+from mim_tf.data.batches.load import load_batch
 from mim_tf.data.batches.order import TrainingOrder, evaluated, evaluation_batches
 from mim_tf.data.batches.scheduled_sampling import draw_flags
 from mim_tf.data.batches.sequence_length import sequence_length
@@ -95,11 +95,4 @@ class _LoadedAhead:
         return self._loading[n].result()
 
     def _start(self, n):
-        return self._threads.submit(_load, self._source, self._order[n])
-
-
-def _load(source, indices):
-    frames = source.sequences(indices)
-    if not source.has_missing:
-        return frames, frames
-    return frames, np.where(source.missing(indices), np.float32(np.nan), frames)
+        return self._threads.submit(load_batch, self._source, self._order[n])

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from mim_tf.config import TrainingConfig
+from mim_tf.data.batches.load import load_batch
 from mim_tf.data.batches.order import TrainingOrder, evaluated, evaluation_batches
 from mim_tf.data.batches.scheduled_sampling import draw_flags
 from mim_tf.data.batches.sequence_length import sequence_length
@@ -94,34 +95,40 @@ class _WatchedSource(SequenceSource):
         take_over(self, source)
 
     def sequences(self, indices):
-        try:
+        with self._watching():
             return self.source.sequences(indices)
-        except MimError as error:
-            self.error = error
-            raise
 
     def missing(self, indices):
-        return self.source.missing(indices)
+        with self._watching():
+            return self.source.missing(indices)
 
     def describe(self):
         return self.source.describe()
+
+    @contextlib.contextmanager
+    def _watching(self):
+        try:
+            yield
+        except MimError as error:
+            self.error = error
+            raise
 
 
 def _load(source, numbers, order, batch_size=None):
     # Batches by their numbers, not from a generator: TensorFlow's datasets made of generators
     # double the time of a training step of a small network.
-    def call(function, number, dtype):
-        values = tf.numpy_function(
-            lambda number: function(order(number)), [number], dtype, stateful=False
-        )
-        values.set_shape((batch_size, *source.shape))
-        return values
+    count = 2 if source.has_missing else 1
 
     def load(number):
-        frames = call(source.sequences, number, tf.float32)
-        if not source.has_missing:
-            return frames, frames
-        return frames, tf.where(call(source.missing, number, tf.bool), np.nan, frames)
+        parts = tf.numpy_function(
+            lambda number: load_batch(source, order(number))[:count],
+            [number],
+            [tf.float32] * count,
+            stateful=False,
+        )
+        for part in parts:
+            part.set_shape((batch_size, *source.shape))
+        return parts[0], parts[-1]
 
     return numbers.map(load, num_parallel_calls=2)
 

@@ -1,8 +1,6 @@
 """All files of a grid as one: channels, times, and fields by their number."""
 
 import collections
-import itertools
-import math
 import threading
 from pathlib import Path
 
@@ -135,6 +133,12 @@ class Grid:
         size = len(self._rows) * len(self._columns)
         return sum(size * parts[0].data.dtype.itemsize for parts in self._channels)
 
+    @property
+    def _most(self):
+        """Fields to read at a time, before they are made coarser."""
+        size = len(self._rows) * len(self._columns) * len(self.variables)
+        return max(1, CACHE_BYTES // 2 // max(4 * size, self._stored_bytes))
+
     def _wanted(self, numbers):
         """Number -> block, from memory or read; neighbours are read together."""
         with self._lock:
@@ -142,8 +146,7 @@ class Grid:
             for number in found:
                 self._blocks.move_to_end(number)
         absent = [n for n in numbers if n not in found]
-        for _, group in itertools.groupby(enumerate(absent), lambda pair: pair[1] - pair[0]):
-            run = [number for _, number in group]
+        for run in self._runs(absent):
             edges = [*self._starts[run].tolist(), self._end(run[-1])]
             fields = self._load(edges[0], edges[-1])
             for number, start, end in zip(run, edges, edges[1:], strict=False):
@@ -154,6 +157,17 @@ class Grid:
             kept = sum(block.nbytes for block in self._blocks.values())
             while kept > CACHE_BYTES:
                 kept -= self._blocks.popitem(last=False)[1].nbytes
+        return found
+
+    def _runs(self, numbers):
+        """Blocks to read together: those that follow each other, as far as they fit into memory."""
+        found: list[list[int]] = []
+        for number in numbers:
+            follows = found and number == found[-1][-1] + 1
+            if follows and self._end(number) - self._starts[found[-1][0]] <= self._most:
+                found[-1].append(number)
+            else:
+                found.append([number])
         return found
 
     def _end(self, number):
@@ -185,12 +199,10 @@ class Grid:
 
     def _block_starts(self):
         """Where fields that are read together begin: chunks, as far as a few fit into memory."""
-        frame_bytes = 4 * math.prod(self.frame_shape)
-        most = max(1, CACHE_BYTES // 2 // frame_bytes)
         starts, offset = [], 0
         for part in self._channels[0]:
             length = len(part.times)
-            starts += range(offset, offset + length, min(part.chunk, most))
+            starts += range(offset, offset + length, min(part.chunk, self._most))
             offset += length
         return np.array(starts, np.int64)
 

@@ -5,6 +5,9 @@ import numpy as np
 from mim_tf.data.grid.fields import Fields
 from mim_tf.errors import MimError
 
+_TOLERANCE = 1e-4
+"""In degrees; coordinates are often float32, which holds 360 to 2e-5."""
+
 
 def template(fields: Fields):
     """The coordinates of `fields` that do not change with time: a DataArray `[y, x]` of zeros."""
@@ -45,9 +48,9 @@ def select(grid, region: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
     west, east = region[2:]
     width = 360 if abs(east - west) >= 360 else (east - west) % 360
     offset = (longitude - west) % 360
-    offset = np.where(np.isclose(offset, 360), 0, offset)
-    inside = np.flatnonzero(offset <= width + 1e-9)
-    found_rows = np.flatnonzero((latitude >= south - 1e-9) & (latitude <= north + 1e-9))
+    offset = np.where(offset > 360 - _TOLERANCE, 0, offset)
+    inside = np.flatnonzero(offset <= width + _TOLERANCE)
+    found_rows = np.flatnonzero((latitude >= south - _TOLERANCE) & (latitude <= north + _TOLERANCE))
     if not len(found_rows) or not len(inside):
         raise MimError(
             f"region={','.join(f'{x:g}' for x in region)} (lat0,lat1,lon0,lon1) has none of the "

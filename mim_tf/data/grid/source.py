@@ -28,7 +28,7 @@ def open_fields(
             test, divided at `split_dates`, or so that the last two have their fractions of the
             times. No window is in two of them.
         total_length: frames of a window; None: 12, or as many as there are without a gap, and
-            windows do not overlap.
+            windows begin that many times apart.
         data: variables, region and coarsening; dates or fractions; stride and interval of windows.
 
     Raises `MimError` for files that cannot be used, dates outside the data, and if there is no
@@ -39,7 +39,8 @@ def open_fields(
     stretches = [Stretch(grid, *run) for run in runs(grid.times, first, last)]
     stride = data.window_stride
     if total_length is None:
-        total_length = stride = min(_LENGTH, max(each.length for each in stretches))
+        longest = max(each.length for each in stretches)
+        total_length = stride = min(_LENGTH, 1 + (longest - 1) // data.frame_interval)
     step, unit = usual_step(grid.times)
     frame_step = step_in_words(step * data.frame_interval, unit)
     source = WindowSource(

@@ -102,8 +102,13 @@ def read_times(path: Path, values: np.ndarray) -> Times:
     """Times that xarray decoded, checked.
 
     Raises:
-        MimError: for one without a value, for duplicate and for unsorted ones.
+        MimError: if there is none, for one without a value, for duplicate and for unsorted ones.
     """
+    if not values.size:
+        raise MimError(
+            f"{path}: expected at least one time, received none. If it is being written, wait "
+            "until that is done; otherwise leave it out."
+        )
     if values.dtype.kind == "M":
         # Rounded: floats such as days since 1900 hold no more than nearly the second.
         rounded = (values + np.timedelta64(500, "ms")).astype("datetime64[s]")

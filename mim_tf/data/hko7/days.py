@@ -14,7 +14,7 @@ STEP = datetime.timedelta(minutes=6)
 MOST_MISSING = 2
 """Frames in a row that a window may lack, as in the benchmark; none of their pixels counts."""
 
-_NAME = re.compile(r"RAD(\d{12})\.png")
+_NAME = re.compile(r"RAD\d{12}\.png")
 _DAY = re.compile(r"\s*(\d{8})\b")
 
 
@@ -41,15 +41,24 @@ def read_times(root: Path, days: list[str]) -> list[datetime.datetime]:
     times = []
     for day in days:
         folder = root / PICTURES / day[:4] / day[4:6] / day[6:]
-        names = [path.name for path in list_folder(folder)] if os.path.isdir(folder) else []
-        matches = filter(None, map(_NAME.fullmatch, names))
-        times += [datetime.datetime.strptime(match[1], "%y%m%d%H%M%S") for match in matches]
+        paths = list_folder(folder) if os.path.isdir(folder) else []
+        times += [_time_of(path) for path in paths if _NAME.fullmatch(path.name)]
     if not times:
         raise MimError(
             f"{root}: expected pictures such as {PICTURES}/2015/01/01/RAD150101000000.png of the "
             f"{len(days)} days in the lists, found none. Check the path."
         )
     return sorted(times)
+
+
+def _time_of(path):
+    try:
+        return datetime.datetime.strptime(path.name, "RAD%y%m%d%H%M%S.png")
+    except ValueError:
+        raise MimError(
+            f"{path}: expected a date and time in the name, such as RAD150101000000.png, received "
+            "one that does not exist. Rename it or leave it out."
+        ) from None
 
 
 def split_runs(times: list[datetime.datetime]) -> list[list[datetime.datetime | None]]:

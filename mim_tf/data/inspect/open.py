@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mim_tf.config import DataConfig
+from mim_tf.config.data import WINDOWED_DATASETS
 from mim_tf.data.open import frame_shape, open_part
 from mim_tf.data.source import SequenceSource
 from mim_tf.data.split import ALL
@@ -29,7 +30,7 @@ def open_all(
         path: of the data.
         kind: its data set, as from `recognise`.
         data_settings: fields of `DataConfig` that say how it is read; without `window_stride`,
-            windows do not overlap.
+            windows begin `total_length` frames apart.
         model_settings: fields of `ModelConfig` that replace what the data has: `img_width`,
             `img_height` (by default the width, if that is given), `img_channel`, `total_length`.
 
@@ -40,7 +41,8 @@ def open_all(
     if length is not None and length < 1:
         raise MimError(f"total_length must be at least 1, received {length}.")
     paths = {"dataset": kind, "train_data_paths": str(path), "valid_data_paths": ""}
-    read = {"window_stride": length or 1} | ({"scale": "none"} if kind == "grid" else {})
+    read = {"window_stride": length or 1} if kind in WINDOWED_DATASETS else {}
+    read |= {"scale": "none"} if kind == "grid" else {}
     data = DataConfig(**{**read, **data_settings, **paths})
     height, width, channels = frame_shape(data)
     width = model_settings.get("img_width") or width

@@ -1,10 +1,12 @@
 """What is printed about weights and data."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from mim_tf.data.files.folder import frame_sizes
+from mim_tf.data.inspect.survey import count_frames
 from mim_tf.data.source import SequenceSource
 from mim_tf.weights import load_model
 
@@ -47,6 +49,20 @@ def describe_data(name: str, source: SequenceSource, found: dict) -> str:
     rows = summary(source, found).items()
     return "\n".join(
         [f"{name}: {size_of(found)}", *(f"  {label}: {value}" for label, value in rows)]
+    )
+
+
+def soundness(sources: Iterable[SequenceSource]) -> str:
+    """A sentence on values that `survey` found nothing wrong with, and on frames it did not see."""
+    sources = list(sources)
+    in_frames = all(not each.scale or each.scale.clipped for each in sources)
+    values = f"{'in [0, 1]' if in_frames else 'finite'} or missing"
+    frames, unread = count_frames(sources)
+    if not unread:
+        return f"Sound: every value was read and is {values}."
+    return (
+        f"Sound: every value of these sequences is {values}. {unread:,} of {frames:,} frames are "
+        "in no sequence and were not read."
     )
 
 

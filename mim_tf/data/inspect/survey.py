@@ -1,12 +1,15 @@
-"""A look at every value of a data set."""
+"""A look at every value of the sequences of a data set."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from tqdm import tqdm
 
 from mim_tf.data.batches.order import evaluation_batches
+from mim_tf.data.scale_fit import ScaledSource
 from mim_tf.data.source import SequenceSource
+from mim_tf.data.windows import WindowSource
 
 BATCH = 16
 
@@ -68,6 +71,17 @@ def _histogram(frames, present, bins):
 
 def _numbers(values):
     return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def count_frames(sources: Iterable[SequenceSource]) -> tuple[int, int]:
+    """Frames of all recordings, and how many of them are in no sequence of any source."""
+    used: dict[str, np.ndarray] = {}
+    for source in sources:
+        windows = source.source if isinstance(source, ScaledSource) else source
+        if isinstance(windows, WindowSource):
+            for recording, positions in windows.frames_in_windows():
+                used.setdefault(recording.name, np.zeros(recording.length, bool))[positions] = True
+    return sum(map(len, used.values())), sum(int((~each).sum()) for each in used.values())
 
 
 def spread(size: int, count: int) -> list[int]:

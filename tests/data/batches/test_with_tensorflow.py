@@ -80,17 +80,43 @@ def test_missing_values_are_zero_in_inputs_and_nan_in_targets(source):
         np.testing.assert_array_equal(np.nan_to_num(targets), frames[:, 1:])
 
 
+class InTurn(ArraySource):
+    """What is missing in a batch is known once its frames have been read."""
+
+    has_missing = True
+
+    def sequences(self, indices):
+        self.known = tuple(indices)
+        return super().sequences(indices)
+
+    def missing(self, indices):
+        return np.full((len(indices), *self.shape), tuple(indices) != self.known)
+
+
+def test_what_is_missing_is_asked_for_after_the_frames(source):
+    for frames, truth in evaluation_dataset(InTurn(source.frames), 7):
+        np.testing.assert_array_equal(frames, truth)
+
+
 class Damaged(ArraySource):
     def sequences(self, indices):
         raise MimError("picture 7 cannot be read")
 
 
+class DamagedMask(ArraySource):
+    has_missing = True
+
+    def missing(self, indices):
+        raise MimError("picture 7 cannot be read")
+
+
+@pytest.mark.parametrize("damage", [Damaged, DamagedMask])
 @pytest.mark.parametrize(
     "make", [lambda s: training_dataset(s, TrainingConfig()), lambda s: evaluation_dataset(s, 2)]
 )
-def test_errors_of_a_source_come_out_as_they_are(source, make):
+def test_errors_of_a_source_come_out_as_they_are(source, make, damage):
     with (
         pytest.raises(MimError, match=r"^picture 7 cannot be read$"),
-        errors_of(Damaged(source.frames)) as damaged,
+        errors_of(damage(source.frames)) as damaged,
     ):
         next(iter(make(damaged)))

@@ -81,6 +81,29 @@ def test_a_region_across_the_end_of_the_grid(tmp_path):
         Grid([path], ("u10",), (-10, 10, 0, 90))
 
 
+def test_the_ends_of_a_region_are_in_it_in_single_precision_too(tmp_path):
+    tenths = np.arange(350, 370, dtype=np.float32) / 10
+    fields = grid_files.dataset(2, latitudes=tenths[::-1], longitudes=tenths - 25)
+    path = grid_files.write(tmp_path / "a.nc", fields)
+    grid = Grid([path], ("u10",), (35.1, 36.1, 10.1, 11.1))
+    assert grid.frame_shape == (11, 11, 1)
+
+
+def test_no_more_fields_are_read_at_a_time_than_fit_before_they_are_coarse(tmp_path, monkeypatch):
+    bytes_of_a_field = 6 * 8 * 4
+    monkeypatch.setattr(module, "CACHE_BYTES", 2 * 4 * bytes_of_a_field)
+    load, lengths = Grid._load_part, []
+    monkeypatch.setattr(
+        Grid,
+        "_load_part",
+        lambda self, part, start, end: lengths.append(end - start) or load(self, part, start, end),
+    )
+    for name, chunk in (("a.nc", 1), ("b.nc", 3), ("c.nc", 12)):
+        grid = Grid([grid_files.write(tmp_path / name, FIELDS, chunk)], ("t2m",), coarsen=2)
+        grid.read(range(24))
+    assert lengths == 6 * [4] + 8 * [3] + 6 * [4]
+
+
 def test_coarse_values_are_means_of_those_known(tmp_path):
     grid = Grid([grid_files.write(tmp_path / "a.nc", FIELDS)], ("t2m",), coarsen=4)
     cells = FIELDS["t2m"].values[:, :4].reshape(24, 1, 4, 2, 4)
@@ -110,6 +133,7 @@ def test_a_chunk_is_read_once_while_it_is_kept(tmp_path, monkeypatch):
         (FIELDS.isel(time=[0, 1, 1]), (), "received the same time twice: 2015-01-01 06:00"),
         (FIELDS.isel(time=[1, 0]), (), "received unsorted times: 2015-01-01 06:00, then"),
         (FIELDS.isel(lat=0), (), "expected t2m over time and two axes, received .* lon of 8"),
+        (FIELDS.isel(time=[]), (), "expected at least one time"),
         (FIELDS[[]], (), "expected a variable over time and two further axes, found none"),
     ],
 )

@@ -12,6 +12,7 @@ from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.describe import describe_splits
 from mim_tf.data.grid.source import open_fields
 from mim_tf.data.open import frame_shape, open_source
+from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from tests import grid_files
 
@@ -108,6 +109,51 @@ def test_without_a_scale_hardly_anything_is_read(path):
     values = grid_files.dataset(40)["u10"].values
     np.testing.assert_array_equal(found["train"].sequences([5])[0, ..., 0], values[5:9])
     assert not found["train"].scale.clipped
+
+
+@pytest.mark.parametrize(
+    ("train", "valid"),
+    [("y*.nc", "y1.nc"), ("y*.nc", "y1*.nc"), ("y0.nc,y1.nc", "."), ("y*.nc", ".")],
+)
+def test_no_file_is_both_trained_and_validated_on(tmp_path, train, valid):
+    for number, start in enumerate(("2015-01-01", "2016-01-01")):
+        grid_files.write(tmp_path / f"y{number}.nc", grid_files.dataset(8, start))
+    train = ",".join(str(tmp_path / name) for name in train.split(","))
+    data = DataConfig(
+        dataset="grid", train_data_paths=train, valid_data_paths=str(tmp_path / valid)
+    )
+    model = ModelConfig(
+        img_width=8, img_height=6, img_channel=2, patch_size=1, input_length=2, total_length=4
+    )
+    for split in SPLITS:
+        with pytest.raises(MimError, match=r"y[01]\.nc: expected each .* found it in both"):
+            open_source(data, model, split)
+
+
+def test_grid_to_score_on_needs_no_files_to_train_on(path, tmp_path):
+    data = DataConfig(
+        dataset="grid",
+        train_data_paths=str(tmp_path / "gone*.nc"),
+        valid_data_paths=str(path),
+        scale="none",
+    )
+    scale = LinearScale(("K", "m s-1"), (0.0, 0.0), (1.0, 1.0), clipped=False, names=("t2m", "u10"))
+    model = ModelConfig(
+        img_width=8,
+        img_height=6,
+        img_channel=2,
+        patch_size=1,
+        input_length=2,
+        total_length=4,
+        scale=scale,
+    )
+    assert open_source(data, model, "test").size == 37
+
+
+def test_without_a_length_windows_are_as_long_as_there_are_frames(path):
+    for interval, length in ((1, 12), (3, 12), (6, 7)):
+        data = DataConfig(dataset="grid", frame_interval=interval)
+        assert open_fields([path], "all", True, None, data).shape[0] == length
 
 
 def test_frames_may_be_further_apart(path):

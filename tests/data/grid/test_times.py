@@ -19,6 +19,11 @@ def dates(*texts):
     return read_times(PATH, np.array(texts, "datetime64[ns]"))
 
 
+def test_no_time_at_all_is_one_sentence():
+    with pytest.raises(MimError, match=r"a\.nc: expected at least one time"):
+        hours()
+
+
 def test_stretches_end_at_gaps_and_where_the_step_changes():
     times = hours(0, 1, 2, 3, 7, 8, 9, 12, 15)
     assert usual_step(times) == (3600, "seconds")

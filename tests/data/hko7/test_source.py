@@ -82,6 +82,14 @@ def test_without_masks_every_pixel_counts(tmp_path, caplog):
     assert not source.missing([0]).any()
 
 
+def test_a_picture_of_no_date_is_named(tmp_path):
+    write_hko7(tmp_path)
+    wrong = tmp_path / "radarPNG/2014/05/01/RAD140532000000.png"
+    wrong.write_bytes(b"")
+    with pytest.raises(MimError, match=r"RAD140532000000\.png: expected a date and time"):
+        opened(tmp_path)
+
+
 def test_bad_input_is_one_sentence(tmp_path):
     write_hko7(tmp_path)
     assert hko7_frame_shape([tmp_path]) == (*SIZE, 1)

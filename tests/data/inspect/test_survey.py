@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.inspect.survey import spread, survey
+from mim_tf.data.inspect.report import soundness
+from mim_tf.data.inspect.survey import count_frames, spread, survey
+from mim_tf.data.scale import LinearScale
+from mim_tf.data.scale_fit import ScaledSource
+from mim_tf.data.windows import Recording, WindowSource
 
 
 class Gappy(ArraySource):
@@ -47,6 +51,27 @@ def test_histograms_count_the_values_of_each_channel():
     (first, second) = survey(Gappy(gappy), bins=4)["histogram"]
     assert first == [0, 1, 227, 0]  # 0.25 is in the second bin, 0.5 in the third
     assert second == [0, 0, 239, 1]
+
+
+class Values(Recording):
+    def __init__(self, name, length):
+        self.name, self.length = name, length
+
+    def read(self, positions):
+        return np.zeros((len(positions), 2, 2, 1), np.float32)
+
+
+def test_frames_in_no_sequence_are_counted():
+    both = [Values("a", 49), Values("b", 24)]
+    source = WindowSource(both, (2, 2, 1), 25, 25)
+    assert count_frames([source]) == (73, 48)
+    assert "48 of 73 frames are in no sequence and were not read" in soundness([source])
+    # What a split leaves out, another may have.
+    rest = WindowSource(both, (2, 2, 1), 24, starts=[(0, 25), (1, 0)])
+    scaled = ScaledSource(rest, LinearScale("K", 0, 9))
+    assert count_frames([source, scaled]) == (73, 0)
+    assert soundness([source, scaled]) == "Sound: every value was read and is in [0, 1] or missing."
+    assert count_frames([ArraySource(frames())]) == (0, 0)
 
 
 @pytest.mark.parametrize(
