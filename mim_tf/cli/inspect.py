@@ -31,7 +31,12 @@ def main(values: flags.FlagValues, path: str) -> None:
     from mim_tf.data.files.folder import list_recordings
     from mim_tf.data.inspect.open import open_all
     from mim_tf.data.inspect.recognise import KINDS, recognise
-    from mim_tf.data.inspect.report import describe_data, describe_sizes, describe_weights
+    from mim_tf.data.inspect.report import (
+        describe_data,
+        describe_sizes,
+        describe_weights,
+        soundness,
+    )
     from mim_tf.data.inspect.survey import survey
     from mim_tf.report.write import PAGE_SUFFIXES, write_data_page
 
@@ -56,8 +61,7 @@ def main(values: flags.FlagValues, path: str) -> None:
     for name, source in sources.items():
         found[name] = survey(source, BINS if is_page else 0)
         print(describe_data(name, source, found[name]))
-    expected = "in [0, 1]" if not source.scale or source.scale.clipped else "finite"
-    print(f"Sound: every value was read and is {expected} or missing.")
+    print(soundness(source))
     if is_page:
         write_data_page(output, path, kind, sources, found, sizes)
         print(f"The page is {output}.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.inspect.report import size_of, summary
+from mim_tf.data.inspect.report import size_of, soundness, summary
 from mim_tf.data.inspect.survey import spread
 from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.scores import to_uint8
@@ -43,7 +43,8 @@ def render_data(
         title=f"{Path(path).resolve().name}: data",
         path=path,
         kind_of_data=kind,
-        sizes=sizes,
+        sizes=sizes[:1].upper() + sizes[1:],
+        sound=soundness(next(iter(sources.values()))),
         parts=parts,
         command=command_line(sys.argv),
     )

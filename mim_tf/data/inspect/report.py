@@ -50,6 +50,12 @@ def describe_data(name: str, source: SequenceSource, found: dict) -> str:
     )
 
 
+def soundness(source: SequenceSource) -> str:
+    """A sentence on the values of a source in which `survey` found nothing wrong."""
+    expected = "in [0, 1]" if not source.scale or source.scale.clipped else "finite"
+    return f"Sound: every value was read and is {expected} or missing."
+
+
 def size_of(found: dict) -> str:
     """How many sequences there are, and their shape, of the result of `survey`."""
     length, height, width, channels = found["shape"]
