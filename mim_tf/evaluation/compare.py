@@ -137,7 +137,7 @@ def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Compari
             lengths and protocol; or the names are not as many, or not different.
     """
     if len(folders) < 2:
-        raise MimError(f"Expected two evaluations to compare or more, received {len(folders)}.")
+        raise MimError(f"Expected two or more evaluations to compare, received {len(folders)}.")
     paths = [Path(os.path.realpath(folder)) for folder in folders]
     if len(set(paths)) < len(paths):
         raise MimError("Expected different evaluations, received the same folder twice.")

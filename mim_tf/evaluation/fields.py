@@ -23,7 +23,7 @@ def area_weights(latitudes: ArrayLike) -> np.ndarray:
     """cos(latitude) of each row, in degrees `[H]`, divided by the mean: float64 `[H]`.
 
     Raises:
-        MimError: a latitude is not from -90 to 90, or there is no area.
+        MimError: a latitude is not from -90 to 90.
     """
     latitudes = np.asarray(latitudes, np.float64)
     if latitudes.ndim != 1 or not (np.abs(latitudes) <= 90).all():

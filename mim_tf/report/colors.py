@@ -96,7 +96,7 @@ def difference(truth: np.ndarray, forecast: np.ndarray) -> np.ndarray:
 
 
 def difference_limit(truth: np.ndarray, forecast: np.ndarray) -> float:
-    """Where the colours of differences end, so that all but a few in a hundred are within."""
+    """Where the colours of differences end, so that all but one in two hundred are within."""
     errors = np.abs(difference(truth, forecast))
     known = errors[~np.isnan(errors)]
     return max(float(np.quantile(known, 0.995)), 0.01) if known.size else 0.01

@@ -181,7 +181,7 @@ def test_names_are_what_differs_in_the_paths(tmp_path, places, names):
 
 
 def test_less_than_two_are_refused(folders):
-    with pytest.raises(MimError, match="two evaluations"):
+    with pytest.raises(MimError, match="two or more evaluations"):
         compare(folders[:1])
     with pytest.raises(MimError, match="same folder twice"):
         compare([folders[0], f"{folders[0]}/."])
