@@ -196,6 +196,8 @@ class ScaledSource(SequenceSource):
         self.source = source
         self.size = source.size
         self.scale, self.has_missing = scale, True
+        if source.climatology is not None:
+            self.climatology = scale.to_unit(source.climatology)
         is_identity = not np.any(scale.low) and np.all(np.equal(scale.high, 1))
         self._in_unit = scale.clipped and is_identity
 

@@ -18,9 +18,10 @@ class Difference:
     """What `other` scores more than `first`, as the mean over sequences where both are defined.
 
     Attributes:
+        mean: None where no sequence has the score in both.
         interval: 95 %, of a paired bootstrap over sequences; None for fewer than two.
-        better: name of the better one; None where the score is no question of better (sharpness),
-            or where they are equal.
+        better: name of the better one; None where the score does not say (sharpness), or where
+            they are equal.
         certain: whether the interval leaves out 0.
     """
 
@@ -35,14 +36,22 @@ class Difference:
     @property
     def sentence(self) -> str:
         """Which is better, by how much, and whether that is certain."""
-        if self.better is None:
-            return f"{self.other} and {self.first} do not differ in {self.score}."
-        worse = ({self.first, self.other} - {self.better}).pop()
+        pair = f"{self.other} and {self.first}"
+        if self.mean is None:
+            return f"{pair} cannot be compared in {self.score}: no sequence has it in both."
+        if not self.mean:
+            return f"{pair} do not differ in {self.score}."
         amount = f"{abs(self.mean):.4g}"
         if self.interval:
-            # Of the difference as it is told: what the better one is better by.
+            # Of the amount, which has no sign.
             low, high = sorted(np.sign(self.mean) * np.array(self.interval))
             amount += f" [{low:.4g}, {high:.4g}]"
+        if self.better is None:
+            return (
+                f"{self.other} is {'higher' if self.mean > 0 else 'lower'} than {self.first} in "
+                f"{self.score} by {amount}, which does not say which is better."
+            )
+        worse = ({self.first, self.other} - {self.better}).pop()
         return (
             f"{self.better} is better than {worse} in {self.score} by {amount}, "
             f"{'and that is certain' if self.certain else 'but that is not certain'}."
@@ -103,8 +112,8 @@ class Comparison:
     def verdict(self, score: str = "mse") -> str:
         """One sentence: which is the best, and whether that is certain."""
         differences = self.against_best(score)
-        if len(differences) == 1:
-            return differences[0].sentence
+        if len(differences) == 1 or all(each.mean is None for each in differences):
+            return " ".join(each.sentence for each in differences)
         best, count = self.best(score).name, len(self.evaluations)
         open_ones = [each.other for each in differences if not each.certain]
         if not open_ones:
@@ -128,7 +137,7 @@ def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Compari
             lengths and protocol; or the names are not as many, or not different.
     """
     if len(folders) < 2:
-        raise MimError(f"Expected two evaluations to compare or more, received {len(folders)}.")
+        raise MimError(f"Expected two or more evaluations to compare, received {len(folders)}.")
     paths = [Path(os.path.realpath(folder)) for folder in folders]
     if len(set(paths)) < len(paths):
         raise MimError("Expected different evaluations, received the same folder twice.")

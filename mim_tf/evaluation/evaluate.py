@@ -29,8 +29,9 @@ def evaluate(
         model: a `VideoPredictor`; its context are `input_length` frames, it predicts the rest.
         source: sequences of `total_length` frames.
         config: batch size, number of sequences, number of samples.
-        on_sample: called with the number 1, 2, ..., the truth `[T, H, W, C]` and the forecast
-            `[horizon, H, W, C]` of each of the first `num_save_samples` sequences.
+        on_sample: called with the number 1, 2, ..., the truth `[T, H, W, C]`, NaN where a value is
+            missing, and the forecast `[horizon, H, W, C]` of each of the first `num_save_samples`
+            sequences.
         protocol: of `PROTOCOLS`.
 
     Returns:
@@ -63,13 +64,11 @@ def evaluate(
             error_map.update(truth[:, context:], predicted)
             reference.update(frames, truth)
             for i in range(min(len(frames), config.num_save_samples - done)):
-                on_sample(done + i + 1, frames[i], predicted[i])
+                on_sample(done + i + 1, truth[i], predicted[i])
             progress.update(len(frames))
 
     per_sequence = scores.per_sequence()
-    samples = load_samples(
-        per_sequence["mse"], source.sequences, forecast, batch_size, source.scale
-    )
+    samples = load_samples(per_sequence["mse"], source, forecast, batch_size)
     return {
         **scores.result(),
         "intervals": scores.intervals(),

@@ -23,7 +23,7 @@ def area_weights(latitudes: ArrayLike) -> np.ndarray:
     """cos(latitude) of each row, in degrees `[H]`, divided by the mean: float64 `[H]`.
 
     Raises:
-        MimError: a latitude is not from -90 to 90, or there is no area.
+        MimError: a latitude is not from -90 to 90.
     """
     latitudes = np.asarray(latitudes, np.float64)
     if latitudes.ndim != 1 or not (np.abs(latitudes) <= 90).all():
@@ -45,8 +45,11 @@ class FieldScores(AccumulatedScores):
     - `ACC_<variable>`: sum w (f - c)(o - c) / root of (sum w (f - c)^2 sum w (o - c)^2)
     - `bias_<variable>`: sum w (f - o) / sum w
 
-    as in WeatherBench 2 (Rasp et al., 2024). Missing values are left out; None where it would be
-    0 / 0.
+    Missing values are left out; None where it would be 0 / 0.
+
+    WeatherBench 2 (Rasp et al., 2024) has scores of the same names, but there a row weighs the area
+    between its bounds, a difference of sines, ACC is computed for each time and then averaged, and
+    the climatology is one of many years for each day and hour.
 
     Args:
         latitudes: of the rows, degrees, `[H]`.
@@ -123,8 +126,8 @@ def climatology_of(source: SequenceSource) -> np.ndarray:
     """The source's own climatology, or the mean of its frames at each pixel, `[H, W, C]`.
 
     The mean is over up to 256 sequences, evenly spread, and computed once a source: of a test
-    split, it is that of the truth, as in WeatherBench (Rasp et al., 2020). NaN where nothing is
-    known.
+    split, it is that of the truth, as in the code of WeatherBench (Rasp et al., 2020). NaN where
+    nothing is known.
     """
     if source.climatology is not None:
         return source.climatology

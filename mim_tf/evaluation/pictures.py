@@ -32,13 +32,15 @@ def save_sample(
 
     The PNG files have the names and the truncating 8-bit conversion of 2019 code, and as there
     a pixel is one value; `truth_and_prediction.gif` shows `side_by_side`, five frames
-    per second, in a loop. With a scale, `values.npz` holds `truth` and `prediction` in its `unit`.
+    per second, in a loop. With a scale, `values.npz` holds `truth` and `prediction` in its `unit`;
+    NaN where a value is missing, for which pictures show 0, as the network has it.
     2019 code emptied its folder first; here other files in it stay.
 
     Args:
         folder: made where missing; pictures of the same names are replaced.
-        truth: `[T, H, W, C]`, floats as the network has them. Shown as RGB with three
-            channels, else the first channel as grey (of traffic: the inflow).
+        truth: `[T, H, W, C]`, floats as the network has them, but NaN where a value is missing.
+            Shown as RGB with three channels, else the first channel as grey (of traffic: the
+            inflow).
         prediction: `[T - input_length, H, W, C]`, floats, not clipped.
         input_length: number of context frames.
         scale: a `LinearScale`, for data that has physical values.
@@ -143,8 +145,11 @@ def contact_sheet(sequences: np.ndarray, scale: LinearScale | None = None) -> np
 
 
 def shown_frames(frames: np.ndarray, scale: LinearScale | None) -> np.ndarray:
-    """Frames from 0, black, to 1, white; the first of channels with names, which are no colours."""
-    frames = (scale or UNIT).shown(frames)
+    """Frames from 0, black, to 1, white; the first of channels with names, which are no colours.
+
+    Missing values, NaN, are shown as 0 of a frame.
+    """
+    frames = (scale or UNIT).shown(np.where(np.isnan(frames), 0, frames))
     return frames[..., :1] if scale and scale.names else frames
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mim_tf.data.scale import UNIT, LinearScale
+from mim_tf.data.scale import UNIT
+from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.scores import to_uint8
 
 FIRST = 4
@@ -26,32 +27,31 @@ def choose_samples(errors: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
 def load_samples(
     errors: np.ndarray,
-    load: Callable[[np.ndarray], np.ndarray],
+    source: SequenceSource,
     forecast: Callable[[np.ndarray], np.ndarray],
     batch_size: int,
-    scale: LinearScale | None = None,
 ) -> dict[str, np.ndarray]:
     """The chosen sequences with their forecasts, made again.
 
     Args:
         errors: as for `choose_samples`.
-        load: from indices to frames `[B, T, H, W, C]`.
-        forecast: from these to `[B, horizon, H, W, C]`.
+        source: of the sequences.
+        forecast: from frames `[B, T, H, W, C]` to `[B, horizon, H, W, C]`.
         batch_size: of the evaluation.
-        scale: of the frames; None: they are in [0, 1].
 
     Returns:
         `truth` and `forecast`, uint8 as pictures show them, `index` from 0, and `kind`:
-        first, best, median or worst.
+        first, best, median or worst. Of a source in which values can be missing also `missing`:
+        where those of `truth` are.
     """
     index, kind = choose_samples(errors)
     # Full batches only: for one of another size the network would be traced again.
     size = min(batch_size, len(errors))
     batches = np.resize(index, (-(-len(index) // size), size))
-    loaded = [load(batch) for batch in batches]
+    loaded = [source.sequences(batch) for batch in batches]
     forecasts = [forecast(frames) for frames in loaded]
     shown_truth, shown_forecast = (
-        to_uint8((scale or UNIT).shown(np.concatenate(parts)))[: len(index)]
+        to_uint8((source.scale or UNIT).shown(np.concatenate(parts)))[: len(index)]
         for parts in (loaded, forecasts)
     )
     return {
@@ -59,4 +59,5 @@ def load_samples(
         "forecast": shown_forecast,
         "index": index,
         "kind": np.array(kind),
+        **({"missing": source.missing(index)} if source.has_missing else {}),
     }

@@ -34,7 +34,7 @@ class Rings:
 
 @functools.cache
 def rings(height: int, width: int) -> Rings:
-    """The rings of frames of a size: up to 24, from the length of the shorter side to 2 pixels."""
+    """Up to 24 rings of frames of a size, from twice their shorter side down to 2 pixels."""
     side = min(height, width)
     rows, columns = np.arange(height) * side / height, np.arange(width) * side / width
     number = np.hypot(rows[:, None], columns).ravel()

@@ -11,6 +11,9 @@ from mim_tf.data.scale import LinearScale
 FIELD_MAPS = {"dBZ": "inferno"}
 OTHER_FIELDS = "viridis"
 ERROR_MAP = matplotlib.colormaps["cividis"]
+MISSING = 128
+"""Grey level of a value that is missing."""
+
 DIFFERENCE_MAP = LinearSegmentedColormap.from_list(
     "difference", ["#a8d3ff", "#2a82d8", "#000000", "#d9660e", "#ffd3a3"]
 )
@@ -65,25 +68,35 @@ def colored(values: np.ndarray, low: float, high: float, colors: Colormap) -> np
     """`[..., H, W]` as RGB `[..., H, W, 3]`, uint8; grey where a value is NaN."""
     share = (np.asarray(values, np.float32) - low) / max(high - low, 1e-9)
     rgb = colors(np.clip(share, 0, 1), bytes=True)[..., :3]
-    return np.where(np.isnan(share)[..., None], np.uint8(128), rgb)
+    return np.where(np.isnan(share)[..., None], np.uint8(MISSING), rgb)
 
 
 def visible(levels: np.ndarray, field: Field) -> np.ndarray:
-    """Frames `[..., H, W, C]`, uint8, as RGB; without three channels the first is shown."""
-    if levels.shape[-1] == 3:
-        return levels
-    if not field.unit:
-        return np.repeat(levels[..., :1], 3, axis=-1)
-    return colored(levels[..., 0], 0, 255, field.colors)
+    """Frames `[..., H, W, C]`, uint8, as RGB; without three channels the first is shown.
+
+    Grey where one that is shown is masked.
+    """
+    levels = levels if levels.shape[-1] == 3 else levels[..., :1]
+    missing = np.ma.getmaskarray(levels).any(axis=-1, keepdims=True)
+    levels = np.ma.getdata(levels)
+    if field.unit and levels.shape[-1] == 1:
+        levels = colored(levels[..., 0], 0, 255, field.colors)
+    rgb = np.broadcast_to(levels, (*levels.shape[:-1], 3))
+    return np.where(missing, np.uint8(MISSING), rgb)
 
 
 def difference(truth: np.ndarray, forecast: np.ndarray) -> np.ndarray:
-    """Forecast less truth `[..., H, W]` of levels, from -1 to 1; of RGB the mean of channels."""
+    """Forecast less truth `[..., H, W]` of levels, from -1 to 1; of RGB the mean of channels.
+
+    NaN where the truth is masked.
+    """
     shown = slice(None) if truth.shape[-1] == 3 else slice(1)
     difference = forecast[..., shown].astype(np.float32) - truth[..., shown]
-    return difference.mean(axis=-1) / 255
+    return np.ma.filled(difference.mean(axis=-1) / 255, np.nan)
 
 
 def difference_limit(truth: np.ndarray, forecast: np.ndarray) -> float:
-    """Where the colours of differences end, so that all but a few in a hundred are within."""
-    return max(float(np.quantile(np.abs(difference(truth, forecast)), 0.995)), 0.01)
+    """Where the colours of differences end, so that all but one in two hundred are within."""
+    errors = np.abs(difference(truth, forecast))
+    known = errors[~np.isnan(errors)]
+    return max(float(np.quantile(known, 0.995)), 0.01) if known.size else 0.01

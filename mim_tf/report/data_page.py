@@ -17,8 +17,6 @@ from mim_tf.report.sprites import sprite
 from mim_tf.report.template import render_page
 
 FIRST = 4
-MISSING = 128
-"""Grey level of a value that is missing."""
 
 
 def render_data(
@@ -46,7 +44,7 @@ def render_data(
         path=path,
         kind_of_data=kind,
         soundness=soundness(sources.values()),
-        sizes=sizes,
+        sizes=sizes[:1].upper() + sizes[1:],
         parts=parts,
         command=command_line(sys.argv),
     )
@@ -97,14 +95,12 @@ def players(source: SequenceSource, size: int, budget: int) -> list[Player]:
     indices = sorted({*range(min(FIRST, size)), *spread(size, 3)})
     frames = source.sequences(indices)
     frames = to_uint8(source.scale.shown(frames) if source.scale else frames)
-    missing = source.missing(indices).any(axis=-1, keepdims=True) if source.has_missing else None
+    if source.has_missing:
+        frames = np.ma.masked_array(frames, source.missing(indices))
     views = _views(source)
 
     def draw(reduction):
-        return [
-            _player(index, frames[i], None if missing is None else missing[i], views, reduction)
-            for i, index in enumerate(indices)
-        ]
+        return [_player(index, frames[i], views, reduction) for i, index in enumerate(indices)]
 
     return within_budget(draw, frames.shape[1], frames.shape[3], budget)
 
@@ -118,11 +114,9 @@ def _views(source) -> dict[str, tuple[slice, Field]]:
     return {name: (slice(i, i + 1), field_of(data, i)) for i, name in names}
 
 
-def _player(index, frames, missing, views, reduction):
+def _player(index, frames, views, reduction):
     panes = []
     for name, (channels, field) in views.items():
         colors = visible(frames[..., channels], field)
-        if missing is not None:
-            colors = np.where(missing, np.uint8(MISSING), colors)
         panes.append(Pane(name, sprite(colors, reduction), len(frames), field_bar(field)))
     return Player(f"Sequence {index + 1}", "", panes, len(frames), None, frames.shape[1:3])

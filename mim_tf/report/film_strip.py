@@ -33,8 +33,8 @@ WIDTH = 3.4
 FONT_SIZE = 7
 CONTEXT_SHOWN = 2
 MOST_LEAD_TIMES = 7
-ERROR_MAP = matplotlib.colormaps["RdBu_r"]
-"""White where there is no error, as paper is."""
+ERROR_MAP = matplotlib.colormaps["RdBu_r"].with_extremes(bad="0.5")
+"""White where there is no error, as paper is; grey where the truth is missing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Strip:
     """A sequence and its forecasts.
 
     Attributes:
-        truth: `[T, H, W, C]`, uint8.
+        truth: `[T, H, W, C]`, uint8, masked where a value is missing.
         forecasts: name -> `[horizon, H, W, C]`, uint8.
         field: what the levels stand for.
     """

@@ -123,7 +123,7 @@ def sequence_player(
 
     Args:
         title, note: of the player.
-        truth: `[T, H, W, C]`, uint8.
+        truth: `[T, H, W, C]`, uint8, masked where a value is missing.
         forecasts: name -> `[horizon, H, W, C]`, uint8.
         field: what the levels stand for.
         limit: where the colours of errors end.
@@ -136,7 +136,7 @@ def sequence_player(
     errors = []
     for name, forecast in forecasts.items():
         context = frames - len(forecast)
-        shown = np.concatenate([truth[:context], forecast])
+        shown = np.ma.concatenate([truth[:context], forecast])
         colors = colored(difference(truth, shown), -limit, limit, DIFFERENCE_MAP)
         panes.append(Pane(name, sprite(visible(shown, field), reduction), frames, scale))
         label = "error" if len(forecasts) == 1 else f"error of {name}"

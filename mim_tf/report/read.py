@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.files.npz_member import read_member
+from mim_tf.data.files.npz_member import member_keys, read_member
 from mim_tf.errors import MimError
 from mim_tf.evaluation.read import (
     Evaluation,
@@ -101,6 +101,8 @@ def read_log(run: Path) -> dict[str, list[float]]:
 def read_samples(evaluation: Path) -> dict[str, np.ndarray]:
     """The arrays of `samples.npz` in the folder of an evaluation.
 
+    Where values can be missing, `truth` is masked; evaluations of 1.1 and before do not tell.
+
     Raises:
         MimError: the file is missing or damaged.
     """
@@ -114,6 +116,11 @@ def read_samples(evaluation: Path) -> dict[str, np.ndarray]:
         or samples["error_map"].shape != forecast[1:4]
     ):
         raise MimError(f"{path} is damaged: {truth} and {forecast} do not fit. Evaluate again.")
+    if "missing" in member_keys(path):
+        missing = read_member(path, "missing")
+        if missing.shape != truth or missing.dtype != bool:
+            raise MimError(f"{path} is damaged: missing does not fit {truth}. Evaluate again.")
+        samples["truth"] = np.ma.masked_array(samples["truth"], missing)
     return samples
 
 

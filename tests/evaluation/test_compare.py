@@ -110,6 +110,26 @@ def test_equal_evaluations_do_not_differ(tmp_path):
     assert comparison.verdict() == "b and a do not differ in mse."
 
 
+def test_more_sharpness_is_not_told_as_no_difference(folders):
+    (sentence,) = compare(folders[:2]).conclusion("sharpness")
+    assert sentence.startswith("b is lower than a in sharpness by 2.0")
+    assert sentence.endswith("], which does not say which is better.")
+
+
+def test_a_score_that_no_sequence_has_in_both_is_not_compared(tmp_path):
+    folders = [
+        write(tmp_path / "a", [1, 2, 3.0], ssim=[0.5, np.nan, np.nan]),
+        write(tmp_path / "b", [1, 2, 3.0], ssim=[np.nan, 0.6, np.nan]),
+        write(tmp_path / "c", [1, 2, 3.0], ssim=[np.nan, np.nan, 0.5]),
+    ]
+    expected = "{} and {} cannot be compared in ssim: no sequence has it in both."
+    assert compare(folders[:2]).conclusion("ssim") == [expected.format("b", "a")]
+    assert compare(folders[:2]).verdict("ssim") == expected.format("a", "b")
+    assert compare(folders).verdict("ssim") == " ".join(
+        expected.format(other, "b") for other in "ac"
+    )
+
+
 def test_undefined_values_are_left_out_in_pairs(tmp_path):
     a = write(tmp_path / "a", [1, 2, 3.0], ssim=[0.5, np.nan, 0.5])
     b = write(tmp_path / "b", [1, 2, 3.0], ssim=[0.6, 0.1, np.nan])
@@ -161,7 +181,7 @@ def test_names_are_what_differs_in_the_paths(tmp_path, places, names):
 
 
 def test_less_than_two_are_refused(folders):
-    with pytest.raises(MimError, match="two evaluations"):
+    with pytest.raises(MimError, match="two or more evaluations"):
         compare(folders[:1])
     with pytest.raises(MimError, match="same folder twice"):
         compare([folders[0], f"{folders[0]}/."])

@@ -63,6 +63,7 @@ def test_samples_are_the_first_sequences(evaluated, tiny_frames):
     assert [number for number, _, _ in samples] == [1, 2, 3]
     for number, truth, shown in samples:
         np.testing.assert_array_equal(truth[:, :-1], tiny_frames[number - 1, :, :-1])
+        assert np.isnan(truth[:, -1]).all()
         np.testing.assert_allclose(shown, forecast[number - 1], atol=1e-5)
 
 
@@ -85,6 +86,7 @@ def test_the_sequences_that_a_report_shows_are_there(evaluated, tiny_frames):
     index = samples["index"]
     shown = samples["truth"][:, :, :-1]
     np.testing.assert_array_equal(shown, to_uint8(tiny_frames[index])[:, :, :-1])
+    assert samples["missing"].sum(axis=(0, 1, 3, 4)).tolist() == [0] * 31 + [7 * 6 * 32]
     # Batches of another size differ in rounding, which can change a level by one.
     difference = samples["forecast"].astype(int) - to_uint8(forecast[index])
     assert samples["forecast"].shape == (7, 3, 32, 32, 1)

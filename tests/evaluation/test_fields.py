@@ -5,6 +5,7 @@ import pytest
 
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.scale import LinearScale
+from mim_tf.data.scale_fit import ScaledSource
 from mim_tf.errors import MimError
 from mim_tf.evaluation.fields import FieldScores, area_weights, climatology_of
 from mim_tf.evaluation.score_set import scores_for
@@ -114,6 +115,14 @@ def test_a_source_with_latitudes_is_scored_by_area():
     scores.update(truth, prediction)
     expected = result_of(truth, prediction, climatology)["mean"]
     assert {name: scores.result()["mean"][name] for name in expected} == expected
+
+
+def test_a_climatology_of_physical_values_is_scaled_with_the_frames():
+    truth, _, climatology = frames()
+    source = globe(truth)
+    source.climatology = climatology * 100 + 200
+    found = climatology_of(ScaledSource(source, KELVIN))
+    np.testing.assert_allclose(found, climatology, atol=1e-5)
 
 
 def test_the_climatology_leaves_out_missing_values_and_is_computed_once():

@@ -42,6 +42,18 @@ def test_physical_values_are_saved_where_there_is_a_scale(tmp_path):
         np.testing.assert_allclose(values["prediction"], 10 + 1000 * prediction, atol=1e-3)
 
 
+def test_missing_values_are_saved_as_such_and_shown_as_the_network_has_them(tmp_path):
+    truth, prediction = sample()
+    scale = LinearScale("K", 200, 300, clipped=False, black=150, white=250)
+    truth[:, 0] = np.nan
+    save_sample(tmp_path, truth, prediction, 2, scale)
+    with np.load(tmp_path / "values.npz") as values:
+        assert np.isnan(values["truth"][:, 0]).all()
+        assert np.isfinite(values["truth"][:, 1:]).all()
+    assert (imageio.imread(tmp_path / "gt4.png")[0] == 127).all()
+    assert (film_strip(truth, prediction, 2, scale)[0] == 127).all()
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_png_files_hold_clipped_and_truncated_frames(tmp_path, channels):
     truth, prediction = sample(channels)

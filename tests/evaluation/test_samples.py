@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from mim_tf.data.files.arrays import ArraySource
 from mim_tf.evaluation.samples import choose_samples, load_samples
 
 
@@ -26,15 +27,10 @@ def test_only_batches_of_one_size_are_predicted(batch_size):
         sizes.append(len(frames))
         return frames[:, 2:]
 
-    samples = load_samples(
-        np.arange(9.0),
-        lambda index: np.broadcast_to(
-            index[:, None, None, None, None] / 255, (len(index), 3, 2, 2, 1)
-        ),
-        forecast,
-        batch_size,
-    )
+    frames = np.arange(9, dtype=np.uint8)[:, None, None, None, None] * np.ones((3, 2, 2, 1), "u1")
+    samples = load_samples(np.arange(9.0), ArraySource(frames), forecast, batch_size)
     assert set(sizes) == {batch_size}
     assert samples["index"].tolist() == [0, 1, 2, 3, 0, 4, 8]
     np.testing.assert_array_equal(samples["truth"][:, 0, 0, 0, 0], samples["index"])
     assert samples["forecast"].shape == (7, 1, 2, 2, 1)
+    assert "missing" not in samples

@@ -49,6 +49,14 @@ def test_summary_histogram_and_players(tmp_path):
     assert "dBZ" in words
 
 
+@pytest.mark.parametrize(("clipped", "expected"), [(True, "in [0, 1]"), (False, "finite")])
+def test_it_says_what_was_found_of_the_values(tmp_path, clipped, expected):
+    source = Field(frames(1))
+    source.scale = LinearScale("dBZ", 0.0, 70.0, clipped=clipped)
+    words = text_of(page_of(tmp_path / "page.html", source))
+    assert f"Sound: every value was read and is {expected} or missing." in words
+
+
 def test_missing_values_are_grey_and_channels_stand_side_by_side():
     source = Field(frames(2))
     player, *_ = data_page.players(source, 9, 10**7)

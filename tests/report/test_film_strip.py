@@ -41,6 +41,19 @@ def test_an_error_of_zero_is_white(runs):
     assert error[..., :3].min() > 0.95
 
 
+def test_an_error_where_the_truth_is_missing_is_grey(runs):
+    result = evaluation(scale={"unit": "dBZ", "low": 0.0, "high": 70.0})
+    missing = np.zeros(result["samples"]["truth"].shape, bool)
+    missing[..., 0, 0] = True
+    result["samples"]["missing"] = missing
+    write_scores(runs[0], result, CONTEXT)
+    axes = draw(read_strip(runs[:1], "best", [])).axes
+    truth, error = (axes[6 * row + 2].images[0].get_array() for row in (0, 2))
+    assert (truth[:, 0] == 128).all()
+    np.testing.assert_allclose(error[:, 0], [[0.5, 0.5, 0.5, 1]] * 16, atol=0.01)
+    assert len(np.unique(error[:, 1:])) > 100
+
+
 @pytest.mark.parametrize(("suffix", "start"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
 def test_one_column_wide_at_300_dpi(runs, tmp_path, suffix, start):
     path = tmp_path / f"strip.{suffix}"

@@ -6,10 +6,11 @@ import io
 import numpy as np
 from PIL import Image
 
-from mim_tf.report.colors import field_of
+from mim_tf.evaluation.report import write_scores
+from mim_tf.report.colors import difference_limit, field_of, visible
 from mim_tf.report.players import error_map_player, sequence_players, shown_samples
 from mim_tf.report.read import read_material
-from tests.report.conftest import CONTEXT, HORIZON
+from tests.report.conftest import CONTEXT, HORIZON, evaluation
 
 
 def decoded(pane):
@@ -51,6 +52,37 @@ def test_a_pixel_that_is_never_known_is_grey(run):
     by_time, overall = error_map_player(material).panes
     assert (decoded(by_time)[:, 0, 0] == 128).all()
     assert (decoded(overall)[:, 0, 0] == 128).all()
+
+
+def test_missing_values_are_grey_in_truth_and_error(run):
+    result = evaluation()
+    missing = np.zeros(result["samples"]["truth"].shape, bool)
+    missing[:, :, 0] = True
+    result["samples"]["missing"] = missing
+    write_scores(run / "scores" / "000200", result, CONTEXT)
+    best, *_ = sequence_players(read_material(run))
+    truth, prediction, error = map(decoded, best.panes)
+    assert (truth[:, 0] == 128).all()
+    assert (prediction[:CONTEXT, 0] == 128).all()
+    assert (error[:, 0] == 128).all()
+    for pane in (truth, prediction[CONTEXT:], error):
+        assert len(np.unique(pane[:, 1:])) > 100
+    np.testing.assert_array_equal(prediction[CONTEXT:, ..., :1], result["samples"]["forecast"][4])
+
+
+def test_missing_values_have_no_say_in_the_limit_of_differences():
+    truth = np.ma.masked_array(np.zeros((4, 8, 8, 1), np.uint8), False)
+    forecast = np.full(truth.shape, 51, np.uint8)
+    truth[:, :4] = np.ma.masked
+    forecast[:, :4] = 255
+    assert abs(difference_limit(truth, forecast) - 0.2) < 1e-6
+    assert difference_limit(np.ma.masked_all(truth.shape, np.uint8), forecast) == 0.01
+
+
+def test_a_colour_with_a_missing_channel_is_grey():
+    levels = np.ma.masked_array(np.zeros((1, 2, 2, 3), np.uint8), False)
+    levels[0, 0, 0, 1] = np.ma.masked
+    assert visible(levels, field_of({})).sum(axis=-1).tolist() == [[[384, 0], [0, 0]]]
 
 
 def test_three_fields_are_no_colours():

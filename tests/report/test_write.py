@@ -125,6 +125,12 @@ def samples_of_another_shape(run):
         np.savez(path, **{**arrays, "forecast": arrays["forecast"][:2]})
 
 
+def missing_of_another_shape(run):
+    path = run / "scores" / "000200" / "samples.npz"
+    with np.load(path) as arrays:
+        np.savez(path, **{**arrays, "missing": np.zeros(3, bool)})
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
@@ -134,6 +140,7 @@ def samples_of_another_shape(run):
         (drop_a_baseline_score, r"scores\.json is damaged"),
         (cut_samples, r"samples\.npz: .* cannot be read as one"),
         (samples_of_another_shape, r"samples\.npz is damaged"),
+        (missing_of_another_shape, r"samples\.npz is damaged: missing does not fit"),
         (
             lambda run: (run / "scores/000200/samples.npz").unlink(),
             r"samples\.npz: .* no such file",
