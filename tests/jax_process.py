@@ -6,6 +6,7 @@ python jax_process.py FILE.weights.h5 VIDEOS.npy
 import contextlib
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -34,6 +35,22 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         return self.batch
+
+
+def forecasts_of_threads(weights):
+    """Whether threads that share a model get the forecast of one alone, or their errors."""
+    model = mim_tf.load_model(weights)
+    context = np.random.default_rng(0).random((1, 3, 8, 8, 1), np.float32)
+    expected = model.forecast(context)
+
+    def forecast(_):
+        try:
+            return bool((model.forecast(context) == expected).all())
+        except (ValueError, RuntimeError) as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as threads:
+        return sorted(set(threads.map(forecast, range(200))), key=str)
 
 
 def fed_in_order():
@@ -89,6 +106,7 @@ if __name__ == "__main__":
     result = {
         "fed in order": fed_in_order(),
         "fitted twice": fitted_twice(weights),
+        "forecasts of threads": forecasts_of_threads(weights),
         "analyzed": analyzed(weights, videos),
         "error of export": error_of_export(weights),
     }
