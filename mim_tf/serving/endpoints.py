@@ -74,9 +74,12 @@ class Endpoints:
     def predict_physical(self, frames):
         """As `predict`, with physical values for `frames` and `predictions`; NaN is missing."""
         frames = tf.ensure_shape(frames, (None, None, *self.frame_shape), name="frames")
+        is_finite = ~tf.reduce_any(tf.math.is_inf(frames))  # which clipping would hide
+        check = tf.debugging.Assert(is_finite, ["frames must be finite or NaN, received infinity."])
         low, size = self.scale.low, np.subtract(self.scale.high, self.scale.low)
         low, size = tf.constant(low, tf.float32), tf.constant(size, tf.float32)
-        frames = (frames - low) / size
+        with tf.control_dependencies([check]):
+            frames = (frames - low) / size
         frames = self._clipped(tf.where(tf.math.is_nan(frames), 0.0, frames))
         return {"predictions": self.predict(frames)["predictions"] * size + low}
 

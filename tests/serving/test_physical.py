@@ -40,6 +40,14 @@ def test_physical_values_in_and_out(persistence):
     np.testing.assert_allclose(predictions[0, 0, 0, 0], missing, rtol=1e-4)
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinity_is_refused(persistence, value):
+    values = np.full((1, 2, 8, 8, 1), 30, np.float32)
+    values[0, 1, 0, 0] = value
+    with pytest.raises(tf.errors.InvalidArgumentError, match="frames must be finite"):
+        persistence.predict_physical(tf.constant(values))
+
+
 @pytest.mark.parametrize("persistence", [KELVIN], indirect=True)
 def test_a_stream_goes_on_from_any_values_that_are_not_clipped(persistence):
     frame = tf.fill((1, 8, 8, 1), 3e6)
