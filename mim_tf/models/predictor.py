@@ -146,9 +146,11 @@ class VideoPredictor(keras.Model):
     def save_weights(self, filepath, overwrite=True, **kwargs):
         """As Keras' `save_weights`; a `.weights.h5` file holds the configuration, too."""
         path = Path(filepath)
-        is_ours = overwrite or not path.exists()  # otherwise Keras asks whether to replace it
+        before = path.stat().st_mtime_ns if path.exists() else None
         super().save_weights(filepath, overwrite=overwrite, **kwargs)
-        if is_ours and path.suffix == ".h5" and path.is_file():
+        if path.suffix != ".h5" or not path.is_file():
+            return
+        if overwrite or path.stat().st_mtime_ns != before:  # Keras asks whether to replace a file
             with h5py.File(path, "a") as file:
                 file.attrs[ATTRIBUTE] = np.bytes_(to_json(self.config))
 
