@@ -61,6 +61,7 @@ _ROOMS = (
     "models",
     "prediction",
     "presets",
+    "serving",
     "training",
     "weights",
 )

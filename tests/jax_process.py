@@ -6,6 +6,7 @@ python jax_process.py FILE.weights.h5 VIDEOS.npy
 import contextlib
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -20,6 +21,36 @@ from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.by_backend import training_dataset
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.training.devices import OneDevice
+
+
+class Batches(keras.utils.PyDataset):
+    """A single batch."""
+
+    def __init__(self, batch):
+        super().__init__()
+        self.batch = batch
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return self.batch
+
+
+def forecasts_of_threads(weights):
+    """Whether threads that share a model get the forecast of one alone, or their errors."""
+    model = mim_tf.load_model(weights)
+    context = np.random.default_rng(0).random((1, 3, 8, 8, 1), np.float32)
+    expected = model.forecast(context)
+
+    def forecast(_):
+        try:
+            return bool((model.forecast(context) == expected).all())
+        except (ValueError, RuntimeError) as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as threads:
+        return sorted(set(threads.map(forecast, range(200))), key=str)
 
 
 def fed_in_order():
@@ -50,8 +81,9 @@ def fitted_twice(weights):
         losses.append(history["loss_per_sequence"])
         with OneDevice().evaluated(model, averaged=True) as average:
             mim_tf.predict(average, frames[:1, :3], horizon=3)
-        with contextlib.suppress(mim_tf.MimError):  # refused, and no weights are lost
-            model.predict(frames[:, :3], verbose=0)
+        for x in (frames[:, :3], Batches(np.repeat(frames, 2, axis=3))):
+            with contextlib.suppress(mim_tf.MimError):  # refused, and no weights are lost
+                model.predict(x, verbose=0)
     return {"losses": losses, "updates": int(model.optimizer.iterations)}
 
 
@@ -74,6 +106,7 @@ if __name__ == "__main__":
     result = {
         "fed in order": fed_in_order(),
         "fitted twice": fitted_twice(weights),
+        "forecasts of threads": forecasts_of_threads(weights),
         "analyzed": analyzed(weights, videos),
         "error of export": error_of_export(weights),
     }

@@ -126,10 +126,11 @@ def test_a_log_of_an_earlier_version_goes_on_with_its_columns(tmp_path, caplog):
     assert not caplog.records
 
 
-def test_a_damaged_log_is_kept_and_named(tmp_path, caplog):
+@pytest.mark.parametrize("content", [b"iteration,loss\r\nx\r\n", b"iteration,loss\n1,2.0\n2,1.5"])
+def test_a_damaged_log_is_kept_and_named(tmp_path, caplog, content):
     path = tmp_path / "train.csv"
-    path.write_bytes(b"iteration,loss\r\nx\r\n")
+    path.write_bytes(content)
     with caplog.at_level(logging.WARNING, "absl"):
         CsvLog(path, COLUMNS, last_iteration=9)
     assert "train.csv is damaged" in caplog.text
-    assert (tmp_path / "train.csv.damaged").read_bytes() == b"iteration,loss\r\nx\r\n"
+    assert (tmp_path / "train.csv.damaged").read_bytes() == content

@@ -7,10 +7,10 @@ Writes a table (JSON and CSV) and a figure.
 
 import csv
 
-from absl import flags
+from absl import flags, logging
 
 from mim_tf.cli.command import Command
-from mim_tf.cli.configs import model_config
+from mim_tf.cli.configs import data_config, model_config
 from mim_tf.cli.flags import given
 from mim_tf.cli.start import define_network_flag, import_keras
 from mim_tf.config import DataConfig, ModelConfig
@@ -18,8 +18,10 @@ from mim_tf.config import DataConfig, ModelConfig
 
 def main(values: flags.FlagValues) -> None:
     """Wires flags, `analyze` and what it writes."""
-    data = DataConfig(**given(DataConfig, values))
+    logging.set_verbosity(logging.INFO)
+    DataConfig(**given(DataConfig, values))  # says what is wrong before Keras is imported
     import_keras(values.network_module)
+    data = data_config(values, values.pretrained_model)
     from mim_tf.analysis.analyze import analyze, summary, table
     from mim_tf.analysis.figure import draw
     from mim_tf.json_file import write_json

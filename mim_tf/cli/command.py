@@ -14,6 +14,7 @@ from mim_tf.cli.help import help_text
 from mim_tf.cli.parse import UsageError, parse
 from mim_tf.config.fields import flag_fields
 from mim_tf.errors import MimError
+from mim_tf.training.out_of_memory import in_words, is_out_of_memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,11 +100,13 @@ def run(command: Command, arguments: Sequence[str], program: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # disks that are full or gone, folders that may not be written
         leave(f"{_words(error)}. Mend that or choose another place, and try again.", status=1)
-    except MemoryError:
-        leave("The memory does not suffice. Lower the sizes, --batch_size first.", status=1)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        leave(f"{in_words(error)} Lower --batch_size first, then the sizes.", status=1)
 
 
 def _words(error):

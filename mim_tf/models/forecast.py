@@ -1,5 +1,8 @@
 """Prediction from context frames alone."""
 
+import contextlib
+import threading
+
 import keras
 import numpy as np
 from keras import ops
@@ -7,6 +10,10 @@ from keras import ops
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.models.rollout import roll_out
+
+# On JAX Keras gives the memory of the weights away while it predicts; a second thread would find
+# none. Elsewhere threads predict side by side.
+_alone = threading.Lock() if keras.backend.backend() == "jax" else contextlib.nullcontext()
 
 
 def predict(model, context, horizon: int, batch_size: int = 8) -> np.ndarray:
@@ -56,7 +63,8 @@ class Forecaster(keras.Model):
         """Frames T+1 .. T+horizon of a batch, NumPy in and out."""
         steps = np.zeros((len(context), horizon), np.float32)
         # Not Keras' predict, which sets up a data set for each call: 0.2 s.
-        return self.predict_on_batch({"context": context, "horizon": steps})
+        with _alone:
+            return self.predict_on_batch({"context": context, "horizon": steps})
 
 
 def checked_context(context, config: ModelConfig, dtype: str = "float32") -> np.ndarray:

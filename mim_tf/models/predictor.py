@@ -18,7 +18,7 @@ from mim_tf.models.precision import with_chosen_precision
 from mim_tf.models.registry import build_step
 from mim_tf.models.rollout import roll_out
 from mim_tf.models.size import check_prediction
-from mim_tf.models.training_arrays import check_training_arrays
+from mim_tf.models.training_arrays import check_training_arrays, first_batch
 
 
 @keras.saving.register_keras_serializable("mim_tf")
@@ -107,29 +107,31 @@ class VideoPredictor(keras.Model):
         self.optimizer.build(self.trainable_variables)
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """As Keras' `fit`; raises `MimError` for data that `check_training_arrays` refuses."""
-        clipped = self.config.frame_scale.clipped
-        check_training_arrays(x, y, clipped)
-        self._check_arrays(x)
+        """As Keras' `fit`; raises `MimError` for arrays that do not fit the model.
+
+        So it does for the first batch of a `tf.data` set or a `PyDataset`.
+        """
+        self._check(x, y)
         validation = kwargs.get("validation_data")
-        validation = validation[:2] if isinstance(validation, tuple | list) else (validation,)
-        check_training_arrays(*validation, clipped=clipped)
+        self._check(*validation[:2] if isinstance(validation, tuple | list) else (validation,))
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As Keras' `evaluate`; raises `MimError` as `fit` does."""
         if not kwargs.get("_use_cached_eval_dataset"):  # of `fit`, which has looked at it
-            check_training_arrays(x, y, self.config.frame_scale.clipped)
-            self._check_arrays(x)
+            self._check(x, y)
         return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """As Keras' `predict`, for whole sequences; what follows a context is `forecast`'s."""
-        self._check_arrays(x)
+        self._check(x, has_targets=False)
         return super().predict(x, *args, **kwargs)
 
-    def _check_arrays(self, x):
+    def _check(self, x, y=None, has_targets=True):
         # Before Keras starts: an error while it runs loses the weights on JAX.
+        x, y = first_batch(x, y)
+        if has_targets:
+            check_training_arrays(x, y, self.config.frame_scale.clipped)
         frames, flags = frames_and_flags(x)
         if isinstance(frames, np.ndarray) or ops.is_tensor(frames):
             check_frames(self.config, frames, flags)
@@ -144,9 +146,11 @@ class VideoPredictor(keras.Model):
     def save_weights(self, filepath, overwrite=True, **kwargs):
         """As Keras' `save_weights`; a `.weights.h5` file holds the configuration, too."""
         path = Path(filepath)
-        is_ours = overwrite or not path.exists()  # otherwise Keras asks whether to replace it
+        before = path.stat().st_mtime_ns if path.exists() else None
         super().save_weights(filepath, overwrite=overwrite, **kwargs)
-        if is_ours and path.suffix == ".h5" and path.is_file():
+        if path.suffix != ".h5" or not path.is_file():
+            return
+        if overwrite or path.stat().st_mtime_ns != before:  # Keras asks whether to replace a file
             with h5py.File(path, "a") as file:
                 file.attrs[ATTRIBUTE] = np.bytes_(to_json(self.config))
 

@@ -9,12 +9,27 @@ _USUAL = "model.fit(frames, frames[:, 1:])"
 _LARGEST = np.finfo(np.float32).max
 
 
+def first_batch(x, y=None):
+    """(x, y) of a first batch: of a `tf.data` set or a `PyDataset`, or what is given.
+
+    Generators are given back as they are: they would lose what is taken from them.
+    """
+    batch = None
+    if isinstance(x, keras.utils.PyDataset):
+        batch = x[0] if x.num_batches != 0 else None
+    elif hasattr(x, "element_spec") and hasattr(x, "as_numpy_iterator"):  # of tf.data
+        batch = next(x.take(1).as_numpy_iterator(), None)
+    if batch is None:
+        return x, y
+    return (*batch, None)[:2] if isinstance(batch, tuple | list) else (batch, None)
+
+
 def check_training_arrays(x, y=None, clipped: bool = True) -> None:
-    """Looks at arrays, and at the first batch of data sets; generators would lose theirs.
+    """Looks at values and at the shape of targets; `check_frames` looks at that of frames.
 
     Args:
-        x: frames `[B, T, H, W, C]`, or a dict of `frames` and `flags`; or a `tf.data` set or a
-            `PyDataset` of these and targets.
+        x: frames `[B, T, H, W, C]`, or a dict of `frames` and `flags`; anything else is not
+            looked at.
         y: targets `[B, T-1, H, W, C]`.
         clipped: whether values of the model's scale end at 0 and 1.
 
@@ -22,9 +37,6 @@ def check_training_arrays(x, y=None, clipped: bool = True) -> None:
         MimError: if values are outside [0, 1] where they are clipped, frames are not finite, or
             targets are missing or not frames 2..T. Targets may be NaN, where they are missing.
     """
-    batch = _first_batch(x)
-    if batch is not None:
-        x, y = (*batch, None)[:2] if isinstance(batch, tuple | list) else (batch, None)
     frames, y = _array(x.get("frames") if isinstance(x, dict) else x), _array(y)
     if not isinstance(frames, np.ndarray):
         return
@@ -44,14 +56,6 @@ def check_training_arrays(x, y=None, clipped: bool = True) -> None:
             "Targets must be frames 2..T, received frames 1..T-1, which the network is given: "
             f"{_USUAL}."
         )
-
-
-def _first_batch(x):
-    if isinstance(x, keras.utils.PyDataset):
-        return x[0] if x.num_batches != 0 else None
-    if hasattr(x, "element_spec") and hasattr(x, "as_numpy_iterator"):  # of tf.data
-        return next(x.take(1).as_numpy_iterator(), None)
-    return None
 
 
 def _array(values):

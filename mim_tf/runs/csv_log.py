@@ -20,8 +20,8 @@ class CsvLog:
     """A CSV file of numbers with one row an iteration.
 
     Args:
-        path: of the file. One that exists is continued; rows that are damaged are left out, with a
-            warning and a copy of the file as it was.
+        path: of the file. One that exists is continued; rows that are damaged or cut off are
+            left out, with a warning and a copy of the file as it was.
         columns: names, the first of them `iteration`. A file of an earlier version, which lacks the
             last of them, goes on without.
         last_iteration: rows after it are left out, because they will be written again.
@@ -33,15 +33,16 @@ class CsvLog:
     """
 
     def __init__(self, path: Path, columns, last_iteration: int):
-        lines = [list(columns)]
+        lines, unfinished = [list(columns)], ""
         if os.path.lexists(path):
             with open_file(path, "a log of numbers") as file:
                 text = file.read().decode("utf-8", "replace")
-            lines = [line.rstrip("\r").split(",") for line in text.split("\n")[:-1]]
+            *whole, unfinished = text.split("\n")
+            lines = [line.rstrip("\r").split(",") for line in whole]
         if lines and lines[0] == list(columns[: len(lines[0])]):
             columns = lines[0]
         rows = [row for row in lines if _is_row(row, len(columns))]
-        if lines != [list(columns), *rows]:
+        if unfinished or lines != [list(columns), *rows]:
             copy = path.with_name(path.name + ".damaged")
             shutil.copyfile(path, copy)
             logging.warning("%s is damaged: its good rows are kept, all of it in %s.", path, copy)

@@ -4,6 +4,8 @@ TensorFlow does not compare what an endpoint is sent with the shapes in its sign
 checks an input of another size could be broadcast, or end the process.
 """
 
+from collections.abc import Container
+
 import tensorflow as tf
 
 LARGEST_STATE = 1e6
@@ -36,7 +38,7 @@ def check_frames(frames, shape, name: str, in_unit: bool = True):
         return tf.identity(frames)
 
 
-def check_states(states: dict, shapes: dict, batch=None) -> dict:
+def check_states(states: dict, shapes: dict, batch=None, unlimited: Container[str] = ()) -> dict:
     """`states`, once each is known to have its shape, one batch size, and values of a network.
 
     These are finite and within `LARGEST_STATE`. Nothing is computed before.
@@ -45,6 +47,7 @@ def check_states(states: dict, shapes: dict, batch=None) -> dict:
         states: name -> tensor.
         shapes: name -> sizes, the batch being None.
         batch: the batch size; by default that of the first state.
+        unlimited: names of states that only have to be finite.
     """
     states = {
         name: tf.ensure_shape(state, shapes[name], name=name) for name, state in states.items()
@@ -54,8 +57,9 @@ def check_states(states: dict, shapes: dict, batch=None) -> dict:
     for name, state in states.items():
         text = f"{name} must have the batch size of the other inputs."
         checks.append(tf.debugging.assert_equal(tf.shape(state)[0], batch, text))
-        inside = tf.reduce_all(tf.abs(state) <= LARGEST_STATE)
-        text = f"{name} must be finite and within {LARGEST_STATE:g}, as step returned it; received"
+        limit = state.dtype.max if name in unlimited else LARGEST_STATE
+        inside = tf.reduce_all(tf.abs(state) <= limit)
+        text = f"{name} must be finite and within {limit:g}, as step returned it; received"
         size = tf.reduce_max(tf.abs(state))
         checks.append(tf.debugging.Assert(inside, [text, size]))
     with tf.control_dependencies(checks):

@@ -52,6 +52,7 @@ class Endpoints:
         self.frame_shape = model.config.frame_shape
         self.scale = model.config.scale
         self._in_unit = model.config.frame_scale.clipped
+        self._unlimited = () if self._in_unit else (LAST,)
         self.step_model = ServedStep(_in_float32(model), freeze)
         # Traced once for all endpoints.
         self.forecast = tf.function(self.forecast, autograph=False)
@@ -73,9 +74,12 @@ class Endpoints:
     def predict_physical(self, frames):
         """As `predict`, with physical values for `frames` and `predictions`; NaN is missing."""
         frames = tf.ensure_shape(frames, (None, None, *self.frame_shape), name="frames")
+        is_finite = ~tf.reduce_any(tf.math.is_inf(frames))  # which clipping would hide
+        check = tf.debugging.Assert(is_finite, ["frames must be finite or NaN, received infinity."])
         low, size = self.scale.low, np.subtract(self.scale.high, self.scale.low)
         low, size = tf.constant(low, tf.float32), tf.constant(size, tf.float32)
-        frames = (frames - low) / size
+        with tf.control_dependencies([check]):
+            frames = (frames - low) / size
         frames = self._clipped(tf.where(tf.math.is_nan(frames), 0.0, frames))
         return {"predictions": self.predict(frames)["predictions"] * size + low}
 
@@ -121,7 +125,7 @@ class Endpoints:
             `prediction` of the frame after it, `[B, H, W, C]`, and the new states.
         """
         frame = check_frames(frame, (None, *self.frame_shape), "frame", self._in_unit)
-        states = check_states(states, self.state_shapes, tf.shape(frame)[0])
+        states = check_states(states, self.state_shapes, tf.shape(frame)[0], self._unlimited)
         states = self._step(frame, states)
         return {"prediction": self._clipped(states[LAST]), **states}
 
@@ -131,7 +135,7 @@ class Endpoints:
         The states are not changed: the streams can go on. From the states of `start`, the first
         prediction is black.
         """
-        states = check_states(states, self.state_shapes)
+        states = check_states(states, self.state_shapes, unlimited=self._unlimited)
         predictions = tf.TensorArray(tf.float32, self.horizon).write(0, states[LAST])
 
         def predict_next(time, states, predictions):

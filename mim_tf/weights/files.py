@@ -118,8 +118,8 @@ def load_model(path: str | PathLike, **changes: Any) -> VideoPredictor:
     Raises:
         MimError: as for `stored_config` and `load_weights`.
     """
-    config = dataclasses.replace(stored_config(path, **changes), **changes)
     path = find_weights(path)
+    config = dataclasses.replace(stored_config(path, **changes), **changes)
     policy = policy_of(path) if is_keras_file(path) else keras.config.dtype_policy()
     with under(policy):
         model = build_model(config)

@@ -2,19 +2,18 @@
 
 import contextlib
 import json
-import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import keras
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
-from mim_tf.given_path import open_file
+from mim_tf.given_path import open_file, opened
 from mim_tf.models.configuration import from_json
 from mim_tf.models.keras_settings import POLICIES
 
@@ -22,7 +21,9 @@ _ZIP = b"PK\3\4"
 _CONFIGURATION = "config.json"
 _WEIGHTS = "model.weights.h5"
 _CLASS = "mim_tf>VideoPredictor"
-_MAX_CONFIGURATION_BYTES = 2**20
+_PART_BYTES = 2**20
+"""Read at a time; the most that a configuration may have."""
+
 _MAX_EXPANSION = 100
 
 
@@ -68,8 +69,7 @@ def policy_of(path: str | PathLike) -> keras.DTypePolicy:
 
 def _settings(path: str | PathLike) -> dict[str, Any]:
     """What the model in a `.keras` file was made with, as Keras writes it."""
-    with _member(path, _CONFIGURATION) as file:
-        text = file.read(_MAX_CONFIGURATION_BYTES)
+    text = next(_parts(path, _CONFIGURATION), b"")
     try:
         content = json.loads(text)
         kind = str(content["registered_name"] or content["class_name"])
@@ -96,29 +96,28 @@ def weights_inside(path: str | PathLike) -> Iterator[Path]:
     """The weights file in a `.keras` file, as a file of its own; errors name `path`."""
     with tempfile.TemporaryDirectory() as folder:
         inside = Path(folder) / Path(path).name
-        with _member(path, _WEIGHTS) as source, inside.open("wb") as target:
-            shutil.copyfileobj(source, target)
+        with inside.open("wb") as target:
+            target.writelines(_parts(path, _WEIGHTS))
         try:
             yield inside
         except MimError as error:
             raise MimError(str(error).replace(str(inside), str(path))) from None
 
 
-@contextlib.contextmanager
-def _member(path: str | PathLike, name: str) -> Iterator[IO[bytes]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            member = archive.getinfo(name)
-            if member.file_size > _MAX_EXPANSION * max(member.compress_size, 1):
-                raise MimError(
-                    f"{path} is damaged: its {name} would grow from {member.compress_size} to "
-                    f"{member.file_size} bytes."
-                )
-            with archive.open(member) as file:
-                yield file
-    except KeyError:
-        raise MimError(
-            f"{path} is a ZIP archive, but not a model that Keras saved: expected {name} in it."
-        ) from None
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise MimError(f"{path} cannot be read: {error}. Copy or download it again.") from None
+def _parts(path: str | PathLike, name: str) -> Iterator[bytes]:
+    """A file in the archive, in parts of `_PART_BYTES`; what is done with them is not its fault."""
+    with opened(Path(path), "a model that Keras saved", form="ZIP") as file:
+        archive = zipfile.ZipFile(file)
+        if name not in archive.namelist():
+            raise MimError(
+                f"{path} is a ZIP archive, but not a model that Keras saved: expected {name} in it."
+            )
+        member = archive.getinfo(name)
+        if member.file_size > _MAX_EXPANSION * max(member.compress_size, 1):
+            raise MimError(
+                f"{path} is damaged: its {name} would grow from {member.compress_size} to "
+                f"{member.file_size} bytes."
+            )
+        with archive.open(member) as content:
+            while part := content.read(_PART_BYTES):
+                yield part

@@ -4,9 +4,12 @@ import csv
 import json
 
 import imageio.v3 as imageio
+import numpy as np
 import pytest
 
 import mim_tf
+from mim_tf.analysis import analyze
+from mim_tf.runs.record import write_record
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +32,20 @@ def test_table_and_figure(mim, tmp_path, tiny_model):
     norms = {row[1]: [float(x) for x in row[2:]] for row in rows if row[0] == "norm"}
     assert norms["T, layer 2"] == result["norms"]["layer 2"]["T"]
     assert imageio.imread(folder / "inside.png").std() > 0
+
+
+def test_data_is_divided_as_in_the_run_of_the_weights(mim, tmp_path, tiny_model, monkeypatch):
+    mim_tf.save_weights(tiny_model, tmp_path / "best.weights.h5")
+    np.save("a.npy", np.random.default_rng(0).random((9, 6, 32, 32), np.float32))
+    kept = mim_tf.DataConfig(dataset="array", train_data_paths="a.npy", data_seed=5)
+    write_record(tmp_path, tiny_model.config, kept, mim_tf.TrainingConfig(), {})
+    looked_at = []
+    real = analyze.analyze
+    monkeypatch.setattr(
+        analyze, "analyze", lambda *given: looked_at.append(given[2]) or real(*given)
+    )
+    mim("analyze", "--pretrained_model=best.weights.h5")
+    assert looked_at == [kept]
 
 
 def test_an_error_is_one_sentence(error_of):

@@ -121,6 +121,19 @@ def test_an_error_is_one_sentence(capsys):
     assert capsys.readouterr().err == "error: a.h5: expected weights. Check the path.\n"
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError("8 TiB"), RuntimeError("RESOURCE_EXHAUSTED: 8 TiB\nand more")]
+)
+def test_memory_that_runs_out_is_one_sentence(capsys, error):
+    with pytest.raises(SystemExit) as exit_info:
+        run(raising(error), [], "mim fail")
+    assert exit_info.value.code == 1
+    message = capsys.readouterr().err
+    assert message.startswith("error: The memory does not suffice (")
+    assert message.endswith("8 TiB). Lower --batch_size first, then the sizes.\n")
+    assert message.count("\n") == 1
+
+
 def test_ctrl_c_is_one_line(capsys):
     with pytest.raises(SystemExit) as exit_info:
         run(raising(KeyboardInterrupt()), [], "mim fail")

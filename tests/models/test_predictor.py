@@ -11,7 +11,7 @@ from mim_tf.data.scale import LinearScale
 from mim_tf.training.learning_rate import WarmupStableDecay
 from mim_tf.training.loss import HalfSquaredError, half_squared_error
 from mim_tf.training.muon import Muon
-from mim_tf.weights import load_weights, save_weights
+from mim_tf.weights import load_weights, save_weights, stored_config
 from tests.models.small_models import random_frames, small_config, small_model, step_by_step
 
 
@@ -244,6 +244,14 @@ def test_a_file_that_keras_may_not_replace_stays_as_it_is(model, tmp_path, monke
     monkeypatch.setattr("builtins.input", lambda *_: "n")
     model.save_weights(path, overwrite=False)
     assert path.read_bytes() == b"another"
+
+
+def test_a_file_that_keras_may_replace_tells_its_configuration(model, tmp_path, monkeypatch):
+    path = tmp_path / "a.weights.h5"
+    path.write_bytes(b"another")
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    model.save_weights(path, overwrite=False)
+    assert stored_config(path) == model.config
 
 
 def test_summary_has_shapes_and_every_parameter_once(model):

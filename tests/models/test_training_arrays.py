@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from mim_tf import MimError
 from mim_tf.data.scale import LinearScale
-from mim_tf.models.training_arrays import check_training_arrays
+from mim_tf.models.training_arrays import check_training_arrays, first_batch
 from tests.models.small_models import random_frames, small_model
 
 FRAMES = random_frames(2, 5)
@@ -104,22 +104,24 @@ def tf_data(*batch):
 )
 def test_the_first_batch_of_a_data_set_is_looked_at(data_set, batch, words):
     with pytest.raises(MimError, match=words):
-        check_training_arrays(data_set(*batch))
+        check_training_arrays(*first_batch(data_set(*batch)))
 
 
 @pytest.mark.parametrize("data_set", [tf_data, Batches])
 def test_data_sets_it_can_learn_from(data_set):
-    check_training_arrays(data_set(FRAMES, FRAMES[:, 1:], np.ones(2)))
+    check_training_arrays(*first_batch(data_set(FRAMES, FRAMES[:, 1:], np.ones(2))))
     beyond = FRAMES * 8 - 4
-    check_training_arrays(data_set(beyond, beyond[:, 1:]), clipped=False)
+    check_training_arrays(*first_batch(data_set(beyond, beyond[:, 1:])), clipped=False)
     half = FRAMES.astype("bfloat16")
-    check_training_arrays(data_set(half, half[:, 1:]))
+    check_training_arrays(*first_batch(data_set(half, half[:, 1:])))
 
 
 def test_data_sets_whose_first_batch_is_not_to_be_had():
-    check_training_arrays(tf_data(FRAMES, FRAMES).take(0))
+    nothing = tf_data(FRAMES, FRAMES).take(0)
     batches = iter([(FRAMES * 255, FRAMES)])
-    check_training_arrays(batches)
+    for data_set in (nothing, batches):
+        assert first_batch(data_set) == (data_set, None)
+        check_training_arrays(data_set)
     assert len(list(batches)) == 1  # a generator would lose it
 
 
@@ -134,6 +136,22 @@ def test_validation_data_is_looked_at_before_training():
     for validation_data in (wrong, tf_data(*wrong)):
         with pytest.raises(MimError, match="frames must be"):
             model.fit(FRAMES, FRAMES[:, 1:], validation_data=validation_data)
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_frames_of_another_shape_are_refused_before_keras_starts(method):
+    model, narrow = small_model(), FRAMES[:, :, :, :8]
+    batches = Batches(narrow, narrow[:, 1:])
+    for x in (batches, tf_data(narrow, narrow[:, 1:])):
+        with pytest.raises(MimError, match=r"^frames must be .* received \(2, 5, 8, 8, 2\)"):
+            getattr(model, method)(x)
+    assert batches.asked == 1
+
+
+def test_validation_frames_of_another_shape_are_refused_before_training():
+    narrow = FRAMES[:, :, :, :8]
+    with pytest.raises(MimError, match=r"^frames must be .* received \(2, 5, 8, 8, 2\)"):
+        small_model().fit(FRAMES, FRAMES[:, 1:], validation_data=(narrow, narrow[:, 1:]))
 
 
 def test_validation_data_is_looked_at_once():

@@ -11,6 +11,7 @@ import mim_tf
 from mim_tf.errors import MimError
 from mim_tf.presets import find
 from mim_tf.presets.find import find_weights, list_presets
+from mim_tf.presets.preset import Preset
 from mim_tf.presets.save import save_preset
 
 PACKAGED = list_presets()
@@ -30,6 +31,14 @@ def test_load_by_name(folder, tiny_model):
     assert model.config == tiny_model.config
     for loaded, weight in zip(model.step.weights, tiny_model.step.weights, strict=True):
         np.testing.assert_array_equal(loaded, np.float16(weight))
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_file_is_compared_once(monkeypatch):
+    checked, check = [], Preset.check
+    monkeypatch.setattr(Preset, "check", lambda preset: checked.append(check(preset)))
+    mim_tf.load_model("tiny")
+    assert len(checked) == 1
 
 
 def test_numbers_of_two_bytes(folder):

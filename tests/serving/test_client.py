@@ -1,17 +1,42 @@
 import base64
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
+from mim_tf import serving
 from mim_tf.errors import MimError
 from mim_tf.serving import grpc_request, rest_columns, rest_rows, states_in, to_arrays
 
 LEVELS = np.arange(6, dtype=np.uint8).reshape(2, 3)
 STRINGS = [[b"\xff\x00", b"b", b"c"], [b"d", b"e", b"f\x00"]]
 ENCODED = [[{"b64": base64.b64encode(item).decode()} for item in row] for row in STRINGS]
+
+
+def test_rest_needs_no_tensorflow():
+    lines = [
+        "import sys",
+        "sys.modules['tensorflow'] = None",  # makes its import fail
+        "import mim_tf",
+        "mim_tf.serving.to_arrays(mim_tf.serving.rest_columns({'frames': [1]}) | {'outputs': 2})",
+        "assert 'keras' not in sys.modules",
+    ]
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)
+
+
+@pytest.mark.parametrize("name", serving.__all__)
+def test_all_is_there_at_its_first_use(name):
+    assert getattr(serving, name).__name__ == name
+    assert name in dir(serving)
+
+
+def test_what_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"'mim_tf\.serving' has no attribute 'nothing'"):
+        serving.nothing  # noqa: B018
 
 
 def test_columns():

@@ -1,5 +1,8 @@
+import contextlib
 import dataclasses
 import json
+import os
+import tempfile
 import zipfile
 
 import keras
@@ -88,8 +91,31 @@ def test_damaged_files(saved, tmp_path, members, words):
 def test_a_truncated_file(saved, tmp_path):
     path = tmp_path / "half.keras"
     path.write_bytes(saved.read_bytes()[:5000])
-    with pytest.raises(mim_tf.MimError, match=r"half\.keras cannot be read: "):
+    with pytest.raises(mim_tf.MimError, match=rf"^{path}: .* cannot be read as ZIP"):
         mim_tf.load_model(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_byte_of_a_compressed_file(saved, tmp_path, method):
+    path = tmp_path / "packed.keras"
+    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(path, "w", method) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        place = new.getinfo("model.weights.h5").header_offset
+    assert stored_config(path) == stored_config(saved)
+    content = bytearray(path.read_bytes())
+    content[place + 46 : place + 80] = bytes(34)  # behind the header, which is 30 bytes and a name
+    path.write_bytes(content)
+    with pytest.raises(mim_tf.MimError, match=rf"^{path}: .* cannot be read as ZIP"):
+        mim_tf.load_model(path)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the full disk of Linux")
+def test_a_full_disk_is_no_fault_of_the_file(saved, tmp_path, monkeypatch):
+    (tmp_path / saved.name).symlink_to("/dev/full")
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", lambda: contextlib.nullcontext(tmp_path))
+    with pytest.raises(OSError, match="No space left"):
+        mim_tf.load_model(saved)
 
 
 def test_a_file_that_grows_too_large(saved, tmp_path):
