@@ -202,6 +202,10 @@ def test_fit_goes_on_from_the_weights_it_left(in_python):
     assert in_python["fitted twice"]["updates"] == 6
 
 
+def test_a_skipped_update_leaves_weights_and_their_average(in_python):
+    assert in_python["skipped"] == [[1.0, 2.0], [1.0, 2.0], 1]
+
+
 def test_programs_need_tensorflow_only_for_what_is_its_own(in_python):
     assert in_python["analyzed"] == 1
     assert in_python["error of export"].startswith(

@@ -85,3 +85,12 @@ def test_a_skipped_update_changes_nothing_but_the_count():
     assert int(optimizer.iterations) == 2
     optimizer.apply([keras.ops.array([1.0, 1.0])])
     assert np.all(np.array(weight) < before[0])
+
+
+def test_a_first_update_that_is_skipped_leaves_weights_and_their_average():
+    weight = keras.Variable([1.0, 2.0])
+    optimizer = AdamInsideRoot(0.1, skip_nonfinite=True, use_ema=True)
+    optimizer.apply([keras.ops.array([1.0, np.nan])], [weight])
+    np.testing.assert_array_equal(weight, [1.0, 2.0])
+    np.testing.assert_array_equal(optimizer.averages[0], [1.0, 2.0])
+    assert all(np.isfinite(variable).all() for variable in optimizer.saved_variables)
