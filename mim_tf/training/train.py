@@ -192,12 +192,15 @@ def _make_up_evaluation(model, config, start, folder, valid_source, devices):
 @contextlib.contextmanager
 def _callbacks(config, start, folder, train_size, valid_source, devices):
     divergence = Divergence(config, start, folder, train_size)
-    everywhere = [RestartedMean(config, start), StopInOrder(config, start, devices)]
-    if not folder:
-        yield [divergence, *everywhere]
-        return
-    with contextlib.closing(Events(folder, start)) as writer:
-        bar = ProgressBar(config, start)
+    stop = StopInOrder(config, start, devices)
+    everywhere = [RestartedMean(config, start), stop]
+    with contextlib.ExitStack() as until_end:
+        until_end.enter_context(stop.listening())
+        if not folder:
+            yield [divergence, *everywhere]
+            return
+        writer = until_end.enter_context(contextlib.closing(Events(folder, start)))
+        bar = until_end.enter_context(contextlib.closing(ProgressBar(config, start)))
         # The snapshot comes first, so that no evaluation can lose what was learnt.
         yield [
             divergence,

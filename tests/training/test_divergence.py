@@ -1,5 +1,7 @@
 """A loss that is no number: seen at once, and no good state is lost to it."""
 
+import signal
+
 import keras
 import numpy as np
 import pytest
@@ -58,6 +60,7 @@ def nan_in(monkeypatch):
 
 def test_a_run_stops_and_keeps_its_last_good_state(run, tmp_path, nan_in):
     nan_in(3)
+    handler = signal.getsignal(signal.SIGINT)
     folder = tmp_path / "runs" / "run-001"
     with pytest.raises(MimError, match=r"iteration 3 \(sequences .*mim-000002\.weights\.h5.*lower"):
         run(snapshot_interval=1)
@@ -66,6 +69,7 @@ def test_a_run_stops_and_keeps_its_last_good_state(run, tmp_path, nan_in):
         "mim-000002.weights.h5",
     ]
     assert (folder / STATE).exists()
+    assert signal.getsignal(signal.SIGINT) == handler
 
 
 @pytest.mark.parametrize(
