@@ -20,7 +20,7 @@ from mim_tf.models.registry import uses_scheduled_sampling
 from mim_tf.models.size import check_training
 from mim_tf.new_path import check_writable
 from mim_tf.runs.folder import RECORD, has_state, held, new_run_folder
-from mim_tf.runs.record import check_network_module, write_record
+from mim_tf.runs.record import check_network_module, update_record, write_record
 from mim_tf.start_up import skip_graph_rewriting
 from mim_tf.training.compile import compile_for_training
 from mim_tf.training.devices import open_devices
@@ -126,6 +126,8 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
         logging.info("%s has already reached iteration %d.", folder, start)
         _make_up_evaluation(model, config, start, folder, valid_source, devices)
         return folder
+    if resume and folder:
+        update_record(folder, data_config, config)
     if folder:
         print(describe_splits(sources))
         logging.info("%s: iterations %d to %d", folder, start + 1, config.max_iterations)

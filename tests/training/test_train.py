@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -17,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import mim_tf
 from mim_tf.config.fields import flag_fields
 from mim_tf.runs.folder import STATE
-from mim_tf.runs.record import write_record
+from mim_tf.runs.record import read_record, write_record
 from mim_tf.training.train import train
 
 RUN = Path(__file__).parents[2] / "run.py"
@@ -176,6 +178,18 @@ def test_a_finished_run_resumes_to_nothing(uninterrupted, tiny_config):
     before = (uninterrupted / STATE).stat().st_mtime_ns
     assert train(tiny_config, DATA, config, resume=uninterrupted) == uninterrupted
     assert (uninterrupted / STATE).stat().st_mtime_ns == before
+
+
+def test_what_a_resumed_run_changes_is_recorded(uninterrupted, tmp_path, tiny_config, monkeypatch):
+    run = shutil.copytree(uninterrupted, tmp_path / "run-001")
+    before = json.loads((run / "run.json").read_text())
+    monkeypatch.setattr(keras.Model, "fit", lambda *arguments, **named: None)
+    for last in (8, 6):
+        train(tiny_config, DATA, settings(tmp_path, max_iterations=last), resume=run)
+    record = json.loads((run / "run.json").read_text())
+    assert [each["command"] for each in record.pop("resumed")] == [sys.argv] * 2
+    assert read_record(run)[2].max_iterations == 6
+    assert {**record, "training": {}} == {**before, "training": {}}
 
 
 @pytest.mark.slow
