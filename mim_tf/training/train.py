@@ -64,10 +64,16 @@ def train(
         The folder of the run; None in processes other than the first, which writes it.
 
     Raises:
-        MimError: for data or weights that do not fit, for a network or batch beyond the memory of
-            this machine, if the run to go on with is being trained already, or if another process
-            of the run ends.
+        MimError: for the policy mixed_float16, for data or weights that do not fit, for a network
+            or batch beyond the memory of this machine, if the run to go on with is being trained
+            already, or if another process of the run ends.
     """
+    if keras.config.dtype_policy().name == "mixed_float16":
+        raise MimError(
+            "Runs are trained in float32, mixed_bfloat16 or float64, received the policy "
+            'mixed_float16. Call keras.config.set_dtype_policy("mixed_bfloat16"), or train with '
+            "build_model and fit."
+        )
     skip_graph_rewriting()
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)
     if config.on_nan != "stop" and devices.count > 1:

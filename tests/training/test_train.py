@@ -260,6 +260,16 @@ def test_a_folder_for_pictures_is_tried_before_training(tmp_path, tiny_config):
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_policy_that_wraps_the_optimizer_is_refused(tmp_path, tiny_config):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        with pytest.raises(mim_tf.MimError, match=r"mixed_bfloat16 or float64, received .*float16"):
+            train(tiny_config, DATA, settings(tmp_path))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_what_a_protocol_needs_is_asked_for_before_training(tmp_path, tiny_config, monkeypatch):
     for n in range(3):
         np.save(tmp_path / f"event{n}.npy", np.full((6, 32, 32), 10.0 * n, np.float32))
