@@ -8,6 +8,7 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import jax
 import keras
 import numpy as np
 
@@ -20,6 +21,7 @@ from mim_tf.cli.export import export
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.by_backend import training_dataset
 from mim_tf.data.files.arrays import ArraySource
+from mim_tf.training.adam import AdamInsideRoot
 from mim_tf.training.devices import OneDevice
 
 
@@ -87,6 +89,22 @@ def fitted_twice(weights):
     return {"losses": losses, "updates": int(model.optimizer.iterations)}
 
 
+def skipped():
+    """A weight, its moving average and the count after a first update that is not finite."""
+    weight = keras.Variable([1.0, 2.0])
+    optimizer = AdamInsideRoot(0.1, skip_nonfinite=True, use_ema=True)
+    optimizer.build([weight])
+    (after,), state = jax.jit(optimizer.stateless_apply)(
+        [variable.value for variable in optimizer.variables],
+        [keras.ops.array([1.0, np.nan])],
+        [weight.value],
+    )
+    for variable, value in zip(optimizer.variables, state, strict=True):
+        variable.assign(value)
+    average = optimizer.averages[0].numpy().tolist()
+    return [after.tolist(), average, int(optimizer.iterations)]
+
+
 def analyzed(weights, videos):
     """Number of sequences looked at."""
     config = mim_tf.load_model(weights).config
@@ -107,6 +125,7 @@ if __name__ == "__main__":
         "fed in order": fed_in_order(),
         "fitted twice": fitted_twice(weights),
         "forecasts of threads": forecasts_of_threads(weights),
+        "skipped": skipped(),
         "analyzed": analyzed(weights, videos),
         "error of export": error_of_export(weights),
     }

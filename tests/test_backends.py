@@ -206,6 +206,10 @@ def test_threads_can_share_a_model(in_python):
     assert in_python["forecasts of threads"] == [True]
 
 
+def test_a_skipped_update_leaves_weights_and_their_average(in_python):
+    assert in_python["skipped"] == [[1.0, 2.0], [1.0, 2.0], 1]
+
+
 def test_programs_need_tensorflow_only_for_what_is_its_own(in_python):
     assert in_python["analyzed"] == 1
     assert in_python["error of export"].startswith(

@@ -32,7 +32,7 @@ def write_record(
     """
     packages = ["keras", "tensorflow", "jax", "numpy"]
     record = {
-        "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "started": _now(),
         "command": sys.argv,
         "model": dataclasses.asdict(model),
         "data": dataclasses.asdict(data),
@@ -48,6 +48,29 @@ def write_record(
         },
     }
     write_json(folder / RECORD, record)
+
+
+def update_record(folder: Path, data: DataConfig, training: TrainingConfig) -> None:
+    """Writes to `run.json` what a run goes on with, and adds when and by which command it did.
+
+    Raises:
+        MimError: if it cannot be read or written.
+    """
+    path = folder / RECORD
+    record = read_json(path)
+    earlier = record.get("resumed")
+    record |= {
+        "data": dataclasses.asdict(data),
+        "training": dataclasses.asdict(training),
+        "resumed": [
+            *(earlier if isinstance(earlier, list) else []),
+            {"time": _now(), "command": sys.argv},
+        ],
+    }
+    try:
+        write_json(path, record)
+    except OSError as error:
+        raise MimError(f"{path} cannot be written: {error}. Make it writable.") from None
 
 
 def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:
@@ -78,6 +101,10 @@ def check_network_module(folder: Path, model: ModelConfig) -> None:
         logging.warning(
             "%s differs from %s, with which %s was started.", now["path"], then.get("path"), folder
         )
+
+
+def _now():
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def _version(package):

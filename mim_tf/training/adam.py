@@ -89,14 +89,20 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
         self.gradient_norm.assign(global_norm(grads))
 
     def _apply_if_finite(self, grads, trainable_variables):
-        weights = trainable_variables or self._trainable_variables
-        moments = [v for v in self.saved_variables if v is not self.iterations]
-        variables = [*weights, *moments]
-        before = [ops.copy(variable) for variable in variables]
+        self.build(trainable_variables or self._trainable_variables)
+        weights = self._trainable_variables
+        others = [v for v in self.saved_variables if v is not self.iterations]
+        variables = [*weights, *others]
+        before = [ops.copy(ops.convert_to_tensor(variable)) for variable in variables]
         super().apply(grads, trainable_variables)
         finite = all_finite(grads)
         for variable, value in zip(variables, before, strict=True):
-            variable.assign(ops.where(finite, variable, value))
+            variable.assign(ops.where(finite, ops.convert_to_tensor(variable), value))
+        if self.use_ema:  # the first update makes them the weights, and may be left out
+            begun = ops.logical_or(finite, self.iterations > 1)
+            for weight, average in zip(weights, self.averages, strict=True):
+                values = map(ops.convert_to_tensor, (average, weight))
+                average.assign(ops.where(begun, *values))
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)

@@ -16,8 +16,8 @@ from mim_tf.training.state import load_state
 class Divergence(keras.callbacks.Callback):
     """Looks at the loss of every update, and does what `on_nan` says where it is not finite.
 
-    The running mean of the losses is looked at, which stays NaN from the first loss that is, and
-    one update late, so that the device is never waited for.
+    The running mean of the losses is looked at, which stays NaN from the first loss that is; Keras
+    has brought it from the device for its own callbacks already.
 
     Args:
         config: of the training.
@@ -33,24 +33,13 @@ class Divergence(keras.callbacks.Callback):
         self.folder = folder
         self.order = TrainingOrder(size, config.batch_size, config.seed)
         self.updates = 0
-        self.before = None
 
     def on_train_batch_end(self, batch, logs=None):
-        diverged = self._look()
         self.updates += 1
-        # After a divergence this mean is of the same losses, and tells nothing new.
-        self.before = None if diverged else (self.updates, logs["loss_per_sequence"])
-
-    def on_train_end(self, logs=None):
-        self._look()
-
-    def _look(self):
-        """Acts on the update before this one; returns whether its loss was not finite."""
-        update, loss = self.before or (0, 0.0)
-        self.before = None
-        if math.isfinite(loss := float(loss)):
-            return False
-        iteration = self.start + math.ceil(update / self.config.updates_per_iteration)
+        loss = logs["loss_per_sequence"]
+        if math.isfinite(loss):
+            return
+        iteration = self.start + math.ceil(self.updates / self.config.updates_per_iteration)
         sequences = ", ".join(map(str, self.order[iteration - 1]))
         what = f"The loss is {loss} at iteration {iteration} (sequences {sequences})"
         if self.config.on_nan == "skip":
@@ -65,7 +54,6 @@ class Divergence(keras.callbacks.Callback):
         else:
             raise MimError(f"{what}: training diverged. {self._last_snapshot()}{_MENDING}")
         self.model.reset_metrics()
-        return True
 
     def _last_snapshot(self):
         names = sorted(self.folder.glob("*-*[0-9].weights.h5")) if self.folder else []

@@ -56,7 +56,7 @@ class Muon(AdamInsideRoot):
         momentum = self.first[self._get_variable_index(variable)]
         self.assign(momentum, momentum * self.momentum + gradient)
         direction = self._orthogonal_gates(gradient + momentum * self.momentum)
-        rate = ops.cast(self.learning_rate, variable.dtype) * self.kernel_rate
+        rate = ops.cast(learning_rate, variable.dtype) * self.kernel_rate
         self.assign_sub(variable, rate * direction)
 
     def is_gate_kernel(self, variable) -> bool:

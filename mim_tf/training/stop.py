@@ -1,6 +1,9 @@
 """An orderly stop."""
 
+import contextlib
 import signal
+import threading
+from collections.abc import Iterator
 
 from absl import logging
 from tqdm import tqdm
@@ -16,11 +19,20 @@ class StopInOrder(OnIteration):
         self.devices = devices
         self.received = None
 
-    def on_train_begin(self, logs=None):
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Within it, signals are answered; not in a thread, where Python lets none be."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         self.before = {
             number: signal.signal(number, self._receive)
             for number in (signal.SIGINT, signal.SIGTERM)
         }
+        try:
+            yield
+        finally:
+            self._restore()
 
     def _receive(self, number, frame):
         self.received = signal.Signals(number).name
@@ -30,9 +42,6 @@ class StopInOrder(OnIteration):
     def _restore(self):
         for number, handler in self.before.items():
             signal.signal(number, handler)
-
-    def on_train_end(self, logs=None):
-        self._restore()
 
     def on_iteration(self, iteration, logs):
         received = any(self.devices.gather(self.received is not None))

@@ -21,7 +21,7 @@ from mim_tf.models.registry import uses_scheduled_sampling
 from mim_tf.models.size import check_training
 from mim_tf.new_path import check_writable
 from mim_tf.runs.folder import RECORD, has_state, held, new_run_folder
-from mim_tf.runs.record import check_network_module, write_record
+from mim_tf.runs.record import check_network_module, update_record, write_record
 from mim_tf.start_up import skip_graph_rewriting
 from mim_tf.training.compile import compile_for_training
 from mim_tf.training.devices import open_devices
@@ -65,10 +65,16 @@ def train(
         The folder of the run; None in processes other than the first, which writes it.
 
     Raises:
-        MimError: for data or weights that do not fit, for a network or batch beyond the memory of
-            this machine, if the run to go on with is being trained already, or if another process
-            of the run ends.
+        MimError: for the policy mixed_float16, for data or weights that do not fit, for a network
+            or batch beyond the memory of this machine, if the run to go on with is being trained
+            already, or if another process of the run ends.
     """
+    if keras.config.dtype_policy().name == "mixed_float16":
+        raise MimError(
+            "Runs are trained in float32, mixed_bfloat16 or float64, received the policy "
+            'mixed_float16. Call keras.config.set_dtype_policy("mixed_bfloat16"), or train with '
+            "build_model and fit."
+        )
     skip_graph_rewriting()
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)
     if config.on_nan != "stop" and devices.count > 1:
@@ -129,6 +135,8 @@ def _train(model_config, data_config, config, devices, pretrained_model, resume,
         logging.info("%s has already reached iteration %d.", folder, start)
         _make_up_evaluation(model, config, start, folder, valid_source, devices)
         return folder
+    if resume and folder:
+        update_record(folder, data_config, config)
     if folder:
         print(describe_splits(sources))
         logging.info("%s: iterations %d to %d", folder, start + 1, config.max_iterations)
@@ -195,12 +203,15 @@ def _make_up_evaluation(model, config, start, folder, valid_source, devices):
 @contextlib.contextmanager
 def _callbacks(config, start, folder, train_size, valid_source, devices):
     divergence = Divergence(config, start, folder, train_size)
-    everywhere = [RestartedMean(config, start), StopInOrder(config, start, devices)]
-    if not folder:
-        yield [divergence, *everywhere]
-        return
-    with contextlib.closing(Events(folder, start)) as writer:
-        bar = ProgressBar(config, start)
+    stop = StopInOrder(config, start, devices)
+    everywhere = [RestartedMean(config, start), stop]
+    with contextlib.ExitStack() as until_end:
+        until_end.enter_context(stop.listening())
+        if not folder:
+            yield [divergence, *everywhere]
+            return
+        writer = until_end.enter_context(contextlib.closing(Events(folder, start)))
+        bar = until_end.enter_context(contextlib.closing(ProgressBar(config, start)))
         # The snapshot comes first, so that no evaluation can lose what was learnt.
         yield [
             divergence,

@@ -1,5 +1,7 @@
 """A loss that is no number: seen at once, and no good state is lost to it."""
 
+import signal
+
 import keras
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ def run(tmp_path, tiny_config):
         config = mim_tf.TrainingConfig(
             batch_size=2,
             max_iterations=4,
-            display_interval=100,
+            display_interval=1,
             test_interval=100,
             num_save_samples=0,
             reverse_input=False,
@@ -37,21 +39,28 @@ def run(tmp_path, tiny_config):
 
 
 @pytest.fixture
-def nan_in_iteration_3(monkeypatch):
-    bad = TrainingOrder(9, 2, 0)[2][0]
+def nan_in(monkeypatch):
+    """Makes the losses of iterations NaN."""
     read = MovingMNIST.sequences
 
-    def sequences(self, indices):
-        frames = read(self, indices)
-        if self.size == 9:
-            frames[np.asarray(indices) == bad] = np.inf
-        return frames
+    def put(*iterations):
+        order = TrainingOrder(9, 2, 0)
+        bad = [order[iteration - 1][0] for iteration in iterations]
 
-    monkeypatch.setattr(MovingMNIST, "sequences", sequences)
+        def sequences(self, indices):
+            frames = read(self, indices)
+            if self.size == 9:
+                frames[np.isin(indices, bad)] = np.inf
+            return frames
+
+        monkeypatch.setattr(MovingMNIST, "sequences", sequences)
+
+    return put
 
 
-@pytest.mark.usefixtures("nan_in_iteration_3")
-def test_a_run_stops_and_keeps_its_last_good_state(run, tmp_path):
+def test_a_run_stops_and_keeps_its_last_good_state(run, tmp_path, nan_in):
+    nan_in(3)
+    handler = signal.getsignal(signal.SIGINT)
     folder = tmp_path / "runs" / "run-001"
     with pytest.raises(MimError, match=r"iteration 3 \(sequences .*mim-000002\.weights\.h5.*lower"):
         run(snapshot_interval=1)
@@ -60,17 +69,24 @@ def test_a_run_stops_and_keeps_its_last_good_state(run, tmp_path):
         "mim-000002.weights.h5",
     ]
     assert (folder / STATE).exists()
+    assert signal.getsignal(signal.SIGINT) == handler
 
 
-@pytest.mark.usefixtures("nan_in_iteration_3")
 @pytest.mark.parametrize(
-    ("on_nan", "message"),
-    [("skip", "this update was left out"), ("rollback", "back to the weights of iteration 2")],
+    ("on_nan", "bad", "message"),
+    [
+        ("skip", (2, 3), "this update was left out"),
+        ("rollback", (3,), "back to the weights of iteration 2"),
+    ],
 )
-def test_or_it_goes_on(run, on_nan, message, caplog):
+def test_or_it_goes_on(run, nan_in, on_nan, bad, message, caplog):
+    nan_in(*bad)
     folder = run(on_nan=on_nan, snapshot_interval=2)
-    assert caplog.text.count("The loss is") == 1
-    assert message in caplog.text
+    for iteration in bad:
+        assert f"at iteration {iteration} " in caplog.text
+    assert caplog.text.count("The loss is") == caplog.text.count(message) == len(bad)
+    rows = (folder / "train.csv").read_text().splitlines()[1:]
+    assert [int(row.split(",")[0]) for row in rows] == sorted({1, 2, 3, 4} - set(bad))
     assert (folder / "mim-000004.weights.h5").exists()
 
 
@@ -85,3 +101,12 @@ def test_a_skipped_update_changes_nothing_but_the_count():
     assert int(optimizer.iterations) == 2
     optimizer.apply([keras.ops.array([1.0, 1.0])])
     assert np.all(np.array(weight) < before[0])
+
+
+def test_a_first_update_that_is_skipped_leaves_weights_and_their_average():
+    weight = keras.Variable([1.0, 2.0])
+    optimizer = AdamInsideRoot(0.1, skip_nonfinite=True, use_ema=True)
+    optimizer.apply([keras.ops.array([1.0, np.nan])], [weight])
+    np.testing.assert_array_equal(weight, [1.0, 2.0])
+    np.testing.assert_array_equal(optimizer.averages[0], [1.0, 2.0])
+    assert all(np.isfinite(variable).all() for variable in optimizer.saved_variables)

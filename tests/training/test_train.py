@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -17,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import mim_tf
 from mim_tf.config.fields import flag_fields
 from mim_tf.runs.folder import STATE
-from mim_tf.runs.record import write_record
+from mim_tf.runs.record import read_record, write_record
 from mim_tf.training.train import train
 
 RUN = Path(__file__).parents[2] / "run.py"
@@ -178,6 +180,18 @@ def test_a_finished_run_resumes_to_nothing(uninterrupted, tiny_config):
     assert (uninterrupted / STATE).stat().st_mtime_ns == before
 
 
+def test_what_a_resumed_run_changes_is_recorded(uninterrupted, tmp_path, tiny_config, monkeypatch):
+    run = shutil.copytree(uninterrupted, tmp_path / "run-001")
+    before = json.loads((run / "run.json").read_text())
+    monkeypatch.setattr(keras.Model, "fit", lambda *arguments, **named: None)
+    for last in (8, 6):
+        train(tiny_config, DATA, settings(tmp_path, max_iterations=last), resume=run)
+    record = json.loads((run / "run.json").read_text())
+    assert [each["command"] for each in record.pop("resumed")] == [sys.argv] * 2
+    assert read_record(run)[2].max_iterations == 6
+    assert {**record, "training": {}} == {**before, "training": {}}
+
+
 @pytest.mark.slow
 def test_evaluate_ema_saves_the_average_and_goes_on_with_the_raw(tmp_path, tiny_config):
     config = settings(tmp_path, max_iterations=3, evaluate_ema=True, test_interval=1)
@@ -243,6 +257,16 @@ def test_a_folder_for_pictures_is_tried_before_training(tmp_path, tiny_config):
     (tmp_path / "frames").write_text("a file")
     with pytest.raises(mim_tf.MimError, match=r"frames cannot be written in: .*another folder"):
         train(tiny_config, DATA, settings(tmp_path))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_policy_that_wraps_the_optimizer_is_refused(tmp_path, tiny_config):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        with pytest.raises(mim_tf.MimError, match=r"mixed_bfloat16 or float64, received .*float16"):
+            train(tiny_config, DATA, settings(tmp_path))
+    finally:
+        keras.config.set_dtype_policy("float32")
     assert not (tmp_path / "runs").exists()
 
 
