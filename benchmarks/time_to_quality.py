@@ -105,7 +105,7 @@ def evaluations(name: str, folder: Path) -> list[tuple]:
 
 def draw(path: Path, rows: list[tuple]) -> None:
     """MSE over processor seconds, a line for each recipe."""
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
     for name in dict.fromkeys(each[0] for each in rows):
         points = [each for each in rows if each[0] == name]
         axes.plot([p[2] for p in points], [p[3] for p in points], marker="o", ms=3, label=name)
@@ -119,7 +119,7 @@ def draw(path: Path, rows: list[tuple]) -> None:
     axes.set_yticks(ticks, map(str, ticks))
     axes.minorticks_off()
     axes.grid(alpha=0.3)
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=2)
     figure.savefig(path, dpi=150)
 
 
