@@ -1,10 +1,7 @@
 """From the configuration to a source: the one place that knows all data sets."""
 
-import contextlib
 import dataclasses
 import functools
-import os
-from pathlib import Path
 
 from absl import logging
 
@@ -30,9 +27,9 @@ from mim_tf.data.source import SequenceSource
 from mim_tf.data.split import (
     ALL,
     SPLITS,
+    check_apart,
     divide,
     how_divided,
-    other_paths,
     part_of_time,
     split_paths,
 )
@@ -240,7 +237,7 @@ def _open_grid(data, split, frame_shape, total_length):
             "store."
         )
     if not shared:
-        _check_apart(expand(paths), _other_files(lambda path: expand([path]), data, split))
+        check_apart(expand(paths), lambda path: expand([path]), data, split)
     return open_fields(paths, split, shared, total_length, data)
 
 
@@ -273,26 +270,8 @@ def _own_recordings(recordings, data, split, list_recordings):
     if shared:
         return divide(recordings, data, split)
     if data.dataset != "array":  # whose videos have no path of their own
-        _check_apart(recordings, _other_files(list_recordings, data, split))
+        check_apart(recordings, list_recordings, data, split)
     return recordings
-
-
-def _other_files(list_files, data, split):
-    """What is not for `split`, resolved: the paths and all that is in them."""
-    others = set(other_paths(data, split))
-    for path in list(others):
-        with contextlib.suppress(MimError):  # data that is not used need not be there
-            others.update(Path(os.path.realpath(each)) for each in list_files(path))
-    return others
-
-
-def _check_apart(files, others):
-    for each in files:
-        if Path(os.path.realpath(each)) in others:
-            raise MimError(
-                f"{each}: expected each recording or file in train_data_paths or valid_data_paths, "
-                "found it in both. Move it out of the folder, or leave it out of the other paths."
-            )
 
 
 _OPENERS = {

@@ -1,6 +1,8 @@
 """Which files a split is read from, and how one set is divided into splits."""
 
+import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +40,27 @@ def split_paths(data: DataConfig, split: str) -> tuple[list[Path], bool]:
     return [path for same in chosen.values() for path in same], False
 
 
-def other_paths(data: DataConfig, split: str) -> list[Path]:
-    """Where the data that is not for `split` is, resolved."""
-    return list(named_paths(data.valid_data_paths if split == "train" else data.train_data_paths))
+def check_apart(
+    files: list[Path], list_files: Callable[[Path], list[Path]], data: DataConfig, split: str
+) -> None:
+    """Raises `MimError` if one of the files of a split, which has its own paths, is in the others.
+
+    Args:
+        files: of the split.
+        list_files: from one of the paths to the files in it.
+        data: the paths.
+        split: "train", or "valid" or "test".
+    """
+    others = set(named_paths(data.valid_data_paths if split == "train" else data.train_data_paths))
+    for path in list(others):
+        with contextlib.suppress(MimError):  # data that is not used need not be there
+            others.update(Path(os.path.realpath(each)) for each in list_files(path))
+    for each in files:
+        if Path(os.path.realpath(each)) in others:
+            raise MimError(
+                f"{each}: expected each recording or file in train_data_paths or valid_data_paths, "
+                "found it in both. Move it out of the folder, or leave it out of the other paths."
+            )
 
 
 def named_paths(text: str) -> dict[Path, list[Path]]:
