@@ -15,8 +15,8 @@ import numpy as np
 import xarray as xr
 from absl import app, flags
 
-from mim_tf.data.grid import grid as kept
-from mim_tf.data.grid.grid import Grid
+from mim_tf.data.sets.grid import grid as kept
+from mim_tf.data.sets.grid.grid import Grid
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("times", 2400, "Fields in a file.")

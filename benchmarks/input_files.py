@@ -7,10 +7,9 @@ import av
 import numpy as np
 import PIL.Image
 
-from mim_tf.data.moving_mnist.color import ColorMovingMNIST
-from mim_tf.data.moving_mnist.digits import load_digits
-from mim_tf.data.moving_mnist.npz import write_npz
-from mim_tf.data.moving_mnist.source import MovingMNIST
+from mim_tf.data.sets.moving_mnist.digits import load_digits
+from mim_tf.data.sets.moving_mnist.npz import write_npz
+from mim_tf.data.sets.moving_mnist.source import ColorMovingMNIST, MovingMNIST
 
 RECORDINGS = 10
 FRAMES = 100

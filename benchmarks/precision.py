@@ -22,7 +22,7 @@ from measure import header, row
 
 import mim_tf
 from mim_tf.data.batches.by_backend import training_dataset
-from mim_tf.start_up import skip_graph_rewriting
+from mim_tf.runtime.backend import skip_graph_rewriting
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("updates", 300, "Updates of the weights.")

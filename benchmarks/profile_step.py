@@ -23,7 +23,7 @@ from training_step import training
 
 from mim_tf.cli import flags
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
-from mim_tf.start_up import skip_graph_rewriting
+from mim_tf.runtime.backend import skip_graph_rewriting
 
 FLAGS = flags.FLAGS
 

@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 
-from mim_tf.data.moving_mnist.digits import BUNDLED, load_digits
+from mim_tf.data.sets.moving_mnist.digits import BUNDLED, load_digits
 
 COUNTS = {"train": 4_000, "valid": 500, "test": 1_500}
 

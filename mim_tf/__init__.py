@@ -9,14 +9,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
-from mim_tf.keras_import import prepare
+from mim_tf.runtime.backend import prepare
 from mim_tf.version import __version__
 
 if TYPE_CHECKING:
-    from mim_tf.data.open import open_source
+    from mim_tf.data.dataset import open_source
     from mim_tf.data.source import SequenceSource
+    from mim_tf.jobs.presets import save_preset
     from mim_tf.models import VideoPredictor, build_model, predict, register_network
-    from mim_tf.presets.save import save_preset
     from mim_tf.training.compile import compile_for_training
     from mim_tf.weights import load_model, save_weights
 
@@ -45,22 +45,20 @@ _NEED_KERAS = {
     "build_model": "mim_tf.models",
     "compile_for_training": "mim_tf.training.compile",
     "load_model": "mim_tf.weights",
-    "open_source": "mim_tf.data.open",
+    "open_source": "mim_tf.data.dataset",
     "predict": "mim_tf.models",
     "register_network": "mim_tf.models",
-    "save_preset": "mim_tf.presets.save",
+    "save_preset": "mim_tf.jobs.presets",
     "save_weights": "mim_tf.weights",
 }
 
 
 _ROOMS = (
-    "analysis",
     "data",
     "evaluation",
     "layers",
     "models",
     "prediction",
-    "presets",
     "serving",
     "training",
     "weights",

@@ -13,16 +13,16 @@ import keras
 import numpy as np
 
 import mim_tf
-import mim_tf.data.inspect.open
-import mim_tf.prediction.files
-import mim_tf.weights.tf1_convert
-from mim_tf.analysis.analyze import analyze
+import mim_tf.inspection.recognise
+import mim_tf.jobs.convert
+import mim_tf.jobs.predict
 from mim_tf.cli.export import export
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.by_backend import training_dataset
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.training.adam import AdamInsideRoot
+from mim_tf.jobs.analyze import analyze
 from mim_tf.training.devices import OneDevice
+from mim_tf.training.optimizers import AdamInsideRoot
 
 
 class Batches(keras.utils.PyDataset):

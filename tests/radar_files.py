@@ -4,9 +4,8 @@ import imageio.v3 as imageio
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.radar.events import list_events
-from mim_tf.data.radar.source import open_events
-from mim_tf.data.scale import LinearScale
+from mim_tf.data.sets.radar import list_events, open_events
+from mim_tf.values.scale import LinearScale
 
 DBZ = LinearScale("dBZ", -10, 60)
 

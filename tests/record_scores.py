@@ -11,8 +11,7 @@ from pathlib import Path
 
 from mim_tf.cli.configs import model_config
 from mim_tf.cli.evaluate import COMMAND
-from mim_tf.cli.flags import given
-from mim_tf.cli.parse import parse
+from mim_tf.cli.flags import given, parse
 from mim_tf.config import DataConfig, TrainingConfig
 
 FLAGFILE = Path(__file__).parents[1] / "experiments" / "record.cfg"
@@ -22,7 +21,7 @@ SEQUENCES = 64
 
 def record_scores() -> dict:
     """The SHA-256 of the sequences, and score -> mean."""
-    from mim_tf.evaluation.evaluate_weights import evaluate_weights
+    from mim_tf.jobs.evaluate import evaluate_weights
 
     values, _ = COMMAND.flag_groups()
     with tempfile.TemporaryDirectory() as folder:

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig
-from mim_tf.data.taxibj import open_taxibj
-from mim_tf.data.taxibj.source import TEST_WINDOWS
+from mim_tf.data.sets.taxibj import TEST_WINDOWS, open_taxibj
 from mim_tf.errors import MimError
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import mim_tf
+from mim_tf.jobs.train import train
 from mim_tf.runs.folder import STATE
-from mim_tf.training.train import train
 
 pytestmark = pytest.mark.slow
 

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.given_path import list_folder, open_file, opened, parse_json, read_text, walk
+from mim_tf.storage.paths import list_folder, open_file, opened, parse_json, read_text, walk
 
 
 def message(error, path, *kind, **words):

@@ -2,9 +2,9 @@ import h5py
 import numpy as np
 import pytest
 
-from mim_tf.data.grid.files import open_datasets
+from mim_tf.data.sets.grid.files import open_datasets
 from mim_tf.errors import MimError
-from mim_tf.hdf5_file import check_hdf5, opened_hdf5
+from mim_tf.storage.hdf5 import check_hdf5, opened_hdf5
 from tests.grid_files import dataset, write
 
 

@@ -52,7 +52,7 @@ print(keras.saving.get_registered_object("mim_tf>VideoPredictor").__name__)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("room", ["mim_tf.layers.cell", "mim_tf.training.muon"])
+@pytest.mark.parametrize("room", ["mim_tf.layers.cells", "mim_tf.training.optimizers"])
 def test_a_room_may_be_the_first_to_import_keras(room):
     assert python(ROOM_FIRST.format(room=room)) == ("True Muon VideoPredictor\n", "")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.new_path import check_free, written_whole
+from mim_tf.storage.paths import check_free, written_whole
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path):

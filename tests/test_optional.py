@@ -4,8 +4,8 @@ import pytest
 
 from mim_tf.cli.export import export
 from mim_tf.errors import MimError
-from mim_tf.optional import import_tensorflow
-from mim_tf.prediction.export import FromExport
+from mim_tf.prediction.forecasters import FromExport
+from mim_tf.runtime.optional import import_tensorflow
 
 
 def test_what_is_installed_is_imported():

@@ -19,7 +19,7 @@ from absl import logging
 
 from mim_tf import ModelConfig, build_model, load_model, save_preset, save_weights
 from mim_tf.cli.main import main
-from mim_tf.data.scale import LinearScale
+from mim_tf.values.scale import LinearScale
 from tests import grid_files
 from tests.data_examples import levels, write_example
 from tests.hko7_files import write_hko7

@@ -10,10 +10,9 @@ import sys
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.json_file import read_json
-from mim_tf.runs.csv_log import CsvLog
 from mim_tf.runs.folder import check_no_run, has_state, held, last_run, pictures_folder
 from mim_tf.runs.record import read_record
+from mim_tf.storage.files import CsvLog, read_json
 
 COLUMNS = ("iteration", "loss")
 HOLDER = """

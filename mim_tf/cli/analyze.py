@@ -9,10 +9,9 @@ import csv
 
 from absl import flags, logging
 
-from mim_tf.cli.command import Command
+from mim_tf.cli.command import Command, define_network_flag, import_keras
 from mim_tf.cli.configs import data_config, model_config
 from mim_tf.cli.flags import given
-from mim_tf.cli.start import define_network_flag, import_keras
 from mim_tf.config import DataConfig, ModelConfig
 
 
@@ -22,10 +21,10 @@ def main(values: flags.FlagValues) -> None:
     DataConfig(**given(DataConfig, values))  # says what is wrong before Keras is imported
     import_keras(values.network_module)
     data = data_config(values, values.pretrained_model)
-    from mim_tf.analysis.analyze import analyze, summary, table
-    from mim_tf.analysis.figure import draw
-    from mim_tf.json_file import write_json
+    from mim_tf.evaluation.forget_gates import draw
+    from mim_tf.jobs.analyze import analyze, summary, table
     from mim_tf.runs.folder import new_run_folder
+    from mim_tf.storage.files import write_json
 
     path, low, high = values.pretrained_model, values.low, values.high
     config = model_config(values, path)

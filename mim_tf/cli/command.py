@@ -1,7 +1,10 @@
 """What all commands have in common: flags, help and errors in one sentence."""
 
+import contextlib
 import dataclasses
+import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -10,11 +13,12 @@ from absl import flags as absl_flags
 from absl import logging
 
 from mim_tf.cli import flags
+from mim_tf.cli.flags import UsageError, parse
 from mim_tf.cli.help import help_text
-from mim_tf.cli.parse import UsageError, parse
 from mim_tf.config.fields import flag_fields
 from mim_tf.errors import MimError
-from mim_tf.training.out_of_memory import in_words, is_out_of_memory
+from mim_tf.runtime.backend import check_backend
+from mim_tf.training.devices import in_words, is_out_of_memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,3 +122,62 @@ def leave(message: str, status: int) -> NoReturn:
     """Ends the process with one sentence on stderr."""
     print(f"error: {message}", file=sys.stderr)
     sys.exit(status)
+
+
+# MERGED: How Keras and its backend start in a command.
+
+
+def share_cores() -> None:
+    """Gives each operation of TensorFlow half of the cores; call it before `import_keras`.
+
+    The convolutions of a step are many and small: two at a time on half of the cores each beat one
+    at a time on all of them. benchmarks/README.md has the figures.
+    """
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
+
+
+def define_network_flag(values: absl_flags.FlagValues) -> None:
+    """Defines --network_module, for `import_keras`."""
+    absl_flags.DEFINE_string(
+        "network_module",
+        "",
+        "Python file to run first, which registers a network of your own: docs/networks.md.",
+        flag_values=values,
+    )
+
+
+def import_keras(network_module: str = "") -> None:
+    """Imports Keras and its backend, and networks of one's own.
+
+    Args:
+        network_module: Python file that registers them; empty: there is none.
+
+    Raises:
+        BackendError: if the backend is missing, or mim_tf does not compute with it.
+        MimError: if the file is missing, fails or registers no network.
+    """
+    if "keras" not in sys.modules:
+        with _interruptible():
+            keras = importlib.import_module("keras")
+        check_backend(keras.backend.backend())
+    if network_module:
+        from mim_tf.models.registry import import_network_module
+
+        import_network_module(network_module)
+
+
+@contextlib.contextmanager
+def _interruptible():
+    """Ends the process at Ctrl-C; modules in C++ would turn it into an ImportError with a trace."""
+    stderr = os.dup(2)  # elsewhere while Keras is imported, see mim_tf/runtime/backend.py
+
+    def end(*_):
+        os.write(stderr, b"\ninterrupted\n")
+        os._exit(128 + signal.SIGINT)
+
+    handler = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        os.close(stderr)

@@ -5,8 +5,7 @@ mim compare RUN RUN ... --output=page.html
 
 from absl import flags
 
-from mim_tf.cli.command import Command
-from mim_tf.cli.start import import_keras
+from mim_tf.cli.command import Command, import_keras
 
 
 def main(values: flags.FlagValues, *folders: str) -> None:
@@ -22,8 +21,7 @@ def main(values: flags.FlagValues, *folders: str) -> None:
         print(write_comparison(folders, values.output, values.score, values.names))
         print(f"The page is {values.output}.")
         return
-    from mim_tf.evaluation.compare import compare
-    from mim_tf.evaluation.tables import format_comparison
+    from mim_tf.evaluation.compare import compare, format_comparison
 
     comparison = compare(folders, values.names)
     comparison.check_score(values.score)

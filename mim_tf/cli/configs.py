@@ -112,7 +112,7 @@ def _text(value):
 
 
 def _frame_sizes(data, changes):
-    from mim_tf.data.open import frame_shape  # imports Keras, which takes seconds
+    from mim_tf.data.dataset import frame_shape  # imports Keras, which takes seconds
 
     shape = frame_shape(data)
     if shape is None:

@@ -5,8 +5,7 @@ mim convert --checkpoint=model.ckpt-80000 --output=mim.weights.h5 --patch_size=4
 
 from absl import flags
 
-from mim_tf.cli.command import Command
-from mim_tf.cli.start import import_keras
+from mim_tf.cli.command import Command, import_keras
 
 HINTS = {
     "patch_size": "Side of the patches; this or --img_channel, unless there is only one choice.",
@@ -22,8 +21,8 @@ HINTS = {
 def main(values: flags.FlagValues) -> None:
     """Wires flags and `convert`."""
     import_keras()
+    from mim_tf.jobs.convert import convert, summary, table
     from mim_tf.weights import load_weights
-    from mim_tf.weights.tf1_convert import convert, summary, table
 
     hints = {name: values[name].value for name in HINTS if values[name].value is not None}
     model = convert(values.checkpoint, values.output, values.use_ema, **hints)

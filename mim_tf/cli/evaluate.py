@@ -5,10 +5,9 @@ mim evaluate --pretrained_model=run-001/best.weights.h5 --dataset=mnist
 
 from absl import flags, logging
 
-from mim_tf.cli.command import Command
+from mim_tf.cli.command import Command, define_network_flag, import_keras, share_cores
 from mim_tf.cli.configs import data_config, model_config
 from mim_tf.cli.flags import given
-from mim_tf.cli.start import define_network_flag, import_keras, share_cores
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 
 ALL_SEQUENCES = {"max_test_sequences": 0}
@@ -22,7 +21,7 @@ def main(values: flags.FlagValues) -> None:
     share_cores()
     import_keras(values.network_module)
     data = data_config(values, values.pretrained_model)
-    from mim_tf.evaluation.evaluate_weights import evaluate_weights
+    from mim_tf.jobs.evaluate import evaluate_weights
 
     model = model_config(values, values.pretrained_model)
     pretrained_model = values.pretrained_model

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from absl import flags, logging
 
-from mim_tf.cli.command import Command
-from mim_tf.cli.start import define_network_flag, import_keras
+from mim_tf.cli.command import Command, define_network_flag, import_keras
 from mim_tf.errors import MimError
-from mim_tf.optional import import_tensorflow
+from mim_tf.runtime.optional import import_tensorflow
 
 
 def main(values: flags.FlagValues) -> None:

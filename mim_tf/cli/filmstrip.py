@@ -5,8 +5,7 @@ mim filmstrip RUN RUN ... --output=strip.pdf
 
 from absl import flags
 
-from mim_tf.cli.command import Command
-from mim_tf.cli.start import import_keras
+from mim_tf.cli.command import Command, import_keras
 
 
 def main(values: flags.FlagValues, *folders: str) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from absl import flags
 
-from mim_tf.cli.command import Command
+from mim_tf.cli.command import Command, define_network_flag, import_keras
 from mim_tf.cli.flags import given
-from mim_tf.cli.start import define_network_flag, import_keras
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.errors import MimError
-from mim_tf.new_path import check_free, written_whole
+from mim_tf.storage.paths import check_free, written_whole
 
 SHOWN = 5
 BINS = 64
@@ -28,16 +27,15 @@ def main(values: flags.FlagValues, path: str) -> None:
     settings = given(DataConfig, values)
     known = given(ModelConfig, values)
     import_keras(values.network_module)
-    from mim_tf.data.files.folder import list_recordings
-    from mim_tf.data.inspect.open import open_all
-    from mim_tf.data.inspect.recognise import KINDS, recognise
-    from mim_tf.data.inspect.report import (
+    from mim_tf.data.files.recordings import list_recordings
+    from mim_tf.inspection.recognise import KINDS, open_all, recognise
+    from mim_tf.inspection.survey import survey
+    from mim_tf.jobs.inspect import (
         describe_data,
         describe_sizes,
         describe_weights,
         soundness,
     )
-    from mim_tf.data.inspect.survey import survey
     from mim_tf.report.write import PAGE_SUFFIXES, write_data_page
 
     kind = settings.get("dataset") or recognise(path)
@@ -74,8 +72,8 @@ def _write_contact_sheet(output, sources, scale):
     """Returns the number of sequences on it."""
     import numpy as np
 
-    from mim_tf.data.inspect.survey import spread
     from mim_tf.evaluation.pictures import contact_sheet, write_picture
+    from mim_tf.inspection.survey import spread
 
     rows = [row for each in sources for row in each.sequences(spread(each.size, SHOWN))]
     with written_whole(output, ".png", other="--output") as part:

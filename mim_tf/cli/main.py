@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from mim_tf.cli.command import leave, run
-from mim_tf.cli.words import did_you_mean
+from mim_tf.cli.flags import did_you_mean
 from mim_tf.version import __version__
 
 COMMANDS = (

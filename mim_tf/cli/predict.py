@@ -8,10 +8,9 @@ from pathlib import Path
 
 from absl import flags
 
-from mim_tf.cli.command import Command
+from mim_tf.cli.command import Command, define_network_flag, import_keras
 from mim_tf.cli.configs import model_config
 from mim_tf.cli.flags import define_fields, given
-from mim_tf.cli.start import define_network_flag, import_keras
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.errors import MimError
 
@@ -21,11 +20,10 @@ _OF_GRID = ("variables", "region", "coarsen")
 def main(values: flags.FlagValues) -> None:
     """Wires flags, a predictor and files."""
     import_keras(values.network_module)
-    from mim_tf.data.grid.step import step_in_words
-    from mim_tf.prediction.files import predict_files
-    from mim_tf.prediction.grid_input import has_coordinates, open_grid_input
-    from mim_tf.prediction.inputs import list_inputs, open_input
+    from mim_tf.jobs.predict import predict_files
+    from mim_tf.prediction.inputs import has_coordinates, list_inputs, open_grid_input, open_input
     from mim_tf.prediction.outputs import name_outputs
+    from mim_tf.values.step import step_in_words
 
     is_grid = has_coordinates(values.input)
     paths, many = ([Path(values.input)], False) if is_grid else list_inputs(values.input)
@@ -49,8 +47,7 @@ def main(values: flags.FlagValues) -> None:
 
 def _open_predictor(values):
     from mim_tf.models import build_model
-    from mim_tf.prediction.export import FromExport
-    from mim_tf.prediction.weights import FromWeights
+    from mim_tf.prediction.forecasters import FromExport, FromWeights
     from mim_tf.weights import load_weights
 
     path, horizon = values.pretrained_model, values.horizon

@@ -12,8 +12,8 @@ from absl import flags
 
 from mim_tf.cli.command import Command
 from mim_tf.cli.help import WIDTH
-from mim_tf.presets.card import cards, listing
-from mim_tf.presets.find import list_presets
+from mim_tf.jobs.presets import cards, listing
+from mim_tf.weights.by_name import list_presets
 
 
 def main(values: flags.FlagValues) -> None:

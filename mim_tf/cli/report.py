@@ -5,8 +5,7 @@ mim report RUN
 
 from absl import flags
 
-from mim_tf.cli.command import Command
-from mim_tf.cli.start import import_keras
+from mim_tf.cli.command import Command, import_keras
 
 
 def main(values: flags.FlagValues, folder: str) -> None:

@@ -5,10 +5,9 @@ mim train --flagfile=experiments/quick.cfg
 
 from absl import flags, logging
 
-from mim_tf.cli.command import Command
+from mim_tf.cli.command import Command, define_network_flag, import_keras, share_cores
 from mim_tf.cli.configs import model_config, resumed
 from mim_tf.cli.flags import given
-from mim_tf.cli.start import define_network_flag, import_keras, share_cores
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 
 
@@ -20,9 +19,9 @@ def main(values: flags.FlagValues) -> None:
     devices = DeviceConfig(**given(DeviceConfig, values))
     share_cores()
     import_keras(values.network_module)
+    from mim_tf.jobs.train import train
     from mim_tf.runs.folder import check_no_run, last_run, pictures_folder
     from mim_tf.runs.record import read_record
-    from mim_tf.training.train import train
 
     resume = last_run(training.save_dir) if values.resume else None
     if resume:

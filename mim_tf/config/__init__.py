@@ -5,10 +5,8 @@ every field, with the field's `help` as its description.
 """
 
 from mim_tf.config.data import DataConfig
-from mim_tf.config.devices import DeviceConfig
 from mim_tf.config.model import ABLATION_FIELDS, ARCHITECTURE_FIELDS, ModelConfig
-from mim_tf.config.recipes import RECIPES
-from mim_tf.config.training import TrainingConfig
+from mim_tf.config.training import RECIPES, DeviceConfig, TrainingConfig
 
 __all__ = [
     "ABLATION_FIELDS",

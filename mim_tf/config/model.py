@@ -4,9 +4,9 @@ import dataclasses
 import math
 
 from mim_tf.config.fields import check_fields, field, to_plain
-from mim_tf.data.grid.step import step_from_words
-from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.errors import MimError
+from mim_tf.values.scale import UNIT, LinearScale
+from mim_tf.values.step import step_from_words
 
 _MOST_LAYERS = 100
 """Beyond it, building and tracing a step takes many minutes."""

@@ -8,10 +8,10 @@ from tqdm import tqdm
 
 from mim_tf.config import DataConfig
 from mim_tf.config.data import SCALED_DATASETS
-from mim_tf.data.scale import LinearScale
 from mim_tf.data.source import Indices, SequenceSource, take_over
 from mim_tf.data.windows import WindowSource
 from mim_tf.errors import MimError
+from mim_tf.values.scale import LinearScale
 
 _VALUES_AT_A_TIME = 2**23
 _SAMPLED = 8

@@ -1,12 +1,16 @@
 """Forecasts that need no training: what a network has to beat."""
 
+import hashlib
+import weakref
 from collections.abc import Callable
 
 import numpy as np
+from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude, map_coordinates
+from skimage.registration import optical_flow_ilk
 
 from mim_tf.data.source import SequenceSource
-from mim_tf.evaluation.direction import is_better
-from mim_tf.evaluation.optical_flow import extrapolate_along_flow
+from mim_tf.evaluation.errors import is_better
+from mim_tf.evaluation.score_set import scores_for
 
 Baseline = Callable[[np.ndarray, int], np.ndarray]
 
@@ -60,3 +64,124 @@ def _listed(values):
 
 def _number(value):
     return "undefined" if value is None else f"{value:.4g}"
+
+
+# MERGED: Extrapolation of the last frame along optical flow: the baseline of radar nowcasting.
+
+
+SMOOTHING = 1 / 16
+"""Standard deviation of the flow's smoothing, as a share of the frame's larger side."""
+
+
+def extrapolate_along_flow(context: np.ndarray, horizon: int) -> np.ndarray:
+    """Moves the last frame on with the motion between the last two, backwards along its path.
+
+    The motion is dense Lucas-Kanade flow (scikit-image), smoothed and carried on to where nothing
+    moves. It stays as it is while the frame is moved: semi-Lagrangian extrapolation, as in pysteps
+    (Germann and Zawadzki, 2002). What comes in from outside is the value at the border.
+
+    Args:
+        context: `[B, T, H, W, C]`, floats in [0, 1]; with one frame, or frames of one row or
+            column, there is no motion.
+        horizon: frames to predict.
+
+    Returns:
+        `[B, horizon, H, W, C]`, float32 in [0, 1].
+    """
+    forecast = np.empty((len(context), horizon, *context.shape[2:]), np.float32)
+    for sequence, predicted in zip(context, forecast, strict=True):
+        moves = len(sequence) > 1 and min(sequence.shape[1:3]) > 1
+        flow = _smooth_flow(*sequence[-2:].mean(axis=-1)) if moves else None
+        _extrapolate(sequence[-1], flow, predicted)
+    return forecast
+
+
+def _smooth_flow(previous, last):
+    """Displacement (rows, columns) `[2, H, W]` from a value of `last` to where it came from."""
+    flow = np.stack(optical_flow_ilk(last, previous, radius=max(2, min(7, min(last.shape) // 4))))
+    # Flow is known where there is structure; elsewhere, as ahead of an echo, that around it counts.
+    weight = gaussian_gradient_magnitude(last.astype(np.float64), 1) ** 2
+    sigma = SMOOTHING * max(last.shape)
+    total, small = weight.mean(), 1e-6 * weight.mean()
+    if not total:
+        return np.zeros_like(flow)
+    far = (flow * weight).mean(axis=(1, 2), keepdims=True) / total
+    blurred = np.stack([gaussian_filter(part * weight, sigma) for part in flow])
+    return (blurred + small * far) / (gaussian_filter(weight, sigma) + small)
+
+
+def _extrapolate(last, flow, predicted):
+    if flow is None:
+        predicted[:] = last
+        return
+    grid = np.indices(last.shape[:2], dtype=np.float64)
+    displacement = np.zeros_like(grid)
+    for frame in predicted:
+        # The motion in the middle of the step, found from that at its start.
+        step = _sampled(flow, grid + displacement)
+        step = _sampled(flow, grid + displacement + step / 2)
+        displacement += step
+        frame[:] = np.moveaxis(_sampled(np.moveaxis(last, -1, 0), grid + displacement), 0, -1)
+
+
+def _sampled(fields, positions):
+    return np.stack([map_coordinates(f, positions, order=1, mode="nearest") for f in fields])
+
+
+# MERGED: What is known of test sequences without a model: which they are, what baselines score.
+
+
+_KNOWN = weakref.WeakKeyDictionary()
+"""Source -> settings -> results: evaluations during training are all on the same sequences."""
+
+
+class ReferenceScores:
+    """The SHA-256 of sequences and the baselines' scores on them, computed once a source.
+
+    Args:
+        source: of the sequences.
+        input_length: context length.
+        limit: number of sequences, the first of `source`; 0: all.
+        protocol: of the scores.
+    """
+
+    def __init__(self, source: SequenceSource, input_length: int, limit: int, protocol: str):
+        self._source = source
+        self._context = input_length
+        self._known = _KNOWN.setdefault(source, {})
+        self._key = (input_length, limit, protocol)
+        self._baselines, self._scores = baselines_for(source), {}
+        if self._key not in self._known:
+            self._hash = hashlib.sha256(str(source.shape).encode())
+            self._scores = {name: scores_for(source, protocol) for name in self._baselines}
+
+    def update(self, frames: np.ndarray, truth: np.ndarray) -> None:
+        """Adds a batch `[B, T, H, W, C]`.
+
+        Args:
+            frames: floats in [0, 1]; 0 where a value is missing.
+            truth: the same with NaN there.
+        """
+        if self._key in self._known:
+            return
+        self._hash.update(np.ascontiguousarray(truth, "<f4"))
+        future = truth[:, self._context :]
+        for name, scores in self._scores.items():
+            forecast = self._baselines[name](frames[:, : self._context], future.shape[1])
+            scores.update(future, forecast)
+
+    def result(self) -> dict:
+        """`{"data": {"sha256": ..., as the source describes it}, "baselines": {name: scores}}`.
+
+        A baseline's scores are `{"mean": {...}, "per_frame": {...}}` as in `AccumulatedScores`.
+        """
+        if self._key not in self._known:
+            scores = {name: scores.result() for name, scores in self._scores.items()}
+            self._known[self._key] = {
+                "data": {"sha256": self._hash.hexdigest(), **self._source.describe()},
+                "baselines": {
+                    name: {part: result[part] for part in ("mean", "per_frame")}
+                    for name, result in scores.items()
+                },
+            }
+        return self._known[self._key]

@@ -1,15 +1,17 @@
 """Pictures of a predicted sequence: single frames, and an animation next to the truth."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mim_tf.data.scale import UNIT, LinearScale
+from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
-from mim_tf.evaluation.scores import to_uint8
+from mim_tf.evaluation.errors import to_uint8
+from mim_tf.values.scale import UNIT, LinearScale
 
 SMALLEST_HEIGHT = 256
 MILLISECONDS_PER_FRAME = 200
@@ -188,3 +190,95 @@ def _checked(truth, prediction, input_length):
             "Give one sequence without its batch axis, the truth with its context frames."
         )
     return truth, prediction
+
+
+# MERGED: Where in the frame a model errs.
+
+
+class ErrorMap:
+    """Mean squared error at each pixel and lead time, of frames as pictures show them.
+
+    Missing values are left out.
+
+    Args:
+        scale: says what is black, 0, and what white, 1; None: frames are in [0, 1].
+    """
+
+    def __init__(self, scale: LinearScale | None = None):
+        self._scale = scale or UNIT
+        self._sum = self._count = 0
+
+    def update(self, truth: np.ndarray, prediction: np.ndarray) -> None:
+        """Adds a batch `[B, horizon, H, W, C]`; NaN where a value of the truth is missing."""
+        error = np.square(self._scale.shown(prediction) - self._scale.shown(truth))
+        known = ~np.isnan(error)
+        self._sum = self._sum + np.where(known, error, 0).sum(axis=(0, -1), dtype=np.float64)
+        self._count = self._count + known.sum(axis=(0, -1))
+
+    def merge(self, other: "ErrorMap") -> None:
+        """Adds the sequences of `other`."""
+        self._sum = self._sum + other._sum
+        self._count = self._count + other._count
+
+    def result(self) -> np.ndarray:
+        """`[horizon, H, W]`, float32, mean over sequences and channels; NaN where none is known."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(self._sum / self._count, np.float32)
+
+
+# MERGED: The sequences a report shows.
+
+
+FIRST = 4
+
+
+def choose_samples(errors: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Indices and kinds of the first four sequences, then the best, the median and the worst.
+
+    Args:
+        errors: of every sequence; NaN where undefined, which is neither best nor worst.
+    """
+    first = list(range(min(FIRST, len(errors))))
+    order = np.argsort(errors)[: np.count_nonzero(~np.isnan(errors))]
+    if not len(order):
+        return np.array(first), ["first"] * len(first)
+    chosen = [order[0], order[(len(order) - 1) // 2], order[-1]]
+    return np.array([*first, *chosen]), ["first"] * len(first) + ["best", "median", "worst"]
+
+
+def load_samples(
+    errors: np.ndarray,
+    source: SequenceSource,
+    forecast: Callable[[np.ndarray], np.ndarray],
+    batch_size: int,
+) -> dict[str, np.ndarray]:
+    """The chosen sequences with their forecasts, made again.
+
+    Args:
+        errors: as for `choose_samples`.
+        source: of the sequences.
+        forecast: from frames `[B, T, H, W, C]` to `[B, horizon, H, W, C]`.
+        batch_size: of the evaluation.
+
+    Returns:
+        `truth` and `forecast`, uint8 as pictures show them, `index` from 0, and `kind`:
+        first, best, median or worst. Of a source in which values can be missing also `missing`:
+        where those of `truth` are.
+    """
+    index, kind = choose_samples(errors)
+    # Full batches only: for one of another size the network would be traced again.
+    size = min(batch_size, len(errors))
+    batches = np.resize(index, (-(-len(index) // size), size))
+    loaded = [source.sequences(batch) for batch in batches]
+    forecasts = [forecast(frames) for frames in loaded]
+    shown_truth, shown_forecast = (
+        to_uint8((source.scale or UNIT).shown(np.concatenate(parts)))[: len(index)]
+        for parts in (loaded, forecasts)
+    )
+    return {
+        "truth": shown_truth,
+        "forecast": shown_forecast,
+        "index": index,
+        "kind": np.array(kind),
+        **({"missing": source.missing(index)} if source.has_missing else {}),
+    }

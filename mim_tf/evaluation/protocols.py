@@ -6,12 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.errors import MimError
-from mim_tf.evaluation.accumulated import AccumulatedScores
-from mim_tf.evaluation.events import EVENT_RULES
-from mim_tf.evaluation.pixel import PixelErrors
-from mim_tf.evaluation.scores import (
+from mim_tf.evaluation.errors import (
+    PixelErrors,
     absolute_error,
     psnr,
     sharpness,
@@ -19,6 +16,9 @@ from mim_tf.evaluation.scores import (
     ssim,
     to_uint8,
 )
+from mim_tf.evaluation.events import EVENT_RULES
+from mim_tf.evaluation.statistics import AccumulatedScores
+from mim_tf.values.scale import UNIT, LinearScale
 
 
 @dataclasses.dataclass

@@ -6,16 +6,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mim_tf.data.source import SequenceSource
-from mim_tf.evaluation.accumulated import AccumulatedScores
-from mim_tf.evaluation.balanced import BalancedErrors
-from mim_tf.evaluation.categorical import CategoricalScores
-from mim_tf.evaluation.converted import ConvertedErrors
-from mim_tf.evaluation.events import EVENT_RULES, EventRule
-from mim_tf.evaluation.fields import field_scores
-from mim_tf.evaluation.fss import FractionsSkillScores
-from mim_tf.evaluation.physical import PhysicalErrors
+from mim_tf.evaluation.errors import ConvertedErrors, PhysicalErrors
+from mim_tf.evaluation.events import (
+    EVENT_RULES,
+    BalancedErrors,
+    CategoricalScores,
+    EventRule,
+    FractionsSkillScores,
+)
+from mim_tf.evaluation.fields import PowerSpectra, field_scores
 from mim_tf.evaluation.protocols import protocol_scores
-from mim_tf.evaluation.spectra import PowerSpectra
+from mim_tf.evaluation.statistics import AccumulatedScores
 
 
 class ScoreSet:

@@ -1,11 +1,11 @@
 """Networks: one time step of each, and the loop over time that all of them share."""
 
 # The networks register themselves.
-from mim_tf.models import convlstm, mim, mim_star, predrnn, predrnn_pp  # noqa: F401
+from mim_tf.models import networks  # noqa: F401
 from mim_tf.models.forecast import predict
 from mim_tf.models.predictor import VideoPredictor, build_model
 from mim_tf.models.registry import register_network
-from mim_tf.models.step import (
+from mim_tf.models.rollout import (
     cell_settings,
     frame_input,
     state_inputs,

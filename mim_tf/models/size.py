@@ -4,7 +4,7 @@ import dataclasses
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
-from mim_tf.memory import machine_memory
+from mim_tf.runtime.memory import machine_memory
 
 FLOAT = 4
 """Bytes of a float32."""

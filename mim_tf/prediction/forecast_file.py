@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.grid.grid import Grid
-from mim_tf.data.grid.step import Step, step_in_words
+from mim_tf.data.sets.grid.grid import Grid
 from mim_tf.errors import MimError
-from mim_tf.optional import import_xarray
+from mim_tf.runtime.optional import import_xarray
+from mim_tf.values.step import Step, step_in_words
 from mim_tf.version import __version__
 
 _HOUR = 3600

@@ -7,12 +7,12 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 
-from mim_tf.data.scale import UNIT, LinearScale
 from mim_tf.errors import MimError
+from mim_tf.evaluation.errors import to_uint8
 from mim_tf.evaluation.pictures import MILLISECONDS_PER_FRAME, shown_frames, write_picture
-from mim_tf.evaluation.scores import to_uint8
-from mim_tf.new_path import check_free, written_whole
 from mim_tf.prediction.forecast_file import ForecastOrigin, write_forecast
+from mim_tf.storage.paths import check_free, written_whole
+from mim_tf.values.scale import UNIT, LinearScale
 
 FORMS = {
     "npy": ".npy",

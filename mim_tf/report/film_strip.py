@@ -13,9 +13,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import compare
-from mim_tf.evaluation.read import Evaluation, find_evaluation, read_evaluation
-from mim_tf.new_path import written_whole
-from mim_tf.report.colors import (
+from mim_tf.evaluation.stored import Evaluation, find_evaluation, read_evaluation
+from mim_tf.report.charts import (
     Field,
     difference,
     difference_limit,
@@ -24,6 +23,7 @@ from mim_tf.report.colors import (
     visible,
 )
 from mim_tf.report.read import read_samples
+from mim_tf.storage.paths import written_whole
 
 FORMATS = (".pdf", ".png")
 DPI = 300

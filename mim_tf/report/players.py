@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from mim_tf.report.colors import (
+from mim_tf.report.charts import (
     DIFFERENCE_MAP,
     ERROR_MAP,
     Field,
@@ -14,11 +14,12 @@ from mim_tf.report.colors import (
     difference,
     difference_limit,
     field_of,
+    least_reduction,
     shown_channels,
+    sprite,
     visible,
 )
 from mim_tf.report.read import Material
-from mim_tf.report.sprites import least_reduction, sprite
 
 BUDGET = 8_000_000
 """Characters of all pictures together; a page has at most 10 MB."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from absl import logging
 
 from mim_tf.errors import MimError
-from mim_tf.json_file import read_json, write_json
-from mim_tf.new_path import remove_debris
+from mim_tf.storage.files import read_json, write_json
+from mim_tf.storage.paths import remove_debris
 
 STATE = "training.state"
 """Weights, optimizer and counters of the last snapshot: where `--resume` goes on."""

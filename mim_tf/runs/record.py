@@ -12,9 +12,9 @@ from absl import logging
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
-from mim_tf.json_file import read_json, write_json
-from mim_tf.models.network_module import source_of
+from mim_tf.models.registry import source_of
 from mim_tf.runs.folder import RECORD
+from mim_tf.storage.files import read_json, write_json
 from mim_tf.version import __version__
 
 

@@ -5,11 +5,11 @@ of `mim_tf.serving.Endpoints`. Inputs are arrays, numbers or nested lists; pictu
 """
 
 import base64
+import importlib
 
 import numpy as np
 
 from mim_tf.errors import MimError
-from mim_tf.serving.protos import serving_protos
 
 
 def rest_columns(inputs: dict, endpoint: str = "predict") -> dict:
@@ -130,3 +130,17 @@ def _from_json(value):
     if isinstance(value, dict):
         return base64.b64decode(value["b64"])
     return [_from_json(item) for item in value] if isinstance(value, list) else value
+
+
+# MERGED: The protocol buffers of TensorFlow Serving, which not everyone has installed.
+
+
+def serving_protos(name: str):
+    """The module `name` of `tensorflow_serving.apis`; `MimError` if it is not installed."""
+    try:
+        return importlib.import_module(f"tensorflow_serving.apis.{name}")
+    except ImportError as error:
+        raise MimError(
+            f"Requests for TensorFlow Serving need tensorflow-serving-api ({error}): "
+            'pip install "mim_tf[serving]", or export with --nowarmup.'
+        ) from None

@@ -1,19 +1,138 @@
-"""What a served model can be asked for."""
+"""Checks that run inside an exported graph.
+
+TensorFlow does not compare what an endpoint is sent with the shapes in its signature: without these
+checks an input of another size could be broadcast, or end the process.
+"""
 
 import math
+from collections.abc import Container
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from mim_tf.errors import MimError
+from mim_tf.layers import GateConvolution
 from mim_tf.models.forecast import roll_ahead
-from mim_tf.models.keras_settings import under
+from mim_tf.models.predictor import under
 from mim_tf.models.registry import build_step
 from mim_tf.models.size import check_prediction
-from mim_tf.serving.checks import check_frames, check_states
-from mim_tf.serving.pictures import decode, encode
-from mim_tf.serving.served_step import ServedStep
+
+LARGEST_STATE = 1e6
+"""The largest value of a state that is taken, either way: memories change by at most 1 a frame, so
+that no stream gets there, and squares of much larger ones overflow."""
+
+
+def check_frames(frames, shape, name: str, in_unit: bool = True):
+    """`frames`, once it is known that they have this shape, are not empty, and floats in range.
+
+    Args:
+        frames: float32, uint8 or strings.
+        shape: the sizes, None being any.
+        name: of the input, for the error.
+        in_unit: whether floats have to be in [0, 1], or only finite.
+    """
+    frames = tf.ensure_shape(frames, shape, name=name)
+    checks = [
+        tf.debugging.assert_positive(tf.shape(frames), f"{name} must not be empty in any axis.")
+    ]
+    if frames.dtype.is_floating:
+        low, high = tf.reduce_min(frames), tf.reduce_max(frames)
+        fits = (frames >= 0) & (frames <= 1) if in_unit else tf.math.is_finite(frames)
+        inside = tf.reduce_all(fits)
+        text = (
+            f"{name} must be finite{' and in [0, 1]' if in_unit else ''}, received values between"
+        )
+        checks.append(tf.debugging.Assert(inside, [text, low, high]))
+    with tf.control_dependencies(checks):
+        return tf.identity(frames)
+
+
+def check_states(states: dict, shapes: dict, batch=None, unlimited: Container[str] = ()) -> dict:
+    """`states`, once each is known to have its shape, one batch size, and values of a network.
+
+    These are finite and within `LARGEST_STATE`. Nothing is computed before.
+
+    Args:
+        states: name -> tensor.
+        shapes: name -> sizes, the batch being None.
+        batch: the batch size; by default that of the first state.
+        unlimited: names of states that only have to be finite.
+    """
+    states = {
+        name: tf.ensure_shape(state, shapes[name], name=name) for name, state in states.items()
+    }
+    batch = tf.shape(next(iter(states.values())))[0] if batch is None else batch
+    checks = []
+    for name, state in states.items():
+        text = f"{name} must have the batch size of the other inputs."
+        checks.append(tf.debugging.assert_equal(tf.shape(state)[0], batch, text))
+        limit = state.dtype.max if name in unlimited else LARGEST_STATE
+        inside = tf.reduce_all(tf.abs(state) <= limit)
+        text = f"{name} must be finite and within {limit:g}, as step returned it; received"
+        size = tf.reduce_max(tf.abs(state))
+        checks.append(tf.debugging.Assert(inside, [text, size]))
+    with tf.control_dependencies(checks):
+        return {name: tf.identity(state) for name, state in states.items()}
+
+
+# MERGED: A network's time step with weights of its own.
+
+
+class ServedStep:
+    """A network's step with a copy of the weights it has now.
+
+    Kernels that are multiplied in bfloat16 are kept in bfloat16: TensorFlow would convert them at
+    every time step.
+
+    Args:
+        step: one time step, as in `models/step.py`.
+        freeze: make the weights constants of the graph. TensorFlow brings the kernels into the
+            order its convolutions need once, not at every time step; and every endpoint that is
+            used has copies of its own.
+
+    Call arguments:
+        inputs: those of `step`.
+    """
+
+    def __init__(self, step, freeze: bool = False):
+        self.inputs = step.inputs
+        self._step = step
+        self._weights = [
+            (variable, value.numpy() if freeze else tf.Variable(value))
+            for variable, value in _as_used(step)
+        ]
+        # Traced once, so that constants are in the graph once.
+        self._graph = tf.function(
+            self._apply,
+            autograph=False,
+            input_signature=[[tf.TensorSpec(each.shape, each.dtype) for each in step.inputs]],
+        )
+
+    def __call__(self, inputs):
+        return self._graph(inputs)
+
+    def _apply(self, inputs):
+        with keras.StatelessScope() as scope:
+            for variable, value in self._weights:
+                scope.add_update((variable, tf.convert_to_tensor(value)))
+            return self._step(inputs)
+
+
+def _as_used(step):
+    """Every variable of `step`, and its value in the precision it is used in."""
+    rounded = {
+        id(layer.kernel)
+        for layer in step._flatten_layers()
+        if isinstance(layer, GateConvolution) and layer.precision == "bfloat16"
+    }
+    for variable in step.variables:
+        value = tf.convert_to_tensor(variable.value)
+        yield variable, tf.cast(value, "bfloat16") if id(variable) in rounded else value
+
+
+# MERGED: What a served model can be asked for.
+
 
 LAST = "last_prediction"
 """State of a stream beside the network's: its newest prediction, not clipped."""
@@ -194,3 +313,53 @@ def _in_float32(model):
         step = build_step(model.config)
     step.set_weights(model.step.get_weights())
     return step
+
+
+# MERGED: Frames as encoded pictures, inside an exported graph.
+
+
+_MARKS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+"""What PNG and JPEG files begin with."""
+
+
+def decode(pictures, frame_shape):
+    """Encoded pictures to frames.
+
+    Args:
+        pictures: strings `[B, T]`: PNG or JPEG, grey or colour.
+        frame_shape: (H, W, C) the pictures have to have; C, 1 or 3, is converted to.
+
+    Returns:
+        `[B, T, H, W, C]`, uint8.
+    """
+    height, width, channels = frame_shape
+
+    def decode_one(picture):
+        known = [tf.strings.substr(picture, 0, len(mark)) == mark for mark in _MARKS]
+        check = tf.debugging.Assert(
+            tf.reduce_any(known), ["frames must be PNG or JPEG; received another kind of file."]
+        )
+        with tf.control_dependencies([check]):
+            picture = tf.identity(picture)
+        frame = tf.io.decode_image(picture, channels, expand_animations=False)
+        check = tf.debugging.assert_equal(
+            tf.shape(frame)[:2], (height, width), f"frames must be pictures of {width} x {height}."
+        )
+        with tf.control_dependencies([check]):
+            frame = tf.identity(frame)
+        frame.set_shape(frame_shape)
+        return frame
+
+    frames = tf.map_fn(
+        decode_one,
+        tf.reshape(pictures, [-1]),
+        fn_output_signature=tf.TensorSpec(frame_shape, tf.uint8),
+    )
+    return tf.reshape(frames, tf.concat([tf.shape(pictures), frame_shape], 0))
+
+
+def encode(frames):
+    """Frames `[B, T, H, W, C]`, uint8, to PNG strings `[B, T]`."""
+    flat = tf.reshape(frames, tf.concat([[-1], tf.shape(frames)[2:]], 0))
+    pictures = tf.map_fn(tf.io.encode_png, flat, fn_output_signature=tf.TensorSpec([], tf.string))
+    return tf.reshape(pictures, tf.shape(frames)[:2])

@@ -1,20 +1,19 @@
 """Writes a model in TensorFlow's SavedModel format."""
 
 import dataclasses
+import re
 import tempfile
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from mim_tf.config.stored import to_json
 from mim_tf.errors import MimError
-from mim_tf.given_path import parse_json, read_text
 from mim_tf.models import VideoPredictor
-from mim_tf.models.configuration import to_json
+from mim_tf.serving.client import serving_protos
 from mim_tf.serving.endpoints import Endpoints
-from mim_tf.serving.protos import serving_protos
-from mim_tf.serving.versions import publish
-from mim_tf.serving.warmup import write_warmup
+from mim_tf.storage.paths import parse_json, read_text
 
 
 def write_saved_model(
@@ -89,3 +88,66 @@ def _read_json(path):
     except ValueError as error:
         raise MimError(f"The metrics, {path}, must be JSON: {error}.") from None
     return text
+
+
+# MERGED: Numbered versions of a model in a folder, as TensorFlow Serving expects them.
+
+
+def publish(folder: Path, parent: Path) -> Path:
+    """Moves `folder`, complete, to the next free version of `parent`; returns its new path.
+
+    Nothing is overwritten, also where another program makes the same version first.
+    """
+    while True:
+        version = parent / str(next_version(parent))
+        try:
+            return folder.rename(version)
+        except OSError:
+            if not version.exists():
+                raise
+
+
+def next_version(parent: Path) -> int:
+    """One more than the largest version in `parent`: a server takes the largest by default."""
+    names = [path.name for path in parent.iterdir()]
+    return 1 + max((int(name) for name in names if re.fullmatch("[0-9]+", name)), default=0)
+
+
+# MERGED: Requests that TensorFlow Serving answers for itself before it takes others.
+#
+# The first request to an endpoint is slow; with these no caller has to wait for it.
+
+
+PATH = Path("assets.extra") / "tf_serving_warmup_requests"
+"""Where in a version's folder the server looks for them."""
+
+
+def write_warmup(folder: Path, signatures: dict, context: int, frame_shape) -> None:
+    """Writes one request for each endpoint, with one sequence of black frames.
+
+    Args:
+        folder: of the version.
+        signatures: as of `Endpoints`.
+        context: length of that sequence, at least 1.
+        frame_shape: (H, W, C) of its frames.
+    """
+    requests, logs = serving_protos("predict_pb2"), serving_protos("prediction_log_pb2")
+    picture = b""
+    if frame_shape[2] in (1, 3):
+        picture = tf.io.encode_png(tf.zeros(frame_shape, tf.uint8)).numpy()
+    (folder / PATH).parent.mkdir()
+    with tf.io.TFRecordWriter(str(folder / PATH)) as records:
+        for endpoint, (_, arguments) in signatures.items():
+            request = requests.PredictRequest()
+            request.model_spec.signature_name = endpoint
+            for spec in tf.nest.flatten(arguments):
+                request.inputs[spec.name].CopyFrom(_black(spec, context, picture))
+            log = logs.PredictionLog(predict_log=logs.PredictLog(request=request))
+            records.write(log.SerializeToString())
+
+
+def _black(spec, context, picture):
+    value = {tf.string: picture, tf.int32: 1}.get(spec.dtype, 0)
+    unknown = (1, context)
+    shape = [unknown[axis] if size is None else size for axis, size in enumerate(spec.shape)]
+    return tf.make_tensor_proto(value, spec.dtype, shape)

@@ -8,8 +8,8 @@ import keras
 
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
-from mim_tf.new_path import check_free, written_whole
 from mim_tf.serving.endpoints import Endpoints
+from mim_tf.storage.paths import check_free, written_whole
 
 SUFFIXES = {"onnx": ".onnx", "litert": ".tflite"}
 

@@ -9,9 +9,8 @@ import keras
 from absl import logging
 
 from mim_tf.errors import MimError
-from mim_tf.given_path import open_file
-from mim_tf.new_path import move_into_place
 from mim_tf.runs.folder import PREVIOUS_STATE, STATE
+from mim_tf.storage.paths import move_into_place, open_file
 from mim_tf.weights import load_weights, save_weights
 
 _MARK = b"\nsha256 "

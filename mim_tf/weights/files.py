@@ -11,17 +11,21 @@ import keras
 import numpy as np
 
 from mim_tf.config import ModelConfig
+from mim_tf.config.stored import ATTRIBUTE, to_json
 from mim_tf.models import VideoPredictor, build_model
-from mim_tf.models.configuration import ATTRIBUTE, to_json
-from mim_tf.models.keras_settings import under
-from mim_tf.new_path import move_into_place
-from mim_tf.presets.find import find_weights
-from mim_tf.weights.full_disk import saved_by_keras, written_from_memory
+from mim_tf.models.predictor import under
+from mim_tf.storage.paths import move_into_place
+from mim_tf.weights.by_name import find_weights
 from mim_tf.weights.hdf5 import configuration_inside, load_hdf5
-from mim_tf.weights.keras_file import configuration_of, is_keras_file, policy_of, weights_inside
-from mim_tf.weights.tf1_architecture import infer_config
-from mim_tf.weights.tf1_checkpoint import is_checkpoint, weight_shapes
-from mim_tf.weights.tf1_load import load_tf1
+from mim_tf.weights.keras_file import (
+    configuration_of,
+    is_keras_file,
+    policy_of,
+    saved_by_keras,
+    weights_inside,
+    written_from_memory,
+)
+from mim_tf.weights.tf1 import infer_config, is_checkpoint, load_tf1, weight_shapes
 
 
 def save_weights(

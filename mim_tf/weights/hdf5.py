@@ -1,9 +1,4 @@
-"""Weights in Keras' HDF5 layout, read with distrust.
-
-Keras' own loader assigns as it reads, skips what it does not know, and takes memory for any shape
-below 4 GiB before it compares it. Here every shape is compared, and every value read, before the
-first weight of the model changes.
-"""
+"""Whether weights fit a model, and what to say where they do not."""
 
 import collections
 import contextlib
@@ -16,12 +11,72 @@ import h5py
 import keras
 import numpy as np
 
-from mim_tf.config import ModelConfig
+from mim_tf.config import ARCHITECTURE_FIELDS, ModelConfig
+from mim_tf.config.stored import ATTRIBUTE, from_json
 from mim_tf.errors import MimError
-from mim_tf.hdf5_file import opened_hdf5
-from mim_tf.models.configuration import ATTRIBUTE, from_json
-from mim_tf.weights.architecture import check_finite, check_settings, first_difference
-from mim_tf.weights.full_disk import saved_by_keras
+from mim_tf.storage.hdf5 import opened_hdf5
+from mim_tf.weights.keras_file import saved_by_keras
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def first_difference(stored: Shapes, expected: Shapes) -> str:
+    """Names the first weight that differs, with both shapes; empty if there is none.
+
+    Args:
+        stored: name -> shape of the weights in a file.
+        expected: name -> shape of the model's weights, in its order.
+    """
+    for name in [*expected, *(name for name in stored if name not in expected)]:
+        if stored.get(name) != expected.get(name):
+            return f"{name} is {_words(stored.get(name))} there, {_words(expected.get(name))} here"
+    return ""
+
+
+def _words(shape: tuple[int, ...] | None) -> str:
+    return "missing" if shape is None else f"{list(shape)}"
+
+
+def check_settings(
+    path: str | PathLike, stored: ModelConfig, model: ModelConfig, difference: str
+) -> None:
+    """Raises `MimError` if the model of a file and the one to load it into are built differently.
+
+    Args:
+        path: of the file.
+        stored: the configuration of its model.
+        model: that of the model to load it into.
+        difference: the first weight that differs, from `first_difference`.
+    """
+    for name in ARCHITECTURE_FIELDS:
+        there, here = getattr(stored, name), getattr(model, name)
+        if there != here:
+            example = f" The first weight that differs: {difference}." if difference else ""
+            raise MimError(
+                f"{path} holds weights of another architecture: its {name} is {there}, the "
+                f"model's is {here}.{example} Build the model with mim_tf.load_model, or leave "
+                "out the flag."
+            )
+
+
+def check_finite(path: str | PathLike, weights: Mapping[str, np.ndarray]) -> None:
+    """Raises `MimError` for the first weight with a value that is not finite in float32."""
+    for name, values in weights.items():
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(np.asarray(values, np.float32)).all()
+        if not finite:
+            raise MimError(
+                f"{path}: {name} has values that are NaN or infinite in float32: the training had "
+                "diverged. Take the weights of an earlier iteration."
+            )
+
+
+# MERGED: Weights in Keras' HDF5 layout, read with distrust.
+#
+# Keras' own loader assigns as it reads, skips what it does not know, and takes memory for any shape
+# below 4 GiB before it compares it. Here every shape is compared, and every value read, before the
+# first weight of the model changes.
+
 
 _STEP = "layers/functional"
 # Files of version 0.1 hold the count of updates for scheduled sampling; the optimizer counts now.

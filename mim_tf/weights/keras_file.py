@@ -1,21 +1,27 @@
 """Models in `.keras` files: ZIP archives of a configuration and weights, read with distrust."""
 
 import contextlib
+import io
 import json
+import math
+import os
+import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 
 from mim_tf.config import ModelConfig
+from mim_tf.config.stored import from_json
 from mim_tf.errors import MimError
-from mim_tf.given_path import open_file, opened
-from mim_tf.models.configuration import from_json
-from mim_tf.models.keras_settings import POLICIES
+from mim_tf.models.predictor import POLICIES
+from mim_tf.storage.paths import open_file, opened
 
 _ZIP = b"PK\3\4"
 _CONFIGURATION = "config.json"
@@ -121,3 +127,81 @@ def _parts(path: str | PathLike, name: str) -> Iterator[bytes]:
         with archive.open(member) as content:
             while part := content.read(_PART_BYTES):
                 yield part
+
+
+# MERGED: HDF5 files where a disk can be full.
+#
+# HDF5 ends the process with a signal where a disk becomes full while it writes.
+
+
+_MEMORY = "/dev/shm"
+_PREFIX = ".mim_tf-writing-"
+_ORPHAN_SECONDS = 600
+"""Writing to memory takes seconds."""
+
+_PER_VARIABLE = 4096
+"""Bytes that HDF5 needs for a variable beside its values, and more than it does."""
+
+
+@contextlib.contextmanager
+def saved_by_keras(model: keras.Model, folder: str | PathLike | None = None) -> Iterator[h5py.File]:
+    """Yields what `model.save_weights` writes.
+
+    Keras writes to paths only: in memory, if the system has a folder there, or else on a disk that
+    has room for all of it before it starts.
+
+    Args:
+        model: to be saved.
+        folder: on that disk; by default one of the system.
+
+    Raises:
+        OSError: if there is no room.
+    """
+    size = _largest_size(model)
+    _remove_orphans(_MEMORY)
+    try:
+        _check_room(_MEMORY, size)
+        folder = _MEMORY
+    except OSError:  # not on Linux, or too small, as in many containers
+        _check_room(folder or tempfile.gettempdir(), size)
+    prefix = _PREFIX if folder == _MEMORY else ".writing-"
+    with tempfile.TemporaryDirectory(dir=folder, prefix=prefix) as parent:
+        path = Path(parent) / "keras.weights.h5"
+        model.save_weights(path)
+        with h5py.File(path) as file:
+            yield file
+
+
+@contextlib.contextmanager
+def written_from_memory(path: Path) -> Iterator[h5py.File]:
+    """Yields an HDF5 file in memory; at the end its bytes are written to `path`.
+
+    A disk that is full is then an `OSError`, as for any other file.
+    """
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        yield file
+    with path.open("wb") as file:
+        file.write(content.getbuffer())
+
+
+def _largest_size(model: keras.Model) -> int:
+    optimizer = getattr(model, "optimizer", None)
+    variables = [*model.variables, *(optimizer.variables if optimizer else [])]
+    return sum(
+        _PER_VARIABLE + (8 if v.dtype == "float64" else 4) * math.prod(v.shape) for v in variables
+    )
+
+
+def _remove_orphans(folder: str) -> None:
+    """Removes what processes that were killed left in memory, some time ago."""
+    for path in Path(folder).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ORPHAN_SECONDS:
+                shutil.rmtree(path)
+
+
+def _check_room(folder: str | PathLike, size: int) -> None:
+    with tempfile.TemporaryFile(dir=os.fspath(folder)) as file:
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            os.posix_fallocate(file.fileno(), 0, size)

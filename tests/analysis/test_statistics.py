@@ -9,8 +9,7 @@ import pytest
 from keras import ops
 
 import mim_tf
-from mim_tf.analysis.observe import observe, observed_step
-from mim_tf.analysis.statistics import InsideStatistics
+from mim_tf.evaluation.forget_gates import InsideStatistics, observe, observed_step
 
 pytestmark = pytest.mark.slow
 

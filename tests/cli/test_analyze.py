@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mim_tf
-from mim_tf.analysis import analyze
+from mim_tf.jobs import analyze
 from mim_tf.runs.record import write_record
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mim_tf.evaluation.report import write_scores
+from mim_tf.evaluation.stored import write_scores
 
 
 @pytest.fixture

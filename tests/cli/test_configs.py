@@ -8,8 +8,8 @@ from mim_tf.cli.configs import data_config, model_config, resumed
 from mim_tf.cli.flags import given
 from mim_tf.cli.train import COMMAND
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.config.stored import ATTRIBUTE, to_json
 from mim_tf.errors import MimError
-from mim_tf.models.configuration import ATTRIBUTE, to_json
 from mim_tf.runs.record import write_record
 from tests.tf1_checkpoints import golden_checkpoint
 
@@ -167,7 +167,7 @@ def test_data_of_weights_without_a_run_is_that_of_the_flags(weights, tmp_path, m
 @pytest.fixture
 def frame_shape(monkeypatch):
     """Data whose frames are 48 high, 32 wide and have 3 channels."""
-    monkeypatch.setattr("mim_tf.data.open.frame_shape", lambda data: (48, 32, 3))
+    monkeypatch.setattr("mim_tf.data.dataset.frame_shape", lambda data: (48, 32, 3))
 
 
 @pytest.mark.parametrize(
@@ -188,5 +188,5 @@ def test_frames_have_the_size_of_the_data_where_no_flag_says_otherwise(arguments
 
 
 def test_generated_frames_have_the_size_of_the_flags(monkeypatch):
-    monkeypatch.setattr("mim_tf.data.open.frame_shape", lambda data: None)
+    monkeypatch.setattr("mim_tf.data.dataset.frame_shape", lambda data: None)
     assert model_config(parse("--img_width=32"), data=DataConfig()).frame_shape == (32, 32, 1)

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mim_tf.presets.find import list_presets
-from mim_tf.presets.save import save_preset
+from mim_tf.jobs.presets import save_preset
+from mim_tf.weights.by_name import list_presets
 
 PACKAGED = list_presets()
 

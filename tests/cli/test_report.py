@@ -1,4 +1,4 @@
-from mim_tf.evaluation.report import write_scores
+from mim_tf.evaluation.stored import write_scores
 from tests.report.conftest import CONTEXT, evaluation
 
 

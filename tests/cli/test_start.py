@@ -39,7 +39,7 @@ def test_a_backend_that_is_missing_is_one_sentence(backend, monkeypatch):
 
 INTERRUPTED = """
 import os, signal, sys
-from mim_tf.cli.start import import_keras
+from mim_tf.cli.command import import_keras
 
 class Interrupt:  # at the first import of TensorFlow
     def find_spec(self, name, *_):

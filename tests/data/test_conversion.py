@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from mim_tf.data.conversion import ConvertedScale
-from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
+from mim_tf.values.scale import ConvertedScale, LinearScale
 
 SQUARE = ConvertedScale("m2", LinearScale("m", 0, 10), np.square, np.sqrt)
 

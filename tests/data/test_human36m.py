@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from skimage.transform import resize
 
-from mim_tf.data.human36m import crop_and_resize, open_human36m
+from mim_tf.data.sets.human36m import crop_and_resize, open_human36m
 from mim_tf.errors import MimError
 
 

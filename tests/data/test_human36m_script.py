@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mim_tf.data.human36m import open_human36m
+from mim_tf.data.sets.human36m import open_human36m
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "data" / "human36m.sh"
 SUBJECTS = ("S1", "S5", "S6", "S7", "S8", "S9", "S11")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.videos import Video
-from mim_tf.data.kth import open_kth, window_starts
+from mim_tf.data.sets.kth import open_kth, window_starts
 from mim_tf.errors import MimError
 from tests.small_videos import numbered_frames, write_video
 

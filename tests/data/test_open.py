@@ -6,11 +6,11 @@ import pytest
 
 import mim_tf
 from mim_tf.config import DataConfig, ModelConfig
-from mim_tf.data.describe import describe_splits
-from mim_tf.data.moving_mnist.npz import write_npz
-from mim_tf.data.open import frame_shape, open_part, open_source
-from mim_tf.data.scale import LinearScale
+from mim_tf.data.dataset import frame_shape, open_part, open_source
+from mim_tf.data.sets.moving_mnist.npz import write_npz
+from mim_tf.data.source import describe_splits
 from mim_tf.errors import MimError
+from mim_tf.values.scale import LinearScale
 from tests.data_examples import levels, write_example
 
 GENERATED = DataConfig(digits="bundled", train_sequences=0, valid_sequences=4, test_sequences=5)

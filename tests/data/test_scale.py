@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
+from mim_tf.values.scale import LinearScale
 
 DBZ = LinearScale("dBZ", -10, 70)
 

@@ -3,16 +3,12 @@
 import numpy as np
 import pytest
 
-from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
-from mim_tf.evaluation.categorical import CategoricalScores
-from mim_tf.evaluation.events import EventRule
-from mim_tf.evaluation.fields import FieldScores
-from mim_tf.evaluation.fss import FractionsSkillScores
-from mim_tf.evaluation.physical import PhysicalErrors
-from mim_tf.evaluation.pixel import PixelErrors
+from mim_tf.evaluation.errors import PhysicalErrors, PixelErrors
+from mim_tf.evaluation.events import CategoricalScores, EventRule, FractionsSkillScores
+from mim_tf.evaluation.fields import FieldScores, PowerSpectra
 from mim_tf.evaluation.protocols import FrameScores
-from mim_tf.evaluation.spectra import PowerSpectra
+from mim_tf.values.scale import LinearScale
 
 DBZ = LinearScale("dBZ", 0, 70)
 CLIMATOLOGY = np.full((9, 11, 2), 0.5, np.float32)

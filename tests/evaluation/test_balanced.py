@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.hko7.values import DBZ, RAIN
-from mim_tf.evaluation.balanced import BalancedErrors
+from mim_tf.data.sets.hko7 import DBZ, RAIN
+from mim_tf.evaluation.events import BalancedErrors
 from mim_tf.evaluation.score_set import scores_for
 
 

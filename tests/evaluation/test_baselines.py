@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.scale import LinearScale
 from mim_tf.evaluation.baselines import baselines_for, context_mean, persistence, verdict
+from mim_tf.values.scale import LinearScale
 
 
 def context():

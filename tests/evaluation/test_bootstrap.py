@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mim_tf.evaluation import bootstrap
+from mim_tf.evaluation import statistics as bootstrap
 
 
 def test_interval_agrees_with_scipy():

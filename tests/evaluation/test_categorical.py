@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.arrays import from_uint8
-from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
-from mim_tf.evaluation.categorical import CategoricalScores
-from mim_tf.evaluation.events import EVENT_RULES, EventRule
+from mim_tf.evaluation.events import EVENT_RULES, CategoricalScores, EventRule
+from mim_tf.values.scale import LinearScale
 
 DBZ = LinearScale("dBZ", 0, 70)
 NAMES = ["CSI", "POD", "FAR", "BIAS", "HSS"]

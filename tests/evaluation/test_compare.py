@@ -7,7 +7,7 @@ import pytest
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import compare
-from mim_tf.evaluation.report import write_scores
+from mim_tf.evaluation.stored import write_scores
 
 NAMES = ["mse", "ssim", "sharpness"]
 

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from mim_tf.data.conversion import ConvertedScale
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.scale import LinearScale
 from mim_tf.evaluation.score_set import scores_for
+from mim_tf.values.scale import ConvertedScale, LinearScale
 
 METRES = LinearScale("m", 0, 10)
 SQUARE = ConvertedScale("m2", METRES, np.square, np.sqrt)

@@ -1,6 +1,6 @@
 import pytest
 
-from mim_tf.evaluation.direction import direction, is_better
+from mim_tf.evaluation.errors import direction, is_better
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import numpy as np
 
-from mim_tf.evaluation.error_map import ErrorMap
+from mim_tf.evaluation.pictures import ErrorMap
 
 
 def error_map(truth, prediction):

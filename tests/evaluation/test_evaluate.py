@@ -7,9 +7,9 @@ import pytest
 
 import mim_tf
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.scale import LinearScale
-from mim_tf.evaluation.evaluate import evaluate
-from mim_tf.evaluation.scores import to_uint8
+from mim_tf.evaluation.errors import to_uint8
+from mim_tf.jobs.evaluate import evaluate
+from mim_tf.values.scale import LinearScale
 
 SCALE = LinearScale("dBZ", 0, 70)
 

@@ -5,8 +5,8 @@ import pytest
 
 import mim_tf
 from mim_tf.config import DataConfig, TrainingConfig
-from mim_tf.evaluation.evaluate_weights import check_step, evaluate_weights, identity
-from mim_tf.evaluation.read import read_evaluation
+from mim_tf.evaluation.stored import read_evaluation
+from mim_tf.jobs.evaluate import check_step, evaluate_weights, identity
 from mim_tf.weights import save_weights
 
 

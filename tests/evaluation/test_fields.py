@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.scale import LinearScale
 from mim_tf.data.scale_fit import ScaledSource
 from mim_tf.errors import MimError
 from mim_tf.evaluation.fields import FieldScores, area_weights, climatology_of
 from mim_tf.evaluation.score_set import scores_for
+from mim_tf.values.scale import LinearScale
 
 LATITUDES = [75.0, 0.0, -60.0]
 KELVIN = LinearScale("K", 200, 300)

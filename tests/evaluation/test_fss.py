@@ -5,11 +5,10 @@ import pytest
 import xarray as xr
 
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
-from mim_tf.evaluation.events import EventRule
-from mim_tf.evaluation.fss import FractionsSkillScores
+from mim_tf.evaluation.events import EventRule, FractionsSkillScores
 from mim_tf.evaluation.score_set import scores_for
+from mim_tf.values.scale import LinearScale
 
 DBZ = LinearScale("dBZ", 0, 70)
 

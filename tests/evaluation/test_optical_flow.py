@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from mim_tf.evaluation.baselines import persistence
-from mim_tf.evaluation.optical_flow import extrapolate_along_flow
+from mim_tf.evaluation.baselines import extrapolate_along_flow, persistence
 
 
 def blob(row, column, size=64, width=5):

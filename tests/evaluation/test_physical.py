@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
-from mim_tf.evaluation.physical import PhysicalErrors
+from mim_tf.evaluation.errors import PhysicalErrors
+from mim_tf.values.scale import LinearScale
 
 DBZ = LinearScale("dBZ", -10, 60)
 VEHICLES = LinearScale("vehicles", 0, 200)

@@ -2,10 +2,10 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation import pictures
 from mim_tf.evaluation.pictures import film_strip, save_sample, side_by_side
+from mim_tf.values.scale import LinearScale
 
 GREY, ORANGE = list(pictures.CONTEXT), list(pictures.PREDICTED)
 

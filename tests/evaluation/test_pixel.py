@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mim_tf.evaluation.pixel import PixelErrors
+from mim_tf.evaluation.errors import PixelErrors
 
 
 def test_errors_of_one_value():

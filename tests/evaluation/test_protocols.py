@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation.protocols import PROTOCOLS, protocol_scores
+from mim_tf.values.scale import LinearScale
 
 
 def random_pair(shape=(2, 3, 8, 9, 2)):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.read import read_evaluation
-from mim_tf.evaluation.report import write_scores
+from mim_tf.evaluation.stored import read_evaluation, write_scores
 
 RESULT = {
     "sequences": 2,

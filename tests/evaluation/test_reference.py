@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.evaluation import reference
-from mim_tf.evaluation.reference import ReferenceScores
+from mim_tf.evaluation import baselines as reference
+from mim_tf.evaluation.baselines import ReferenceScores
 
 
 @pytest.fixture

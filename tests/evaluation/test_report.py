@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from mim_tf.evaluation.report import format_scores, write_scores
+from mim_tf.evaluation.stored import format_scores, write_scores
 
 RESULT = {
     "sequences": 3,

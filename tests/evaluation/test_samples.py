@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.evaluation.samples import choose_samples, load_samples
+from mim_tf.evaluation.pictures import choose_samples, load_samples
 
 
 def test_median_and_ends_are_found_and_undefined_errors_are_neither():

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.evaluation.score_set import scores_for
+from mim_tf.values.scale import LinearScale
 
 
 @pytest.fixture

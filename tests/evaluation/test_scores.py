@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation import scores
+from mim_tf.evaluation import errors as scores
 from mim_tf.evaluation.protocols import FrameScores
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from mim_tf.evaluation.spectra import PowerSpectra, radial_power, rings
+from mim_tf.evaluation.fields import PowerSpectra, radial_power, rings
 
 
 def result_of(truth, prediction):

@@ -3,9 +3,8 @@ from html.parser import HTMLParser
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.compare import Comparison, Difference
-from mim_tf.evaluation.read import Evaluation
-from mim_tf.evaluation.tables import format_comparison
+from mim_tf.evaluation.compare import Comparison, Difference, format_comparison
+from mim_tf.evaluation.stored import Evaluation
 
 
 @pytest.fixture

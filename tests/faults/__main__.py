@@ -14,7 +14,7 @@ from pathlib import Path
 # Before Keras is imported: the only backend without threads, which would not survive a fork.
 os.environ["KERAS_BACKEND"] = "numpy"
 
-from mim_tf.backends import BACKENDS
+from mim_tf.runtime.backend import BACKENDS
 
 BACKENDS["numpy"] = "NumPy"  # enough to read weights
 from tests.faults.cases import GOOD, OUTCOMES, Bench, Case, choose  # noqa: E402

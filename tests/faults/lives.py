@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 import mim_tf.cli.main
-import mim_tf.training.train  # imported once, for all lives
+import mim_tf.jobs.train  # imported once, for all lives
 from mim_tf.runs.folder import STATE
 
 FLAGS = [

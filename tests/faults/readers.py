@@ -18,23 +18,20 @@ import numpy as np
 from absl import flags
 
 import mim_tf
-from mim_tf.cli.flags import define_config_flags
-from mim_tf.cli.parse import parse
+from mim_tf.cli.flags import define_config_flags, parse
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
-from mim_tf.data.files.array_videos import array_recordings
 from mim_tf.data.files.arrays import ArraySource, open_array
-from mim_tf.data.files.folder import list_recordings, open_recordings
-from mim_tf.data.human36m import open_human36m
-from mim_tf.data.inspect.open import open_all
-from mim_tf.data.inspect.recognise import recognise
-from mim_tf.data.moving_mnist.digits import PARTS, load_digits
-from mim_tf.data.moving_mnist.npz import NpzSource, write_npz
+from mim_tf.data.files.recordings import array_recordings, list_recordings, open_recordings
+from mim_tf.data.sets.human36m import open_human36m
+from mim_tf.data.sets.moving_mnist.digits import PARTS, load_digits
+from mim_tf.data.sets.moving_mnist.npz import NpzSource, write_npz
 from mim_tf.errors import MimError
-from mim_tf.evaluation.read import read_evaluation
+from mim_tf.evaluation.stored import read_evaluation
+from mim_tf.inspection.recognise import open_all, recognise
 from mim_tf.prediction.inputs import list_inputs, open_input
 from mim_tf.report.read import read_material, read_samples
-from mim_tf.runs.csv_log import CsvLog
 from mim_tf.runs.record import read_record, write_record
+from mim_tf.storage.files import CsvLog
 from mim_tf.training.state import load_state, save_state
 from mim_tf.weights import load_weights, save_weights
 from tests import grid_files, radar_files, taxibj_files
@@ -234,7 +231,7 @@ def _checkpoint(folder):
 
 
 def _tf1(path):
-    from mim_tf.weights.tf1_checkpoint import read_weights, weight_shapes
+    from mim_tf.weights.tf1 import read_weights, weight_shapes
 
     return [weight_shapes(path), read_weights(path)]
 

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 import mim_tf
-from mim_tf.training.train import train
+from mim_tf.jobs.train import train
 from tests.faults.lives import rows
 
 CONFIG = mim_tf.ModelConfig(

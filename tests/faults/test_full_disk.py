@@ -10,11 +10,10 @@ import pytest
 import mim_tf
 from mim_tf.errors import MimError
 from mim_tf.evaluation.pictures import save_sample
-from mim_tf.evaluation.report import write_scores
-from mim_tf.json_file import write_json
+from mim_tf.evaluation.stored import write_scores
 from mim_tf.prediction.outputs import Output
-from mim_tf.runs.csv_log import CsvLog
-from mim_tf.training.events import Events
+from mim_tf.storage.files import CsvLog, write_json
+from mim_tf.training.logs import Events
 from mim_tf.training.state import load_state, save_state
 from mim_tf.weights import save_weights
 from tests.faults.small_disk import NoDiskError, fill, small_disk
@@ -135,7 +134,7 @@ def test_a_command_ends_in_a_sentence(disk):
 
 
 def test_the_last_snapshot_of_a_training_is_an_error(tmp_path, tiny_model, caplog):
-    from mim_tf.training.snapshots import Snapshots
+    from mim_tf.training.callbacks import Snapshots
 
     class Full(Snapshots):
         full = True

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from mim_tf.layers.initializers import ChannelGlorotUniform, small_uniform
+from mim_tf.layers.parts import ChannelGlorotUniform, small_uniform
 
 SHAPE = 5, 5, 8, 24
 

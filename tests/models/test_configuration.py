@@ -4,9 +4,9 @@ import math
 import pytest
 
 from mim_tf.config import ModelConfig
-from mim_tf.data.scale import LinearScale
+from mim_tf.config.stored import from_json, to_json
 from mim_tf.errors import MimError
-from mim_tf.models.configuration import from_json, to_json
+from mim_tf.values.scale import LinearScale
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from mim_tf import MimError, build_model
-from mim_tf.models.keras_settings import check_settings
-from mim_tf.training.adam import AdamInsideRoot
-from mim_tf.training.loss import HalfSquaredError
+from mim_tf.models.predictor import check_settings
+from mim_tf.training.compile import HalfSquaredError
+from mim_tf.training.optimizers import AdamInsideRoot
 from tests.models.small_models import random_frames, small_config
 
 

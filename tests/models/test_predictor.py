@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from mim_tf import MimError, VideoPredictor, build_model, load_model, predict, register_network
-from mim_tf.data.scale import LinearScale
-from mim_tf.training.learning_rate import WarmupStableDecay
-from mim_tf.training.loss import HalfSquaredError, half_squared_error
-from mim_tf.training.muon import Muon
+from mim_tf.training.compile import HalfSquaredError, WarmupStableDecay, half_squared_error
+from mim_tf.training.optimizers import Muon
+from mim_tf.values.scale import LinearScale
 from mim_tf.weights import load_weights, save_weights, stored_config
 from tests.models.small_models import random_frames, small_config, small_model, step_by_step
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mim_tf import build_model
-from mim_tf.training.loss import HalfSquaredError
+from mim_tf.training.compile import HalfSquaredError
 from tests.models.small_models import random_frames, small_config
 
 FRAMES = random_frames(3, 5)

@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from mim_tf import MimError
-from mim_tf.data.scale import LinearScale
-from mim_tf.models.training_arrays import check_training_arrays, first_batch
+from mim_tf.models.predictor import check_training_arrays, first_batch
+from mim_tf.values.scale import LinearScale
 from tests.models.small_models import random_frames, small_model
 
 FRAMES = random_frames(2, 5)

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from mim_tf.errors import MimError
-from mim_tf.prediction.export import FromExport
-from mim_tf.prediction.files import predict_files
+from mim_tf.jobs.predict import predict_files
+from mim_tf.prediction.forecasters import FromExport
 from mim_tf.prediction.inputs import open_input
 from mim_tf.prediction.outputs import Output
 

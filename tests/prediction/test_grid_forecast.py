@@ -5,11 +5,11 @@ import pytest
 import xarray as xr
 
 from mim_tf.config import DataConfig
-from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
-from mim_tf.prediction.files import predict_files
-from mim_tf.prediction.grid_input import has_coordinates, open_grid_input
+from mim_tf.jobs.predict import predict_files
+from mim_tf.prediction.inputs import has_coordinates, open_grid_input
 from mim_tf.prediction.outputs import Output
+from mim_tf.values.scale import LinearScale
 from tests import grid_files
 
 SCALE = LinearScale(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.prediction.inputs import list_inputs, open_input
+from mim_tf.values.scale import LinearScale
 from tests.data_examples import levels
 from tests.small_videos import numbered_frames, write_video
 

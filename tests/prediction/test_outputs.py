@@ -8,9 +8,9 @@ import PIL.Image
 import PIL.ImageSequence
 import pytest
 
-from mim_tf.data.scale import LinearScale
 from mim_tf.errors import MimError
 from mim_tf.prediction.outputs import Output, name_outputs
+from mim_tf.values.scale import LinearScale
 
 
 def gradient(length=3, height=16, width=24, channels=1):

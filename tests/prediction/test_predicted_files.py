@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.prediction.files import predict_files
+from mim_tf.jobs.predict import predict_files
 from mim_tf.prediction.inputs import open_input
 from mim_tf.prediction.outputs import Output
 from tests.data_examples import levels

@@ -9,10 +9,9 @@ import pytest
 
 import mim_tf
 from mim_tf.errors import MimError
-from mim_tf.presets import find
-from mim_tf.presets.find import find_weights, list_presets
-from mim_tf.presets.preset import Preset
-from mim_tf.presets.save import save_preset
+from mim_tf.jobs.presets import save_preset
+from mim_tf.weights import by_name as find
+from mim_tf.weights.by_name import Preset, find_weights, list_presets
 
 PACKAGED = list_presets()
 

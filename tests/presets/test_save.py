@@ -5,9 +5,9 @@ import pytest
 
 import mim_tf
 from mim_tf.errors import MimError
-from mim_tf.evaluation.report import write_scores
-from mim_tf.presets.preset import read_preset
-from mim_tf.presets.save import add_scores, save_preset
+from mim_tf.evaluation.stored import write_scores
+from mim_tf.jobs.presets import add_scores, save_preset
+from mim_tf.weights.by_name import read_preset
 
 
 def test_the_form_of_a_folder(tmp_path, tiny_model):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mim_tf.evaluation.report import write_scores
+from mim_tf.evaluation.stored import write_scores
 
 CONTEXT, HORIZON, SEQUENCES = 3, 4, 6
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.report import write_scores
+from mim_tf.evaluation.stored import write_scores
 from mim_tf.report.write import write_comparison
 from tests.report.conftest import CONTEXT, HORIZON, evaluation, make_run
 from tests.report.test_write import text_of

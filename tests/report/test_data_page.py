@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.inspect.survey import survey
-from mim_tf.data.scale import LinearScale
-from mim_tf.report import data_page
+from mim_tf.inspection.survey import survey
+from mim_tf.report import write as data_page
 from mim_tf.report.charts import histogram_chart
 from mim_tf.report.write import write_data_page
+from mim_tf.values.scale import LinearScale
 from tests.report.test_players import decoded
 from tests.report.test_write import text_of
 

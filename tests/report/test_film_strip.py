@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.report import write_scores
+from mim_tf.evaluation.stored import write_scores
 from mim_tf.report.film_strip import draw, read_strip, write_film_strip
 from tests.report.conftest import CONTEXT, evaluation
 

@@ -1,6 +1,6 @@
 import pytest
 
-from mim_tf.report.page import command_line
+from mim_tf.report.pages import command_line
 
 
 @pytest.mark.parametrize(

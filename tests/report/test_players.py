@@ -6,8 +6,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from mim_tf.evaluation.report import write_scores
-from mim_tf.report.colors import difference_limit, field_of, visible
+from mim_tf.evaluation.stored import write_scores
+from mim_tf.report.charts import difference_limit, field_of, visible
 from mim_tf.report.players import error_map_player, sequence_players, shown_samples
 from mim_tf.report.read import read_material
 from tests.report.conftest import CONTEXT, HORIZON, evaluation

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.report import write_scores
+from mim_tf.evaluation.stored import write_scores
 from mim_tf.report.write import write_report, write_report_or_warn
 from tests.report.conftest import CONTEXT, evaluation
 

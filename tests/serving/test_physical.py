@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 import mim_tf
-from mim_tf.data.scale import LinearScale
 from mim_tf.serving.endpoints import LAST, Endpoints
+from mim_tf.values.scale import LinearScale
 
 KELVIN = LinearScale(("K",), (280.0,), (290.0,), clipped=False, names=("t2m",))
 

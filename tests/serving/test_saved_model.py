@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
-from mim_tf.models.configuration import from_json
+from mim_tf.config.stored import from_json
 
 pytestmark = pytest.mark.slow
 

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 import mim_tf
-from mim_tf.serving.served_step import ServedStep
+from mim_tf.serving.endpoints import ServedStep
 
 TINY = mim_tf.ModelConfig(img_width=8, patch_size=4, num_hidden=(2, 2), filter_size=3)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from mim_tf.serving.versions import next_version, publish
+from mim_tf.serving.saved_model import next_version, publish
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_nothing_is_overwritten(tmp_path):
 def test_another_program_is_first(tmp_path, monkeypatch):
     new = tmp_path / "new"
     new.mkdir()
-    monkeypatch.setattr("mim_tf.serving.versions.next_version", competing_version)
+    monkeypatch.setattr("mim_tf.serving.saved_model.next_version", competing_version)
     assert publish(new, tmp_path) == tmp_path / "2"
     assert (tmp_path / "1" / "model").read_text() == "theirs"
 

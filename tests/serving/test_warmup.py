@@ -1,4 +1,4 @@
-from mim_tf.serving import warmup
+from mim_tf.serving import saved_model as warmup
 
 
 def test_every_endpoint_is_warmed_up(version, consumed):

@@ -12,7 +12,7 @@ import keras
 
 from mim_tf import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.config import DeviceConfig
-from mim_tf.training.train import train
+from mim_tf.jobs.train import train
 
 MODEL = ModelConfig(
     img_width=32,

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.training.adam import AdamInsideRoot
+from mim_tf.training.optimizers import AdamInsideRoot
 
 # From large to of the size of epsilon's root, where its place shows.
 GRADIENTS = np.array([[3.0, -0.2, 1e-4, 0.0], [1.0, 0.3, -2e-4, 1e-4], [-2.0, 0.1, 1e-5, 0.0]])

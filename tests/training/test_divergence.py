@@ -8,11 +8,11 @@ import pytest
 
 import mim_tf
 from mim_tf.data.batches.order import TrainingOrder
-from mim_tf.data.moving_mnist.source import MovingMNIST
+from mim_tf.data.sets.moving_mnist.source import MovingMNIST
 from mim_tf.errors import MimError
+from mim_tf.jobs.train import train
 from mim_tf.runs.folder import STATE
-from mim_tf.training.adam import AdamInsideRoot
-from mim_tf.training.train import train
+from mim_tf.training.optimizers import AdamInsideRoot
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@ import pytest
 import tensorflow as tf
 
 import mim_tf
-from mim_tf.training.initial_bias import draw_biases
-from mim_tf.training.loss import HalfSquaredError
+from mim_tf.training.compile import HalfSquaredError, draw_biases
 
 
 def biases(model):

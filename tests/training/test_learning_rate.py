@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from mim_tf.training.learning_rate import learning_rate
+from mim_tf.training.compile import learning_rate
 
 
 def rates(schedule, updates, **settings):

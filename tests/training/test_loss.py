@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from mim_tf import MimError
-from mim_tf.training.loss import HalfSquaredError, half_squared_error
+from mim_tf.training.compile import HalfSquaredError, half_squared_error
 
 
 @pytest.fixture

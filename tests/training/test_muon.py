@@ -2,8 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from mim_tf.training.adam import AdamInsideRoot
-from mim_tf.training.muon import Muon, orthogonal
+from mim_tf.training.optimizers import AdamInsideRoot, Muon, orthogonal
 
 RANDOM = np.random.default_rng(0)
 

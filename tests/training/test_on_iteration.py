@@ -1,5 +1,5 @@
 from mim_tf.config import TrainingConfig
-from mim_tf.training.on_iteration import OnIteration
+from mim_tf.training.callbacks import OnIteration
 
 
 def test_an_iteration_is_all_its_updates():

@@ -4,7 +4,7 @@ import pytest
 from mim_tf.config import DataConfig
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.errors import MimError
-from mim_tf.training.overlap import check_overlap
+from mim_tf.training.devices import check_overlap
 
 TWO_PATHS = DataConfig(dataset="array", train_data_paths="a.npy", valid_data_paths="b.npy")
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from mim_tf.config import TrainingConfig
-from mim_tf.training.progress import ProgressBar, best_baseline
+from mim_tf.training.callbacks import ProgressBar, best_baseline
 
 RESULT = {
     "mean": {"mse": 98.654},

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from mim_tf.config import TrainingConfig
+from mim_tf.training.callbacks import StopInOrder
 from mim_tf.training.devices import OneDevice
-from mim_tf.training.stop import StopInOrder
 
 
 @pytest.fixture

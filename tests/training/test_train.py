@@ -18,9 +18,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import mim_tf
 from mim_tf.config.fields import flag_fields
+from mim_tf.jobs.train import train
 from mim_tf.runs.folder import STATE
 from mim_tf.runs.record import read_record, write_record
-from mim_tf.training.train import train
 
 RUN = Path(__file__).parents[2] / "run.py"
 ITERATIONS = 4
@@ -210,7 +210,7 @@ def test_ctrl_c_saves_and_stops(tmp_path, tiny_config, monkeypatch):
         if iteration == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr("mim_tf.training.validation.Evaluation.on_iteration", interrupt)
+    monkeypatch.setattr("mim_tf.jobs.train.Evaluation.on_iteration", interrupt)
     folder = train(tiny_config, DATA, settings(tmp_path, snapshot_interval=100))
     assert [path.name for path in folder.glob("*.weights.h5")] == ["mim-000002.weights.h5"]
     assert (folder / STATE).exists()
@@ -224,7 +224,7 @@ def test_an_evaluation_that_fails_costs_nothing_and_is_made_up_for(
 
     config = settings(tmp_path, max_iterations=2, snapshot_interval=2, num_save_samples=1)
     with monkeypatch.context() as patched:
-        patched.setattr("mim_tf.training.validation.save_sample", fail)
+        patched.setattr("mim_tf.jobs.train.save_sample", fail)
         folder = train(tiny_config, DATA, config)
     assert "evaluation of iteration 2 failed, and training goes on: disk full" in caplog.text
     assert "second line" not in caplog.text

@@ -6,9 +6,9 @@ import types
 import pytest
 
 import mim_tf
-from mim_tf.json_file import read_json
-from mim_tf.training import validation
-from mim_tf.training.validation import Evaluation
+from mim_tf.jobs import train as validation
+from mim_tf.jobs.train import Evaluation
+from mim_tf.storage.files import read_json
 
 
 class Model:

@@ -5,7 +5,7 @@ import pytest
 
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
-from mim_tf.weights.architecture import check_finite, check_settings, first_difference
+from mim_tf.weights.hdf5 import check_finite, check_settings, first_difference
 
 HERE = {"a/kernel": (3, 4), "a/bias": (4,)}
 

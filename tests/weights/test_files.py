@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import mim_tf
-from mim_tf.models.configuration import ATTRIBUTE
+from mim_tf.config.stored import ATTRIBUTE
 from mim_tf.training.compile import compile_for_training
 from mim_tf.weights import load_weights, save_weights, stored_config
-from mim_tf.weights.tf1_checkpoint import read_weights
+from mim_tf.weights.tf1 import read_weights
 from tests.golden_cases import load_golden
 from tests.tf1_checkpoints import golden_checkpoint
 
@@ -212,7 +212,7 @@ def test_a_failed_write_leaves_the_old_file(saved, tiny_model, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("mim_tf.new_path.os.replace", fail)
+    monkeypatch.setattr("mim_tf.storage.paths.os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
         save_weights(tiny_model, saved)
     assert saved.read_bytes() == before

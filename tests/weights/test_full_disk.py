@@ -3,8 +3,8 @@ import os
 import h5py
 import pytest
 
-from mim_tf.weights import full_disk
-from mim_tf.weights.full_disk import saved_by_keras
+from mim_tf.weights import keras_file as full_disk
+from mim_tf.weights.keras_file import saved_by_keras
 
 
 @pytest.fixture

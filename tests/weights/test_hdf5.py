@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import mim_tf
+from mim_tf.config.stored import ATTRIBUTE
 from mim_tf.errors import MimError
-from mim_tf.models.configuration import ATTRIBUTE
 from mim_tf.training.compile import compile_for_training
 from mim_tf.weights.hdf5 import configuration_inside, load_hdf5
 

@@ -1,7 +1,7 @@
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.weights.tf1_architecture import infer_config
+from mim_tf.weights.tf1 import infer_config
 from tests.golden_cases import load_golden
 
 CASES = {  # model_name, num_hidden, filter_size, layer_norm, img_channel

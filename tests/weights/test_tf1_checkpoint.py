@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from mim_tf.errors import MimError
-from mim_tf.weights.tf1_checkpoint import is_checkpoint, read_weights, weight_shapes
+from mim_tf.weights.tf1 import is_checkpoint, read_weights, weight_shapes
 from tests.golden_cases import load_golden
 from tests.tf1_checkpoints import golden_checkpoint, write_checkpoint
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 import mim_tf
 from mim_tf.errors import MimError
+from mim_tf.jobs.convert import convert
 from mim_tf.weights import load_weights, stored_config
-from mim_tf.weights.tf1_convert import convert
 from tests.golden_cases import load_golden
 from tests.tf1_checkpoints import golden_checkpoint, write_checkpoint
 

@@ -3,7 +3,7 @@ import pytest
 
 import mim_tf
 from mim_tf.errors import MimError
-from mim_tf.weights.tf1_load import load_tf1
+from mim_tf.weights.tf1 import load_tf1
 from tests.golden_cases import load_golden
 from tests.tf1_checkpoints import write_checkpoint
 

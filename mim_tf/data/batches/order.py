@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mim_tf.data.source import SequenceSource
+from mim_tf.config import TrainingConfig
+from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
 
 
@@ -67,3 +68,99 @@ def evaluation_batches(size: int, batch_size: int) -> Iterator[np.ndarray]:
 def evaluated(source: SequenceSource, limit: int = 0) -> int:
     """Number of sequences an evaluation visits: all of `source`, or the first `limit`."""
     return min(source.size, limit) if limit else source.size
+
+
+# MERGED: Which true frames a network is given after the context while it is trained.
+
+
+def true_frame_probability(config: TrainingConfig, iteration: int) -> float:
+    """Probability, in iteration 1, 2, ..., that a frame after the context is the true one.
+
+    It falls linearly from `sampling_start_value` to 0; how fast, and where it ends, the other
+    fields `sampling_...` say. 0 without `scheduled_sampling`.
+
+    Source: Bengio et al. (NeurIPS 2015); 2019 code, `schedule_sampling`.
+    """
+    if not config.scheduled_sampling:
+        return 0.0
+    if config.sampling_share:
+        fallen = iteration / (config.sampling_share * config.max_iterations)
+        return config.sampling_start_value * max(1 - fallen, 0.0)
+    if iteration >= config.sampling_stop_iter:
+        return 0.0
+    fallen = config.sampling_changing_rate * iteration
+    return max(config.sampling_start_value - fallen, 0.0)
+
+
+def draw_flags(config: TrainingConfig, iteration: int, rows, steps: int) -> np.ndarray:
+    """Flags of a batch, 1 where the network is given the true frame and 0 where its prediction.
+
+    They depend on the seed, the iteration and the row alone, so that a resumed run and each of
+    several processes draw what one uninterrupted process would have.
+
+    Args:
+        config: of the training.
+        iteration: 1, 2, ...; all its updates have the same flags.
+        rows: of the batch, those to draw for.
+        steps: frames after the context that a prediction follows.
+
+    Returns:
+        float32 `[len(rows), steps]`.
+    """
+    random = np.random.default_rng([config.seed, iteration])
+    drawn = random.random((config.batch_size, steps))[rows]
+    return np.float32(drawn < true_frame_probability(config, iteration))
+
+
+# MERGED: How long the sequences of an iteration are.
+
+
+def sequence_length(
+    config: TrainingConfig, iteration: int, total_length: int, input_length: int
+) -> tuple[int, int]:
+    """Frames of the sequences in iteration 1, 2, ..., and how many of them are context.
+
+    For `short_share` of all iterations they are cut to `short_length` frames, half of
+    `total_length` by default, and their context in proportion: an update then costs as much less,
+    and what a cell has to learn of motion shows in few frames already.
+
+    Args:
+        config: of the training.
+        iteration: from 1.
+        total_length: frames of the data's sequences.
+        input_length: context length of the model.
+    """
+    if iteration > config.short_share * config.max_iterations:
+        return total_length, input_length
+    short = min(max(config.short_length or total_length // 2, 2), total_length)
+    context = round(input_length * short / total_length)
+    return short, min(max(context, 1), short - 1)
+
+
+# MERGED: What is learnt of one batch.
+
+
+def variants(config: TrainingConfig) -> list[tuple[slice, ...]]:
+    """The index into frames `[B, T, H, W, C]` that gives each variant of a batch, in order.
+
+    As the frames are; then mirrored left to right (`reverse_img`), backwards in time
+    (`reverse_input`), and both. Source: 2019 code, `train`.
+    """
+    every, reverse = slice(None), slice(None, None, -1)
+    times = (every, reverse) if config.reverse_input else (every,)
+    widths = (every, reverse) if config.reverse_img else (every,)
+    return [(every, time, every, width) for time in times for width in widths]
+
+
+# MERGED: Batches of a source: frames, and the truth to compare predictions with.
+
+
+def load_batch(source: SequenceSource, indices: Indices) -> tuple[np.ndarray, np.ndarray]:
+    """(frames, truth), each `[B, T, H, W, C]`; where values are missing, truth is NaN.
+
+    One after the other, so that what was read for the frames is at hand to say what is missing.
+    """
+    frames = source.sequences(indices)
+    if not source.has_missing:
+        return frames, frames
+    return frames, np.where(source.missing(indices), np.float32(np.nan), frames)

@@ -10,11 +10,15 @@ import numpy as np
 import tensorflow as tf
 
 from mim_tf.config import TrainingConfig
-from mim_tf.data.batches.load import load_batch
-from mim_tf.data.batches.order import TrainingOrder, evaluated, evaluation_batches
-from mim_tf.data.batches.scheduled_sampling import draw_flags
-from mim_tf.data.batches.sequence_length import sequence_length
-from mim_tf.data.batches.variants import variants
+from mim_tf.data.batches.order import (
+    TrainingOrder,
+    draw_flags,
+    evaluated,
+    evaluation_batches,
+    load_batch,
+    sequence_length,
+    variants,
+)
 from mim_tf.data.source import SequenceSource, take_over
 from mim_tf.errors import MimError
 

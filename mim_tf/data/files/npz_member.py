@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.files.arrays import read_header
-from mim_tf.data.files.mapped import Stamp, map_array
+from mim_tf.data.files.arrays import Stamp, map_array, read_header
 from mim_tf.errors import MimError
-from mim_tf.given_path import open_file, opened
+from mim_tf.storage.paths import open_file, opened
 
 # Deflate cannot shrink anything further than this.
 LARGEST_DEFLATE_RATIO = 1032

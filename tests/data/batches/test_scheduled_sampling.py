@@ -5,7 +5,7 @@ import pytest
 
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches import with_numpy, with_tensorflow
-from mim_tf.data.batches.scheduled_sampling import draw_flags, true_frame_probability
+from mim_tf.data.batches.order import draw_flags, true_frame_probability
 from mim_tf.data.files.arrays import ArraySource
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches import with_numpy, with_tensorflow
-from mim_tf.data.batches.sequence_length import sequence_length
+from mim_tf.data.batches.order import sequence_length
 from mim_tf.data.files.arrays import ArraySource
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mim_tf.config import TrainingConfig
-from mim_tf.data.batches.variants import variants
+from mim_tf.data.batches.order import variants
 
 
 @pytest.mark.parametrize(

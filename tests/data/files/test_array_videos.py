@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.array_videos import array_frame_shape, array_recordings
-from mim_tf.data.files.folder import open_recordings
-from mim_tf.data.files.frame_format import FrameFormat
+from mim_tf.data.files.images import FrameFormat
+from mim_tf.data.files.recordings import array_frame_shape, array_recordings, open_recordings
 from mim_tf.errors import MimError
 
 

@@ -3,8 +3,13 @@ import pytest
 from PIL import Image
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.array_videos import array_recordings
-from mim_tf.data.files.folder import frame_sizes, list_recordings, native_shape, open_recordings
+from mim_tf.data.files.recordings import (
+    array_recordings,
+    frame_sizes,
+    list_recordings,
+    native_shape,
+    open_recordings,
+)
 from mim_tf.errors import MimError
 from tests.small_videos import HEIGHT, WIDTH, numbered_frames, write_video
 

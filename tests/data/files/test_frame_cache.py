@@ -4,7 +4,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from mim_tf.data.files.frame_cache import LazyValue, Pictures
+from mim_tf.data.files.videos import LazyValue, Pictures
 from mim_tf.errors import MimError
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mim_tf.data.files.frame_format import FrameFormat
+from mim_tf.data.files.images import FrameFormat
 from mim_tf.errors import MimError
 
 

@@ -3,12 +3,11 @@ import os
 import numpy as np
 import pytest
 
-from mim_tf.data.files.arrays import ArraySource, open_array
-from mim_tf.data.files.frame_format import FrameFormat
-from mim_tf.data.files.mapped import Stamp
+from mim_tf.data.files.arrays import ArraySource, Stamp, open_array
+from mim_tf.data.files.images import FrameFormat
 from mim_tf.data.files.npz_member import read_member
 from mim_tf.data.files.videos import Video
-from mim_tf.data.moving_mnist.npz import NpzSource, write_npz
+from mim_tf.data.sets.moving_mnist.npz import NpzSource, write_npz
 from mim_tf.errors import MimError
 from tests import radar_files
 from tests.small_videos import numbered_frames, write_video

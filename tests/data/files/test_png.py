@@ -39,7 +39,7 @@ def test_every_kind_of_whole_picture_is_read(tmp_path, mode):
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 2), (8, 8), (13, 9)])
 def test_interlaced_pictures_are_read(tmp_path, width, height):
-    from mim_tf.data.files.png import _bytes_of_pixels
+    from mim_tf.data.files.images import _bytes_of_pixels
 
     # The passes hold each pixel once, and a byte for each of their rows.
     rows = _bytes_of_pixels(width, height, 8, 0, 1) - width * height

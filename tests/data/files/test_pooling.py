@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mim_tf.data.files.pooling import pooled, pooling_factors
+from mim_tf.data.files.images import pooled, pooling_factors
 from mim_tf.errors import MimError
 
 FRAMES = np.arange(1.0, 25).reshape(1, 4, 6).astype(np.float32)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mim_tf.data.files.frame_format import FrameFormat
+from mim_tf.data.files.images import FrameFormat
 from mim_tf.data.files.videos import Video
 from mim_tf.errors import MimError
 from tests.small_videos import HEIGHT, WIDTH, numbered_frames, write_video

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig
-from mim_tf.data.grid.grid import Grid
-from mim_tf.data.grid.source import open_fields
+from mim_tf.data.sets.grid.grid import Grid
+from mim_tf.data.sets.grid.source import open_fields
 
 TIMES, SIDE = 100_000, 320
 FIRST = 7

@@ -5,10 +5,9 @@ import pytest
 from absl import logging
 
 from mim_tf.config import DataConfig, ModelConfig
-from mim_tf.data.grid.agreement import grid_in_words
-from mim_tf.data.grid.grid import Grid
-from mim_tf.data.grid.placement import check_placement
-from mim_tf.data.open import frame_shape, open_source
+from mim_tf.data.dataset import frame_shape, open_source
+from mim_tf.data.sets.grid.agreement import check_placement, grid_in_words
+from mim_tf.data.sets.grid.grid import Grid
 from mim_tf.errors import MimError
 from tests import grid_files
 

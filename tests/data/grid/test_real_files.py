@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 
 from mim_tf.config import DataConfig
-from mim_tf.data.grid.grid import Grid
-from mim_tf.data.grid.source import open_fields
+from mim_tf.data.sets.grid.grid import Grid
+from mim_tf.data.sets.grid.source import open_fields
 from mim_tf.errors import MimError
 
 

@@ -9,11 +9,11 @@ from mim_tf.cli.configs import model_config
 from mim_tf.cli.flags import given
 from mim_tf.cli.train import COMMAND
 from mim_tf.config import DataConfig, ModelConfig
-from mim_tf.data.describe import describe_splits
-from mim_tf.data.grid.source import open_fields
-from mim_tf.data.open import frame_shape, open_source
-from mim_tf.data.scale import LinearScale
+from mim_tf.data.dataset import frame_shape, open_source
+from mim_tf.data.sets.grid.source import open_fields
+from mim_tf.data.source import describe_splits
 from mim_tf.errors import MimError
+from mim_tf.values.scale import LinearScale
 from tests import grid_files
 
 SPLITS = ("train", "valid", "test")

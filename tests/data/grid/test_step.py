@@ -1,7 +1,7 @@
 import pytest
 
-from mim_tf.data.grid.step import step_from_words, step_in_words
 from mim_tf.errors import MimError
+from mim_tf.values.step import step_from_words, step_in_words
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mim_tf.data.grid.step import step_in_words
-from mim_tf.data.grid.times import Times, join_times, read_times, runs, usual_step
+from mim_tf.data.sets.grid.times import Times, join_times, read_times, runs, usual_step
 from mim_tf.errors import MimError
+from mim_tf.values.step import step_in_words
 
 PATH = Path("a.nc")
 

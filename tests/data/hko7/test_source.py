@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig
-from mim_tf.data.hko7.source import hko7_frame_shape, open_hko7
-from mim_tf.data.hko7.values import RAIN
+from mim_tf.data.sets.hko7 import RAIN, hko7_frame_shape, open_hko7
 from mim_tf.errors import MimError
 from tests.hko7_files import DAYS, SIZE, times, write_frame, write_hko7
 

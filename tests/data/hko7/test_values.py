@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mim_tf.data.hko7.values import RAIN, dbz_of_rain, rain_of_dbz
+from mim_tf.data.sets.hko7 import RAIN, dbz_of_rain, rain_of_dbz
 
 
 def test_rain_follows_from_reflectivity():

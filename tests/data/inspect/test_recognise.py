@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mim_tf.data.inspect.recognise import recognise
 from mim_tf.errors import MimError
+from mim_tf.inspection.recognise import recognise
 from tests.data_examples import write_example
 from tests.sevir_files import write_sevir
 

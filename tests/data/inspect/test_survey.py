@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.inspect.report import soundness
-from mim_tf.data.inspect.survey import count_frames, spread, survey
-from mim_tf.data.scale import LinearScale
 from mim_tf.data.scale_fit import ScaledSource
 from mim_tf.data.windows import Recording, WindowSource
+from mim_tf.inspection.survey import count_frames, spread, survey
+from mim_tf.jobs.inspect import soundness
+from mim_tf.values.scale import LinearScale
 
 
 class Gappy(ArraySource):

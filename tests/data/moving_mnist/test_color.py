@@ -3,9 +3,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from mim_tf.data.moving_mnist.color import ColorMovingMNIST
-from mim_tf.data.moving_mnist.digits import load_digits
-from mim_tf.data.moving_mnist.source import MovingMNIST
+from mim_tf.data.sets.moving_mnist.digits import load_digits
+from mim_tf.data.sets.moving_mnist.source import ColorMovingMNIST, MovingMNIST
 from mim_tf.errors import MimError
 
 WHITE = np.full((1, 28, 28), 255, np.uint8)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import mim_tf.errors
-from mim_tf.data.moving_mnist import digits as module
-from mim_tf.data.moving_mnist.digits import load_digits
+from mim_tf.data.sets.moving_mnist import digits as module
+from mim_tf.data.sets.moving_mnist.digits import load_digits
 from mim_tf.errors import MimError
 
 
@@ -220,9 +220,9 @@ import sys, types
 package = types.ModuleType("mim_tf")
 package.__path__ = [{os.path.dirname(mim_tf.errors.__file__)!r}]
 sys.modules["mim_tf"] = package
-import mim_tf.data.moving_mnist.source, mim_tf.data.moving_mnist.npz
+import mim_tf.data.sets.moving_mnist.source, mim_tf.data.sets.moving_mnist.npz
 import mim_tf.errors
-from mim_tf.data.moving_mnist.digits import load_digits
+from mim_tf.data.sets.moving_mnist.digits import load_digits
 load_digits("bundled")
 sys.exit("keras" in sys.modules or "tensorflow" in sys.modules)
 """

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.npz_member import read_member
-from mim_tf.data.moving_mnist.npz import NpzSource, write_npz
+from mim_tf.data.sets.moving_mnist.npz import NpzSource, write_npz
 from mim_tf.errors import MimError
 
 

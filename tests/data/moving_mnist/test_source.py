@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mim_tf.data.moving_mnist.digits import load_digits
-from mim_tf.data.moving_mnist.source import SUBPIXEL_BITS, MovingMNIST, whole_pixels
+from mim_tf.data.sets.moving_mnist.digits import load_digits
+from mim_tf.data.sets.moving_mnist.source import SUBPIXEL_BITS, MovingMNIST, whole_pixels
 from mim_tf.errors import MimError
 
 # One bright pixel in each corner: the position of every digit can be read from its frames.

@@ -119,7 +119,7 @@ def test_there_may_be_more_events_than_open_files(tmp_path):
 
 @pytest.mark.parametrize("save", [save_arrays, save_npy, save_npz])
 def test_frames_stay_in_their_files(tmp_path, monkeypatch, save):
-    monkeypatch.setattr("mim_tf.data.radar.events.CHUNK_VALUES", 5 * 64 * 64)
+    monkeypatch.setattr("mim_tf.data.sets.radar.CHUNK_VALUES", 5 * 64 * 64)
     frames = np.zeros((100, 64, 64), np.float32)
     save(tmp_path / "event", frames)
     tracemalloc.start()
@@ -136,7 +136,7 @@ def test_pictures_are_decoded_when_asked_for_and_once(tmp_path, monkeypatch):
         decoded.append(path.name)
         return imageio.imread(path)[..., None]
 
-    monkeypatch.setattr("mim_tf.data.radar.events.read_image", read_image)
+    monkeypatch.setattr("mim_tf.data.sets.radar.read_image", read_image)
     save_pictures(tmp_path / "event", levels())
     source = opened(tmp_path)
     assert decoded == []

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig
-from mim_tf.data.radar.events import list_events
-from mim_tf.data.radar.source import open_events
+from mim_tf.data.sets.radar import list_events, open_events
 from mim_tf.errors import MimError
 from tests.radar_files import (
     ARRAYS,
@@ -163,7 +162,7 @@ def test_missing_levels_of_pictures(tmp_path):
 def test_values_that_cannot_be_right_name_event_and_frame(
     tmp_path, monkeypatch, save, value, options, words
 ):
-    monkeypatch.setattr("mim_tf.data.radar.events.CHUNK_VALUES", 50)
+    monkeypatch.setattr("mim_tf.data.sets.radar.CHUNK_VALUES", 50)
     frames = np.zeros((8, 4, 6), np.float32)
     frames[5, 1, 1] = value
     frames[6] = value

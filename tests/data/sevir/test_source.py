@@ -3,10 +3,9 @@ import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig
-from mim_tf.data.scale import LinearScale
-from mim_tf.data.sevir.source import open_sevir, sevir_frame_shape
-from mim_tf.data.sevir.values import VIL
+from mim_tf.data.sets.sevir import VIL, open_sevir, sevir_frame_shape
 from mim_tf.errors import MimError
+from mim_tf.values.scale import LinearScale
 from tests.sevir_files import events, write_catalog, write_sevir
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mim_tf.data.sevir.values import levels_of_vil, vil_of_levels
+from mim_tf.data.sets.sevir import levels_of_vil, vil_of_levels
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from mim_tf.data.taxibj.synthetic_city import synthetic_city
+from mim_tf.data.sets.taxibj_files import synthetic_city
 from tests.taxibj_files import open_city
 
 

@@ -1,1 +1,0 @@
-"""A look inside trained networks: saturated gates, and memories over time."""

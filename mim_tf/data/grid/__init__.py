@@ -1,1 +1,0 @@
-"""Fields with coordinates: NetCDF, Zarr and GRIB, through xarray."""

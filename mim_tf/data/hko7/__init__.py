@@ -1,1 +1,0 @@
-"""HKO-7: radar echoes of Hong Kong (Shi et al., 2017)."""

@@ -1,1 +1,0 @@
-"""What a data or weights file holds, and whether it is sound."""

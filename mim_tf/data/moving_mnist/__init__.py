@@ -1,1 +1,0 @@
-"""Moving MNIST: generated, in grey and in colour, and the released files."""

@@ -1,1 +1,0 @@
-"""Radar echoes: events and their windows."""

@@ -1,0 +1,225 @@
+"""Evaluations that `write_scores` wrote, read back."""
+
+import csv
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from mim_tf.errors import MimError
+from mim_tf.evaluation.statistics import as_json
+from mim_tf.storage.files import write_json
+from mim_tf.storage.paths import list_folder, parse_json, read_text
+
+_NEEDED = ("sequences", "mean", "per_frame", "intervals", "protocol", "input_length", "data")
+_AGAIN = "Evaluate again with this version."
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """One evaluation.
+
+    Attributes:
+        name: what tables and curves call it.
+        scores: the content of `scores.json`.
+        per_sequence: score -> `[sequences]`, NaN where undefined.
+    """
+
+    name: str
+    scores: dict
+    per_sequence: dict[str, np.ndarray]
+
+
+def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
+    """Reads the evaluation in `folder`; of a run's folder, that of its best weights.
+
+    Args:
+        folder: of an evaluation or a run.
+        name: to call it by; by default the folder.
+
+    Raises:
+        MimError: there is none, or a file of it is damaged.
+    """
+    path = find_evaluation(folder)
+    scores = read_scores(path / "scores.json")
+    per_sequence = _read(path / "per_sequence.csv", _columns)
+    lengths = {len(values) for values in per_sequence.values()}
+    if set(per_sequence) != set(scores["mean"]) or lengths != {scores["sequences"]}:
+        raise MimError(
+            f"{path / 'per_sequence.csv'} does not fit the scores.json beside it, which has "
+            f"{scores['sequences']} sequences. {_AGAIN}"
+        )
+    return Evaluation(name or str(folder), scores, per_sequence)
+
+
+def read_scores(path: Path) -> dict:
+    """The content of a `scores.json`.
+
+    Raises:
+        MimError: it is missing or damaged.
+    """
+    return _read(path, _scores)
+
+
+def find_evaluation(folder: str | Path) -> Path:
+    """The folder itself if it holds `scores.json`; of a run the best evaluation, else the last.
+
+    Raises:
+        MimError: there is none.
+    """
+    folder = Path(folder)
+    if os.path.isfile(folder / "scores.json"):
+        return folder
+    found = {path.name: path for path in evaluations_of(folder)}
+    if not found:
+        raise MimError(
+            f"{folder} holds no scores: expected scores.json, or a run with scores/*/scores.json. "
+            "Give the folder of a run or of an evaluation."
+        )
+    best = folder / "best.json"
+    iteration = _read(best, _iteration) if os.path.lexists(best) else -1
+    return found.get(f"{iteration:06d}", found[max(found)])
+
+
+def evaluations_of(run: Path) -> list[Path]:
+    """The folders of the evaluations of a run, sorted; none where it has no `scores`.
+
+    Raises:
+        MimError: one of the folders cannot be listed.
+    """
+    folders = list_folder(run / "scores") if os.path.isdir(run / "scores") else []
+    return [
+        folder
+        for folder in filter(os.path.isdir, folders)
+        if folder / "scores.json" in list_folder(folder)
+    ]
+
+
+def _read(path, parse):
+    try:
+        return parse(read_text(path, "a file of an evaluation"))
+    except MimError as error:
+        raise MimError(f"{error} {_AGAIN}") from None
+    except (ValueError, TypeError, LookupError, AttributeError, csv.Error) as error:
+        raise MimError(f"{path} is damaged or of an older version ({error}). {_AGAIN}") from None
+
+
+def _scores(text):
+    """All that tables and curves are made of, or an error."""
+    scores = parse_json(text)
+    missing = [name for name in _NEEDED if name not in scores]
+    if missing:
+        raise ValueError(f"no {missing[0]} in it")
+    scores["data"]["sha256"][:8]
+    horizon = len(scores["per_frame"]["mse"])
+    for name in scores["mean"]:
+        _numbers(scores["intervals"][name] or [0, 0], 2)
+        for part in (scores, *scores.get("baselines", {}).values()):
+            _numbers([part["mean"][name]], 1)
+            _numbers(part["per_frame"][name], horizon)
+    return scores
+
+
+def _numbers(values, count):
+    if len(values) != count or not all(type(x) in (int, float, type(None)) for x in values):
+        raise ValueError(f"{values!r:.40} in the place of {count} numbers")
+
+
+def _iteration(text):
+    iteration = parse_json(text)["iteration"]
+    if type(iteration) is not int:
+        raise ValueError(f"the iteration is {iteration!r}")
+    return iteration
+
+
+def _columns(text):
+    if not text.endswith("\n"):
+        raise ValueError("it ends within a row")
+    (_, *names), *rows = csv.reader(text.splitlines())
+    table = np.array([[float(cell or "nan") for cell in row] for row in rows])
+    return dict(zip(names, table[:, 1:].T, strict=True))
+
+
+# MERGED: Scores as files and as a table for the terminal.
+
+
+WIDTH = 80
+ARRAYS = ("per_sequence", "samples")
+
+
+def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
+    """Writes an evaluation.
+
+    - `scores.json`: `result` without what the last two files hold
+    - `scores.csv`: one row per predicted frame, from frame `input_length + 1` on, then the mean
+    - `per_sequence.csv`: one row per sequence, from 1 on, with its scores over all lead times
+    - `samples.npz`: the arrays of `samples`
+
+    A score that is None or NaN leaves its cell empty.
+
+    Args:
+        folder: made where missing; an older evaluation in it is replaced.
+        result: what `evaluate` returned; without `per_sequence` or `samples`, so are the files.
+        input_length: number of context frames.
+    """
+    folder = Path(folder)
+    parts = {name: value for name, value in result.items() if name not in ARRAYS}
+    json.dumps(parts, allow_nan=False)  # fails before anything is written
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_csv(folder / "scores.csv", _rows(result, input_length))
+    if "per_sequence" in result:
+        names, columns = zip(*result["per_sequence"].items(), strict=True)
+        rows = enumerate(zip(*columns, strict=True), 1)
+        rows = [[number, *map(as_json, scores)] for number, scores in rows]
+        _write_csv(folder / "per_sequence.csv", [["sequence", *names], *rows])
+    if "samples" in result:
+        np.savez_compressed(folder / "samples.npz", **result["samples"])
+    # Last, so that whoever finds it finds the others too.
+    write_json(folder / "scores.json", parts)
+
+
+def _write_csv(path, rows):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def format_scores(result: dict, input_length: int) -> str:
+    """The rows of the CSV file as aligned text, without a last line break; None is `-`.
+
+    Scores that do not fit into 80 characters stand in further tables below.
+
+    Args:
+        result, input_length: as in `write_scores`.
+    """
+    header, *rows = _rows(result, input_length)
+    cells = [header] + [[str(row[0]), *map(_decimal, row[1:])] for row in rows]
+    frames, *columns = [_aligned(column) for column in zip(*cells, strict=True)]
+    tables, table = [], [frames]
+    for column in columns:
+        if sum(len(part[0]) + 2 for part in [*table, column]) > WIDTH + 2:
+            tables.append(table)
+            table = [frames]
+        table.append(column)
+    lines = [map("  ".join, zip(*table, strict=True)) for table in [*tables, table]]
+    return "\n\n".join(map("\n".join, lines))
+
+
+def _aligned(column):
+    width = max(map(len, column))
+    return [cell.rjust(width) for cell in column]
+
+
+def _rows(result, input_length):
+    names = list(result["mean"])
+    frames = zip(*(result["per_frame"][name] for name in names), strict=True)
+    return [
+        ["frame", *names],
+        *([number, *scores] for number, scores in enumerate(frames, input_length + 1)),
+        ["mean", *(result["mean"][name] for name in names)],
+    ]
+
+
+def _decimal(score):
+    return "-" if score is None else f"{score:z.4f}"

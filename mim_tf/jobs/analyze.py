@@ -1,0 +1,60 @@
+"""What happens inside trained weights on test sequences, as numbers, rows and words."""
+
+from tqdm import tqdm
+
+from mim_tf.config import DataConfig, ModelConfig
+from mim_tf.data.batches.order import evaluation_batches
+from mim_tf.data.dataset import open_source
+from mim_tf.evaluation.forget_gates import InsideStatistics
+from mim_tf.models import build_model
+from mim_tf.weights import load_weights
+
+
+def analyze(path, config: ModelConfig, data: DataConfig, sequences, batch_size, low, high):
+    """What `InsideStatistics` finds in the weights of `path` on the first test sequences.
+
+    Args:
+        path: weights of any kind.
+        config: their configuration.
+        data: what on.
+        sequences: how many of the test sequences.
+        batch_size: how many at a time.
+        low: gate values below are saturated.
+        high: gate values above are saturated.
+
+    Raises:
+        MimError: for weights or data that cannot be used.
+    """
+    source = open_source(data, config, "test")
+    model = build_model(config)
+    load_weights(model, path)
+    statistics = InsideStatistics(model, low, high)
+    batches = list(evaluation_batches(min(source.size, sequences), batch_size))
+    for indices in tqdm(batches, desc="analyzing", unit="batch", leave=False):
+        statistics.update(source.sequences(indices))
+    return statistics.result()
+
+
+def table(result: dict) -> list[list]:
+    """Rows of what, gate or memory, and the value of each frame; a header first."""
+    rows = []
+    for gate, share in result["saturation"].items():
+        rows += [[f"share {side}", gate, *values] for side, values in share.items()]
+    for layer, memories in result["norms"].items():
+        rows += [["norm", f"{memory}, {layer}", *values] for memory, values in memories.items()]
+    frames = range(1, len(rows[0]) - 1) if rows else []
+    return [["what", "where", *frames], *rows]
+
+
+def summary(result: dict, low: float, high: float) -> str:
+    """The means over frames of what is saturated, and the norms at both ends."""
+    lines = [f"Saturated gate values (below {low:g} or above {high:g}), mean over frames:"]
+    for gate, share in result["saturation"].items():
+        below, above = (sum(share[side]) / len(share[side]) for side in ("below", "above"))
+        lines.append(f"  {gate:40s} {below + above:6.1%}  ({below:.1%} below, {above:.1%} above)")
+    if result["norms"]:
+        lines.append("Norms, first and last frame:")
+    for layer, memories in result["norms"].items():
+        for memory, values in memories.items():
+            lines.append(f"  {memory}, {layer:37s} {values[0]:10.3f} {values[-1]:10.3f}")
+    return "\n".join(lines)

@@ -1,0 +1,75 @@
+"""Checkpoints of the 2019 code become weights files."""
+
+import dataclasses
+import math
+from collections.abc import Collection
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mim_tf.errors import MimError
+from mim_tf.models import VideoPredictor, build_model
+from mim_tf.storage.paths import check_free
+from mim_tf.weights.files import save_weights
+from mim_tf.weights.tf1 import infer_config, load_tf1, weight_shapes
+from mim_tf.weights.tf1_names import tf1_variables
+
+
+def convert(
+    checkpoint: str | PathLike, output: str | PathLike, use_ema: bool = False, **hints: Any
+) -> VideoPredictor:
+    """Writes the weights of a TensorFlow 1 checkpoint as a weights file of mim_tf.
+
+    Args:
+        checkpoint: its prefix, such as `model.ckpt-80000`, or one of its files.
+        output: file to make, its name ending in `.h5`.
+        use_ema: take the exponential moving averages of the weights.
+        **hints: fields of `ModelConfig` a checkpoint does not tell, or not always, as far as they
+            are known.
+
+    Returns:
+        The model, with the weights.
+
+    Raises:
+        MimError: if `output` exists already, the checkpoint cannot be read, its architecture needs
+            another hint, or names are left over on either side. Nothing is written then.
+    """
+    output = Path(output)
+    if output.suffix != ".h5":
+        raise MimError(f"The output needs a name that ends in .h5, received {output}.")
+    check_free(output, "name")
+    config = infer_config(weight_shapes(checkpoint), **hints)
+    model = build_model(dataclasses.replace(config, **hints))
+    load_tf1(model, checkpoint, use_ema)
+    try:
+        save_weights(model, output)
+    except OSError as error:
+        raise MimError(f"{output} cannot be written: {error}. Choose another place.") from None
+    return model
+
+
+def summary(model: VideoPredictor, hints: Collection[str]) -> str:
+    """What was converted, in words; `hints` has the names of the fields that were given."""
+    config = model.config
+    height, width, channels = config.frame_shape
+    count = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    lines = [
+        f"{config.model_name}: {len(config.num_hidden)} layers of {config.num_hidden[0]} channels, "
+        f"{config.filter_size}x{config.filter_size} convolutions, "
+        f"{'with' if config.layer_norm else 'without'} layer norm, {count:,} weights",
+        f"frames: {height} x {width} x {channels} (H x W x C) in patches of {config.patch_size}",
+    ]
+    for name in ("input_length", "total_length"):
+        source = "given" if name in hints else "default: a checkpoint does not tell"
+        lines.append(f"{name}: {getattr(config, name)} ({source})")
+    return "\n".join(lines)
+
+
+def table(model: VideoPredictor) -> str:
+    """A line for each weight: name in the 2019 graph, path in `model`, shape and mean."""
+    return "\n".join(
+        f"{name} -> {variable.path} {list(variable.shape)} mean {np.mean(variable):.6g}"
+        for name, variable in tf1_variables(model).items()
+    )

@@ -1,0 +1,174 @@
+"""Evaluation of a model on a data set."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from absl import logging
+from tqdm import tqdm
+
+from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.data.batches.by_backend import errors_of, evaluation_dataset
+from mim_tf.data.batches.order import evaluated
+from mim_tf.data.dataset import open_source
+from mim_tf.data.source import SequenceSource
+from mim_tf.evaluation.baselines import ReferenceScores, verdict
+from mim_tf.evaluation.pictures import ErrorMap, load_samples, save_sample
+from mim_tf.evaluation.score_set import scores_for
+from mim_tf.evaluation.stored import format_scores, write_scores
+from mim_tf.models import build_model
+from mim_tf.models.size import check_prediction
+from mim_tf.report.write import write_report_or_warn
+from mim_tf.runs.folder import new_run_folder
+from mim_tf.runs.record import write_record
+from mim_tf.runtime.backend import skip_graph_rewriting
+from mim_tf.weights import load_weights
+from mim_tf.weights.by_name import find_weights
+
+
+def evaluate(
+    model,
+    source: SequenceSource,
+    config: TrainingConfig,
+    on_sample: Callable[[int, np.ndarray, np.ndarray], None],
+    protocol: str = "mim2019",
+) -> dict:
+    """Scores of the model's forecasts on the first `max_test_sequences`, or all, of `source`.
+
+    Args:
+        model: a `VideoPredictor`; its context are `input_length` frames, it predicts the rest.
+        source: sequences of `total_length` frames.
+        config: batch size, number of sequences, number of samples.
+        on_sample: called with the number 1, 2, ..., the truth `[T, H, W, C]`, NaN where a value is
+            missing, and the forecast `[horizon, H, W, C]` of each of the first `num_save_samples`
+            sequences.
+        protocol: of `PROTOCOLS`.
+
+    Returns:
+        What `write_scores` writes. Scores of all kinds that make sense for the source, as
+        `AccumulatedScores` has them: `sequences`, `mean`, `per_frame`, `intervals`,
+        `per_sequence`, and `spectra` of data with physical values. As `ReferenceScores` has them:
+        `data` and `baselines`. Further `protocol` and `input_length`, and the arrays of
+        `load_samples` with the `error_map`: `samples`.
+    """
+    context, limit = model.config.input_length, config.max_test_sequences
+    scores, error_map = scores_for(source, protocol), ErrorMap(source.scale)
+    reference = ReferenceScores(source, context, limit, protocol)
+    total = evaluated(source, limit)
+    batch_size = min(config.batch_size, total)
+    check_prediction(model.config, batch_size, source.shape[0])
+
+    def forecast(frames):
+        horizon = frames.shape[1] - context
+        return model.forecast(frames[:, :context], horizon, batch_size)
+
+    with (
+        errors_of(source) as watched,
+        tqdm(total=total, desc="evaluating", unit="seq", leave=False) as progress,
+    ):
+        for batch in evaluation_dataset(watched, batch_size, limit):
+            frames, truth = map(np.asarray, batch)
+            predicted = forecast(frames)
+            done = scores.sequences
+            scores.update(truth[:, context:], predicted)
+            error_map.update(truth[:, context:], predicted)
+            reference.update(frames, truth)
+            for i in range(min(len(frames), config.num_save_samples - done)):
+                on_sample(done + i + 1, truth[i], predicted[i])
+            progress.update(len(frames))
+
+    per_sequence = scores.per_sequence()
+    samples = load_samples(per_sequence["mse"], source, forecast, batch_size)
+    return {
+        **scores.result(),
+        "intervals": scores.intervals(),
+        **scores.details(),
+        "protocol": protocol,
+        "input_length": context,
+        **reference.result(),
+        "per_sequence": per_sequence,
+        "samples": {**samples, "error_map": error_map.result()},
+    }
+
+
+# MERGED: Evaluation of a weights file on the test split.
+
+
+def evaluate_weights(
+    model: ModelConfig,
+    data: DataConfig,
+    training: TrainingConfig,
+    pretrained_model: str,
+    protocol: str = "mim2019",
+) -> tuple[str, Path]:
+    """Scores a weights file on test sequences and writes scores and pictures.
+
+    Args:
+        model: what the weights are of, with the lengths to evaluate.
+        data: what to evaluate on.
+        training: how; `max_test_sequences` is 0 for all sequences.
+        pretrained_model: the weights file.
+        protocol: of `PROTOCOLS`.
+
+    Returns:
+        The scores, `verdict` and, where `data.test_sha256` is given, whether the sequences have
+        it, as text; and the new folder `gen_frm_dir/test-...` of all that is written.
+
+    Raises:
+        MimError: for data or weights that do not fit.
+    """
+    skip_graph_rewriting()
+    network = build_model(model)
+    load_weights(network, pretrained_model)
+    source = open_source(data, model, "test")
+    check_step(model.frame_step, source.frame_step)
+    folder = new_run_folder(training.gen_frm_dir, "test")
+    weights = os.path.realpath(find_weights(pretrained_model))
+    record = {"pretrained_model": weights, **source.describe()}
+    write_record(folder, model, data, training, {"test": record})
+
+    def save(number, truth, forecast):
+        save_sample(folder / str(number), truth, forecast, model.input_length, source.scale)
+
+    result = evaluate(network, source, training, save, protocol)
+    write_scores(folder, result, model.input_length)
+    write_report_or_warn(folder)
+    parts = [format_scores(result, model.input_length), verdict(result)]
+    if data.test_sha256:
+        parts.append(identity(result, source.size, data.test_sha256))
+    return "\n\n".join(parts), folder
+
+
+def check_step(learnt: str, found: str) -> None:
+    """Warns of frames that are not as far apart as in training; "" where that is not known."""
+    if learnt and found not in ("", learnt):
+        logging.warning(
+            "The weights were trained on frames %s apart, these are %s apart: --frame_interval "
+            "says which are taken.",
+            learnt,
+            found,
+        )
+
+
+def identity(result: dict, size: int, expected: str) -> str:
+    """A sentence: whether the sequences of an evaluation are those that were to be scored.
+
+    Args:
+        result: what `evaluate` returned.
+        size: number of sequences there are.
+        expected: the SHA-256 of all of them.
+    """
+    data, count = result["data"], result["sequences"]
+    if data["sha256"] == expected:
+        return f"These are the {count:,} sequences of --test_sha256."
+    if count < size:
+        return (
+            f"Scored were {count:,} of {size:,} sequences, and --test_sha256 is that of all: "
+            "compare these figures with those of the same sequences only."
+        )
+    digits = f" The digits are: {data['digits_origin']}." if "digits_origin" in data else ""
+    return (
+        f"These are NOT the sequences of --test_sha256, which is {expected}: theirs is "
+        f"{data['sha256']}.{digits} Compare these figures with each other only."
+    )

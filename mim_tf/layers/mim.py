@@ -1,0 +1,181 @@
+"""The non-stationary module of a MIM block."""
+
+import keras
+from keras import ops
+
+from mim_tf.layers.cells import CausalLSTMCell, ConvolutionalCell, PeepholeConvLSTMCell
+from mim_tf.layers.parts import ChannelGlorotUniform
+
+
+@keras.saving.register_keras_serializable("mim_tf")
+class MIMN(PeepholeConvLSTMCell):
+    """MIM-N: follows the change of a hidden state from one frame to the next.
+
+    A peephole ConvLSTM whose input is a difference.
+
+    Call arguments:
+        inputs: d, `[B, H, W, filters]`. In layer 2: `H1(t) - H1(t-1)`. In higher layers the 2019
+            code gives the D' of the MIM-N one layer below, the paper's equation 2 a difference of
+            hidden states as in layer 2; `mim_tf` follows the code unless `differencing` says
+            otherwise.
+        states: D, N.
+
+    Returns:
+        D' and the new states [D', N'].
+
+    Source: equation 2 of the paper; 2019 code, `MIMN`.
+    """
+
+    state_names = ("D", "N")
+
+
+# MERGED: The stationary module of a MIM block.
+
+
+@keras.saving.register_keras_serializable("mim_tf")
+class MIMS(PeepholeConvLSTMCell):
+    """MIM-S: what replaces the forget gate of a MIM block, from its cell state and MIM-N's output.
+
+    A peephole ConvLSTM whose hidden state at each step is the block's own cell state.
+
+    Call arguments:
+        inputs: D' of MIM-N, `[B, H, W, filters]`.
+        states: C of the block at t-1 (in the place of h), S.
+
+    Returns:
+        T and the new states [T, S'].
+
+    Source: equation 3 of the paper; 2019 code, `MIMBlock.MIMS`.
+    """
+
+    state_names = ("T", "S")
+
+    def gate_initializer(self):
+        return ChannelGlorotUniform()
+
+    def memory_and_gates(self, difference, cell, stationary):
+        """`T`, and `mim_s_input`, `mim_s_forget` and `mim_s_output`."""
+        kept, _ = self(difference, [cell, stationary])
+        gates = self.read_out(difference, cell, stationary)
+        return {"T": kept} | {f"mim_s_{name}": gate for name, gate in gates.items()}
+
+
+# MERGED: Memory In Memory block.
+
+
+@keras.saving.register_keras_serializable("mim_tf")
+class MIMBlock(ConvolutionalCell):
+    """An ST-LSTM whose temporal forget gate is a memory of its own, MIM-S.
+
+    With `*` a convolution followed by tensor layer norm, `.` element-wise, `s` sigmoid:
+
+        i_x, g_x, f_x, o_x = Wx * x;  i_t, g_t, o_t = Wt * h;  i_s, g_s, f_s, o_s = Ws * m
+        T, S' = MIM-S(D', c, S)
+        c' = T + s(i_x + i_t) . tanh(g_x + g_t)
+        m' = s(f_x + f_s + 1) . m + s(i_x + i_s) . tanh(g_x + g_s)
+        h' = s(o_x + o_t + o_s) . tanh(W1x1 [c', m'])
+
+    Call arguments:
+        inputs: x (h' of the layer below) and D' (of this layer's MIM-N), each `[B, H, W, C]`.
+        states: h, c, S, m, each `[B, H, W, filters]`.
+
+    Returns:
+        h' and the new states [h', c', S', m'].
+
+    Source: equation 1 of the paper; 2019 code, `MIMBlock`.
+    """
+
+    state_names = ("h", "c", "s", "m")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.from_input = self.gates(4, "from_input")
+        self.from_hidden = self.gates(3, "from_hidden")
+        self.from_memory = self.gates(4, "from_memory")
+        self.mim_s = MIMS(
+            self.filters, self.kernel_size, self.layer_norm, self.precision, name="mim_s"
+        )
+        self.reduce = self.cell_reduce()
+
+    def build_gates(self, inputs_shape, state_shape):
+        below, difference = inputs_shape
+        self.from_input.build(below)
+        self.from_hidden.build(state_shape)
+        self.from_memory.build(state_shape)
+        self.mim_s.build(difference)
+        self.reduce.build((*state_shape[:-1], 2 * self.filters))
+
+    def call(self, inputs, states):
+        below, difference = inputs
+        hidden, cell, stationary, memory = states
+        i_x, g_x, f_x, o_x = ops.split(self.from_input(below), 4, axis=-1)
+        i_t, g_t, o_t = ops.split(self.from_hidden(hidden), 3, axis=-1)
+        i_s, g_s, f_s, o_s = ops.split(self.from_memory(memory), 4, axis=-1)
+
+        kept, (_, stationary) = self.mim_s(difference, [cell, stationary])
+        cell = kept + ops.sigmoid(i_x + i_t) * ops.tanh(g_x + g_t)
+        memory = ops.sigmoid(f_x + f_s + 1) * memory + ops.sigmoid(i_x + i_s) * ops.tanh(g_x + g_s)
+        merged = self.reduce(ops.concatenate([cell, memory], axis=-1))
+        hidden = ops.sigmoid(o_x + o_t + o_s) * ops.tanh(merged)
+        return hidden, [hidden, cell, stationary, memory]
+
+    def read_out(self, below, difference, hidden, cell, stationary, memory):
+        """`T` of MIM-S and its gates; for looking inside, not used in `call`."""
+        return self.mim_s.memory_and_gates(difference, cell, stationary)
+
+
+# MERGED: Memory In Memory block made of a Causal LSTM.
+
+
+@keras.saving.register_keras_serializable("mim_tf")
+class MIMCausalBlock(CausalLSTMCell):
+    """A Causal LSTM whose forget gate is a memory of its own, MIM-S; the block of MIM*.
+
+    As `CausalLSTMCell`, but
+
+        i_x, g_x, o_x, i'_x, g'_x, f'_x = Wx * x;  i_h, g_h, o_h = Wh * h
+        T, S' = MIM-S(D', c, S)
+        c' = T + s(i_x + i_h) . tanh(g_x + g_h)
+
+    Call arguments:
+        inputs: x (what the layer below gives) and D' (of this layer's MIM-N), each `[B, H, W, C]`.
+        states: h, c, S, m, each `[B, H, W, filters]`.
+
+    Returns:
+        h' and the new states [h', c', S', m'].
+
+    Source: 2019 code, `MIMCausalLSTMCell`.
+    """
+
+    state_names = ("h", "c", "s", "m")
+    input_gates = 6
+    hidden_gates = 3
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.mim_s = MIMS(
+            self.filters, self.kernel_size, self.layer_norm, self.precision, name="mim_s"
+        )
+
+    def gate_initializer(self):
+        return ChannelGlorotUniform()
+
+    def build_gates(self, inputs_shape, state_shape):
+        below, difference = inputs_shape
+        super().build_gates(below, state_shape)
+        self.mim_s.build(difference)
+
+    def call(self, inputs, states):
+        below, difference = inputs
+        hidden, cell, stationary, memory = states
+        i_x, g_x, o_x, *second = ops.split(self.from_input(below), 6, axis=-1)
+        i_h, g_h, o_h = ops.split(self.from_hidden(hidden), 3, axis=-1)
+
+        kept, (_, stationary) = self.mim_s(difference, [cell, stationary])
+        cell = kept + ops.sigmoid(i_x + i_h) * ops.tanh(g_x + g_h)
+        hidden, memory = self.cascade(cell, memory, second, o_x + o_h)
+        return hidden, [hidden, cell, stationary, memory]
+
+    def read_out(self, below, difference, hidden, cell, stationary, memory):
+        """`T` of MIM-S and its gates; for looking inside, not used in `call`."""
+        return self.mim_s.memory_and_gates(difference, cell, stationary)

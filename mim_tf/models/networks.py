@@ -1,0 +1,214 @@
+"""Layers 2 and up of MIM and MIM*: in each a MIM-N and a block."""
+
+import keras
+from keras import ops
+
+from mim_tf.config import ModelConfig
+from mim_tf.layers import (
+    MIMN,
+    CausalLSTMCell,
+    GradientHighway,
+    MIMBlock,
+    MIMCausalBlock,
+    PeepholeConvLSTMCell,
+    STLSTMCell,
+)
+from mim_tf.models.registry import register_network
+from mim_tf.models.rollout import (
+    cell_settings,
+    frame_input,
+    state_inputs,
+    step_model,
+    to_frame,
+    to_patches,
+)
+
+
+def mim_state_inputs(config: ModelConfig, bottom: list[str]):
+    """Inputs for the states `bottom` of the layers below, and for those of layers 2 and up.
+
+    In each of the latter h, c, s (of MIM-S) and, with MIM-N, d and n. With MIM-N there is also
+    `started`, 0 at the first frame and then 1.
+    """
+    kinds = "hcsdn" if config.mim_n else "hcs"
+    upper = [f"{kind}{layer}" for layer in range(2, config.num_layers + 1) for kind in kinds]
+    started = {"started": (1, 1, 1)} if config.mim_n else {}
+    return state_inputs(config, [*bottom, *upper], **started)
+
+
+def mim_layers(config: ModelConfig, block, name: str, inputs, old):
+    """Applies layers 2 and up.
+
+    Args:
+        config: of the network.
+        block: `MIMBlock` or `MIMCausalBlock`.
+        name: of the blocks, to which the number of the layer is added.
+        inputs: what is fed to layer 2: x, the difference for its MIM-N, and the spatial memory m.
+        old: name -> state of the step before, from `mim_state_inputs`.
+
+    Returns:
+        h of the top layer, and name -> new state of these layers, m and `started`.
+    """
+    x, difference, m = inputs
+    new = {"started": ops.ones_like(old["started"])} if config.mim_n else {}
+    for i in range(2, config.num_layers + 1):
+        d = ops.zeros_like(x)
+        if config.mim_n:
+            d, n = _apply_mim_n(config, i, difference, old)
+            new |= {f"d{i}": d, f"n{i}": n}
+        x, (new[f"h{i}"], new[f"c{i}"], new[f"s{i}"], m) = block(
+            **cell_settings(config), name=f"{name}_{i}"
+        )([x, d], [old[f"h{i}"], old[f"c{i}"], old[f"s{i}"], m])
+        difference = d if config.differencing == "code" else x - old[f"h{i}"]
+    return x, new | {"m": m}
+
+
+def _apply_mim_n(config, layer, difference, old):
+    mim_n = MIMN(**cell_settings(config), name=f"mim_n_{layer}")
+    _, (d, n) = mim_n(difference, [old[f"d{layer}"], old[f"n{layer}"]])
+    # Zeros at the first frame, where it is not applied.
+    return d * old["started"], n * old["started"]
+
+
+# MERGED: Memory In Memory, one time step.
+
+
+@register_network("mim", ablations=True)
+def mim_step(config: ModelConfig) -> keras.Model:
+    """MIM: an ST-LSTM below, MIM blocks above, each block with a MIM-N of its own.
+
+    The spatial memory m enters layer 1 from the top layer of the step before and is handed
+    upwards. MIM-N of layer 2 gets `H1(t) - H1(t-1)`; MIM-N of layer l > 2 gets D' of the MIM-N
+    below, as in the 2019 code, or `H(l-1, t) - H(l-1, t-1)`, as in the paper, with
+    `differencing="paper"`. At the first frame MIM-N is not applied: D = 0 for every layer, and D
+    and N stay zero.
+
+    Ablations: with `mim_n=False` there is no MIM-N, and D = 0 for every block and frame, so that
+    of MIM-S' input convolution only bias and norm act. With `mim_s=False`, too, the forget gate
+    is that of the ST-LSTM, and the network is PredRNN.
+
+    States: `started` (0 at the first frame, then 1), m, and for each layer l h, c, and, from
+    layer 2, s (of MIM-S), d and n (of MIM-N), all but `started` `[B, H/p, W/p, n]`.
+
+    Source: figure 4 of the paper; 2019 code, `mim.py`.
+    """
+    if not config.mim_s:
+        return predrnn_step(config)
+    frame = frame_input(config)
+    old = mim_state_inputs(config, ["m", "h1", "c1"])
+    h1, (_, c1, m) = STLSTMCell(**cell_settings(config), name="st_lstm_1")(
+        to_patches(config, frame), [old["h1"], old["c1"], old["m"]]
+    )
+    top, new = mim_layers(config, MIMBlock, "mim_block", (h1, h1 - old["h1"], m), old)
+    return step_model(frame, to_frame(config, top), old, new | {"h1": h1, "c1": c1}, "mim_step")
+
+
+# MERGED: MIM*, one time step.
+
+
+@register_network("mim_star", ablations=True, min_layers=2)
+def mim_star_step(config: ModelConfig) -> keras.Model:
+    """MIM*: a Causal LSTM, a gradient highway, and MIM-Causal blocks with a MIM-N each.
+
+    Layer 2 is fed z', the output of the highway, and its MIM-N `z(t) - z(t-1)`. All else is as in
+    MIM, the spatial memory, the first frame and the ablations too; without MIM-S the network is
+    PredRNN++.
+
+    States: `started` (0 at the first frame, then 1), m, z, and for each layer l h, c, and, from
+    layer 2, s (of MIM-S), d and n (of MIM-N), all but `started` `[B, H/p, W/p, n]`.
+
+    Source: 2019 code, `mim_pp.py`.
+    """
+    if not config.mim_s:
+        return predrnn_pp_step(config)
+    cell = cell_settings(config)
+    frame = frame_input(config)
+    old = mim_state_inputs(config, ["m", "h1", "c1", "z"])
+    h1, (_, c1, m) = CausalLSTMCell(**cell, name="causal_lstm_1")(
+        to_patches(config, frame), [old["h1"], old["c1"], old["m"]]
+    )
+    z, _ = GradientHighway(**cell, name="gradient_highway")(h1, [old["z"]])
+    top, new = mim_layers(config, MIMCausalBlock, "mim_causal_block", (z, z - old["z"], m), old)
+    new |= {"h1": h1, "c1": c1, "z": z}
+    return step_model(frame, to_frame(config, top), old, new, "mim_star_step")
+
+
+# MERGED: PredRNN, one time step.
+
+
+@register_network("predrnn")
+def predrnn_step(config: ModelConfig) -> keras.Model:
+    """PredRNN: an ST-LSTM in every layer.
+
+    The spatial memory m enters layer 1 from the top layer of the step before and is handed
+    upwards.
+
+    States: m, and h and c of each layer, all `[B, H/p, W/p, n]`.
+
+    Source: PredRNN (NeurIPS 2017); 2019 code, `predrnn.py`.
+    """
+    layers = range(1, config.num_layers + 1)
+    frame = frame_input(config)
+    old = state_inputs(config, ["m", *(f"{state}{i}" for i in layers for state in "hc")])
+    new = {}
+    x, m = to_patches(config, frame), old["m"]
+    for i in layers:
+        x, (new[f"h{i}"], new[f"c{i}"], m) = STLSTMCell(
+            **cell_settings(config), name=f"st_lstm_{i}"
+        )(x, [old[f"h{i}"], old[f"c{i}"], m])
+    return step_model(frame, to_frame(config, x), old, new | {"m": m}, "predrnn_step")
+
+
+# MERGED: PredRNN++, one time step.
+
+
+@register_network("predrnn_pp", min_layers=2)
+def predrnn_pp_step(config: ModelConfig) -> keras.Model:
+    """PredRNN++: a Causal LSTM in every layer, a gradient highway between layers 1 and 2.
+
+    The spatial memory m enters layer 1 from the top layer of the step before and is handed
+    upwards, past the highway.
+
+    States: m, z (of the highway), and h and c of each layer, all `[B, H/p, W/p, n]`.
+
+    Source: PredRNN++ (ICML 2018); 2019 code, `predrnn_pp.py`.
+    """
+    cell = cell_settings(config)
+    layers = range(1, config.num_layers + 1)
+    frame = frame_input(config)
+    old = state_inputs(config, ["m", "z", *(f"{state}{i}" for i in layers for state in "hc")])
+    new = {}
+    x, m = to_patches(config, frame), old["m"]
+    for i in layers:
+        x, (new[f"h{i}"], new[f"c{i}"], m) = CausalLSTMCell(**cell, name=f"causal_lstm_{i}")(
+            x, [old[f"h{i}"], old[f"c{i}"], m]
+        )
+        if i == 1:
+            x, (new["z"],) = GradientHighway(**cell, name="gradient_highway")(x, [old["z"]])
+    return step_model(frame, to_frame(config, x), old, new | {"m": m}, "predrnn_pp_step")
+
+
+# MERGED: ConvLSTM, one time step.
+
+
+@register_network("convlstm_net", scheduled_sampling=False)
+def convlstm_step(config: ModelConfig) -> keras.Model:
+    """ConvLSTM: a peephole ConvLSTM in every layer.
+
+    After the context it is fed its own output in training, too, unless the training's
+    configuration sets `scheduled_sampling`.
+
+    States: h and c of each layer, all `[B, H/p, W/p, n]`.
+
+    Source: ConvLSTM (NeurIPS 2015); 2019 code, `convlstm_net.py`.
+    """
+    layers = range(1, config.num_layers + 1)
+    frame = frame_input(config)
+    old = state_inputs(config, [f"{state}{i}" for i in layers for state in "hc"])
+    new = {}
+    x = to_patches(config, frame)
+    for i in layers:
+        x, (new[f"h{i}"], new[f"c{i}"]) = PeepholeConvLSTMCell(
+            **cell_settings(config), name=f"conv_lstm_{i}"
+        )(x, [old[f"h{i}"], old[f"c{i}"]])
+    return step_model(frame, to_frame(config, x), old, new, "convlstm_step")

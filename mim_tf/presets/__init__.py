@@ -1,1 +1,0 @@
-"""Trained weights by name: those that come with the package, and folders of one's own."""
