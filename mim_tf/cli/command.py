@@ -18,7 +18,7 @@ from mim_tf.cli.help import help_text
 from mim_tf.config.fields import flag_fields
 from mim_tf.errors import MimError
 from mim_tf.runtime.backend import check_backend
-from mim_tf.training.devices import in_words, is_out_of_memory
+from mim_tf.runtime.memory import in_words, is_out_of_memory
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,11 +27,12 @@ from mim_tf.report.write import write_report_or_warn
 from mim_tf.runs.folder import RECORD, has_state, held, new_run_folder, pictures_folder
 from mim_tf.runs.record import check_network_module, update_record, write_record
 from mim_tf.runtime.backend import skip_graph_rewriting
+from mim_tf.runtime.memory import memory_errors
 from mim_tf.storage.files import read_json, write_json
 from mim_tf.storage.paths import check_writable
 from mim_tf.training.callbacks import Divergence, OnIteration, ProgressBar, Snapshots, StopInOrder
 from mim_tf.training.compile import compile_for_training, draw_biases, make_optimizer
-from mim_tf.training.devices import check_overlap, memory_errors, open_devices
+from mim_tf.training.devices import check_overlap, open_devices
 from mim_tf.training.logs import Events, Logs, RestartedMean
 from mim_tf.training.state import load_state
 from mim_tf.weights import load_weights, save_weights

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from typing import Any
 
-import keras
-
 from mim_tf.errors import MimError
 
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
@@ -70,6 +68,8 @@ def skip_graph_rewriting() -> None:
     It takes seconds before the first step of a network this size, and the steps after it are no
     faster: `benchmarks/README.md` has both figures.
     """
+    import keras
+
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

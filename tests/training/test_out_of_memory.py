@@ -2,7 +2,7 @@ import pytest
 import tensorflow as tf
 
 from mim_tf.errors import MimError
-from mim_tf.training.devices import memory_errors
+from mim_tf.runtime.memory import memory_errors
 
 
 @pytest.mark.parametrize(
