@@ -72,12 +72,13 @@ def _write_contact_sheet(output, sources, scale):
     """Returns the number of sequences on it."""
     import numpy as np
 
+    from mim_tf.data.source import filled
     from mim_tf.evaluation.pictures import contact_sheet, write_picture
     from mim_tf.inspection.survey import spread
 
     rows = [row for each in sources for row in each.sequences(spread(each.size, SHOWN))]
     with written_whole(output, ".png", other="--output") as part:
-        write_picture(part, contact_sheet(np.stack(rows), scale))
+        write_picture(part, contact_sheet(filled(np.stack(rows)), scale))
     return len(rows)
 
 

@@ -211,10 +211,7 @@ class ScaledSource(SequenceSource):
                 f"{values[wrong][0]:g} in sequence "
                 f"{np.asarray(indices)[np.argwhere(wrong)[0][0]]}. Replace it."
             )
-        return np.nan_to_num(self.scale.to_unit(values), copy=False)
-
-    def missing(self, indices: Indices) -> np.ndarray:
-        return np.isnan(self.source.sequences(indices))
+        return self.scale.to_unit(values)
 
     def describe(self) -> dict:
         return self.source.describe() | {"scale": self.scale.as_json()}

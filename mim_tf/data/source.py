@@ -10,6 +10,11 @@ from mim_tf.values.scale import ConvertedScale, LinearScale
 Indices = Sequence[int] | np.ndarray
 
 
+def filled(frames: np.ndarray) -> np.ndarray:
+    """Return `frames` as networks take them, with 0 where values are missing (NaN)."""
+    return np.where(np.isnan(frames), np.float32(0), frames)
+
+
 def take_over(source: "SequenceSource", other: "SequenceSource") -> None:
     """Gives `source` what `other` says of its frames: all attributes but their number."""
     for name in SequenceSource.__annotations__.keys() - {"size"}:
@@ -35,7 +40,7 @@ class SequenceSource(abc.ABC):
         frame_step: time from a frame to the next, such as "6 hours"; empty where none is known.
         frame_grid: rows and columns with their coordinates, as `grid_in_words` has them; empty
             where there are none.
-        has_missing: whether values can be missing; then `missing` says where.
+        has_missing: whether values of `sequences` can be missing, which are NaN.
     """
 
     shape: tuple[int, int, int, int]
@@ -57,12 +62,9 @@ class SequenceSource(abc.ABC):
         """Sequences `indices` as `[len(indices), T, H, W, C]`, float32, in [0, 1] unless the
         scale says otherwise.
 
-        The same index gives the same sequence at any time and in any batch. Missing values are 0.
+        The same index gives the same sequence at any time and in any batch. Missing values are
+        NaN.
         """
-
-    def missing(self, indices: Indices) -> np.ndarray:
-        """Where values of `sequences(indices)` are missing, bool of the same shape."""
-        return np.zeros((len(indices), *self.shape), bool)
 
     def describe(self) -> dict:
         """What a run records about its data, as JSON types; at least these three."""

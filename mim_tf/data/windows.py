@@ -26,11 +26,7 @@ class Recording(abc.ABC):
 
     @abc.abstractmethod
     def read(self, positions: Indices) -> np.ndarray:
-        """Frames at `positions` as `[len(positions), H, W, C]`, float32 in [0, 1]."""
-
-    def missing(self, positions: Indices) -> np.ndarray | None:
-        """Where their values are missing, bool of that shape; None: nowhere."""
-        return None
+        """Frames at `positions` as `[len(positions), H, W, C]`, float32; NaN where missing."""
 
 
 class WindowSource(SequenceSource):
@@ -79,14 +75,6 @@ class WindowSource(SequenceSource):
     def sequences(self, indices: Indices) -> np.ndarray:
         windows = [recording.read(positions) for recording, positions in self._windows(indices)]
         return np.stack(windows) if windows else np.empty((0, *self.shape), np.float32)
-
-    def missing(self, indices: Indices) -> np.ndarray:
-        out = np.zeros((len(indices), *self.shape), bool)
-        for window, (recording, positions) in zip(out, self._windows(indices), strict=True):
-            mask = recording.missing(positions)
-            if mask is not None:
-                window[:] = mask
-        return out
 
     def frames_in_windows(self) -> Iterator[tuple[Recording, np.ndarray]]:
         """Each recording, and the sorted positions of its frames that are in any window."""

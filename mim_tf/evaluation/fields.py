@@ -140,7 +140,7 @@ def climatology_of(source: SequenceSource) -> np.ndarray:
         for batch in evaluation_batches(len(chosen), 8):
             indices = chosen[np.asarray(batch)]
             frames = source.sequences(indices)
-            known = ~source.missing(indices) if source.has_missing else np.ones(frames.shape, bool)
+            known = ~np.isnan(frames) if source.has_missing else np.ones(frames.shape, bool)
             total = total + np.where(known, frames, 0).sum(axis=(0, 1), dtype=np.float64)
             counted = counted + known.sum(axis=(0, 1))
         with np.errstate(invalid="ignore"):

@@ -8,7 +8,7 @@ import imageio.v3 as imageio
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import SequenceSource, filled
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import to_uint8
 from mim_tf.values.scale import UNIT, LinearScale
@@ -269,7 +269,8 @@ def load_samples(
     # Full batches only: for one of another size the network would be traced again.
     size = min(batch_size, len(errors))
     batches = np.resize(index, (-(-len(index) // size), size))
-    loaded = [source.sequences(batch) for batch in batches]
+    truth = np.concatenate([source.sequences(batch) for batch in batches])
+    loaded = np.split(filled(truth), len(batches))
     forecasts = [forecast(frames) for frames in loaded]
     shown_truth, shown_forecast = (
         to_uint8((source.scale or UNIT).shown(np.concatenate(parts)))[: len(index)]
@@ -280,5 +281,5 @@ def load_samples(
         "forecast": shown_forecast,
         "index": index,
         "kind": np.array(kind),
-        **({"missing": source.missing(index)} if source.has_missing else {}),
+        **({"missing": np.isnan(truth[: len(index)])} if source.has_missing else {}),
     }

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from mim_tf.data.batches.order import evaluation_batches
 from mim_tf.data.scale_fit import ScaledSource
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import SequenceSource, filled
 from mim_tf.data.windows import WindowSource
 
 BATCH = 16
@@ -37,7 +37,8 @@ def survey(source: SequenceSource, bins: int = 0) -> dict:
     with tqdm(total=source.size, desc="reading", unit="seq", leave=False) as progress:
         for indices in evaluation_batches(source.size, BATCH):
             frames = source.sequences(indices)
-            present = ~source.missing(indices) if source.has_missing else np.True_
+            present = ~np.isnan(frames) if source.has_missing else np.True_
+            frames = filled(frames)
             low = np.minimum(low, frames.min(axes, where=present, initial=np.inf))
             high = np.maximum(high, frames.max(axes, where=present, initial=-np.inf))
             total += frames.sum(axes, where=present, dtype=np.float64)

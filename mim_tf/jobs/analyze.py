@@ -5,6 +5,7 @@ from tqdm import tqdm
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.batches.order import evaluation_batches
 from mim_tf.data.dataset import open_source
+from mim_tf.data.source import filled
 from mim_tf.evaluation.forget_gates import InsideStatistics
 from mim_tf.models import build_model
 from mim_tf.weights import load_weights
@@ -31,7 +32,7 @@ def analyze(path, config: ModelConfig, data: DataConfig, sequences, batch_size, 
     statistics = InsideStatistics(model, low, high)
     batches = list(evaluation_batches(min(source.size, sequences), batch_size))
     for indices in tqdm(batches, desc="analyzing", unit="batch", leave=False):
-        statistics.update(source.sequences(indices))
+        statistics.update(filled(source.sequences(indices)))
     return statistics.result()
 
 

@@ -16,7 +16,7 @@ from mim_tf.data.sets.grid.files import is_grid, is_pattern
 from mim_tf.data.sets.grid.grid import open_grid
 from mim_tf.data.sets.grid.source import Stretch
 from mim_tf.data.sets.grid.times import runs
-from mim_tf.data.source import Indices
+from mim_tf.data.source import Indices, filled
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
 from mim_tf.prediction.forecast_file import ForecastOrigin
@@ -73,7 +73,7 @@ class Input:
         """The context frames of a sequence, `[length, H, W, C]`, float32 in [0, 1]."""
         recording = self._recordings[sequence]
         before_last = self._interval * np.arange(self.length)[::-1]
-        return recording.read(recording.length - 1 - before_last)
+        return filled(recording.read(recording.length - 1 - before_last))
 
     def release(self) -> None:
         """Frees the memory of decoded frames; nothing can be read afterwards."""
@@ -153,7 +153,7 @@ def open_input(
 
 
 class Scaled(Recording):
-    """Frames of a recording whose values are physical; 0 where one is missing."""
+    """Frames of a recording whose values are physical."""
 
     def __init__(self, recording: Recording, scale: LinearScale):
         self.name, self.length = recording.name, recording.length
@@ -163,7 +163,7 @@ class Scaled(Recording):
         values = self._recording.read(positions)
         if np.isinf(values).any():
             raise MimError(f"{self.name}: expected finite values or NaN, received infinity.")
-        return np.nan_to_num(self._scale.to_unit(values), copy=False)
+        return self._scale.to_unit(values)
 
 
 def _fits_levels(scale):

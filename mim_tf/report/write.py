@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import SequenceSource, filled
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import to_uint8
 from mim_tf.inspection.survey import spread
@@ -97,9 +97,11 @@ def players(source: SequenceSource, size: int, budget: int) -> list[Player]:
     """
     indices = sorted({*range(min(FIRST, size)), *spread(size, 3)})
     frames = source.sequences(indices)
+    missing = np.isnan(frames)
+    frames = filled(frames)
     frames = to_uint8(source.scale.shown(frames) if source.scale else frames)
     if source.has_missing:
-        frames = np.ma.masked_array(frames, source.missing(indices))
+        frames = np.ma.masked_array(frames, missing)
     views = _views(source)
 
     def draw(reduction):

@@ -10,7 +10,7 @@ import numpy as np
 from absl import logging
 
 from mim_tf.config import DataConfig, DeviceConfig
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import SequenceSource, filled
 from mim_tf.data.split import split_paths
 from mim_tf.errors import MimError
 from mim_tf.models import build_model
@@ -239,7 +239,7 @@ def _contents(source):
     indices = sorted({*range(min(count, _LOOKED_AT)), *range(max(0, count - _LOOKED_AT), count)})
     found = {}
     for index in indices:
-        frames = source.sequences(np.array([index]))[0]
+        frames = filled(source.sequences(np.array([index]))[0])
         if (frames[1:] != frames[0]).any():
             found.setdefault(frames.tobytes(), index)
     return found

@@ -12,7 +12,6 @@ class Own(SequenceSource):
 
 def test_a_source_needs_a_shape_a_size_and_sequences():
     assert Own().describe() == {"source": "Own", "sequences": 3, "shape": [2, 4, 4, 1]}
-    assert not Own().missing([0, 1]).any()
     assert not Own().has_missing
 
 

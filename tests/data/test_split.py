@@ -15,9 +15,6 @@ NAMES = [f"event-{number:02d}" for number in range(20)]
 class Gappy(ArraySource):
     has_missing = True
 
-    def missing(self, indices):
-        return self.sequences(indices) == 0.8
-
 
 def divided(names=NAMES, **settings):
     data = DataConfig(**settings)
@@ -74,5 +71,4 @@ def test_a_selection_is_the_source_at_other_indices():
     chosen = Selection(source, [1, 4])
     assert (chosen.size, chosen.shape, chosen.has_missing) == (2, (2, 1, 1, 1), True)
     np.testing.assert_array_equal(chosen.sequences([1, 0]), source.sequences([4, 1]))
-    np.testing.assert_array_equal(chosen.missing([1, 0]), source.missing([4, 1]))
     assert chosen.describe() == source.describe() | {"sequences": 2, "selected_from": 5}

@@ -6,7 +6,7 @@ from mim_tf.errors import MimError
 
 
 class Counting(Recording):
-    """Frame t is all (100 number + t) / 1000; its first value is missing."""
+    """Frame t is all (100 number + t) / 1000."""
 
     def __init__(self, number, length):
         self.name = f"recording {number}"
@@ -15,13 +15,6 @@ class Counting(Recording):
     def read(self, positions):
         levels = (100 * self.number + np.asarray(positions)) / 1000
         return np.broadcast_to(levels[:, None, None, None], (len(positions), 2, 3, 1))
-
-    def missing(self, positions):
-        if self.number == 0:
-            return None
-        mask = np.zeros((len(positions), 2, 3, 1), bool)
-        mask[:, 0, 0] = True
-        return mask
 
 
 def source(lengths, total_length, **settings):
@@ -47,13 +40,6 @@ def test_stride_and_interval():
 def test_given_starts():
     windows = source([9, 9], 2, interval=2, starts=[(1, 3), (0, 6)])
     assert numbers(windows, range(2)) == [[103, 105], [6, 8]]
-
-
-def test_missing_values():
-    missing = source([2, 2], 2).missing([0, 1])
-    assert not missing[0].any()
-    assert missing[1, :, 0, 0].all()
-    assert missing.sum() == 2
 
 
 def test_no_indices_give_no_sequences():

@@ -7,6 +7,7 @@ import pytest
 
 import mim_tf
 from mim_tf.data.files.arrays import ArraySource
+from mim_tf.data.source import filled
 from mim_tf.evaluation.errors import to_uint8
 from mim_tf.jobs.evaluate import evaluate
 from mim_tf.values.scale import LinearScale
@@ -22,12 +23,9 @@ class Radar(ArraySource):
     has_missing = True
 
     def sequences(self, indices):
-        return super().sequences(indices) * ~self.missing(indices)
-
-    def missing(self, indices):
-        mask = super().missing(indices)
-        mask[:, :, -1] = True
-        return mask
+        frames = np.array(super().sequences(indices))
+        frames[:, :, -1] = np.nan
+        return frames
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +35,7 @@ def evaluated(tiny_config, tiny_frames):
     source, samples = Radar(tiny_frames), []
     settings = mim_tf.TrainingConfig(batch_size=2, max_test_sequences=0, num_save_samples=3)
     result = evaluate(model, source, settings, lambda *sample: samples.append(sample))
-    return result, mim_tf.predict(model, source.sequences(range(5))[:, :3], 3), samples
+    return result, mim_tf.predict(model, filled(source.sequences(range(5))[:, :3]), 3), samples
 
 
 def test_all_scores_are_together(evaluated):

@@ -147,7 +147,7 @@ def _archive(kind):
     def read(path):
         sources = open_all(path, kind, {}, {"total_length": 4})
         every = ((source, range(source.size)) for source in sources.values())
-        return [part for source, i in every for part in (source.sequences(i), source.missing(i))]
+        return [source.sequences(i) for source, i in every]
 
     return make, read
 

@@ -19,8 +19,9 @@ class Field(ArraySource):
     has_missing = True
     scale = LinearScale("dBZ", 0.0, 70.0)
 
-    def missing(self, indices):
-        return super().sequences(indices) == 0
+    def sequences(self, indices):
+        frames = super().sequences(indices)
+        return np.where(frames == 0, np.float32(np.nan), frames)
 
     def describe(self):
         return {**super().describe(), "scale": {"unit": "dBZ", "low": 0.0, "high": 70.0}}

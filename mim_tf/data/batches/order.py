@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mim_tf.config import TrainingConfig
-from mim_tf.data.source import Indices, SequenceSource
+from mim_tf.data.source import Indices, SequenceSource, filled
 from mim_tf.errors import MimError
 
 
@@ -156,11 +156,6 @@ def variants(config: TrainingConfig) -> list[tuple[slice, ...]]:
 
 
 def load_batch(source: SequenceSource, indices: Indices) -> tuple[np.ndarray, np.ndarray]:
-    """(frames, truth), each `[B, T, H, W, C]`; where values are missing, truth is NaN.
-
-    One after the other, so that what was read for the frames is at hand to say what is missing.
-    """
-    frames = source.sequences(indices)
-    if not source.has_missing:
-        return frames, frames
-    return frames, np.where(source.missing(indices), np.float32(np.nan), frames)
+    """Return (frames, truth), each `[B, T, H, W, C]`; missing values are 0 and NaN."""
+    truth = source.sequences(indices)
+    return (filled(truth), truth) if source.has_missing else (truth, truth)

@@ -102,10 +102,6 @@ class _WatchedSource(SequenceSource):
         with self._watching():
             return self.source.sequences(indices)
 
-    def missing(self, indices):
-        with self._watching():
-            return self.source.missing(indices)
-
     def describe(self):
         return self.source.describe()
 

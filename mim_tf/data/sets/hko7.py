@@ -140,14 +140,9 @@ class RadarRun(Recording):
 
     def read(self, positions: Indices) -> np.ndarray:
         frames = np.stack([self._picture(self._files[position]) for position in positions])
-        return pooled(frames, self._masked(positions), self._factors, largest=False)[0][..., None]
-
-    def missing(self, positions: Indices) -> np.ndarray:
-        masked = self._masked(positions)
-        return pooled(np.zeros_like(masked), masked, self._factors, largest=True)[1][..., None]
-
-    def _masked(self, positions):
-        return np.stack([self._mask(self._files[position]) for position in positions])
+        masked = np.stack([self._mask(self._files[position]) for position in positions])
+        frames, missing = pooled(frames, masked, self._factors, largest=False)
+        return np.where(missing, np.float32(np.nan), frames)[..., None]
 
     def _picture(self, files):
         if files is None:

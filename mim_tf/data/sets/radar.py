@@ -43,7 +43,7 @@ class RadarValues:
         return found
 
     def to_unit(self, stored: np.ndarray) -> np.ndarray:
-        """uint8 or float frames as float32 in [0, 1]; missing values are 0."""
+        """uint8 or float frames as float32 in [0, 1], NaN where values are missing."""
         gone = self.are_missing(stored)
         # Before the map, because numbers such as -1.8e308 do not fit into float32.
         stored = np.where(gone, 0, stored)
@@ -53,7 +53,7 @@ class RadarValues:
             frames = stored.astype(np.float32)
         else:
             frames = self.scale.to_unit(stored)
-        frames[gone] = 0
+        frames[gone] = np.nan
         return frames
 
     def fault(self, stored: np.ndarray) -> tuple[int, str] | None:
@@ -151,11 +151,6 @@ class Event(Recording):
 
     def read(self, positions: Indices) -> np.ndarray:
         return self.values.to_unit(self._stored(positions))[..., None]
-
-    def missing(self, positions: Indices) -> np.ndarray | None:
-        if not self.values.missing:
-            return None
-        return self.values.are_missing(self._stored(positions))[..., None]
 
     def check_values(self) -> None:
         """Raises `MimError` for the first value the event should not have; reads in parts."""
@@ -310,8 +305,8 @@ def open_events(paths: list[Path], total_length: int, data: DataConfig) -> Windo
         data: `dbz_min` and `dbz_max`, which 0 and 1 in a frame and levels 0 and 255 of uint8
             arrays and pictures stand for; `radar_values` says what floats are, "dbz", clipped to
             these, or "unit", already in [0, 1]; `radar_missing`, as they are stored (levels,
-            where these are), are 0 in `sequences` and True in `missing`; stride and interval of
-            windows, and thresholds of the scores, in dBZ.
+            where these are), are NaN in `sequences`; stride and interval of windows, and
+            thresholds of the scores, in dBZ.
 
     Raises `MimError` for events that cannot be read or do not fit each other, values that are
     infinite, NaN without being declared missing, or outside [0, 1] where they are "unit", and

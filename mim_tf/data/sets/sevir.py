@@ -190,20 +190,8 @@ class SevirEvent(Recording):
         self.name = name
         self._place = path, row, kind
         self._factors = factors
-        self._complete: set[tuple[int, ...]] = set()  # windows without a missing value
 
     def read(self, positions: Indices) -> np.ndarray:
-        frames, missing = self._read(positions)
-        if not missing.any():
-            self._complete.add(tuple(positions))
-        return frames[..., None]
-
-    def missing(self, positions: Indices) -> np.ndarray | None:
-        if tuple(positions) in self._complete:
-            return None
-        return self._read(positions)[1][..., None]
-
-    def _read(self, positions):
         path, row, kind = self._place
         first, last = min(positions), max(positions)
         with opened(path, "a file of SEVIR"), h5py.File(path) as file:
@@ -211,7 +199,8 @@ class SevirEvent(Recording):
         stored = np.moveaxis(block[..., np.asarray(positions) - first], -1, 0)
         missing = stored == MISSING if kind == "vil" else np.zeros(stored.shape, bool)
         values = TYPES[kind].scale.to_unit(stored * np.float32(TYPES[kind].factor))
-        return pooled(values, missing, self._factors, largest=kind == "vil")
+        frames, missing = pooled(values, missing, self._factors, largest=kind == "vil")
+        return np.where(missing, np.float32(np.nan), frames)[..., None]
 
 
 def open_sevir(

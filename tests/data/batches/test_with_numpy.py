@@ -13,7 +13,7 @@ from mim_tf.errors import MimError
 
 
 class Counted(ArraySource):
-    """Every value above 0.9 counts as missing; reads of sequences are kept as a list."""
+    """Every value above 0.9 is missing; reads of sequences are kept as a list."""
 
     has_missing = True
 
@@ -24,13 +24,8 @@ class Counted(ArraySource):
 
     def sequences(self, indices):
         self.reads.append(np.asarray(indices).tolist())
-        return np.where(self.missing(indices), 0, self._frames(indices)).astype(np.float32)
-
-    def missing(self, indices):
-        return self._frames(indices) > 0.9
-
-    def _frames(self, indices):
-        return super().sequences(np.asarray(indices) % len(self.frames))
+        frames = super().sequences(np.asarray(indices) % len(self.frames))
+        return np.where(frames > 0.9, np.float32(np.nan), frames)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@ import pytest
 
 from mim_tf.config import DataConfig
 from mim_tf.data.sets.hko7 import RAIN, hko7_frame_shape, open_hko7
+from mim_tf.data.source import filled
 from mim_tf.errors import MimError
 from tests.hko7_files import DAYS, SIZE, times, write_frame, write_hko7
 
@@ -13,7 +14,7 @@ def opened(folder, split="train", total_length=25, shape=(*SIZE, 1), **settings)
 
 
 def levels(source, *indices):
-    return np.rint(source.sequences(indices)[..., 2, 2, 0] * 255).astype(int).tolist()
+    return np.rint(filled(source.sequences(indices))[..., 2, 2, 0] * 255).astype(int).tolist()
 
 
 def test_windows_of_the_days_of_a_split(tmp_path):
@@ -22,7 +23,7 @@ def test_windows_of_the_days_of_a_split(tmp_path):
         source = opened(tmp_path, split)
         assert (source.size, source.shape) == (3, (25, *SIZE, 1))
         assert levels(source, 2) == [[100 * number + n for n in range(2, 27)]]
-        assert not source.missing([0, 1, 2]).any()
+        assert not np.isnan(source.sequences([0, 1, 2])).any()
     assert opened(tmp_path, "all").size == 9
     assert (source.scale.low, source.scale.high, source.scale.unit) == (-10, 60, "dBZ")
     assert source.thresholds == (0.5, 2, 5, 10, 30)
@@ -35,7 +36,10 @@ def test_pixels_that_a_mask_leaves_out_are_missing(tmp_path):
     counts[1, 3:5] = False
     write_frame(tmp_path, times(DAYS["train"], 4)[3], 3, counts)
     source = opened(tmp_path)
-    assert np.argwhere(source.missing([0])).tolist() == [[0, 3, 1, 3, 0], [0, 3, 1, 4, 0]]
+    assert np.argwhere(np.isnan(source.sequences([0]))).tolist() == [
+        [0, 3, 1, 3, 0],
+        [0, 3, 1, 4, 0],
+    ]
     assert (source.sequences([0])[0, 3, 1, 2:6, 0] > 0).tolist() == [True, False, False, True]
 
 
@@ -48,7 +52,7 @@ def test_up_to_two_frames_in_a_row_may_be_missing(tmp_path):
     # From 0 to 5, and from 9 to 26; none across the three that are missing.
     assert source.size == 1 + 13
     assert levels(source, 0, 1) == [[0, 1, 0, 0, 4, 5], [9, 10, 11, 12, 13, 14]]
-    missing = source.missing([0])[0]
+    missing = np.isnan(source.sequences([0]))[0]
     assert missing.all(axis=(1, 2, 3)).tolist() == [False, False, True, True, False, False]
     assert missing.any(axis=(1, 2, 3)).sum() == 2
 
@@ -68,7 +72,7 @@ def test_resizing_averages_what_counts(tmp_path):
     write_frame(tmp_path, times(DAYS["train"], 9)[8], 8, counts)
     source = opened(tmp_path, shape=(4, 6, 1), resize=True)
     assert source.shape == (25, 4, 6, 1)
-    assert np.argwhere(source.missing([0])).tolist() == [[0, 8, 0, 0, 0]]
+    assert np.argwhere(np.isnan(source.sequences([0]))).tolist() == [[0, 8, 0, 0, 0]]
     np.testing.assert_allclose(source.sequences([0])[0, 8, 1, 1, 0], 8 / 255, rtol=1e-6)
 
 
@@ -78,7 +82,7 @@ def test_without_masks_every_pixel_counts(tmp_path, caplog):
     source = opened(tmp_path)
     assert "no folder radarPNG_mask, so every pixel counts" in caplog.text
     assert source.describe()["masks"] is False
-    assert not source.missing([0]).any()
+    assert not np.isnan(source.sequences([0])).any()
 
 
 def test_a_picture_of_no_date_is_named(tmp_path):
@@ -99,10 +103,10 @@ def test_bad_input_is_one_sentence(tmp_path):
     _, mask = write_frame(tmp_path, times(DAYS["train"], 1)[0], 0)
     mask.write_bytes(b"no mask")
     with pytest.raises(MimError, match=r"RAD140501000000\.mask: expected a mask of HKO-7"):
-        opened(tmp_path).missing([0])
+        opened(tmp_path).sequences([0])
     mask.unlink()
     with pytest.raises(MimError, match="found no such file"):
-        opened(tmp_path).missing([0])
+        opened(tmp_path).sequences([0])
     days = tmp_path / "hko7_rainy_train_days.txt"
     days.write_text("20140501\nMay 2\n")
     with pytest.raises(MimError, match=r"train_days\.txt: expected a day.*line 2.*'May 2'"):

@@ -12,8 +12,9 @@ from mim_tf.values.scale import LinearScale
 class Gappy(ArraySource):
     has_missing = True
 
-    def missing(self, indices):
-        return super().sequences(indices) == 0
+    def sequences(self, indices):
+        frames = super().sequences(indices)
+        return np.where(frames == 0, np.float32(np.nan), frames)
 
 
 def frames():

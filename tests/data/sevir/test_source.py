@@ -66,11 +66,9 @@ def test_255_is_missing(tmp_path):
     write_sevir(tmp_path, frames=frames)
     source = opened(tmp_path)
     assert source.has_missing
-    values, missing = source.sequences(range(6)), source.missing(range(6))
+    missing = np.isnan(source.sequences(range(6)))
     # Frame 30 of event 0, in its windows from 12 and from 24.
     assert np.argwhere(missing).tolist() == [[1, 18, 2, 3, 0], [2, 6, 2, 3, 0]]
-    assert (values[missing] == 0).all()
-    np.testing.assert_array_equal(opened(tmp_path).missing(range(6)), missing)
 
 
 def test_other_types_have_units(tmp_path):

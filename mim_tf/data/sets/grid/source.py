@@ -84,9 +84,6 @@ class Stretch(Recording):
     def read(self, positions: Indices) -> np.ndarray:
         return self._grid.read(self._first + np.asarray(positions))
 
-    def missing(self, positions: Indices) -> np.ndarray:
-        return np.isnan(self.read(positions))
-
 
 def _bounds(grid, split, data):
     """The first time of a split and the first after it, as numbers."""
