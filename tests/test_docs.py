@@ -33,7 +33,7 @@ def test_every_file_that_the_pages_name_exists():
         f"{page.name}: {path}"
         for page in [*DOCS.rglob("*.md"), root / "README.md"]
         for path in re.findall(
-            r"(?:mim_tf|experiments|benchmarks|tests)/[\w/]+\.\w+", page.read_text()
+            r"(?:mim_tf|experiments|benchmarks|tests|tools)/[\w/]+\.\w+", page.read_text()
         )
         if not (root / path).is_file()
     ]

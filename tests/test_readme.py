@@ -34,10 +34,6 @@ def test_prediction():
     assert error < np.square(last - truth).mean()  # better than to repeat the last frame
 
 
-def test_readme_is_one_screen_and_a_bit():
-    assert len((ROOT / "README.md").read_text().splitlines()) < 150
-
-
 def test_training_and_saving(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = block("docs/training.md", "save_weights")
