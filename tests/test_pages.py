@@ -42,6 +42,8 @@ NOT_RUN = {
 WEIGHTS = "checkpoints/mine/run-001/best.weights.h5"
 SMALL = ["--digits=bundled", "--max_test_sequences=2", "--num_save_samples=1", "--batch_size=2"]
 NETWORK = ["--num_hidden=4,4", "--filter_size=3", "--precision=float32"]
+# Tracing the gradient takes most of the time, and what a data set's page shows is its data.
+CHEAPEST = ["--model_name=convlstm_net", "--num_hidden=4", "--reverse_input=False"]
 SHORT = ["--max_iterations=2", "--test_interval=2", "--snapshot_interval=2"]
 TRAIN = [*SMALL, *NETWORK, *SHORT]
 MORE = {
@@ -72,6 +74,8 @@ def small(command):
         more = MORE.get(" ".join(words[:2]), [])
         return variables, ["-m", "mim_tf", *words[1:], *more]
     more = SMALL if "--is_training=False" in words else TRAIN
+    if any(word.startswith("--flagfile=") for word in words) and "quick.cfg" not in command:
+        more = [*TRAIN, *CHEAPEST]
     if "--train_data_paths=HKO-7" in words or "--train_data_paths=SEVIR" in words:
         more = [*more, "--img_width=48"]  # for 480 and 384
     if "--flagfile=experiments/finetune.cfg" in words:  # the architecture is that of the weights
