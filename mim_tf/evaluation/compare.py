@@ -1,4 +1,4 @@
-"""Which of several evaluations is better, and whether that is certain."""
+"""Which of several evaluations is better, and whether the interval excludes 0."""
 
 import dataclasses
 import os
@@ -7,11 +7,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+from absl import logging
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import direction
 from mim_tf.evaluation.statistics import mean_interval
-from mim_tf.evaluation.stored import Evaluation, read_evaluation
+from mim_tf.evaluation.stored import Evaluation, basis, read_evaluation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,10 +21,10 @@ class Difference:
 
     Attributes:
         mean: None where no sequence has the score in both.
-        interval: 95 %, of a paired bootstrap over sequences; None for fewer than two.
+        interval: 95 %, of a paired bootstrap over recordings; None for fewer than two.
         better: name of the better one; None where the score does not say (sharpness), or where
             they are equal.
-        certain: whether the interval leaves out 0.
+        excludes_zero: whether the interval does.
     """
 
     first: str
@@ -32,11 +33,11 @@ class Difference:
     mean: float | None
     interval: list[float] | None
     better: str | None
-    certain: bool
+    excludes_zero: bool
 
     @property
     def sentence(self) -> str:
-        """Which is better, by how much, and whether that is certain."""
+        """Which is better, by how much, and whether the interval excludes 0."""
         pair = f"{self.other} and {self.first}"
         if self.mean is None:
             return f"{pair} cannot be compared in {self.score}: no sequence has it in both."
@@ -55,7 +56,8 @@ class Difference:
         worse = ({self.first, self.other} - {self.better}).pop()
         return (
             f"{self.better} is better than {worse} in {self.score} by {amount}, "
-            f"{'and that is certain' if self.certain else 'but that is not certain'}."
+            f"{'and' if self.excludes_zero else 'but'} the interval "
+            f"{'excludes' if self.excludes_zero else 'does not exclude'} 0."
         )
 
 
@@ -96,7 +98,7 @@ class Comparison:
         return {name: part["per_frame"][score] for name, part in parts.items()}
 
     def conclusion(self, score: str = "mse") -> list[str]:
-        """One sentence for each later evaluation: which is better, and whether that is certain."""
+        """One sentence for each later evaluation: which is better."""
         return [each.sentence for each in self.differences if each.score == score]
 
     def best(self, score: str = "mse") -> Evaluation:
@@ -111,18 +113,18 @@ class Comparison:
         return [_difference(best, each, score) for each in self.evaluations if each is not best]
 
     def verdict(self, score: str = "mse") -> str:
-        """One sentence: which is the best, and whether that is certain."""
+        """One sentence: which is the best, and whether the intervals exclude 0."""
         differences = self.against_best(score)
         if len(differences) == 1 or all(each.mean is None for each in differences):
             return " ".join(each.sentence for each in differences)
         best, count = self.best(score).name, len(self.evaluations)
-        open_ones = [each.other for each in differences if not each.certain]
+        open_ones = [each.other for each in differences if not each.excludes_zero]
         if not open_ones:
-            return f"{best} is the best of {count} in {score}, and that is certain."
+            return f"{best} is the best of {count} in {score}, and every interval excludes 0."
         listed = " or ".join(filter(None, [", ".join(open_ones[:-1]), open_ones[-1]]))
         return (
-            f"{best} scores best of {count} in {score}, but that it is better than {listed} is "
-            "not certain."
+            f"{best} scores best of {count} in {score}, but the interval of its difference from "
+            f"{listed} does not exclude 0."
         )
 
 
@@ -153,6 +155,9 @@ def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Compari
     ]
     for other in others:
         _check_same_test(first, other)
+    for each in evaluations:
+        if each.groups is None:
+            logging.warning("%s: %s", each.name, basis(each.scores))
     comparison = Comparison(evaluations, [])
     for other in others:
         comparison.differences.extend(
@@ -213,12 +218,14 @@ def _described(data):
 
 def _difference(first, other, score):
     values = other.per_sequence[score] - first.per_sequence[score]
-    mean, interval = _mean(values), mean_interval(values[~np.isnan(values)])
+    known = ~np.isnan(values)
+    groups = None if first.groups is None or other.groups is None else first.groups[known]
+    mean, interval = _mean(values), mean_interval(values[known], groups)
     sign = direction(score) * np.sign(mean or 0)
     better = {1: other.name, -1: first.name}.get(sign)
-    certain = interval is not None and not interval[0] <= 0 <= interval[1]
+    excludes_zero = interval is not None and not interval[0] <= 0 <= interval[1]
     return Difference(
-        first.name, other.name, score, mean, interval, better, bool(better) and certain
+        first.name, other.name, score, mean, interval, better, bool(better) and excludes_zero
     )
 
 
@@ -274,11 +281,11 @@ def difference_table(comparison: Comparison) -> list[list[str]]:
             f"{each.other} - {each.first}",
             _with_interval(each.mean, each.interval),
             each.better or "-",
-            "yes" if each.certain else "no",
+            "yes" if each.excludes_zero else "no",
         ]
         for each in comparison.differences
     ]
-    return [["score", "difference", "mean [95 %]", "better", "certain"], *rows]
+    return [["score", "difference", "mean [95 %]", "better", "excludes 0"], *rows]
 
 
 def _with_interval(mean, interval):

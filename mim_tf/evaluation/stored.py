@@ -25,11 +25,13 @@ class Evaluation:
         name: what tables and curves call it.
         scores: the content of `scores.json`.
         per_sequence: score -> `[sequences]`, NaN where undefined.
+        groups: the number of each sequence's recording; None in evaluations of 1.2 and before.
     """
 
     name: str
     scores: dict
     per_sequence: dict[str, np.ndarray]
+    groups: np.ndarray | None = None
 
 
 def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
@@ -45,13 +47,14 @@ def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
     path = find_evaluation(folder)
     scores = read_scores(path / "scores.json")
     per_sequence = _read(path / "per_sequence.csv", _columns)
+    groups = per_sequence.pop(GROUPS, None)
     lengths = {len(values) for values in per_sequence.values()}
     if set(per_sequence) != set(scores["mean"]) or lengths != {scores["sequences"]}:
         raise MimError(
             f"{path / 'per_sequence.csv'} does not fit the scores.json beside it, which has "
             f"{scores['sequences']} sequences. {_AGAIN}"
         )
-    return Evaluation(name or str(folder), scores, per_sequence)
+    return Evaluation(name or str(folder), scores, per_sequence, groups)
 
 
 def read_scores(path: Path) -> dict:
@@ -113,6 +116,7 @@ def _scores(text):
     if missing:
         raise ValueError(f"no {missing[0]} in it")
     scores["data"]["sha256"][:8]
+    _numbers([scores["sequences"], scores.get("recordings")], 2)
     horizon = len(scores["per_frame"]["mse"])
     for name in scores["mean"]:
         _numbers(scores["intervals"][name] or [0, 0], 2)
@@ -146,7 +150,10 @@ def _columns(text):
 
 
 WIDTH = 80
-ARRAYS = ("per_sequence", "samples")
+ARRAYS = ("per_sequence", "groups", "samples")
+GROUPS = "recording"
+FEW = 10
+"""Groups below which a bootstrap interval is rough."""
 
 
 def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
@@ -171,9 +178,12 @@ def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
     _write_csv(folder / "scores.csv", _rows(result, input_length))
     if "per_sequence" in result:
         names, columns = zip(*result["per_sequence"].items(), strict=True)
-        rows = enumerate(zip(*columns, strict=True), 1)
-        rows = [[number, *map(as_json, scores)] for number, scores in rows]
-        _write_csv(folder / "per_sequence.csv", [["sequence", *names], *rows])
+        rows = [list(map(as_json, row)) for row in zip(*columns, strict=True)]
+        if "groups" in result:
+            names = GROUPS, *names
+            rows = [[group + 1, *row] for group, row in zip(result["groups"], rows, strict=True)]
+        numbered = [[number, *row] for number, row in enumerate(rows, 1)]
+        _write_csv(folder / "per_sequence.csv", [["sequence", *names], *numbered])
     if "samples" in result:
         np.savez_compressed(folder / "samples.npz", **result["samples"])
     # Last, so that whoever finds it finds the others too.
@@ -204,6 +214,26 @@ def format_scores(result: dict, input_length: int) -> str:
         table.append(column)
     lines = [map("  ".join, zip(*table, strict=True)) for table in [*tables, table]]
     return "\n\n".join(map("\n".join, lines))
+
+
+def basis(scores: dict) -> str:
+    """Return what the intervals of an evaluation rest on: so many windows of so many recordings.
+
+    Args:
+        scores: content of `scores.json`.
+    """
+    count, groups = scores["sequences"], scores.get("recordings")
+    if groups is None:
+        return (
+            f"{count:,} sequences. The intervals assume independent sequences; if they are "
+            "windows that overlap, the intervals are too narrow. Evaluate again to correct them."
+        )
+    if groups == count:
+        words = f"{count:,} sequences"
+    else:
+        whole = groups <= len(scores["data"].get("recordings", ()))
+        words = f"{count:,} windows of {groups:,} {'recordings' if whole else 'blocks of time'}"
+    return f"{words}: the intervals are rough." if groups < FEW else f"{words}."
 
 
 def _aligned(column):

@@ -50,7 +50,7 @@ def folders(tmp_path):
     ]
 
 
-def test_a_paired_difference_is_certain_where_intervals_overlap(folders):
+def test_a_paired_difference_excludes_0_where_intervals_overlap(folders):
     b = "b"
     comparison = compare(folders)
     found = {(each.other, each.score): each for each in comparison.differences}
@@ -58,34 +58,37 @@ def test_a_paired_difference_is_certain_where_intervals_overlap(folders):
     better = found[b, "mse"]
     assert better.mean == pytest.approx(-2, abs=0.3)
     assert better.interval[0] < better.mean < better.interval[1] < 0
-    assert (better.better, better.certain) == (b, True)
-    assert (found[b, "ssim"].better, found[b, "ssim"].certain) == (b, True)
+    assert (better.better, better.excludes_zero) == (b, True)
+    assert (found[b, "ssim"].better, found[b, "ssim"].excludes_zero) == (b, True)
     assert found[b, "ssim"].mean > 0
     assert found[b, "sharpness"].better is None
     first, _ = comparison.conclusion()
     assert first.startswith("b is better than a in mse by ")
-    assert first.endswith(", and that is certain.")
+    assert first.endswith(", and the interval excludes 0.")
 
 
-def test_a_difference_within_the_noise_is_not_certain(folders):
+def test_a_difference_within_the_noise_does_not(folders):
     a, _, c = folders
     comparison = compare([a, c])
     (difference,) = [each for each in comparison.differences if each.score == "mse"]
     assert difference.better == "a"
-    assert not difference.certain
+    assert not difference.excludes_zero
     assert comparison.conclusion()[0].startswith("a is better than c in mse by 0.01 [-0.")
-    assert comparison.verdict().endswith("], but that is not certain.")
+    assert comparison.verdict().endswith("], but the interval does not exclude 0.")
     assert comparison.best().name == "a"
 
 
 def test_the_best_of_several_is_named_with_those_it_may_not_beat(folders, tmp_path):
-    assert compare(folders).verdict("ssim") == "b is the best of 3 in ssim, and that is certain."
+    assert (
+        compare(folders).verdict("ssim")
+        == "b is the best of 3 in ssim, and every interval excludes 0."
+    )
     errors = compare(folders).evaluations[1].per_sequence["mse"]
     folders.append(write(tmp_path / "d", errors + np.random.default_rng(2).normal(0.01, 1, 30)))
     comparison = compare(folders)
     assert comparison.verdict() == (
-        f"{comparison.best().name} scores best of 4 in mse, but that it is better than "
-        f"{ {'b': 'd', 'd': 'b'}[comparison.best().name] } is not certain."
+        f"{comparison.best().name} scores best of 4 in mse, but the interval of its difference from "
+        f"{ {'b': 'd', 'd': 'b'}[comparison.best().name] } does not exclude 0."
     )
 
 

@@ -30,7 +30,7 @@ def test_markdown(comparison):
         "| mse (lower is better) | 20.12 [18.5, 22] | 19 | 99.5 |",
         "| ssim_uint8 (higher is better) | - | - | - |",
         "",
-        "| score | difference | mean [95 %] | better | certain |",
+        "| score | difference | mean [95 %] | better | excludes 0 |",
         "| --- | ---: | ---: | ---: | ---: |",
         r"| mse | <b\|&> - a_1 | -1.125 [-2, -0.25] | <b\|&> | yes |",
     ]
