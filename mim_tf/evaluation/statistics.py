@@ -147,32 +147,30 @@ class AccumulatedScores(abc.ABC):
             "per_frame": {name: list(map(as_json, scores)) for name, scores in per_frame.items()},
         }
 
-    def intervals(self, groups: ArrayLike | None = None) -> dict[str, list[float] | None]:
-        """Return the 95 % bootstrap interval `[low, high]` of each mean score.
+    def resampled(self, groups: ArrayLike | None = None) -> Values:
+        """Return each mean score of 2,000 bootstrap resamples, `[2000]`; NaN where undefined.
+
+        The same groups are drawn for every model, so that differences are paired.
 
         Args:
             groups: an integer for each sequence, equal where sequences are not independent, such
                 as windows of one recording. Groups are resampled whole. None: sequences are.
-
-        None where the score is not defined, or for fewer than two groups.
         """
-        addends = self._all()
         order, sizes = _in_groups(self.sequences, groups)
         starts = np.cumsum(sizes) - sizes
         addends = {
             name: np.add.reduceat(values[..., order, :], starts, axis=-2)
-            for name, values in addends.items()
+            for name, values in self._all().items()
         }
         parts = []
         for counts in resampling_counts(len(sizes)):
             sums = {name: counts @ values for name, values in addends.items()}
             parts.append(self._mean(sums, (counts @ sizes)[:, None]))
-        if len(sizes) < 2:
-            return dict.fromkeys(parts[0])
-        return {
-            name: interval(np.concatenate([part[name] for part in parts]), len(sizes))
-            for name in parts[0]
-        }
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def intervals(self, groups: ArrayLike | None = None) -> dict[str, list[float] | None]:
+        """Return the 95 % interval `[low, high]` of each mean score; arguments as `resampled`."""
+        return intervals(self.resampled(groups), len(_in_groups(self.sequences, groups)[1]))
 
     def details(self) -> dict:
         """What else than scores there is to tell, as JSON types."""
@@ -258,6 +256,11 @@ def resampling_counts(size: int) -> Iterator[np.ndarray]:
         yield np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size).astype(float)
 
 
+def intervals(resamples: Values, size: int) -> dict[str, list[float] | None]:
+    """Return the `interval` of each score of `resampled`, of so many groups."""
+    return {name: interval(means, size) for name, means in resamples.items()}
+
+
 def interval(means: np.ndarray, size: int) -> list[float] | None:
     """Return `[low, high]`, the expanded percentile interval; None where all means are NaN.
 
@@ -270,7 +273,7 @@ def interval(means: np.ndarray, size: int) -> list[float] | None:
         size: number of groups that were resampled.
     """
     means = means[~np.isnan(means)]
-    if not means.size:
+    if not means.size or size < 2:
         return None
     tail = stats.norm.cdf(np.sqrt(size / (size - 1)) * stats.t.ppf((1 - LEVEL) / 2, size - 1))
     return np.quantile(means, [tail, 1 - tail]).tolist()

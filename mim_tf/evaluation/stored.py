@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mim_tf.data.files.npz_member import read_member
 from mim_tf.errors import MimError
 from mim_tf.evaluation.statistics import as_json
 from mim_tf.storage.files import write_json
@@ -26,12 +27,15 @@ class Evaluation:
         scores: the content of `scores.json`.
         per_sequence: score -> `[sequences]`, NaN where undefined.
         groups: the number of each sequence's recording; None in evaluations of 1.2 and before.
+        resamples: score -> its mean in each bootstrap resample of recordings, NaN where undefined;
+            None in evaluations of 1.2 and before.
     """
 
     name: str
     scores: dict
     per_sequence: dict[str, np.ndarray]
     groups: np.ndarray | None = None
+    resamples: dict[str, np.ndarray] | None = None
 
 
 def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
@@ -54,7 +58,13 @@ def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
             f"{path / 'per_sequence.csv'} does not fit the scores.json beside it, which has "
             f"{scores['sequences']} sequences. {_AGAIN}"
         )
-    return Evaluation(name or str(folder), scores, per_sequence, groups)
+    resamples = None
+    if groups is not None and os.path.lexists(path / RESAMPLES):
+        means = read_member(path / RESAMPLES, "means", "f", 2)
+        if len(means) != len(per_sequence):
+            raise MimError(f"{path / RESAMPLES} does not fit the scores.json beside it. {_AGAIN}")
+        resamples = dict(zip(scores["mean"], means, strict=True))
+    return Evaluation(name or str(folder), scores, per_sequence, groups, resamples)
 
 
 def read_scores(path: Path) -> dict:
@@ -150,7 +160,8 @@ def _columns(text):
 
 
 WIDTH = 80
-ARRAYS = ("per_sequence", "groups", "samples")
+ARRAYS = ("per_sequence", "groups", "resamples", "samples")
+RESAMPLES = "resamples.npz"
 GROUPS = "recording"
 FEW = 10
 """Groups below which a bootstrap interval is rough."""
@@ -162,6 +173,8 @@ def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
     - `scores.json`: `result` without what the last two files hold
     - `scores.csv`: one row per predicted frame, from frame `input_length + 1` on, then the mean
     - `per_sequence.csv`: one row per sequence, from 1 on, with its scores over all lead times
+    - `resamples.npz`: each mean score in 2,000 bootstrap resamples, of which differences between
+      models and their intervals are made
     - `samples.npz`: the arrays of `samples`
 
     A score that is None or NaN leaves its cell empty.
@@ -184,6 +197,9 @@ def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
             rows = [[group + 1, *row] for group, row in zip(result["groups"], rows, strict=True)]
         numbered = [[number, *row] for number, row in enumerate(rows, 1)]
         _write_csv(folder / "per_sequence.csv", [["sequence", *names], *numbered])
+    if "resamples" in result:
+        means = np.stack([result["resamples"][name] for name in result["mean"]])
+        np.savez_compressed(folder / RESAMPLES, means=np.float32(means))
     if "samples" in result:
         np.savez_compressed(folder / "samples.npz", **result["samples"])
     # Last, so that whoever finds it finds the others too.

@@ -16,6 +16,7 @@ from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.baselines import ReferenceScores, verdict
 from mim_tf.evaluation.pictures import ErrorMap, load_samples, save_sample
 from mim_tf.evaluation.score_set import scores_for
+from mim_tf.evaluation.statistics import intervals
 from mim_tf.evaluation.stored import basis, format_scores, write_scores
 from mim_tf.models import build_model
 from mim_tf.models.size import check_prediction
@@ -46,12 +47,11 @@ def evaluate(
         protocol: of `PROTOCOLS`.
 
     Returns:
-        What `write_scores` writes. Scores of all kinds that make sense for the source, as
-        `AccumulatedScores` has them: `sequences`, `mean`, `per_frame`, `intervals`,
-        `per_sequence`, and `spectra` of data with physical values. As `ReferenceScores` has them:
-        `data` and `baselines`. Further `groups`, the number of each sequence's recording from 0,
-        `recordings`, how many there are, `protocol` and `input_length`, and the arrays of
-        `load_samples` with the `error_map`: `samples`.
+        What `write_scores` writes: the scores of all kinds that make sense for the source, their
+        `intervals`, values `per_sequence` and `resamples`; the `groups` of sequences that are not
+        independent, and how many `recordings` these are; `data` and `baselines` of
+        `ReferenceScores`; `protocol` and `input_length`; and as `samples` the arrays of
+        `load_samples` with the `error_map`.
     """
     context, limit = model.config.input_length, config.max_test_sequences
     scores, error_map = scores_for(source, protocol), ErrorMap(source.scale)
@@ -83,16 +83,18 @@ def evaluate(
     per_sequence = scores.per_sequence()
     samples = load_samples(per_sequence["mse"], source, indices, forecast, batch_size)
     recordings, groups = np.unique(source.groups(indices), return_inverse=True)
+    resamples = scores.resampled(groups)
     return {
         **scores.result(),
         "recordings": len(recordings),
-        "intervals": scores.intervals(groups),
+        "intervals": intervals(resamples, len(recordings)),
         **scores.details(),
         "protocol": protocol,
         "input_length": context,
         **reference.result(),
         "per_sequence": per_sequence,
         "groups": groups,
+        "resamples": resamples,
         "samples": {**samples, "error_map": error_map.result()},
     }
 

@@ -110,7 +110,7 @@ def command_line(arguments: list[str]) -> str:
 
 def _score_rows(evaluation):
     """Without a space where a line must not break."""
-    header, *rows = score_table(Comparison([evaluation], []))
+    header, *rows = score_table(Comparison([evaluation]))
     header = ["score", MODEL, *(TITLES.get(name, name) for name in header[2:])]
     scores = evaluation.scores["mean"]
     return [

