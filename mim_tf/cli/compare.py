@@ -1,4 +1,4 @@
-"""Says which of several runs is better, and whether that is certain.
+"""Says which of several runs is better, and whether the interval excludes 0.
 
 mim compare RUN RUN ... --output=page.html
 """
@@ -22,12 +22,14 @@ def main(values: flags.FlagValues, *folders: str) -> None:
         print(f"The page is {values.output}.")
         return
     from mim_tf.evaluation.compare import compare, format_comparison
+    from mim_tf.evaluation.stored import basis
 
     comparison = compare(folders, values.names)
     comparison.check_score(values.score)
     print(format_comparison(comparison, values.format))
     if values.format == "md":
-        print("\n" + "\n".join(comparison.conclusion(values.score)))
+        words = [*comparison.conclusion(values.score), basis(comparison.evaluations[0].scores)]
+        print("\n" + "\n".join(words))
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -108,7 +108,10 @@ class TrainingConfig:
     snapshot_interval: int = field(1_000, "Iterations between two saved weights files.", minimum=1)
     num_save_samples: int = field(10, "Evaluated sequences to write as PNG and GIF.", minimum=0)
     max_test_sequences: int = field(
-        800, "Sequences in an evaluation during training, the first of them; 0: all.", minimum=0
+        800,
+        "Sequences in an evaluation during training; 0: all. Windows of recordings are evenly "
+        "spaced; of independent sequences the first are taken.",
+        minimum=0,
     )
     protocol: str = field(
         "mim2019",

@@ -213,5 +213,8 @@ class ScaledSource(SequenceSource):
             )
         return self.scale.to_unit(values)
 
+    def groups(self, indices: Indices) -> np.ndarray:
+        return self.source.groups(indices)
+
     def describe(self) -> dict:
         return self.source.describe() | {"scale": self.scale.as_json()}

@@ -66,6 +66,13 @@ class SequenceSource(abc.ABC):
         NaN.
         """
 
+    def groups(self, indices: Indices) -> np.ndarray:
+        """Return an integer for each of `sequences(indices)`, equal where they are not independent.
+
+        By default every sequence is independent. Windows of one recording are not.
+        """
+        return np.asarray(indices, np.int64)
+
     def describe(self) -> dict:
         """What a run records about its data, as JSON types; at least these three."""
         return {

@@ -156,6 +156,9 @@ class Selection(SequenceSource):
     def sequences(self, indices: Indices) -> np.ndarray:
         return self._source.sequences(self._indices[np.asarray(indices, np.int64)])
 
+    def groups(self, indices: Indices) -> np.ndarray:
+        return self._source.groups(self._indices[np.asarray(indices, np.int64)])
+
     def describe(self) -> dict:
         record = self._source.describe()
         return {**record, "sequences": self.size, "selected_from": record["sequences"]}

@@ -1,12 +1,19 @@
 """Windows of longer recordings: videos, radar events, days of traffic."""
 
 import abc
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
+from mim_tf.values.step import step_from_words
+
+FEW_RECORDINGS = 5
+"""Fewer recordings are divided into blocks of time."""
+
+MOST_BLOCKS = 15
 
 
 class TooShortError(MimError):
@@ -75,6 +82,30 @@ class WindowSource(SequenceSource):
     def sequences(self, indices: Indices) -> np.ndarray:
         windows = [recording.read(positions) for recording, positions in self._windows(indices)]
         return np.stack(windows) if windows else np.empty((0, *self.shape), np.float32)
+
+    def groups(self, indices: Indices) -> np.ndarray:
+        """Number the recordings of windows; if there are few recordings, number blocks of time."""
+        return self._groups[np.asarray(indices, np.int64)]
+
+    @functools.cached_property
+    def _groups(self):
+        used, number = np.unique(self._starts[:, 0], return_inverse=True)
+        if len(used) >= FEW_RECORDINGS:
+            return number
+        firsts, interval = self._starts[:, 1], self._offsets[1] if len(self._offsets) > 1 else 1
+        low, high = np.full(len(used), firsts.max()), np.zeros(len(used), np.int64)
+        np.minimum.at(low, number, firsts)
+        np.maximum.at(high, number, firsts)
+        extent = high - low + 1
+        # Neighbouring blocks depend on each other at their border, because windows reach across it
+        # and errors last. The longer the blocks, the less: three windows and a day at least.
+        block = max(3 * (self._offsets[-1] + 1), extent.sum() // MOST_BLOCKS)
+        step, unit = step_from_words(self.frame_step) if self.frame_step else (0, "")
+        if unit == "seconds":
+            block = max(block, -(-86_400 * interval // step))
+        count = np.maximum(extent // block, 1)
+        within = (firsts - low[number]) * count[number] // extent[number]
+        return (np.cumsum(count) - count)[number] + within
 
     def frames_in_windows(self) -> Iterator[tuple[Recording, np.ndarray]]:
         """Each recording, and the sorted positions of its frames that are in any window."""

@@ -1,29 +1,37 @@
-"""Which of several evaluations is better, and whether that is certain."""
+"""Which of several evaluations is better, and whether the interval of the difference excludes 0.
+
+A table of scores and the differences below it rest on one estimator: a mean score is made of sums
+over all sequences, and the differences are of these means. Their intervals come from the bootstrap
+resamples that each evaluation stores. All evaluations of the same sequences resample the same
+recordings, so subtracting resample by resample gives a paired bootstrap.
+"""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+from absl import logging
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import direction
-from mim_tf.evaluation.statistics import mean_interval
+from mim_tf.evaluation.statistics import interval, mean_interval
 from mim_tf.evaluation.stored import Evaluation, read_evaluation
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """What `other` scores more than `first`, as the mean over sequences where both are defined.
+    """Score of `other` minus score of `first`.
 
     Attributes:
-        mean: None where no sequence has the score in both.
-        interval: 95 %, of a paired bootstrap over sequences; None for fewer than two.
+        mean: None where the score is not defined in both.
+        interval: 95 %, of a paired bootstrap over recordings; None for fewer than two.
         better: name of the better one; None where the score does not say (sharpness), or where
             they are equal.
-        certain: whether the interval leaves out 0.
+        excludes_zero: whether one is better and the interval excludes 0.
     """
 
     first: str
@@ -32,19 +40,19 @@ class Difference:
     mean: float | None
     interval: list[float] | None
     better: str | None
-    certain: bool
+    excludes_zero: bool
 
     @property
     def sentence(self) -> str:
-        """Which is better, by how much, and whether that is certain."""
+        """Which is better, by how much, and whether the interval excludes 0."""
         pair = f"{self.other} and {self.first}"
         if self.mean is None:
-            return f"{pair} cannot be compared in {self.score}: no sequence has it in both."
+            return f"{pair} cannot be compared in {self.score}: it is not defined in both."
         if not self.mean:
             return f"{pair} do not differ in {self.score}."
         amount = f"{abs(self.mean):.4g}"
         if self.interval:
-            # Of the amount, which has no sign.
+            # The amount has no sign, so the interval is turned with it.
             low, high = sorted(np.sign(self.mean) * np.array(self.interval))
             amount += f" [{low:.4g}, {high:.4g}]"
         if self.better is None:
@@ -53,28 +61,23 @@ class Difference:
                 f"{self.score} by {amount}, which does not say which is better."
             )
         worse = ({self.first, self.other} - {self.better}).pop()
-        return (
-            f"{self.better} is better than {worse} in {self.score} by {amount}, "
-            f"{'and that is certain' if self.certain else 'but that is not certain'}."
-        )
+        end = "and the interval excludes 0" if self.excludes_zero else "but the interval includes 0"
+        if not self.interval:
+            end = "of which there is no interval"
+        return f"{self.better} is better than {worse} in {self.score} by {amount}, {end}."
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Evaluations on the same sequences.
-
-    Attributes:
-        evaluations: in the order given.
-        differences: of each later one from the first, for each score.
-    """
+    """Evaluations on the same sequences, in the order given."""
 
     evaluations: list[Evaluation]
-    differences: list[Difference]
 
-    @property
-    def deciding(self) -> list[str]:
-        """Those of `scores` of which a higher or a lower value is better."""
-        return [name for name in self.scores if direction(name)]
+    @functools.cached_property
+    def differences(self) -> list[Difference]:
+        """The difference of each later evaluation from the first, for each score."""
+        first, *others = self.evaluations
+        return [self._difference(first, other, score) for other in others for score in self.scores]
 
     @property
     def scores(self) -> list[str]:
@@ -82,87 +85,123 @@ class Comparison:
         first, *others = (evaluation.scores["mean"] for evaluation in self.evaluations)
         return [name for name in first if all(name in mean for mean in others)]
 
+    @property
+    def deciding(self) -> list[str]:
+        """Those of `scores` of which a higher or a lower value is better."""
+        return [name for name in self.scores if direction(name)]
+
+    @functools.cached_property
+    def is_paired(self) -> bool:
+        """Whether all evaluations stored resamples of the same recordings."""
+        first = self.evaluations[0]
+        return all(
+            each.resamples is not None and np.array_equal(each.groups, first.groups)
+            for each in self.evaluations
+        )
+
     def check_score(self, score: str) -> None:
-        """Raises `MimError` if no run can be better in `score`: one they lack, or sharpness."""
+        """Raise `MimError` if no run can be better in `score`: one they lack, or sharpness."""
         if score not in self.deciding:
-            raise MimError(
-                f"--score must be one of {', '.join(self.deciding)}; received {score!r}."
-            )
+            raise MimError(f"Expected one of {', '.join(self.deciding)} as --score, got {score!r}.")
 
     def curves(self, score: str) -> dict[str, list[float | None]]:
-        """A score by lead time `[horizon]`, of each evaluation and of the baselines."""
+        """Return a score by lead time `[horizon]` of each evaluation and of the baselines."""
         parts = {each.name: each.scores for each in self.evaluations}
         parts |= self.evaluations[0].scores.get("baselines", {})
         return {name: part["per_frame"][score] for name, part in parts.items()}
 
     def conclusion(self, score: str = "mse") -> list[str]:
-        """One sentence for each later evaluation: which is better, and whether that is certain."""
+        """Return a sentence for each later evaluation: which is better, the first or this one."""
         return [each.sentence for each in self.differences if each.score == score]
 
     def best(self, score: str = "mse") -> Evaluation:
-        """The evaluation with the best mean over sequences; the first of equal ones."""
-        means = [_mean(each.per_sequence[score]) for each in self.evaluations]
+        """Return the evaluation with the best mean; the first of equal ones."""
+        means = [self._mean(each, score) for each in self.evaluations]
         ranks = [-np.inf if mean is None else direction(score) * mean for mean in means]
         return self.evaluations[int(np.argmax(ranks))]
 
     def against_best(self, score: str = "mse") -> list[Difference]:
-        """The difference of each other evaluation from the best."""
+        """Return the difference of each other evaluation from the best."""
         best = self.best(score)
-        return [_difference(best, each, score) for each in self.evaluations if each is not best]
+        others = (each for each in self.evaluations if each is not best)
+        return [self._difference(best, each, score) for each in others]
 
     def verdict(self, score: str = "mse") -> str:
-        """One sentence: which is the best, and whether that is certain."""
+        """Return a sentence: which is the best, and whether the intervals exclude 0."""
         differences = self.against_best(score)
         if len(differences) == 1 or all(each.mean is None for each in differences):
             return " ".join(each.sentence for each in differences)
         best, count = self.best(score).name, len(self.evaluations)
-        open_ones = [each.other for each in differences if not each.certain]
+        open_ones = [each.other for each in differences if not each.excludes_zero]
         if not open_ones:
-            return f"{best} is the best of {count} in {score}, and that is certain."
+            return f"{best} is the best of {count} in {score}, and every interval excludes 0."
         listed = " or ".join(filter(None, [", ".join(open_ones[:-1]), open_ones[-1]]))
         return (
-            f"{best} scores best of {count} in {score}, but that it is better than {listed} is "
-            "not certain."
+            f"{best} scores best of {count} in {score}, but the interval of its difference from "
+            f"{listed} includes 0."
         )
+
+    def _mean(self, evaluation, score):
+        if self.is_paired:
+            return evaluation.scores["mean"][score]
+        return _defined_mean(evaluation.per_sequence[score])
+
+    def _difference(self, first, other, score):
+        ends: list[float] | None
+        if self.is_paired:
+            means = [self._mean(each, score) for each in (first, other)]
+            mean = None if None in means else means[1] - means[0]
+            resamples = other.resamples[score] - first.resamples[score]
+            ends = interval(resamples, len(np.unique(first.groups)))
+        else:
+            values = other.per_sequence[score] - first.per_sequence[score]
+            mean, ends = _defined_mean(values), mean_interval(values[~np.isnan(values)])
+        if mean is None:
+            ends = None
+        sign = direction(score) * np.sign(mean or 0)
+        better = {1: other.name, -1: first.name}.get(sign)
+        excludes_zero = bool(better and ends and not ends[0] <= 0 <= ends[1])
+        return Difference(first.name, other.name, score, mean, ends, better, excludes_zero)
 
 
 def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Comparison:
-    """Compares evaluations, or the best evaluations of runs, with the first of them.
+    """Compare evaluations, or the best evaluations of runs, with the first of them.
 
     Args:
         folders: two or more, of runs or of evaluations.
         names: what to call them; by default what differs in their paths.
 
     Raises:
-        MimError: an evaluation is missing or damaged, or they are not of the same sequences,
-            lengths and protocol; or the names are not as many, or not different.
+        MimError: an evaluation is missing or corrupted; or they are not of the same sequences,
+            lengths, scale and protocol; or the names are not as many, or not different.
     """
     if len(folders) < 2:
-        raise MimError(f"Expected two or more evaluations to compare, received {len(folders)}.")
+        raise MimError(f"Expected two or more evaluations to compare, got {len(folders)}.")
     paths = [Path(os.path.realpath(folder)) for folder in folders]
     if len(set(paths)) < len(paths):
-        raise MimError("Expected different evaluations, received the same folder twice.")
+        raise MimError("Expected different evaluations, got the same folder twice.")
     if names and (len(names) != len(folders) or len(set(names)) < len(names)):
-        raise MimError(
-            f"Expected {len(folders)} different names, one for each evaluation, received "
-            f"{', '.join(names)}."
-        )
-    names = names or _what_differs(paths)
+        raise MimError(f"Expected {len(folders)} different --names, got {', '.join(names)}.")
     first, *others = evaluations = [
-        read_evaluation(folder, name) for folder, name in zip(folders, names, strict=True)
+        read_evaluation(folder, name)
+        for folder, name in zip(folders, names or _what_differs(paths), strict=True)
     ]
     for other in others:
         _check_same_test(first, other)
-    comparison = Comparison(evaluations, [])
-    for other in others:
-        comparison.differences.extend(
-            _difference(first, other, score) for score in comparison.scores
+    comparison = Comparison(evaluations)
+    if not comparison.is_paired:
+        older = [each.name for each in evaluations if each.resamples is None] or names
+        logging.warning(
+            "Expected resamples.npz of the same recordings in each evaluation. Without it, runs "
+            "are compared by the means of their sequences' scores, and intervals assume that "
+            "sequences are independent. Evaluate again with this version: %s.",
+            ", ".join(older),
         )
     return comparison
 
 
 def _what_differs(paths: list[Path]) -> list[str]:
-    """The parts of different paths between those that all begin with and all end with."""
+    """Return what is left of different paths without the parts they all begin and end with."""
     shortest = min(len(path.parts) for path in paths)
 
     def same(parts):
@@ -174,30 +213,27 @@ def _what_differs(paths: list[Path]) -> list[str]:
 
 
 def _check_same_test(first, other):
-    for name, description in (
-        ("protocol", "protocol"),
-        ("input_length", "context length"),
-        ("sequences", "number of sequences"),
-    ):
-        ours, theirs = first.scores[name], other.scores[name]
-        if ours != theirs:
-            raise MimError(
-                f"{other.name} cannot be compared with {first.name}: its {description} is "
-                f"{theirs}, not {ours}. Evaluate both in the same way."
-            )
     ours, theirs = first.scores["data"], other.scores["data"]
-    is_one_place = all(ours.get(name) == theirs.get(name) for name in ("source", "paths"))
-    is_one_scale = ours.get("scale") == theirs.get("scale")
-    if not is_one_scale and (is_one_place or ours["sha256"] == theirs["sha256"]):
-        raise MimError(
-            f"{other.name} cannot be compared with {first.name}: its frames have another scale "
-            f"({_scale(theirs)}; not {_scale(ours)}). Train both with the same --scale."
+    one_place = all(ours.get(name) == theirs.get(name) for name in ("source", "paths"))
+    facts = [
+        (name, *(each.scores[key] for each in (first, other)), "Evaluate both in the same way.")
+        for name, key in (
+            ("protocol", "protocol"),
+            ("context length", "input_length"),
+            ("number of sequences", "sequences"),
         )
-    if ours["sha256"] != theirs["sha256"]:
-        raise MimError(
-            f"{other.name} cannot be compared with {first.name}: it was evaluated on other "
-            f"sequences ({_described(theirs)}; not {_described(ours)}). Evaluate both on one set."
-        )
+    ]
+    if one_place or ours["sha256"] == theirs["sha256"]:
+        scales = (_scale(ours), _scale(theirs))
+        facts.append(("scale", *scales, "Train both with the same --scale."))
+    sequences = (_described(ours), _described(theirs))
+    facts.append(("set of sequences", *sequences, "Evaluate both on the same sequences."))
+    for name, expected, found, remedy in facts:
+        if expected != found:
+            raise MimError(
+                f"Expected the {name} of {first.name} ({expected}), got {found} in {other.name}. "
+                f"{remedy}"
+            )
 
 
 def _scale(data):
@@ -211,50 +247,33 @@ def _described(data):
     return f"{data.get('source', 'unknown source')}, SHA-256 {data['sha256'][:8]}"
 
 
-def _difference(first, other, score):
-    values = other.per_sequence[score] - first.per_sequence[score]
-    mean, interval = _mean(values), mean_interval(values[~np.isnan(values)])
-    sign = direction(score) * np.sign(mean or 0)
-    better = {1: other.name, -1: first.name}.get(sign)
-    certain = interval is not None and not interval[0] <= 0 <= interval[1]
-    return Difference(
-        first.name, other.name, score, mean, interval, better, bool(better) and certain
-    )
-
-
-def _mean(values):
+def _defined_mean(values):
     values = values[~np.isnan(values)]
     return float(values.mean()) if values.size else None
 
 
-# MERGED: Comparisons as tables in Markdown, LaTeX or HTML.
-
+# Comparisons as tables: rows of cells, which each format writes in its own way.
 
 _ARROWS = {1: "higher is better", -1: "lower is better", 0: ""}
 
 
 def format_comparison(comparison: Comparison, format: str = "md") -> str:
-    """Two tables: scores with 95 % intervals, then differences from the first evaluation.
-
-    Args:
-        comparison: of `compare`.
-        format: md, latex or html.
+    """Return two tables: scores with 95 % intervals, then differences from the first evaluation.
 
     Raises:
-        MimError: for another format.
+        MimError: for a format that is not md, latex or html.
     """
     if format not in _FORMATS:
-        raise MimError(f"format must be {', '.join(_FORMATS)}, received {format!r}.")
+        raise MimError(f"Expected one of {', '.join(_FORMATS)} as --format, got {format!r}.")
     tables = [score_table(comparison), difference_table(comparison)]
     return "\n\n".join(map(_FORMATS[format], tables))
 
 
 def score_table(comparison: Comparison) -> list[list[str]]:
-    """Rows of cells: a header, then a score a row, an evaluation a column, the baselines last."""
+    """Return a header, then a score a row, an evaluation a column, the baselines last."""
     evaluations = comparison.evaluations
     baselines = evaluations[0].scores.get("baselines", {})
-    header = ["score", *(each.name for each in evaluations), *baselines]
-    rows = []
+    rows = [["score", *(each.name for each in evaluations), *baselines]]
     for score in comparison.scores:
         cells = [
             _with_interval(each.scores["mean"][score], each.scores["intervals"][score])
@@ -263,35 +282,35 @@ def score_table(comparison: Comparison) -> list[list[str]]:
         theirs = [_number(part["mean"][score]) for part in baselines.values()]
         hint = _ARROWS[direction(score)]
         rows.append([f"{score} ({hint})" if hint else score, *cells, *theirs])
-    return [header, *rows]
+    return rows
 
 
 def difference_table(comparison: Comparison) -> list[list[str]]:
-    """Rows of cells: a header, then one row per evaluation after the first and score."""
+    """Return a header, then a row for each score of each evaluation after the first."""
     rows = [
         [
             each.score,
             f"{each.other} - {each.first}",
             _with_interval(each.mean, each.interval),
             each.better or "-",
-            "yes" if each.certain else "no",
+            "yes" if each.excludes_zero else "no",
         ]
         for each in comparison.differences
     ]
-    return [["score", "difference", "mean [95 %]", "better", "certain"], *rows]
+    return [["score", "difference", "mean [95 %]", "better", "excludes 0"], *rows]
 
 
-def _with_interval(mean, interval):
-    if interval is None:
+def _with_interval(mean, ends):
+    if ends is None:
         return _number(mean)
-    return f"{_number(mean)} [{_number(interval[0])}, {_number(interval[1])}]"
+    return f"{_number(mean)} [{_number(ends[0])}, {_number(ends[1])}]"
 
 
 def _number(value):
     return "-" if value is None else f"{value:.4g}"
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
+def _markdown(rows):
     header, *body = [[cell.replace("|", r"\|") for cell in row] for row in rows]
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -303,14 +322,14 @@ _LATEX = str.maketrans(
 )
 
 
-def _latex(rows: Sequence[Sequence[str]]) -> str:
+def _latex(rows):
     header, *body = [" & ".join(cell.translate(_LATEX) for cell in row) + r" \\" for row in rows]
     columns = "l" + "r" * (len(rows[0]) - 1)
     start, end = rf"\begin{{tabular}}{{{columns}}}", r"\end{tabular}"
     return "\n".join([start, r"\hline", header, r"\hline", *body, r"\hline", end])
 
 
-def _html(rows: Sequence[Sequence[str]]) -> str:
+def _html(rows):
     table = ElementTree.Element("table")
     for part, lines, tag in (("thead", rows[:1], "th"), ("tbody", rows[1:], "td")):
         section = ElementTree.SubElement(table, part)

@@ -249,6 +249,7 @@ def choose_samples(errors: np.ndarray) -> tuple[np.ndarray, list[str]]:
 def load_samples(
     errors: np.ndarray,
     source: SequenceSource,
+    indices: np.ndarray,
     forecast: Callable[[np.ndarray], np.ndarray],
     batch_size: int,
 ) -> dict[str, np.ndarray]:
@@ -257,6 +258,7 @@ def load_samples(
     Args:
         errors: as for `choose_samples`.
         source: of the sequences.
+        indices: that each sequence of `errors` has in `source`.
         forecast: from frames `[B, T, H, W, C]` to `[B, horizon, H, W, C]`.
         batch_size: of the evaluation.
 
@@ -269,7 +271,7 @@ def load_samples(
     # Full batches only: for one of another size the network would be traced again.
     size = min(batch_size, len(errors))
     batches = np.resize(index, (-(-len(index) // size), size))
-    truth = np.concatenate([source.sequences(batch) for batch in batches])
+    truth = np.concatenate([source.sequences(indices[batch]) for batch in batches])
     loaded = np.split(filled(truth), len(batches))
     forecasts = [forecast(frames) for frames in loaded]
     shown_truth, shown_forecast = (

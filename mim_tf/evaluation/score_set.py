@@ -42,8 +42,11 @@ class ScoreSet:
         together = {part: _union(r[part] for r in results) for part in ("mean", "per_frame")}
         return {"sequences": self.sequences, **together}
 
-    def intervals(self) -> dict[str, list[float] | None]:
-        return _union(kind.intervals() for kind in self.kinds)
+    def resampled(self, groups: ArrayLike | None = None) -> dict[str, np.ndarray]:
+        return _union(kind.resampled(groups) for kind in self.kinds)
+
+    def intervals(self, groups: ArrayLike | None = None) -> dict[str, list[float] | None]:
+        return _union(kind.intervals(groups) for kind in self.kinds)
 
     def details(self) -> dict:
         return _union(kind.details() for kind in self.kinds)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import stats
 
 from mim_tf.errors import MimError
 from mim_tf.values.scale import UNIT, ConvertedScale, LinearScale
@@ -146,18 +147,30 @@ class AccumulatedScores(abc.ABC):
             "per_frame": {name: list(map(as_json, scores)) for name, scores in per_frame.items()},
         }
 
-    def intervals(self) -> dict[str, list[float] | None]:
-        """95 % bootstrap interval `[low, high]` of each mean score, by resampling sequences.
+    def resampled(self, groups: ArrayLike | None = None) -> Values:
+        """Return each mean score of 2,000 bootstrap resamples, `[2000]`; NaN where undefined.
 
-        None where the score is not defined, or for fewer than two sequences.
+        The same groups are drawn for every model, so that differences are paired.
+
+        Args:
+            groups: an integer for each sequence, equal where sequences are not independent, such
+                as windows of one recording. Groups are resampled whole. None: sequences are.
         """
-        addends, parts = self._all(), []
-        for counts in resampling_counts(self.sequences):
+        order, sizes = _in_groups(self.sequences, groups)
+        starts = np.cumsum(sizes) - sizes
+        addends = {
+            name: np.add.reduceat(values[..., order, :], starts, axis=-2)
+            for name, values in self._all().items()
+        }
+        parts = []
+        for counts in resampling_counts(len(sizes)):
             sums = {name: counts @ values for name, values in addends.items()}
-            parts.append(self._mean(sums, self.sequences))
-        if self.sequences < 2:
-            return dict.fromkeys(parts[0])
-        return {name: interval(np.concatenate([part[name] for part in parts])) for name in parts[0]}
+            parts.append(self._mean(sums, (counts @ sizes)[:, None]))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def intervals(self, groups: ArrayLike | None = None) -> dict[str, list[float] | None]:
+        """Return the 95 % interval `[low, high]` of each mean score; arguments as `resampled`."""
+        return intervals(self.resampled(groups), len(_in_groups(self.sequences, groups)[1]))
 
     def details(self) -> dict:
         """What else than scores there is to tell, as JSON types."""
@@ -186,13 +199,13 @@ class AccumulatedScores(abc.ABC):
         """
 
     @abc.abstractmethod
-    def _scores(self, sums: Values, sequences: int) -> Values:
+    def _scores(self, sums: Values, sequences: int | np.ndarray) -> Values:
         """By name, the scores `[..., horizon]` that sums over so many sequences make.
 
         Sums are as addends, with any axis, or none, in the place of B. NaN if undefined.
         """
 
-    def _mean(self, sums: Values, sequences: int) -> Values:
+    def _mean(self, sums: Values, sequences: int | np.ndarray) -> Values:
         """By name, the mean `[...]` of the frames' scores that are defined; NaN if none is."""
         return {
             name: defined_mean(scores) for name, scores in self._scores(sums, sequences).items()
@@ -223,10 +236,17 @@ SEED = 0
 LARGEST_PART = 2_000_000
 
 
-def resampling_counts(size: int) -> Iterator[np.ndarray]:
-    """How often each of `size` sequences comes in each of 2,000 resamples, in parts `[R, size]`.
+def _in_groups(count, groups):
+    """The order that puts groups one after another, and their sizes."""
+    groups = np.arange(count) if groups is None else np.asarray(groups)
+    _, sizes = np.unique(groups, return_counts=True)
+    return np.argsort(groups, kind="stable"), sizes
 
-    Always the same for the same size, so that intervals of two models are paired.
+
+def resampling_counts(size: int) -> Iterator[np.ndarray]:
+    """Yield how often each of `size` groups is in each of 2,000 resamples, in parts `[R, size]`.
+
+    They are the same for the same size, so that the resamples of two models are paired.
     """
     generator = np.random.default_rng(SEED)
     rows = max(1, LARGEST_PART // size)
@@ -236,19 +256,34 @@ def resampling_counts(size: int) -> Iterator[np.ndarray]:
         yield np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size).astype(float)
 
 
-def interval(means: np.ndarray) -> list[float] | None:
-    """`[low, high]` that hold the middle 95 % of resampled means; None where all are NaN."""
+def intervals(resamples: Values, size: int) -> dict[str, list[float] | None]:
+    """Return the `interval` of each score of `resampled`, of so many groups."""
+    return {name: interval(means, size) for name, means in resamples.items()}
+
+
+def interval(means: np.ndarray, size: int) -> list[float] | None:
+    """Return `[low, high]`, the expanded percentile interval; None where all means are NaN.
+
+    The middle 95 % of resampled means are too narrow for few groups: their variance lacks a factor
+    (size - 1) / size, and their tails are not those of Student's t. Both are made up for in the
+    level (Hesterberg, "What Teachers Should Know about the Bootstrap", 2015, section 4.2).
+
+    Args:
+        means: resampled means.
+        size: number of groups that were resampled.
+    """
     means = means[~np.isnan(means)]
-    if not means.size:
+    if not means.size or size < 2:
         return None
-    tail = (1 - LEVEL) / 2
+    tail = stats.norm.cdf(np.sqrt(size / (size - 1)) * stats.t.ppf((1 - LEVEL) / 2, size - 1))
     return np.quantile(means, [tail, 1 - tail]).tolist()
 
 
-def mean_interval(values: np.ndarray) -> list[float] | None:
-    """95 % interval of the mean of `values` `[N]`; None for fewer than two."""
-    if len(values) < 2:
+def mean_interval(values: np.ndarray, groups: ArrayLike | None = None) -> list[float] | None:
+    """Return the 95 % interval of the mean of `values` `[N]`; None for fewer than two groups."""
+    order, sizes = _in_groups(len(values), groups)
+    if len(sizes) < 2:
         return None
-    return interval(
-        np.concatenate([counts @ values for counts in resampling_counts(len(values))]) / len(values)
-    )
+    sums = np.add.reduceat(values[order], np.cumsum(sizes) - sizes)
+    means = [(counts @ sums) / (counts @ sizes) for counts in resampling_counts(len(sizes))]
+    return interval(np.concatenate(means), len(sizes))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mim_tf.data.files.npz_member import read_member
 from mim_tf.errors import MimError
 from mim_tf.evaluation.statistics import as_json
 from mim_tf.storage.files import write_json
@@ -25,11 +26,16 @@ class Evaluation:
         name: what tables and curves call it.
         scores: the content of `scores.json`.
         per_sequence: score -> `[sequences]`, NaN where undefined.
+        groups: the number of each sequence's recording; None in evaluations of 1.2 and before.
+        resamples: score -> its mean in each bootstrap resample of recordings, NaN where undefined;
+            None in evaluations of 1.2 and before.
     """
 
     name: str
     scores: dict
     per_sequence: dict[str, np.ndarray]
+    groups: np.ndarray | None = None
+    resamples: dict[str, np.ndarray] | None = None
 
 
 def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
@@ -45,13 +51,20 @@ def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
     path = find_evaluation(folder)
     scores = read_scores(path / "scores.json")
     per_sequence = _read(path / "per_sequence.csv", _columns)
+    groups = per_sequence.pop(GROUPS, None)
     lengths = {len(values) for values in per_sequence.values()}
     if set(per_sequence) != set(scores["mean"]) or lengths != {scores["sequences"]}:
         raise MimError(
             f"{path / 'per_sequence.csv'} does not fit the scores.json beside it, which has "
             f"{scores['sequences']} sequences. {_AGAIN}"
         )
-    return Evaluation(name or str(folder), scores, per_sequence)
+    resamples = None
+    if groups is not None and os.path.lexists(path / RESAMPLES):
+        means = read_member(path / RESAMPLES, "means", "f", 2)
+        if len(means) != len(per_sequence):
+            raise MimError(f"{path / RESAMPLES} does not fit the scores.json beside it. {_AGAIN}")
+        resamples = dict(zip(scores["mean"], means, strict=True))
+    return Evaluation(name or str(folder), scores, per_sequence, groups, resamples)
 
 
 def read_scores(path: Path) -> dict:
@@ -113,6 +126,7 @@ def _scores(text):
     if missing:
         raise ValueError(f"no {missing[0]} in it")
     scores["data"]["sha256"][:8]
+    _numbers([scores["sequences"], scores.get("recordings")], 2)
     horizon = len(scores["per_frame"]["mse"])
     for name in scores["mean"]:
         _numbers(scores["intervals"][name] or [0, 0], 2)
@@ -146,7 +160,11 @@ def _columns(text):
 
 
 WIDTH = 80
-ARRAYS = ("per_sequence", "samples")
+ARRAYS = ("per_sequence", "groups", "resamples", "samples")
+RESAMPLES = "resamples.npz"
+GROUPS = "recording"
+FEW = 10
+"""Groups below which a bootstrap interval is rough."""
 
 
 def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
@@ -155,6 +173,8 @@ def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
     - `scores.json`: `result` without what the last two files hold
     - `scores.csv`: one row per predicted frame, from frame `input_length + 1` on, then the mean
     - `per_sequence.csv`: one row per sequence, from 1 on, with its scores over all lead times
+    - `resamples.npz`: each mean score in 2,000 bootstrap resamples, of which differences between
+      models and their intervals are made
     - `samples.npz`: the arrays of `samples`
 
     A score that is None or NaN leaves its cell empty.
@@ -171,9 +191,15 @@ def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
     _write_csv(folder / "scores.csv", _rows(result, input_length))
     if "per_sequence" in result:
         names, columns = zip(*result["per_sequence"].items(), strict=True)
-        rows = enumerate(zip(*columns, strict=True), 1)
-        rows = [[number, *map(as_json, scores)] for number, scores in rows]
-        _write_csv(folder / "per_sequence.csv", [["sequence", *names], *rows])
+        rows = [list(map(as_json, row)) for row in zip(*columns, strict=True)]
+        if "groups" in result:
+            names = GROUPS, *names
+            rows = [[group + 1, *row] for group, row in zip(result["groups"], rows, strict=True)]
+        numbered = [[number, *row] for number, row in enumerate(rows, 1)]
+        _write_csv(folder / "per_sequence.csv", [["sequence", *names], *numbered])
+    if "resamples" in result:
+        means = np.stack([result["resamples"][name] for name in result["mean"]])
+        np.savez_compressed(folder / RESAMPLES, means=np.float32(means))
     if "samples" in result:
         np.savez_compressed(folder / "samples.npz", **result["samples"])
     # Last, so that whoever finds it finds the others too.
@@ -204,6 +230,26 @@ def format_scores(result: dict, input_length: int) -> str:
         table.append(column)
     lines = [map("  ".join, zip(*table, strict=True)) for table in [*tables, table]]
     return "\n\n".join(map("\n".join, lines))
+
+
+def basis(scores: dict) -> str:
+    """Return what the intervals of an evaluation rest on: so many windows of so many recordings.
+
+    Args:
+        scores: content of `scores.json`.
+    """
+    count, groups = scores["sequences"], scores.get("recordings")
+    if groups is None:
+        return (
+            f"{count:,} sequences. The intervals assume independent sequences; if they are "
+            "windows that overlap, the intervals are too narrow. Evaluate again to correct them."
+        )
+    if groups == count:
+        words = f"{count:,} sequences"
+    else:
+        whole = groups <= len(scores["data"].get("recordings", ()))
+        words = f"{count:,} windows of {groups:,} {'recordings' if whole else 'blocks of time'}"
+    return f"{words}: the intervals are rough." if groups < FEW else f"{words}."
 
 
 def _aligned(column):

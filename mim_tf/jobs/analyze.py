@@ -3,7 +3,7 @@
 from tqdm import tqdm
 
 from mim_tf.config import DataConfig, ModelConfig
-from mim_tf.data.batches.order import evaluation_batches
+from mim_tf.data.batches.order import evaluated_batches
 from mim_tf.data.dataset import open_source
 from mim_tf.data.source import filled
 from mim_tf.evaluation.forget_gates import InsideStatistics
@@ -12,13 +12,13 @@ from mim_tf.weights import load_weights
 
 
 def analyze(path, config: ModelConfig, data: DataConfig, sequences, batch_size, low, high):
-    """What `InsideStatistics` finds in the weights of `path` on the first test sequences.
+    """Return what `InsideStatistics` finds in the weights of `path` on test sequences.
 
     Args:
         path: weights of any kind.
         config: their configuration.
         data: what on.
-        sequences: how many of the test sequences.
+        sequences: how many of the test sequences; see `evaluated`.
         batch_size: how many at a time.
         low: gate values below are saturated.
         high: gate values above are saturated.
@@ -30,7 +30,7 @@ def analyze(path, config: ModelConfig, data: DataConfig, sequences, batch_size, 
     model = build_model(config)
     load_weights(model, path)
     statistics = InsideStatistics(model, low, high)
-    batches = list(evaluation_batches(min(source.size, sequences), batch_size))
+    batches = evaluated_batches(source, batch_size, sequences)
     for indices in tqdm(batches, desc="analyzing", unit="batch", leave=False):
         statistics.update(filled(source.sequences(indices)))
     return statistics.result()

@@ -16,7 +16,8 @@ from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.baselines import ReferenceScores, verdict
 from mim_tf.evaluation.pictures import ErrorMap, load_samples, save_sample
 from mim_tf.evaluation.score_set import scores_for
-from mim_tf.evaluation.stored import format_scores, write_scores
+from mim_tf.evaluation.statistics import intervals
+from mim_tf.evaluation.stored import basis, format_scores, write_scores
 from mim_tf.models import build_model
 from mim_tf.models.size import check_prediction
 from mim_tf.report.write import write_report_or_warn
@@ -34,7 +35,7 @@ def evaluate(
     on_sample: Callable[[int, np.ndarray, np.ndarray], None],
     protocol: str = "mim2019",
 ) -> dict:
-    """Scores of the model's forecasts on the first `max_test_sequences`, or all, of `source`.
+    """Score the model's forecasts on `max_test_sequences`, or all, of `source`.
 
     Args:
         model: a `VideoPredictor`; its context are `input_length` frames, it predicts the rest.
@@ -46,16 +47,17 @@ def evaluate(
         protocol: of `PROTOCOLS`.
 
     Returns:
-        What `write_scores` writes. Scores of all kinds that make sense for the source, as
-        `AccumulatedScores` has them: `sequences`, `mean`, `per_frame`, `intervals`,
-        `per_sequence`, and `spectra` of data with physical values. As `ReferenceScores` has them:
-        `data` and `baselines`. Further `protocol` and `input_length`, and the arrays of
-        `load_samples` with the `error_map`: `samples`.
+        What `write_scores` writes: the scores of all kinds that make sense for the source, their
+        `intervals`, values `per_sequence` and `resamples`; the `groups` of sequences that are not
+        independent, and how many `recordings` these are; `data` and `baselines` of
+        `ReferenceScores`; `protocol` and `input_length`; and as `samples` the arrays of
+        `load_samples` with the `error_map`.
     """
     context, limit = model.config.input_length, config.max_test_sequences
     scores, error_map = scores_for(source, protocol), ErrorMap(source.scale)
     reference = ReferenceScores(source, context, limit, protocol)
-    total = evaluated(source, limit)
+    indices = evaluated(source, limit)
+    total = len(indices)
     batch_size = min(config.batch_size, total)
     check_prediction(model.config, batch_size, source.shape[0])
 
@@ -79,15 +81,20 @@ def evaluate(
             progress.update(len(frames))
 
     per_sequence = scores.per_sequence()
-    samples = load_samples(per_sequence["mse"], source, forecast, batch_size)
+    samples = load_samples(per_sequence["mse"], source, indices, forecast, batch_size)
+    recordings, groups = np.unique(source.groups(indices), return_inverse=True)
+    resamples = scores.resampled(groups)
     return {
         **scores.result(),
-        "intervals": scores.intervals(),
+        "recordings": len(recordings),
+        "intervals": intervals(resamples, len(recordings)),
         **scores.details(),
         "protocol": protocol,
         "input_length": context,
         **reference.result(),
         "per_sequence": per_sequence,
+        "groups": groups,
+        "resamples": resamples,
         "samples": {**samples, "error_map": error_map.result()},
     }
 
@@ -134,7 +141,7 @@ def evaluate_weights(
     result = evaluate(network, source, training, save, protocol)
     write_scores(folder, result, model.input_length)
     write_report_or_warn(folder)
-    parts = [format_scores(result, model.input_length), verdict(result)]
+    parts = [format_scores(result, model.input_length), f"{basis(result)}\n{verdict(result)}"]
     if data.test_sha256:
         parts.append(identity(result, source.size, data.test_sha256))
     return "\n\n".join(parts), folder

@@ -110,7 +110,7 @@ def command_line(arguments: list[str]) -> str:
 
 def _score_rows(evaluation):
     """Without a space where a line must not break."""
-    header, *rows = score_table(Comparison([evaluation], []))
+    header, *rows = score_table(Comparison([evaluation]))
     header = ["score", MODEL, *(TITLES.get(name, name) for name in header[2:])]
     scores = evaluation.scores["mean"]
     return [
@@ -249,7 +249,7 @@ def _errors(evaluations, index):
     return f"MSE: {', '.join(values)}"
 
 
-# MERGED: The page of a comparison: which run is better, whether that is certain, and what each cost.
+# MERGED: The page of a comparison: which run is better, and what each cost.
 
 
 MOST = 6
@@ -266,7 +266,7 @@ class IntervalBar:
 
     Attributes:
         low, mean, high: places in it.
-        style: that of the better run; None where it is not certain.
+        style: that of the better run; None where the interval holds 0.
     """
 
     low: float
@@ -309,7 +309,7 @@ def render_comparison(
         "comparison",
         title=f"{', '.join(titles)}: comparison",
         verdict=comparison.verdict(score),
-        certain=all(each.certain for each in differences),
+        excludes_zero=all(each.excludes_zero for each in differences),
         in_pairs=[each.sentence for each in differences] if len(titles) > 2 else [],
         against_baselines=verdict(best.scores, score, best.name) if baselines else "",
         beats_all=all(
@@ -367,7 +367,7 @@ def _interval_bar(each: Difference, limit: float, titles: list[str]) -> Interval
         return None
     low, high = each.interval or (each.mean, each.mean)
     low, mean, high = (round(50 + 46 * value / limit, 1) for value in (low, each.mean, high))
-    style = titles.index(each.better) if each.better and each.certain else None
+    style = titles.index(each.better) if each.better and each.excludes_zero else None
     return IntervalBar(low, mean, high, style)
 
 

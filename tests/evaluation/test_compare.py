@@ -1,17 +1,20 @@
-"""Comparison of evaluations that stand in folders."""
+"""Comparison of evaluations that stand in folders, and its tables."""
 
 import json
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
+from mim_tf.data.files.arrays import ArraySource
 from mim_tf.errors import MimError
-from mim_tf.evaluation.compare import compare
-from mim_tf.evaluation.stored import write_scores
+from mim_tf.evaluation.baselines import ReferenceScores
+from mim_tf.evaluation.compare import Comparison, compare, format_comparison
+from mim_tf.evaluation.score_set import scores_for
+from mim_tf.evaluation.stored import Evaluation, read_evaluation, write_scores
+from mim_tf.values.scale import LinearScale
 
 NAMES = ["mse", "ssim", "sharpness"]
-
-
 SCALED = {"sha256": "0" * 64, "source": "npz", "scale": {"unit": "K", "low": 3.0, "high": 4.0}}
 
 
@@ -50,92 +53,69 @@ def folders(tmp_path):
     ]
 
 
-def test_a_paired_difference_is_certain_where_intervals_overlap(folders):
-    b = "b"
+def test_a_paired_difference_excludes_0_where_intervals_overlap(folders):
     comparison = compare(folders)
     found = {(each.other, each.score): each for each in comparison.differences}
     assert len(found) == 6
-    better = found[b, "mse"]
+    better = found["b", "mse"]
     assert better.mean == pytest.approx(-2, abs=0.3)
     assert better.interval[0] < better.mean < better.interval[1] < 0
-    assert (better.better, better.certain) == (b, True)
-    assert (found[b, "ssim"].better, found[b, "ssim"].certain) == (b, True)
-    assert found[b, "ssim"].mean > 0
-    assert found[b, "sharpness"].better is None
-    first, _ = comparison.conclusion()
-    assert first.startswith("b is better than a in mse by ")
-    assert first.endswith(", and that is certain.")
+    assert (better.better, better.excludes_zero) == ("b", True)
+    assert (found["b", "ssim"].better, found["b", "ssim"].excludes_zero) == ("b", True)
+    assert found["b", "sharpness"].better is None
+    first, second = comparison.conclusion()
+    assert first.startswith("b is better than a in mse by 2.0")
+    assert first.endswith(", and the interval excludes 0.")
+    assert second.endswith("but the interval includes 0.")
+    assert not found["c", "mse"].excludes_zero
 
 
-def test_a_difference_within_the_noise_is_not_certain(folders):
-    a, _, c = folders
-    comparison = compare([a, c])
-    (difference,) = [each for each in comparison.differences if each.score == "mse"]
-    assert difference.better == "a"
-    assert not difference.certain
-    assert comparison.conclusion()[0].startswith("a is better than c in mse by 0.01 [-0.")
-    assert comparison.verdict().endswith("], but that is not certain.")
-    assert comparison.best().name == "a"
-
-
-def test_the_best_of_several_is_named_with_those_it_may_not_beat(folders, tmp_path):
-    assert compare(folders).verdict("ssim") == "b is the best of 3 in ssim, and that is certain."
-    errors = compare(folders).evaluations[1].per_sequence["mse"]
+def test_the_best_is_named_with_those_it_may_not_beat(folders, tmp_path):
+    comparison = compare(folders)
+    assert comparison.best() is comparison.evaluations[1]
+    assert comparison.verdict("ssim").startswith("b is the best of 3 in ssim, and every interval")
+    assert compare(folders[:2]).verdict() == compare(folders[:2]).conclusion()[0]
+    errors = comparison.evaluations[1].per_sequence["mse"]
     folders.append(write(tmp_path / "d", errors + np.random.default_rng(2).normal(0.01, 1, 30)))
     comparison = compare(folders)
-    assert comparison.verdict() == (
-        f"{comparison.best().name} scores best of 4 in mse, but that it is better than "
-        f"{ {'b': 'd', 'd': 'b'}[comparison.best().name] } is not certain."
-    )
+    best = comparison.best().name
+    assert comparison.verdict().startswith(f"{best} scores best of 4 in mse, but the interval")
+    assert comparison.verdict().endswith(f"from { {'b': 'd', 'd': 'b'}[best] } includes 0.")
 
 
 def test_only_scores_with_a_better_side_decide(folders):
-    comparison = compare(folders)
+    comparison = compare(folders[:2])
     assert comparison.deciding == ["mse", "ssim"]
     assert comparison.scores == NAMES
-
-
-def test_runs_can_be_named(folders):
-    names = [each.name for each in compare(folders[:2], ["MIM", "ConvLSTM"]).evaluations]
-    assert names == ["MIM", "ConvLSTM"]
-    for wrong in (["MIM"], ["MIM", "MIM"]):
-        with pytest.raises(MimError, match="Expected 2 different names"):
-            compare(folders[:2], wrong)
+    (sentence,) = comparison.conclusion("sharpness")
+    assert sentence.endswith("], which does not say which is better.")
+    comparison.check_score("ssim")
+    with pytest.raises(MimError, match="--score"):
+        comparison.check_score("sharpness")
 
 
 def test_equal_evaluations_do_not_differ(tmp_path):
     comparison = compare([write(tmp_path / name, [1.0, 2.0]) for name in "ab"])
     assert {each.better for each in comparison.differences} == {None}
-    assert comparison.conclusion()[0].endswith("do not differ in mse.")
     assert comparison.verdict() == "b and a do not differ in mse."
 
 
-def test_more_sharpness_is_not_told_as_no_difference(folders):
-    (sentence,) = compare(folders[:2]).conclusion("sharpness")
-    assert sentence.startswith("b is lower than a in sharpness by 2.0")
-    assert sentence.endswith("], which does not say which is better.")
-
-
-def test_a_score_that_no_sequence_has_in_both_is_not_compared(tmp_path):
+def test_a_score_that_is_not_defined_in_both_is_not_compared(tmp_path):
     folders = [
-        write(tmp_path / "a", [1, 2, 3.0], ssim=[0.5, np.nan, np.nan]),
-        write(tmp_path / "b", [1, 2, 3.0], ssim=[np.nan, 0.6, np.nan]),
-        write(tmp_path / "c", [1, 2, 3.0], ssim=[np.nan, np.nan, 0.5]),
+        write(tmp_path / name, [1, 2, 3.0], ssim=np.where(np.arange(3) == number, 0.5, np.nan))
+        for number, name in enumerate("abc")
     ]
-    expected = "{} and {} cannot be compared in ssim: no sequence has it in both."
+    expected = "{} and {} cannot be compared in ssim: it is not defined in both."
     assert compare(folders[:2]).conclusion("ssim") == [expected.format("b", "a")]
-    assert compare(folders[:2]).verdict("ssim") == expected.format("a", "b")
     assert compare(folders).verdict("ssim") == " ".join(
-        expected.format(other, "b") for other in "ac"
+        expected.format(other, "a") for other in "bc"
     )
-
-
-def test_undefined_values_are_left_out_in_pairs(tmp_path):
-    a = write(tmp_path / "a", [1, 2, 3.0], ssim=[0.5, np.nan, 0.5])
-    b = write(tmp_path / "b", [1, 2, 3.0], ssim=[0.6, 0.1, np.nan])
+    a = write(tmp_path / "d", [1, 2, 3.0], ssim=[0.5, np.nan, 0.5])
+    b = write(tmp_path / "e", [1, 2, 3.0], ssim=[0.6, 0.1, np.nan])
     (difference,) = [each for each in compare([a, b]).differences if each.score == "ssim"]
     assert difference.mean == pytest.approx(0.1)
     assert difference.interval is None
+    assert difference.sentence.endswith("of which there is no interval.")
 
 
 def test_curves_are_of_evaluations_and_baselines(folders):
@@ -145,23 +125,20 @@ def test_curves_are_of_evaluations_and_baselines(folders):
 
 
 @pytest.mark.parametrize(
-    ("changed", "message"),
+    ("changed", "named"),
     [
-        ({"data": {"sha256": "1" * 64, "source": "npz"}}, "other sequences.*11111111; not"),
-        ({"protocol": "openstl"}, "protocol is openstl, not mim2019"),
-        (
-            {"data": SCALED},
-            r"another scale \(0 is 3.0, 1 is 4.0, clipped; not none",
-        ),
-        ({"data": SCALED | {"sha256": "1" * 64}}, "another scale"),
-        ({"input_length": 5}, "context length is 5, not 10"),
+        ({"data": {"sha256": "1" * 64, "source": "npz"}}, "SHA-256 11111111"),
+        ({"protocol": "openstl"}, "protocol"),
+        ({"data": SCALED}, "--scale"),
+        ({"data": SCALED | {"sha256": "1" * 64}}, "--scale"),
+        ({"input_length": 5}, "context length"),
     ],
 )
-def test_other_tests_are_refused(folders, tmp_path, changed, message):
+def test_other_tests_are_refused(folders, tmp_path, changed, named):
     other = write(tmp_path / "other", np.ones(30), **changed)
-    with pytest.raises(MimError, match=message):
+    with pytest.raises(MimError, match=named):
         compare([folders[0], other])
-    with pytest.raises(MimError, match="number of sequences is 2"):
+    with pytest.raises(MimError, match="number of sequences"):
         compare([folders[0], write(tmp_path / "few", [1.0, 2.0])])
 
 
@@ -180,11 +157,15 @@ def test_names_are_what_differs_in_the_paths(tmp_path, places, names):
     assert [each.name for each in compare(folders).evaluations] == names
 
 
-def test_less_than_two_are_refused(folders):
-    with pytest.raises(MimError, match="two or more evaluations"):
-        compare(folders[:1])
-    with pytest.raises(MimError, match="same folder twice"):
-        compare([folders[0], f"{folders[0]}/."])
+def test_names_and_folders_that_do_not_fit_are_refused(folders):
+    named = compare(folders[:2], ["MIM", "ConvLSTM"]).evaluations
+    assert [each.name for each in named] == ["MIM", "ConvLSTM"]
+    for wrong in (["MIM"], ["MIM", "MIM"]):
+        with pytest.raises(MimError, match="--names"):
+            compare(folders[:2], wrong)
+    for wrong in (folders[:1], [folders[0], f"{folders[0]}/."]):
+        with pytest.raises(MimError):
+            compare(wrong)
 
 
 def test_the_best_evaluation_of_a_run_is_compared_else_its_last(tmp_path):
@@ -195,3 +176,141 @@ def test_the_best_evaluation_of_a_run_is_compared_else_its_last(tmp_path):
     assert (last.mean, last.first) == (-1, "run")
     (tmp_path / "run" / "best.json").write_text(json.dumps({"iteration": 10, "mse": 20}))
     assert compare([tmp_path / "run", other]).differences[0].mean == 4
+
+
+def evaluated(folder, truth, prediction, groups):
+    source = ArraySource(truth)
+    source.scale, source.thresholds = LinearScale("dBZ", 0, 70), (30.0,)
+    source.latitude = np.linspace(60, 0, truth.shape[2])
+    scores = scores_for(source, "per_pixel")
+    scores.update(truth[:, 1:], prediction)
+    reference = ReferenceScores(source, 1, 0, "per_pixel")
+    reference.update(truth, truth)
+    resamples = scores.resampled(groups)
+    result = {
+        **scores.result(),
+        **reference.result(),
+        "recordings": len(set(groups)),
+        "intervals": scores.intervals(groups),
+        "protocol": "per_pixel",
+        "input_length": 1,
+        "per_sequence": scores.per_sequence(),
+        "groups": groups,
+        "resamples": resamples,
+    }
+    write_scores(folder, result, 1)
+    return folder
+
+
+@pytest.fixture
+def scored(tmp_path):
+    """Two evaluations. Errors of the first differ much in size, those of the second little."""
+    rng = np.random.default_rng(0)
+    truth = rng.random((24, 3, 8, 8, 1), np.float32)
+    groups = np.repeat(np.arange(12), 2)
+    noise = rng.normal(0, 1, truth[:, 1:].shape).astype(np.float32)
+    size = np.where(groups % 2, 0.0, 0.2)[:, None, None, None, None].astype(np.float32)
+    return [
+        evaluated(tmp_path / "uneven", truth, truth[:, 1:] + size * noise, groups),
+        evaluated(tmp_path / "even", truth, truth[:, 1:] + np.float32(0.12) * noise, groups),
+    ]
+
+
+def test_differences_are_of_the_scores_in_the_table(scored):
+    comparison = compare(scored)
+    uneven, even = comparison.evaluations
+    per_sequence = [np.nanmean(each.per_sequence["rmse"]) for each in (uneven, even)]
+    assert per_sequence[0] < per_sequence[1]  # the mean of RMSEs ranks the other way
+    assert even.scores["mean"]["rmse"] < uneven.scores["mean"]["rmse"]
+    assert comparison.best("rmse") is even
+    for each in comparison.differences:
+        expected = even.scores["mean"][each.score] - uneven.scores["mean"][each.score]
+        assert each.mean == pytest.approx(expected), each.score
+        low, high = each.interval
+        assert low <= each.mean <= high
+        ours, theirs = (part.resamples[each.score] for part in (even, uneven))
+        assert np.std(ours - theirs) == pytest.approx((high - low) / 4.4, rel=0.2)
+    assert {"RMSE_1", "ACC_1", "CSI_30", "power_ratio", "rmse_dBZ"} <= set(comparison.scores)
+
+
+def test_pairs_are_resampled_by_recording(tmp_path):
+    # As independent sequences, the same windows give narrower intervals.
+    widths = {}
+    for name, groups in (("whole", np.repeat(np.arange(6), 4)), ("single", np.arange(24))):
+        rng = np.random.default_rng(0)
+        truth = rng.random((24, 3, 8, 8, 1), np.float32)
+        size = rng.uniform(0, 0.3, 6).repeat(4)[:, None, None, None, None].astype(np.float32)
+        worse = truth[:, 1:] + size
+        pair = [
+            evaluated(tmp_path / f"{name}-{number}", truth, prediction, groups)
+            for number, prediction in enumerate((truth[:, 1:], worse))
+        ]
+        (found,) = [each for each in compare(pair).differences if each.score == "mae"]
+        widths[name] = np.ptp(found.interval)
+    assert widths["whole"] > 1.5 * widths["single"]
+
+
+def test_evaluations_without_resamples_are_compared_by_their_sequences(scored, caplog):
+    (scored[1] / "resamples.npz").unlink()
+    comparison = compare(scored)
+    assert "this version: even." in caplog.text
+    (rmse,) = [each for each in comparison.differences if each.score == "rmse"]
+    values = [read_evaluation(each).per_sequence["rmse"] for each in scored]
+    assert rmse.mean == pytest.approx((values[1] - values[0]).mean())
+    assert comparison.best("rmse").name == "uneven"
+
+
+@pytest.fixture
+def pair():
+    """Two evaluations, one with a name that formats have to escape."""
+
+    def evaluation(name, mse, ends, per_sequence):
+        scores = {
+            "mean": {"mse": mse, "ssim_uint8": None},
+            "intervals": {"mse": ends, "ssim_uint8": None},
+            "baselines": {"persistence": {"mean": {"mse": 99.5, "ssim_uint8": None}}},
+        }
+        columns = {"mse": np.array(per_sequence), "ssim_uint8": np.full(2, np.nan)}
+        return Evaluation(name, scores, columns)
+
+    return Comparison(
+        [
+            evaluation("a_1", 20.125, [18.5, 22.0], [20.0, 20.0]),
+            evaluation("<b|&>", 19.0, None, [18.875, 18.875]),
+        ]
+    )
+
+
+def test_markdown(pair):
+    assert format_comparison(pair).splitlines() == [
+        r"| score | a_1 | <b\|&> | persistence |",
+        "| --- | ---: | ---: | ---: |",
+        "| mse (lower is better) | 20.12 [18.5, 22] | 19 | 99.5 |",
+        "| ssim_uint8 (higher is better) | - | - | - |",
+        "",
+        "| score | difference | mean [95 %] | better | excludes 0 |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        r"| mse | <b\|&> - a_1 | -1.125 [-1.125, -1.125] | <b\|&> | yes |",
+        r"| ssim_uint8 | <b\|&> - a_1 | - | - | no |",
+    ]
+
+
+def test_latex_is_escaped(pair):
+    lines = format_comparison(pair, "latex").splitlines()
+    assert lines[0] == r"\begin{tabular}{lrrr}"
+    assert lines[2] == r"score & a\_1 & <b|\&> & persistence \\"
+    assert lines[4] == r"mse (lower is better) & 20.12 [18.5, 22] & 19 & 99.5 \\"
+    assert lines[-1] == r"\end{tabular}"
+    assert r"mean [95 \%]" in "".join(lines)
+
+
+def test_html_holds_the_cells_and_is_escaped(pair):
+    text = format_comparison(pair, "html")
+    cells = []
+    parser = HTMLParser()
+    parser.handle_data = lambda data: cells.append(data.strip())
+    parser.feed(text)
+    assert {"<b|&>", "20.12 [18.5, 22]"} <= set(cells)
+    assert text.count("<table>") == text.count("</table>") == 2
+    with pytest.raises(MimError, match="--format"):
+        format_comparison(pair, "pdf")

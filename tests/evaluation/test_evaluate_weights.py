@@ -34,6 +34,7 @@ def test_an_evaluation_can_be_read_back(paths, tmp_path, tiny_config, tiny_model
         "scores.json",
         "scores.csv",
         "per_sequence.csv",
+        "resamples.npz",
         "samples.npz",
     }
     evaluation = read_evaluation(folder)

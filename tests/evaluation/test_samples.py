@@ -28,7 +28,7 @@ def test_only_batches_of_one_size_are_predicted(batch_size):
         return frames[:, 2:]
 
     frames = np.arange(9, dtype=np.uint8)[:, None, None, None, None] * np.ones((3, 2, 2, 1), "u1")
-    samples = load_samples(np.arange(9.0), ArraySource(frames), forecast, batch_size)
+    samples = load_samples(np.arange(9.0), ArraySource(frames), np.arange(9), forecast, batch_size)
     assert set(sizes) == {batch_size}
     assert samples["index"].tolist() == [0, 1, 2, 3, 0, 4, 8]
     np.testing.assert_array_equal(samples["truth"][:, 0, 0, 0, 0], samples["index"])

@@ -65,9 +65,24 @@ def evaluation_batches(size: int, batch_size: int) -> Iterator[np.ndarray]:
         yield np.arange(first, min(first + batch_size, size))
 
 
-def evaluated(source: SequenceSource, limit: int = 0) -> int:
-    """Number of sequences an evaluation visits: all of `source`, or the first `limit`."""
-    return min(source.size, limit) if limit else source.size
+def evaluated(source: SequenceSource, limit: int = 0) -> np.ndarray:
+    """Return the indices an evaluation visits: all, or `limit` of them.
+
+    If sequences are independent, these are the first `limit`, as published scores on the first
+    1,000 sequences of record are. Windows of recordings are evenly spaced over all recordings.
+    """
+    every = np.arange(source.size)
+    if not limit or limit >= source.size:
+        return every
+    if len(np.unique(source.groups(every))) == source.size:
+        return every[:limit]
+    return np.arange(limit) * source.size // limit
+
+
+def evaluated_batches(source: SequenceSource, batch_size: int, limit: int = 0) -> list[np.ndarray]:
+    """Divide what an evaluation visits into batches; the last may be smaller."""
+    indices = evaluated(source, limit)
+    return [indices[batch] for batch in evaluation_batches(len(indices), batch_size)]
 
 
 # MERGED: Which true frames a network is given after the context while it is trained.

@@ -13,8 +13,7 @@ from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.order import (
     TrainingOrder,
     draw_flags,
-    evaluated,
-    evaluation_batches,
+    evaluated_batches,
     load_batch,
     sequence_length,
     variants,
@@ -38,7 +37,7 @@ def training_dataset(
 
 def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0):
     """As that of `with_tensorflow.py`."""
-    order = list(evaluation_batches(evaluated(source, limit), batch_size))
+    order = evaluated_batches(source, batch_size, limit)
     return _LoadedAhead(source, order, len(order))
 
 

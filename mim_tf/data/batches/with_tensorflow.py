@@ -13,8 +13,7 @@ from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.order import (
     TrainingOrder,
     draw_flags,
-    evaluated,
-    evaluation_batches,
+    evaluated_batches,
     load_batch,
     sequence_length,
     variants,
@@ -68,8 +67,8 @@ def training_dataset(
 
 
 def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0) -> tf.data.Dataset:
-    """(frames, truth), each `[B, T, H, W, C]`, of every sequence once, or the first `limit`."""
-    order = list(evaluation_batches(evaluated(source, limit), batch_size))
+    """(frames, truth), each `[B, T, H, W, C]`, of each sequence of `evaluated_batches`."""
+    order = evaluated_batches(source, batch_size, limit)
     return _load(source, tf.data.Dataset.range(len(order)), order.__getitem__).prefetch(2)
 
 

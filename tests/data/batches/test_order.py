@@ -3,7 +3,12 @@ import itertools
 import numpy as np
 import pytest
 
-from mim_tf.data.batches.order import TrainingOrder, evaluated, evaluation_batches
+from mim_tf.data.batches.order import (
+    TrainingOrder,
+    evaluated,
+    evaluated_batches,
+    evaluation_batches,
+)
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.errors import MimError
 
@@ -73,5 +78,14 @@ def test_evaluation_visits_every_sequence_once_with_a_smaller_last_batch():
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0, 7), (4, 4), (100, 7)])
-def test_an_evaluation_visits_all_or_the_first(limit, expected):
-    assert evaluated(ArraySource(np.zeros((7, 2, 1, 1, 1), np.float32)), limit) == expected
+def test_an_evaluation_visits_all_or_the_first_of_independent_sequences(limit, expected):
+    source = ArraySource(np.zeros((7, 2, 1, 1, 1), np.float32))
+    assert evaluated(source, limit).tolist() == list(range(expected))
+
+
+def test_a_limited_evaluation_of_windows_is_spread_over_recordings():
+    source = ArraySource(np.zeros((9, 2, 1, 1, 1), np.float32))
+    source.groups = lambda indices: np.asarray(indices) // 3
+    assert evaluated(source, 3).tolist() == [0, 3, 6]
+    batches = evaluated_batches(source, 2, 3)
+    assert [batch.tolist() for batch in batches] == [[0, 3], [6]]
