@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 # TensorFlow's notes at its start, one of them an "error" on every machine without a GPU.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.config import DataConfig, DataSet, ModelConfig, TrainingConfig, register_data_set
 from mim_tf.errors import MimError
 from mim_tf.runtime.backend import prepare
 from mim_tf.version import __version__
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DataConfig",
+    "DataSet",
     "MimError",
     "ModelConfig",
     "SequenceSource",
@@ -33,6 +34,7 @@ __all__ = [
     "load_model",
     "open_source",
     "predict",
+    "register_data_set",
     "register_network",
     "save_preset",
     "save_weights",

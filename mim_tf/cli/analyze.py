@@ -10,15 +10,14 @@ import csv
 from absl import flags, logging
 
 from mim_tf.cli.command import Command, define_network_flag, import_keras
-from mim_tf.cli.configs import data_config, model_config
-from mim_tf.cli.flags import given
+from mim_tf.cli.configs import check_data_flags, data_config, model_config
 from mim_tf.config import DataConfig, ModelConfig
 
 
 def main(values: flags.FlagValues) -> None:
     """Wires flags, `analyze` and what it writes."""
     logging.set_verbosity(logging.INFO)
-    DataConfig(**given(DataConfig, values))  # says what is wrong before Keras is imported
+    check_data_flags(values)
     import_keras(values.network_module)
     data = data_config(values, values.pretrained_model)
     from mim_tf.evaluation.forget_gates import draw

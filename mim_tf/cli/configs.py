@@ -56,6 +56,15 @@ def model_config(
     return wanted
 
 
+def check_data_flags(values: flags.FlagValues) -> None:
+    """Check the flags of the data before Keras is imported, as far as that can be done.
+
+    Without --dataset a run may say which data set they belong to; --network_module may register it.
+    """
+    if not values.network_module and values["dataset"].present:
+        DataConfig(**given(DataConfig, values))
+
+
 def data_config(values: flags.FlagValues, weights: str) -> DataConfig:
     """The flags of the data, over those of the run that `weights` are of, where it is the same.
 
@@ -65,8 +74,10 @@ def data_config(values: flags.FlagValues, weights: str) -> DataConfig:
         values: the flags.
         weights: a path of weights.
     """
-    changes = given(DataConfig, values)
     stored = _data_of_run(weights)
+    if stored:
+        values.set_default("dataset", stored.dataset)
+    changes = given(DataConfig, values)
     if not stored or not _is_same_data(changes, stored):
         return DataConfig(**changes)
     found = dataclasses.replace(stored, **changes)
@@ -132,6 +143,8 @@ def resumed(stored, values: flags.FlagValues = FLAGS):
     Raises:
         MimError: if a flag that was set would make it another run.
     """
+    if isinstance(stored, DataConfig):
+        values.set_default("dataset", stored.dataset)
     changes = given(type(stored), values)
     if changes.get("precision") == "auto":  # chosen when the run started
         del changes["precision"]

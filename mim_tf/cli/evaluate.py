@@ -6,7 +6,7 @@ mim evaluate --pretrained_model=run-001/best.weights.h5 --dataset=mnist
 from absl import flags, logging
 
 from mim_tf.cli.command import Command, define_network_flag, import_keras, share_cores
-from mim_tf.cli.configs import data_config, model_config
+from mim_tf.cli.configs import check_data_flags, data_config, model_config
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 
@@ -17,7 +17,7 @@ def main(values: flags.FlagValues) -> None:
     """Wires flags, configurations and the evaluation."""
     logging.set_verbosity(logging.INFO)
     training = TrainingConfig(**ALL_SEQUENCES | given(TrainingConfig, values))
-    DataConfig(**given(DataConfig, values))  # says what is wrong before Keras is imported
+    check_data_flags(values)
     share_cores()
     import_keras(values.network_module)
     data = data_config(values, values.pretrained_model)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from absl import flags
 
 from mim_tf.config import RECIPES, DataConfig, DeviceConfig, ModelConfig, TrainingConfig
+from mim_tf.config.datasets import find_data_set
 from mim_tf.config.fields import flag_fields
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import read_text
@@ -101,6 +102,9 @@ def given(
     """
     fields = [field for field in flag_fields(config) if only is None or field.name in only]
     recipe = RECIPES[values["recipe"].value] if "recipe" in values else {}
+    if config is DataConfig and recipe:  # its defaults are for the data sets that use them
+        used = find_data_set(values["dataset"].value).settings
+        recipe = {name: value for name, value in recipe.items() if name in used}
     chosen = {field.name: recipe[field.name] for field in fields if field.name in recipe}
     return chosen | {
         field.name: _value(field, values) for field in fields if values[field.name].present

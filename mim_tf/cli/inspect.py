@@ -9,6 +9,7 @@ from pathlib import Path
 from absl import flags
 
 from mim_tf.cli.command import Command, define_network_flag, import_keras
+from mim_tf.cli.configs import check_data_flags
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.errors import MimError
@@ -24,11 +25,12 @@ def main(values: flags.FlagValues, path: str) -> None:
     Raises:
         MimError: for the first thing that is wrong with it, or if --output exists.
     """
+    check_data_flags(values)
     settings = given(DataConfig, values)
     known = given(ModelConfig, values)
     import_keras(values.network_module)
     from mim_tf.data.files.recordings import list_recordings
-    from mim_tf.inspection.recognise import KINDS, open_all, recognise
+    from mim_tf.inspection.recognise import open_all, recognise
     from mim_tf.inspection.survey import survey
     from mim_tf.jobs.inspect import (
         describe_data,
@@ -39,8 +41,6 @@ def main(values: flags.FlagValues, path: str) -> None:
     from mim_tf.report.write import PAGE_SUFFIXES, write_data_page
 
     kind = settings.get("dataset") or recognise(path)
-    if kind not in KINDS:
-        raise MimError(f"--dataset must be one of {', '.join(KINDS)}; received {kind!r}.")
     if kind == "weights":
         if values.output:
             raise MimError(f"--output shows data, but {path} holds weights. Leave it out.")

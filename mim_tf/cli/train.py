@@ -6,7 +6,7 @@ mim train --flagfile=experiments/quick.cfg
 from absl import flags, logging
 
 from mim_tf.cli.command import Command, define_network_flag, import_keras, share_cores
-from mim_tf.cli.configs import model_config, resumed
+from mim_tf.cli.configs import check_data_flags, model_config, resumed
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 
@@ -15,7 +15,7 @@ def main(values: flags.FlagValues) -> None:
     """Wires flags, configurations and `train`."""
     logging.set_verbosity(logging.INFO)
     training = TrainingConfig(**given(TrainingConfig, values))
-    data = DataConfig(**given(DataConfig, values))
+    check_data_flags(values)
     devices = DeviceConfig(**given(DeviceConfig, values))
     share_cores()
     import_keras(values.network_module)
@@ -30,6 +30,7 @@ def main(values: flags.FlagValues) -> None:
         if values.resume:
             check_no_run(training.save_dir)
             logging.warning("No run in %s: starting a new one.", training.save_dir)
+        data = DataConfig(**given(DataConfig, values))
         model = model_config(values, values.pretrained_model, data)
     folder = train(model, data, training, devices, values.pretrained_model, resume)
     if folder:

@@ -5,6 +5,7 @@ every field, with the field's `help` as its description.
 """
 
 from mim_tf.config.data import DataConfig
+from mim_tf.config.datasets import DataSet, register_data_set
 from mim_tf.config.model import ABLATION_FIELDS, ARCHITECTURE_FIELDS, ModelConfig
 from mim_tf.config.training import RECIPES, DeviceConfig, TrainingConfig
 
@@ -13,7 +14,9 @@ __all__ = [
     "ARCHITECTURE_FIELDS",
     "RECIPES",
     "DataConfig",
+    "DataSet",
     "DeviceConfig",
     "ModelConfig",
     "TrainingConfig",
+    "register_data_set",
 ]

@@ -1,45 +1,21 @@
-"""Where the sequences come from."""
+"""Where the sequences come from: every setting of the data, with its default and its flag."""
 
 import dataclasses
 import os
 from collections.abc import Iterable
 
+from mim_tf.config.datasets import DataSet, find_data_set, registered_data_sets
 from mim_tf.config.fields import check_fields, field, to_plain
 from mim_tf.errors import MimError
 
-DATASETS = (
-    "mnist",
-    "mnist_color",
-    "taxibj",
-    "human",
-    "kth",
-    "radar",
-    "sevir",
-    "hko7",
-    "folder",
-    "array",
-    "grid",
-)
-
-_MOST_DIGITS = 1000
-"""Frames are white long before."""
-
-_MOST_SEQUENCES = 100_000_000
-"""Their order is drawn as a whole, and takes 0.8 GB."""
-
-THRESHOLDS = {
-    "radar": (30, 40, 50),  # dBZ
-    "sevir": (16, 74, 133, 160, 181, 219),  # levels of VIL
-    "hko7": (0.5, 2, 5, 10, 30),  # mm/h
-}
-"""Data set -> thresholds of the published scores."""
-
-WINDOWED_DATASETS = ("radar", "sevir", "hko7", "folder", "array", "grid")
-"""Data sets whose windows window_stride and frame_interval choose; others have their own rules."""
-
 SCALES = ("unit", "minmax", "standard", "none")
-SCALED_DATASETS = ("grid", "array")
-"""Data sets whose values may have any range."""
+"""Values of `--scale`, besides auto."""
+
+_FOR_ALL = ("dataset", "train_data_paths", "valid_data_paths", "test_sha256", "check_files")
+"""Settings that every data set accepts."""
+
+_MOST_DIGITS = 1000  # frames are white long before
+_MOST_SEQUENCES = 100_000_000  # their order is drawn as a whole, and takes 0.8 GB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,36 +23,36 @@ class DataConfig:
     """Where the sequences come from.
 
     `train_data_paths` and `valid_data_paths` may also be paths or lists of paths, which become
-    text. Raises `MimError` for values that cannot be used.
+    text. Raises `MimError` for values that cannot be used, and for settings that the data set does
+    not use.
     """
 
     dataset: str = field(
         "mnist",
         "Data set: mnist (Moving MNIST), mnist_color (colour-changing), taxibj, human, kth, radar, "
-        "sevir, hko7, folder (videos or folders of images), array (.npy, .npz) or grid (NetCDF, "
-        "Zarr, GRIB).",
-        choices=DATASETS,
+        "sevir, hko7, folder (videos or folders of images), array (.npy, .npz), grid (NetCDF, "
+        "Zarr, GRIB), or one that --network_module registers.",
     )
     train_data_paths: str = field(
         "",
-        "Training files or folders, comma separated; empty: Moving MNIST is generated, of other "
-        "data all splits are in --valid_data_paths.",
+        "Training files or folders, comma separated. Empty: Moving MNIST is generated; other data "
+        "is read from --valid_data_paths alone and divided.",
     )
     valid_data_paths: str = field(
         "",
-        "Validation and test files or folders, comma separated; empty: the training paths are "
-        "divided; without any path Moving MNIST is generated.",
+        "Validation and test files or folders, comma separated. Empty: the training paths are "
+        "divided. Without any path Moving MNIST is generated.",
     )
     digits: str = field(
         "auto",
-        "Digits for generated Moving MNIST: mnist (Keras' copy, downloaded if need be), bundled "
-        "(a small set that comes with the package), a path (mnist.npz or a folder of IDX files), "
-        "or auto: mnist if it can be had, otherwise bundled.",
+        "Digits for generated Moving MNIST: mnist (Keras' copy, downloaded if needed), bundled "
+        "(a small set in the package), a path (mnist.npz or a folder of IDX files), or auto: "
+        "mnist if available, otherwise bundled.",
     )
     num_digits: int = field(2, "Digits in a generated sequence.", minimum=1, maximum=_MOST_DIGITS)
     train_sequences: int = field(
         10_000,
-        "Generated training sequences; 0: no two alike, without end.",
+        "Generated training sequences; 0: endless, no two alike.",
         minimum=0,
         maximum=_MOST_SEQUENCES,
     )
@@ -88,8 +64,8 @@ class DataConfig:
     )
     test_sha256: str = field(
         "",
-        "SHA-256 that all test sequences together should have, as scores.json records it; an "
-        "evaluation says whether they do.",
+        "Expected SHA-256 of all test sequences, as recorded in scores.json. An evaluation reports "
+        "whether it matches.",
     )
     data_seed: int = field(
         0,
@@ -98,8 +74,8 @@ class DataConfig:
     )
     taxibj_order: str = field(
         "chronological",
-        "chronological, or reference: frames newest first, as in the 2019 code, whose model so "
-        "predicts the past.",
+        "chronological, or reference: newest frame first, as in the 2019 code, whose model "
+        "therefore predicts the past.",
         choices=("chronological", "reference"),
     )
     taxibj_split: str = field(
@@ -109,12 +85,11 @@ class DataConfig:
         choices=("reference", "clean"),
     )
     taxibj_synthetic: bool = field(
-        False, "A made-up small city in the place of TaxiBJ's files, to try things out."
+        False, "Use a small synthetic city instead of TaxiBJ's files, to try things out."
     )
     check_files: bool = field(
         True,
-        "Compare arrays of .npz files with their checksums before they are used, which reads each "
-        "once.",
+        "Compare arrays in .npz files with their checksums first, which reads each file once.",
     )
     window_stride: int = field(
         1, "Frames between the starts of two windows of a recording.", minimum=1, maximum=10**9
@@ -138,11 +113,11 @@ class DataConfig:
     )
     scale: str = field(
         "auto",
-        "What the network is given of grid and array: unit (values are in [0, 1]), minmax (the "
-        "lowest and highest value of the training split are 0 and 1), standard (its mean is 0, "
-        "its standard deviation 1), none (values as they are), or one of these for each channel, "
-        "comma separated; auto: standard for grid, unit for array. Fitted for each channel; it "
-        "is kept in the weights file, and undone in scores, pictures and predictions.",
+        "How values of grid and array are scaled for the network, comma separated if channels "
+        "differ: unit (already in [0, 1]), minmax (lowest and highest value of the training split "
+        "become 0 and 1), standard (mean 0, standard deviation 1) or none; auto: standard for "
+        "grid, unit for array. The scale is stored with the weights and undone in scores, pictures "
+        "and predictions.",
     )
     variables: str = field(
         "",
@@ -172,8 +147,8 @@ class DataConfig:
     dbz_max: float = field(70.0, "Reflectivity in dBZ that is 1 in a frame; higher is clipped.")
     radar_missing: str = field(
         "",
-        "Values of radar frames that stand for missing ones, comma separated: nan or numbers. "
-        "They do not count in loss and scores.",
+        "Values of radar frames that mean missing, comma separated: nan or numbers. They are left "
+        "out of loss and scores.",
     )
     sevir_type: str = field(
         "vil",
@@ -192,68 +167,86 @@ class DataConfig:
             object.__setattr__(self, name, _comma_separated(name, getattr(self, name)))
         to_plain(self)
         check_fields(self)
-        self._check_use("window_stride", self.window_stride != 1, WINDOWED_DATASETS)
-        self._check_use("frame_interval", self.frame_interval != 1, WINDOWED_DATASETS)
-        self._check_use("thresholds", bool(self.thresholds), tuple(THRESHOLDS))
-        known = self.dataset != "sevir" or self.sevir_type == "vil"
-        thresholds = self.thresholds or (THRESHOLDS.get(self.dataset, ()) if known else ())
-        for name, numbers in (("thresholds", thresholds), ("region", self.region)):
-            object.__setattr__(self, name, tuple(map(float, numbers)))
+        for name in ("thresholds", "region"):
+            object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
+        self._check_settings()
         if len(self.region) not in (0, 4):
             raise MimError(
-                "region must be four numbers, lat0,lat1,lon0,lon1, received "
+                "Expected region to be four numbers, lat0,lat1,lon0,lon1, got "
                 f"{','.join(f'{n:g}' for n in self.region)}."
             )
-        self._check_scale()
+        if not set(self.scale_kinds) <= set(SCALES):
+            raise MimError(
+                f"Expected scale to be {', '.join(SCALES)}, or a comma separated list of these, "
+                f"or auto, got {self.scale!r}."
+            )
         for name in ("valid_fraction", "test_fraction"):
             if not 0 < getattr(self, name) < 1:
-                raise MimError(f"{name} must be between 0 and 1, received {getattr(self, name)}.")
+                raise MimError(f"Expected {name} between 0 and 1, got {getattr(self, name)}.")
         if self.valid_fraction + self.test_fraction >= 1:
             raise MimError(
-                "valid_fraction and test_fraction must leave a share to train on, together below "
-                f"1, received {self.valid_fraction} and {self.test_fraction}. Lower them."
+                "Expected valid_fraction and test_fraction to be below 1 together, got "
+                f"{self.valid_fraction} and {self.test_fraction}. Lower them."
             )
 
     @property
+    def declared(self) -> DataSet:
+        """The declaration of the data set."""
+        return find_data_set(self.dataset)
+
+    @property
     def scale_kinds(self) -> tuple[str, ...]:
-        """The kinds of scale, one for all channels or one for each."""
+        """Kinds of scale: one for all channels, or one for each."""
         if self.scale == "auto":
-            return ("standard",) if self.dataset == "grid" else ("unit",)
+            return (self.declared.scale_kind or "unit",)
         return tuple(kind.strip() for kind in self.scale.split(","))
 
-    def _check_use(self, name, is_set, datasets):
-        if is_set and self.dataset not in datasets:
+    @property
+    def event_thresholds(self) -> tuple[float, ...]:
+        """`thresholds`, or the defaults of the data set."""
+        default = self.declared.thresholds
+        return self.thresholds or tuple(default(self) if callable(default) else default)
+
+    def _check_settings(self):
+        for name, _ in _unused(self.dataset, vars(self)):
+            users = [each.name for each in registered_data_sets().values() if name in each.settings]
             raise MimError(
-                f"{name} is for --dataset={', '.join(datasets)}; it has no effect on "
-                f"{self.dataset}, whose sequences and scores are made otherwise. Leave it out."
+                f"--{name} is not supported for --dataset={self.dataset}, only for "
+                f"{', '.join(users)}. Leave it out."
             )
 
-    def _check_scale(self):
-        for kind in self.scale_kinds:
-            if kind not in SCALES:
-                raise MimError(
-                    f"scale must be {', '.join(SCALES)} or auto, or several of them, comma "
-                    f"separated; received {self.scale!r}."
-                )
-        if set(self.scale_kinds) != {"unit"} and self.dataset not in SCALED_DATASETS:
-            raise MimError(
-                f"--scale={self.scale} is for --dataset={' and '.join(SCALED_DATASETS)}; "
-                f"{self.dataset} has a scale of its own. Leave it out."
-            )
+
+def used_settings(settings: dict) -> dict:
+    """Return stored fields of `DataConfig` without those that their data set does not use.
+
+    Versions up to 1.2 accepted and stored them, though they had no effect.
+    """
+    unused = dict(_unused(settings.get("dataset", DataConfig.dataset), settings))
+    return {name: value for name, value in settings.items() if name not in unused}
+
+
+def _unused(dataset, settings):
+    """Yield the settings that differ from their defaults and that a data set does not use."""
+    used = {*_FOR_ALL, *find_data_set(dataset).settings}
+    for each in dataclasses.fields(DataConfig):
+        value = settings.get(each.name, each.default)
+        value = tuple(value) if isinstance(value, list) else value  # as JSON has it
+        if each.name not in used and value != each.default:
+            yield each.name, value
 
 
 def _comma_separated(name, value):
-    """Paths as text; what else there is stays."""
+    """Return paths as text; other values are left for `check_fields` to refuse."""
     if isinstance(value, str) or not isinstance(value, os.PathLike | Iterable):
         return value
     texts = []
     for path in [value] if isinstance(value, os.PathLike) else value:
         if not isinstance(path, str | os.PathLike):
-            raise MimError(f"{name} must be a path or several, received {path!r} among them.")
+            raise MimError(f"Expected {name} to be a path or several, got {path!r} among them.")
         texts.append(os.fsdecode(path))
         if "," in texts[-1]:
             raise MimError(
-                f"{name}: expected paths without a comma, which separates paths, received "
+                f"{name}: expected paths without a comma, which separates paths, got "
                 f"{texts[-1]}. Rename it."
             )
     return ",".join(texts)

@@ -7,7 +7,6 @@ from absl import logging
 from tqdm import tqdm
 
 from mim_tf.config import DataConfig
-from mim_tf.config.data import SCALED_DATASETS
 from mim_tf.data.source import Indices, SequenceSource, take_over
 from mim_tf.data.windows import WindowSource
 from mim_tf.errors import MimError
@@ -148,7 +147,7 @@ def _statistics(source, every):
 
 def warn_of_kept_scale(scale: LinearScale | None, data: DataConfig) -> None:
     """Warns if a scale was asked for, but weights to start from have theirs, which is kept."""
-    if scale and data.dataset in SCALED_DATASETS and data.scale != "auto":
+    if scale and data.scale != "auto":
         logging.warning(
             "--scale=%s fits nothing here: the weights keep the scale of their training (%s).",
             data.scale,

@@ -116,17 +116,14 @@ def divide(items: list, data: DataConfig, split: str) -> list[Any]:
 
 
 def how_divided(data: DataConfig, split: str) -> str:
-    """A sentence on what is for a split, where flags say so; otherwise empty."""
-    divided_by_flags = data.dataset in ("grid", "radar", "folder", "array")
-    if split == ALL or not divided_by_flags or not split_paths(data, split)[1]:
+    """Return advice on the flags that divide the data into splits, empty if there are none."""
+    settings = data.declared.settings
+    if split == ALL or "valid_fraction" not in settings or not split_paths(data, split)[1]:
         return ""
-    names = ("valid_fraction", "test_fraction")
-    said, others = " and ".join(f"--{name}={getattr(data, name):g}" for name in names), ""
-    if data.dataset == "grid" and data.split_dates:
-        said = f"--split_dates={data.split_dates}"
-    elif data.dataset == "grid":
-        others = " or give --split_dates"
-    return f" This is what is for {split}, as the data is divided by {said}: change these{others}."
+    flags = "--valid_fraction and --test_fraction"
+    if "split_dates" in settings:
+        flags = "--split_dates" if data.split_dates else f"{flags}, or give --split_dates"
+    return f" These are the recordings for {split}: change {flags}."
 
 
 def part_of_time(data: DataConfig, split: str) -> tuple[float, float]:

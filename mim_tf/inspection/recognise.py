@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 
 from mim_tf.config import DataConfig
-from mim_tf.config.data import DATASETS, WINDOWED_DATASETS
+from mim_tf.config.datasets import find_data_set
 from mim_tf.data.dataset import frame_shape, open_part
 from mim_tf.data.files.npz_member import member_keys
 from mim_tf.data.files.videos import VIDEO_SUFFIXES
@@ -18,18 +18,14 @@ from mim_tf.data.sets.kth import find_takes
 from mim_tf.data.sets.moving_mnist.npz import KEYS
 from mim_tf.data.sets.sevir import CATALOG, TYPES
 from mim_tf.data.source import SequenceSource
-from mim_tf.data.split import ALL
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder, opened
 from mim_tf.weights.by_name import find_preset
 from mim_tf.weights.tf1 import is_checkpoint
 
-KINDS = ("weights", *(name for name in DATASETS if name != "mnist_color"))
-"""A file of colour-changing digits is one of "mnist", too."""
-
 
 def recognise(path: str | Path) -> str:
-    """One of `KINDS`, by names and keys.
+    """Return "weights" or a built-in data set, by names and keys.
 
     The name of a preset is "weights"; radar events of pictures are taken for a "folder".
 
@@ -92,18 +88,6 @@ def _folder_kind(folder):
 # MERGED: Sources of all that a path holds, in the size it has.
 
 
-LENGTHS = {
-    "taxibj": 8,
-    "human": 8,
-    "kth": 20,
-    "radar": 20,
-    "sevir": 25,
-    "hko7": 25,
-    "folder": 20,
-}
-"""Frames of a sequence in the published experiments, where the data does not say."""
-
-
 def open_all(
     path: str | Path, kind: str, data_settings: dict, model_settings: dict
 ) -> dict[str, SequenceSource]:
@@ -120,16 +104,16 @@ def open_all(
     Raises:
         MimError: for data that cannot be read.
     """
-    length = model_settings.get("total_length") or LENGTHS.get(kind)
+    declared = find_data_set(kind)
+    length = model_settings.get("total_length") or declared.usual_length
     if length is not None and length < 1:
         raise MimError(f"total_length must be at least 1, received {length}.")
     paths = {"dataset": kind, "train_data_paths": str(path), "valid_data_paths": ""}
-    read = {"window_stride": length or 1} if kind in WINDOWED_DATASETS else {}
+    read = {"window_stride": length or 1} if "window_stride" in declared.settings else {}
     read |= {"scale": "none"} if kind == "grid" else {}
     data = DataConfig(**{**read, **data_settings, **paths})
     height, width, channels = frame_shape(data)
     width = model_settings.get("img_width") or width
     height = model_settings.get("img_height") or model_settings.get("img_width") or height
     shape = height, width, model_settings.get("img_channel") or channels
-    splits = ("train", "test") if kind in ("taxibj", "human", "kth") else (ALL,)
-    return {split: open_part(data, split, shape, length) for split in splits}
+    return {split: open_part(data, split, shape, length) for split in declared.splits}

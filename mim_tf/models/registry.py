@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 
 from mim_tf.config import ABLATION_FIELDS, ModelConfig
+from mim_tf.config.datasets import registered_data_sets
 from mim_tf.errors import MimError
 
 StepBuilder = Callable[[ModelConfig], keras.Model]
@@ -125,7 +126,7 @@ def import_network_module(path: str) -> None:
         raise MimError(f"network_module must be a Python file, FILE.py, found {found} at {path}.")
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
-    before = registered()
+    before = registered(), registered_data_sets()
     name = f"network_module_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:  # not for .py files
@@ -135,11 +136,10 @@ def import_network_module(path: str) -> None:
         spec.loader.exec_module(module)
     except Exception as error:
         raise MimError(f"{_place(error, file)}: {type(error).__name__}: {error}") from error
-    after = registered()
-    if not any(after[each] is not before.get(each) for each in after):
+    if before == (registered(), registered_data_sets()):
         raise MimError(
             f"{path} registers no network: expected a function with @mim_tf.register_network(NAME) "
-            "above it."
+            "above it, or mim_tf.register_data_set."
         )
 
 

@@ -11,6 +11,7 @@ import keras
 from absl import logging
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.config.data import used_settings
 from mim_tf.errors import MimError
 from mim_tf.models.registry import source_of
 from mim_tf.runs.folder import RECORD
@@ -84,7 +85,7 @@ def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:
     try:
         return (
             ModelConfig(**record["model"]),
-            DataConfig(**record["data"]),
+            DataConfig(**used_settings(record["data"])),
             TrainingConfig(**record["training"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

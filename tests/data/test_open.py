@@ -43,7 +43,7 @@ def test_files_by_split(tmp_path, tiny_config, tiny_frames):
 
 
 def test_an_unknown_split_names_the_known_ones(tiny_config):
-    with pytest.raises(mim_tf.MimError, match=r"one of: train, valid, test; received 'all'"):
+    with pytest.raises(mim_tf.MimError, match="train, valid, test"):
         open_source(DataConfig(), tiny_config, "all")
 
 
@@ -265,9 +265,7 @@ def test_weights_of_another_city_may_be_scored_on_taxibj(caplog):
     weights = scaled((32, 32, 2), LinearScale("vehicles", 0, 267))
     data = DataConfig("taxibj", taxibj_synthetic=True)
     assert open_source(data, weights, "test").scale.high != 267
-    assert "another scale than they had: in the training of the weights 0 is 0 and 1 is 267" in (
-        caplog.text
-    )
+    assert "in the training of the weights 0 is 0 and 1 is 267" in caplog.text
 
 
 def test_taxibj_is_read_as_configured():
@@ -347,7 +345,7 @@ def test_recordings_that_are_too_short_are_those_of_a_split(tmp_path):
         np.save(tmp_path / f"{number}.npy", np.zeros((6, 8, 8), np.uint8))
     model = ModelConfig(img_width=8, total_length=9, input_length=2)
     data = DataConfig(dataset="radar", train_data_paths=tmp_path)
-    with pytest.raises(MimError, match=r"longest of 6 .* for test, .* change these\.$"):
+    with pytest.raises(MimError, match="for test: change --valid_fraction"):
         open_source(data, model, "test")
     with pytest.raises(MimError, match=r"add longer recordings\.$"):
         open_part(data, "all", (8, 8, 1), 9)

@@ -91,8 +91,8 @@ def test_a_scale_that_weights_bring_along_is_kept_with_a_warning(caplog):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"scale": "unti"}, "scale must be unit, minmax, standard, none or auto"),
-        ({"scale": "standard", "dataset": "radar"}, "radar has a scale of its own"),
+        ({"scale": "unti"}, "scale"),
+        ({"scale": "standard", "dataset": "radar"}, "--scale"),
     ],
 )
 def test_scales_that_there_are_not(settings, message):

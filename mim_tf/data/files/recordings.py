@@ -147,6 +147,7 @@ def open_recordings(
     total_length: int | None,
     data: DataConfig,
     part: tuple[float, float] = (0.0, 1.0),
+    any_range: bool = False,
 ) -> WindowSource:
     """Windows of videos, folders of images and arrays, none reaching from one into another.
 
@@ -160,11 +161,11 @@ def open_recordings(
         data: stride and interval of windows, and whether frames of another height or width are
             resized, with antialiasing.
         part: start and end of what is taken of each recording, as shares of its length.
+        any_range: whether floats of arrays may be outside [0, 1], or NaN.
 
     Raises `MimError` for a recording that cannot be opened, for frames of another shape and if
     there is no window.
     """
-    any_range = set(data.scale_kinds) != {"unit"}
     opened = convert_recordings(recordings, frame_shape, data.resize, any_range)
     length, stride, interval = (
         total_length or opened[0].length,

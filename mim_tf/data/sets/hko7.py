@@ -227,9 +227,9 @@ def open_hko7(
         },
     )
     source.scale, source.converted = DBZ, (RAIN,)
-    source.thresholds, source.threshold_scale = data.thresholds, RAIN
-    if data.thresholds:
-        RAIN.check_thresholds(data.thresholds)
+    source.thresholds, source.threshold_scale = data.event_thresholds, RAIN
+    if data.event_thresholds:
+        RAIN.check_thresholds(data.event_thresholds)
     source.has_missing = True
     return source
 

@@ -313,8 +313,8 @@ def open_events(paths: list[Path], total_length: int, data: DataConfig) -> Windo
     thresholds outside the bounds.
     """
     scale = LinearScale("dBZ", data.dbz_min, data.dbz_max)
-    if data.thresholds:
-        scale.check_thresholds(data.thresholds)
+    if data.event_thresholds:
+        scale.check_thresholds(data.event_thresholds)
     values = RadarValues(scale, data.radar_values, parse_missing(data.radar_missing))
     events = [open_event(path, values, data.check_files) for path in paths]
     _check_one_size(events)
@@ -332,7 +332,7 @@ def open_events(paths: list[Path], total_length: int, data: DataConfig) -> Windo
         },
     )
     source.scale = scale
-    source.thresholds = tuple(data.thresholds)
+    source.thresholds = data.event_thresholds
     source.has_missing = bool(values.missing)
     return source
 

@@ -256,7 +256,7 @@ def open_sevir(
         },
     )
     source.scale, source.converted = TYPES[kind].scale, TYPES[kind].converted
-    source.thresholds = data.thresholds
+    source.thresholds = data.event_thresholds
     if source.thresholds:
         source.scale.check_thresholds(source.thresholds)
     source.has_missing = kind == "vil"

@@ -1,0 +1,102 @@
+"""What a data set declares: the settings it uses, its defaults, and sets of one's own."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from mim_tf.cli.main import main
+from mim_tf.config import DataConfig, datasets
+from mim_tf.config.data import used_settings
+from mim_tf.config.datasets import registered_data_sets
+from mim_tf.data.dataset import frame_shape
+from mim_tf.errors import MimError
+
+
+def test_settings_are_fields_of_the_configuration():
+    fields = {field.name for field in dataclasses.fields(DataConfig)}
+    declared = {name for each in registered_data_sets().values() for name in each.settings}
+    for_all = {"dataset", "train_data_paths", "valid_data_paths", "test_sha256", "check_files"}
+    assert declared | for_all == fields
+    assert not declared & for_all
+
+
+@pytest.mark.parametrize(
+    ("dataset", "settings", "flag"),
+    [
+        ("kth", {"window_stride": 2}, "window_stride"),
+        ("taxibj", {"frame_interval": 2}, "frame_interval"),
+        ("folder", {"thresholds": (3,)}, "thresholds"),
+        ("radar", {"scale": "standard"}, "scale"),
+        ("folder", {"num_digits": 3}, "num_digits"),
+        ("mnist", {"sevir_type": "vis"}, "sevir_type"),
+        ("array", {"dbz_max": 60.0}, "dbz_max"),
+        ("hko7", {"taxibj_synthetic": True}, "taxibj_synthetic"),
+        ("grid", {"data_seed": 1}, "data_seed"),
+        ("nowhere", {}, "dataset"),
+    ],
+)
+def test_settings_of_another_data_set_are_refused(dataset, settings, flag):
+    with pytest.raises(MimError, match=flag):
+        DataConfig(dataset, **settings)
+
+
+def test_default_thresholds_follow_the_other_settings():
+    vil = DataConfig("sevir")
+    assert vil.event_thresholds == (16, 74, 133, 160, 181, 219)
+    assert dataclasses.replace(vil, sevir_type="vis").event_thresholds == ()
+    assert dataclasses.replace(vil, thresholds=(9,)).event_thresholds == (9,)
+    assert vil.thresholds == DataConfig("folder").event_thresholds == ()
+
+
+def test_settings_without_effect_in_older_runs_are_left_out():
+    stored = json.loads(json.dumps(dataclasses.asdict(DataConfig("radar", thresholds=(20,)))))
+    kept = used_settings({**stored, "num_digits": 5, "region": [1, 2, 3, 4]})
+    assert DataConfig(**kept) == DataConfig("radar", thresholds=(20,))
+
+
+OWN = '''
+import mim_tf
+import numpy as np
+
+
+class Ramps(mim_tf.SequenceSource):
+    """Frames that get brighter, each sequence at its own pace; a corner is missing."""
+
+    has_missing = True
+
+    def __init__(self, size, shape):
+        self.size, self.shape = size, shape
+
+    def sequences(self, indices):
+        time = np.arange(self.shape[0])[None, :, None, None, None]
+        pace = (1 + np.asarray(indices))[:, None, None, None, None] / 100
+        frames = np.broadcast_to(pace * time, (len(indices), *self.shape)).astype(np.float32)
+        frames[:, :, 0, 0] = np.nan
+        return frames
+
+
+def open_ramps(data, split, frame_shape, total_length):
+    return Ramps({"train": 6, "valid": 2, "test": 3}[split], (total_length, *frame_shape))
+
+
+mim_tf.register_data_set(mim_tf.DataSet("ramps", open_ramps, (8, 8, 1), settings=("data_seed",)))
+'''
+
+
+def test_a_data_set_of_ones_own_is_trained_on_and_evaluated(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "_DATA_SETS", registered_data_sets())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ramps.py").write_text(OWN)
+    flags = ["--network_module=ramps.py", "--dataset=ramps", "--batch_size=2"]
+    small = ["--num_hidden=2,2", "--patch_size=4", "--input_length=2", "--total_length=4"]
+    main(["train", *flags, *small, "--max_iterations=2", "--save_dir=runs", "--gen_frm_dir=shown"])
+    assert frame_shape(DataConfig("ramps")) == (8, 8, 1)
+    weights = next(tmp_path.glob("runs/run-*/*.weights.h5"))
+    main(["evaluate", *flags, f"--pretrained_model={weights}", "--gen_frm_dir=scored"])
+    (scores,) = tmp_path.glob("scored/*/scores.json")
+    assert json.loads(scores.read_text())["data"]["sequences"] == 3
+    assert np.isfinite(json.loads(scores.read_text())["mean"]["mse"])
+    with pytest.raises(MimError, match="window_stride"):
+        DataConfig("ramps", window_stride=2)
