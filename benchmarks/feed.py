@@ -17,7 +17,7 @@ from measure import header, report, row
 
 from mim_tf.cli import flags
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
-from mim_tf.data.batches.by_backend import training_dataset
+from mim_tf.data.batches import training_dataset
 from mim_tf.data.dataset import open_source
 from mim_tf.data.files.arrays import ArraySource
 

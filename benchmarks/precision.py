@@ -21,7 +21,7 @@ from absl import app, flags, logging
 from measure import header, row
 
 import mim_tf
-from mim_tf.data.batches.by_backend import training_dataset
+from mim_tf.data.batches import training_dataset
 from mim_tf.runtime.backend import skip_graph_rewriting
 
 FLAGS = flags.FLAGS

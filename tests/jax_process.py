@@ -18,7 +18,7 @@ import mim_tf.jobs.convert
 import mim_tf.jobs.predict
 from mim_tf.cli.export import export
 from mim_tf.config import TrainingConfig
-from mim_tf.data.batches.by_backend import training_dataset
+from mim_tf.data.batches import training_dataset
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.jobs.analyze import analyze
 from mim_tf.training.devices import OneDevice

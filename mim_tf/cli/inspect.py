@@ -30,14 +30,8 @@ def main(values: flags.FlagValues, path: str) -> None:
     known = given(ModelConfig, values)
     import_keras(values.network_module)
     from mim_tf.data.files.recordings import list_recordings
-    from mim_tf.inspection.recognise import open_all, recognise
-    from mim_tf.inspection.survey import survey
-    from mim_tf.jobs.inspect import (
-        describe_data,
-        describe_sizes,
-        describe_weights,
-        soundness,
-    )
+    from mim_tf.inspection.recognise import describe_weights, open_all, recognise
+    from mim_tf.inspection.survey import describe_data, describe_sizes, soundness, survey
     from mim_tf.report.write import PAGE_SUFFIXES, write_data_page
 
     kind = settings.get("dataset") or recognise(path)
@@ -72,9 +66,9 @@ def _write_contact_sheet(output, sources, scale):
     """Returns the number of sequences on it."""
     import numpy as np
 
+    from mim_tf.data.batches.order import spread
     from mim_tf.data.source import filled
     from mim_tf.evaluation.pictures import contact_sheet, write_picture
-    from mim_tf.inspection.survey import spread
 
     rows = [row for each in sources for row in each.sequences(spread(each.size, SHOWN))]
     with written_whole(output, ".png", other="--output") as part:

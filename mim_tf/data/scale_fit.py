@@ -1,4 +1,4 @@
-"""Scales fitted to values, and sources whose values they map."""
+"""Scales fitted to the values of a source, and sources whose values they map to frames."""
 
 import math
 
@@ -7,20 +7,20 @@ from absl import logging
 from tqdm import tqdm
 
 from mim_tf.config import DataConfig
-from mim_tf.data.source import Indices, SequenceSource, take_over
+from mim_tf.data.source import Indices, SequenceSource, WrappedSource
 from mim_tf.data.windows import WindowSource
 from mim_tf.errors import MimError
 from mim_tf.values.scale import LinearScale
 
 _VALUES_AT_A_TIME = 2**23
-_SAMPLED = 8
-"""Sequences that say what pictures show where nothing is fitted."""
+_SAMPLED = 8  # sequences that are read for the range of pictures, where nothing is fitted
 
 
 class ValueStatistics:
-    """Count, mean, deviation and range of each channel, gathered part by part.
+    """Count, mean, deviation and range of each channel, gathered part by part without NaN.
 
-    NaN is missing and left out. Reference: Chan, Golub and LeVeque, 1979, for merging moments.
+    Source: Chan, Golub and LeVeque, 1979, for merging moments. Sums of squares would lose the
+    deviation of values such as 101,325 Pa +- 1.
 
     Attributes:
         count, mean, low, high: `[C]`, float64.
@@ -31,23 +31,20 @@ class ValueStatistics:
         self.low, self.high = np.full(channels, np.inf), np.full(channels, -np.inf)
 
     def update(self, values: np.ndarray) -> None:
-        """Adds `values` `[..., C]`."""
-        for channel in range(values.shape[-1]):
-            known = values[..., channel]
-            known = known[~np.isnan(known)].astype(np.float64)
-            if known.size:
-                with np.errstate(invalid="ignore"):  # infinity
-                    self._add(channel, known)
-
-    def _add(self, channel, values):
-        size, mean = values.size, values.mean()
-        before, total = self.count[channel], self.count[channel] + size
-        change = mean - self.mean[channel]
-        self._squares[channel] += np.square(values - mean).sum() + change**2 * before * size / total
-        self.mean[channel] += change * size / total
-        self.count[channel] = total
-        self.low[channel] = min(self.low[channel], values.min())
-        self.high[channel] = max(self.high[channel], values.max())
+        """Add `values` `[..., C]`."""
+        rows = np.moveaxis(values, -1, 0).reshape(len(self.count), -1).astype(np.float64)
+        known = ~np.isnan(rows)
+        count = known.sum(1)
+        total = self.count + count
+        with np.errstate(invalid="ignore"):  # infinity, which `fit_scale` refuses
+            mean = np.where(known, rows, 0).sum(1) / np.maximum(count, 1)
+            squares = np.where(known, np.square(rows - mean[:, None]), 0).sum(1)
+            change, share = mean - self.mean, count / np.maximum(total, 1)
+            self._squares += squares + change**2 * self.count * share
+            self.mean += change * share
+        self.count = total
+        self.low = np.minimum(self.low, rows.min(1, where=known, initial=np.inf))
+        self.high = np.maximum(self.high, rows.max(1, where=known, initial=-np.inf))
 
     @property
     def deviation(self) -> np.ndarray:
@@ -59,17 +56,17 @@ class ValueStatistics:
 def fit_scale(
     source: WindowSource, kinds: tuple[str, ...], names: tuple[str, ...], units: tuple[str, ...]
 ) -> LinearScale:
-    """The scale that maps each channel's values as its kind says, known from all frames.
+    """Return the scale that maps each channel's values as its kind says.
 
-    minmax: the lowest is 0, the highest 1; standard: the mean is 0, a standard deviation above it
-    1; none and unit: as they are. Every frame that is in a window is read and counted once; only
-    some, where nothing is to be fitted. Pictures show the lowest value that was read black and the
-    highest white.
+    minmax maps the lowest value to 0 and the highest to 1; standard maps the mean to 0 and one
+    standard deviation above it to 1; none and unit leave values as they are. Every frame in any
+    window is read and counted once, or only some sequences where nothing is fitted. Pictures show
+    the lowest value that was read as black and the highest as white.
 
     Args:
-        source: of the training split, with physical values, NaN where one is missing.
-        kinds: one for all channels or one for each.
-        names: of the channels, for messages too; one for each.
+        source: of the training split, with physical values, NaN where missing.
+        kinds: one for all channels, or one for each.
+        names: of the channels.
         units: of the channels.
 
     Raises:
@@ -79,18 +76,13 @@ def fit_scale(
     if len(kinds) not in (1, channels):
         raise MimError(
             f"Expected one --scale, or one for each of the {channels} channels "
-            f"({', '.join(names)}), received {len(kinds)}: {','.join(kinds)}."
+            f"({', '.join(names)}), got {len(kinds)}: {','.join(kinds)}."
         )
     kinds = kinds * (channels // len(kinds))
     found = _statistics(source, every=bool({"minmax", "standard"} & set(kinds)))
     low, high = np.zeros(channels), np.ones(channels)
     for channel, kind in enumerate(kinds):
         lowest, highest = found.low[channel], found.high[channel]
-        if not lowest <= highest:
-            raise MimError(
-                f"{names[channel]}: expected values in the training split, received only missing "
-                "ones. Leave it out of --variables, or train on another part."
-            )
         _check_range(kind, names[channel], lowest, highest)
         if kind == "minmax":
             low[channel], high[channel] = lowest, highest
@@ -111,21 +103,20 @@ def fit_scale(
 
 
 def _check_range(kind, name, lowest, highest):
-    if kind == "unit" and not 0 <= lowest <= highest <= 1:
-        raise MimError(
-            f"{name}: expected values in [0, 1], because of --scale=unit, received {lowest:g} to "
-            f"{highest:g} in the training split. Say --scale=minmax or --scale=standard."
-        )
-    if kind in ("minmax", "standard") and not lowest < highest:
-        raise MimError(
-            f"{name}: expected values that differ, received {lowest:g} in all of the training "
-            "split. Leave the channel out, or say --scale=none."
-        )
-    if not math.isfinite(lowest) or not math.isfinite(highest):
-        raise MimError(
-            f"{name}: expected finite values or NaN for missing ones, received {lowest:g} to "
-            f"{highest:g} in the training split. Replace what is infinite."
-        )
+    if not lowest <= highest:
+        expected, advice = "values, not only missing ones", "Leave it out of --variables"
+    elif kind == "unit" and not 0 <= lowest <= highest <= 1:
+        expected, advice = "values in [0, 1] for --scale=unit", "Use --scale=minmax or standard"
+    elif kind in ("minmax", "standard") and not lowest < highest:
+        expected, advice = "values that differ", "Leave the channel out, or use --scale=none"
+    elif not math.isfinite(lowest) or not math.isfinite(highest):
+        expected, advice = "finite values, or NaN for missing ones", "Replace infinite values"
+    else:
+        return
+    raise MimError(
+        f"{name}: expected {expected}, in the training split, got "
+        f"{f'{lowest:g} to {highest:g}' if lowest <= highest else 'none'}. {advice}."
+    )
 
 
 def _statistics(source, every):
@@ -146,17 +137,17 @@ def _statistics(source, every):
 
 
 def warn_of_kept_scale(scale: LinearScale | None, data: DataConfig) -> None:
-    """Warns if a scale was asked for, but weights to start from have theirs, which is kept."""
+    """Log a warning if a scale was asked for, but weights to start from keep their own."""
     if scale and data.scale != "auto":
         logging.warning(
-            "--scale=%s fits nothing here: the weights keep the scale of their training (%s).",
+            "--scale=%s has no effect: the weights keep the scale of their training (%s).",
             data.scale,
             scale.words,
         )
 
 
 def check_units(scale: LinearScale, names: tuple[str, ...], units: tuple[str, ...]) -> None:
-    """Raises `MimError` if channels are not in the units of a scale that weights came with.
+    """Raise `MimError` if channels are not in the units of the scale of the weights.
 
     Args:
         scale: of the weights.
@@ -167,33 +158,27 @@ def check_units(scale: LinearScale, names: tuple[str, ...], units: tuple[str, ..
     if len(expected) != len(units):
         raise MimError(
             f"The weights were trained on {len(expected)} channels ({', '.join(scale.names)}), "
-            f"received {len(units)} ({', '.join(names)}). Choose them with --variables."
+            f"the data has {len(units)} ({', '.join(names)}). Choose them with --variables."
         )
     for name, ours, theirs in zip(names, units, expected, strict=True):
         if ours != theirs:
             raise MimError(
                 f"{name}: expected values in {theirs or 'no unit'}, as the weights were trained "
-                f"on, received {ours or 'no unit'}. Convert the data, or choose --variables."
+                f"on, got {ours or 'no unit'}. Convert the data, or choose --variables."
             )
 
 
-class ScaledSource(SequenceSource):
-    """Frames of a source whose values are physical, NaN where one is missing.
-
-    Args:
-        source: of the values.
-        scale: from them to frames.
+class ScaledSource(WrappedSource):
+    """The frames of a source of physical values, which a scale maps.
 
     Raises, when read, `MimError` for values that are infinite, or outside [0, 1] where the scale
-    says that values are in it already.
+    is for values that are in it already.
     """
 
     scale: LinearScale
 
     def __init__(self, source: SequenceSource, scale: LinearScale):
-        take_over(self, source)
-        self.source = source
-        self.size = source.size
+        super().__init__(source)
         self.scale, self.has_missing = scale, True
         if source.climatology is not None:
             self.climatology = scale.to_unit(source.climatology)
@@ -201,19 +186,16 @@ class ScaledSource(SequenceSource):
         self._in_unit = scale.clipped and is_identity
 
     def sequences(self, indices: Indices) -> np.ndarray:
-        values = self.source.sequences(indices)
+        values = super().sequences(indices)
         wrong = (values < 0) | (values > 1) if self._in_unit else np.isinf(values)
         if wrong.any():
-            expected = "in [0, 1], because of --scale=unit," if self._in_unit else "finite"
+            expected = "in [0, 1] for --scale=unit" if self._in_unit else "finite"
             raise MimError(
-                f"Expected values {expected} or NaN for missing ones, received "
+                f"Expected values {expected}, or NaN for missing ones, got "
                 f"{values[wrong][0]:g} in sequence "
                 f"{np.asarray(indices)[np.argwhere(wrong)[0][0]]}. Replace it."
             )
         return self.scale.to_unit(values)
 
-    def groups(self, indices: Indices) -> np.ndarray:
-        return self.source.groups(indices)
-
     def describe(self) -> dict:
-        return self.source.describe() | {"scale": self.scale.as_json()}
+        return super().describe() | {"scale": self.scale.as_json()}

@@ -1,4 +1,4 @@
-"""What a source of frame sequences is."""
+"""Sources of frame sequences: what every data set is once it is opened."""
 
 import abc
 from collections.abc import Sequence
@@ -10,36 +10,24 @@ from mim_tf.values.scale import ConvertedScale, LinearScale
 Indices = Sequence[int] | np.ndarray
 
 
-def filled(frames: np.ndarray) -> np.ndarray:
-    """Return `frames` as networks take them, with 0 where values are missing (NaN)."""
-    return np.where(np.isnan(frames), np.float32(0), frames)
-
-
-def take_over(source: "SequenceSource", other: "SequenceSource") -> None:
-    """Gives `source` what `other` says of its frames: all attributes but their number."""
-    for name in SequenceSource.__annotations__.keys() - {"size"}:
-        setattr(source, name, getattr(other, name))
-
-
 class SequenceSource(abc.ABC):
     """Sequences by index; needs NumPy only.
 
     Attributes:
         shape: (T, H, W, C) of every sequence.
-        size: number of sequences, or None where there is no end to them.
+        size: number of sequences, or None if endless.
         scale: physical values of the frames, None where they have none.
         converted: further physical values, such as rain rates; errors are scored in them too.
         thresholds: physical values for the scores of events; none by default.
-        threshold_scale: what thresholds are values of, where it is not `scale`.
-        names: of the channels; none where they have none.
-        units: of the channels; none where they have none.
+        threshold_scale: scale of the thresholds, where it is not `scale`.
+        names: of the channels, where they have names.
+        units: of the channels, where they have units.
         latitude: degrees north of each row `[H]`, by which scores are weighted; None where rows
             have none.
-        climatology: `[H, W, C]`, as frames are, from which anomalies are counted; None: the mean
-            of the frames.
-        frame_step: time from a frame to the next, such as "6 hours"; empty where none is known.
-        frame_grid: rows and columns with their coordinates, as `grid_in_words` has them; empty
-            where there are none.
+        climatology: `[H, W, C]` on the scale of frames, from which anomalies are counted; None:
+            the mean of the frames.
+        frame_step: time from a frame to the next, such as "6 hours"; empty if unknown.
+        frame_grid: rows and columns with their coordinates, as text; empty where there are none.
         has_missing: whether values of `sequences` can be missing, which are NaN.
     """
 
@@ -59,11 +47,10 @@ class SequenceSource(abc.ABC):
 
     @abc.abstractmethod
     def sequences(self, indices: Indices) -> np.ndarray:
-        """Sequences `indices` as `[len(indices), T, H, W, C]`, float32, in [0, 1] unless the
-        scale says otherwise.
+        """Return sequences as `[len(indices), T, H, W, C]`, float32.
 
-        The same index gives the same sequence at any time and in any batch. Missing values are
-        NaN.
+        Values are in [0, 1] unless the scale says otherwise, and NaN where missing. The same index
+        gives the same sequence at any time and in any batch.
         """
 
     def groups(self, indices: Indices) -> np.ndarray:
@@ -74,7 +61,7 @@ class SequenceSource(abc.ABC):
         return np.asarray(indices, np.int64)
 
     def describe(self) -> dict:
-        """What a run records about its data, as JSON types; at least these three."""
+        """Return what a run records about its data, as JSON types; at least these three."""
         return {
             "source": type(self).__name__,
             "sequences": self.size,
@@ -82,15 +69,31 @@ class SequenceSource(abc.ABC):
         }
 
 
-# MERGED: Splits of a data set, in words.
+class WrappedSource(SequenceSource):
+    """A source made of another one, with its attributes; subclasses change what differs."""
+
+    def __init__(self, source: SequenceSource):
+        self.source = source
+        for name in SequenceSource.__annotations__:
+            setattr(self, name, getattr(source, name))
+
+    def sequences(self, indices: Indices) -> np.ndarray:
+        return self.source.sequences(indices)
+
+    def groups(self, indices: Indices) -> np.ndarray:
+        return self.source.groups(indices)
+
+    def describe(self) -> dict:
+        return self.source.describe()
+
+
+def filled(frames: np.ndarray) -> np.ndarray:
+    """Return `frames` as networks take them, with 0 where values are missing (NaN)."""
+    return np.where(np.isnan(frames), np.float32(0), frames)
 
 
 def describe_splits(sources: dict[str, SequenceSource]) -> str:
-    """What is trained, validated or tested on, a line for each.
-
-    Args:
-        sources: split -> its source.
-    """
+    """Return a line for each split: number of sequences, shape and origin."""
     return "\n".join(f"{split}: {_describe(source)}" for split, source in sources.items())
 
 

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.source import Indices, SequenceSource, take_over
+from mim_tf.data.source import Indices, SequenceSource, WrappedSource
 from mim_tf.errors import MimError
 
 SPLITS = ("train", "valid", "test")
 ALL = "all"
-"""In the place of a split: the whole set, undivided."""
+"""Given as a split: the whole set, undivided."""
 
 
 def split_paths(data: DataConfig, split: str) -> tuple[list[Path], bool]:
-    """Paths to read a split from, and whether the other splits are in them too.
+    """Return the paths of a split, and whether the other splits are in them too.
 
     `train_data_paths` are for "train", `valid_data_paths` for "valid" and "test" alike. If only
     one of them is given, or both are the same, all splits are in it, and each path counts once.
@@ -30,9 +30,9 @@ def split_paths(data: DataConfig, split: str) -> tuple[list[Path], bool]:
     twice = train.keys() & valid.keys()
     if twice and train.keys() != valid.keys():
         raise MimError(
-            "No sequence may be both trained and tested on: expected train_data_paths and "
-            f"valid_data_paths to be the same or to have nothing in common, both have "
-            f"{', '.join(str(train[path][0]) for path in sorted(twice))}. Leave it out of one."
+            "Expected train_data_paths and valid_data_paths to be the same or to have nothing in "
+            f"common, got {', '.join(str(train[path][0]) for path in sorted(twice))} in both. "
+            "Leave it out of one, so that nothing is both trained and tested on."
         )
     if not train or not valid or twice:
         return [same[0] for same in (train or valid).values()], True
@@ -40,20 +40,31 @@ def split_paths(data: DataConfig, split: str) -> tuple[list[Path], bool]:
     return [path for same in chosen.values() for path in same], False
 
 
+def named_paths(text: str) -> dict[Path, list[Path]]:
+    """Return resolved path -> the paths as written, from comma separated text."""
+    found: dict[Path, list[Path]] = {}
+    for path in filter(None, map(str.strip, text.split(","))):
+        found.setdefault(Path(os.path.realpath(path)), []).append(Path(path))
+    return found
+
+
 def check_apart(
     files: list[Path], list_files: Callable[[Path], list[Path]], data: DataConfig, split: str
 ) -> None:
-    """Raises `MimError` if one of the files of a split, which has its own paths, is in the others.
+    """Check that no file of a split with its own paths is also in the paths of the others.
 
     Args:
         files: of the split.
         list_files: from one of the paths to the files in it.
         data: the paths.
         split: "train", or "valid" or "test".
+
+    Raises:
+        MimError: for a file in both, which a link may also be.
     """
     others = set(named_paths(data.valid_data_paths if split == "train" else data.train_data_paths))
     for path in list(others):
-        with contextlib.suppress(MimError):  # data that is not used need not be there
+        with contextlib.suppress(MimError):  # data of another split need not be there
             others.update(Path(os.path.realpath(each)) for each in list_files(path))
     for each in files:
         if Path(os.path.realpath(each)) in others:
@@ -63,30 +74,18 @@ def check_apart(
             )
 
 
-def named_paths(text: str) -> dict[Path, list[Path]]:
-    """Resolved path -> the paths as they are written, of those between commas."""
-    found: dict[Path, list[Path]] = {}
-    for path in filter(None, map(str.strip, text.split(","))):
-        found.setdefault(Path(os.path.realpath(path)), []).append(Path(path))
-    return found
-
-
 def one_folder(paths: list[Path]) -> Path:
-    """The one of `paths`.
-
-    Raises:
-        MimError: there are more, or it is no folder.
-    """
+    """Return the single folder in `paths`, or raise `MimError`."""
     if len(paths) != 1 or not os.path.isdir(paths[0]):
         raise MimError(
-            "Expected one folder with all splits, divided as published, received "
+            "Expected one folder with all splits, divided as published, got "
             f"{', '.join(map(str, paths))}. Give it as --train_data_paths alone."
         )
     return paths[0]
 
 
 def divide(items: list, data: DataConfig, split: str) -> list[Any]:
-    """Those of `items` that belong to a split, in their order; each belongs to exactly one.
+    """Return the items of a split in their order; each item belongs to exactly one split.
 
     `valid_fraction` and `test_fraction` of them, at least one each, are drawn with `data_seed`.
 
@@ -101,18 +100,29 @@ def divide(items: list, data: DataConfig, split: str) -> list[Any]:
     )
     if valid + test >= count:
         raise MimError(
-            "Expected enough recordings or sequences to divide into train, valid and test, "
-            f"received {count} for valid_fraction {data.valid_fraction} and test_fraction "
+            "Expected enough recordings or sequences to divide into train, valid and test, got "
+            f"{count} for valid_fraction {data.valid_fraction} and test_fraction "
             f"{data.test_fraction}. Lower these, add recordings, or give train_data_paths and "
             "valid_data_paths."
         )
+    # One shuffle for all splits, cut in three: the splits share nothing and cover everything.
     order = np.random.default_rng(data.data_seed).permutation(count)
-    chosen = {
-        "valid": order[:valid],
-        "test": order[valid : valid + test],
-        "train": order[valid + test :],
+    first, last = {
+        "valid": (0, valid),
+        "test": (valid, valid + test),
+        "train": (valid + test, count),
     }[split]
-    return [items[i] for i in sorted(chosen)]
+    return [items[i] for i in sorted(order[first:last])]
+
+
+def part_of_time(data: DataConfig, split: str) -> tuple[float, float]:
+    """Return start and end, as shares of its length, of what each recording gives to a split.
+
+    For one or two recordings, too few to divide: training first, then validation, then test.
+    """
+    train = 1 - data.valid_fraction - data.test_fraction
+    ends = {"train": (0.0, train), "valid": (train, 1 - data.test_fraction), ALL: (0.0, 1.0)}
+    return ends.get(split, (1 - data.test_fraction, 1.0))
 
 
 def how_divided(data: DataConfig, split: str) -> str:
@@ -126,36 +136,20 @@ def how_divided(data: DataConfig, split: str) -> str:
     return f" These are the recordings for {split}: change {flags}."
 
 
-def part_of_time(data: DataConfig, split: str) -> tuple[float, float]:
-    """Start and end, as shares of its length, of what each recording gives to a split.
-
-    For one or two recordings, too few to divide: training first, then validation, then test.
-    """
-    train = 1 - data.valid_fraction - data.test_fraction
-    ends = {"train": (0.0, train), "valid": (train, 1 - data.test_fraction), ALL: (0.0, 1.0)}
-    return ends.get(split, (1 - data.test_fraction, 1.0))
-
-
-class Selection(SequenceSource):
-    """Some of the sequences of a source.
-
-    Args:
-        source: of the sequences.
-        indices: of those to choose, in order.
-    """
+class Selection(WrappedSource):
+    """The sequences of a source at the given indices, in their order."""
 
     def __init__(self, source: SequenceSource, indices: list[int]):
-        self._source = source
+        super().__init__(source)
         self._indices = np.asarray(indices, np.int64)
         self.size = len(indices)
-        take_over(self, source)
 
     def sequences(self, indices: Indices) -> np.ndarray:
-        return self._source.sequences(self._indices[np.asarray(indices, np.int64)])
+        return super().sequences(self._indices[np.asarray(indices, np.int64)])
 
     def groups(self, indices: Indices) -> np.ndarray:
-        return self._source.groups(self._indices[np.asarray(indices, np.int64)])
+        return super().groups(self._indices[np.asarray(indices, np.int64)])
 
     def describe(self) -> dict:
-        record = self._source.describe()
+        record = super().describe()
         return {**record, "sequences": self.size, "selected_from": record["sequences"]}

@@ -21,7 +21,7 @@ class TooShortError(MimError):
 
 
 class Recording(abc.ABC):
-    """Consecutive frames of which windows are taken.
+    """Consecutive frames, of which windows are taken.
 
     Attributes:
         name: shown in messages and in the record of a run.
@@ -33,11 +33,11 @@ class Recording(abc.ABC):
 
     @abc.abstractmethod
     def read(self, positions: Indices) -> np.ndarray:
-        """Frames at `positions` as `[len(positions), H, W, C]`, float32; NaN where missing."""
+        """Return frames as `[len(positions), H, W, C]`, float32; NaN where missing."""
 
 
 class WindowSource(SequenceSource):
-    """Windows of `total_length` frames; none reaches from one recording into another.
+    """Windows of `total_length` frames, each in one recording.
 
     Args:
         recordings: of frames of one shape.
@@ -45,11 +45,10 @@ class WindowSource(SequenceSource):
         total_length: frames of a window.
         stride: frames between the starts of two windows.
         interval: frames from one frame of a window to the next.
-        starts: (recording, first frame) of each window, integers `[N, 2]`, instead of those
-            that `stride` makes.
-        description: what `describe` also returns.
+        starts: (recording, first frame) of each window, integers `[N, 2]`; None: every `stride`.
+        description: added to `describe`.
 
-    Raises `TooShortError` if there is none.
+    Raises `TooShortError` if there is no window.
     """
 
     def __init__(
@@ -66,7 +65,8 @@ class WindowSource(SequenceSource):
         self.shape = (total_length, *frame_shape)
         self._offsets = np.arange(total_length) * interval
         if starts is None:
-            starts = self._every(stride)
+            ends = [recording.length - self._offsets[-1] for recording in self.recordings]
+            starts = [(i, start) for i, end in enumerate(ends) for start in range(0, end, stride)]
         self._starts = np.asarray(starts, np.int64).reshape(-1, 2)
         self.size = len(self._starts)
         self._description = description or {}
@@ -74,14 +74,17 @@ class WindowSource(SequenceSource):
             longest = max((recording.length for recording in self.recordings), default=0)
             raise TooShortError(
                 f"Expected a recording of at least {self._offsets[-1] + 1} frames (total_length "
-                f"{total_length}, frame_interval {interval}), received {len(self.recordings)} "
+                f"{total_length}, frame_interval {interval}), got {len(self.recordings)} "
                 f"recordings, the longest of {longest} frames. Lower total_length or "
                 "frame_interval, or add longer recordings."
             )
 
     def sequences(self, indices: Indices) -> np.ndarray:
-        windows = [recording.read(positions) for recording, positions in self._windows(indices)]
-        return np.stack(windows) if windows else np.empty((0, *self.shape), np.float32)
+        out = [
+            self.recordings[recording].read(start + self._offsets)
+            for recording, start in self._starts[np.asarray(indices, np.int64)].tolist()
+        ]
+        return np.stack(out) if out else np.empty((0, *self.shape), np.float32)
 
     def groups(self, indices: Indices) -> np.ndarray:
         """Number the recordings of windows; if there are few recordings, number blocks of time."""
@@ -108,29 +111,17 @@ class WindowSource(SequenceSource):
         return (np.cumsum(count) - count)[number] + within
 
     def frames_in_windows(self) -> Iterator[tuple[Recording, np.ndarray]]:
-        """Each recording, and the sorted positions of its frames that are in any window."""
-        order = np.argsort(self._starts[:, 0], kind="stable")
-        numbers, starts = self._starts[order].T
+        """Yield each recording, and the sorted positions of its frames that are in any window."""
+        numbers, starts = self._starts[np.argsort(self._starts[:, 0], kind="stable")].T
         ends = np.searchsorted(numbers, np.arange(len(self.recordings)), side="right")
         for recording, part in zip(self.recordings, np.split(starts, ends[:-1]), strict=True):
-            used = np.zeros(recording.length, bool)
-            for offset in self._offsets:
-                used[part + offset] = True
-            yield recording, np.flatnonzero(used)
+            yield recording, np.unique(part[:, None] + self._offsets)
 
     def describe(self) -> dict:
         return super().describe() | {
             **self._description,
             "recordings": [recording.name for recording in self.recordings],
         }
-
-    def _every(self, stride):
-        lasts = [recording.length - self._offsets[-1] for recording in self.recordings]
-        return [(i, start) for i, last in enumerate(lasts) for start in range(0, last, stride)]
-
-    def _windows(self, indices):
-        for recording, start in self._starts[np.asarray(indices, np.int64)].tolist():
-            yield self.recordings[recording], start + self._offsets
 
 
 def starts_within(
@@ -140,14 +131,12 @@ def starts_within(
     stride: int,
     interval: int,
 ) -> list[tuple[int, int]]:
-    """(recording, first frame) of the windows within a part of each recording.
+    """Return (recording, first frame) of the windows within a part of each recording.
 
     Args:
         recordings: to take them from.
         part: its start and end, as shares of a recording's length.
-        total_length: frames of a window.
-        stride: frames between the starts of two windows.
-        interval: frames from one frame of a window to the next.
+        total_length, stride, interval: as for `WindowSource`.
 
     Raises:
         MimError: if the part of a recording is shorter than a window.
@@ -159,10 +148,9 @@ def starts_within(
         if end - first < span:
             raise MimError(
                 f"{recording.name}: expected at least {span} frames (total_length {total_length}, "
-                f"frame_interval {interval}) in each of the parts of its time to train, validate "
-                f"and test on, received {end - first} of {recording.length}. Raise valid_fraction "
-                "and test_fraction, lower total_length or frame_interval, or add recordings: of "
-                "three or more, each is whole in one of the three."
+                f"frame_interval {interval}) in each part of its time, to train, validate and test "
+                f"on, got {end - first} of {recording.length}. Raise valid_fraction and "
+                "test_fraction, lower total_length, or add recordings: three or more stay whole."
             )
         starts += [(number, start) for start in range(first, end - span + 1, stride)]
     return starts

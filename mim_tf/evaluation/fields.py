@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.fft import dctn
 
-from mim_tf.data.batches.order import evaluation_batches
+from mim_tf.data.batches.order import evaluation_batches, spread
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
 from mim_tf.evaluation.statistics import AccumulatedScores
-from mim_tf.inspection.survey import spread
 from mim_tf.values.scale import UNIT, LinearScale
 
 MOST_SEQUENCES = 256

@@ -1,10 +1,11 @@
-"""What kind of data or weights a path holds."""
+"""Recognise what is at a path: open all its sequences in their own size, or describe weights."""
 
 import contextlib
 import os
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from mim_tf.config import DataConfig
 from mim_tf.config.datasets import find_data_set
@@ -20,6 +21,7 @@ from mim_tf.data.sets.sevir import CATALOG, TYPES
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder, opened
+from mim_tf.weights import load_model
 from mim_tf.weights.by_name import find_preset
 from mim_tf.weights.tf1 import is_checkpoint
 
@@ -27,10 +29,10 @@ from mim_tf.weights.tf1 import is_checkpoint
 def recognise(path: str | Path) -> str:
     """Return "weights" or a built-in data set, by names and keys.
 
-    The name of a preset is "weights"; radar events of pictures are taken for a "folder".
+    The name of a preset is "weights"; radar events of pictures are recognised as a "folder".
 
     Raises:
-        MimError: if `path` does not exist or is none of them.
+        MimError: if `path` does not exist or is neither.
     """
     path = Path(path)
     if is_checkpoint(path) or find_preset(path):
@@ -41,8 +43,8 @@ def recognise(path: str | Path) -> str:
     if kind is None:
         raise MimError(
             f"{path}: expected weights (.h5, a TensorFlow 1 prefix), data (.npz, .npy, .h5 of "
-            "TaxiBJ, NetCDF, GRIB, Zarr, a video) or a folder of them; received something else. "
-            "Name the data set with --dataset if it is one."
+            "TaxiBJ, NetCDF, GRIB, Zarr, a video) or a folder of them, got something else. Name "
+            "the data set with --dataset if it is one."
         )
     return kind
 
@@ -58,7 +60,7 @@ def _file_kind(path):
     with opened(path, "a file or folder"), contextlib.suppress(OSError), h5py.File(path) as file:
         if TYPES.keys() & file.keys():
             raise MimError(
-                f"{path}: expected the folder that holds {CATALOG} and data, received one file of "
+                f"{path}: expected the folder that holds {CATALOG} and data, got one file of "
                 "SEVIR. Give that folder."
             )
         return "taxibj" if "date" in file else "weights"
@@ -68,6 +70,7 @@ def _file_kind(path):
 
 
 def _folder_kind(folder):
+    """Return the first data set whose files are there; "folder" and "radar" hold any names."""
     names = [path.name for path in list_folder(folder)]
     if "dataset.npz" in names or any(name.endswith("_InOut.h5") for name in names):
         return "taxibj"
@@ -85,21 +88,18 @@ def _folder_kind(folder):
     return "radar" if has_arrays else "folder"
 
 
-# MERGED: Sources of all that a path holds, in the size it has.
-
-
 def open_all(
     path: str | Path, kind: str, data_settings: dict, model_settings: dict
 ) -> dict[str, SequenceSource]:
-    """A source for each split the data set itself has, or one of all.
+    """Open a source for each split that the data set itself has, or one of all.
 
     Args:
         path: of the data.
         kind: its data set, as from `recognise`.
-        data_settings: fields of `DataConfig` that say how it is read; without `window_stride`,
-            windows begin `total_length` frames apart.
-        model_settings: fields of `ModelConfig` that replace what the data has: `img_width`,
-            `img_height` (by default the width, if that is given), `img_channel`, `total_length`.
+        data_settings: fields of `DataConfig`; without `window_stride`, windows begin
+            `total_length` frames apart.
+        model_settings: fields of `ModelConfig` that replace the data's own: `img_width`,
+            `img_height` (by default the width, if given), `img_channel`, `total_length`.
 
     Raises:
         MimError: for data that cannot be read.
@@ -107,13 +107,43 @@ def open_all(
     declared = find_data_set(kind)
     length = model_settings.get("total_length") or declared.usual_length
     if length is not None and length < 1:
-        raise MimError(f"total_length must be at least 1, received {length}.")
-    paths = {"dataset": kind, "train_data_paths": str(path), "valid_data_paths": ""}
-    read = {"window_stride": length or 1} if "window_stride" in declared.settings else {}
-    read |= {"scale": "none"} if kind == "grid" else {}
-    data = DataConfig(**{**read, **data_settings, **paths})
-    height, width, channels = frame_shape(data)
+        raise MimError(f"Expected total_length of at least 1, got {length}.")
+    settings = {"dataset": kind, "train_data_paths": str(path), "valid_data_paths": ""}
+    if "window_stride" in declared.settings:
+        settings["window_stride"] = data_settings.get("window_stride", length or 1)
+    if kind == "grid":  # values are shown in their units, so no scale has to be fitted to them
+        settings["scale"] = data_settings.get("scale", "none")
+    data = DataConfig(**(data_settings | settings))
+    height, width, channels = frame_shape(data) or (0, 0, 0)
     width = model_settings.get("img_width") or width
     height = model_settings.get("img_height") or model_settings.get("img_width") or height
     shape = height, width, model_settings.get("img_channel") or channels
     return {split: open_part(data, split, shape, length) for split in declared.splits}
+
+
+def describe_weights(path: str | Path, known: dict) -> str:
+    """Load all weights and return the configuration, and shape, mean and deviation of each weight.
+
+    Args:
+        path: weights of any kind.
+        known: fields of `ModelConfig` that the weights do not contain.
+
+    Raises:
+        MimError: for weights that are corrupted, not finite or cannot be loaded.
+    """
+    model = load_model(path, **known)
+    settings = [f"  {name}: {value}" for name, value in vars(model.config).items()]
+    rows = [["weight", "shape", "mean", "deviation"]]
+    for weight in model.trainable_variables:
+        values = np.asarray(weight)
+        shape = " x ".join(map(str, values.shape))
+        rows.append([weight.path, shape, f"{values.mean():.4g}", f"{values.std():.4g}"])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        [
+            f"{path}: weights of {model.config.model_name}, {model.count_params():,} parameters",
+            *settings,
+            *("  " + "  ".join(map(str.ljust, row, widths)) for row in rows),
+            "Sound: all weights are there, fit the configuration and are finite.",
+        ]
+    )

@@ -1,73 +1,70 @@
-"""A look at every value of the sequences of a data set."""
+"""Read every value of a data set, and put what was found into words."""
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from mim_tf.data.batches.order import evaluation_batches
+from mim_tf.data.files.recordings import frame_sizes
 from mim_tf.data.scale_fit import ScaledSource
 from mim_tf.data.source import SequenceSource, filled
 from mim_tf.data.windows import WindowSource
 
-BATCH = 16
+_BATCH = 16
 
 
 def survey(source: SequenceSource, bins: int = 0) -> dict:
-    """Reads every sequence of a finite source.
+    """Read every sequence of a finite source.
 
     Args:
         source: the data.
-        bins: of the histograms; none are counted for 0, which is faster.
+        bins: of the histograms; 0: none, which is faster.
 
     Returns:
-        `sequences`, `shape` (T, H, W, C), `min`, `mean` and `max` of each channel over the values
-        that are not missing (None where all are), `missing`, the share that is, and `still`, the
-        number of sequences whose frames are all the same; and `histogram`, how many values of
-        each channel are in each bin from black to white, as pictures show them.
+        `sequences`; `shape` (T, H, W, C); `min`, `mean` and `max` of each channel without missing
+        values (None where all are missing); `missing`, their share; `still`, the number of
+        sequences whose frames are all the same; and `histogram`, how many values of each channel
+        are in each bin from black to white, as pictures show them.
 
     Raises:
         MimError: for the first sequence that cannot be read.
     """
-    channels, axes = source.shape[-1], (0, 1, 2, 3)
+    size, channels, axes = source.size or 0, source.shape[-1], (0, 1, 2, 3)
     low, high = np.full(channels, np.inf), np.full(channels, -np.inf)
     total, counted, still = np.zeros(channels), np.zeros(channels), 0
     histogram = np.zeros((channels, bins), np.int64)
-    with tqdm(total=source.size, desc="reading", unit="seq", leave=False) as progress:
-        for indices in evaluation_batches(source.size, BATCH):
+    with tqdm(total=size, desc="reading", unit="seq", leave=False) as progress:
+        for indices in evaluation_batches(size, _BATCH):
             frames = source.sequences(indices)
-            present = ~np.isnan(frames) if source.has_missing else np.True_
+            known = ~np.isnan(frames)
             frames = filled(frames)
-            low = np.minimum(low, frames.min(axes, where=present, initial=np.inf))
-            high = np.maximum(high, frames.max(axes, where=present, initial=-np.inf))
-            total += frames.sum(axes, where=present, dtype=np.float64)
-            counted += np.broadcast_to(present, frames.shape).sum(axes)
+            low = np.minimum(low, frames.min(axes, where=known, initial=np.inf))
+            high = np.maximum(high, frames.max(axes, where=known, initial=-np.inf))
+            total += frames.sum(axes, where=known, dtype=np.float64)
+            counted += known.sum(axes)
+            still += int((frames == frames[:, :1]).all(axis=(1, 2, 3, 4)).sum())
             if bins:
                 shown = source.scale.shown(frames) if source.scale else frames
-                histogram += _histogram(shown, present, bins)
-            still += int((frames == frames[:, :1]).all(axis=(1, 2, 3, 4)).sum())
+                # One count for all channels: each has its own range of bin numbers.
+                places = np.minimum(shown * bins, bins - 1).astype(np.intp)
+                places += np.arange(channels) * bins
+                histogram += np.bincount(places[known], minlength=histogram.size).reshape(-1, bins)
             progress.update(len(indices))
     with np.errstate(invalid="ignore"):
         mean = total / counted
     return {
-        "sequences": source.size,
+        "sequences": size,
         "shape": list(source.shape),
         "min": _numbers(low),
         "mean": _numbers(mean),
         "max": _numbers(high),
-        "missing": float(1 - counted.sum() / (source.size * math.prod(source.shape))),
+        "missing": float(1 - counted.sum() / (size * math.prod(source.shape))),
         "still": still,
         "histogram": histogram.tolist(),
     }
-
-
-def _histogram(frames, present, bins):
-    """How many of the values that are present are in each bin, `[C, bins]`."""
-    channels = frames.shape[-1]
-    places = np.minimum(frames * bins, bins - 1).astype(np.intp) + np.arange(channels) * bins
-    places = places[np.broadcast_to(present, frames.shape)]
-    return np.bincount(places, minlength=channels * bins).reshape(channels, bins)
 
 
 def _numbers(values):
@@ -75,7 +72,7 @@ def _numbers(values):
 
 
 def count_frames(sources: Iterable[SequenceSource]) -> tuple[int, int]:
-    """Frames of all recordings, and how many of them are in no sequence of any source."""
+    """Return the frames of all recordings, and how many are in no sequence of any source."""
     used: dict[str, np.ndarray] = {}
     for source in sources:
         windows = source.source if isinstance(source, ScaledSource) else source
@@ -85,6 +82,64 @@ def count_frames(sources: Iterable[SequenceSource]) -> tuple[int, int]:
     return sum(map(len, used.values())), sum(int((~each).sum()) for each in used.values())
 
 
-def spread(size: int, count: int) -> list[int]:
-    """Up to `count` different indices below `size`, evenly spaced from first to last."""
-    return np.linspace(0, size - 1, min(count, size)).round().astype(int).tolist()
+def soundness(sources: Iterable[SequenceSource]) -> str:
+    """Return a sentence on values that `survey` accepted, and on frames it did not read."""
+    sources = list(sources)
+    in_frames = all(not each.scale or each.scale.clipped for each in sources)
+    values = f"{'in [0, 1]' if in_frames else 'finite'} or missing"
+    frames, unread = count_frames(sources)
+    if not unread:
+        return f"Sound: every value was read and is {values}."
+    return (
+        f"Sound: every value of these sequences is {values}. {unread:,} of {frames:,} frames are "
+        "in no sequence and were not read."
+    )
+
+
+def describe_data(name: str, source: SequenceSource, found: dict) -> str:
+    """Return what `survey` found in the split `name`, a line for each row of `summary`."""
+    rows = summary(source, found).items()
+    return "\n".join(
+        [f"{name}: {size_of(found)}", *(f"  {label}: {value}" for label, value in rows)]
+    )
+
+
+def size_of(found: dict) -> str:
+    """Return the number of sequences and their shape, from the result of `survey`."""
+    length, height, width, channels = found["shape"]
+    return (
+        f"{found['sequences']} sequences of {length} frames, {height} x {width} x {channels} "
+        "(height x width x channels)"
+    )
+
+
+def summary(source: SequenceSource, found: dict) -> dict[str, str]:
+    """Return label -> value: the source's own record, and what `survey` found in it."""
+    rows = {
+        key: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        for key, value in source.describe().items()
+        if key not in ("sequences", "shape", "recordings", "scale")
+    }
+    scale = source.scale
+    for statistic in ("min", "mean", "max"):
+        values, unit = np.array(found[statistic], float), "in [0, 1]"  # None becomes NaN
+        if scale and not scale.clipped:
+            values, unit = scale.to_physical(values), "in their units"
+        rows[f"{statistic} by channel, {unit}"] = ", ".join(
+            "-" if np.isnan(value) else f"{value:.4f}" for value in values
+        )
+    if scale and scale.is_uniform:
+        rows["scale"] = f"0 is {scale.low:g} {scale.unit}, 1 is {scale.high:g} {scale.unit}"
+    for converted in source.converted:
+        low, high = converted.to_physical(np.array([0, 1]))
+        rows[f"in {converted.unit}"] = f"from {low:.4g} to {high:.4g}"
+    rows["missing values"] = f"{found['missing']:.2%}"
+    rows["sequences in which nothing changes"] = str(found["still"])
+    return rows
+
+
+def describe_sizes(recordings: list[Path]) -> str:
+    """Return all frame sizes in a folder of videos or images, the most frequent first."""
+    sizes = frame_sizes(recordings).most_common()
+    listed = ", ".join(f"{height} x {width} ({count})" for (height, width), count in sizes)
+    return f"frame sizes, height x width (number of files): {listed}"

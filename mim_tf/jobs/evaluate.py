@@ -9,7 +9,7 @@ from absl import logging
 from tqdm import tqdm
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
-from mim_tf.data.batches.by_backend import errors_of, evaluation_dataset
+from mim_tf.data.batches import errors_of, evaluation_dataset
 from mim_tf.data.batches.order import evaluated
 from mim_tf.data.dataset import open_source
 from mim_tf.data.source import SequenceSource

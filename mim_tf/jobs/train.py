@@ -10,7 +10,7 @@ from absl import logging
 from tqdm import tqdm
 
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
-from mim_tf.data.batches.by_backend import errors_of, training_dataset
+from mim_tf.data.batches import errors_of, training_dataset
 from mim_tf.data.dataset import open_source
 from mim_tf.data.scale_fit import warn_of_kept_scale
 from mim_tf.data.source import describe_splits

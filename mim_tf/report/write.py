@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
+from mim_tf.data.batches.order import spread
 from mim_tf.data.source import SequenceSource, filled
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import to_uint8
-from mim_tf.inspection.survey import spread
-from mim_tf.jobs.inspect import size_of, soundness, summary
+from mim_tf.inspection.survey import size_of, soundness, summary
 from mim_tf.report.charts import Chart, Field, field_of, histogram_chart, sprite, visible
 from mim_tf.report.pages import command_line, mark, render, render_comparison, render_page
 from mim_tf.report.players import BUDGET, Pane, Player, field_bar, within_budget

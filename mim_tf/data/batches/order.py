@@ -1,7 +1,10 @@
-"""The order in which a data set is visited."""
+"""What is in each batch: which sequences, in which variants, how long, with which true frames.
+
+Everything is a function of the seed and the number of the iteration. A resumed run and each of
+several processes therefore get the batches of one uninterrupted process.
+"""
 
 import functools
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,19 +17,19 @@ from mim_tf.errors import MimError
 class TrainingOrder:
     """Item n: indices of the sequences in batch n = 0, 1, 2, ... of a training, without end.
 
-    A finite set is shuffled anew in each epoch, every sequence comes once in it, and a batch may
-    reach into the next epoch. An endless one is visited in order. All batches have one size.
+    A finite set is shuffled anew in each epoch: every sequence comes once, and a batch may reach
+    into the next epoch. An endless set is visited in order. All batches have one size.
 
     Args:
         size: sequences of the set, None if endless.
         batch_size: sequences in a batch, of all processes together.
         seed: of the shuffles; epoch e is a function of (seed, e).
-        shard: (process, processes), where several processes train together: each has its equal
-            share of the rows of every batch, process 0 the first.
+        shard: (process, processes), where several train together. Each has an equal share of the
+            rows of every batch, process 0 the first.
 
     Attributes:
-        rows: those of the process in every batch.
-        share: number of those rows; the length of an item.
+        rows: of the process in every batch.
+        share: number of these rows.
 
     Raises:
         MimError: if a batch cannot be divided equally among the processes.
@@ -36,17 +39,19 @@ class TrainingOrder:
         process, processes = shard
         if batch_size % processes:
             raise MimError(
-                f"batch_size must be a multiple of the number of processes, {processes}, because "
-                f"each has an equal share of every batch; received {batch_size}."
+                f"Expected batch_size to be a multiple of the number of processes, {processes}, "
+                f"which have equal shares of a batch; got {batch_size}."
             )
         self.share = batch_size // processes
         self._size = size
         self._batch_size = batch_size
         self.rows = process * self.share + np.arange(self.share)
-        # Of two epochs, because a batch may reach from one into the next.
-        self._permutation = functools.lru_cache(2)(
-            lambda epoch: np.random.default_rng([seed, epoch]).permutation(size)
-        )
+
+        @functools.lru_cache(2)  # two epochs, because a batch may reach from one into the next
+        def permutation(epoch):
+            return np.random.default_rng([seed, epoch]).permutation(size or 0)
+
+        self._permutation = permutation
 
     def __getitem__(self, batch: int) -> np.ndarray:
         positions = batch * self._batch_size + self.rows
@@ -54,13 +59,9 @@ class TrainingOrder:
             return positions
         return np.array([self._permutation(p // self._size)[p % self._size] for p in positions])
 
-    def batches(self, start: int = 0) -> Iterator[np.ndarray]:
-        """Batch after batch, from `start` on: where a resumed run goes on, at no cost."""
-        return map(self.__getitem__, itertools.count(start))
-
 
 def evaluation_batches(size: int, batch_size: int) -> Iterator[np.ndarray]:
-    """Indices 0 .. size-1 in order; the last batch may be smaller."""
+    """Yield indices 0 .. size-1 in order; the last batch may be smaller."""
     for first in range(0, size, batch_size):
         yield np.arange(first, min(first + batch_size, size))
 
@@ -71,12 +72,12 @@ def evaluated(source: SequenceSource, limit: int = 0) -> np.ndarray:
     If sequences are independent, these are the first `limit`, as published scores on the first
     1,000 sequences of record are. Windows of recordings are evenly spaced over all recordings.
     """
-    every = np.arange(source.size)
-    if not limit or limit >= source.size:
+    every = np.arange(source.size or 0)
+    if not limit or limit >= len(every):
         return every
-    if len(np.unique(source.groups(every))) == source.size:
+    if len(np.unique(source.groups(every))) == len(every):
         return every[:limit]
-    return np.arange(limit) * source.size // limit
+    return np.arange(limit) * len(every) // limit
 
 
 def evaluated_batches(source: SequenceSource, batch_size: int, limit: int = 0) -> list[np.ndarray]:
@@ -85,14 +86,16 @@ def evaluated_batches(source: SequenceSource, batch_size: int, limit: int = 0) -
     return [indices[batch] for batch in evaluation_batches(len(indices), batch_size)]
 
 
-# MERGED: Which true frames a network is given after the context while it is trained.
+def spread(size: int, count: int) -> list[int]:
+    """Return up to `count` different indices below `size`, evenly spaced from first to last."""
+    return np.linspace(0, size - 1, min(count, size)).round().astype(int).tolist()
 
 
 def true_frame_probability(config: TrainingConfig, iteration: int) -> float:
-    """Probability, in iteration 1, 2, ..., that a frame after the context is the true one.
+    """Return how probable it is in iteration 1, 2, ... that a frame after the context is true.
 
-    It falls linearly from `sampling_start_value` to 0; how fast, and where it ends, the other
-    fields `sampling_...` say. 0 without `scheduled_sampling`.
+    The probability falls linearly from `sampling_start_value` to 0, as the other fields
+    `sampling_...` say. It is 0 without `scheduled_sampling`.
 
     Source: Bengio et al. (NeurIPS 2015); 2019 code, `schedule_sampling`.
     """
@@ -108,42 +111,31 @@ def true_frame_probability(config: TrainingConfig, iteration: int) -> float:
 
 
 def draw_flags(config: TrainingConfig, iteration: int, rows, steps: int) -> np.ndarray:
-    """Flags of a batch, 1 where the network is given the true frame and 0 where its prediction.
-
-    They depend on the seed, the iteration and the row alone, so that a resumed run and each of
-    several processes draw what one uninterrupted process would have.
+    """Draw flags: 1 where the network gets the true frame, 0 where it gets its own prediction.
 
     Args:
         config: of the training.
         iteration: 1, 2, ...; all its updates have the same flags.
-        rows: of the batch, those to draw for.
+        rows: of the batch, for which to draw.
         steps: frames after the context that a prediction follows.
 
     Returns:
         float32 `[len(rows), steps]`.
     """
     random = np.random.default_rng([config.seed, iteration])
+    # The whole batch is drawn, so that each process has the rows that one process would have.
     drawn = random.random((config.batch_size, steps))[rows]
-    return np.float32(drawn < true_frame_probability(config, iteration))
-
-
-# MERGED: How long the sequences of an iteration are.
+    return (drawn < true_frame_probability(config, iteration)).astype(np.float32)
 
 
 def sequence_length(
     config: TrainingConfig, iteration: int, total_length: int, input_length: int
 ) -> tuple[int, int]:
-    """Frames of the sequences in iteration 1, 2, ..., and how many of them are context.
+    """Return the frames of the sequences in iteration 1, 2, ..., and how many are context.
 
-    For `short_share` of all iterations they are cut to `short_length` frames, half of
-    `total_length` by default, and their context in proportion: an update then costs as much less,
-    and what a cell has to learn of motion shows in few frames already.
-
-    Args:
-        config: of the training.
-        iteration: from 1.
-        total_length: frames of the data's sequences.
-        input_length: context length of the model.
+    For `short_share` of all iterations sequences are cut to `short_length` frames, by default half
+    of `total_length`, and their context in proportion. An update then costs as much less, and a
+    few frames already show most of what a cell has to learn about motion.
     """
     if iteration > config.short_share * config.max_iterations:
         return total_length, input_length
@@ -152,22 +144,29 @@ def sequence_length(
     return short, min(max(context, 1), short - 1)
 
 
-# MERGED: What is learnt of one batch.
+def flags_and_length(
+    config: TrainingConfig, iteration: int, rows, total_length: int, input_length: int
+) -> tuple[np.ndarray, int]:
+    """Return `draw_flags` for the sequences of an iteration, and their length."""
+    length, context = sequence_length(config, iteration, total_length, input_length)
+    return draw_flags(config, iteration, rows, length - context - 1), length
+
+
+def has_flags(config: TrainingConfig) -> bool:
+    """Return whether batches carry flags: with scheduled sampling or short sequences."""
+    return bool(config.scheduled_sampling or config.short_share)
 
 
 def variants(config: TrainingConfig) -> list[tuple[slice, ...]]:
-    """The index into frames `[B, T, H, W, C]` that gives each variant of a batch, in order.
+    """Return the index into frames `[B, T, H, W, C]` that gives each variant of a batch, in order.
 
-    As the frames are; then mirrored left to right (`reverse_img`), backwards in time
+    The frames themselves; then mirrored left to right (`reverse_img`), backwards in time
     (`reverse_input`), and both. Source: 2019 code, `train`.
     """
     every, reverse = slice(None), slice(None, None, -1)
     times = (every, reverse) if config.reverse_input else (every,)
     widths = (every, reverse) if config.reverse_img else (every,)
     return [(every, time, every, width) for time in times for width in widths]
-
-
-# MERGED: Batches of a source: frames, and the truth to compare predictions with.
 
 
 def load_batch(source: SequenceSource, indices: Indices) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,4 @@
-"""From a source to batches, in NumPy alone: for backends other than TensorFlow.
-
-Where values are missing, a batch has 0 and its targets have NaN.
-"""
+"""Batches with NumPy alone, for backends other than TensorFlow; as those of with_tensorflow.py."""
 
 import contextlib
 import sys
@@ -12,16 +9,15 @@ import keras
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.order import (
     TrainingOrder,
-    draw_flags,
     evaluated_batches,
+    flags_and_length,
+    has_flags,
     load_batch,
-    sequence_length,
     variants,
 )
 from mim_tf.data.source import SequenceSource
 
-_AHEAD = 2
-"""Batches to load before they are asked for."""
+_AHEAD = 2  # batches to load before they are asked for
 
 
 def training_dataset(
@@ -31,18 +27,18 @@ def training_dataset(
     shard: tuple[int, int] = (0, 1),
     input_length: int = 1,
 ) -> keras.utils.PyDataset:
-    """As that of `with_tensorflow.py`; item n is the n-th update."""
+    """Return the updates of a training; item n is the n-th."""
     return _Updates(source, config, start_iteration, shard, input_length)
 
 
 def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0):
-    """As that of `with_tensorflow.py`."""
+    """Return (frames, truth) of each sequence of `evaluated_batches`."""
     order = evaluated_batches(source, batch_size, limit)
     return _LoadedAhead(source, order, len(order))
 
 
 def errors_of(source: SequenceSource):
-    """As that of `with_tensorflow.py`; here errors come out as they are anyway."""
+    """Return a context that yields `source`: its errors are raised as they are."""
     return contextlib.nullcontext(source)
 
 
@@ -62,25 +58,21 @@ class _Updates(keras.utils.PyDataset):
 
     def __getitem__(self, update):
         iteration, variant = divmod(update, len(self._variants))
-        frames, truth = self._batches[self._start + iteration]
+        iteration += self._start
         index = self._variants[variant]
-        config, number = self._config, self._start + iteration + 1
-        if not (config.scheduled_sampling or config.short_share):
+        frames, truth = self._batches[iteration]
+        if not has_flags(self._config):
             return frames[index], truth[index][:, 1:]
-        length, context = sequence_length(config, number, *self._lengths)
-        flags = draw_flags(config, number, self._order.rows, length - context - 1)
+        # Cut to length before the variant is taken: a sequence backwards starts at its new end.
+        flags, length = flags_and_length(
+            self._config, iteration + 1, self._order.rows, *self._lengths
+        )
         frames, truth = frames[:, :length][index], truth[:, :length][index]
         return {"frames": frames, "flags": flags}, truth[:, 1:]
 
 
 class _LoadedAhead:
-    """(frames, truth) of batch n, loaded in threads together with the batches that follow.
-
-    Args:
-        source: of the sequences.
-        order: has the indices of batch n as its item n.
-        count: of batches; by default there is no end to them.
-    """
+    """(frames, truth) of batch n, loaded in threads together with the batches that follow."""
 
     def __init__(self, source, order, count=sys.maxsize):
         self._source = source

@@ -1,7 +1,4 @@
-"""From a source to batches, through tf.data.
-
-Where values are missing, a batch has 0 and its targets have NaN.
-"""
+"""Batches through tf.data, for Keras on TensorFlow."""
 
 import contextlib
 import functools
@@ -12,13 +9,13 @@ import tensorflow as tf
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.order import (
     TrainingOrder,
-    draw_flags,
     evaluated_batches,
+    flags_and_length,
+    has_flags,
     load_batch,
-    sequence_length,
     variants,
 )
-from mim_tf.data.source import SequenceSource, take_over
+from mim_tf.data.source import SequenceSource, WrappedSource
 from mim_tf.errors import MimError
 
 
@@ -29,11 +26,11 @@ def training_dataset(
     shard: tuple[int, int] = (0, 1),
     input_length: int = 1,
 ) -> tf.data.Dataset:
-    """Endless (inputs, targets) for `fit`: `[B, T, H, W, C]` and its frames 2..T.
+    """Return endless (inputs, targets) for `fit`: frames `[B, T, H, W, C]` and frames 2..T.
 
-    With scheduled sampling, or with short sequences, the inputs are a dict of these `frames` and
-    the `flags` of `draw_flags`. Each batch comes `config.updates_per_iteration` times, as each of
-    its `variants`.
+    With scheduled sampling or short sequences, the inputs are a dict of `frames` and the `flags`
+    of `draw_flags`. Each batch comes `config.updates_per_iteration` times, as each of its
+    `variants`. Missing values are 0 in inputs and NaN in targets.
 
     Args:
         source: of the sequences.
@@ -48,12 +45,13 @@ def training_dataset(
     order = TrainingOrder(source.size, config.batch_size, config.seed, shard)
     numbers = tf.data.Dataset.counter(start_iteration)
     batches = _load(source, numbers, order.__getitem__, order.share)
-    if not (config.scheduled_sampling or config.short_share):
+    if not has_flags(config):
         return batches.flat_map(functools.partial(_variants, config=config)).prefetch(2)
 
     def draw(number):
-        length, context = sequence_length(config, number + 1, source.shape[0], input_length)
-        flags = draw_flags(config, number + 1, order.rows, length - context - 1)
+        flags, length = flags_and_length(
+            config, number + 1, order.rows, source.shape[0], input_length
+        )
         return flags, np.int32(length)
 
     def with_flags(batch, number):
@@ -67,19 +65,17 @@ def training_dataset(
 
 
 def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0) -> tf.data.Dataset:
-    """(frames, truth), each `[B, T, H, W, C]`, of each sequence of `evaluated_batches`."""
+    """Return (frames, truth) `[B, T, H, W, C]` of each sequence of `evaluated_batches`."""
     order = evaluated_batches(source, batch_size, limit)
     return _load(source, tf.data.Dataset.range(len(order)), order.__getitem__).prefetch(2)
 
 
 @contextlib.contextmanager
 def errors_of(source: SequenceSource):
-    """Within it, an error of the source in a data set of it comes out as the `MimError` it is.
-
-    TensorFlow makes errors of its own, with a trace of its own, of what is raised in a data set.
+    """Raise the `MimError` of a source, instead of TensorFlow's error about it.
 
     Yields:
-        The source to make the data sets of.
+        The source to make data sets of.
     """
     watched = _WatchedSource(source)
     try:
@@ -90,32 +86,20 @@ def errors_of(source: SequenceSource):
         raise
 
 
-class _WatchedSource(SequenceSource):
-    def __init__(self, source):
-        self.source = source
-        self.error = None
-        self.size = source.size
-        take_over(self, source)
+class _WatchedSource(WrappedSource):
+    error: MimError | None = None
 
     def sequences(self, indices):
-        with self._watching():
-            return self.source.sequences(indices)
-
-    def describe(self):
-        return self.source.describe()
-
-    @contextlib.contextmanager
-    def _watching(self):
         try:
-            yield
+            return super().sequences(indices)
         except MimError as error:
             self.error = error
             raise
 
 
 def _load(source, numbers, order, batch_size=None):
-    # Batches by their numbers, not from a generator: TensorFlow's datasets made of generators
-    # double the time of a training step of a small network.
+    # Batches by their numbers, not from a generator: a tf.data.Dataset made of a generator doubles
+    # the time of a training step of a small network.
     count = 2 if source.has_missing else 1
 
     def load(number):

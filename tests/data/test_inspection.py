@@ -1,0 +1,105 @@
+"""What `mim inspect` recognises, and what it counts."""
+
+import numpy as np
+import pytest
+
+from mim_tf.data.files.arrays import ArraySource
+from mim_tf.data.scale_fit import ScaledSource
+from mim_tf.data.windows import Recording, WindowSource
+from mim_tf.errors import MimError
+from mim_tf.inspection.recognise import open_all, recognise
+from mim_tf.inspection.survey import count_frames, soundness, survey
+from mim_tf.values.scale import LinearScale
+from tests.data_examples import write_example
+from tests.sevir_files import write_sevir
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.npy", "array"), ("video.MP4", "folder"), ("mine.h5", "weights")]
+)
+def test_a_file_that_cannot_be_read_is_recognised_by_its_name(name, kind, tmp_path):
+    (tmp_path / name).write_bytes(b"")
+    assert recognise(tmp_path / name) == kind
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "no suffix"])
+def test_other_files_are_refused(name, tmp_path):
+    (tmp_path / name).write_text("neither weights nor data")
+    with pytest.raises(MimError, match=name):
+        recognise(tmp_path / name)
+
+
+def test_clips_among_other_arrays_are_not_moving_mnist(tmp_path):
+    np.savez(tmp_path / "many.npz", clips=np.zeros((3, 8, 8)), labels=np.arange(3), fps=25)
+    assert recognise(tmp_path / "many.npz") == "array"
+
+
+@pytest.mark.parametrize("kind", ["mnist", "sevir", "hko7", "kth", "radar", "grid"])
+def test_data_is_recognised_and_opened(kind, tmp_path):
+    path, described = write_example(kind, tmp_path / "data")
+    assert recognise(path) == kind
+    for source in open_all(path, kind, {}, {}).values():
+        length, *shape = source.shape
+        assert described == "{} frames, {} x {} x {}".format(length, *shape)
+
+
+def test_one_file_of_sevir_is_not_taken_for_weights(tmp_path):
+    (_, name, *_), *_ = write_sevir(tmp_path)
+    with pytest.raises(MimError, match="SEVIR"):
+        recognise(tmp_path / "data" / name)
+
+
+class Gappy(ArraySource):
+    has_missing = True
+
+    def sequences(self, indices):
+        frames = super().sequences(indices)
+        return np.where(frames == 0, np.float32(np.nan), frames)
+
+
+@pytest.fixture
+def frames():
+    frames = np.full((20, 3, 2, 2, 2), 0.5)
+    frames[17, 1, 0, 0] = [0.25, 1]
+    return frames
+
+
+def test_survey_looks_at_every_value(frames):
+    found = survey(ArraySource(frames))
+    assert (found["sequences"], found["shape"]) == (20, [3, 2, 2, 2])
+    assert (found["min"], found["max"]) == ([0.25, 0.5], [0.5, 1])
+    assert found["mean"] == pytest.approx([0.5 - 0.25 / 240, 0.5 + 0.5 / 240])
+    assert (found["missing"], found["still"]) == (0, 19)
+
+
+def test_missing_values_are_counted_and_left_out(frames):
+    frames[3, :, :, :, 0] = 0
+    found = survey(Gappy(frames), bins=4)
+    assert found["min"] == [0.25, 0.5]
+    assert found["missing"] == pytest.approx(12 / 480)
+    # 0.25 is in the second bin, 0.5 in the third.
+    assert found["histogram"] == [[0, 1, 227, 0], [0, 0, 239, 1]]
+    frames[..., 1] = 0
+    found = survey(Gappy(frames))
+    assert found["min"][1] is found["mean"][1] is found["max"][1] is None
+
+
+class Zeros(Recording):
+    def __init__(self, name, length):
+        self.name, self.length = name, length
+
+    def read(self, positions):
+        return np.zeros((len(positions), 2, 2, 1), np.float32)
+
+
+def test_frames_in_no_sequence_are_counted(frames):
+    both = [Zeros("a", 49), Zeros("b", 24)]
+    source = WindowSource(both, (2, 2, 1), 25, 25)
+    assert count_frames([source]) == (73, 48)
+    assert "48 of 73 frames" in soundness([source])
+    # What a split leaves out, another may have.
+    rest = WindowSource(both, (2, 2, 1), 24, starts=[(0, 25), (1, 0)])
+    scaled = ScaledSource(rest, LinearScale("K", 0, 9))
+    assert count_frames([source, scaled]) == (73, 0)
+    assert "every value was read" in soundness([source, scaled])
+    assert count_frames([ArraySource(frames)]) == (0, 0)

@@ -1,0 +1,146 @@
+"""Sources, windows of recordings, and the division of recordings into splits."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mim_tf.config import DataConfig
+from mim_tf.data.files.arrays import ArraySource
+from mim_tf.data.source import SequenceSource, WrappedSource
+from mim_tf.data.split import Selection, divide, split_paths
+from mim_tf.data.windows import Recording, WindowSource
+from mim_tf.errors import MimError
+
+NAMES = [f"event-{number:02d}" for number in range(20)]
+
+
+class Own(SequenceSource):
+    shape, size = (2, 4, 4, 1), 3
+
+    def sequences(self, indices):
+        return np.zeros((len(indices), *self.shape), np.float32)
+
+
+def test_a_source_needs_a_shape_a_size_and_sequences():
+    assert Own().describe() == {"source": "Own", "sequences": 3, "shape": [2, 4, 4, 1]}
+    assert not Own().has_missing
+
+
+def test_a_wrapped_source_has_all_that_its_source_has():
+    other = Own()
+    for name in SequenceSource.__annotations__:
+        setattr(other, name, name)
+    other.groups = lambda indices: np.asarray(indices) // 2
+    source = WrappedSource(other)
+    for name in SequenceSource.__annotations__:
+        assert getattr(source, name) == name
+    assert source.groups([0, 1, 2]).tolist() == [0, 0, 1]
+
+
+class Counting(Recording):
+    """Frame t is all (100 number + t) / 1000."""
+
+    def __init__(self, number, length):
+        self.name = f"recording {number}"
+        self.number, self.length = number, length
+
+    def read(self, positions):
+        levels = (100 * self.number + np.asarray(positions)) / 1000
+        return np.broadcast_to(levels[:, None, None, None], (len(positions), 2, 3, 1))
+
+
+def source(lengths, total_length, **settings):
+    recordings = [Counting(number, length) for number, length in enumerate(lengths)]
+    return WindowSource(recordings, (2, 3, 1), total_length, **settings)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "settings", "expected"),
+    [
+        ([4, 2, 3], {"total_length": 3}, [[0, 1, 2], [1, 2, 3], [200, 201, 202]]),
+        ([9], {"total_length": 2, "stride": 3, "interval": 4}, [[0, 4], [3, 7]]),
+        (
+            [9, 9],
+            {"total_length": 2, "interval": 2, "starts": [(1, 3), (0, 6)]},
+            [[103, 105], [6, 8]],
+        ),
+    ],
+)
+def test_windows_are_within_recordings(lengths, settings, expected):
+    windows = source(lengths, **settings)
+    assert (windows.size, windows.shape) == (len(expected), (len(expected[0]), 2, 3, 1))
+    for indices in (range(len(expected)), [1, 0]):
+        got = np.rint(windows.sequences(indices)[:, :, 0, 0, 0] * 1000).astype(int).tolist()
+        assert got == [expected[i] for i in indices]
+    assert windows.sequences([]).shape == (0, *windows.shape)
+    used = [np.add(100 * r.number, frames) for r, frames in windows.frames_in_windows()]
+    assert set(np.concatenate(used)) == set(itertools.chain(*expected))
+    assert len(used) == len(lengths)
+
+
+def test_the_record_lists_the_recordings():
+    assert source([2, 1], 2, description={"source": "test"}).describe() == {
+        "source": "test",
+        "sequences": 1,
+        "shape": [2, 2, 3, 1],
+        "recordings": ["recording 0", "recording 1"],
+    }
+
+
+def test_recordings_that_are_too_short():
+    with pytest.raises(MimError, match="total_length"):
+        source([5, 6], 4, interval=2)
+
+
+def divided(names=NAMES, **settings):
+    data = DataConfig(**settings)
+    return {split: divide(names, data, split) for split in ("train", "valid", "test")}
+
+
+def test_every_recording_is_in_one_split_in_its_order():
+    splits = divided(valid_fraction=0.1, test_fraction=0.25)
+    assert [len(splits[split]) for split in ("train", "valid", "test")] == [13, 2, 5]
+    assert sorted(itertools.chain(*splits.values())) == NAMES
+    assert all(part == sorted(part) for part in splits.values())
+
+
+def test_the_data_seed_decides_the_split():
+    assert divided() == divided() != divided(data_seed=1)
+
+
+def test_three_recordings_are_enough_and_a_whole_set_stays_whole():
+    assert [len(part) for part in divided(["a", "b", "c"]).values()] == [1, 1, 1]
+    assert divide(NAMES[:2], DataConfig(), "all") == NAMES[:2]
+
+
+@pytest.mark.parametrize(("names", "fraction"), [(["a", "b"], 0.1), (NAMES, 0.49)])
+def test_too_few_recordings_are_refused(names, fraction):
+    with pytest.raises(MimError, match="train_data_paths"):
+        divided(names, valid_fraction=fraction, test_fraction=fraction)
+
+
+@pytest.mark.parametrize(
+    ("train", "valid"), [("a", ""), ("", "a"), ("a", "a"), ("a", "./a"), ("a,./a", "b/../a")]
+)
+def test_one_path_is_shared_by_all_splits(train, valid):
+    data = DataConfig(train_data_paths=train, valid_data_paths=valid)
+    for split in ("train", "valid", "test"):
+        assert split_paths(data, split) == ([Path("a")], True)
+
+
+def test_two_paths_are_for_training_and_for_the_others():
+    both = DataConfig(train_data_paths="a, b", valid_data_paths="c,c")
+    assert split_paths(both, "train") == ([Path("a"), Path("b")], False)
+    assert split_paths(both, "valid") == split_paths(both, "test") == ([Path("c")] * 2, False)
+    with pytest.raises(MimError, match="b in both"):
+        split_paths(DataConfig(train_data_paths="a,b", valid_data_paths="c,./b"), "test")
+
+
+def test_a_selection_is_the_source_at_other_indices():
+    source = ArraySource(np.arange(5 * 2).reshape(5, 2, 1, 1, 1) / 10)
+    chosen = Selection(source, [1, 4])
+    assert (chosen.size, chosen.shape) == (2, (2, 1, 1, 1))
+    np.testing.assert_array_equal(chosen.sequences([1, 0]), source.sequences([4, 1]))
+    assert chosen.describe() == source.describe() | {"sequences": 2, "selected_from": 5}
