@@ -111,7 +111,7 @@ def test_pictures_are_decoded_when_they_are_read(tmp_path):
     source = opened(tmp_path)
     assert source.size == 2
     source.sequences([0])
-    with pytest.raises(MimError, match=r"S1_Walking\.54138969_000051\.jpg: expected a picture"):
+    with pytest.raises(MimError, match="000051"):
         source.sequences([1])
 
 
@@ -177,32 +177,22 @@ def test_central_half_in_the_right_size_is_not_touched(side, first, last):
     assert got.shape == (last - first + 1, 2, 3)
 
 
-@pytest.mark.parametrize("size", [(1, 8), (8, 1)])
-def test_a_picture_needs_two_pixels_a_side(tmp_path, size):
-    write(tmp_path, "S1_Walking.54138969", fifths(4), size=size)
-    words = rf"S1_Walking\.54138969_000001\.jpg: .*2 x 2.*received {size[0]} x {size[1]}"
-    with pytest.raises(MimError, match=words):
-        opened(tmp_path).sequences([0])
-
-
-def test_what_was_found_is_named(tmp_path):
-    with pytest.raises(MimError, match=r"missing: .*data/human36m\.sh makes it, found no such"):
-        opened(tmp_path / "missing")
-    with pytest.raises(MimError, match=r"pictures such as S1_Walking.*found none of Human3\.6M"):
-        opened(tmp_path)
+def test_bad_files_are_refused(tmp_path):
+    for folder in (tmp_path / "missing", tmp_path):
+        with pytest.raises(MimError, match=folder.name):
+            opened(folder)
     write(tmp_path, "S1_WalkDog.54138969", fifths(2))
     write(tmp_path, "S9_Walking.54138969", fifths(3))
-    with pytest.raises(MimError, match="found only S1 WalkDog, S9 Walking"):
+    with pytest.raises(MimError, match="S1 WalkDog, S9 Walking"):
         opened(tmp_path)
-    with pytest.raises(MimError, match=r"expected 2 pictures of one .* none among the 3 pictures"):
+    with pytest.raises(MimError, match="--total_length"):
         opened(tmp_path, "test")
-
-
-def test_a_picture_that_is_there_twice_is_refused(tmp_path):
-    for name in ("a", "b"):
-        write(tmp_path / name, "S1_Walking.54138969", fifths(4))
-    with pytest.raises(MimError, match=r"\.jpg: expected each picture once"):
-        opened(tmp_path)
+    for name, size in (("a", (1, 8)), ("b", (8, 1))):
+        write(tmp_path / name, "S1_Walking.54138969", fifths(4), size=size)
+        with pytest.raises(MimError, match=r"S1_Walking\.54138969_000001\.jpg"):
+            opened(tmp_path / name).sequences([0])
+    with pytest.raises(MimError, match=r"b/S1_Walking\.54138969_000001\.jpg.*/a/"):
+        opened(tmp_path)  # Each picture is there twice.
 
 
 @pytest.mark.parametrize("total_length", [2, 4, 8])
