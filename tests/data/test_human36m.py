@@ -52,13 +52,6 @@ def test_validation_and_test_start_every_fifth_picture(tmp_path, split):
     assert windows(opened(tmp_path, split)) == [[50, 52], [55, 57], [0, 2], [5, 7]]
 
 
-def test_the_last_possible_start_needs_a_picture_more(tmp_path):
-    write(tmp_path, "S1_Walking.54138969", fifths(13))
-    assert windows(opened(tmp_path)) == [[0, 2]]
-    write(tmp_path, "S1_Walking.54138969", fifths(1, 66), first=13)
-    assert windows(opened(tmp_path)) == [[0, 2], [10, 12]]
-
-
 def test_takes_are_told_apart(tmp_path):
     # By name: the take without a number, then 1, of one camera; pictures 0 to 3, 4 to 9.
     write(tmp_path, "S1_Walking.54138969", fifths(4))

@@ -59,7 +59,7 @@ class MappedArray(np.memmap):
 
     def __new__(cls, file: BufferedReader, *layout: Any):
         stamp = Stamp.of(file.name)
-        array = super().__new__(cls, file, *layout)  # type: ignore[call-overload]
+        array: Any = super().__new__(cls, file, *layout)  # type: ignore[call-overload]
         array.stamp = stamp
         return array
 
@@ -118,12 +118,8 @@ class ArraySource(SequenceSource):
 def open_array(path: str | Path, time_first: bool | None = None) -> np.ndarray:
     """Map a `.npy` file as `[N, T, ...]`, or whatever else it holds.
 
-    Args:
-        path: the file.
-        time_first: whether its axes are `[T, N, H, W]`. None: they are exactly if the file looks
-            like `mnist_test_seq.npy`, uint8 `[20, more than 20, 64, 64]`.
-
-    Raises `MimError` for files that are missing, truncated, pickled or not `.npy`.
+    `time_first` says whether its axes are `[T, N, H, W]`. None: they are exactly if the file looks
+    like `mnist_test_seq.npy`, uint8 `[20, more than 20, 64, 64]`.
     """
     with opened(path, "a .npy file", " written by numpy.save without pickling") as file:
         shape, order, dtype = read_header(file)
@@ -146,7 +142,7 @@ def open_array(path: str | Path, time_first: bool | None = None) -> np.ndarray:
 
 
 def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype]:
-    """Return shape, order and dtype of a `.npy` stream. Call it within `opened`: any error comes."""
+    """Return shape, order and dtype of a `.npy` stream; use it within `opened`."""
     version = np.lib.format.read_magic(stream)
     read = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -207,9 +203,11 @@ def check_interval(
         inside = (chunk >= low) & (chunk <= 1)  # NaN compares as False.
         if inside.all():
             continue
-        first = np.argwhere(~inside)[0]
-        place = zip(axes, first + [start, *[0] * (chunk.ndim - 1)], strict=False)
+        position = np.argwhere(~inside)[0]
+        value = chunk[tuple(position)]
+        position[0] += start
+        place = ", ".join(f"{axis} {n}" for axis, n in zip(axes, position, strict=False))
         raise MimError(
-            f"{name}: Expected values in [{low}, 1], got {chunk[tuple(first)]} in "
-            f"{', '.join(f'{axis} {n}' for axis, n in place)}. {remedy}; replace missing values."
+            f"{name}: Expected values in [{low}, 1], got {value} in {place}. {remedy}; replace "
+            "missing values."
         )

@@ -34,9 +34,8 @@ class FrameFormat:
         height, width, _ = self.frame_shape
         if not self.resize and tuple(size) != (height, width):
             raise MimError(
-                f"{name}: Expected frames of the model's {height} x {width} pixels (height x "
-                f"width), got {size[0]} x {size[1]}. Give --resize, or train with --img_height and "
-                "--img_width set to these."
+                f"{name}: Expected the model's {height} x {width} pixels (height x width), got "
+                f"{size[0]} x {size[1]}. Give --resize, or set --img_height and --img_width."
             )
 
     def check_channels(self, name: str, possible: tuple[int, ...]) -> None:
@@ -44,8 +43,8 @@ class FrameFormat:
         if self.frame_shape[-1] not in possible:
             numbers = " or ".join(map(str, possible))
             raise MimError(
-                f"{name}: Expected frames of the model's {self.frame_shape[-1]} channels, got "
-                f"{numbers}. Set --img_channel to {numbers}, or convert the data to arrays."
+                f"{name}: Expected the model's {self.frame_shape[-1]} channels, got {numbers}. Set "
+                f"--img_channel to {numbers}, or convert the data to arrays."
             )
 
     def convert(self, name: str, image: np.ndarray) -> np.ndarray:
@@ -57,11 +56,8 @@ class FrameFormat:
 
 def list_images(folder: str | Path) -> list[Path]:
     """Return the pictures directly in `folder`, sorted by name, without hidden files."""
-    return [
-        path
-        for path in list_folder(folder)
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    ]
+    paths = [path for path in list_folder(folder) if not path.name.startswith(".")]
+    return [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
 
 
 def natural_order(path: Path) -> tuple:
@@ -128,13 +124,9 @@ def resize_image(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resize `[H, W, C]`, uint8 or float32, by bilinear interpolation with antialiasing."""
     if image.shape[:2] == (height, width):
         return image
-    channels = [
-        PIL.Image.fromarray(np.ascontiguousarray(channel)).resize(
-            (width, height), PIL.Image.Resampling.BILINEAR
-        )
-        for channel in np.moveaxis(image, -1, 0)
-    ]
-    return np.stack([np.asarray(channel) for channel in channels], axis=-1)
+    pictures = [PIL.Image.fromarray(np.ascontiguousarray(c)) for c in np.moveaxis(image, -1, 0)]
+    bilinear = PIL.Image.Resampling.BILINEAR
+    return np.stack([np.asarray(p.resize((width, height), bilinear)) for p in pictures], axis=-1)
 
 
 def _opened(path):
@@ -146,8 +138,7 @@ def pooling_factors(name: str, size: tuple[int, int], wanted: tuple[int, int]) -
     if any(ours % theirs or ours < theirs for ours, theirs in zip(size, wanted, strict=True)):
         raise MimError(
             f"{name}: Expected --img_height and --img_width to be a whole fraction of "
-            f"{size[0]} x {size[1]}, such as {size[0] // 2} x {size[1] // 2}, got {wanted[0]} x "
-            f"{wanted[1]}."
+            f"{size[0]} x {size[1]}, got {wanted[0]} x {wanted[1]}."
         )
     return size[0] // wanted[0], size[1] // wanted[1]
 

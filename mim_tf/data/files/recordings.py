@@ -6,6 +6,7 @@ frames of one shape.
 
 import collections
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,17 +27,11 @@ from mim_tf.data.files.videos import VIDEO_SUFFIXES, Pictures, Video, video_size
 from mim_tf.data.source import Indices
 from mim_tf.data.windows import Recording, WindowSource, starts_within
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import list_folder
+from mim_tf.storage.paths import list_folder, walk
 
 
 class ArrayVideo(Recording):
-    """One video of an array; a mapped array stays in its file.
-
-    Args:
-        name: of the video.
-        frames: `[T, h, w, C]`, uint8 in 0..255 or float.
-        size: (height, width) to resize frames to; None: their own.
-    """
+    """One video `[T, h, w, C]` of an array, uint8 or float, resized to `size` when it is read."""
 
     def __init__(self, name: str, frames: np.ndarray, size: tuple[int, int] | None = None):
         self.name = name
@@ -95,8 +90,8 @@ def list_recordings(folder: str | Path) -> list[Path]:
     if not inside and not itself:
         found = "none of them" if os.path.isdir(folder) else "no such folder"
         raise MimError(
-            f"{folder}: Expected a folder with videos ({', '.join(VIDEO_SUFFIXES)}) or with a "
-            f"subfolder of at least two images for each recording, got {found}. Check the path."
+            f"{folder}: Expected a folder with videos ({', '.join(VIDEO_SUFFIXES)}) or with "
+            f"subfolders of at least two images each, got {found}. Check the path."
         )
     return inside or [folder]
 
@@ -124,6 +119,26 @@ def find_recordings(
     return sorted(filter(is_recording, children), key=natural_order), is_recording(path)
 
 
+def find_named(paths: list[Path], name: re.Pattern, kind: str) -> list[tuple[Path, re.Match[str]]]:
+    """Find what has a `name` in folders and their subfolders, sorted by the group "key" of names.
+
+    Raises `MimError` if two have the same key; `kind` is for messages about the folders.
+    """
+    found: dict[str, tuple[Path, re.Match[str]]] = {}
+    for root in paths:
+        for folder, files in walk(root, kind):
+            for path in (folder, *(folder / file for file in files)):
+                match = name.fullmatch(path.name)
+                if match and match["key"] in found:
+                    raise MimError(
+                        f"{path}: Expected each recording or picture once, got it as "
+                        f"{found[match['key']][0]} too. Leave out one of them."
+                    )
+                if match:
+                    found[match["key"]] = path, match
+    return [found[key] for key in sorted(found)]
+
+
 def open_recordings(
     recordings: list[Path | ArrayVideo],
     frame_shape: tuple[int, int, int],
@@ -131,16 +146,11 @@ def open_recordings(
     data: DataConfig,
     part: tuple[float, float] = (0.0, 1.0),
 ) -> WindowSource:
-    """Open windows of videos, folders of images and arrays.
+    """Open windows of the recordings of `list_recordings` or `array_recordings`.
 
     Pictures become luminance if C is 1 and RGB if it is 3; levels of 16 bits are scaled to 8.
-
-    Args:
-        recordings: paths as from `list_recordings`, or `ArrayVideo`s.
-        frame_shape: (H, W, C).
-        total_length: frames of a window; None: of the first recording.
-        data: stride and interval of windows, and whether frames are resized.
-        part: start and end of the part to take of each recording, as shares of its length.
+    Without `total_length` a window is as long as the first recording. `part` is the start and end
+    of the part to take of each recording, as shares of its length.
     """
     any_range = set(data.scale_kinds) != {"unit"}
     opened = convert_recordings(recordings, frame_shape, data.resize, any_range)

@@ -51,13 +51,7 @@ class LazyValue:
 
 
 class Pictures(Recording):
-    """A recording with a picture file for each frame.
-
-    Args:
-        name: of the recording.
-        paths: of the pictures, in order.
-        decode: function from a path to uint8 `[H, W, C]`, of one shape for all.
-    """
+    """A recording with a picture file for each frame; `decode` makes uint8 `[H, W, C]` of one."""
 
     def __init__(self, name: str | Path, paths: Iterable, decode: Callable):
         self.name = str(name)
@@ -123,8 +117,8 @@ class Video(Recording):
             decoded += 1
         if decoded < self.length:
             raise MimError(
-                f"{self.name}: Expected {self.length} frames, as many as the file has packets, got "
-                f"{decoded}. The file is corrupted; encode it again, for example with ffmpeg."
+                f"{self.name}: Expected {self.length} frames, one a packet, got {decoded}. The "
+                "file is corrupted; encode it again, for example with ffmpeg."
             )
         return frames
 

@@ -106,12 +106,8 @@ def split_runs(times: list[datetime.datetime]) -> list[list[datetime.datetime | 
 class RadarRun(Recording):
     """Frames every six minutes, read when asked for; nothing stays in memory.
 
-    Args:
-        name: of the run.
-        files: the picture and the mask of each frame; None for a missing frame, and for the mask
-            if every pixel counts.
-        size: (height, width) of the pictures.
-        factors: rows and columns that become one, the mean of the pixels that count.
+    `files` are the picture and the mask of each frame; None for a missing frame, and for the mask
+    if every pixel counts. `factors` rows and columns become one value, the mean of what counts.
     """
 
     def __init__(
@@ -158,14 +154,10 @@ def open_hko7(
 ) -> WindowSource:
     """Open windows of the rainy days of a split; thresholds are rain rates in mm/h.
 
-    Args:
-        paths: the one folder that holds `radarPNG`, `radarPNG_mask` and the lists of days,
-            `hko7_rainy_train_days.txt`, `..._valid_days.txt` and `..._test_days.txt`. Without the
-            folder of masks every pixel counts.
-        split: "train", "valid", "test" or "all".
-        frame_shape: (H, W, C); with `resize` of `data` a whole fraction of the data's H and W.
-        total_length: frames of a window.
-        data: stride and interval of windows, and thresholds.
+    `paths` is the one folder that holds `radarPNG`, `radarPNG_mask` and the lists of days,
+    `hko7_rainy_train_days.txt`, `..._valid_days.txt` and `..._test_days.txt`. Without the folder
+    of masks every pixel counts. With `resize` of `data`, H and W of `frame_shape` are a whole
+    fraction of the data's.
     """
     root = one_folder(paths)
     has_masks = os.path.isdir(root / MASKS)
@@ -180,12 +172,12 @@ def open_hko7(
         mask = root / MASKS / f"{time:%Y/%m/%d/RAD%y%m%d%H%M%S}.mask"
         return _picture_path(root, time), mask if has_masks else None
 
-    runs = [
-        RadarRun(f"{run[0]:%Y-%m-%d %H:%M}", [time and files(time) for time in run], size, factors)
-        for run in split_runs(times)
-    ]
+    def run_of(times):
+        every = [files(time) if time else None for time in times]
+        return RadarRun(f"{times[0]:%Y-%m-%d %H:%M}", every, size, factors)
+
     source = WindowSource(
-        runs,
+        map(run_of, split_runs(times)),
         (*wanted, 1),
         total_length,
         data.window_stride,

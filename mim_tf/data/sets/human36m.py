@@ -7,7 +7,6 @@ the central half of each side of a picture.
 
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,10 +14,10 @@ import numpy as np
 from absl import logging
 
 from mim_tf.data.files.images import eight_bits, read_image, to_channels
+from mim_tf.data.files.recordings import find_named
 from mim_tf.data.files.videos import Pictures
 from mim_tf.data.windows import WindowSource
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import walk
 
 SCENARIO = "Walking"
 TRAIN_SUBJECTS = ("S1", "S5", "S6", "S7", "S8")
@@ -31,9 +30,10 @@ TRAIN_STRIDE, TEST_STRIDE = 10, 5
 """Pictures from one possible start of a window to the next."""
 # Such as S1_Walking_1.54138969_000471.jpg; the number of the take may be missing.
 _NAME = re.compile(
-    r"(?P<take>(?P<subject>S\d+)_(?P<scenario>[A-Za-z]+)(_\w+)?)"
-    r"\.(?P<camera>\d+)_(?P<frame>\d+)\.(jpg|jpeg|png)"
+    r"(?P<key>(?P<take>(?P<subject>S\d+)_(?P<scenario>[A-Za-z]+)(_\w+)?)"
+    r"\.(?P<camera>\d+)_(?P<frame>\d+)\.(jpg|jpeg|png))"
 )
+_FOLDER = "a folder with pictures of Human3.6M"
 
 
 class _Picture(NamedTuple):
@@ -48,14 +48,8 @@ def open_human36m(
 ) -> WindowSource:
     """Open windows of a split ("train", "valid" or "test"), RGB of `height` x `width`.
 
-    Args:
-        paths: folders that hold the pictures, themselves or in subfolders.
-        split: "train", "valid" or "test".
-        total_length: frames of a window, each 10 frames of the video after the one before.
-        height: of a frame, in pixels.
-        width: of a frame, in pixels.
-
-    Source: 2019 code, its reader of Human3.6M.
+    `paths` are folders that hold the pictures, themselves or in subfolders. Frames of a window are
+    10 frames of the video apart. Source: 2019 code, its reader of Human3.6M.
     """
     is_train = split == "train"
     subjects = TRAIN_SUBJECTS if is_train else TEST_SUBJECTS
@@ -94,7 +88,7 @@ def open_human36m(
 
 def has_pictures(folder: Path) -> bool:
     """Return whether a folder or its subfolders hold a picture with a name of Human3.6M."""
-    return any(_NAME.fullmatch(file.name) for file in _walk([folder]))
+    return bool(find_named([folder], _NAME, _FOLDER))
 
 
 def window_starts(pictures: list[_Picture], total_length: int, stride: int) -> list[int]:
@@ -154,35 +148,21 @@ def _central_half(side):
 
 def _find_pictures(paths, subjects):
     """Return the pictures of `subjects`, sorted by file name."""
-    found, other = {}, set()
-    for path in _walk(paths):
-        match = _NAME.fullmatch(path.name)
-        if not match:
-            continue
-        subject, scenario = match["subject"], match["scenario"]
-        if scenario != SCENARIO or subject not in subjects:
+    pictures, other = [], set()
+    for path, name in find_named(paths, _NAME, _FOLDER):
+        subject, scenario = name["subject"], name["scenario"]
+        if scenario == SCENARIO and subject in subjects:
+            view = name["take"], name["camera"]
+            pictures.append(_Picture(path, subject, view, int(name["frame"])))
+        else:
             other.add(f"{subject} {scenario}")
-            continue
-        if path.name in found:
-            raise MimError(
-                f"{path}: Expected each picture once, got it as {found[path.name].path} too. Give "
-                "only one of the folders, or move one copy away."
-            )
-        view = match["take"], match["camera"]
-        found[path.name] = _Picture(path, subject, view, int(match["frame"]))
-    if not found:
+    if not pictures:
         raise MimError(
             f"{_listed(paths)}: Expected pictures such as {subjects[0]}_{SCENARIO}_1.54138969_"
             f"000471.jpg of {', '.join(subjects)}, got {', '.join(sorted(other)) or 'none'}. Get "
             "them with data/human36m.sh."
         )
-    return [found[name] for name in sorted(found)]
-
-
-def _walk(paths) -> Iterator[Path]:
-    for path in paths:
-        for folder, names in walk(path, "a folder with pictures of Human3.6M"):
-            yield from (folder / name for name in names)
+    return pictures
 
 
 def _listed(paths):

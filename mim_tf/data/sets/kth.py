@@ -8,16 +8,15 @@ frames.
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from absl import logging
 
 from mim_tf.data.files.images import FrameFormat, list_images, read_image
+from mim_tf.data.files.recordings import find_named
 from mim_tf.data.files.videos import Pictures, Video
 from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import walk
 
 TRAIN_PERSONS, TEST_PERSONS = range(1, 17), range(17, 26)
 FRAME_SHAPE = (128, 128, 1)
@@ -27,16 +26,11 @@ FAST_STEP = 3
 """Frames from one window to the next of actions in which persons soon leave the picture."""
 
 _NAME = re.compile(
-    r"person(?P<person>\d\d)_(?P<action>boxing|handclapping|handwaving|jogging|running|walking)"
-    r"_d(?P<setting>\d)(_uncomp)?(\.avi)?"
+    r"(?P<key>person(?P<person>\d\d)_"
+    r"(?P<action>boxing|handclapping|handwaving|jogging|running|walking)"
+    r"_d\d(_uncomp)?)(\.avi)?"
 )
 _FRAME = re.compile(r"image_(\d+)\.\w+")
-
-
-class _Take(NamedTuple):
-    path: Path
-    person: int
-    action: str
 
 
 def open_kth(
@@ -44,30 +38,27 @@ def open_kth(
 ) -> WindowSource:
     """Open windows of a split ("train", "valid" or "test"), resized to `frame_shape`.
 
-    Args:
-        paths: folders that hold the recordings, themselves or in subfolders: the videos
-            `personNN_<action>_dK_uncomp.avi`, or folders of that name with `image_####.jpg`, whose
-            numbers may have gaps.
-        split: "train", "valid" or "test".
-        frame_shape: (H, W, C) of the frames, grey if C is 1.
-        total_length: frames of a window.
+    `paths` are folders that hold the recordings, themselves or in subfolders: the videos
+    `personNN_<action>_dK_uncomp.avi`, or folders of that name with `image_####.jpg`, whose numbers
+    may have gaps.
     """
     persons = TRAIN_PERSONS if split == "train" else TEST_PERSONS
-    takes = [take for take in find_takes(paths) if take.person in persons]
+    takes = [(path, name) for path, name in find_takes(paths) if int(name["person"]) in persons]
     if not takes:
         raise MimError(
-            f"{', '.join(map(str, paths))}: Expected recordings of persons {persons[0]} to "
-            f"{persons[-1]} for {split}, such as person{persons[0]:02d}_walking_d1_uncomp.avi, "
-            "got none. Give the folder that holds the six actions."
+            f"{', '.join(map(str, paths))}: Expected recordings for {split} such as "
+            f"person{persons[0]:02d}_walking_d1_uncomp.avi, got none. Give the folder that holds "
+            "the six actions."
         )
-    absent = sorted(set(persons) - {take.person for take in takes})
+    found = sorted({int(name["person"]) for _, name in takes})
+    absent = sorted(set(persons) - set(found))
     if absent:
         logging.warning("KTH: there is no recording of persons %s.", ", ".join(map(str, absent)))
     form = FrameFormat(frame_shape, resize=True)
     recordings, starts = [], []
-    for number, take in enumerate(takes):
-        recording, numbers = _open(take.path, form)
-        step = FAST_STEP if take.action in FAST_ACTIONS else total_length
+    for number, (path, name) in enumerate(takes):
+        recording, numbers = _open(path, form)
+        step = FAST_STEP if name["action"] in FAST_ACTIONS else total_length
         starts += [(number, start) for start in window_starts(numbers, total_length, step)]
         recordings.append(recording)
     return WindowSource(
@@ -78,8 +69,8 @@ def open_kth(
         description={
             "source": "KTH",
             "paths": [str(path) for path in paths],
-            "persons": sorted({take.person for take in takes}),
-            "actions": sorted({take.action for take in takes}),
+            "persons": found,
+            "actions": sorted({name["action"] for _, name in takes}),
         },
     )
 
@@ -100,24 +91,9 @@ def window_starts(numbers: np.ndarray, total_length: int, step: int) -> list[int
     return starts[::-1]
 
 
-def find_takes(paths: list[Path]) -> list[_Take]:
-    """Return the recordings in folders and their subfolders, sorted by name."""
-    found: dict[str, _Take] = {}
-    for root in paths:
-        for folder, files in walk(root, "a folder with the actions of KTH"):
-            videos = (folder / name for name in files if name.lower().endswith(".avi"))
-            for path in (folder, *videos):
-                match = _NAME.fullmatch(path.name)
-                if not match:
-                    continue
-                key = path.name.removesuffix(".avi")
-                if key in found:
-                    raise MimError(
-                        f"{path}: Expected each recording once, got it as {found[key].path} too. "
-                        "Keep the videos or their pictures, in one folder."
-                    )
-                found[key] = _Take(path, int(match["person"]), match["action"])
-    return [found[key] for key in sorted(found)]
+def find_takes(paths: list[Path]) -> list[tuple[Path, re.Match[str]]]:
+    """Return the recordings in folders and their subfolders with their names, sorted by name."""
+    return find_named(paths, _NAME, "a folder with the actions of KTH")
 
 
 def _open(path, form) -> tuple[Recording, np.ndarray]:

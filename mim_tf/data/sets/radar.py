@@ -5,10 +5,10 @@ equal steps between two reflectivities, or floats, whose meaning `RadarValues` h
 checked when an event is opened, in parts; afterwards they are read from their files when asked for.
 """
 
-import dataclasses
 import math
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,15 +24,8 @@ from mim_tf.storage.paths import list_folder
 from mim_tf.values.scale import LinearScale
 
 
-@dataclasses.dataclass(frozen=True)
-class RadarValues:
-    """The meaning of the stored numbers of radar frames.
-
-    Attributes:
-        scale: bounds in dBZ.
-        kind: of floats, "dbz" or "unit".
-        missing: numbers, and NaN, that mark missing values.
-    """
+class RadarValues(NamedTuple):
+    """The meaning of stored numbers: floats are `kind` ("dbz" or "unit") or mark missing values."""
 
     scale: LinearScale
     kind: str
@@ -58,11 +51,7 @@ class RadarValues:
         return frames
 
     def find_fault(self, stored: np.ndarray) -> tuple[int, str] | None:
-        """Return the frame of the first impossible value of `[n, H, W]` and what is wrong, or None.
-
-        Impossible are NaN that is not declared missing, infinity, and values outside [0, 1] if
-        floats are "unit".
-        """
+        """Return the frame of the first impossible value of `[n, H, W]` and what is wrong."""
         possible = np.isfinite(stored)
         if self.kind == "unit":
             possible &= (stored >= 0) & (stored <= 1)
@@ -114,11 +103,7 @@ def list_events(folder: str | Path) -> list[Path]:
 
 
 class Event(Recording):
-    """Frames of one channel, in one file or in a file each.
-
-    Attributes:
-        frame_shape: (H, W).
-    """
+    """Frames of one channel, `frame_shape` (H, W), in one file or in a file each."""
 
     def __init__(self, path: Path, values: RadarValues | None, check: bool):
         self.name = str(path)
@@ -171,16 +156,10 @@ class Event(Recording):
 
 
 def open_event(path: str | Path, values: RadarValues | None = None, check: bool = True) -> Event:
-    """Open the event at `path` and check its values.
+    """Open the event at `path` and check its floats; without `values` only its size is read.
 
-    Args:
-        path: a folder of PNG pictures or of `.npy` files `[H, W]`, in natural order of their
-            names; or a `.npy` or `.npz` file `[T, H, W]` or `[T, H, W, 1]`.
-        values: meaning of the stored numbers; None: nothing is read, only the size is known.
-        check: whether a `.npz` file is compared with its checksum, as for `read_member`.
-
-    Raises `MimError` for other content, frames of several sizes or dtypes, and values that are
-    neither in range nor declared missing. Pixels of pictures are only read with their frames.
+    It is a folder of PNG pictures or of `.npy` files `[H, W]`, in natural order of their names; or
+    a `.npy` or `.npz` file `[T, H, W]` or `[T, H, W, 1]`. `check` is as for `read_member`.
     """
     event = Event(Path(path), values, check)
     event.check_values()
@@ -193,9 +172,8 @@ def _frame_files(folder):
     arrays = [file for file in entries if file.suffix.lower() == ".npy"]
     if bool(pictures) == bool(arrays):
         raise MimError(
-            f"{folder}: Expected an event, a folder of PNG pictures or of .npy files [H, W], got "
-            f"{'both' if pictures else 'neither'}. Remove files that are no frames of the event, "
-            "or give the folder directly above the events."
+            f"{folder}: Expected a folder of PNG pictures or of .npy files [H, W], got "
+            f"{'both' if pictures else 'neither'}. Give the folder directly above the events."
         )
     return pictures or arrays
 
@@ -224,8 +202,8 @@ def _picture_layout(file):
     height, width, mode = image_header(file)
     if mode not in ("1", "L", "LA"):
         raise MimError(
-            f"{file}: Expected grey levels of 8 bits, got a picture of mode {mode}. Save the "
-            "levels of the reflectivity, not a colour map of them, or save arrays."
+            f"{file}: Expected grey levels of 8 bits, got mode {mode}. Save levels of the "
+            "reflectivity, not a colour map of them."
         )
     return (height, width), np.dtype(np.uint8)
 
@@ -245,18 +223,11 @@ def _open_event_array(path, check):
 
 
 def open_events(paths: list[Path], total_length: int, data: DataConfig) -> WindowSource:
-    """Open windows of events.
+    """Open windows of the events of `list_events`, whose frames have one size.
 
-    Args:
-        paths: of the events, as `list_events` returns them; frames of one size.
-        total_length: frames of a window.
-        data: `dbz_min` and `dbz_max` are 0 and 1 in a frame, and levels 0 and 255. `radar_values`
-            is the meaning of floats: "dbz", clipped to these bounds, or "unit", in [0, 1].
-            `radar_missing` lists stored numbers that mark missing values. Stride and interval of
-            windows, and thresholds of the scores, in dBZ.
-
-    Raises `MimError` for events that cannot be read or do not fit each other, for impossible
-    values, and for thresholds outside the bounds.
+    `dbz_min` and `dbz_max` of `data` are 0 and 1 in a frame, and levels 0 and 255. `radar_values`
+    is the meaning of floats: "dbz", clipped to these bounds, or "unit", in [0, 1]. `radar_missing`
+    lists stored numbers that mark missing values. Thresholds are in dBZ.
     """
     scale = LinearScale("dBZ", data.dbz_min, data.dbz_max)
     if data.thresholds:

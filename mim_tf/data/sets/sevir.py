@@ -6,11 +6,11 @@ it is asked for; nothing stays open or in memory.
 
 import collections
 import csv
-import dataclasses
 import datetime
 import io
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -54,9 +54,8 @@ def levels_of_vil(vil: np.ndarray) -> np.ndarray:
 VIL = ConvertedScale("kg/m2", LEVELS, vil_of_levels, levels_of_vil)
 
 
-@dataclasses.dataclass(frozen=True)
-class ImageType:
-    """How stored numbers are read: `factor` times a number is a value in the unit of `scale`."""
+class ImageType(NamedTuple):
+    """An image type; `factor` times a stored number is a value in the unit of `scale`."""
 
     scale: LinearScale
     factor: float
@@ -71,8 +70,7 @@ TYPES = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A line of the catalogue: an event in a row of a file."""
 
     id: str
@@ -112,9 +110,8 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
     there = {name for name in names if os.path.lexists(root / "data" / name)}
     if not there:
         raise MimError(
-            f"{root}: Expected the files of type {kind} in {CATALOG}, such as data/"
-            f"{min(names, default=f'{kind}/2019/SEVIR_...h5')}, got none of {len(names)}. "
-            "Download them, or choose another --sevir_type."
+            f"{root}: Expected files of type {kind} in {CATALOG}, got none of {len(names)}, such "
+            f"as data/{min(names, default='...')}. Download them, or set --sevir_type."
         )
     if len(there) < len(names):
         logging.warning(
@@ -159,14 +156,9 @@ def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
 
 
 class SevirEvent(Recording):
-    """The event in a row of a file.
+    """The event in a row of a file; `factors` rows and columns become one value.
 
-    Args:
-        name: its id.
-        path: of the file.
-        row: in the file.
-        kind: key of `TYPES`, and of the data set in the file.
-        factors: rows and columns that become one: the largest value of VIL, else the mean.
+    This is the largest value of VIL, as in the literature, and else the mean.
     """
 
     length = FRAMES
@@ -196,17 +188,10 @@ def open_sevir(
     total_length: int,
     data: DataConfig,
 ) -> WindowSource:
-    """Open windows of the events of a split.
+    """Open windows of the events of a split ("train", "valid", "test" or "all").
 
-    Training is until 2019-01-01, validation until 2019-06-01, then test. Files that are missing
-    are left out, with a warning.
-
-    Args:
-        paths: the one folder that holds `CATALOG.csv` and `data`.
-        split: "train", "valid", "test" or "all".
-        frame_shape: (H, W, C); with `resize` of `data` a whole fraction of the data's H and W.
-        total_length: frames of a window.
-        data: type of the images, stride and interval of windows, and thresholds, of VIL in levels.
+    `paths` is the one folder that holds `CATALOG.csv` and `data`. Missing files are left out, with
+    a warning. With `resize`, H and W of `frame_shape` are a whole fraction of the data's.
     """
     root, kind = one_folder(paths), data.sevir_type
     entries = read_catalog(root, kind)
@@ -214,9 +199,8 @@ def open_sevir(
     chosen = [entry for entry in entries if split in (ALL, entry.split)]
     if not chosen:
         raise MimError(
-            f"{root}: Expected events of type {kind} in the dates for {split}, got "
-            f"{', '.join(f'{n} for {name}' for name, n in counts.items())}. Download the files of "
-            "the other years."
+            f"{root}: Expected events of type {kind} in the dates for {split}, got {dict(counts)}. "
+            "Download the files of the other years."
         )
     size = check_files(root, kind, chosen)
     wanted = frame_shape[:2] if data.resize else size

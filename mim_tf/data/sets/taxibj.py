@@ -49,13 +49,10 @@ class RawSlots(NamedTuple):
 
 
 class Year(Recording):
-    """The complete days of one file.
+    """The complete days of one file; `dropped` days were left out.
 
-    Attributes:
-        counts: float32 `[slots, H, W, 2]`, not negative.
-        times: int64 `[slots]`, half hours since a fixed day; increasing, with gaps.
-        dropped: number of days that were left out.
-        scale: set before frames are read.
+    `counts` are float32 `[slots, H, W, 2]`, not negative; `times` are half hours since a fixed day,
+    increasing, with gaps. `scale` is set before frames are read.
     """
 
     scale: LinearScale
@@ -67,8 +64,8 @@ class Year(Recording):
         complete = first[slots == SLOTS_A_DAY]
         if not len(complete):
             raise MimError(
-                f"{raw.name}: Expected at least one day with all {SLOTS_A_DAY} slots, got "
-                f"{len(days)} incomplete ones. Use the whole file; a slot is half an hour."
+                f"{raw.name}: Expected a day with all {SLOTS_A_DAY} half hours, got {len(days)} "
+                "incomplete days. Use the whole file."
             )
         kept = (complete[:, None] + np.arange(SLOTS_A_DAY)).ravel()
         self.counts = np.ascontiguousarray(raw.data.transpose(0, 2, 3, 1)[kept])
@@ -111,32 +108,33 @@ def open_taxibj(
     (data/TaxiBJ.ipynb in github.com/Sosa-Liu/AdaSTTC). The 2019 code left out the last window
     before every gap and at the end of every file, so its test windows begin a few slots earlier.
 
-    Args:
-        paths: a folder with files `*_InOut.h5`, such as BJ13_M32x32_T30_InOut.h5, whose names
-            sort by year, or else with dataset.npz; or such `.h5` files, in year order; or one
-            `.npz`, see `TaxiBJNpzSource`. Empty for the synthetic city.
-        split: "train", or "valid" or "test", which are the same windows.
-        total_length: frames of a window.
-        data: order of the frames, rule of the split, and whether the city is synthetic.
-        test_windows: windows to test on, and slots that the scale is not fitted to.
+    `paths` are a folder with files `*_InOut.h5`, such as BJ13_M32x32_T30_InOut.h5, whose names sort
+    by year, or else with dataset.npz; or such `.h5` files, in year order; or one `.npz`; or empty
+    for the synthetic city. "valid" and "test" are the same windows.
     """
     files = _files(paths, data.taxibj_synthetic)
     if any(path.suffix == ".npz" for path in files):
-        return _open_npz(files, split, total_length, data)
+        chosen = data.taxibj_order, data.taxibj_split
+        if len(files) > 1 or chosen != ("chronological", "reference"):
+            raise MimError(
+                f"{files[0]} has no dates: Expected it alone, with --taxibj_order=chronological "
+                "and --taxibj_split=reference. Change these, or use the .h5 files."
+            )
+        return TaxiBJNpzSource(files[0], split, total_length, data.check_files)
     years = [Year(raw) for raw in ([synthetic_city()] if not files else map(read_h5, files))]
     _check_years(years)
     scale, clipped = _fit_scale(years, test_windows)
+    for year in years:
+        year.scale = scale
     starts = windows([year.times for year in years], total_length)
     train, test = split_windows(starts, total_length, data.taxibj_split, test_windows)
     starts = train if split == "train" else test
     # Years without a window of the split are not kept in memory.
     used, starts[:, 0] = np.unique(starts[:, 0], return_inverse=True)
-    for i in used:
-        years[i].scale = scale
-    is_reference = data.taxibj_order == "reference"
-    source = (NewestFirst if is_reference else WindowSource)(
+    height, width, _ = years[0].counts.shape[1:]
+    source = (NewestFirst if data.taxibj_order == "reference" else WindowSource)(
         [years[i] for i in used],
-        years[0].counts.shape[1:],
+        (height, width, CHANNELS),
         total_length,
         starts=starts,
         description={
@@ -161,11 +159,12 @@ def taxibj_frame_shape(paths: list[Path], data: DataConfig) -> tuple[int, int, i
         return SIDE, SIDE, CHANNELS
     if files[0].suffix != ".npz":
         with _opened(files[0]) as (counts, _):
-            return (*counts.shape[2:], CHANNELS)
+            return (*counts.shape[2:4], CHANNELS)
     keys = [key for key in member_keys(files[0]) if key in ("X_train", "X_test")]
     if not keys:
         raise MimError(f"{files[0]}: Expected TaxiBJ's dataset.npz, got no array X_train.")
-    return (*member_shape(files[0], keys[0], "f", 5)[3:], CHANNELS)
+    _, _, _, height, width = member_shape(files[0], keys[0], "f", 5)
+    return height, width, CHANNELS
 
 
 def read_h5(path: str | Path) -> RawSlots:
@@ -189,8 +188,8 @@ def _opened(path):
         if not fits or 0 in data.shape:
             raise MimError(
                 f"{path}: Expected data as numbers [slots, {CHANNELS}, height, width] and date as "
-                f"byte strings YYYYMMDDss [slots], got {data.dtype} {list(data.shape)} and "
-                f"{date.dtype} {list(date.shape)}. Convert them, dates with astype('S10')."
+                f"bytes S10 [slots], got {data.dtype} {list(data.shape)} and {date.dtype} "
+                f"{list(date.shape)}. Convert them."
             )
         for each in datasets:
             _check_stored(path, each)
@@ -211,8 +210,7 @@ def _check_stored(path, dataset):
     if not stored or largest > possible:
         raise MimError(
             f"{path}: Expected {dataset.nbytes} bytes of {dataset.name.lstrip('/')}, got a file "
-            "that does not hold them. It is corrupted or truncated, or it refers to other files; "
-            "download it again."
+            "that does not hold them. Download it again."
         )
 
 
@@ -263,9 +261,9 @@ def split_windows(
         train = train[(train[:, 0] < number) | (train[:, 1] + total_length <= first)]
     if not len(train):
         raise MimError(
-            f"Expected more than {test_windows} windows of {total_length} half hours without a "
-            f"gap, got {len(starts)}, none of them to train on by --taxibj_split={rule}. Lower "
-            "--total_length, or add files: TaxiBJ has four."
+            f"Expected more than {test_windows} windows of {total_length} half hours, got "
+            f"{len(starts)}, none of them to train on by --taxibj_split={rule}. Lower "
+            "--total_length, or add files."
         )
     return train, test
 
@@ -273,14 +271,11 @@ def split_windows(
 def _files(paths, synthetic):
     """Return the data files of `paths`; none for the synthetic city."""
     if synthetic and paths:
-        raise MimError(
-            f"Expected no files with --taxibj_synthetic, got {', '.join(map(str, paths))}. Leave "
-            "out one of the two."
-        )
+        raise MimError(f"Expected no files with --taxibj_synthetic, got {paths[0]}. Leave one out.")
     if not synthetic and not paths:
         raise MimError(
-            "Expected the folder or the .h5 files of TaxiBJ, or its dataset.npz, got no path. Give "
-            "--train_data_paths, or --taxibj_synthetic for a small synthetic city."
+            "Expected the folder or files of TaxiBJ, got no path. Give --train_data_paths, or "
+            "--taxibj_synthetic for a small synthetic city."
         )
     if len(paths) != 1 or not os.path.isdir(paths[0]):
         return paths
@@ -291,8 +286,8 @@ def _files(paths, synthetic):
     if not files:
         found = ", ".join(path.name for path in entries[:5]) or "nothing"
         raise MimError(
-            f"{paths[0]}: Expected files named *_InOut.h5, such as BJ13_M32x32_T30_InOut.h5, or "
-            f"dataset.npz, got {found}. Give the folder that holds them, or the files themselves."
+            f"{paths[0]}: Expected files named *_InOut.h5 or dataset.npz, got {found}. Give the "
+            "folder that holds them, or the files themselves."
         )
     return files
 
@@ -322,10 +317,7 @@ def _fit_scale(years, held_out):
             extremes += [float(known.min()), float(known.max())]
     low, high = min(extremes), max(extremes)
     if low == high:
-        raise MimError(
-            f"{years[0].name}: Expected counts that differ, got {low} in all half hours before the "
-            "last ones, which are for testing. Use files with counts."
-        )
+        raise MimError(f"{years[0].name}: Expected counts that differ, got {low} everywhere.")
     clipped = sum(np.count_nonzero((part < low) | (part > high)) for part in counts)
     return LinearScale("vehicles", low, high), int(clipped)
 
@@ -333,15 +325,9 @@ def _fit_scale(years, held_out):
 class TaxiBJNpzSource(SequenceSource):
     """Sequences of `dataset.npz`: the frames of X, then those of Y, from [-1, 1] to [0, 1].
 
-    The file has no dates, so windows, order and split are its author's; and no counts, so frames
-    have no physical values.
-
-    Args:
-        path: the file; arrays `X_train` and `Y_train`, or `X_test` and `Y_test`, floats
-            `[N, frames, 2, H, W]`, with 4 frames each in the file in circulation.
-        split: "train", or "valid" or "test", which are the same.
-        total_length: frames of a sequence; longer ones are cut to their first frames.
-        check: whether the file is compared with its checksums, as for `read_member`.
+    X and Y are floats `[N, frames, 2, H, W]`, with 4 frames each in the file in circulation. The
+    file has no dates, so windows, order and split are its author's; and no counts, so frames have
+    no physical values.
     """
 
     def __init__(self, path: str | Path, split: str, total_length: int, check: bool = True):
@@ -384,18 +370,6 @@ class TaxiBJNpzSource(SequenceSource):
             "scale": None,
             "scale_note": "the file does not carry the lowest and highest count",
         }
-
-
-def _open_npz(files, split, total_length, data):
-    if len(files) > 1:
-        raise MimError(f"Expected one .npz file of TaxiBJ, got {', '.join(map(str, files))}.")
-    if (data.taxibj_order, data.taxibj_split) != ("chronological", "reference"):
-        raise MimError(
-            f"{files[0]} has no dates: Expected --taxibj_order=chronological and "
-            f"--taxibj_split=reference, got {data.taxibj_order} and {data.taxibj_split}. Leave the "
-            "flags out, or use the .h5 files."
-        )
-    return TaxiBJNpzSource(files[0], split, total_length, data.check_files)
 
 
 def synthetic_city() -> RawSlots:

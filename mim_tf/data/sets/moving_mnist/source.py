@@ -59,22 +59,11 @@ class MovingMNIST(SequenceSource):
         seed: int | tuple[int, ...] = 0,
         origin: str = "an array",
     ):
-        if digits.dtype != np.uint8 or digits.shape[1:] != (DIGIT, DIGIT) or not len(digits):
-            raise MimError(
-                f"Expected digits uint8 [n, {DIGIT}, {DIGIT}], got {digits.dtype} "
-                f"{list(digits.shape)}. Load them with "
-                "mim_tf.data.sets.moving_mnist.digits.load_digits."
-            )
         if min(height, width) < DIGIT:
             raise MimError(
                 f"Expected frames of Moving MNIST of at least {DIGIT} x {DIGIT} pixels, the size "
                 f"of a digit, got {height} x {width} (height x width). Raise --img_width."
             )
-        for name, count in zip(
-            ("total_length", "num_digits", "size"), (total_length, num_digits, size), strict=True
-        ):
-            if count is not None and count < 1:
-                raise MimError(f"Expected a {name} of Moving MNIST of at least 1, got {count}.")
         self.digits = digits
         self.size = size
         self.shape = (total_length, height, width, self.channels)
@@ -287,14 +276,7 @@ def moving_mnist_frame_shape(paths: list[Path], data: DataConfig) -> tuple[int, 
 def open_moving_mnist(
     data: DataConfig, split: str, frame_shape: tuple[int, int, int], total_length: int | None
 ) -> SequenceSource:
-    """Open a split, or "all" of files.
-
-    Args:
-        data: where the sequences come from.
-        split: "train", "valid", "test" or "all".
-        frame_shape: (H, W, C) of frames that are generated.
-        total_length: frames of a sequence; None: as many as the file has.
-    """
+    """Open a split, or "all" of files; without `total_length` it is as long as in the file."""
     paths, shared = split_paths(data, split)
     # A file to test on, such as the released one, is not divided: training is generated.
     to_test_only = bool(paths) and not data.train_data_paths
