@@ -362,6 +362,10 @@ class TaxiBJNpzSource(SequenceSource):
         unit = (np.concatenate(parts, axis=1, dtype=np.float32)[:, : self.shape[0]] + 1) / 2
         return np.ascontiguousarray(unit.transpose(0, 1, 3, 4, 2))
 
+    def groups(self, indices: Indices) -> np.ndarray:
+        # The file has no dates: so many overlapping windows are of about a day.
+        return np.asarray(indices, np.int64) // SLOTS_A_DAY
+
     def describe(self) -> dict:
         return super().describe() | {
             "source": "TaxiBJ format, .npz",
