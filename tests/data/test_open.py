@@ -164,7 +164,7 @@ def test_frames_of_another_size_name_both(tmp_path, tiny_config):
 
 def test_two_npy_files_are_refused(tiny_config):
     data = DataConfig(train_data_paths="a.npy,b.npy")
-    with pytest.raises(mim_tf.MimError, match=r"one \.npy file, received 2"):
+    with pytest.raises(mim_tf.MimError, match=r"\.npy"):
         open_source(data, tiny_config, "train")
 
 
