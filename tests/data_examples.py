@@ -4,7 +4,7 @@ import imageio.v3 as imageio
 import numpy as np
 
 from mim_tf.data.sets.moving_mnist.npz import write_npz
-from mim_tf.data.sets.taxibj_files import synthetic_city
+from mim_tf.data.sets.taxibj import synthetic_city
 from tests import grid_files
 from tests.hko7_files import write_hko7
 from tests.sevir_files import write_sevir

@@ -5,17 +5,15 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-import pytest
 
 from mim_tf.config import DataConfig
 from mim_tf.data.sets.taxibj import TEST_WINDOWS, open_taxibj
-from mim_tf.errors import MimError
 
 
 def dates(first, days, without=()):
-    """Those of all half hours from the day `first`, except at the indices in `without`."""
+    """The dates of all half hours from the day `first`, except at the indices in `without`."""
     every = [
-        b"%s%02d" % ((first + datetime.timedelta(day)).strftime("%Y%m%d").encode(), slot)
+        b"%s%02d" % (f"{first + datetime.timedelta(day):%Y%m%d}".encode(), slot)
         for day in range(days)
         for slot in range(1, 49)
     ]
@@ -48,11 +46,3 @@ def open_city(paths, split, total_length, test_windows=TEST_WINDOWS, **settings)
 def open_small(path, split="test", **settings):
     """Windows of five half hours, the last 20 of them to test on."""
     return open_city([path], split, 5, test_windows=20, **settings)
-
-
-def assert_refused(path, data, date, words):
-    """A file with these arrays at `path` is refused in a sentence that begins with its path."""
-    write_h5(path, data, date)
-    with pytest.raises(MimError, match=words) as caught:
-        open_small(path)
-    assert str(caught.value).startswith(f"{path}: expected")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import check_frames, open_array
+from mim_tf.data.files.arrays import check_array, open_array
 from mim_tf.data.files.recordings import ArrayVideo, convert_recordings, find_recordings
 from mim_tf.data.files.videos import VIDEO_SUFFIXES
 from mim_tf.data.scale_fit import check_units
@@ -135,7 +135,7 @@ def open_input(
     batch_axis, recordings, has_levels = False, [path], True
     if not os.path.isdir(path) and path.suffix.lower() == ".npy":
         array = open_array(path, time_first=False)
-        check_frames(array, path, _LAYOUTS)
+        check_array(array, path, _LAYOUTS)
         has_levels = array.dtype == np.uint8
         array, batch_axis = _five_axes(array, frame_shape)
         names = [f"{path}[{n}]" if batch_axis else str(path) for n in range(len(array))]

@@ -52,13 +52,6 @@ def test_validation_and_test_start_every_fifth_picture(tmp_path, split):
     assert windows(opened(tmp_path, split)) == [[50, 52], [55, 57], [0, 2], [5, 7]]
 
 
-def test_the_last_possible_start_needs_a_picture_more(tmp_path):
-    write(tmp_path, "S1_Walking.54138969", fifths(13))
-    assert windows(opened(tmp_path)) == [[0, 2]]
-    write(tmp_path, "S1_Walking.54138969", fifths(1, 66), first=13)
-    assert windows(opened(tmp_path)) == [[0, 2], [10, 12]]
-
-
 def test_takes_are_told_apart(tmp_path):
     # By name: the take without a number, then 1, of one camera; pictures 0 to 3, 4 to 9.
     write(tmp_path, "S1_Walking.54138969", fifths(4))
@@ -111,7 +104,7 @@ def test_pictures_are_decoded_when_they_are_read(tmp_path):
     source = opened(tmp_path)
     assert source.size == 2
     source.sequences([0])
-    with pytest.raises(MimError, match=r"S1_Walking\.54138969_000051\.jpg: expected a picture"):
+    with pytest.raises(MimError, match="000051"):
         source.sequences([1])
 
 
@@ -177,32 +170,22 @@ def test_central_half_in_the_right_size_is_not_touched(side, first, last):
     assert got.shape == (last - first + 1, 2, 3)
 
 
-@pytest.mark.parametrize("size", [(1, 8), (8, 1)])
-def test_a_picture_needs_two_pixels_a_side(tmp_path, size):
-    write(tmp_path, "S1_Walking.54138969", fifths(4), size=size)
-    words = rf"S1_Walking\.54138969_000001\.jpg: .*2 x 2.*received {size[0]} x {size[1]}"
-    with pytest.raises(MimError, match=words):
-        opened(tmp_path).sequences([0])
-
-
-def test_what_was_found_is_named(tmp_path):
-    with pytest.raises(MimError, match=r"missing: .*data/human36m\.sh makes it, found no such"):
-        opened(tmp_path / "missing")
-    with pytest.raises(MimError, match=r"pictures such as S1_Walking.*found none of Human3\.6M"):
-        opened(tmp_path)
+def test_bad_files_are_refused(tmp_path):
+    for folder in (tmp_path / "missing", tmp_path):
+        with pytest.raises(MimError, match=folder.name):
+            opened(folder)
     write(tmp_path, "S1_WalkDog.54138969", fifths(2))
     write(tmp_path, "S9_Walking.54138969", fifths(3))
-    with pytest.raises(MimError, match="found only S1 WalkDog, S9 Walking"):
+    with pytest.raises(MimError, match="S1 WalkDog, S9 Walking"):
         opened(tmp_path)
-    with pytest.raises(MimError, match=r"expected 2 pictures of one .* none among the 3 pictures"):
+    with pytest.raises(MimError, match="--total_length"):
         opened(tmp_path, "test")
-
-
-def test_a_picture_that_is_there_twice_is_refused(tmp_path):
-    for name in ("a", "b"):
-        write(tmp_path / name, "S1_Walking.54138969", fifths(4))
-    with pytest.raises(MimError, match=r"\.jpg: expected each picture once"):
-        opened(tmp_path)
+    for name, size in (("a", (1, 8)), ("b", (8, 1))):
+        write(tmp_path / name, "S1_Walking.54138969", fifths(4), size=size)
+        with pytest.raises(MimError, match=r"S1_Walking\.54138969_000001\.jpg"):
+            opened(tmp_path / name).sequences([0])
+    with pytest.raises(MimError, match=r"b/S1_Walking\.54138969_000001\.jpg.*/a/"):
+        opened(tmp_path)  # Each picture is there twice.
 
 
 @pytest.mark.parametrize("total_length", [2, 4, 8])

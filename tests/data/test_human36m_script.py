@@ -71,6 +71,13 @@ def download(mirror, destination, **options):
     return run(mirror.as_uri(), destination, **options)
 
 
+def refused(mirror, destination, **options):
+    """The error message of a download that fails."""
+    done = download(mirror, destination, **options)
+    assert done.returncode == 1
+    return done.stderr
+
+
 def files(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
@@ -81,28 +88,22 @@ EVERYTHING = {name for subject in SUBJECTS for name in pictures(subject)}
 def test_all_subjects_are_unpacked_once_and_can_be_opened(mirror, destination):
     done = download(mirror, destination)
     assert done.returncode == 0, done.stderr
-    assert f"All subjects are in {destination}" in done.stdout
+    assert "has no SHA256SUMS" in done.stdout
     assert files(destination) == EVERYTHING
     assert {path.name for path in destination.iterdir()} == set(SUBJECTS)
     source = open_human36m([destination], "test", 2, 4, 4)
     np.testing.assert_array_equal(source.sequences([0]), np.ones((1, 2, 4, 4, 3)))
 
     shutil.rmtree(mirror)
-    done = run(mirror.as_uri(), destination)
-    assert done.returncode == 0
-    assert done.stdout.count("already there") == 7
+    assert download(mirror, destination).stdout.count("already there") == 7
 
 
-def test_a_failed_download_names_the_mirror_and_can_be_tried_again(mirror, destination):
+def test_a_failed_download_can_be_tried_again(mirror, destination):
     (mirror / "S6.tar").rename(mirror / "later")
-    done = download(mirror, destination)
-    assert done.returncode == 1
-    assert f"{mirror.as_uri()}/S6.tar cannot be downloaded" in done.stderr
-    assert "give a mirror" in done.stderr
+    assert "S6.tar" in refused(mirror, destination)
     assert files(destination) == {*pictures("S1"), *pictures("S5")}
     (mirror / "later").rename(mirror / "S6.tar")
     done = download(mirror, destination)
-    assert done.returncode == 0
     assert done.stdout.count("already there") == 2
     assert files(destination) == EVERYTHING
 
@@ -111,9 +112,7 @@ def test_a_failed_download_names_the_mirror_and_can_be_tried_again(mirror, desti
 def test_a_truncated_archive_is_refused_and_then_resumed(mirror, destination, length):
     whole = (mirror / "S1.tar").read_bytes()
     (mirror / "S1.tar").write_bytes(whole[:length])
-    done = download(mirror, destination)
-    assert done.returncode == 1
-    assert "S1.tar" in done.stderr
+    assert "S1.tar" in refused(mirror, destination)
     assert not (destination / "S1").exists()
     (mirror / "S1.tar").write_bytes(whole)
     assert download(mirror, destination).returncode == 0
@@ -123,10 +122,7 @@ def test_a_truncated_archive_is_refused_and_then_resumed(mirror, destination, le
 @pytest.mark.parametrize("members", [{"S1/notes.txt": b"hello"}, pictures("S5")])
 def test_an_archive_without_pictures_of_the_subject_is_refused(mirror, destination, members):
     write_archive(mirror / "S1.tar", members)
-    done = download(mirror, destination)
-    assert done.returncode == 1
-    assert "S1.tar.part is not a whole archive with pictures S1_*.jpg" in done.stderr
-    assert "delete it" in done.stderr
+    assert "S1.tar.part" in refused(mirror, destination)
 
 
 def test_a_partial_download_is_resumed(mirror, destination):
@@ -135,8 +131,7 @@ def test_a_partial_download_is_resumed(mirror, destination):
     (destination / "archives" / "S1.tar.part").write_bytes(whole[:3000])
     # Downloaded again from its start, it would be no archive.
     (mirror / "S1.tar").write_bytes(b"?" * 3000 + whole[3000:])
-    done = download(mirror, destination)
-    assert done.returncode == 0, done.stderr
+    assert download(mirror, destination).returncode == 0
     assert files(destination) == EVERYTHING
 
 
@@ -171,9 +166,8 @@ def test_an_archive_that_cannot_be_unpacked_is_kept(mirror, destination, tmp_pat
         f'#!{BASH}\n[ "$1" != -xf ] || exit 2\nexec {shutil.which("tar")} "$@"\n'
     )
     (tools / "tar").chmod(0o755)
-    done = download(mirror, destination, path=f"{tools}{os.pathsep}{os.environ['PATH']}")
-    assert done.returncode == 1
-    assert "S1.tar cannot be unpacked" in done.stderr
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    assert "S1.tar cannot be unpacked" in refused(mirror, destination, path=path)
     kept = destination / "archives" / "S1.tar"
     assert kept.read_bytes() == (mirror / "S1.tar").read_bytes()
 
@@ -183,9 +177,7 @@ def test_files_of_the_user_stay(mirror, destination):
     (destination / "S1.tar").write_text("mine")
     (destination / "S5").mkdir()
     (destination / "S5" / "notes.txt").write_text("mine")
-    done = download(mirror, destination)
-    assert done.returncode == 1
-    assert "S5 is there, but holds no picture S5_*.jpg" in done.stderr
+    assert "S5_*.jpg" in refused(mirror, destination)
     assert (destination / "S1.tar").read_text() == "mine"
     assert files(destination / "S5") == {"notes.txt"}
 
@@ -196,16 +188,12 @@ def test_missing_tools_are_named(mirror, destination, tmp_path, missing):
     tools.mkdir()
     for tool in {"curl", "tar", "grep"} - {missing}:
         (tools / tool).symlink_to(shutil.which(tool))
-    done = download(mirror, destination, path=str(tools))
-    assert done.returncode == 1
-    assert f"needs {missing}" in done.stderr
+    assert f"needs {missing}" in refused(mirror, destination, path=str(tools))
     assert not destination.exists()
 
 
 def test_arguments(tmp_path):
-    done = run("--help")
-    assert done.returncode == 0
-    assert "MIRROR [DESTINATION]" in done.stdout
+    assert "MIRROR [DESTINATION]" in run("--help").stdout
     for arguments in ([], ["--fast"], ["a", "b", "c"], ["ftp://a"], ["dict://a"]):
         done = run(*arguments)
         assert done.returncode == 1
@@ -222,9 +210,7 @@ def test_archives_are_checked_where_the_mirror_has_sums(mirror, destination):
     write_sums(mirror)
     good = (mirror / "S5.tar").read_bytes()
     (mirror / "S5.tar").write_bytes(good.replace(b"PNG", b"png"))
-    done = download(mirror, destination)
-    assert done.returncode == 1
-    assert "S5.tar is not what the mirror's SHA256SUMS says" in done.stderr
+    assert "S5.tar" in refused(mirror, destination)
     assert (destination / "archives" / "S5.tar.wrong").exists()
     assert files(destination / "S1") == {pathlib.Path(name).name for name in pictures("S1")}
     assert not (destination / "S5").exists()
@@ -234,30 +220,19 @@ def test_archives_are_checked_where_the_mirror_has_sums(mirror, destination):
     assert "cannot be checked" not in done.stdout
 
 
-def test_a_mirror_without_sums_is_told_of(mirror, destination):
-    assert "has no SHA256SUMS" in download(mirror, destination).stdout
-
-
 def test_an_archive_without_a_sum_is_refused(mirror, destination):
     write_sums(mirror)
     lines = (mirror / "SHA256SUMS").read_text().splitlines(keepends=True)
     (mirror / "SHA256SUMS").write_text("".join(line for line in lines if "S1.tar" not in line))
-    done = download(mirror, destination)
-    assert done.returncode == 1
-    assert "SHA256SUMS has no line for S1.tar" in done.stderr
+    assert "SHA256SUMS has no line for S1.tar" in refused(mirror, destination)
 
 
 @pytest.mark.parametrize("name", ["-rf", "host:folder", "a b", "--help"])
 def test_names_that_tools_could_take_for_something_else(mirror, tmp_path, name):
-    done = run(mirror.as_uri(), name, cwd=tmp_path)
+    mirror = mirror.rename(tmp_path / "mirror[1-3]{a,b}")
+    done = run(f"file://{mirror}", name, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert files(tmp_path / name) == EVERYTHING
-
-
-def test_a_mirror_with_brackets_is_one_address(mirror, destination, tmp_path):
-    mirror.rename(tmp_path / "mirror[1-3]{a,b}")
-    done = run(f"file://{tmp_path}/mirror[1-3]{{a,b}}", destination)
-    assert done.returncode == 0, done.stderr
 
 
 def test_permissions_and_owners_of_an_archive_are_not_taken(mirror, destination):

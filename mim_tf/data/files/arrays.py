@@ -1,10 +1,16 @@
-"""Arrays that stay in their files, and files that have to stay as they are."""
+"""Arrays of frames, in memory and in `.npy` files.
+
+Arrays of files are memory-mapped: only the sequences that are asked for are read. `Stamp` and
+`take` protect a mapped file that another program changes meanwhile. The checks that every array of
+frames has to pass are here, too.
+"""
 
 import dataclasses
 import math
 import os
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, Literal
 
 import numpy as np
 
@@ -12,16 +18,13 @@ from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import opened
 
+CHUNK_VALUES = 2**22
+"""Values that are checked at a time, to limit memory."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Stamp:
-    """Size and time of change of a file, by which another content is noticed.
-
-    Attributes:
-        path: of the file.
-        size: in bytes.
-        changed: nanoseconds.
-    """
+    """Size and modification time of a file, by which another content is detected."""
 
     path: str
     size: int
@@ -29,59 +32,51 @@ class Stamp:
 
     @classmethod
     def of(cls, path: str | Path) -> "Stamp":
-        """That of the file now. Raises `OSError` if there is none."""
+        """Return the present stamp of a file."""
         status = os.stat(path)
         return cls(str(path), status.st_size, status.st_mtime_ns)
 
     def check(self) -> None:
-        """Raises `MimError` if the file was changed since; one that is gone was not."""
+        """Raise `MimError` if the file was changed. A deleted file can still be read."""
         try:
             now = Stamp.of(self.path)
         except FileNotFoundError:
             return
         if now != self:
             raise MimError(
-                f"{self.path} was changed while it was in use: expected {self.size} bytes as when "
-                f"it was opened, received {now.size}, with another time of change. Leave data as "
-                "it is during a run, and start again."
+                f"{self.path} was changed while it was in use: expected {self.size} bytes, got "
+                f"{now.size} and another modification time. Start again."
             )
 
 
 class MappedArray(np.memmap):
-    """An array in a file; whenever a part of it is taken, the file has to be as it was.
+    """A memory-mapped array that carries the stamp of its file; read it with `take`.
 
-    Without that, a file that is rewritten gives other values, and one that is shortened ends the
-    process by a signal.
+    Arguments as for `numpy.memmap`, with an open file.
     """
 
-    _stamp: Stamp | None = None
+    stamp: Stamp | None = None
+
+    def __new__(cls, file: BufferedReader, *layout: Any):
+        stamp = Stamp.of(file.name)
+        array: Any = super().__new__(cls, file, *layout)  # type: ignore[call-overload]
+        array.stamp = stamp
+        return array
 
     def __array_finalize__(self, obj):
         super().__array_finalize__(obj)
-        self._stamp = getattr(obj, "_stamp", None)
-
-    def __getitem__(self, index):
-        if self._stamp:
-            self._stamp.check()
-        part = super().__getitem__(index)
-        is_copy = isinstance(part, MappedArray) and part._mmap is None
-        return part.view(np.ndarray) if is_copy else part
+        self.stamp = getattr(obj, "stamp", None)
 
 
-def map_array(
-    file: BinaryIO, dtype: np.dtype, offset: int, shape: tuple[int, ...], order: str
-) -> MappedArray:
-    """The array that begins at `offset` of an open file. Arguments as for `numpy.memmap`."""
-    stamp = Stamp.of(file.name)
-    array = MappedArray(file, dtype, "r", offset, shape, order)
-    array._stamp = stamp
-    return array
+def take(array: np.ndarray, index: Any) -> np.ndarray:
+    """Return `array[index]` as an ordinary array; raise `MimError` if its file was changed.
 
-
-# MERGED: Sequences from plain arrays, in memory or in a `.npy` file.
-
-
-CHUNK_VALUES = 2**22
+    Unchecked, a rewritten file would give wrong values and a shortened one kill the process.
+    """
+    stamp = getattr(array, "stamp", None)
+    if stamp:
+        stamp.check()
+    return np.asarray(array[index])
 
 
 class ArraySource(SequenceSource):
@@ -90,14 +85,14 @@ class ArraySource(SequenceSource):
     Args:
         array: `[N, T, H, W]` or `[N, T, H, W, C]`, uint8 in 0..255 or float in [0, 1].
         total_length: frames of a sequence; longer ones are cut to their first frames. None: all.
-        name: file or other origin, named in messages and in `describe`.
+        name: file or other origin, for messages and `describe`.
 
-    Raises `MimError` for another rank or dtype, no sequences, too few frames, and the first
-    value that is NaN or outside [0, 1].
+    Raises `MimError` for another rank or dtype, no sequences, too few frames, and values that are
+    NaN or outside [0, 1].
     """
 
     def __init__(self, array: np.ndarray, total_length: int | None = None, name: str = "array"):
-        check_frames(array, name, {4: "[N, T, H, W]", 5: "[N, T, H, W, C]"})
+        check_array(array, name, {4: "[N, T, H, W]", 5: "[N, T, H, W, C]"})
         if total_length is not None:
             check_length(name, array.shape[1], total_length)
         self.name = str(name)
@@ -110,8 +105,7 @@ class ArraySource(SequenceSource):
         self.shape = self.frames.shape[1:]
 
     def sequences(self, indices: Indices) -> np.ndarray:
-        rows = np.asarray(self.frames[np.asarray(indices, np.int64)])
-        return from_uint8(rows) if rows.dtype == np.uint8 else rows.astype(np.float32)
+        return to_float32(take(self.frames, np.asarray(indices, np.int64)))
 
     def describe(self) -> dict:
         return super().describe() | {
@@ -122,18 +116,10 @@ class ArraySource(SequenceSource):
 
 
 def open_array(path: str | Path, time_first: bool | None = None) -> np.ndarray:
-    """A `.npy` file as a memory-mapped array with sequences on the first axis.
+    """Map a `.npy` file as `[N, T, ...]`, or whatever else it holds.
 
-    Args:
-        path: the file.
-        time_first: whether its axes are `[T, N, H, W]`. None: they are exactly where the file
-            looks like `mnist_test_seq.npy`, uint8 `[20, more than 20, 64, 64]`.
-
-    Returns:
-        `[N, T, H, W]` or whatever else the file holds; `ArraySource` checks it.
-
-    Raises `MimError` if the file is missing, of another size than its header says, empty, pickled
-    or no `.npy`; and later, when a part of the array is taken, if the file was changed.
+    `time_first` says whether its axes are `[T, N, H, W]`. None: they are exactly if the file looks
+    like `mnist_test_seq.npy`, uint8 `[20, more than 20, 64, 64]`.
     """
     with opened(path, "a .npy file", " written by numpy.save without pickling") as file:
         shape, order, dtype = read_header(file)
@@ -141,8 +127,8 @@ def open_array(path: str | Path, time_first: bool | None = None) -> np.ndarray:
             raise ValueError("it holds pickled Python objects, which are never loaded")
         expected, size = file.tell() + math.prod(shape) * dtype.itemsize, os.path.getsize(path)
         if expected != size:
-            raise ValueError(f"its header asks for {expected} bytes, it has {size}")
-        array = map_array(file, dtype, file.tell(), shape, order)
+            raise ValueError(f"its header declares {expected} bytes, it has {size}")
+        array = MappedArray(file, dtype, "r", file.tell(), shape, order)
     if time_first is None:
         time_first = (
             array.ndim == 4
@@ -151,17 +137,12 @@ def open_array(path: str | Path, time_first: bool | None = None) -> np.ndarray:
             and array.shape[2:] == (64, 64)
         )
     if time_first and array.ndim < 4:
-        raise MimError(
-            f"{path}: expected [T, N, H, W] where time comes first, received shape {array.shape}."
-        )
+        raise MimError(f"{path}: Expected [T, N, H, W], got shape {array.shape}.")
     return array.swapaxes(0, 1) if time_first else array
 
 
-def read_header(stream: BinaryIO) -> tuple[tuple[int, ...], str, np.dtype]:
-    """(shape, order, dtype) of the `.npy` file at the start of a stream, and the stream behind it.
-
-    Lets all kinds of errors out.
-    """
+def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype]:
+    """Return shape, order and dtype of a `.npy` stream; use it within `opened`."""
     version = np.lib.format.read_magic(stream)
     read = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -174,32 +155,34 @@ def read_header(stream: BinaryIO) -> tuple[tuple[int, ...], str, np.dtype]:
 
 
 def from_uint8(levels: np.ndarray) -> np.ndarray:
-    """uint8 levels 0..255 as float32 in [0, 1]."""
+    """Return uint8 levels 0..255 as float32 in [0, 1]."""
     return np.divide(levels, np.float32(255), dtype=np.float32)
 
 
-def check_frames(array: np.ndarray, name: str | Path, layouts: dict[int, str]) -> None:
-    """Raises `MimError` for an array of other axes, an empty one, or neither uint8 nor float.
+def to_float32(values: np.ndarray) -> np.ndarray:
+    """Return uint8 levels as float32 in [0, 1], and floats as float32."""
+    return from_uint8(values) if values.dtype == np.uint8 else values.astype(np.float32)
 
-    Args:
-        array: to check; its values are not read.
-        name: file or other origin, for the message.
-        layouts: what its axes may be, by their number.
+
+def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) -> None:
+    """Raise `MimError` for an array that is empty, of another rank, or neither uint8 nor float.
+
+    `layouts` maps the possible numbers of axes to the axes, such as `{4: "[N, T, H, W]"}`.
     """
     is_number = array.dtype == np.uint8 or array.dtype.kind == "f"
     if array.ndim not in layouts or 0 in array.shape or not is_number:
         raise MimError(
-            f"{name}: expected frames {' or '.join(layouts.values())}, uint8 in 0..255 or float in "
-            f"[0, 1], received {array.dtype} {list(array.shape)}. Convert and reshape them."
+            f"{name}: Expected frames {' or '.join(layouts.values())}, levels as uint8 or floats, "
+            f"got {array.dtype} {list(array.shape)}. Convert and reshape them."
         )
 
 
 def check_length(name: str, received: int, total_length: int) -> None:
-    """Raises `MimError` if sequences of `received` frames are shorter than `total_length`."""
+    """Raise `MimError` if sequences of `received` frames are shorter than `total_length`."""
     if received < total_length:
         raise MimError(
-            f"{name}: lengths do not fit: expected at least total_length = {total_length} frames "
-            f"a sequence, received {received}. Lower total_length or use longer sequences."
+            f"{name}: Expected at least total_length = {total_length} frames a sequence, got "
+            f"{received}. Lower --total_length or use longer sequences."
         )
 
 
@@ -208,30 +191,23 @@ def check_interval(
     name: str,
     axes: tuple[str, ...],
     low: float = 0,
-    mending: str = "Divide levels 0..255 by 255 or save them as uint8",
+    remedy: str = "Divide levels 0..255 by 255 or save them as uint8",
 ) -> None:
-    """Raises `MimError` for the first entry of `values` that is NaN or outside [`low`, 1].
+    """Raise `MimError` for the first value that is NaN or outside [`low`, 1].
 
-    Args:
-        values: float array of any size; looked at in chunks.
-        name: file or other origin, for the message.
-        axes: what the first axes count, for the message, such as `("sequence", "frame")`.
-        low: the lowest value.
-        mending: what to do about values outside, for the message.
+    The message names the position along the first `axes`, such as `("sequence", "frame")`.
     """
     step = max(1, CHUNK_VALUES // (values[0].size or 1))
     for start in range(0, len(values), step):
-        chunk = values[start : start + step]
-        # Written so that NaN, which min and max hand on, fails it too.
-        if chunk.min() >= low and chunk.max() <= 1:
+        chunk = take(values, slice(start, start + step))
+        inside = (chunk >= low) & (chunk <= 1)  # NaN compares as False.
+        if inside.all():
             continue
-        flat = chunk.reshape(*chunk.shape[: len(axes)], -1)
-        position = np.argwhere(~((flat >= low) & (flat <= 1)))[0]
-        value = flat[tuple(position)]
+        position = np.argwhere(~inside)[0]
+        value = chunk[tuple(position)]
         position[0] += start
-        place = ", ".join(f"{axis} {index}" for axis, index in zip(axes, position, strict=False))
-        lowest, highest = np.fmin.reduce(chunk, axis=None), np.fmax.reduce(chunk, axis=None)
+        place = ", ".join(f"{axis} {n}" for axis, n in zip(axes, position, strict=False))
         raise MimError(
-            f"{name}: expected values in [{low}, 1], received {value} in {place} (values around "
-            f"it from {lowest} to {highest}). {mending}; replace missing values."
+            f"{name}: Expected values in [{low}, 1], got {value} in {place}. {remedy}; replace "
+            "missing values."
         )

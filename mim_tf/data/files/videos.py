@@ -1,10 +1,14 @@
-"""Frames that are decoded when first asked for, then kept as uint8."""
+"""Recordings whose frames are decoded when first read, then kept as uint8.
+
+`Pictures` has a file for each frame and decodes only the frames that are read; `Video` decodes a
+whole video file at once, because frames of a video depend on each other.
+"""
 
 import contextlib
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +24,16 @@ from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import opened
 
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".gif")
+LARGEST_FRAME = 178_956_970
+"""In pixels; also Pillow's limit for pictures."""
+_GIF_TAIL = 1024
+
 
 class LazyValue:
-    """A value that is made when first asked for, then kept.
+    """A value that is made at the first call, by one thread, while other threads wait.
 
-    Threads that ask while it is being made wait for it. If making it fails, the next one to ask
-    tries again.
+    If making it fails, the next call tries again.
     """
 
     def __init__(self, make: Callable):
@@ -43,53 +51,33 @@ class LazyValue:
 
 
 class Pictures(Recording):
-    """A recording with a picture file for each frame; takes the memory of those frames as uint8.
+    """A recording with a picture file for each frame; `decode` makes uint8 `[H, W, C]` of one."""
 
-    Args:
-        name: of the recording.
-        paths: of the pictures, in order.
-        decode: makes uint8 `[H, W, C]` from a path, of one shape for all.
-    """
-
-    def __init__(self, name: str, paths: Iterable, decode: Callable):
+    def __init__(self, name: str | Path, paths: Iterable, decode: Callable):
         self.name = str(name)
-        self._decode = decode
-        self._frames = [LazyValue(functools.partial(self._levels, path)) for path in paths]
+        # A copy, because the decoded array may be a view of a larger picture.
+        self._frames = [
+            LazyValue(functools.partial(lambda path: np.array(decode(path), np.uint8), path))
+            for path in paths
+        ]
         self.length = len(self._frames)
 
     def read(self, positions: Indices) -> np.ndarray:
         return from_uint8(self.levels(positions))
 
     def levels(self, positions: Indices) -> np.ndarray:
-        """Frames at `positions` as uint8 `[len(positions), H, W, C]`."""
+        """Return frames at `positions` as uint8 `[len(positions), H, W, C]`."""
         return np.stack([self._frames[position]() for position in positions])
-
-    def _levels(self, path):
-        # A copy, because what is decoded may be a small part of a picture still in memory.
-        return np.array(self._decode(path), np.uint8)
-
-
-# MERGED: Video files as recordings.
-
-
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".gif")
-# In pixels; Pillow's limit for pictures.
-LARGEST_FRAME = 178_956_970
-_GIF_TAIL = 1024
 
 
 class Video(Recording):
-    """The video of a file; decoded as a whole when first read, then kept as uint8.
+    """The video in a file of any format that FFmpeg reads.
 
     Its length is the number of packets in the container, known without decoding. Rotation marks
     are ignored.
 
-    Args:
-        path: the file, of any format FFmpeg reads.
-        form: of its frames.
-
-    Raises `MimError` for files that cannot be opened and for another size; when read, for videos
-    that cannot be decoded to as many frames.
+    Raises `MimError` for files that cannot be opened and for another size than `form` has; at the
+    first read, for videos that cannot be decoded to as many frames.
     """
 
     def __init__(self, path: str | Path, form: FrameFormat):
@@ -101,16 +89,15 @@ class Video(Recording):
             if not 0 < stream.height * stream.width <= LARGEST_FRAME:
                 raise ValueError(f"frames of {stream.height} x {stream.width}")
             form.check_size(self.name, (stream.height, stream.width))
-            found = 0
-            self.length = 0
+            found = self.length = 0
             for packet in container.demux(stream):
-                # A last packet, without content, ends the stream.
+                # The last packet is empty; frames before the start of a cut video are discarded.
                 found += packet.size > 0
                 self.length += packet.size > 0 and not packet.is_discard
-            # FFmpeg takes the frames of a GIF that tells no times, as imageio writes them, for one.
+            # FFmpeg merges the frames of a GIF without times, as imageio writes it.
             self._untimed = container.format.name == "gif" and found < stream.frames
             if self._untimed:
-                found = self.length = _untimed_length(self._path)
+                found = self.length = sum(1 for _ in _untimed_frames(self._path))
             if found < stream.frames:
                 raise ValueError(f"it ends early: there are {found} of {stream.frames} frames")
             if not self.length:
@@ -121,32 +108,31 @@ class Video(Recording):
         return from_uint8(self._frames()[positions])
 
     def _decode(self):
-        frames = np.empty((self.length, *self._form.frame_shape), np.uint8)
-        decoded = 0
         self._stamp.check()
-        pictures = _untimed_frames if self._untimed else _frames
-        for frame, picture in zip(frames, pictures(self._path), strict=False):
+        frames = np.empty((self.length, *self._form.frame_shape), np.uint8)
+        pictures = (_untimed_frames if self._untimed else _frames)(self._path)
+        decoded = 0
+        for frame, picture in zip(frames, pictures, strict=False):
             frame[:] = self._form.convert(self.name, picture)
             decoded += 1
         if decoded < self.length:
             raise MimError(
-                f"{self.name}: expected {self.length} frames, as many as the file has packets, "
-                f"received {decoded} when decoding it. It is damaged, or some packets show "
-                "nothing; encode it again, for example with ffmpeg."
+                f"{self.name}: Expected {self.length} frames, one a packet, got {decoded}. The "
+                "file is corrupted; encode it again, for example with ffmpeg."
             )
         return frames
 
 
 def video_size(path: str | Path) -> tuple[int, int]:
-    """(height, width) of the first video stream of a file. Raises `MimError` as `Video`."""
+    """Return (height, width) of the first video stream of a file."""
     with _open_stream(path) as (_, stream):
         return stream.height, stream.width
 
 
 @contextlib.contextmanager
 def _open_stream(path):
-    """The opened container and its video stream."""
-    # A file that is in truth a playlist must not make FFmpeg ask the network.
+    """Yield the opened container and its video stream."""
+    # A playlist with the name of a video must not make FFmpeg access the internet.
     options = {"protocol_whitelist": "file"}
     with (
         opened(path, "a video", remedy="Encode or download it again.") as file,
@@ -160,30 +146,25 @@ def _open_stream(path):
         yield container, stream
 
 
-def _frames(path):
-    """RGB `[H, W, 3]`, uint8, one after the other."""
+def _frames(path) -> Iterator[np.ndarray]:
+    """Yield RGB frames, uint8 `[H, W, 3]`."""
     with _open_stream(path) as (container, stream):
         stream.thread_type = "AUTO"
-        # Sizes may change on the way; FFmpeg refuses before it takes memory.
+        # The size may change within a video; FFmpeg checks it before it allocates memory.
         stream.codec_context.options = {"max_pixels": str(LARGEST_FRAME)}
         for picture in container.decode(stream):
             yield picture.to_ndarray(format="rgb24")
 
 
-def _untimed_frames(path):
-    """Those of a GIF without times."""
+def _untimed_frames(path) -> Iterator[np.ndarray]:
+    """Yield the RGB frames of a GIF without times."""
     with opened(path, "a video") as file, PIL.Image.open(file) as image:
         for picture in PIL.ImageSequence.Iterator(image):
             yield np.asarray(picture.convert("RGB"))
 
 
-def _untimed_length(path):
-    with opened(path, "a video") as file, PIL.Image.open(file) as image:
-        return getattr(image, "n_frames", 1)
-
-
 def _check_end(file):
-    """Raises `ValueError` if a GIF does not end as one; FFmpeg would give the frames there are."""
+    """Raise `ValueError` if a GIF is truncated; FFmpeg would return the frames that are left."""
     position = file.tell()
     file.seek(max(0, file.seek(0, os.SEEK_END) - _GIF_TAIL))
     if not file.read().rstrip(b"\0").endswith(b";"):

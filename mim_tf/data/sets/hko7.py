@@ -1,4 +1,8 @@
-"""Reflectivity and rain rates of HKO-7."""
+"""HKO-7: windows of the rainy days of a split, radar pictures every six minutes.
+
+Lists of days divide the pictures. A window may lack up to two pictures in a row, as in the
+benchmark, and pixels that its masks leave out; these values are NaN.
+"""
 
 import datetime
 import os
@@ -19,17 +23,24 @@ from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder, opened, read_text
 from mim_tf.values.scale import ConvertedScale, LinearScale
 
+PICTURES, MASKS = "radarPNG", "radarPNG_mask"
+STEP = datetime.timedelta(minutes=6)
+MOST_MISSING = 2
+"""Frames in a row that a window may lack."""
 DBZ = LinearScale("dBZ", -10, 60)
 A, B = 58.53, 1.56  # of Z = A R^B
 
+_NAME = re.compile(r"RAD\d{12}\.png")
+_DAY = re.compile(r"\s*(\d{8})\b")
+
 
 def rain_of_dbz(dbz: np.ndarray) -> np.ndarray:
-    """Rain rate in mm/h of reflectivity in dBZ."""
+    """Return the rain rate in mm/h of reflectivity in dBZ."""
     return (10 ** (np.asarray(dbz) / 10) / A) ** (1 / B)
 
 
 def dbz_of_rain(rain: np.ndarray) -> np.ndarray:
-    """Reflectivity in dBZ of rain rates in mm/h; minus infinity of none."""
+    """Return reflectivity in dBZ of rain rates in mm/h; minus infinity without rain."""
     with np.errstate(divide="ignore"):
         return 10 * np.log10(A) + 10 * B * np.log10(np.asarray(rain, np.float64))
 
@@ -37,20 +48,8 @@ def dbz_of_rain(rain: np.ndarray) -> np.ndarray:
 RAIN = ConvertedScale("mm/h", DBZ, rain_of_dbz, dbz_of_rain)
 
 
-# MERGED: The days of HKO-7's splits, and the times of their frames.
-
-
-PICTURES = "radarPNG"
-STEP = datetime.timedelta(minutes=6)
-MOST_MISSING = 2
-"""Frames in a row that a window may lack, as in the benchmark; none of their pixels counts."""
-
-_NAME = re.compile(r"RAD\d{12}\.png")
-_DAY = re.compile(r"\s*(\d{8})\b")
-
-
 def read_days(root: Path, split: str) -> list[str]:
-    """The days of a split, "YYYYMMDD", sorted."""
+    """Return the days of a split, "YYYYMMDD", sorted."""
     days: set[str] = set()
     for each in SPLITS if split == ALL else (split,):
         path = root / f"hko7_rainy_{each}_days.txt"
@@ -61,68 +60,54 @@ def read_days(root: Path, split: str) -> list[str]:
                 days.add(match[1])
             elif line.strip():
                 raise MimError(
-                    f"{path}: expected a day such as 20150101 in line {number}, received "
+                    f"{path}: Expected a day such as 20150101 in line {number}, got "
                     f"{line.strip()!r}. Download it again."
                 )
     return sorted(days)
 
 
 def read_times(root: Path, days: list[str]) -> list[datetime.datetime]:
-    """Of the pictures of these days, sorted."""
+    """Return the times of the pictures of `days`, sorted."""
     times = []
     for day in days:
         folder = root / PICTURES / day[:4] / day[4:6] / day[6:]
-        paths = list_folder(folder) if os.path.isdir(folder) else []
-        times += [_time_of(path) for path in paths if _NAME.fullmatch(path.name)]
+        for path in list_folder(folder) if os.path.isdir(folder) else []:
+            if _NAME.fullmatch(path.name):
+                try:
+                    times.append(datetime.datetime.strptime(path.name, "RAD%y%m%d%H%M%S.png"))
+                except ValueError:
+                    raise MimError(
+                        f"{path}: Expected a name such as RAD150101000000.png, got a time that "
+                        "does not exist. Rename it or leave it out."
+                    ) from None
     if not times:
         raise MimError(
-            f"{root}: expected pictures such as {PICTURES}/2015/01/01/RAD150101000000.png of the "
-            f"{len(days)} days in the lists, found none. Check the path."
+            f"{root}: Expected pictures such as {PICTURES}/2015/01/01/RAD150101000000.png of the "
+            f"{len(days)} days in the lists, got none. Check the path."
         )
     return sorted(times)
 
 
-def _time_of(path):
-    try:
-        return datetime.datetime.strptime(path.name, "RAD%y%m%d%H%M%S.png")
-    except ValueError:
-        raise MimError(
-            f"{path}: expected a date and time in the name, such as RAD150101000000.png, received "
-            "one that does not exist. Rename it or leave it out."
-        ) from None
-
-
 def split_runs(times: list[datetime.datetime]) -> list[list[datetime.datetime | None]]:
-    """Times six minutes apart, None in the place of up to two in a row that are missing."""
+    """Divide times into runs six minutes apart, with None for up to two missing in a row."""
     runs: list[list[datetime.datetime | None]] = []
-    last = None
+    last = datetime.datetime.min
     for time in times:
-        steps = (time - last) // STEP if last else 0
-        on_time = last is not None and (time - last) % STEP == datetime.timedelta(0)
-        if on_time and steps <= MOST_MISSING + 1:
-            runs[-1] += [None] * (steps - 1)
-        else:
+        steps, rest = divmod(time - last, STEP)
+        if rest or steps > MOST_MISSING + 1:
             runs.append([])
+        else:
+            runs[-1] += [None] * (steps - 1)
         runs[-1].append(time)
         last = time
     return runs
 
 
-# MERGED: Windows of radar pictures, read when asked for.
-
-
-MASKS = "radarPNG_mask"
-
-
 class RadarRun(Recording):
     """Frames every six minutes, read when asked for; nothing stays in memory.
 
-    Args:
-        name: of the run.
-        files: the picture and the mask of each frame; None for a frame that is missing, and for
-            the mask where every pixel counts.
-        size: (height, width) of the pictures.
-        factors: rows and columns that become one, by the mean of what counts.
+    `files` are the picture and the mask of each frame; None for a missing frame, and for the mask
+    if every pixel counts. `factors` rows and columns become one value, the mean of what counts.
     """
 
     def __init__(
@@ -139,32 +124,25 @@ class RadarRun(Recording):
         self._factors = factors
 
     def read(self, positions: Indices) -> np.ndarray:
-        frames = np.stack([self._picture(self._files[position]) for position in positions])
-        masked = np.stack([self._mask(self._files[position]) for position in positions])
-        frames, missing = pooled(frames, masked, self._factors, largest=False)
-        return np.where(missing, np.float32(np.nan), frames)[..., None]
+        frames = np.stack([self._frame(self._files[position]) for position in positions])
+        return pooled(frames, self._factors, largest=False)[..., None]
 
-    def _picture(self, files):
+    def _frame(self, files):
         if files is None:
-            return np.zeros(self._size, np.float32)
-        picture = read_image(files[0])
+            return np.full(self._size, np.nan, np.float32)
+        path, mask = files
+        picture = read_image(path)
         if picture.shape != (*self._size, 1) or picture.dtype != np.uint8:
             raise MimError(
-                f"{files[0]}: expected a grey picture of 8 bits and {self._size[0]} x "
-                f"{self._size[1]} pixels, received {picture.dtype} {list(picture.shape)}. "
-                "Download it again."
+                f"{path}: Expected a grey picture of 8 bits and {self._size[0]} x {self._size[1]} "
+                f"pixels, got {picture.dtype} {list(picture.shape)}. Download it again."
             )
-        return from_uint8(picture[..., 0])
-
-    def _mask(self, files):
-        if files is None:
-            return np.ones(self._size, bool)
-        path = files[1]
-        if path is None:
-            return np.zeros(self._size, bool)
-        with opened(path, "a mask of HKO-7") as file:
-            counts = np.frombuffer(zlib.decompress(file.read()), np.uint8)
-            return counts.reshape(self._size) == 0
+        frame = from_uint8(picture[..., 0])
+        if mask:
+            with opened(mask, "a mask of HKO-7") as file:
+                counts = np.frombuffer(zlib.decompress(file.read()), np.uint8)
+                frame[counts.reshape(self._size) == 0] = np.nan
+        return frame
 
 
 def open_hko7(
@@ -174,22 +152,12 @@ def open_hko7(
     total_length: int,
     data: DataConfig,
 ) -> WindowSource:
-    """Windows of the rainy days of a split.
+    """Open windows of the rainy days of a split; thresholds are rain rates in mm/h.
 
-    A window may lack up to two frames in a row, and pixels that its masks leave out; they are
-    missing. Thresholds are rain rates in mm/h.
-
-    Args:
-        paths: the one folder that holds `radarPNG`, `radarPNG_mask` and the lists of days,
-            `hko7_rainy_train_days.txt`, `..._valid_days.txt` and `..._test_days.txt`. Without the
-            folder of masks every pixel counts.
-        split: "train", "valid", "test" or "all".
-        frame_shape: (H, W, C); with `resize` of `data` a whole fraction of the data's H and W.
-        total_length: frames of a window.
-        data: stride and interval of windows, and thresholds.
-
-    Raises:
-        MimError: for lists and files that cannot be read, and if there is no window.
+    `paths` is the one folder that holds `radarPNG`, `radarPNG_mask` and the lists of days,
+    `hko7_rainy_train_days.txt`, `..._valid_days.txt` and `..._test_days.txt`. Without the folder
+    of masks every pixel counts. With `resize` of `data`, H and W of `frame_shape` are a whole
+    fraction of the data's.
     """
     root = one_folder(paths)
     has_masks = os.path.isdir(root / MASKS)
@@ -201,19 +169,15 @@ def open_hko7(
     factors = pooling_factors(str(root), size, wanted)
 
     def files(time):
-        return _picture_path(root, time), _mask_path(root, time) if has_masks else None
+        mask = root / MASKS / f"{time:%Y/%m/%d/RAD%y%m%d%H%M%S}.mask"
+        return _picture_path(root, time), mask if has_masks else None
 
-    runs = [
-        RadarRun(
-            f"{run[0]:%Y-%m-%d %H:%M}",
-            [files(time) if time else None for time in run],
-            size,
-            factors,
-        )
-        for run in split_runs(times)
-    ]
+    def run_of(times):
+        every = [files(time) if time else None for time in times]
+        return RadarRun(f"{times[0]:%Y-%m-%d %H:%M}", every, size, factors)
+
     source = WindowSource(
-        runs,
+        map(run_of, split_runs(times)),
         (*wanted, 1),
         total_length,
         data.window_stride,
@@ -235,7 +199,7 @@ def open_hko7(
 
 
 def hko7_frame_shape(paths: list[Path]) -> tuple[int, int, int]:
-    """(H, W, 1) of the frames, from the header of one picture."""
+    """Return (H, W, 1) of the frames, from the header of one picture."""
     root = one_folder(paths)
     time, *_ = read_times(root, read_days(root, ALL))
     return (*image_header(_picture_path(root, time))[:2], 1)
@@ -243,7 +207,3 @@ def hko7_frame_shape(paths: list[Path]) -> tuple[int, int, int]:
 
 def _picture_path(root, time):
     return root / PICTURES / f"{time:%Y/%m/%d/RAD%y%m%d%H%M%S}.png"
-
-
-def _mask_path(root, time):
-    return root / MASKS / f"{time:%Y/%m/%d/RAD%y%m%d%H%M%S}.mask"

@@ -1,40 +1,42 @@
-"""Human3.6M, scenario Walking, with the windows of the 2019 code."""
+"""Human3.6M, scenario Walking, with the windows of the 2019 code.
 
-import dataclasses
+Subjects S1, S5, S6, S7 and S8 are for training, S9 and S11 for validation and test alike. The
+stored pictures are every fifth frame of the videos; windows take every second picture. Frames are
+the central half of each side of a picture.
+"""
+
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from absl import logging
 
 from mim_tf.data.files.images import eight_bits, read_image, to_channels
+from mim_tf.data.files.recordings import find_named
 from mim_tf.data.files.videos import Pictures
 from mim_tf.data.windows import WindowSource
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import walk
 
 SCENARIO = "Walking"
 TRAIN_SUBJECTS = ("S1", "S5", "S6", "S7", "S8")
 TEST_SUBJECTS = ("S9", "S11")
-# The stored pictures are every fifth frame of the videos, by their numbers; every second is used.
-FRAME_STEP = 5
-INTERVAL = 2
-FRAME_SHAPE = (128, 128, 3)  # as published
-_FOLDER = "a folder with pictures of Human3.6M, as data/human36m.sh makes it"
-# Pictures from one place where a window may start to the next.
-TRAIN_STRIDE = 10
-TEST_STRIDE = 5
+FRAME_SHAPE = (128, 128, 3)
+"""As published."""
+FRAME_STEP, INTERVAL = 5, 2
+"""Frames from a stored picture to the next, and pictures from a frame of a window to the next."""
+TRAIN_STRIDE, TEST_STRIDE = 10, 5
+"""Pictures from one possible start of a window to the next."""
 # Such as S1_Walking_1.54138969_000471.jpg; the number of the take may be missing.
 _NAME = re.compile(
-    r"(?P<take>(?P<subject>S\d+)_(?P<scenario>[A-Za-z]+)(_\w+)?)"
-    r"\.(?P<camera>\d+)_(?P<frame>\d+)\.(jpg|jpeg|png)"
+    r"(?P<key>(?P<take>(?P<subject>S\d+)_(?P<scenario>[A-Za-z]+)(_\w+)?)"
+    r"\.(?P<camera>\d+)_(?P<frame>\d+)\.(jpg|jpeg|png))"
 )
+_FOLDER = "a folder with pictures of Human3.6M"
 
 
-@dataclasses.dataclass(frozen=True)
-class _Picture:
+class _Picture(NamedTuple):
     path: Path
     subject: str
     view: tuple[str, str]  # take (with subject and scenario) and camera
@@ -44,37 +46,26 @@ class _Picture:
 def open_human36m(
     paths: list[Path], split: str, total_length: int, height: int, width: int
 ) -> WindowSource:
-    """Windows of a split ("train", "valid" or "test") of Human3.6M, RGB.
+    """Open windows of a split ("train", "valid" or "test"), RGB of `height` x `width`.
 
-    Subjects S1, S5, S6, S7 and S8 are for training, S9 and S11 for validation and test alike. The
-    central half of each side is resized to `height` x `width`. Pictures are decoded when first
-    asked for, then kept as uint8.
-
-    Args:
-        paths: folders that hold the pictures, themselves or in subfolders.
-        split: "train", "valid" or "test".
-        total_length: frames of a window, each 10 frames of the video after the one before.
-        height: of a frame, in pixels.
-        width: of a frame, in pixels.
-
-    Raises `MimError` if a folder or the pictures of the split are missing, pictures are there
-    twice, or there is no window; when read, for pictures that cannot be decoded.
-
-    Source: 2019 code, its reader of Human3.6M.
+    `paths` are folders that hold the pictures, themselves or in subfolders. Frames of a window are
+    10 frames of the video apart. Source: 2019 code, its reader of Human3.6M.
     """
-    subjects, stride = (
-        (TRAIN_SUBJECTS, TRAIN_STRIDE) if split == "train" else (TEST_SUBJECTS, TEST_STRIDE)
-    )
+    is_train = split == "train"
+    subjects = TRAIN_SUBJECTS if is_train else TEST_SUBJECTS
     pictures = _find_pictures(paths, subjects)
-    starts = window_starts(pictures, total_length, stride)
+    starts = window_starts(pictures, total_length, TRAIN_STRIDE if is_train else TEST_STRIDE)
     if not starts:
         raise MimError(
-            f"{_listed(paths)}: expected {total_length} pictures of one camera and take, "
-            f"{FRAME_STEP * INTERVAL} frames of the video apart, found none among the "
-            f"{len(pictures)} pictures of {SCENARIO}. Lower total_length, or get all pictures "
-            "with data/human36m.sh."
+            f"{_listed(paths)}: Expected {total_length} pictures of one camera and take, "
+            f"{FRAME_STEP * INTERVAL} frames of the video apart, got none among {len(pictures)} "
+            f"pictures of {SCENARIO}. Lower --total_length, or get all with data/human36m.sh."
         )
-    found = _found_subjects(pictures, subjects)
+    there = {picture.subject for picture in pictures}
+    for subject in subjects:
+        if subject not in there:
+            logging.warning("Human3.6M: there is no picture of %s in the given folders.", subject)
+    found = [subject for subject in subjects if subject in there]
     recording = Pictures(
         f"{SCENARIO} of {', '.join(found)}",
         [picture.path for picture in pictures],
@@ -96,25 +87,22 @@ def open_human36m(
 
 
 def has_pictures(folder: Path) -> bool:
-    """Whether a folder or its subfolders hold a picture with a name of Human3.6M."""
-    return any(_NAME.fullmatch(file.name) for file in _walk([folder]))
+    """Return whether a folder or its subfolders hold a picture with a name of Human3.6M."""
+    return bool(find_named([folder], _NAME, _FOLDER))
 
 
 def window_starts(pictures: list[_Picture], total_length: int, stride: int) -> list[int]:
-    """Positions in `pictures`, sorted by file name, at which a window starts.
+    """Return the positions in `pictures`, sorted by file name, at which a window starts.
 
     The first and the last picture of a window are from one take and camera, and as many frames of
-    the video apart as in a window without a gap. The next place to look at is `stride` pictures
-    further, or the next picture if take or camera differ.
-
-    Source: 2019 code.
+    the video apart as in a window without a gap. Source: 2019 code.
     """
     span = INTERVAL * (total_length - 1)
     starts = []
     start = 0
     while start + INTERVAL * total_length - 1 < len(pictures):
         first, last = pictures[start], pictures[start + span]
-        if first.view != last.view:
+        if first.view != last.view:  # The next view begins at one of the next pictures.
             start += 1
             continue
         if last.frame - first.frame == FRAME_STEP * span:
@@ -123,25 +111,17 @@ def window_starts(pictures: list[_Picture], total_length: int, stride: int) -> l
     return starts
 
 
-def crop_and_resize(path: Path, image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The central half of each side of a picture as uint8 `[height, width, 3]`.
+def crop_and_resize(path: str | Path, image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return the central half of each side of a picture as uint8 `[height, width, 3]`.
 
     Bilinear between the four nearest pixels, without antialiasing: within one level of OpenCV's
     resize, which the 2019 code called.
-
-    Args:
-        path: for messages.
-        image: uint8 or uint16 `[H, W, 1]` or `[H, W, 3]`.
-        height: in pixels.
-        width: in pixels.
-
-    Raises `MimError` for pictures of less than 2 x 2 pixels.
     """
     rows, columns = image.shape[:2]
     if min(rows, columns) < 2:
         raise MimError(
-            f"{path}: expected a picture of at least 2 x 2 pixels, to take the central half of it, "
-            f"received {rows} x {columns}. Download it again."
+            f"{path}: Expected a picture of at least 2 x 2 pixels, got {rows} x {columns}. "
+            "Download it again."
         )
     crop = to_channels(eight_bits(image[_central_half(rows), _central_half(columns)]), 3)
     if crop.shape[:2] == (height, width):
@@ -152,7 +132,7 @@ def crop_and_resize(path: Path, image: np.ndarray, height: int, width: int) -> n
 
 
 def _interpolated(image, size, axis):
-    """`image` with `size` pixels along `axis`, each between the two next to it, as float32."""
+    """Return `image` with `size` pixels along `axis`, as float32."""
     # Not resize of scikit-image, which takes five times as long, as much as reading the picture.
     old = image.shape[axis]
     position = np.clip((np.arange(size) + 0.5) * old / size - 0.5, 0, old - 1)
@@ -162,53 +142,28 @@ def _interpolated(image, size, axis):
 
 
 def _central_half(side):
-    # Where a quarter is no whole number, more is cut off at the end than at the start.
+    # If a quarter is not a whole number, more is cut off at the end than at the start.
     return slice(side // 4, side - math.ceil(side / 4))
 
 
 def _find_pictures(paths, subjects):
-    """The pictures of `subjects`, sorted by file name."""
-    found, other = {}, set()
-    for path in _walk(paths):
-        name = path.name
-        match = _NAME.fullmatch(name)
-        if not match:
-            continue
-        subject, scenario = match["subject"], match["scenario"]
-        if scenario != SCENARIO or subject not in subjects:
+    """Return the pictures of `subjects`, sorted by file name."""
+    pictures, other = [], set()
+    for path, name in find_named(paths, _NAME, _FOLDER):
+        subject, scenario = name["subject"], name["scenario"]
+        if scenario == SCENARIO and subject in subjects:
+            view = name["take"], name["camera"]
+            pictures.append(_Picture(path, subject, view, int(name["frame"])))
+        else:
             other.add(f"{subject} {scenario}")
-            continue
-        if name in found:
-            raise MimError(
-                f"{path}: expected each picture once, found it as {found[name].path} too. Give "
-                "only one of the folders, or move one copy away."
-            )
-        view = match["take"], match["camera"]
-        found[name] = _Picture(path, subject, view, int(match["frame"]))
-    if not found:
+    if not pictures:
         raise MimError(
-            f"{_listed(paths)}: expected pictures such as {subjects[0]}_{SCENARIO}_1.54138969_"
-            f"000471.jpg of {', '.join(subjects)}, found "
-            f"{'only ' + ', '.join(sorted(other)) if other else 'none of Human3.6M'}. Get them "
-            "with data/human36m.sh."
+            f"{_listed(paths)}: Expected pictures such as {subjects[0]}_{SCENARIO}_1.54138969_"
+            f"000471.jpg of {', '.join(subjects)}, got {', '.join(sorted(other)) or 'none'}. Get "
+            "them with data/human36m.sh."
         )
-    return [found[name] for name in sorted(found)]
-
-
-def _walk(paths: list[Path]) -> Iterator[Path]:
-    """All files in the folders `paths` and in their subfolders."""
-    for path in paths:
-        for folder, names in walk(path, _FOLDER):
-            yield from (folder / name for name in names)
-
-
-def _found_subjects(pictures, subjects):
-    found = {picture.subject for picture in pictures}
-    for subject in subjects:
-        if subject not in found:
-            logging.warning("Human3.6M: there is no picture of %s in the given folders.", subject)
-    return [subject for subject in subjects if subject in found]
+    return pictures
 
 
 def _listed(paths):
-    return ", ".join(str(path) for path in paths)
+    return ", ".join(map(str, paths))

@@ -1,12 +1,16 @@
-"""What the stored numbers of SEVIR's images stand for."""
+"""SEVIR: windows of storm events, which are divided by date.
+
+`CATALOG.csv` lists the events, and in which row of which HDF5 file each is. An event is read when
+it is asked for; nothing stays open or in memory.
+"""
 
 import collections
 import csv
-import dataclasses
 import datetime
 import io
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -22,18 +26,25 @@ from mim_tf.storage.hdf5 import opened_hdf5
 from mim_tf.storage.paths import opened
 from mim_tf.values.scale import ConvertedScale, LinearScale
 
-MISSING = 255  # of VIL
+CATALOG = "CATALOG.csv"
+FRAMES = 49
+"""Frames of an event, one every five minutes."""
+MISSING = 255
+"""Level of VIL where nothing was measured."""
+LAST = {"train": datetime.datetime(2019, 1, 1), "valid": datetime.datetime(2019, 6, 1)}
+"""The last moment of training and of validation, as later papers divide the events."""
 LEVELS = LinearScale("level", 0, 255)
+_COLUMNS = {"id", "file_name", "file_index", "img_type", "time_utc", "pct_missing"}
 
 
 def vil_of_levels(levels: np.ndarray) -> np.ndarray:
-    """Vertically integrated liquid in kg/m2 of levels 0 to 254, as SEVIR's authors define it."""
+    """Return vertically integrated liquid in kg/m2 of levels 0 to 254, as SEVIR defines it."""
     low, high = (levels - 2) / 90.66, np.exp((levels - 83.9) / 38.9)
     return np.where(levels <= 5, 0, np.where(levels <= 18, low, high))
 
 
 def levels_of_vil(vil: np.ndarray) -> np.ndarray:
-    """The levels of VIL in kg/m2; 0 is 0."""
+    """Return the levels of VIL in kg/m2; 0 for 0."""
     vil = np.asarray(vil, np.float64)
     with np.errstate(divide="ignore"):
         high = np.log(vil) * 38.9 + 83.9
@@ -43,9 +54,8 @@ def levels_of_vil(vil: np.ndarray) -> np.ndarray:
 VIL = ConvertedScale("kg/m2", LEVELS, vil_of_levels, levels_of_vil)
 
 
-@dataclasses.dataclass(frozen=True)
-class ImageType:
-    """How the stored numbers of an image type are read: times `factor`, in the unit of `scale`."""
+class ImageType(NamedTuple):
+    """An image type; `factor` times a stored number is a value in the unit of `scale`."""
 
     scale: LinearScale
     factor: float
@@ -60,19 +70,8 @@ TYPES = {
 }
 
 
-# MERGED: The catalogue of SEVIR: which events there are, and in which files.
-
-
-CATALOG = "CATALOG.csv"
-FRAMES = 49  # of an event, one every five minutes
-# The last moment of training and of validation; later papers divide so.
-LAST = {"train": datetime.datetime(2019, 1, 1), "valid": datetime.datetime(2019, 6, 1)}
-_COLUMNS = ("id", "file_name", "file_index", "img_type", "time_utc", "pct_missing")
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """A line of the catalogue."""
+class Entry(NamedTuple):
+    """A line of the catalogue: an event in a row of a file."""
 
     id: str
     file_name: str
@@ -85,14 +84,18 @@ class Entry:
 
 
 def read_catalog(root: Path, kind: str) -> list[Entry]:
-    """The entries of a type that can be used, sorted by time, and whose files are there."""
+    """Return the usable entries of an image type whose files exist, sorted by time.
+
+    Usable are events without missing frames whose id occurs once.
+    """
     path = root / CATALOG
     with opened(path, f"the catalogue of SEVIR, {CATALOG}") as file:
         reader = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline=""))
-        absent = set(_COLUMNS) - set(reader.fieldnames or ())
+        absent = _COLUMNS - set(reader.fieldnames or ())
         if absent:
             raise ValueError(f"there is no column {', '.join(sorted(absent))}")
         rows = [row for row in reader if row["img_type"] == kind]
+        times = collections.Counter(row["id"] for row in rows)
         entries = [
             Entry(
                 row["id"],
@@ -101,42 +104,29 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
                 datetime.datetime.fromisoformat(row["time_utc"]),
             )
             for row in rows
-            if float(row["pct_missing"] or "nan") == 0
+            if float(row["pct_missing"] or "nan") == 0 and times[row["id"]] == 1
         ]
-    times = collections.Counter(row["id"] for row in rows)
-    entries = [entry for entry in entries if times[entry.id] == 1]
-    there = {name: _is_there(root / "data" / name) for name in {e.file_name for e in entries}}
-    if not any(there.values()):
+    names = {entry.file_name for entry in entries}
+    there = {name for name in names if os.path.lexists(root / "data" / name)}
+    if not there:
         raise MimError(
-            f"{root}: expected the files of type {kind} that {CATALOG} names, such as data/"
-            f"{min(there, default=f'{kind}/2019/SEVIR_...h5')}, found none of {len(there)}. "
-            "Download them, or choose another --sevir_type."
+            f"{root}: Expected files of type {kind} in {CATALOG}, got none of {len(names)}, such "
+            f"as data/{min(names, default='...')}. Download them, or set --sevir_type."
         )
-    if not all(there.values()):
+    if len(there) < len(names):
         logging.warning(
-            "SEVIR: %d of the %d files of type %s are not there, and their events left out.",
-            len(there) - sum(there.values()),
-            len(there),
+            "SEVIR: %d of the %d files of type %s are missing; their events are left out.",
+            len(names) - len(there),
+            len(names),
             kind,
         )
-    found = [entry for entry in entries if there[entry.file_name]]
+    found = [entry for entry in entries if entry.file_name in there]
     return sorted(found, key=lambda entry: (entry.time, entry.id))
 
 
-def _is_there(path):
-    """False only if there is nothing; what cannot be read says so when it is opened."""
-    try:
-        os.lstat(path)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
 def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
-    """(height, width) of the frames; `MimError` where a file does not hold its events."""
-    size = (0, 0)
+    """Return (height, width) of the frames; raise `MimError` if a file lacks one of its events."""
+    size = None
     by_file = collections.defaultdict(list)
     for entry in entries:
         by_file[entry.file_name].append(entry)
@@ -146,42 +136,29 @@ def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
             shape = file[kind].shape if kind in file else None
             if shape is None or len(shape) != 4 or shape[-1] != FRAMES:
                 raise MimError(
-                    f"{path}: expected a data set {kind} [N, H, W, {FRAMES}], found "
+                    f"{path}: Expected a data set {kind} [N, H, W, {FRAMES}], got "
                     f"{'none' if shape is None else list(shape)}. Download it again."
                 )
             for event in events:
                 is_row = 0 <= event.row < shape[0]
-                if not is_row or ("id" in file and _text(file["id"][event.row]) != event.id):
+                if not is_row or ("id" in file and file["id"].asstr()[event.row] != event.id):
                     raise MimError(
-                        f"{path}: expected event {event.id} in row {event.row}, as {CATALOG} says, "
-                        f"found {'another' if is_row else f'{shape[0]} rows'}. Download both "
-                        "again, of one version."
+                        f"{path}: Expected event {event.id} in row {event.row}, as in {CATALOG}, "
+                        f"got {'another' if is_row else f'{shape[0]} rows'}. Download both again."
                     )
-        if size not in ((0, 0), shape[1:3]):
+        if size not in (None, shape[1:3]):
             raise MimError(
-                f"{path}: expected frames of {size[0]} x {size[1]} pixels as in the other files, "
-                f"received {shape[1]} x {shape[2]}. Download it again."
+                f"{path}: Expected frames of {size} pixels as in the other files, got "
+                f"{shape[1:3]}. Download it again."
             )
         size = shape[1:3]
-    return size
-
-
-def _text(value):
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-# MERGED: Windows of storm events, read when asked for.
+    return size or (0, 0)
 
 
 class SevirEvent(Recording):
-    """A row of a file. Nothing stays open or in memory.
+    """The event in a row of a file; `factors` rows and columns become one value.
 
-    Args:
-        name: its id.
-        path: of the file.
-        row: in it.
-        kind: key of `TYPES`, and of the data set in the file.
-        factors: rows and columns that become one; of VIL by their largest value, else the mean.
+    This is the largest value of VIL, as in the literature, and else the mean.
     """
 
     length = FRAMES
@@ -194,13 +171,14 @@ class SevirEvent(Recording):
     def read(self, positions: Indices) -> np.ndarray:
         path, row, kind = self._place
         first, last = min(positions), max(positions)
+        # The file passed check_hdf5 when the source was opened.
         with opened(path, "a file of SEVIR"), h5py.File(path) as file:
             block = file[kind][row, :, :, first : last + 1]
         stored = np.moveaxis(block[..., np.asarray(positions) - first], -1, 0)
-        missing = stored == MISSING if kind == "vil" else np.zeros(stored.shape, bool)
-        values = TYPES[kind].scale.to_unit(stored * np.float32(TYPES[kind].factor))
-        frames, missing = pooled(values, missing, self._factors, largest=kind == "vil")
-        return np.where(missing, np.float32(np.nan), frames)[..., None]
+        frames = TYPES[kind].scale.to_unit(stored * np.float32(TYPES[kind].factor))
+        if kind == "vil":
+            frames[stored == MISSING] = np.nan
+        return pooled(frames, self._factors, largest=kind == "vil")[..., None]
 
 
 def open_sevir(
@@ -210,22 +188,10 @@ def open_sevir(
     total_length: int,
     data: DataConfig,
 ) -> WindowSource:
-    """Windows of the events of a split, none across two.
+    """Open windows of the events of a split ("train", "valid", "test" or "all").
 
-    Events are divided by date: training until 2019-01-01, validation until 2019-06-01, then test.
-    Only events without missing values are taken (`pct_missing` of the catalogue is 0) whose id
-    the type has once. Files that are not there are left out, with a warning.
-
-    Args:
-        paths: the one folder that holds `CATALOG.csv` and `data`.
-        split: "train", "valid", "test" or "all".
-        frame_shape: (H, W, C); with `resize` of `data` a whole fraction of the data's H and W.
-        total_length: frames of a window.
-        data: type of the images, stride and interval of windows, and thresholds, of VIL in levels.
-
-    Raises:
-        MimError: for a catalogue or files that cannot be read or do not fit each other, and if
-            there is no event.
+    `paths` is the one folder that holds `CATALOG.csv` and `data`. Missing files are left out, with
+    a warning. With `resize`, H and W of `frame_shape` are a whole fraction of the data's.
     """
     root, kind = one_folder(paths), data.sevir_type
     entries = read_catalog(root, kind)
@@ -233,9 +199,8 @@ def open_sevir(
     chosen = [entry for entry in entries if split in (ALL, entry.split)]
     if not chosen:
         raise MimError(
-            f"{root}: expected events of type {kind} for {split}, whose dates decide, found none "
-            f"among {len(entries)} ({', '.join(f'{n} for {name}' for name, n in counts.items())}). "
-            "Download the files of the other years, too."
+            f"{root}: Expected events of type {kind} in the dates for {split}, got {dict(counts)}. "
+            "Download the files of the other years."
         )
     size = check_files(root, kind, chosen)
     wanted = frame_shape[:2] if data.resize else size
@@ -264,6 +229,6 @@ def open_sevir(
 
 
 def sevir_frame_shape(paths: list[Path], kind: str) -> tuple[int, int, int]:
-    """(H, W, 1) of the frames of an image type, from one file."""
+    """Return (H, W, 1) of the frames of an image type, from one file."""
     root = one_folder(paths)
     return (*check_files(root, kind, read_catalog(root, kind)[:1]), 1)

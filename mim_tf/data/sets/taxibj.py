@@ -1,28 +1,87 @@
-"""Windows of half hours without a gap, and which of them are for testing."""
+"""TaxiBJ: inflow and outflow of taxis in the cells of a city, every half hour.
 
+The data comes as `.h5` files, one a year, with a date for every half hour ("slot"), or as
+`dataset.npz` with windows made by its author. Days without all 48 slots are left out, negative
+counts are set to 0. Windows are all runs of slots without a gap inside one file; the last ones are
+for testing. Source: 2019 code.
+"""
+
+import contextlib
+import datetime
 import fnmatch
 import itertools
+import math
 import os
 from pathlib import Path
+from typing import NamedTuple
 
+import h5py
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.sets.taxibj_files import (
-    SIDE,
-    CompleteDays,
-    TaxiBJNpzSource,
-    complete_days,
-    read_h5,
-    read_h5_grid,
-    read_npz_grid,
-    synthetic_city,
+from mim_tf.data.files.arrays import check_interval, check_length, take
+from mim_tf.data.files.npz_member import (
+    LARGEST_DEFLATE_RATIO,
+    member_keys,
+    member_shape,
+    read_member,
 )
 from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
+from mim_tf.storage.hdf5 import opened_hdf5
 from mim_tf.storage.paths import list_folder
 from mim_tf.values.scale import LinearScale
+
+CHANNELS = 2
+SLOTS_A_DAY = 48
+TEST_WINDOWS = 4 * 7 * SLOTS_A_DAY
+SIDE, DAYS = 32, 56
+"""Rows and columns, and days, of the synthetic city."""
+
+
+class RawSlots(NamedTuple):
+    """The slots of one file: counts `[slots, 2, H, W]` in vehicles and dates `YYYYMMDDss`."""
+
+    name: str
+    data: np.ndarray
+    dates: list[bytes]
+
+
+class Year(Recording):
+    """The complete days of one file; `dropped` days were left out.
+
+    `counts` are float32 `[slots, H, W, 2]`, not negative; `times` are half hours since a fixed day,
+    increasing, with gaps. `scale` is set before frames are read.
+    """
+
+    scale: LinearScale
+
+    def __init__(self, raw: RawSlots):
+        self.name = raw.name
+        times = slot_times(raw.name, raw.dates)
+        days, first, slots = np.unique(times // SLOTS_A_DAY, return_index=True, return_counts=True)
+        complete = first[slots == SLOTS_A_DAY]
+        if not len(complete):
+            raise MimError(
+                f"{raw.name}: Expected a day with all {SLOTS_A_DAY} half hours, got {len(days)} "
+                "incomplete days. Use the whole file."
+            )
+        kept = (complete[:, None] + np.arange(SLOTS_A_DAY)).ravel()
+        self.counts = np.ascontiguousarray(raw.data.transpose(0, 2, 3, 1)[kept])
+        finite = np.isfinite(self.counts).all(axis=(1, 2, 3))
+        if not finite.all():
+            raise MimError(
+                f"{raw.name}: Expected finite counts in single precision, got another value at "
+                f"{raw.dates[kept[np.argmin(finite)]]!r}. Replace it or leave that slot out."
+            )
+        np.maximum(self.counts, 0, out=self.counts)
+        self.times = times[kept]
+        self.length = len(kept)
+        self.dropped = len(days) - len(complete)
+
+    def read(self, positions: Indices) -> np.ndarray:
+        return self.scale.to_unit(self.counts[positions])
 
 
 class NewestFirst(WindowSource):
@@ -32,57 +91,6 @@ class NewestFirst(WindowSource):
         return np.ascontiguousarray(super().sequences(indices)[:, ::-1])
 
 
-def windows(times: list[np.ndarray], total_length: int) -> np.ndarray:
-    """Every run of `total_length` consecutive half hours inside one file, oldest first.
-
-    Args:
-        times: of each file, increasing whole numbers of half hours.
-        total_length: half hours of a window.
-
-    Returns:
-        (file, first slot) of each, int64 `[N, 2]`.
-    """
-    starts = []
-    for number, slots in enumerate(times):
-        last = slots[total_length - 1 :]
-        runs = np.flatnonzero(last - slots[: len(last)] == total_length - 1)
-        starts.append(np.stack([np.full_like(runs, number), runs], axis=1))
-    return np.concatenate(starts)
-
-
-def split_windows(
-    starts: np.ndarray, total_length: int, rule: str, test_windows: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Windows to train on and to test on; the last `test_windows` are for testing.
-
-    Args:
-        starts: of `windows`.
-        total_length: half hours of a window.
-        rule: "reference": all others are for training; "clean": those that share no half hour
-            with a test window.
-        test_windows: their number.
-
-    Raises `MimError` if no window is left to train on.
-    """
-    train, test = np.split(starts, [max(len(starts) - test_windows, 0)])
-    if rule == "clean" and len(train):
-        number, first = test[0]
-        train = train[(train[:, 0] < number) | (train[:, 1] + total_length <= first)]
-    if not len(train):
-        raise MimError(
-            f"Expected more windows of {total_length} half hours without a gap than the "
-            f"{test_windows} to test on, received {len(starts)}, of which none is left to train "
-            f"on by the {rule} rule. Lower total_length, or add files: TaxiBJ has four."
-        )
-    return train, test
-
-
-# MERGED: TaxiBJ: inflow and outflow of taxis in the cells of a city, every half hour.
-
-
-TEST_WINDOWS = 4 * 7 * 48
-
-
 def open_taxibj(
     paths: list[Path],
     split: str,
@@ -90,60 +98,47 @@ def open_taxibj(
     data: DataConfig,
     test_windows: int = TEST_WINDOWS,
 ) -> SequenceSource:
-    """One split of TaxiBJ, of another city in its format, or of a made-up one.
+    """Open a split of TaxiBJ, of another city in its format, or of a synthetic one.
 
-    Days without all 48 half hours are left out, negative counts set to 0. Windows are all runs of
-    `total_length` half hours without a gap inside one file; the last `test_windows` are for
-    testing, the others for training. Frames are counts scaled so that the lowest and the highest
-    of all but the last `test_windows` half hours are 0 and 1; `scale` has the two, in vehicles a
-    half hour.
+    The lowest and the highest count of all but the last `test_windows` slots are 0 and 1 in a
+    frame. Counts of those last slots that lie outside are clipped, because frames are in [0, 1] in
+    this package; the 2019 code did not clip. So scores compare with published ones if
+    `clipped_values` in `describe`, counted over all files, is 0. It should be for the published
+    files: their highest counts are reported as 1230, 1292, 1274 and 1250, year by year
+    (data/TaxiBJ.ipynb in github.com/Sosa-Liu/AdaSTTC). The 2019 code left out the last window
+    before every gap and at the end of every file, so its test windows begin a few slots earlier.
 
-    Counts of those last half hours that are lower or higher are clipped to 0 or 1, because frames
-    are in [0, 1] everywhere in this package. The 2019 code did not clip, so scores compare with
-    published ones where `clipped_values` in `describe`, counted over all files, is 0. It should
-    be for the published files: their highest counts are reported as 1230, 1292, 1274 and 1250,
-    year by year (data/TaxiBJ.ipynb in github.com/Sosa-Liu/AdaSTTC).
-
-    Source: 2019 code. It left out the last window before every gap and at the end of every file,
-    so its test windows begin a few half hours earlier than these.
-
-    Args:
-        paths: a folder with files `*_InOut.h5`, such as BJ13_M32x32_T30_InOut.h5, whose names
-            sort by year, or else with dataset.npz; or such `.h5` files, in year order; or one
-            `.npz`, see `TaxiBJNpzSource`. Empty for the synthetic city.
-        split: "train", or "valid" or "test", which are the same windows.
-        total_length: frames of a window.
-        data: order of the frames, rule of the split, and whether the city is synthetic.
-        test_windows: windows to test on, and half hours that the scale is not fitted to.
-
-    Returns:
-        Sequences `(total_length, H, W, 2)`, inflow and outflow.
-
-    Raises `MimError` for files that cannot be used, and for too few windows.
+    `paths` are a folder with files `*_InOut.h5`, such as BJ13_M32x32_T30_InOut.h5, whose names sort
+    by year, or else with dataset.npz; or such `.h5` files, in year order; or one `.npz`; or empty
+    for the synthetic city. "valid" and "test" are the same windows.
     """
     files = _files(paths, data.taxibj_synthetic)
     if any(path.suffix == ".npz" for path in files):
-        return _open_npz(files, split, total_length, data)
-    slots = [synthetic_city()] if data.taxibj_synthetic else map(read_h5, files)
-    years = [complete_days(each) for each in slots]
+        chosen = data.taxibj_order, data.taxibj_split
+        if len(files) > 1 or chosen != ("chronological", "reference"):
+            raise MimError(
+                f"{files[0]} has no dates: Expected it alone, with --taxibj_order=chronological "
+                "and --taxibj_split=reference. Change these, or use the .h5 files."
+            )
+        return TaxiBJNpzSource(files[0], split, total_length, data.check_files)
+    years = [Year(raw) for raw in ([synthetic_city()] if not files else map(read_h5, files))]
     _check_years(years)
+    scale, clipped = _fit_scale(years, test_windows)
+    for year in years:
+        year.scale = scale
     starts = windows([year.times for year in years], total_length)
     train, test = split_windows(starts, total_length, data.taxibj_split, test_windows)
     starts = train if split == "train" else test
-    scale, clipped = _fit_scale(years, test_windows)
     # Years without a window of the split are not kept in memory.
     used, starts[:, 0] = np.unique(starts[:, 0], return_inverse=True)
+    height, width, _ = years[0].counts.shape[1:]
     source = (NewestFirst if data.taxibj_order == "reference" else WindowSource)(
-        [_Year(years[i].name, scale.to_unit(years[i].counts)) for i in used],
-        years[0].counts.shape[1:],
+        [years[i] for i in used],
+        (height, width, CHANNELS),
         total_length,
         starts=starts,
         description={
-            "source": (
-                "synthetic city, made up; not TaxiBJ"
-                if data.taxibj_synthetic
-                else "TaxiBJ format, .h5"
-            ),
+            "source": "TaxiBJ format, .h5" if files else "synthetic city, made up; not TaxiBJ",
             "paths": [str(path) for path in files],
             "order": data.taxibj_order,
             "rule": data.taxibj_split,
@@ -158,97 +153,252 @@ def open_taxibj(
 
 
 def taxibj_frame_shape(paths: list[Path], data: DataConfig) -> tuple[int, int, int]:
-    """(H, W, C) of the frames; only the first file is opened. Raises as `open_taxibj`."""
-    if data.taxibj_synthetic:
-        return SIDE, SIDE, 2
-    file = _files(paths, False)[0]
-    return (*(read_npz_grid if file.suffix == ".npz" else read_h5_grid)(file), 2)
+    """Return (H, W, C) of the frames, from the first file."""
+    files = _files(paths, data.taxibj_synthetic)
+    if not files:
+        return SIDE, SIDE, CHANNELS
+    if files[0].suffix != ".npz":
+        with _opened(files[0]) as (counts, _):
+            return (*counts.shape[2:4], CHANNELS)
+    keys = [key for key in member_keys(files[0]) if key in ("X_train", "X_test")]
+    if not keys:
+        raise MimError(f"{files[0]}: Expected TaxiBJ's dataset.npz, got no array X_train.")
+    _, _, _, height, width = member_shape(files[0], keys[0], "f", 5)
+    return height, width, CHANNELS
 
 
-class _Year(Recording):
-    def __init__(self, name, frames):
-        self.name, self.length = name, len(frames)
-        self._frames = frames
+def read_h5(path: str | Path) -> RawSlots:
+    """Read one file; raise `MimError` before memory is allocated for a size it cannot have."""
+    with _opened(path) as (data, date):
+        return RawSlots(str(path), data.astype(np.float32)[...], date[...].tolist())
 
-    def read(self, positions: Indices) -> np.ndarray:
-        return self._frames[positions]
+
+@contextlib.contextmanager
+def _opened(path):
+    """Yield the data sets `data` and `date` of a file, of the right dtypes and shapes."""
+    with opened_hdf5(path, "an .h5 file of TaxiBJ", "Download it again.") as file:
+        data, date = datasets = file.get("data"), file.get("date")
+        if not all(isinstance(each, h5py.Dataset) and each.shape is not None for each in datasets):
+            raise MimError(
+                f"{path}: Expected the arrays data and date, got {', '.join(file) or 'nothing'}. "
+                "Use a file like BJ13_M32x32_T30_InOut.h5."
+            )
+        fits = data.dtype.kind in "iuf" and data.ndim == 4 and data.shape[1] == CHANNELS
+        fits = fits and date.dtype.kind == "S" and date.shape == data.shape[:1]
+        if not fits or 0 in data.shape:
+            raise MimError(
+                f"{path}: Expected data as numbers [slots, {CHANNELS}, height, width] and date as "
+                f"bytes S10 [slots], got {data.dtype} {list(data.shape)} and {date.dtype} "
+                f"{list(date.shape)}. Convert them."
+            )
+        for each in datasets:
+            _check_stored(path, each)
+        yield datasets
+
+
+def _check_stored(path, dataset):
+    """Raise `MimError` if the file does not or cannot hold all of a data set."""
+    # HDF5 would read zeros for chunks that were never written, and for virtual data sets.
+    if dataset.chunks is None:
+        stored = dataset.id.get_storage_size() == dataset.nbytes and not dataset.external
+        largest, possible = dataset.nbytes, os.path.getsize(path)
+    else:
+        shapes = zip(dataset.shape, dataset.chunks, strict=True)
+        stored = dataset.id.get_num_chunks() == math.prod(-(-n // chunk) for n, chunk in shapes)
+        largest = max(dataset.nbytes, math.prod(dataset.chunks) * dataset.dtype.itemsize)
+        possible = os.path.getsize(path) * LARGEST_DEFLATE_RATIO
+    if not stored or largest > possible:
+        raise MimError(
+            f"{path}: Expected {dataset.nbytes} bytes of {dataset.name.lstrip('/')}, got a file "
+            "that does not hold them. Download it again."
+        )
+
+
+def slot_times(name: str, dates: list[bytes]) -> np.ndarray:
+    """Return dates `YYYYMMDDss` as half hours since a fixed day, int64 `[slots]`, increasing."""
+    times = np.empty(len(dates), np.int64)
+    for n, date in enumerate(dates):
+        try:
+            day, slot = datetime.date.fromisoformat(date[:8].decode()), int(date[8:])
+            if len(date) != 10 or not date.isdigit() or not 1 <= slot <= SLOTS_A_DAY:
+                raise ValueError
+        except ValueError:
+            raise MimError(
+                f"{name}: Expected dates YYYYMMDDss with ss from 01 to {SLOTS_A_DAY}, got {date!r} "
+                f"in slot {n}. Correct it or leave the slot out."
+            ) from None
+        times[n] = day.toordinal() * SLOTS_A_DAY + slot - 1
+        if n and times[n] <= times[n - 1]:
+            raise MimError(
+                f"{name}: Expected dates that increase, got {dates[n - 1]!r} and then {date!r} in "
+                f"slots {n - 1} and {n}. Sort the slots by date and remove duplicates."
+            )
+    return times
+
+
+def windows(times: list[np.ndarray], total_length: int) -> np.ndarray:
+    """Return (file, first slot) of every run of `total_length` slots in a file, int64 `[N, 2]`."""
+    starts = []
+    for number, slots in enumerate(times):
+        # Times increase, so a run has no gap if its last slot is as late as it should be.
+        last = slots[total_length - 1 :]
+        runs = np.flatnonzero(last - slots[: len(last)] == total_length - 1)
+        starts.append(np.stack([np.full_like(runs, number), runs], axis=1))
+    return np.concatenate(starts)
+
+
+def split_windows(
+    starts: np.ndarray, total_length: int, rule: str, test_windows: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide windows into those to train on and the last `test_windows`, to test on.
+
+    By the rule "reference" all others are for training, by "clean" only those that share no slot
+    with a test window.
+    """
+    train, test = np.split(starts, [max(len(starts) - test_windows, 0)])
+    if rule == "clean" and len(train):
+        number, first = test[0]
+        train = train[(train[:, 0] < number) | (train[:, 1] + total_length <= first)]
+    if not len(train):
+        raise MimError(
+            f"Expected more than {test_windows} windows of {total_length} half hours, got "
+            f"{len(starts)}, none of them to train on by --taxibj_split={rule}. Lower "
+            "--total_length, or add files."
+        )
+    return train, test
 
 
 def _files(paths, synthetic):
-    """The data files that `paths` stand for."""
+    """Return the data files of `paths`; none for the synthetic city."""
     if synthetic and paths:
-        raise MimError(
-            "Expected no files for the synthetic city, received "
-            f"{', '.join(map(str, paths))}. Leave out these or --taxibj_synthetic."
-        )
+        raise MimError(f"Expected no files with --taxibj_synthetic, got {paths[0]}. Leave one out.")
     if not synthetic and not paths:
         raise MimError(
-            "Expected the folder or the .h5 files of TaxiBJ, or its dataset.npz, received no "
-            "path. Give --train_data_paths; --taxibj_synthetic takes a made-up small city instead."
+            "Expected the folder or files of TaxiBJ, got no path. Give --train_data_paths, or "
+            "--taxibj_synthetic for a small synthetic city."
         )
     if len(paths) != 1 or not os.path.isdir(paths[0]):
         return paths
-    folder = paths[0]
-    entries = list_folder(folder, "a folder of TaxiBJ")
+    entries = list_folder(paths[0], "a folder of TaxiBJ")
     # Names that begin with a dot are what macOS leaves in archives.
     files = [path for path in entries if fnmatch.fnmatch(path.name, "[!.]*_InOut.h5")]
     files = files or [path for path in entries if path.name == "dataset.npz"]
     if not files:
-        found = [path.name for path in entries]
-        listed = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
+        found = ", ".join(path.name for path in entries[:5]) or "nothing"
         raise MimError(
-            f"{folder}: expected files named *_InOut.h5, such as BJ13_M32x32_T30_InOut.h5, or "
-            f"dataset.npz, found {listed or 'nothing'}. Give the folder that holds them, rename "
-            "them, or give the files themselves."
+            f"{paths[0]}: Expected files named *_InOut.h5 or dataset.npz, got {found}. Give the "
+            "folder that holds them, or the files themselves."
         )
     return files
 
 
-def _open_npz(files, split, total_length, data):
-    if len(files) > 1:
-        raise MimError(
-            f"Expected one .npz file of TaxiBJ alone, received {', '.join(map(str, files))}."
-        )
-    if (data.taxibj_order, data.taxibj_split) != ("chronological", "reference"):
-        raise MimError(
-            f"{files[0]} has no dates, so its order and split cannot be changed: expected "
-            "--taxibj_order=chronological and --taxibj_split=reference, received "
-            f"{data.taxibj_order} and {data.taxibj_split}. Leave the flags out, or use the .h5 "
-            "files."
-        )
-    return TaxiBJNpzSource(files[0], split, total_length, data.check_files)
-
-
-def _check_years(years: list[CompleteDays]):
+def _check_years(years):
     for earlier, later in itertools.pairwise(years):
         if later.counts.shape[1:] != earlier.counts.shape[1:]:
-            height, width, _ = earlier.counts.shape[1:]
             raise MimError(
-                f"{later.name}: expected the {height} x {width} cells (height x width) of "
-                f"{earlier.name}, received {later.counts.shape[1]} x {later.counts.shape[2]}. "
-                "Files of one run need one grid."
+                f"{later.name}: Expected the [height, width] {list(earlier.counts.shape[1:3])} of "
+                f"{earlier.name}, got {list(later.counts.shape[1:3])}. Use files of one grid."
             )
         if later.times[0] <= earlier.times[-1]:
             raise MimError(
-                f"{later.name}: expected dates after those of {earlier.name}, received earlier or "
-                "the same ones. Give the files in year order, each once."
+                f"{later.name}: Expected dates after those of {earlier.name}, got earlier or the "
+                "same ones. Give the files in year order, each once."
             )
 
 
 def _fit_scale(years, held_out):
-    """The scale of all but the last `held_out` slots, and how many values are outside it."""
+    """Return the scale of all but the last `held_out` slots, and the number of values outside."""
     counts = [year.counts for year in years]
     left = sum(map(len, counts)) - held_out
     extremes = []
     for part in counts:
-        part, left = part[: max(left, 0)], left - len(part)
-        if len(part):
-            extremes += [float(part.min()), float(part.max())]
+        known, left = part[: max(left, 0)], left - len(part)
+        if len(known):
+            extremes += [float(known.min()), float(known.max())]
     low, high = min(extremes), max(extremes)
     if low == high:
-        raise MimError(
-            f"{years[0].name}: expected counts that differ, received {low} in all half hours "
-            "before the last ones, which are for testing. Use files with counts."
-        )
+        raise MimError(f"{years[0].name}: Expected counts that differ, got {low} everywhere.")
     clipped = sum(np.count_nonzero((part < low) | (part > high)) for part in counts)
     return LinearScale("vehicles", low, high), int(clipped)
+
+
+class TaxiBJNpzSource(SequenceSource):
+    """Sequences of `dataset.npz`: the frames of X, then those of Y, from [-1, 1] to [0, 1].
+
+    X and Y are floats `[N, frames, 2, H, W]`, with 4 frames each in the file in circulation. The
+    file has no dates, so windows, order and split are its author's; and no counts, so frames have
+    no physical values.
+    """
+
+    def __init__(self, path: str | Path, split: str, total_length: int, check: bool = True):
+        self.path = str(path)
+        suffix = "train" if split == "train" else "test"
+        self._keys = [f"X_{suffix}", f"Y_{suffix}"]
+        found = member_keys(path)
+        if not set(self._keys) <= set(found):
+            raise MimError(
+                f"{path}: Expected the arrays {' and '.join(self._keys)}, got "
+                f"{', '.join(found) or 'none'}. Use the dataset.npz of TaxiBJ."
+            )
+        self._parts = [read_member(path, key, "f", 5, check) for key in self._keys]
+        first, second = (part.shape for part in self._parts)
+        fit = first[0] == second[0] and first[2:] == second[2:]
+        if not fit or first[2] != CHANNELS or 0 in first + second:
+            raise MimError(
+                f"{path}: Expected {' and '.join(self._keys)} as [N, frames, {CHANNELS}, height, "
+                f"width] of one N, height and width, got {list(first)} and {list(second)}. Use the "
+                "whole file."
+            )
+        check_length(self.path, first[1] + second[1], total_length)
+        for key, part in zip(self._keys, self._parts, strict=True):
+            remedy = "Scale the counts linearly to [-1, 1]"
+            check_interval(part, f"{path}, {key}", ("sequence", "frame"), -1, remedy)
+        self.size, _, _, height, width = first
+        self.shape = (total_length, height, width, CHANNELS)
+
+    def sequences(self, indices: Indices) -> np.ndarray:
+        indices = np.asarray(indices, np.int64)
+        parts = [take(part, indices) for part in self._parts]
+        unit = (np.concatenate(parts, axis=1, dtype=np.float32)[:, : self.shape[0]] + 1) / 2
+        return np.ascontiguousarray(unit.transpose(0, 1, 3, 4, 2))
+
+    def groups(self, indices: Indices) -> np.ndarray:
+        # The file has no dates: so many overlapping windows are of about a day.
+        return np.asarray(indices, np.int64) // SLOTS_A_DAY
+
+    def describe(self) -> dict:
+        return super().describe() | {
+            "source": "TaxiBJ format, .npz",
+            "paths": [self.path],
+            "arrays": self._keys,
+            "scale": None,
+            "scale_note": "the file does not carry the lowest and highest count",
+        }
+
+
+def synthetic_city() -> RawSlots:
+    """Return eight weeks of a city in the format of TaxiBJ, to try things out without the data.
+
+    Nothing in it was measured. Traffic runs from homes to offices in the morning and back in the
+    evening, in waves that cross the city, with a third of the strength at weekends.
+    """
+    random = np.random.default_rng(0)
+    homes, offices = _districts(random, 9, 4), _districts(random, 3, 3)
+    rows, columns = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
+    delay = np.hypot(rows, columns) / 8  # half hours between a cell and the centre
+    slot = np.arange(SLOTS_A_DAY)[:, None, None]
+    morning, evening = (np.exp(-(((slot - peak) / 3) ** 2)) for peak in (17 - delay, 36 + delay))
+    inflow, outflow = morning * offices + evening * homes, morning * homes + evening * offices
+    strength = random.uniform(0.85, 1.15, DAYS) * np.where(np.arange(DAYS) % 7 < 5, 1, 1 / 3)
+    mean = 300 * np.tensordot(strength, np.stack([inflow, outflow], axis=1), 0)
+    counts = random.poisson(mean.reshape(-1, CHANNELS, SIDE, SIDE)).astype(np.float32)
+    days = [datetime.date(2001, 3, 5) + datetime.timedelta(day) for day in range(DAYS)]  # a Monday
+    dates = [b"%s%02d" % (f"{day:%Y%m%d}".encode(), s + 1) for day in days for s in slot.flat]
+    return RawSlots("synthetic city", counts, dates)
+
+
+def _districts(random, count, radius):
+    """Return the density `[H, W]` of `count` districts at random places."""
+    place = np.mgrid[:SIDE, :SIDE][:, None]
+    centre = random.integers(3, SIDE - 3, (2, count, 1, 1))
+    return (1 / (1 + ((place - centre) ** 2).sum(axis=0) / radius**2)).sum(axis=0)

@@ -1,29 +1,59 @@
+import io
+import os
+import struct
 import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
 
-from mim_tf.data.files.arrays import ArraySource, open_array
+from mim_tf.config import DataConfig
+from mim_tf.data.files import npz_member
+from mim_tf.data.files.arrays import ArraySource, Stamp, open_array
+from mim_tf.data.files.images import FrameFormat
+from mim_tf.data.files.npz_member import member_keys, read_member
+from mim_tf.data.files.recordings import array_frame_shape, array_recordings, open_recordings
+from mim_tf.data.files.videos import Video
+from mim_tf.data.sets.moving_mnist.npz import NpzSource, write_npz
 from mim_tf.errors import MimError
+from tests import radar_files
+from tests.small_videos import numbered_frames, write_video
+
+FRAMES = np.linspace(0, 1, 2 * 5 * 8 * 6, dtype=np.float32).reshape(2, 5, 8, 6)
+FLOATS = [np.float16, np.float32, np.float64, ">f4"]
 
 
 def levels(*shape):
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
+def saved(path, array):
+    (np.save if path.suffix == ".npy" else np.savez)(path, array)
+    return path
+
+
+def opened(recordings, frame_shape, total_length):
+    return open_recordings(recordings, frame_shape, total_length, DataConfig("array"))
+
+
 def test_levels_become_float32_in_unit_interval():
     array = levels(3, 4, 5, 6)
     array[1, 0, 0, :2] = 0, 255
-    source = ArraySource(array, 4)
+    source = ArraySource(array, 4, "a.npy")
     got = source.sequences([1, 2])
-    assert source.shape == (4, 5, 6, 1)
-    assert source.size == 3
     assert got.dtype == np.float32
     assert got[0, 0, 0, 1, 0] == 1
     np.testing.assert_allclose(got[..., 0], array[1:] / 255, rtol=1e-6)
+    assert source.describe() == {
+        "source": "array",
+        "paths": ["a.npy"],
+        "sequences": 3,
+        "shape": [4, 5, 6, 1],
+        "dtype": "uint8",
+    }
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_floats_keep_their_values(dtype):
     array = np.linspace(0, 1, 2 * 3 * 4 * 5 * 2).reshape(2, 3, 4, 5, 2).astype(dtype)
     got = ArraySource(array, 3).sequences([1])
@@ -32,42 +62,33 @@ def test_floats_keep_their_values(dtype):
 
 
 def test_longer_sequences_are_cut_to_their_first_frames():
-    array = levels(2, 6, 4, 4)
-    source = ArraySource(array, 4)
-    assert source.shape == (4, 4, 4, 1)
-    np.testing.assert_array_equal(
-        source.sequences([0, 1]), ArraySource(array[:, :4]).sequences([0, 1])
-    )
-
-
-def test_values_after_the_cut_do_not_matter():
-    array = np.zeros((2, 3, 4, 4), np.float32)
-    array[:, 2] = 7
-    assert ArraySource(array, 2).size == 2
+    array = np.zeros((2, 6, 4, 4), np.float32)
+    array[:, 4:] = 7  # Values after the cut are not checked.
+    assert ArraySource(array, 4).sequences([0, 1]).shape == (2, 4, 4, 4, 1)
 
 
 @pytest.mark.parametrize(
-    ("array", "words"),
+    "array",
     [
-        (np.zeros((2, 3, 4)), r"\[2, 3, 4\].*reshape"),
-        (np.zeros((0, 3, 4, 4)), r"received float64 \[0, 3, 4, 4\]"),
-        (np.zeros((1, 3, 4, 4), np.int64), "uint8 .*int64"),
-        (np.zeros((1, 3, 4, 4), object), "uint8 .*object"),
-        (np.zeros((1, 2, 4, 4)), "lengths do not fit.* 3 frames.* 2"),
+        np.zeros((2, 3, 4)),
+        np.zeros((0, 3, 4, 4)),
+        np.zeros((1, 3, 4, 4), np.int64),
+        np.zeros((1, 3, 4, 4), object),
+        np.zeros((1, 2, 4, 4)),
     ],
 )
-def test_other_arrays_are_refused(array, words):
-    with pytest.raises(MimError, match=f"some file: .*{words}"):
+def test_other_arrays_are_refused(array):
+    with pytest.raises(MimError, match=r"some file: "):
         ArraySource(array, 3, "some file")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -0.5, 1.5])
-def test_first_bad_value_is_named(monkeypatch, value):
+def test_first_bad_value_is_located(monkeypatch, value):
     monkeypatch.setattr("mim_tf.data.files.arrays.CHUNK_VALUES", 100)
     array = np.zeros((9, 3, 4, 4), np.float32)
     array[7, 2, 1, 1] = value
     array[8] = 9
-    with pytest.raises(MimError, match=rf"a\.npy.*received {value} in sequence 7, frame 2 "):
+    with pytest.raises(MimError, match=rf"a\.npy.*{value} in sequence 7, frame 2"):
         ArraySource(array, 3, "a.npy")
 
 
@@ -75,8 +96,7 @@ def test_file_is_mapped_not_loaded(tmp_path):
     array = levels(50, 20, 64, 64)
     np.save(tmp_path / "a.npy", array)
     tracemalloc.start()
-    source = ArraySource(open_array(tmp_path / "a.npy"), 20)
-    got = source.sequences([49])
+    got = ArraySource(open_array(tmp_path / "a.npy"), 20).sequences([49])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < array.nbytes / 4
@@ -84,40 +104,28 @@ def test_file_is_mapped_not_loaded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("shape", "time_first", "expected"),
+    ("shape", "time_first", "swapped"),
     [
-        ((20, 25, 64, 64), None, (25, 20, 64, 64)),
-        ((20, 20, 64, 64), None, (20, 20, 64, 64)),
-        ((20, 25, 32, 32), None, (20, 25, 32, 32)),
-        ((20, 25, 64, 64), False, (20, 25, 64, 64)),
-        ((20, 25, 32, 32), True, (25, 20, 32, 32)),
-        ((20, 25, 64, 64, 1), None, (20, 25, 64, 64, 1)),
+        ((20, 25, 64, 64), None, True),
+        ((20, 20, 64, 64), None, False),
+        ((20, 25, 32, 32), None, False),
+        ((20, 25, 64, 64), False, False),
+        ((20, 25, 32, 32), True, True),
+        ((20, 25, 64, 64, 1), None, False),
     ],
 )
-def test_which_axis_is_time(tmp_path, shape, time_first, expected):
+def test_which_axis_is_time(tmp_path, shape, time_first, swapped):
     array = levels(*shape)
-    np.save(tmp_path / "a.npy", array)
-    got = open_array(tmp_path / "a.npy", time_first)
+    got = open_array(saved(tmp_path / "a.npy", array), time_first)
     assert isinstance(got, np.memmap)
-    assert got.shape == expected
-    swapped = expected[0] != shape[0]
     np.testing.assert_array_equal(got, array.swapaxes(0, 1) if swapped else array)
 
 
-def test_unreadable_files_are_refused(tmp_path):
-    with pytest.raises(MimError, match=r"missing\.npy.*no such file"):
-        open_array(tmp_path / "missing.npy")
-    with pytest.raises(MimError, match=r"expected a \.npy file, found a folder"):
-        open_array(tmp_path)
-
-    np.save(tmp_path / "whole.npy", levels(2, 3, 4, 4))
-    whole = (tmp_path / "whole.npy").read_bytes()
+def test_unreadable_npy_files_are_refused(tmp_path):
+    whole = saved(tmp_path / "whole.npy", levels(2, 3, 4, 4)).read_bytes()
     np.save(tmp_path / "pickle.npy", np.array([{}], object), allow_pickle=True)
     np.savez(tmp_path / "zip.npz", a=np.zeros(3))
     contents = {
-        "empty.npy": b"",
-        "text.npy": b"hello, this is no array",
-        "truncated.npy": whole[:-5],
         "longer.npy": whole + b"more",
         "header.npy": whole[:40],
         "damaged.npy": whole[:12] + b"{[(" + whole[15:],
@@ -126,21 +134,244 @@ def test_unreadable_files_are_refused(tmp_path):
     }
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(MimError, match=rf"{name}: expected a .npy file .* again"):
+        with pytest.raises(MimError, match=name):
             open_array(tmp_path / name)
+    for path in (tmp_path / "missing.npy", tmp_path):
+        with pytest.raises(MimError, match=path.name):
+            open_array(path)
+    with pytest.raises(MimError, match=r"a\.npy"):
+        open_array(saved(tmp_path / "a.npy", np.zeros(5)), time_first=True)
 
 
-def test_time_cannot_come_first_in_fewer_axes(tmp_path):
-    np.save(tmp_path / "a.npy", np.zeros(5))
-    with pytest.raises(MimError, match=r"expected \[T, N, H, W\]"):
-        open_array(tmp_path / "a.npy", time_first=True)
+# Arrays in .npz files.
 
 
-def test_description_is_json_types():
-    assert ArraySource(levels(2, 3, 4, 4), 3, "a.npy").describe() == {
-        "source": "array",
-        "paths": ["a.npy"],
-        "sequences": 2,
-        "shape": [3, 4, 4, 1],
-        "dtype": "uint8",
-    }
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_stored_members_stay_in_the_file(tmp_path, order):
+    frames = np.asarray(FRAMES, order=order)
+    np.savez(tmp_path / "a.npz", first=np.zeros(3), frames=frames)
+    np.savez_compressed(tmp_path / "b.npz", frames=frames)
+    for name, mapped in (("a.npz", True), ("b.npz", False)):
+        got = read_member(tmp_path / name, "frames", "f", 4)
+        assert isinstance(got, np.memmap) == mapped
+        np.testing.assert_array_equal(got, frames)
+
+
+def test_stored_members_are_compared_with_their_checksum(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, frames=np.zeros(50_000, np.uint8))
+    content = bytearray(path.read_bytes())
+    content[40_000] = 6
+    path.write_bytes(content)
+    with pytest.raises(MimError, match=r"a\.npz.*CRC"):
+        read_member(path, "frames")
+    assert read_member(path, "frames", check=False).max() == 6
+
+
+def test_the_checksum_is_compared_once_a_content(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, frames=np.arange(99, dtype=np.uint8))
+    before = npz_member._check_crc.cache_info().misses
+    for changed in (0, 0, 1):
+        if changed:
+            os.utime(path, (1, 1))
+        read_member(path, "frames")
+        assert npz_member._check_crc.cache_info().misses == before + 1 + changed
+
+
+def test_two_members_of_one_name(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, frames=np.zeros(3))
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("frames.npy", b"")
+    for look in (member_keys, lambda path: read_member(path, "frames")):
+        with pytest.raises(MimError, match=r"a\.npz"):
+            look(path)
+
+
+def bomb(path, shape, compression=zipfile.ZIP_DEFLATED):
+    """Write a .npz file that declares more than it holds; return the bytes of its header."""
+    header = io.BytesIO()
+    declared = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, declared)
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("frames.npy", header.getvalue() + b"\0" * 1000)
+    return header.getvalue()
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_declared_size_is_checked_before_memory_is_allocated(tmp_path, compression):
+    header = bomb(tmp_path / "bomb.npz", (10**9, 1000, 64, 64), compression)
+    (tmp_path / "bomb.npy").write_bytes(header)
+    for name in ("bomb.npz", "bomb.npy"):
+        with pytest.raises(MimError, match=name):
+            array_recordings(tmp_path / name)
+
+
+def test_size_in_the_zip_directory_is_checked_too(tmp_path):
+    path = tmp_path / "bomb.npz"
+    header = bomb(path, (2**31, 1, 1, 1))
+    content = bytearray(path.read_bytes())
+    place = content.index(b"PK\x01\x02") + 24
+    content[place : place + 4] = struct.pack("<I", 2**31 + len(header))
+    path.write_bytes(content)
+    with pytest.raises(MimError, match=r"bomb\.npz"):
+        read_member(path, "frames", "u", 4)
+
+
+def test_other_compressions_are_refused(tmp_path):
+    bomb(tmp_path / "a.npz", (1000,), zipfile.ZIP_LZMA)
+    with pytest.raises(MimError, match=r"a\.npz"):
+        read_member(tmp_path / "a.npz", "frames")
+
+
+# Videos of an array.
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+def test_each_video_is_a_recording(tmp_path, name):
+    array = levels(3, 5, 4, 6, 2)
+    path = saved(tmp_path / name, array)
+    recordings = array_recordings(path)
+    assert array_frame_shape(path) == recordings[0].frame_shape == (4, 6, 2)
+    assert [each.name for each in recordings] == [f"{path}[{n}]" for n in range(3)]
+    got = recordings[2].read(np.array([4, 1]))
+    np.testing.assert_allclose(got, array[2, [4, 1]] / 255, rtol=1e-6)
+
+
+def test_videos_with_the_time_first(tmp_path):
+    array = levels(20, 21, 64, 64)
+    recordings = array_recordings(saved(tmp_path / "mnist_test_seq.npy", array))
+    assert (len(recordings), recordings[0].length) == (21, 20)
+    np.testing.assert_allclose(recordings[7].read([3])[0, ..., 0], array[3, 7] / 255, rtol=1e-6)
+
+
+def test_main_array_of_an_npz_file(tmp_path):
+    array, path = levels(2, 3, 4, 5), tmp_path / "a.npz"
+    for key in ("frames", "data"):
+        np.savez_compressed(path, labels=np.zeros(2), **{key: array})
+        got = array_recordings(path)[0].read([1])
+        np.testing.assert_allclose(got[0, ..., 0], array[0, 1] / 255, rtol=1e-6)
+    for names in (("a", "b"), ("frames", "data"), ()):
+        np.savez(path, **dict.fromkeys(names, array))
+        with pytest.raises(MimError, match=rf"a\.npz.*{', '.join(names)}"):
+            array_recordings(path)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((3, 4, 5)),
+        np.zeros((1, 2, 3, 4, 5, 6)),
+        np.zeros((2, 0, 4, 5)),
+        np.zeros((2, 3, 4, 5), np.uint16),
+        np.zeros((2, 3, 4, 5), complex),
+        np.full((2, 3, 4, 5), {}, object),
+    ],
+)
+def test_arrays_that_are_no_videos_are_refused(tmp_path, name, array):
+    path = saved(tmp_path / name, array)
+    with pytest.raises(MimError, match=name):
+        array_recordings(path)
+    if array.ndim not in (4, 5):
+        with pytest.raises(MimError, match=name):
+            array_frame_shape(path)
+
+
+def test_other_frames_are_refused_or_resized(tmp_path):
+    array = np.zeros((1, 2, 12, 12, 2))
+    array[0, 1, :, :, 1] = 0.2
+    (video,) = array_recordings(saved(tmp_path / "a.npy", array))
+    for shape, flag in (((12, 12, 3), "--img_channel"), ((8, 12, 2), "--resize")):
+        with pytest.raises(MimError, match=rf"a\.npy\[0\].*{flag}"):
+            video.converted(FrameFormat(shape))
+    got = video.converted(FrameFormat((6, 3, 2), resize=True)).read([1, 0])
+    assert (got.dtype, got.shape) == (np.float32, (2, 6, 3, 2))
+    np.testing.assert_allclose(got[0, ..., 1], 0.2, rtol=1e-6)
+    assert not got[1].any()
+    assert not got[..., 0].any()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -0.5, 255])
+def test_values_are_checked_when_a_video_is_opened(tmp_path, value):
+    array = np.zeros((3, 4, 5, 6), np.float32)
+    array[1, 2, 3, 3] = value
+    recordings = array_recordings(saved(tmp_path / "a.npy", array))
+    assert opened(recordings[::2], (5, 6, 1), 2).size == 6
+    with pytest.raises(MimError, match=rf"a\.npy\[1\]: .*{float(value)} in frame 2"):
+        opened(recordings, (5, 6, 1), 2)
+
+
+# Files that are changed while they are in use.
+
+
+def shorten(path):
+    os.truncate(path, 200)
+
+
+def rewrite(path):
+    content = path.read_bytes()
+    path.write_bytes(content)
+    os.utime(path, (1, 1))
+
+
+def array_source(path):
+    array = open_array(path) if path.suffix == ".npy" else read_member(path, "arr_0")
+    return lambda: ArraySource(array).sequences([1])
+
+
+def video_of_array(path):
+    video = opened(array_recordings(path)[1:], (8, 6, 1), 2).recordings[0]
+    return lambda: video.read([2])
+
+
+def clips(path):
+    path.unlink()
+    write_npz(path, FRAMES, 3)
+    source = NpzSource([path])
+    return lambda: source.sequences([0])
+
+
+def video_file(path):
+    write_video(path.with_suffix(".avi"), numbered_frames(4)).rename(path)
+    video = Video(path, FrameFormat((16, 24, 3)))
+    return lambda: video.read([0])
+
+
+@pytest.mark.parametrize("change", [shorten, rewrite])
+@pytest.mark.parametrize(
+    ("name", "reader"),
+    [
+        ("a.npy", array_source),
+        ("a.npz", array_source),
+        ("a.npy", video_of_array),
+        ("a.npz", clips),
+        ("a.npy", video_file),
+    ],
+)
+def test_changed_files_are_detected(tmp_path, name, reader, change):
+    path = saved(tmp_path / name, FRAMES)
+    read = reader(path)
+    change(path)
+    with pytest.raises(MimError, match=rf"{name} was changed"):
+        read()
+
+
+@pytest.mark.parametrize("save", [*radar_files.ARRAYS[:3], radar_files.save_pictures])
+def test_replaced_radar_events_are_detected(tmp_path, save):
+    save(tmp_path / "event", radar_files.levels())
+    source = radar_files.opened(tmp_path)
+    for path in tmp_path.rglob("*.np*"):
+        np.save(path, np.full((1, 2), np.nan)) if path.suffix == ".npy" else path.write_bytes(b"")
+    for path in tmp_path.rglob("*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(MimError, match="was changed"):
+        source.sequences([0])
+
+
+def test_a_deleted_file_was_not_changed(tmp_path):
+    stamp = Stamp.of(saved(tmp_path / "a.npy", FRAMES))
+    stamp.check()
+    (tmp_path / "a.npy").unlink()
+    stamp.check()

@@ -1,17 +1,20 @@
-import contextlib
+import io
+import struct
 import warnings
+import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from mim_tf.data.files.images import (
+    FrameFormat,
     eight_bits,
     image_header,
     list_images,
     natural_order,
+    pooled,
+    pooling_factors,
     read_image,
     resize_image,
     to_channels,
@@ -30,31 +33,9 @@ def test_pictures_of_a_folder_are_listed_by_name(tmp_path):
 
 
 def test_numbers_in_names_count_as_numbers(tmp_path):
-    names = [
-        "frame10",
-        "frame2",
-        "frame2b",
-        "frame02",
-        "7",
-        "a",
-        "frame2²",
-        "x1y2",
-        "x1y10",
-        "x01y3",
-    ]
-    got = [path.name for path in sorted((tmp_path / name for name in names), key=natural_order)]
-    assert got == [
-        "7",
-        "a",
-        "frame02",
-        "frame2",
-        "frame2b",
-        "frame2²",
-        "frame10",
-        "x1y2",
-        "x01y3",
-        "x1y10",
-    ]
+    names = ["7", "a", "frame02", "frame2", "frame2b", "frame2²", "frame10", "x1y2", "x01y3"]
+    paths = [tmp_path / name for name in sorted(names)]
+    assert [path.name for path in sorted(paths, key=natural_order)] == names
 
 
 @pytest.mark.parametrize(
@@ -76,6 +57,7 @@ def test_grey_and_colour(tmp_path, mode, suffix, channels):
     expected = np.asarray(original if channels == 3 else original.convert("L"))
     assert got.dtype == np.uint8
     np.testing.assert_array_equal(got, expected.reshape(4, 6, channels))
+    assert image_header(tmp_path / f"a.{suffix}")[:2] == (4, 6)
 
 
 def test_palette_with_transparency(tmp_path):
@@ -100,32 +82,16 @@ def test_sixteen_bits(tmp_path, suffix):
     got = read_image(tmp_path / f"a.{suffix}")
     assert got.dtype == np.uint16
     np.testing.assert_array_equal(got[..., 0], levels)
-    assert eight_bits(got).dtype == np.uint8
     # 65535 / 255 = 257 levels to one.
     np.testing.assert_array_equal(eight_bits(got)[..., 0], [[0, 0, 1, 117, 254, 255, 255]])
 
 
-def test_levels_of_32_bits_are_refused(tmp_path):
-    Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "a.tif")
-    with pytest.raises(MimError, match=r"a\.tif: expected levels of 8 or 16 bits.*32"):
-        read_image(tmp_path / "a.tif")
-
-
-def test_size_is_height_and_width(tmp_path):
-    Image.fromarray(colours(4, 6)).save(tmp_path / "a.png")
-    assert image_header(tmp_path / "a.png")[:2] == (4, 6)
-
-
 def test_channels():
     red, grey = np.array([[[255, 0, 0]]], np.uint8), np.array([[[7]]], np.uint8)
-    # 0.299 * 255 = 76.2
-    assert to_channels(red, 1).tolist() == [[[76]]]
+    assert to_channels(red, 1).tolist() == [[[76]]]  # 0.299 * 255 = 76.2
     assert to_channels(red, 3).tolist() == [[[255, 0, 0]]]
     assert to_channels(grey, 1).tolist() == [[[7]]]
     assert to_channels(grey, 3).tolist() == [[[7, 7, 7]]]
-    white = np.full((1, 1, 3), 255, np.uint8)
-    assert to_channels(white, 1).tolist() == [[[255]]]
-    assert to_channels(white, 1).dtype == np.uint8
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -133,8 +99,7 @@ def test_shrinking_looks_at_every_pixel(dtype):
     image = np.zeros((8, 8, 2), dtype)
     image[3, 3, 1] = 255
     small = resize_image(image, 2, 2)
-    assert small.shape == (2, 2, 2)
-    assert small.dtype == dtype
+    assert (small.shape, small.dtype) == ((2, 2, 2), dtype)
     assert not small[..., 0].any()
     # The centre of the first small pixel is at 2; weights fall linearly to 0 at a distance of 4:
     # 1 - 1.5 / 4 for pixel 0, whose centre is at 0.5, to 1 - 3.5 / 4 for pixel 5, 3.5 in all.
@@ -142,54 +107,91 @@ def test_shrinking_looks_at_every_pixel(dtype):
     np.testing.assert_allclose(
         small[0, 0, 1], round(expected) if dtype == np.uint8 else expected, rtol=1e-6
     )
-
-
-def test_resizing_keeps_a_constant_and_a_fitting_picture():
     ones = np.ones((7, 5, 1), np.float32)
     np.testing.assert_array_equal(resize_image(ones, 9, 3), np.ones((9, 3, 1)))
-    image = colours()
-    assert resize_image(image, 4, 6) is image
 
 
-def test_unreadable_files_are_refused(tmp_path):
-    for read in (read_image, image_header):
-        with pytest.raises(MimError, match=r"missing\.png: .*no such file"):
-            read(tmp_path / "missing.png")
-    Image.fromarray(colours(40, 60)).save(tmp_path / "whole.png")
-    Image.fromarray(colours(40, 60)).save(tmp_path / "whole.jpg")
-    for suffix in ("png", "jpg"):
-        whole = (tmp_path / f"whole.{suffix}").read_bytes()
-        for content in (b"", b"hello", whole[:100], whole[: len(whole) // 2]):
-            (tmp_path / "bad.png").write_bytes(content)
-            with pytest.raises(MimError, match=r"bad\.png: expected a picture .* again"):
-                read_image(tmp_path / "bad.png")
-    with pytest.raises(MimError, match="expected a picture"):
-        read_image(tmp_path)
+def test_a_picture_gets_size_and_channels():
+    form = FrameFormat((4, 6, 1), resize=True)
+    got = form.convert("a", np.full((9, 3, 3), 50_000, np.uint16))
+    assert got.dtype == np.uint8
+    np.testing.assert_array_equal(got, np.full((4, 6, 1), 195))  # 50000 / 257 = 194.6
+    with pytest.raises(MimError, match=r"a\.png: .*--resize"):
+        FrameFormat((4, 6, 1)).convert("a.png", np.zeros((9, 3, 1), np.uint8))
 
 
-def test_declared_size_is_checked_before_memory_is_taken(tmp_path):
-    Image.fromarray(colours()).save(tmp_path / "a.bmp")
-    content = bytearray((tmp_path / "a.bmp").read_bytes())
+# Corrupted pictures; see also test_damage.py.
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png():
+    """A PNG of 3 x 4 grey pixels, in two chunks of pixels."""
+    header = struct.pack(">IIBBBBB", 3, 4, 8, 0, 0, 0, 0)
+    levels = zlib.compress((b"\0" + b"\x80" * 3) * 4)
+    chunks = (b"IHDR", header), (b"IDAT", levels[:5]), (b"IDAT", levels[5:]), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
+
+
+def test_pixels_are_compared_with_their_checksum(tmp_path):
+    (tmp_path / "a.png").write_bytes(png())
+    assert read_image(tmp_path / "a.png").min() == 128
+    content = bytearray(png())
+    content[content.index(b"IDAT") + 6] ^= 1
+    # A PNG without its second chunk of pixels, or without its end, lacks rows that would be black.
+    second = content.rindex(b"IDAT") - 4
+    end = content.rindex(b"IEND") - 4
+    for damaged in (content, png()[:second] + png()[end:], png()[:end]):
+        (tmp_path / "a.png").write_bytes(damaged)
+        with pytest.raises(MimError, match=r"a\.png"):
+            read_image(tmp_path / "a.png")
+
+
+def test_strips_of_a_tiff_that_are_missing(tmp_path):
+    file = io.BytesIO()
+    picture = Image.fromarray(np.zeros((64, 16), np.uint8))
+    picture.save(file, format="TIFF", tiffinfo={278: 16})
+    content = bytearray(file.getvalue())
+    entry = content.index(struct.pack("<HHI", 273, 4, 4))  # offsets of four strips
+    content[entry + 4 : entry + 8] = struct.pack("<I", 2)
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(MimError, match=r"a\.tif"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_unreadable_pictures_are_refused(tmp_path):
+    Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "32bits.tif")
+    Image.fromarray(colours()).save(tmp_path / "bomb.bmp")
+    content = bytearray((tmp_path / "bomb.bmp").read_bytes())
     content[18:26] = (60_000).to_bytes(4, "little") * 2
-    (tmp_path / "a.bmp").write_bytes(content)
-    with pytest.raises(MimError, match=r"a\.bmp: .*3600000000 pixels"):
-        read_image(tmp_path / "a.bmp")
+    (tmp_path / "bomb.bmp").write_bytes(content)
+    for name in ("32bits.tif", "bomb.bmp", "missing.png", "."):
+        with pytest.raises(MimError, match=(tmp_path / name).name):
+            read_image(tmp_path / name)
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_damaged_bytes_surface_as_nothing_but_mim_error(tmp_path, suffix):
-    path = tmp_path / f"a.{suffix}"
-    Image.fromarray(colours()).save(path)
-    whole = path.read_bytes()
+# Pooling.
 
-    @settings(max_examples=80, deadline=None)
-    @given(st.integers(0, len(whole) - 1), st.integers(1, 255))
-    def check(position, change):
-        damaged = bytearray(whole)
-        damaged[position] ^= change
-        path.write_bytes(damaged)
-        with contextlib.suppress(MimError):
-            assert read_image(path).shape[-1] in (1, 3)
+BLOCKS = np.arange(1.0, 25).reshape(1, 4, 6).astype(np.float32)
 
-    check()
+
+@pytest.mark.parametrize(
+    ("largest", "expected", "known"),
+    [(True, [[9, 12], [21, 24]], 9), (False, [[5, 8], [17, 20]], (7 + 8 + 9) / 3)],
+)
+def test_blocks_become_their_largest_value_or_their_mean(largest, expected, known):
+    values = pooled(BLOCKS, (2, 3), largest)
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values[0], expected)
+    frames = BLOCKS.copy()
+    frames[0, 0, :3] = frames[0, :2, 3:] = np.nan
+    np.testing.assert_array_equal(pooled(frames, (2, 3), largest)[0, 0], [known, np.nan])
+    np.testing.assert_array_equal(pooled(frames, (1, 1), largest), frames)
+
+
+def test_a_size_that_does_not_divide_is_refused():
+    assert pooling_factors("a", (384, 384), (128, 96)) == (3, 4)
+    with pytest.raises(MimError, match=r"a: .*--img_height"):
+        pooling_factors("a", (384, 384), (100, 128))

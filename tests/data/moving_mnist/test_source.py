@@ -6,14 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mim_tf.data.sets.moving_mnist.digits import load_digits
-from mim_tf.data.sets.moving_mnist.source import SUBPIXEL_BITS, MovingMNIST, whole_pixels
+from mim_tf.data.sets.moving_mnist.source import (
+    SUBPIXEL_BITS,
+    ColorMovingMNIST,
+    MovingMNIST,
+    whole_pixels,
+)
 from mim_tf.errors import MimError
 
 # One bright pixel in each corner: the position of every digit can be read from its frames.
 CORNERS = np.zeros((1, 28, 28), np.uint8)
 CORNERS[0, [0, 0, -1, -1], [0, -1, 0, -1]] = 255
-
+WHITE = np.full((1, 28, 28), 255, np.uint8)
 PIXEL = 1 << SUBPIXEL_BITS
+BOTH = pytest.mark.parametrize("generator", [MovingMNIST, ColorMovingMNIST])
 
 
 def some_digits(n=5):
@@ -40,35 +46,37 @@ def free_paths(paths):
     return paths[((paths > 5) & (paths < 145)).all(axis=(1, 2))]
 
 
-def test_sequences_are_bytewise_the_same_everywhere():
-    """A change of this number is a change of every generated data set."""
-    source = MovingMNIST(load_digits("bundled").train, 1000, seed=(3, 1))
+@pytest.mark.parametrize(
+    ("generator", "digest"),
+    [
+        (MovingMNIST, "5b58acf254695c76d1f42b7621612f7bc3bc6674b471108c0e75dd3708b920f4"),
+        (ColorMovingMNIST, "185b0572f7e0b2d7d5773fa1aae06d1dd5ed2b0eec54216f882aa2b5688a5859"),
+    ],
+)
+def test_sequences_are_bytewise_the_same_everywhere(generator, digest):
+    """A change of these numbers is a change of every generated data set."""
+    source = generator(load_digits("bundled").train, 1000, seed=(3, 1))
     got = source.sequences([0, 1, 2, 500, 999])
     assert got.dtype == np.float32
-    assert got.shape == (5, 20, 64, 64, 1)
-    levels = np.rint(got * 255).astype(np.uint8)
-    np.testing.assert_array_equal(levels.astype(np.float32) / np.float32(255), got)
-    assert hashlib.sha256(levels.tobytes()).hexdigest() == (
-        "5b58acf254695c76d1f42b7621612f7bc3bc6674b471108c0e75dd3708b920f4"
-    )
+    assert got.shape == (5, *source.shape) == (5, 20, 64, 64, generator.channels)
+    content = got.astype("<f4")
+    if generator is MovingMNIST:
+        content = np.rint(got * 255).astype(np.uint8)
+        np.testing.assert_array_equal(content.astype(np.float32) / np.float32(255), got)
+    assert hashlib.sha256(content.tobytes()).hexdigest() == digest
 
 
-def test_a_sequence_does_not_depend_on_its_batch():
-    source = MovingMNIST(some_digits(), None)
-    batch = source.sequences([7, 3, 10**12, 3])
-    for n, index in enumerate([7, 3, 10**12, 3]):
-        np.testing.assert_array_equal(batch[n], source.sequences([index])[0])
-    np.testing.assert_array_equal(
-        batch, MovingMNIST(some_digits(), 10**12 + 1).sequences(np.array([7, 3, 10**12, 3]))
-    )
-    assert source.sequences([]).shape == (0, 20, 64, 64, 1)
-
-
-def test_size_does_not_change_sequences_but_seed_does():
+@BOTH
+def test_a_sequence_depends_on_seed_and_index_only(generator):
+    indices = [7, 3, 10**12, 3]
+    batch = generator(some_digits(), None).sequences(indices)
+    source = generator(some_digits(), 10**12 + 1)
+    for sequence, index in zip(batch, indices, strict=True):
+        np.testing.assert_array_equal(sequence, source.sequences(np.array([index]))[0])
+    assert source.sequences([]).shape == (0, *source.shape)
     seeds = [0, 1, (0, 1), (1, 0), (0, 0), -1]
-    each = [MovingMNIST(some_digits(), 9, seed=seed).sequences([0, 1]) for seed in seeds]
-    contents = {sequence.tobytes() for sequences in each for sequence in sequences}
-    assert len(contents) == 2 * len(seeds)
+    each = [generator(some_digits(), 9, seed=seed).sequences([0, 1]) for seed in seeds]
+    assert len({sequence.tobytes() for sequences in each for sequence in sequences}) == 12
 
 
 def test_speed_is_three_to_five_pixels_a_frame(free_paths):
@@ -95,31 +103,16 @@ def test_start_positions_cover_the_frame_evenly(paths):
         assert shares.min() > len(starts) / 4 * 0.7
 
 
-def test_steps_are_even_between_bounces(free_paths):
-    steps = np.diff(free_paths, axis=1)
-    assert (steps.max(axis=1) - steps.min(axis=1)).max() <= 1
-
-
-def test_digits_stay_inside_and_reach_all_walls():
-    at = positions(MovingMNIST(CORNERS, 200, num_digits=1, height=40, width=64), range(200))
+@pytest.mark.parametrize(("height", "width"), [(40, 64), (28, 28), (28, 40)])
+def test_digits_stay_inside_and_reach_all_walls(height, width):
+    source = MovingMNIST(CORNERS, 200, num_digits=1, height=height, width=width)
+    at = positions(source, range(200))
     assert at.min() == 0
-    assert at[..., 0].max() == 12
-    assert at[..., 1].max() == 36
-
-
-@pytest.mark.parametrize(("height", "width"), [(28, 28), (28, 40)])
-def test_frame_may_be_as_small_as_a_digit(height, width):
-    source = MovingMNIST(CORNERS, 20, num_digits=1, height=height, width=width)
-    at = positions(source, range(20))
-    assert (at[..., 0] == 0).all()
-    assert at[..., 1].max() == width - 28
+    assert at.max(axis=(0, 1)).tolist() == [height - 28, width - 28]
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    start=st.integers(0, 9 * PIXEL),
-    velocity=st.integers(-5 * PIXEL, 5 * PIXEL),
-)
+@given(start=st.integers(0, 9 * PIXEL), velocity=st.integers(-5 * PIXEL, 5 * PIXEL))
 def test_bounce_is_elastic(start, velocity):
     got = whole_pixels(np.array([start]), np.array([velocity]), 30, 9)[0]
     position, expected = start, []
@@ -135,64 +128,41 @@ def test_bounce_is_elastic(start, velocity):
 
 def test_overlaps_take_the_maximum():
     digits = np.stack([np.full((28, 28), level, np.uint8) for level in (100, 200)])
-    got = MovingMNIST(digits, 40, height=30, width=30).sequences(range(40)) * 255
-    assert set(np.unique(np.rint(got))) == {0, 100, 200}
-    both = [sequence for sequence in got if len(np.unique(np.rint(sequence))) == 3]
+    got = np.rint(MovingMNIST(digits, 40, height=30, width=30).sequences(range(40)) * 255)
+    assert set(np.unique(got)) == {0, 100, 200}
+    both = [sequence for sequence in got if len(np.unique(sequence)) == 3]
+    assert both
     for sequence in both:
         # A digit 200 is never hidden.
-        assert (np.rint(sequence) == 200).sum() == 20 * 28 * 28
-    assert both
-
-
-def test_every_digit_is_drawn():
-    digits = np.full((7, 28, 28), np.arange(10, 17)[:, None, None], np.uint8)
-    got = MovingMNIST(digits, 100, num_digits=1, total_length=1).sequences(range(100)) * 255
-    assert set(np.unique(np.rint(got))) == {0, *range(10, 17)}
-
-
-def test_train_and_test_share_no_digit():
-    digits = load_digits("bundled")
-    train = MovingMNIST(digits.train, None, num_digits=1, height=28, width=28, total_length=1)
-    test = MovingMNIST(digits.test, None, num_digits=1, height=28, width=28, total_length=1)
-    drawn = {frame.tobytes() for frame in train.sequences(range(3000))}
-    assert len(drawn) > 1200
-    assert not drawn & {frame.tobytes() for frame in test.sequences(range(1000))}
+        assert (sequence == 200).sum() == 20 * 28 * 28
 
 
 @pytest.mark.parametrize("num_digits", [1, 3])
 def test_number_of_digits(num_digits):
-    digits = np.full((1, 28, 28), 255, np.uint8)
-    source = MovingMNIST(digits, 50, num_digits=num_digits, height=200, width=200)
+    source = MovingMNIST(WHITE, 50, num_digits=num_digits, height=200, width=200)
     lit = source.sequences(range(50)).sum(axis=(2, 3, 4))
     assert lit.max() == num_digits * 28 * 28
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({"digits": some_digits().astype(np.float32)}, "uint8.*float32"),
-        ({"digits": some_digits()[:, :20]}, r"\[5, 20, 28\]"),
-        ({"digits": some_digits(0)}, r"\[0, 28, 28\]"),
-        ({"height": 27}, "at least 28 x 28.*27 x 64"),
-        ({"width": 16}, "at least 28 x 28.*64 x 16"),
-        ({"num_digits": 0}, "num_digits of at least 1, received 0"),
-        ({"total_length": 0}, "total_length of at least 1, received 0"),
-        ({"size": 0}, "number of sequences of at least 1, received 0"),
-    ],
-)
-def test_bad_arguments_are_refused(arguments, words):
-    with pytest.raises(MimError, match=words):
-        MovingMNIST(**{"digits": some_digits(), "size": 10} | arguments)
+@BOTH
+@pytest.mark.parametrize("size", [{"height": 27}, {"width": 16}])
+def test_frames_smaller_than_a_digit_are_refused(generator, size):
+    with pytest.raises(MimError, match="--img_width"):
+        generator(some_digits(), 10, **size)
 
 
+@BOTH
 @pytest.mark.parametrize("index", [-1, 10])
-def test_there_are_no_sequences_beyond_size(index):
+def test_there_are_no_sequences_beyond_size(generator, index):
     with pytest.raises(IndexError):
-        MovingMNIST(some_digits(), 10).sequences([index])
+        generator(some_digits(), 10).sequences([index])
 
 
 def test_description_is_json_types():
     description = MovingMNIST(some_digits(), 10, seed=(np.int64(4), 1)).describe()
+    color = ColorMovingMNIST(some_digits(), 10, seed=(4, 1)).describe()
+    source = "generated colour-changing Moving MNIST"
+    assert color == description | {"source": source, "shape": [20, 64, 64, 3]}
     fingerprint = description.pop("digits_sha256")
     assert len(fingerprint) == 64
     assert description == {
@@ -205,3 +175,92 @@ def test_description_is_json_types():
         "digits_origin": "an array",
     }
     assert MovingMNIST(some_digits(6), None).describe()["digits_sha256"] != fingerprint
+
+
+# Colours.
+
+
+def colors(n, total_length=20):
+    """Colours `[n, T, 3]` of sequences in which a white digit fills the frame."""
+    source = ColorMovingMNIST(WHITE, None, total_length, 28, 28, num_digits=1)
+    frames = source.sequences(range(n))
+    assert (frames == frames[:, :, :1, :1]).all()
+    return frames[:, :, 0, 0]
+
+
+@pytest.fixture(scope="module")
+def ends():
+    """First and last value of the channels, `[2, 1000, 3]`."""
+    return colors(1000, total_length=2).transpose(1, 0, 2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"num_digits": 3, "seed": (4, 2)}, {"height": 40, "width": 70, "total_length": 7}],
+)
+def test_motion_is_that_of_moving_mnist(arguments):
+    digits = load_digits("bundled").test
+    color = ColorMovingMNIST(digits, 9, **arguments).sequences(range(9))
+    grey = MovingMNIST(digits, 9, **arguments).sequences(range(9))
+    np.testing.assert_array_equal(color > 0, np.repeat(grey > 0, 3, axis=-1))
+
+
+def test_pixel_is_level_times_color():
+    digits = some_digits()
+    digits[:, 14, 14] = 255
+    got = ColorMovingMNIST(digits, 5, num_digits=1).sequences(range(5))
+    grey = MovingMNIST(digits, 5, num_digits=1).sequences(range(5))
+    # The brightest pixel has the colour itself.
+    color = got.max(axis=(2, 3), keepdims=True)
+    np.testing.assert_allclose(got, grey * color, rtol=1e-6)
+
+
+@pytest.mark.parametrize("total_length", [1, 2, 3, 20, 31])
+def test_colors_change_evenly_from_first_to_last_frame(total_length):
+    got = colors(20, total_length)
+    assert got.min() >= np.float32(0.29)
+    assert got.max() <= np.float32(0.70)
+    if total_length > 1:
+        expected = np.linspace(got[:, 0], got[:, -1], total_length, axis=1)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-7)
+        change = np.abs(got[:, -1] - got[:, 0])
+        assert 0.0949 < change.min() <= change.max() < 0.3421
+
+
+def test_changes_and_levels_are_uniform(ends):
+    assert np.float32(0.29) <= ends.min() < 0.292
+    assert 0.698 < ends.max() <= np.float32(0.70)
+    change = np.abs(ends[1] - ends[0])
+    where = (ends.min(axis=0) - 0.29) / (0.41 - change)
+    for values, bounds in ((change, (0.0949, 0.3421)), (where, (-1e-5, 1 + 1e-5))):
+        for channel in values.T:
+            shares, _ = np.histogram(channel, 4, bounds)
+            assert shares.sum() == 1000
+            assert 200 < shares.min() <= shares.max() < 300
+
+
+def test_channels_rise_and_fall_independently(ends):
+    kinds = (ends[1] > ends[0]) @ [1, 2, 4]
+    assert np.bincount(kinds, minlength=8).min() > 1000 / 8 * 0.7
+    correlation = np.corrcoef(ends.transpose(2, 0, 1).reshape(3, -1))
+    assert np.abs(correlation - np.eye(3)).max() < 0.1
+
+
+def test_overlaps_take_the_maximum_of_each_channel():
+    got = ColorMovingMNIST(WHITE, 40, height=30, width=30).sequences(range(40))
+    mixed = 0
+    for frame in got.reshape(-1, 30, 30, 3):
+        overlap = frame[15, 15]
+        colors_seen = np.unique(frame.reshape(-1, 3), axis=0)
+        apart = [color for color in colors_seen if color.any() and (color != overlap).any()]
+        if len(apart) == 2:
+            np.testing.assert_array_equal(overlap, np.maximum(*apart))
+            mixed += 1
+    assert mixed > 100
+
+
+def test_each_digit_has_a_color_of_its_own():
+    source = ColorMovingMNIST(WHITE, 10, num_digits=3, height=150, width=150, total_length=1)
+    for frame in source.sequences(range(10))[:, 0]:
+        # Black, three digits, and what mixes where they overlap.
+        assert len(np.unique(frame.reshape(-1, 3), axis=0)) >= 4

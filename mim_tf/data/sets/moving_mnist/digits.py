@@ -1,7 +1,6 @@
-"""The digits of MNIST that Moving MNIST moves."""
+"""The digits that Moving MNIST moves: MNIST, or a small set that comes with the package."""
 
 import contextlib
-import dataclasses
 import gzip
 import hashlib
 import http.client
@@ -9,6 +8,7 @@ import os
 import pathlib
 import tempfile
 import urllib.request
+from typing import NamedTuple
 
 import numpy as np
 from absl import logging
@@ -19,25 +19,16 @@ from mim_tf.storage.paths import opened, written_whole
 
 BUNDLED = pathlib.Path(__file__).with_name("digits.npz")
 PARTS = ("train", "valid", "test")
-# Those of keras.datasets.mnist.
+# The file of keras.datasets.mnist.
 ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
-IDX_HEADER = 16
 IDX_IMAGES = b"\x00\x00\x08\x03"
-MENDING = "Try again, or choose bundled digits or the path of an mnist.npz."
 
 
-@dataclasses.dataclass(frozen=True)
-class Digits:
-    """Digits, levels 0..255.
+class Digits(NamedTuple):
+    """Digits, uint8 `[n, 28, 28]`, none of them in two parts; `origin` says where they come from.
 
-    No digit is in two of the parts.
-
-    Attributes:
-        train: uint8 `[n, 28, 28]`; of MNIST the first 55,000 of its training digits.
-        valid: uint8 `[m, 28, 28]`; of MNIST the last 5,000 of them.
-        test: uint8 `[k, 28, 28]`; MNIST's own.
-        origin: where they come from and why from there.
+    Of MNIST's training digits the first 55,000 are `train` and the last 5,000 `valid`.
     """
 
     train: np.ndarray
@@ -47,15 +38,11 @@ class Digits:
 
 
 def load_digits(choice: str = "auto", patience: float = 10.0) -> Digits:
-    """The digits `choice` asks for.
+    """Load the digits of --digits; give a download up after `patience` seconds without progress.
 
-    Args:
-        choice: "mnist", Keras' copy, downloaded if need be; "bundled", a small set that comes
-            with the package; "auto", the first where it can be had, otherwise the second; or a
-            path to an `mnist.npz` (`x_train`, `x_test`) or a folder of MNIST's IDX files.
-        patience: seconds without progress after which a download is given up.
-
-    Raises `MimError` if there are none.
+    "mnist" is Keras' copy, downloaded if need be; "bundled" a small set that comes with the
+    package; "auto" the first if it can be had, otherwise the second. Otherwise `choice` is the path
+    of an `mnist.npz` (`x_train`, `x_test`) or a folder of MNIST's IDX files.
     """
     if choice == "bundled":
         digits = _bundled("bundled subset of MNIST")
@@ -73,8 +60,8 @@ def load_digits(choice: str = "auto", patience: float = 10.0) -> Digits:
         digits = _read_mnist(choice, str(choice))
     else:
         raise MimError(
-            f"digits: expected auto, bundled, mnist, an mnist.npz or a folder of IDX files, "
-            f"received {str(choice)!r}, which is no file or folder. Check the path."
+            "Expected --digits to be auto, bundled, mnist, an mnist.npz or a folder of IDX files, "
+            f"got {str(choice)!r}. Check the path."
         )
     counts = [f"{len(getattr(digits, part))} {part}" for part in PARTS]
     logging.info("Digits: %s; %s.", digits.origin, ", ".join(counts))
@@ -82,34 +69,33 @@ def load_digits(choice: str = "auto", patience: float = 10.0) -> Digits:
 
 
 def _bundled(origin):
-    return Digits(*_read_npz(BUNDLED, *PARTS), origin)
+    return Digits(*(_read_images(BUNDLED, part) for part in PARTS), origin)
 
 
 def _read_mnist(path, origin):
-    return _divided(*_read_npz(path, "x_train", "x_test"), origin)
+    train, test = (_read_images(path, key) for key in ("x_train", "x_test"))
+    return _divided(train, test, origin)
+
+
+def _read_images(path, key):
+    return _checked(path, read_member(path, key, "u", 3))
 
 
 def _divided(train, test, origin):
-    """`Digits` whose validation part is the last twelfth of MNIST's training digits."""
+    """Take the last twelfth of MNIST's training digits for validation."""
     rest = len(train) - max(1, len(train) // 12)
     if not rest:
-        raise MimError(f"{origin}: expected at least 2 training digits, received {len(train)}.")
+        raise MimError(f"{origin}: Expected at least 2 training digits, got {len(train)}.")
     return Digits(train[:rest], train[rest:], test, origin)
 
 
-def _read_npz(path, *keys):
-    arrays = [read_member(path, key, "u", 3) for key in keys]
-    for array in arrays:
-        _check_images(path, array)
-    return arrays
-
-
-def _check_images(path, images):
+def _checked(path, images):
     if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or not len(images):
         raise MimError(
-            f"{path}: expected digits uint8 [n, 28, 28], received {images.dtype} "
-            f"{list(images.shape)}. Use MNIST's own files."
+            f"{path}: Expected digits uint8 [n, 28, 28], got {images.dtype} {list(images.shape)}. "
+            "Use MNIST's own files."
         )
+    return images
 
 
 def _find_idx(folder, part):
@@ -118,52 +104,45 @@ def _find_idx(folder, part):
         path = os.path.join(folder, name)
         if os.path.isfile(path):
             return path
-    raise MimError(
-        f"{folder}: expected one of {', '.join(names)}, found none of them. Put MNIST's IDX "
-        "files there."
-    )
+    raise MimError(f"{folder}: Expected one of {', '.join(names)}, got none of them.")
 
 
 def _read_idx(path):
-    """Images of an IDX file: a magic number, three sizes as big-endian uint32, the levels."""
+    """Read the images of an IDX file: magic number, three sizes as big-endian uint32, levels."""
     zipped = path.endswith(".gz")
     with opened(path, "an IDX file of images", remedy="Download it again.") as plain:
         available = os.path.getsize(path) * (LARGEST_DEFLATE_RATIO if zipped else 1)
         file = gzip.GzipFile(fileobj=plain) if zipped else plain
-        header = file.read(IDX_HEADER)
+        header = file.read(16)
         shape = np.frombuffer(header[4:], ">u4").tolist()
         content = int(np.prod(shape, dtype=object))
         if header[:4] != IDX_IMAGES or len(shape) != 3 or content > available:
             raise ValueError("wrong header or too short")
         levels = file.read(content + 1)
-        images = np.frombuffer(levels, np.uint8).reshape(shape)
-    _check_images(path, images)
-    return images
+        return _checked(path, np.frombuffer(levels, np.uint8).reshape(shape))
 
 
 def _keras_mnist(patience):
-    """MNIST from Keras' cache, where `keras.datasets.mnist` puts it too, or downloaded there."""
-    cached = _keras_datasets() / "mnist.npz"
+    """Read MNIST from the cache of `keras.datasets.mnist`, or download it there."""
+    home = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+    if not os.access(home, os.W_OK):  # as keras.utils.get_file does
+        home = pathlib.Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir(), ".keras")
+    cached = home / "datasets" / "mnist.npz"
     if os.path.isfile(cached):
-        with contextlib.suppress(MimError):  # A damaged file: download it again.
+        with contextlib.suppress(MimError):  # If it is corrupted, download it again.
             return _read_mnist(cached, f"MNIST, {cached}")
     logging.info("Downloading MNIST from %s.", ADDRESS)
     try:
-        # Not by Keras, whose downloads have no time limit.
+        # Not by keras.utils.get_file, which has no time limit and does not write atomically.
         with urllib.request.urlopen(ADDRESS, timeout=patience) as reply:
             content = reply.read()
+        if hashlib.sha256(content).hexdigest() != SHA256:
+            raise OSError(f"{ADDRESS} sent another file")
     except (OSError, http.client.HTTPException) as error:
-        raise MimError(f"MNIST could not be downloaded: {error}. {MENDING}") from None
-    if hashlib.sha256(content).hexdigest() != SHA256:
-        raise MimError(f"MNIST could not be downloaded: {ADDRESS} sent another file. {MENDING}")
+        raise MimError(
+            f"MNIST could not be downloaded: {error}. Try again, or set --digits to bundled or the "
+            "path of an mnist.npz."
+        ) from None
     with written_whole(cached, replace=True) as part:
         part.write_bytes(content)
     return _read_mnist(cached, f"MNIST, downloaded to {cached}")
-
-
-def _keras_datasets():
-    """The folder `keras.utils.get_file` uses."""
-    home = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-    if not os.access(home, os.W_OK):
-        home = pathlib.Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir(), ".keras")
-    return home / "datasets"

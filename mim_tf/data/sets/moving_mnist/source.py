@@ -1,4 +1,9 @@
-"""Moving MNIST, generated as it is asked for."""
+"""Moving MNIST, grey or colour-changing, generated when it is asked for, or read from files.
+
+Sequence i depends on the seed and i only, bit by bit, on any machine; nothing is stored. So all
+random numbers are whole numbers from the raw stream of a counter-based generator, and positions and
+colours are computed in whole numbers or by operations that are correctly rounded everywhere.
+"""
 
 import functools
 import hashlib
@@ -25,20 +30,17 @@ class MovingMNIST(SequenceSource):
     """Digits that move in straight lines, bounce at the walls and overlap by maximum.
 
     Start positions are uniform, directions uniform on the circle, speeds uniform in 3..5 pixels
-    a frame; digits are drawn at whole pixels. Sequence i depends on `seed` and i only, bit by
-    bit, on any machine; nothing is stored.
+    a frame; digits are drawn at whole pixels.
 
     Args:
         digits: uint8 `[n, 28, 28]`.
-        size: number of sequences; None: no end.
+        size: number of sequences; None: endless.
         total_length: frames of a sequence.
         height: of a frame, in pixels, at least 28.
         width: of a frame, in pixels, at least 28.
         num_digits: digits in a sequence.
         seed: whole number, or a tuple of them.
         origin: of the digits, for `describe`.
-
-    Raises `MimError` for digits of another kind, frames smaller than a digit, counts below 1.
 
     Source: Srivastava et al., "Unsupervised Learning of Video Representations using LSTMs",
     2015, with the speeds of the files released with MIM in 2019.
@@ -57,22 +59,11 @@ class MovingMNIST(SequenceSource):
         seed: int | tuple[int, ...] = 0,
         origin: str = "an array",
     ):
-        if digits.dtype != np.uint8 or digits.shape[1:] != (DIGIT, DIGIT) or not len(digits):
-            raise MimError(
-                f"Moving MNIST needs digits uint8 [n, {DIGIT}, {DIGIT}], received {digits.dtype} "
-                f"{list(digits.shape)}. Load them with mim_tf.data.sets.moving_mnist.digits.load_digits."
-            )
         if min(height, width) < DIGIT:
             raise MimError(
-                f"Moving MNIST needs frames of at least {DIGIT} x {DIGIT} pixels, the size of a "
-                f"digit, received {height} x {width} (height x width). Raise img_width."
+                f"Expected frames of Moving MNIST of at least {DIGIT} x {DIGIT} pixels, the size "
+                f"of a digit, got {height} x {width} (height x width). Raise --img_width."
             )
-        counts = {"total_length": total_length, "num_digits": num_digits}
-        if size is not None:
-            counts["the number of sequences"] = size
-        for name, count in counts.items():
-            if count < 1:
-                raise MimError(f"Moving MNIST needs {name} of at least 1, received {count}.")
         self.digits = digits
         self.size = size
         self.shape = (total_length, height, width, self.channels)
@@ -97,11 +88,11 @@ class MovingMNIST(SequenceSource):
             "seed": list(self.seed),
             "digits": len(self.digits),
             "digits_origin": self.origin,
-            "digits_sha256": hashlib.sha256(np.ascontiguousarray(self.digits)).hexdigest(),
+            "digits_sha256": hashlib.sha256(self.digits.tobytes()).hexdigest(),
         }
 
     def _stream(self, index):
-        """The random numbers of sequence `index`, 64 bits each."""
+        """Return an iterator of the random numbers of sequence `index`, 64 bits each."""
         if index < 0 or (self.size is not None and index >= self.size):
             raise IndexError(f"sequence {index} of {self.size}")
         # Each index has a counter range of its own; only the raw stream, which NumPy promises
@@ -109,7 +100,7 @@ class MovingMNIST(SequenceSource):
         return _raw_numbers(np.random.Philox(key=self._key, counter=index << 128))
 
     def _motions(self, streams):
-        """For each digit: which one it is, `[B]`, and its rows and columns, `[B, T]`."""
+        """Return for each digit its number `[B]` and its rows and columns `[B, T]`."""
         draws = np.array([self._draw_motion(raw) for raw in streams], np.int64)
         draws = draws.reshape(len(streams), self.num_digits, 5)
         total_length, height, width, _ = self.shape
@@ -123,7 +114,7 @@ class MovingMNIST(SequenceSource):
         ]
 
     def _draw_motion(self, raw):
-        """Per digit of a sequence: digit, top, left, velocity down, velocity right."""
+        """Draw (number, top, left, velocity down, velocity right) of each digit of a sequence."""
         _, height, width, _ = self.shape
         return [
             (
@@ -139,16 +130,13 @@ class MovingMNIST(SequenceSource):
 def whole_pixels(
     start: np.ndarray, velocity: np.ndarray, total_length: int, room: int
 ) -> np.ndarray:
-    """Positions on one axis, rounded to pixels.
+    """Return positions on one axis in whole pixels, int64 `[B, T]` within 0..`room`.
 
     Args:
         start: int64 `[B]` in 2**-32 pixels, within 0..`room`.
         velocity: int64 `[B]` in 2**-32 pixels a frame.
         total_length: frames T.
         room: last position, in pixels, before the wall.
-
-    Returns:
-        int64 `[B, T]` in pixels, within 0..`room`.
     """
     room = room << SUBPIXEL_BITS
     unfolded = start[:, None] + velocity[:, None] * np.arange(total_length)
@@ -158,16 +146,16 @@ def whole_pixels(
 
 
 def paste(frames: np.ndarray, images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
-    """Draws an image into each frame; where something is there already, the maximum counts.
+    """Draw an image into each frame; overlaps take the maximum.
 
     Args:
         frames: `[N, H, W, C]` in C order; changed.
         images: `[N, h, w, C]`.
         rows: `[N]`, of the images' upper left pixels.
-        columns: `[N]`, likewise.
+        columns: `[N]`, of these pixels.
     """
     count, height, width, channels = frames.shape
-    # The channels of a pixel lie side by side: a row is as good as one that is C times as wide.
+    # The channels of a pixel lie side by side, so a row can be treated as C times as wide.
     frames = frames.reshape(count, height, width * channels)
     images = images.reshape(count, images.shape[1], images.shape[2] * channels)
     windows = sliding_window_view(frames, images.shape[1:], axis=(1, 2), writeable=True)
@@ -176,7 +164,7 @@ def paste(frames: np.ndarray, images: np.ndarray, rows: np.ndarray, columns: np.
 
 
 def below(raw: int, limit: int) -> int:
-    """Whole number in 0..`limit` - 1 from the 64 random bits `raw`."""
+    """Return a whole number in 0..`limit` - 1 from the 64 random bits `raw`."""
     return raw * limit >> 64
 
 
@@ -186,11 +174,9 @@ def _raw_numbers(stream):
 
 
 def _velocity(raw):
-    """Velocity (down, right) in 2**-32 pixels a frame.
-
-    The direction is that of a uniform point in the unit disc: unlike sine and cosine, square
-    root and division are correctly rounded everywhere.
-    """
+    """Draw a velocity (down, right) in 2**-32 pixels a frame."""
+    # The direction is of a uniform point in the unit disc, because square root and division are
+    # correctly rounded on every machine, sine and cosine are not.
     speed = 3 + 2 * _unit(next(raw))
     while True:
         down, right = 2 * _unit(next(raw)) - 1, 2 * _unit(next(raw)) - 1
@@ -201,11 +187,8 @@ def _velocity(raw):
 
 
 def _unit(raw):
-    """Float in [0, 1) from 64 random bits, exactly."""
+    """Return a float in [0, 1) from 64 random bits, exactly."""
     return (raw >> 11) * 2.0**-53
-
-
-# MERGED: Colour-changing Moving MNIST, generated as it is asked for.
 
 
 # Colours are drawn as whole millionths, so that no rounding depends on the machine.
@@ -216,13 +199,11 @@ LEAST_CHANGE, MOST_CHANGE = 19 * 5_000, 19 * 18_000
 
 
 class ColorMovingMNIST(MovingMNIST):
-    """Moving MNIST in RGB whose digits change colour; all arguments are those of `MovingMNIST`.
+    """Moving MNIST in RGB whose digits change colour; arguments and motion as for `MovingMNIST`.
 
-    Each digit has one colour in a frame, and each channel of it goes linearly from one random
+    Each digit has one colour in a frame, and each channel of it changes linearly from one random
     value in the first frame to another in the last. A pixel is the digit's level times the
-    colour; overlaps take the maximum of each channel. The motion of sequence i is that of
-    `MovingMNIST` with the same arguments, and like it depends on `seed` and i only, bit by bit,
-    on any machine.
+    colour; overlaps take the maximum of each channel.
 
     Measured on the authors' pictures of 20 frames: values of a channel from 0.29 to 0.70 which
     rise or fall by 0.005 to 0.018 a frame. Chosen here: the change from first to last frame is
@@ -249,7 +230,7 @@ class ColorMovingMNIST(MovingMNIST):
         return super().describe() | {"source": "generated colour-changing Moving MNIST"}
 
     def _colors(self, streams):
-        """Colours float32 `[num_digits, B, T, 3]`; the draws follow those of the motion."""
+        """Return colours float32 `[num_digits, B, T, 3]`; call it after `_motions`."""
         count = self.num_digits * self.channels
         draws = [[_draw_ends(raw) for _ in range(count)] for raw in streams]
         draws = np.array(draws, np.int64).reshape(len(streams), self.num_digits, 1, 3, 2)
@@ -262,7 +243,7 @@ class ColorMovingMNIST(MovingMNIST):
 
 
 def _draw_ends(raw):
-    """First and last value of a channel of a digit, in millionths."""
+    """Draw the first and last value of a channel of a digit, in millionths."""
     change = LEAST_CHANGE + below(next(raw), MOST_CHANGE - LEAST_CHANGE + 1)
     low = LOWEST + below(next(raw), HIGHEST - LOWEST - change + 1)
     rises = below(next(raw), 2)
@@ -270,13 +251,10 @@ def _draw_ends(raw):
 
 
 def _painted(image, colors):
-    """Digit uint8 `[h, w]` in each of the colours `[T, 3]`, as `[T, h, w, 3]`."""
+    """Return a digit uint8 `[h, w]` in each of the colours `[T, 3]`, as `[T, h, w, 3]`."""
     # Whole rows are multiplied, because NumPy is slow along an axis of three.
     rows = np.repeat(from_uint8(image), 3, axis=1) * np.tile(colors, image.shape[1])[:, None]
     return rows.reshape(len(colors), *image.shape, 3)
-
-
-# MERGED: Moving MNIST as a configuration asks for it: from files, or generated.
 
 
 _SIZE = (64, 64)
@@ -287,7 +265,7 @@ _digits = functools.cache(load_digits)
 
 
 def moving_mnist_frame_shape(paths: list[Path], data: DataConfig) -> tuple[int, int, int]:
-    """(H, W, C) of the frames in the first file; 64 x 64 where there is none."""
+    """Return (H, W, C) of the frames in the first file; 64 x 64 if they are generated."""
     if not paths:
         return (*_SIZE, _GENERATORS[data.dataset].channels)
     if paths[0].suffix == ".npy":
@@ -298,31 +276,21 @@ def moving_mnist_frame_shape(paths: list[Path], data: DataConfig) -> tuple[int, 
 def open_moving_mnist(
     data: DataConfig, split: str, frame_shape: tuple[int, int, int], total_length: int | None
 ) -> SequenceSource:
-    """A split, or "all" of files.
-
-    Args:
-        data: where the sequences come from.
-        split: "train", "valid", "test" or "all".
-        frame_shape: (H, W, C) of frames that are generated.
-        total_length: frames of a sequence; None: as many as the file has.
-
-    Raises:
-        MimError: if the files cannot be used.
-    """
+    """Open a split, or "all" of files; without `total_length` it is as long as in the file."""
     paths, shared = split_paths(data, split)
-    # A file to test on alone, such as the released one, is not divided: training is generated.
+    # A file to test on, such as the released one, is not divided: training is generated.
     to_test_only = bool(paths) and not data.train_data_paths
     if not paths or (to_test_only and split == "train"):
         return _generate(data, split, frame_shape, total_length)
     if all(path.suffix == ".npy" for path in paths):
         if len(paths) > 1:
-            raise MimError(f"Expected one .npy file, received {len(paths)}.")
-        source = ArraySource(open_array(paths[0]), total_length, name=str(paths[0]))
+            raise MimError(f"Expected one .npy file, got {len(paths)}.")
+        source: SequenceSource = ArraySource(open_array(paths[0]), total_length, name=str(paths[0]))
     else:
         source = NpzSource(paths, total_length, data.check_files)
     if not shared or to_test_only or split == ALL:
         return source
-    return Selection(source, divide(range(source.size), data, split))
+    return Selection(source, divide(list(range(source.size or 0)), data, split))
 
 
 def _generate(data, split, frame_shape, total_length):

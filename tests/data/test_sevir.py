@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig
-from mim_tf.data.sets.sevir import VIL, open_sevir, sevir_frame_shape
+from mim_tf.data.sets.sevir import VIL, levels_of_vil, open_sevir, sevir_frame_shape, vil_of_levels
 from mim_tf.errors import MimError
 from mim_tf.values.scale import LinearScale
 from tests.sevir_files import events, write_catalog, write_sevir
@@ -14,8 +14,22 @@ def opened(folder, split="train", total_length=25, shape=(8, 8, 1), **settings):
     return open_sevir([folder], split, shape, total_length, data)
 
 
+@pytest.mark.parametrize(
+    ("level", "vil"),
+    [(0, 0), (5, 0), (6, 4 / 90.66), (18, 16 / 90.66), (19, 0.188445), (83.9, 1), (254, 79.3)],
+)
+def test_levels_stand_for_vil(level, vil):
+    assert vil_of_levels(np.array(level)) == pytest.approx(vil, rel=1e-3)
+
+
+def test_vil_has_levels():
+    levels = np.array([0, *range(6, 17), *range(19, 255)])
+    np.testing.assert_allclose(levels_of_vil(vil_of_levels(levels)), levels)
+
+
 def test_an_event_has_three_windows_of_13_and_12_frames(tmp_path):
     write_sevir(tmp_path)
+    assert sevir_frame_shape([tmp_path], "vil") == (8, 8, 1)
     source = opened(tmp_path)
     assert (source.size, source.shape) == (6, (25, 8, 8, 1))
     levels = source.sequences([0, 1, 2, 3])[..., 4, 4, 0] * 255
@@ -27,28 +41,21 @@ def test_an_event_has_three_windows_of_13_and_12_frames(tmp_path):
 
 
 def test_splits_are_by_date(tmp_path):
-    write_sevir(tmp_path, count=3)
+    first, *_ = write_sevir(tmp_path, count=3)
     for split in ("train", "valid", "test"):
         names = opened(tmp_path, split).describe()["recordings"]
         assert names == [f"{split}-{n}" for n in range(3)]
     source = opened(tmp_path, "all")
     assert source.describe()["events_by_split"] == {"test": 3, "train": 3, "valid": 3}
     assert source.size == 27
-
-
-@pytest.mark.parametrize(
-    ("time", "split"),
-    [
+    for time, split in (
         ("2019-01-01 00:00:00", "train"),
         ("2019-01-01 00:00:01", "valid"),
         ("2019-06-01 00:00:00", "valid"),
         ("2019-06-01 00:05:00", "test"),
-    ],
-)
-def test_the_days_between_splits(tmp_path, time, split):
-    first, *_ = write_sevir(tmp_path)
-    write_catalog(tmp_path, [[*first[:4], time, *first[5:]]])
-    assert opened(tmp_path, split).size == 3
+    ):
+        write_catalog(tmp_path, [[*first[:4], time, *first[5:]]])
+        assert opened(tmp_path, split).size == 3
 
 
 def test_events_with_gaps_and_ids_that_occur_twice_are_left_out(tmp_path):
@@ -66,14 +73,13 @@ def test_255_is_missing(tmp_path):
     write_sevir(tmp_path, frames=frames)
     source = opened(tmp_path)
     assert source.has_missing
-    missing = np.isnan(source.sequences(range(6)))
     # Frame 30 of event 0, in its windows from 12 and from 24.
+    missing = np.isnan(source.sequences(range(6)))
     assert np.argwhere(missing).tolist() == [[1, 18, 2, 3, 0], [2, 6, 2, 3, 0]]
 
 
 def test_other_types_have_units(tmp_path):
     stored = np.full((2, 8, 8, 49), 5000, np.int16)
-    write_sevir(tmp_path, "vis", frames=stored)
     write_sevir(tmp_path, "ir069", frames=-stored)
     source = opened(tmp_path, sevir_type="ir069")
     assert source.scale.to_physical(source.sequences([0])) == pytest.approx(-50, rel=1e-5)
@@ -82,15 +88,14 @@ def test_other_types_have_units(tmp_path):
     assert opened(tmp_path, sevir_type="vis").sequences([0]) == pytest.approx(0.5)
 
 
-def test_resizing_takes_the_largest_of_squares(tmp_path):
+def test_resizing_takes_the_largest_of_blocks(tmp_path):
     write_sevir(tmp_path)
     source = opened(tmp_path, shape=(4, 4, 1), resize=True, total_length=13, frame_interval=2)
-    assert source.shape == (13, 4, 4, 1)
-    np.testing.assert_allclose(source.sequences([0])[0, :, 0, 0, 0], 254 / 255, rtol=1e-6)
-    np.testing.assert_allclose(
-        source.sequences([0])[0, :, 1, 1, 0] * 255, np.arange(0, 26, 2), rtol=1e-6
-    )
-    with pytest.raises(MimError, match="whole fraction"):
+    (window,) = source.sequences([0])
+    assert window.shape == (13, 4, 4, 1)
+    np.testing.assert_allclose(window[:, 0, 0, 0], 254 / 255, rtol=1e-6)
+    np.testing.assert_allclose(window[:, 1, 1, 0] * 255, np.arange(0, 26, 2), rtol=1e-6)
+    with pytest.raises(MimError, match="--img_height"):
         opened(tmp_path, shape=(3, 3, 1), resize=True)
 
 
@@ -109,27 +114,11 @@ def test_files_that_are_not_there_are_left_out(tmp_path, caplog):
     rows = write_sevir(tmp_path)
     (tmp_path / "data" / rows[-1][1]).unlink()
     assert opened(tmp_path, "valid").size == 6
-    assert "1 of the 3 files of type vil are not there" in caplog.text
-    with pytest.raises(MimError, match=r"events of type vil for test.*2 for train, 2 for valid"):
+    assert "1 of the 3 files of type vil" in caplog.text
+    with pytest.raises(MimError, match=tmp_path.name):
         opened(tmp_path, "test")
-    with pytest.raises(MimError, match=r"files of type vis.*found none.*--sevir_type"):
+    with pytest.raises(MimError, match="--sevir_type"):
         opened(tmp_path, sevir_type="vis")
-
-
-def break_column(folder, rows):
-    write_catalog(folder, rows, ["id", "file", *"abcde"])
-
-
-def break_time(folder, rows):
-    write_catalog(folder, [[*row[:4], "yesterday", *row[5:]] for row in rows])
-
-
-def break_row(folder, rows):
-    write_catalog(folder, [[*row[:2], 7, *row[3:]] for row in rows])
-
-
-def break_id(folder, rows):
-    write_catalog(folder, [["other", *rows[0][1:]]])
 
 
 def break_data(folder, rows):
@@ -138,34 +127,29 @@ def break_data(folder, rows):
         file["vil"] = np.zeros((2, 49, 8, 8), np.uint8)
 
 
-def break_file(folder, rows):
-    (folder / "data" / rows[0][1]).write_bytes(b"nothing")
-
-
-def no_catalog(folder, rows):
-    (folder / "CATALOG.csv").unlink()
-
-
 @pytest.mark.parametrize(
-    ("damage", "words"),
+    ("damage", "name"),
     [
-        (break_column, r"CATALOG\.csv.*no column file_index, file_name, img_type"),
-        (break_time, r"CATALOG\.csv.*yesterday"),
-        (break_row, "expected event train-0 in row 7, as CATALOG.csv says, found 2 rows"),
-        (break_id, "expected event other in row 0.*found another"),
-        (break_data, r"a data set vil \[N, H, W, 49\], found \[2, 49, 8, 8\]"),
-        (break_file, r"train\.h5: expected a file of SEVIR, received a file that cannot be read"),
-        (no_catalog, r"CATALOG\.csv: expected the catalogue of SEVIR.*no such file"),
+        (lambda folder, rows: write_catalog(folder, rows, ["id", "file", *"abcde"]), "CATALOG.csv"),
+        (
+            lambda folder, rows: write_catalog(
+                folder, [[*row[:4], "yesterday", *row[5:]] for row in rows]
+            ),
+            "CATALOG.csv",
+        ),
+        (lambda folder, rows: (folder / "CATALOG.csv").unlink(), "CATALOG.csv"),
+        (
+            lambda folder, rows: write_catalog(folder, [[*r[:2], 7, *r[3:]] for r in rows]),
+            "event train-0 in row 7",
+        ),
+        (lambda folder, rows: write_catalog(folder, [["other", *rows[0][1:]]]), "event other"),
+        (break_data, "train.h5"),
+        (lambda folder, rows: (folder / "data" / rows[0][1]).write_bytes(b"nothing"), "train.h5"),
     ],
 )
-def test_bad_input_is_one_sentence(tmp_path, damage, words):
+def test_bad_files_are_refused(tmp_path, damage, name):
     damage(tmp_path, write_sevir(tmp_path))
-    with pytest.raises(MimError, match=words):
+    with pytest.raises(MimError, match=name):
         opened(tmp_path)
-
-
-def test_the_size_is_known_from_one_file(tmp_path):
-    write_sevir(tmp_path)
-    assert sevir_frame_shape([tmp_path], "vil") == (8, 8, 1)
-    with pytest.raises(MimError, match="Expected one folder with all splits"):
+    with pytest.raises(MimError, match=r"--train_data_paths"):
         sevir_frame_shape([tmp_path, tmp_path], "vil")

@@ -1,0 +1,212 @@
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mim_tf.config import DataConfig
+from mim_tf.data.files.recordings import (
+    array_recordings,
+    frame_sizes,
+    list_recordings,
+    native_shape,
+    open_recordings,
+)
+from mim_tf.data.files.videos import LazyValue, Pictures
+from mim_tf.errors import MimError
+from tests.small_videos import HEIGHT, WIDTH, numbered_frames, write_video
+
+
+def opened(recordings, frame_shape, total_length, **settings):
+    return open_recordings(recordings, frame_shape, total_length, DataConfig("folder", **settings))
+
+
+def write_images(folder, values, size=(HEIGHT, WIDTH, 3), dtype=np.uint8):
+    """Write pictures; all pixels of picture n, counted from 1, are values[n - 1]."""
+    folder.mkdir()
+    for n, value in enumerate(values, start=1):
+        Image.fromarray(np.full(size, value, dtype)).save(folder / f"frame{n}.png")
+    return folder
+
+
+def test_recordings_are_videos_and_folders_of_images(tmp_path):
+    write_images(tmp_path / "walk10", [0, 1])
+    write_images(tmp_path / "walk2", [0, 1, 2])
+    write_images(tmp_path / "one picture", [0])
+    write_images(tmp_path / ".hidden", [0, 1])
+    (tmp_path / "empty").mkdir()
+    for name in ("b.mp4", "A.AVI", "c.gif", "notes.txt", "thumbnail.png", "._b.mp4"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.mkv").mkdir()
+    names = [path.name for path in list_recordings(tmp_path)]
+    assert names == ["A.AVI", "b.mp4", "c.gif", "walk2", "walk10"]
+    assert list_recordings(tmp_path / "walk2") == [tmp_path / "walk2"]
+    assert list_recordings(tmp_path / "b.mp4") == [tmp_path / "b.mp4"]
+
+
+def test_links_to_a_folder_above_are_no_recordings(tmp_path):
+    folder = write_images(tmp_path / "a", [10, 20])
+    (folder / "loop").symlink_to(".")
+    assert list_recordings(folder) == [folder]
+    (folder / "up").symlink_to("..")
+    assert list_recordings(tmp_path) == [folder]
+
+
+def test_folders_without_recordings_are_refused(tmp_path):
+    write_images(tmp_path / "a", [0])
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(MimError, match=folder.name):
+            list_recordings(folder)
+
+
+def test_windows_of_all_kinds_of_recordings(tmp_path):
+    write_video(tmp_path / "b.mkv", numbered_frames(5))
+    write_images(tmp_path / "a", [10, 20, 30, 40])
+    np.save(tmp_path / "c.npy", np.full((2, 4, HEIGHT, WIDTH, 3), 99, np.uint8))
+    recordings = [*list_recordings(tmp_path), *array_recordings(tmp_path / "c.npy")[1:]]
+    source = opened(recordings, (HEIGHT, WIDTH, 3), 2, window_stride=2, frame_interval=2)
+    got = source.sequences([0, 1, 2, 3])  # They start at 0; 0 and 2; 0.
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(
+        got[:, :, 0, 0, 0] * 255, [[10, 30], [0, 6], [6, 12], [99, 99]], rtol=1e-6
+    )
+    assert source.describe() == {
+        "source": "recordings",
+        "window_stride": 2,
+        "frame_interval": 2,
+        "resize": False,
+        "sequences": 4,
+        "shape": [2, HEIGHT, WIDTH, 3],
+        "recordings": [str(tmp_path / "a"), str(tmp_path / "b.mkv"), f"{tmp_path}/c.npy[1]"],
+    }
+
+
+def test_images_come_in_natural_order(tmp_path):
+    folder = write_images(tmp_path / "a", range(1, 13))
+    got = opened([folder], (HEIGHT, WIDTH, 3), 12).sequences([0])
+    np.testing.assert_allclose(got[0, :, 0, 0, 0] * 255, range(1, 13), rtol=1e-6)
+
+
+def test_channels_and_levels_are_converted(tmp_path):
+    colour = write_images(tmp_path / "a", [[255, 0, 0], [0, 255, 0]])
+    grey = write_images(tmp_path / "b", [7, 8], (HEIGHT, WIDTH))
+    deep = write_images(tmp_path / "c", [0, 257 * 100], (HEIGHT, WIDTH), np.uint16)
+    got = opened([colour, grey, deep], (HEIGHT, WIDTH, 1), 2).sequences([0, 1, 2])
+    np.testing.assert_allclose(got[:, :, 0, 0, 0] * 255, [[76, 150], [7, 8], [0, 100]], rtol=1e-6)
+    got = opened([grey], (HEIGHT, WIDTH, 3), 2).sequences([0])
+    np.testing.assert_allclose(got[0, 1, 0, 0] * 255, [8, 8, 8], rtol=1e-6)
+    with pytest.raises(MimError, match="--img_channel"):
+        opened([grey], (HEIGHT, WIDTH, 2), 2)
+
+
+def test_other_sizes_are_refused_or_resized(tmp_path):
+    folder = write_images(tmp_path / "a", [10, 20])
+    with pytest.raises(MimError, match=r"a: .*--resize"):
+        opened([folder], (8, 9, 3), 2)
+    got = opened([folder], (8, 9, 3), 2, resize=True).sequences([0])
+    assert got.shape == (1, 2, 8, 9, 3)
+    np.testing.assert_allclose(got[0, 1] * 255, 20, rtol=1e-6)
+
+
+def test_a_later_image_that_does_not_fit_is_found_when_read(tmp_path):
+    folder = write_images(tmp_path / "a", [10, 20])
+    Image.new("RGB", (5, 4)).save(folder / "frame3.png")
+    (folder / "frame4.png").write_bytes(b"damaged")
+    source = opened([folder], (HEIGHT, WIDTH, 3), 2)
+    source.sequences([0])
+    for window, name in ((1, "frame3.png"), (2, r"frame[34]\.png")):
+        with pytest.raises(MimError, match=name):
+            source.sequences([window])
+
+
+def test_sizes_are_known_before_anything_is_decoded(tmp_path):
+    folder = write_images(tmp_path / "a", [10, 20])
+    Image.new("L", (5, 4)).save(folder / "small.png")
+    write_video(tmp_path / "b.mkv", numbered_frames(2))
+    recordings = list_recordings(tmp_path)
+    assert frame_sizes(recordings) == {(HEIGHT, WIDTH): 3, (4, 5): 1}
+    assert [native_shape(each) for each in recordings] == [(HEIGHT, WIDTH, 3)] * 2
+
+
+# Values and frames that are made when they are first asked for.
+
+
+@pytest.mark.parametrize("value", ["value", None])
+def test_a_value_is_made_when_first_asked_for_and_once(value):
+    made = []
+    lazy = LazyValue(lambda: made.append(1) or value)
+    assert not made
+    assert lazy() is lazy() is value
+    assert len(made) == 1
+
+
+def test_threads_wait_for_the_thread_that_makes_it():
+    begun, may_end = threading.Event(), threading.Event()
+    made, got = [], []
+
+    def make():
+        begun.set()
+        assert may_end.wait(10)
+        made.append(1)
+        return len(made)
+
+    lazy = LazyValue(make)
+    threads = [threading.Thread(target=lambda: got.append(lazy())) for _ in range(2)]
+    threads[0].start()
+    assert begun.wait(10)
+    threads[1].start()
+    assert not got
+    may_end.set()
+    for thread in threads:
+        thread.join()
+    assert got == [1, 1]
+
+
+def test_after_a_failure_it_is_tried_again():
+    outcomes = iter([0, 1])
+    lazy = LazyValue(lambda: 1 / next(outcomes))
+    with pytest.raises(ZeroDivisionError):
+        lazy()
+    assert lazy() == 1
+
+
+def test_pictures_are_decoded_when_first_read():
+    decoded = []
+
+    def decode(path):
+        decoded.append(path)
+        return np.full((2, 3, 1), path, np.uint8)
+
+    pictures = Pictures("a name", [10, 20, 255], decode)
+    assert (pictures.name, pictures.length) == ("a name", 3)
+    assert not decoded
+    got = pictures.read(np.array([2, 0]))
+    assert decoded == [255, 10]
+    np.testing.assert_allclose(got[:, 0, 0, 0], np.float32([1, 10 / 255]), rtol=1e-6)
+    pictures.read([0, 1, 2])
+    assert decoded == [255, 10, 20]
+
+
+def test_two_threads_decode_two_pictures_at_a_time():
+    both = threading.Barrier(2, timeout=10)
+    pictures = Pictures("a", [0, 1], lambda path: both.wait() * np.zeros((1, 1, 1), np.uint8))
+    threads = [threading.Thread(target=pictures.read, args=([n],)) for n in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not both.broken
+
+
+def test_memory_is_that_of_the_frames_as_uint8():
+    # Each is a small part of a larger picture.
+    pictures = Pictures(
+        "a", range(20), lambda path: np.ones((400, 400, 3), np.uint8)[100:200, 100:200]
+    )
+    tracemalloc.start()
+    for position in range(20):
+        pictures.read([position])
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert 20 * 30_000 <= kept < 22 * 30_000

@@ -1,0 +1,299 @@
+import json
+import tracemalloc
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+from PIL import Image
+
+from mim_tf.config import DataConfig
+from mim_tf.data.sets.radar import list_events, open_events
+from mim_tf.errors import MimError
+from tests.radar_files import (
+    ARRAYS,
+    DBZ,
+    levels,
+    opened,
+    save_arrays,
+    save_compressed,
+    save_npy,
+    save_npz,
+    save_pictures,
+)
+
+FILES = [save_npy, save_npz, save_compressed]
+
+
+def numbered(length, value=0):
+    """dBZ frames: frame n is all value + n."""
+    return np.tile(np.arange(value, value + length, dtype=np.float32)[:, None, None], (1, 4, 6))
+
+
+@pytest.mark.parametrize("save", [save_pictures, *ARRAYS])
+def test_levels_are_equal_steps_between_the_bounds(tmp_path, save):
+    frames = levels()
+    frames[0, 0, :2] = 0, 255
+    save(tmp_path / "event", frames)
+    source = opened(tmp_path)
+    assert (source.size, source.shape) == (3, (3, 4, 6, 1))
+    got = source.sequences([0, 2])
+    assert got.dtype == np.float32
+    assert got[0, 0, 0, :2, 0].tolist() == [0, 1]
+    np.testing.assert_allclose(got[..., 0], np.stack([frames[:3], frames[2:]]) / 255, rtol=1e-6)
+    assert not source.has_missing
+
+
+@pytest.mark.parametrize("save", ARRAYS)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
+def test_reflectivity_is_mapped_and_clipped(tmp_path, save, dtype):
+    frames = np.zeros((3, 4, 6), dtype)
+    frames[1, 2, :5] = -32, -10, 25, 60, 75.5
+    save(tmp_path / "event", frames)
+    got = opened(tmp_path).sequences([0])
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got[0, 1, 2, :5, 0], [0, 0, 0.5, 1, 1], rtol=1e-6)
+    np.testing.assert_allclose(got[0, 0], 10 / 70, rtol=1e-6)
+
+
+@pytest.mark.parametrize("save", FILES)
+def test_an_axis_for_the_channel_may_be_there(tmp_path, save):
+    save(tmp_path / "event", levels()[..., None])
+    source = opened(tmp_path)
+    assert source.shape == (3, 4, 6, 1)
+    np.testing.assert_allclose(source.sequences([1])[0, ..., 0], levels()[1:4] / 255, rtol=1e-6)
+
+
+def test_events_and_frames_come_in_natural_order(tmp_path):
+    for event in (1, 2, 10):
+        save_arrays(tmp_path / f"event{event}", numbered(12, event))
+    assert [path.name for path in list_events(tmp_path)] == ["event1", "event2", "event10"]
+    got = opened(tmp_path, total_length=12).sequences([0])
+    np.testing.assert_allclose(DBZ.to_physical(got)[0, :, 0, 0, 0], np.arange(1, 13), rtol=1e-5)
+
+
+def test_only_events_are_listed(tmp_path):
+    save_pictures(tmp_path / "b", levels())
+    save_npy(tmp_path / "c", levels())
+    save_npz(tmp_path / "a", levels())
+    (tmp_path / "README.txt").write_text("about these events")
+    (tmp_path / ".cache").mkdir()
+    assert [path.name for path in list_events(tmp_path)] == ["a.npz", "b", "c.npy"]
+    assert opened(tmp_path).size == 9
+    for folder in (tmp_path / "b", tmp_path / "c.npy", tmp_path / ".cache", tmp_path / "nowhere"):
+        with pytest.raises(MimError, match=folder.name):
+            list_events(folder)
+
+
+def test_no_window_crosses_events(tmp_path):
+    for name, length, value in (("a", 7, 0), ("b", 4, 20), ("c", 8, 30)):
+        np.save(tmp_path / f"{name}.npy", numbered(length, value))
+    source = opened(tmp_path, window_stride=2, frame_interval=2)
+    got = np.rint(DBZ.to_physical(source.sequences(range(source.size)))[..., 0, 0, 0])
+    assert got.tolist() == [[0, 2, 4], [2, 4, 6], [30, 32, 34], [32, 34, 36]]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "missing", "values", "gone"),
+    [
+        (np.float32, "nan", [np.nan, 25, 60, -99], [1, 0, 0, 0]),
+        (np.float32, "-99.9, nan", [np.nan, 25, -99.9, -99], [1, 0, 1, 0]),
+        (np.float16, "-99.9", [0, 25, -99.9, -99], [0, 0, 1, 0]),
+        (np.float64, "-1.7e308", [0, 25, 60, -1.7e308], [0, 0, 0, 1]),
+        (np.float32, "-1.7e308,-99", [0, 25, -99, 60], [0, 0, 1, 0]),
+        # Compared before the values are clipped and mapped.
+        (np.float32, "60", [60, 61, 25, 0], [1, 0, 0, 0]),
+        (np.float32, "1", [60, 25, 0, 1], [0, 0, 0, 1]),
+        (np.uint8, "255,-99,nan", [255, 254, 99, 0], [1, 0, 0, 0]),
+        (np.uint8, "0", [255, 254, 99, 0], [0, 0, 0, 1]),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_missing_values_are_nan(tmp_path, dtype, missing, values, gone):
+    frames = np.zeros((4, 4, 6), dtype) + dtype(30)
+    frames[2, 3, :4] = values
+    save_npy(tmp_path / "a", frames)
+    save_arrays(tmp_path / "b", frames)
+    saves = 2
+    if dtype == np.uint8:
+        save_pictures(tmp_path / "c", frames)
+        saves = 3
+    source = opened(tmp_path, radar_missing=missing)
+    assert source.has_missing
+    unit = frames / 255 if dtype == np.uint8 else (frames.astype(float) + 10) / 70
+    expected = np.clip(unit, 0, 1)
+    expected[2, 3, :4][np.array(gone, bool)] = np.nan
+    # Windows 0 and 1 are of event a, 2 and 3 of b, 4 and 5 of c.
+    got = source.sequences(range(2 * saves))[..., 0]
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, [expected[:3], expected[1:]] * saves, rtol=1e-3)
+
+
+def test_declared_values_may_lie_outside_0_to_1(tmp_path):
+    save_npy(tmp_path / "event", np.array([0.5, -99, np.nan, 1], np.float32).reshape(1, 2, 2))
+    source = opened(tmp_path, 1, radar_values="unit", radar_missing="nan,-99")
+    np.testing.assert_array_equal(source.sequences([0]).ravel(), [0.5, np.nan, np.nan, 1])
+
+
+def test_description_is_json_types(tmp_path):
+    save_npy(tmp_path / "event", levels())
+    source = opened(tmp_path, thresholds=(30.0, 40.0), radar_missing="nan")
+    assert (source.scale, source.thresholds) == (DBZ, (30.0, 40.0))
+    description = source.describe()
+    assert json.loads(json.dumps(description, allow_nan=False)) == description
+    assert description == {
+        "source": "radar",
+        "scale": {"unit": "dBZ", "low": -10, "high": 60},
+        "values": "dbz",
+        "missing": "nan",
+        "sequences": 3,
+        "shape": [3, 4, 6, 1],
+        "recordings": [str(tmp_path / "event.npy")],
+    }
+
+
+def test_there_may_be_more_events_than_open_files(tmp_path):
+    resource = pytest.importorskip("resource", reason="only Unix limits open files by it")
+    for n in range(75):
+        save_npy(tmp_path / f"{n}", levels())
+        save_npz(tmp_path / f"{n}", levels())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (150, hard))
+    try:
+        source = opened(tmp_path)
+        assert source.sequences(range(source.size)).shape == (450, 3, 4, 6, 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("save", [save_arrays, save_npy, save_npz])
+def test_frames_stay_in_their_files(tmp_path, monkeypatch, save):
+    monkeypatch.setattr("mim_tf.data.sets.radar.CHUNK_VALUES", 5 * 64 * 64)
+    frames = np.zeros((100, 64, 64), np.float32)
+    save(tmp_path / "event", frames)
+    tracemalloc.start()
+    opened(tmp_path).sequences([50])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < frames.nbytes / 4
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "1"])
+def test_pictures_of_one_channel_are_grey(tmp_path, mode):
+    folder = tmp_path / "event"
+    folder.mkdir()
+    for n in range(3):
+        Image.fromarray(np.array([[0, 255]], np.uint8)).convert(mode).save(folder / f"{n}.png")
+    assert opened(tmp_path).sequences([0])[0, :, 0, :, 0].tolist() == [[0, 1]] * 3
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize("save", ARRAYS)
+@pytest.mark.parametrize(
+    ("value", "options", "flag"),
+    [
+        (np.nan, {}, "--radar_missing=nan"),
+        (np.nan, {"radar_missing": "-99", "radar_values": "unit"}, "--radar_missing=nan"),
+        (np.inf, {}, "inf"),
+        (np.inf, {"radar_missing": "1e300"}, "inf"),  # too large for float32, but not infinite
+        (-np.inf, {"radar_missing": "nan,-99"}, "-inf"),
+        (35.0, {"radar_values": "unit"}, "--radar_values=dbz"),
+        (-99.0, {"radar_values": "unit", "radar_missing": "nan"}, "--radar_missing=-99"),
+    ],
+)
+def test_impossible_values_are_located(tmp_path, monkeypatch, save, value, options, flag):
+    monkeypatch.setattr("mim_tf.data.sets.radar.CHUNK_VALUES", 50)
+    frames = np.zeros((8, 4, 6), np.float32)
+    frames[5, 1, 1] = value
+    frames[6] = value
+    save(tmp_path / "good", np.zeros((8, 4, 6), np.float32))
+    save(tmp_path / "typhoon", frames)
+    with pytest.raises(MimError, match=rf"typhoon.*frame ?5.*{flag}"):
+        opened(tmp_path, **options)
+
+
+@pytest.mark.parametrize("missing", ["none", "-99;nan", "inf", "1e999", "nan,-"])
+def test_missing_values_are_numbers(tmp_path, missing):
+    save_npy(tmp_path / "event", levels())
+    with pytest.raises(MimError, match="--radar_missing"):
+        opened(tmp_path, radar_missing=missing)
+
+
+def test_bad_options_are_refused(tmp_path):
+    save_npy(tmp_path / "event", levels(5))
+    with pytest.raises(MimError, match="thresholds"):
+        opened(tmp_path, thresholds=(30, 60))
+    with pytest.raises(MimError, match="total_length"):
+        opened(tmp_path, total_length=6)
+    with pytest.raises(MimError):
+        open_events([], 3, DataConfig("radar"))
+
+
+def test_folders_that_are_no_event_are_refused(tmp_path):
+    (tmp_path / "event").mkdir()
+    with pytest.raises(MimError, match="event"):
+        opened(tmp_path)
+    np.save(tmp_path / "event" / "a.npy", levels(1)[0])
+    imageio.imwrite(tmp_path / "event" / "a.png", levels(1)[0])
+    with pytest.raises(MimError, match="event"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("save", "other"),
+    [
+        (save_arrays, levels(1, 4, 5)[0]),
+        (save_arrays, np.zeros((4, 6), np.float32)),
+        (save_arrays, np.zeros((4, 6), np.int16)),
+        (save_arrays, levels()),
+        (save_arrays, np.zeros((0, 6))),
+        (save_pictures, levels(1, 4, 5)[0]),
+        (save_pictures, levels(4, 6, 3)),  # colours
+        (save_pictures, np.zeros((4, 6), np.uint16)),
+    ],
+)
+def test_frames_that_differ_are_refused(tmp_path, save, other):
+    frames = list(levels(12))
+    frames[10] = other
+    save(tmp_path / "event", frames)
+    with pytest.raises(MimError, match=r"frame10\.(npy|png)"):
+        opened(tmp_path)
+
+
+def test_palettes_are_colour(tmp_path):
+    (tmp_path / "event").mkdir()
+    Image.fromarray(levels(1)[0]).convert("P").save(tmp_path / "event" / "0.png")
+    with pytest.raises(MimError, match=r"0\.png"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("save", [save_pictures, *ARRAYS])
+def test_events_of_several_sizes_are_refused(tmp_path, save):
+    save(tmp_path / "a", levels())
+    save(tmp_path / "b", levels())
+    save(tmp_path / "c", levels(height=6, width=4))
+    with pytest.raises(MimError, match=r"c(\.np.)?: .*a"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("save", FILES)
+@pytest.mark.parametrize(
+    "array",
+    [
+        levels()[0],
+        np.zeros((5, 4, 6, 2), np.float32),
+        np.zeros((5, 4, 6, 1, 1)),
+        np.zeros((20, 25, 64, 64), np.uint8),  # looks like Moving MNIST
+        np.zeros((5, 4, 6), np.int32),
+        np.zeros((5, 4, 6), np.uint16),
+        np.zeros((5, 4, 6), complex),
+        np.zeros((0, 4, 6), np.float32),
+        np.zeros((5, 0, 6), np.float32),
+        np.array([{}], object),
+    ],
+)
+def test_arrays_that_are_no_event_are_refused(tmp_path, save, array):
+    save(tmp_path / "event", array)
+    with pytest.raises(MimError, match=r"event\.np[yz]"):
+        opened(tmp_path)

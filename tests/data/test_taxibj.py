@@ -1,0 +1,400 @@
+import datetime
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from mim_tf.data.sets.taxibj import synthetic_city
+from mim_tf.errors import MimError
+from tests.taxibj_files import (
+    DATES_2013,
+    DATES_2014,
+    counts,
+    dates,
+    open_city,
+    open_small,
+    write_h5,
+)
+
+
+def frames_last(data):
+    """Counts as frames of a sequence."""
+    return data.transpose(0, 2, 3, 1)
+
+
+@pytest.fixture
+def city(tmp_path):
+    """Two files, their counts, with lowest 0 and highest 200 before the last 20 half hours."""
+    first, second = counts(191, 1), counts(48, 2)
+    first[3, 0, 1, 2], first[100, 1, 2, 3] = -7, 200
+    first[50] = 9999
+    folder = tmp_path / "TaxiBJ"
+    folder.mkdir()
+    write_h5(folder / "BJ13_M32x32_T30_InOut.h5", first, DATES_2013)
+    write_h5(folder / "BJ14_M32x32_T30_InOut.h5", second, DATES_2014)
+    (folder / "BJ_Holiday.txt").write_text("20130701")
+    first[3, 0, 1, 2] = 0
+    return folder, first, second
+
+
+def test_windows_split_and_values(city):
+    folder, first, second = city
+    train, valid, test = (open_small(folder, split) for split in ("train", "valid", "test"))
+    assert train.shape == test.shape == (5, 3, 4, 2)
+    # 44 windows of five in the day before the gap, 92 in the two days after it, 44 in 2014.
+    assert (train.size, test.size) == (44 + 92 + 24, 20)
+    expected = [(first, 0), (first, 43), (first, 95), (first, 142), (first, 186), (second, 23)]
+    # The fourth begins in the last half hour of 3 July: days that follow each other have no gap.
+    got = train.sequences([0, 43, 44, 44 + 142 - 95, 135, 159])
+    assert got.dtype == np.float32
+    for window, (data, start) in zip(got, expected, strict=True):
+        np.testing.assert_allclose(window, frames_last(data[start : start + 5]) / 200, rtol=1e-6)
+    expected = np.stack([frames_last(second[43:48]), frames_last(second[24:29])])
+    np.testing.assert_allclose(test.sequences([19, 0]), expected / 200, rtol=1e-6)
+    np.testing.assert_array_equal(valid.sequences(range(20)), test.sequences(range(20)))
+    assert (test.scale.unit, test.scale.low, test.scale.high) == ("vehicles", 0, 200)
+
+
+def test_2019_number_of_test_windows_is_the_default(tmp_path):
+    # 30 days without a gap: 1440 half hours.
+    data = np.random.default_rng(0).random((1440, 2, 1, 1))
+    path = write_h5(tmp_path / "a.h5", data, dates(datetime.date(2013, 7, 1), 30))
+    assert open_city([path], "test", 8).size == 1344
+    assert open_city([path], "train", 8).size == 1433 - 1344
+    assert open_city([path], "train", 8, taxibj_split="clean").size == 1433 - 1344 - 7
+
+
+def test_last_half_hours_do_not_fit_the_scale_and_are_clipped_to_it(tmp_path):
+    data = counts(192, 1)
+    data[0, 0, 0, 0], data[171, 0, 0, 0] = 5, 150
+    data[data < 5] = 5
+    data[172, 1, 2, 3], data[191, 0, 0, :2], data[191, 1, 0, 0] = 151, 300, 2
+    path = write_h5(tmp_path / "a.h5", data, dates(datetime.date(2013, 7, 1), 4))
+    source = open_small(path)
+    assert (source.scale.low, source.scale.high) == (5, 150)
+    assert source.describe()["clipped_values"] == 4
+    frames = source.sequences(range(20))
+    assert (frames.min(), frames.max()) == (0, 1)
+    np.testing.assert_array_equal(frames[19, 4, 0, :2, 0], [1, 1])
+    assert frames[19, 4, 0, 0, 1] == 0
+
+
+def test_description_is_json_types(city):
+    folder, *_ = city
+    paths = [str(folder / f"BJ{year}_M32x32_T30_InOut.h5") for year in (13, 14)]
+    assert open_small(folder, "train", taxibj_split="clean").describe() == {
+        "source": "TaxiBJ format, .h5",
+        "paths": paths,
+        "order": "chronological",
+        "rule": "clean",
+        "test_windows": 20,
+        "scale": {"unit": "vehicles", "low": 0.0, "high": 200.0},
+        "dropped_days": 1,
+        "clipped_values": 0,
+        "sequences": 156,
+        "shape": [5, 3, 4, 2],
+        "recordings": paths,
+    }
+    assert open_small(folder).describe()["recordings"] == paths[1:]
+
+
+def test_files_may_be_listed(city):
+    folder, *_ = city
+    paths = sorted(folder.glob("*.h5"))
+    expected = open_small(folder, "train").sequences(range(160))
+    (folder / "._BJ13_M32x32_T30_InOut.h5").write_bytes(b"left by macOS")
+    (folder / "dataset.npz").write_bytes(b"not read")
+    for given_paths in (paths, [folder]):
+        source = open_city(given_paths, "train", 5, test_windows=20)
+        np.testing.assert_array_equal(source.sequences(range(160)), expected)
+    for wrong in (paths[::-1], [paths[0]] * 2):
+        with pytest.raises(MimError, match=rf"{wrong[1].name}: .*{wrong[0].name}"):
+            open_city(wrong, "train", 5, test_windows=20)
+    other = paths[0].rename(folder / "NYC.h5")
+    assert open_city([other], "train", 5, test_windows=20).size == 44 + 92 - 20
+    small = write_h5(folder / "small.h5", counts(48, 1)[:, :, :2], DATES_2014)
+    with pytest.raises(MimError, match=r"small\.h5: .*NYC\.h5"):
+        open_city([other, small], "test", 5, test_windows=20)
+
+
+def test_paths_without_files_are_refused(tmp_path):
+    with pytest.raises(MimError, match="--taxibj_synthetic"):
+        open_city([], "train", 5)
+    with pytest.raises(MimError, match="--taxibj_synthetic"):
+        open_city([tmp_path], "train", 5, taxibj_synthetic=True)
+    (tmp_path / "BJ_Meteorology.h5").touch()
+    for paths in ([tmp_path], [tmp_path / "missing.h5"], [tmp_path, tmp_path]):
+        with pytest.raises(MimError, match=str(paths[0])):
+            open_city(paths, "test", 5)
+
+
+# Which windows are for what.
+
+
+def test_reference_rule_overlaps_and_clean_does_not(city):
+    folder, _, second = city
+    reference = open_small(folder, "train")
+    clean = open_small(folder, "train", taxibj_split="clean")
+    assert (reference.size, clean.size) == (160, 156)
+    np.testing.assert_array_equal(clean.sequences(range(156)), reference.sequences(range(156)))
+    # The first test window begins with half hour 24 of 2014.
+    np.testing.assert_allclose(reference.sequences([159])[0, 4, :, :, 0], second[27, 0] / 200)
+    np.testing.assert_allclose(clean.sequences([155])[0, 4, :, :, 0], second[23, 0] / 200)
+    # The 44 windows of 2014 are all for testing: no window of 2013 can share a slot with them.
+    for rule in ("reference", "clean"):
+        assert open_city([folder], "train", 5, taxibj_split=rule, test_windows=44).size == 136
+
+
+def test_reference_order_is_newest_first(city):
+    for split in ("train", "test"):
+        newest = open_small(city[0], split, taxibj_order="reference").sequences([3, 17])
+        oldest = open_small(city[0], split).sequences([3, 17])
+        np.testing.assert_array_equal(newest, oldest[:, ::-1])
+        assert newest.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("total_length", "rule"), [(5, "reference"), (5, "clean"), (97, "reference"), (500, "clean")]
+)
+def test_too_few_windows_are_refused(tmp_path, total_length, rule):
+    path = write_h5(tmp_path / "a.h5", counts(191, 1), DATES_2013)
+    for split in ("train", "valid", "test"):
+        with pytest.raises(MimError, match="--total_length"):
+            open_city([path], split, total_length, taxibj_split=rule, test_windows=136)
+
+
+def test_one_clean_training_window_is_enough(tmp_path):
+    path = write_h5(tmp_path / "a.h5", counts(48, 1), DATES_2014)
+    assert open_city([path], "train", 5, taxibj_split="clean", test_windows=39).size == 1
+    with pytest.raises(MimError, match="--taxibj_split=clean"):
+        open_city([path], "train", 5, taxibj_split="clean", test_windows=40)
+    assert open_city([path], "train", 5, test_windows=40).size == 4
+
+
+# The .h5 files.
+
+
+def changed(place, value):
+    data = counts(191, 1)
+    data[place] = value
+    return data
+
+
+def with_date(date):
+    return [*DATES_2013[:6], date, *DATES_2013[7:]]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int16, ">f8"])
+@pytest.mark.parametrize("compression", [None, "gzip", "lzf"])
+def test_other_dtypes_and_compressed_files(tmp_path, dtype, compression):
+    data = counts(191, 1)
+    path = write_h5(tmp_path / "a.h5", data.astype(dtype), DATES_2013, compression=compression)
+    expected = (frames_last(data[186:]) - 1) / 98
+    np.testing.assert_allclose(open_small(path).sequences([19])[0], expected, atol=1e-6)
+
+
+def test_bad_values_in_days_that_are_left_out_do_not_matter(tmp_path):
+    path = write_h5(tmp_path / "a.h5", changed(50, np.nan), DATES_2013)
+    assert open_small(path).size == 20
+
+
+@pytest.mark.parametrize(
+    ("data", "date"),
+    [
+        (counts(190, 1), DATES_2013),
+        (counts(0, 1), np.array([], "S10")),
+        (counts(191, 1)[:, :1], DATES_2013),
+        (counts(191, 1)[:, :, 0], DATES_2013),
+        (counts(191, 1)[..., :0], DATES_2013),
+        (counts(191, 1).astype("S5"), DATES_2013),
+        (counts(191, 1) > 50, DATES_2013),
+        (counts(191, 1), np.arange(191)),
+        (counts(191, 1), np.array(DATES_2013)[:, None]),
+        (counts(191, 1), np.array([date.decode() for date in DATES_2013], object)),
+        (h5py.Empty("f4"), DATES_2013),
+        (counts(191, 1) * 0 + 4, DATES_2013),  # counts that do not differ
+        (-counts(191, 1), DATES_2013),
+        (changed((100, 1, 2, 3), np.nan), DATES_2013),
+        (counts(191, 1) - np.inf, DATES_2013),
+        (changed((100, 1, 2, 3), 1e300), DATES_2013),  # not finite in single precision
+        (counts(47, 1), DATES_2014[1:]),  # no complete day
+        (counts(191, 1), DATES_2013[::-1]),
+        (counts(191, 1), [DATES_2013[0], *DATES_2013[:-1]]),
+        (counts(191, 1), with_date(b"2013070149")),
+        (counts(191, 1), with_date(b"2013070100")),
+        (counts(191, 1), with_date(b"2013130101")),
+        (counts(191, 1), with_date(b"2013023001")),
+        (counts(191, 1), with_date(b"0000070101")),
+        (counts(191, 1), with_date(b"20130701")),
+        (counts(191, 1), with_date(b"2013-07-01")),
+        (counts(191, 1), with_date(b"20130701 1")),
+        (counts(191, 1), with_date(b"201307_101")),
+        (counts(191, 1), with_date(b"20130701011")),
+        (counts(191, 1), with_date(b"")),
+        (counts(191, 1), with_date(b"\xff013070101")),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path, data, date):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["data"] = data
+        is_text = isinstance(date, np.ndarray) and date.dtype == object
+        file["date"] = date.tolist() if is_text else np.array(date)
+    with pytest.raises(MimError, match=r"a\.h5: "):
+        open_small(tmp_path / "a.h5")
+
+
+def test_missing_arrays_are_refused(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["data"] = counts(191, 1)
+    with pytest.raises(MimError, match=r"a\.h5: .*date"):
+        open_small(path)
+    with h5py.File(path, "w") as file:
+        file.create_group("data")
+        file["date"] = h5py.Empty("S10")
+    with pytest.raises(MimError, match=r"a\.h5: .*data"):
+        open_small(path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shape": (10**10, 2, 32, 32), "chunks": (48, 2, 32, 32), "compression": "gzip"},
+        {"shape": (10**10, 2, 32, 32), "chunks": (48, 2, 32, 32)},
+        {"shape": (10**10, 2, 32, 32)},
+        {"shape": (191, 2, 3, 4)},
+        {"shape": (191, 2, 3, 4), "chunks": (48, 2, 3, 4)},
+        {"shape": (191, 2, 3, 4), "external": "elsewhere"},
+        # Content that shrinks further than deflate can.
+        {"shape": (191, 2, 128, 128), "chunks": (191, 2, 128, 128), "scaleoffset": 0},
+    ],
+)
+def test_declared_size_is_checked_before_memory_is_allocated(tmp_path, options):
+    (tmp_path / "elsewhere").write_bytes(bytes(191 * 24 * 4))
+    path = tmp_path / "bomb.h5"
+    with h5py.File(path, "w") as file:
+        small = "scaleoffset" in options
+        more = {"compression": "gzip"} if small else {}
+        data = file.create_dataset("data", dtype="i4" if small else "f4", **options, **more)
+        if data.chunks:
+            data[: data.chunks[0]] = 1
+        # A date for each slot, without taking the space.
+        slots = options["shape"][0]
+        if slots == 191:
+            file["date"] = np.array(DATES_2013)
+        else:
+            file.create_dataset("date", (slots,), "S10", chunks=(1000,))
+    with pytest.raises(MimError, match=r"bomb\.h5: .*bytes of data"):
+        open_small(path)
+
+
+# dataset.npz.
+
+
+def arrays(n=3, frames=4, seed=0, **changes):
+    values = np.random.default_rng(seed).uniform(-1, 1, (4, n, frames, 2, 3, 5))
+    return dict(zip(("X_train", "Y_train", "X_test", "Y_test"), values, strict=True)) | changes
+
+
+def y_test(value):
+    values = arrays()["Y_test"]
+    values[1, 2, 0, 1, 1] = value
+    return {"Y_test": values}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz_is_x_then_y(tmp_path, save, dtype):
+    stored = {key: part.astype(dtype) for key, part in arrays().items()}
+    stored["X_train"][0, 0, 0, 0, :2] = -1, 1
+    save(tmp_path / "dataset.npz", **stored)
+    for path in (tmp_path, tmp_path / "dataset.npz"):
+        for split in ("train", "valid", "test"):
+            name = "train" if split == "train" else "test"
+            parts = [stored[f"X_{name}"][[2, 0]], stored[f"Y_{name}"][[2, 0]]]
+            expected = (np.concatenate(parts, axis=1) + 1) / 2
+            source = open_city([path], split, 7)
+            got = source.sequences([2, 0])
+            assert (source.size, source.shape, source.scale) == (3, (7, 3, 5, 2), None)
+            assert got.dtype == np.float32
+            np.testing.assert_allclose(got, expected[:, :7].transpose(0, 1, 3, 4, 2), atol=1e-6)
+    assert open_city([tmp_path], "train", 8).sequences([0])[0, 0, 0, :2, 0].tolist() == [0, 1]
+    assert open_city([tmp_path], "valid", 8).describe() == {
+        "source": "TaxiBJ format, .npz",
+        "paths": [str(tmp_path / "dataset.npz")],
+        "arrays": ["X_test", "Y_test"],
+        "sequences": 3,
+        "shape": [8, 3, 5, 2],
+        "scale": None,
+        "scale_note": "the file does not carry the lowest and highest count",
+    }
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        arrays(Y_test=arrays(2)["Y_test"]),
+        arrays(Y_test=arrays()["Y_test"][..., :4]),
+        {key: part[:, :, :1] for key, part in arrays().items()},
+        {key: part[:0] for key, part in arrays().items()},
+        arrays(X_test=arrays()["X_test"][0]),
+        arrays(X_test=np.zeros((3, 4, 2, 3, 5), int)),
+        arrays(X_test=np.array([{}], object)),
+        arrays(X_test=arrays()["X_test"][:, :3]),
+        {"X_test": np.zeros(3), "clips": np.zeros(3)},
+        *(arrays(**y_test(value)) for value in (np.nan, 1.01, -1.01, -np.inf)),
+    ],
+)
+def test_npz_arrays_that_do_not_fit_are_refused(tmp_path, stored):
+    np.savez(tmp_path / "dataset.npz", **stored)
+    with pytest.raises(MimError, match=r"dataset\.npz"):
+        open_city([tmp_path], "test", 8)
+
+
+def test_npz_range_is_checked_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr("mim_tf.data.files.arrays.CHUNK_VALUES", 1)
+    np.savez(tmp_path / "dataset.npz", **arrays(**y_test(2)))
+    with pytest.raises(MimError, match=r"dataset\.npz, Y_test.* 2.0 in sequence 1, frame 2"):
+        open_city([tmp_path], "test", 8)
+    assert open_city([tmp_path], "train", 8).size == 3
+
+
+def test_npz_has_no_other_order_split_or_company(tmp_path):
+    path = tmp_path / "dataset.npz"
+    np.savez(path, **arrays())
+    for options in ({"taxibj_order": "reference"}, {"taxibj_split": "clean"}):
+        with pytest.raises(MimError, match=r"dataset\.npz.*--taxibj_order"):
+            open_city([path], "test", 8, **options)
+    with pytest.raises(MimError, match=r"dataset\.npz"):
+        open_city([path, path], "test", 8)
+
+
+# The synthetic city.
+
+
+def test_commuters_cross_the_city_on_working_days():
+    city = synthetic_city()
+    assert city.data.dtype == np.float32
+    assert np.array_equal(city.data, np.floor(city.data))
+    days = city.data.reshape(8, 7, 48, 2, 32, 32)
+    for flow in days[:, :5].mean(axis=(0, 1, 4, 5)).T:
+        assert 13 <= flow[:24].argmax() <= 19
+        assert 34 <= flow[24:].argmax() + 24 <= 41
+        assert flow[:8].mean() < flow.max() / 20
+    assert days[:, 5:].mean() < days[:, :5].mean() / 2
+    np.testing.assert_array_equal(city.data, synthetic_city().data)
+
+
+@pytest.mark.parametrize("total_length", [8, 48])
+def test_it_is_read_as_files_are(total_length):
+    settings = {"taxibj_synthetic": True, "taxibj_split": "clean"}
+    test = open_city([], "test", total_length, **settings)
+    train = open_city([], "train", total_length, **settings)
+    assert (test.size, test.shape) == (1344, (total_length, 32, 32, 2))
+    assert train.size > 700
+    description = test.describe()
+    assert json.loads(json.dumps(description)) == description
+    assert description["source"] == "synthetic city, made up; not TaxiBJ"
+    frames = train.sequences([0, train.size - 1])
+    assert 0 <= frames.min() <= frames.max() <= 1
