@@ -15,7 +15,6 @@ from mim_tf.data.files.recordings import (
     open_recordings,
 )
 from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale
-from mim_tf.data.sets.grid.agreement import check_one_grid, check_placement
 from mim_tf.data.sets.grid.files import expand
 from mim_tf.data.sets.grid.source import grid_frame_shape, open_fields
 from mim_tf.data.sets.hko7 import hko7_frame_shape, open_hko7
@@ -39,6 +38,7 @@ from mim_tf.data.split import (
 )
 from mim_tf.data.windows import TooShortError
 from mim_tf.errors import MimError
+from mim_tf.values.grid import check_grid
 from mim_tf.values.scale import LinearScale
 
 _SCALE_FLAGS = {
@@ -93,10 +93,8 @@ def _check_grid(data, model, split, source):
     """Two paths of one run need one grid; weights may be tried and trained further elsewhere."""
     paths, shared = split_paths(data, split)
     where = ", ".join(map(str, paths))
-    if split == "train" or shared:
-        check_placement(model.frame_grid, source.frame_grid, where)
-    else:
-        check_one_grid(model.frame_grid, source.frame_grid, where)
+    must_match = split != "train" and not shared
+    check_grid(model.frame_grid, source.frame_grid, where, must_match)
 
 
 def open_part(
