@@ -100,7 +100,7 @@ def list_inputs(path: str | Path) -> tuple[list[Path], bool]:
     path = Path(path)
     suffixes = (".npy", *VIDEO_SUFFIXES)
     if not os.path.lexists(path):
-        raise MimError(f"{path}: expected frames as --input, found nothing. Check the path.")
+        raise MimError(f"{path}: expected frames as --input, found nothing there. Check it.")
     inside, itself = find_recordings(path, suffixes, fewest_images=1)
     if itself and inside:
         raise MimError(
