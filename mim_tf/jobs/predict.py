@@ -17,13 +17,9 @@ if TYPE_CHECKING:
 def predict_files(
     predictor: "Predictor", inputs: list[Input], outputs: list[Output], batch_size: int = 8
 ) -> None:
-    """Predict from each input and write the result, clipped if the scale is.
+    """Predict from each input and write the result to its output, clipped if the scale is.
 
-    Args:
-        predictor: the network.
-        inputs: released one by one.
-        outputs: an `Output` for each input.
-        batch_size: sequences at a time; those of one context length share a batch.
+    A batch has sequences of one context length. Inputs are released one by one.
 
     Raises:
         MimError: before the first prediction, if the network does not take a context or an output

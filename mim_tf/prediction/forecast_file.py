@@ -57,7 +57,7 @@ class ForecastOrigin:
             lead, unit = lead // _HOUR, "hours"
         axes = ("lead_time", *grid.coordinates.dims)
         mapping = grid.channels[0][0].mapping
-        fields = {}
+        fields: dict[str, tuple] = {}
         for channel, name in enumerate(grid.variables):
             known = grid.channels[channel][0].data.attrs
             kept = ("long_name", "standard_name", "cell_methods")

@@ -30,7 +30,7 @@ class Predictor:
     """
 
     config: ModelConfig
-    frame_shape: tuple[int, ...]
+    frame_shape: tuple[int, int, int]
     horizon: int
     context_length: int | None
     forecast: Callable[[np.ndarray], np.ndarray]
@@ -48,13 +48,11 @@ def from_weights(model: VideoPredictor, horizon: int) -> Predictor:
 def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:
     """Return the predictor of the newest version of an export.
 
-    Args:
-        folder: folder with a subfolder 1, 2, ... for each version, or one of these.
-        horizon: frames to predict, if the export has to have this horizon.
+    `folder` has a subfolder 1, 2, ... for each version, or is one of these.
 
     Raises:
-        MimError: if the folder is not an export, is corrupted or has another horizon, or
-            TensorFlow is not installed.
+        MimError: if it is not an export, is corrupted or has another horizon, or TensorFlow is not
+            installed.
     """
     path = _newest_version(Path(folder))
     stored = path / "assets" / "model_config.json"
@@ -89,7 +87,8 @@ def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:
             f"{folder}: expected --horizon={found}, for which it was exported, got {horizon}. "
             "Leave the flag out, export again, or give the weights file."
         )
-    return Predictor(config, tuple(shape), found, length, forecast)
+    height, width, channels = shape
+    return Predictor(config, (height, width, channels), found, length, forecast)
 
 
 def _reason(error):

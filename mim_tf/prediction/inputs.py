@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,18 +45,13 @@ class Input:
         scale: scale of the network, if the recordings hold physical values.
         origin: coordinates and times, if the input has them.
 
-    Attributes:
-        count: number of sequences.
-        frames: frames of each sequence, at this interval.
-        length: frames of each context.
-
     Raises `MimError` if there are fewer than `context` frames.
     """
 
     def __init__(
         self,
         path: Path,
-        recordings: list[Recording],
+        recordings: Sequence[Recording],
         batch_axis: bool = False,
         context: int | None = None,
         interval: int = 1,
@@ -66,7 +62,7 @@ class Input:
         self.count = len(recordings)
         self.frames = len(range(0, recordings[0].length, interval))
         self.length = context or self.frames
-        self._recordings, self._interval, self._scale = recordings, interval, scale
+        self._recordings, self._interval, self._scale = list(recordings), interval, scale
         if self.length > self.frames:
             raise MimError(
                 f"{path}: expected at least {context} frames because of --context, got "
@@ -90,15 +86,8 @@ class Input:
 
 
 def list_inputs(path: str | Path) -> tuple[list[Path], bool]:
-    """Return the inputs at `path` in natural order, and whether it is a folder of inputs.
-
-    An input is a `.npy` file, a video, a GIF, or a folder with images.
-
-    Raises:
-        MimError: if there is none, and for a folder with both images and other inputs.
-    """
-    path = Path(path)
-    suffixes = (".npy", *VIDEO_SUFFIXES)
+    """Return the inputs at `path` in natural order, and whether it is a folder of inputs."""
+    path, suffixes = Path(path), (".npy", *VIDEO_SUFFIXES)
     if not os.path.lexists(path):
         raise MimError(f"{path}: expected frames as --input, found nothing there. Check it.")
     inside, itself = find_recordings(path, suffixes, fewest_images=1)
@@ -109,15 +98,15 @@ def list_inputs(path: str | Path) -> tuple[list[Path], bool]:
         )
     if not itself and not inside:
         raise MimError(
-            f"{path}: expected {', '.join(suffixes)}, a folder of images, or a folder of these, "
-            f"got {'a folder without them' if os.path.isdir(path) else 'another kind of file'}."
+            f"{path}: expected {', '.join(suffixes)}, a folder of images, or a folder of these. "
+            "Check --input."
         )
     return ([path], False) if itself else (inside, True)
 
 
 def open_input(
     path: Path,
-    frame_shape: tuple[int, ...],
+    frame_shape: tuple[int, int, int],
     resize: bool = False,
     context: int | None = None,
     scale: LinearScale | None = None,
@@ -129,16 +118,12 @@ def open_input(
         path: as from `list_inputs`.
         frame_shape: (H, W, C) of the network.
         resize: whether frames of another height and width are resized or refused.
-        context: number of frames to use, the last ones; None: all.
+        context, interval: as for `Input`.
         scale: scale of the network; arrays of floats then hold physical values, NaN where missing.
             None: they hold frames in [0, 1].
-        interval: use every Nth frame, the last among them.
-
-    Raises:
-        MimError: for files that cannot be opened, too few frames, frames of another shape, and
-            values that the network was not trained on.
     """
-    batch_axis, recordings, has_levels = False, [path], True
+    recordings: list[Path | ArrayVideo] = [path]
+    batch_axis, has_levels = False, True
     if not os.path.isdir(path) and path.suffix.lower() == ".npy":
         array = open_array(path, time_first=False)
         check_frames(array, path, _LAYOUTS)
@@ -206,12 +191,7 @@ def open_grid_input(
         weights: its file, for the record in the output.
         part: variables, region and coarsening; the variables of the training by default.
         context: number of fields to use; None: as many as in the training.
-        interval: use every Nth field, the last among them; None: fields as far apart as in the
-            training, or all where that is unknown.
-
-    Raises:
-        MimError: for files that cannot be used, fields that do not fit the network, and too few of
-            them after the last gap.
+        interval: use every Nth field; None: fields as far apart as in the training, if known.
     """
     config = predictor.config
     scale = config.scale
@@ -245,10 +225,7 @@ def open_grid_input(
 
 
 def _spacing(text: str, there: Step, learnt: str, interval: int | None) -> tuple[int, Step]:
-    """The interval between the fields to use, and the step it makes.
-
-    `there` is the step of the fields in the input, `learnt` that of the training or empty.
-    """
+    """The interval between the fields to use, and its step; `learnt` is of the training."""
     size, unit = there
     if interval or not learnt:
         interval = interval or 1

@@ -14,14 +14,8 @@ from mim_tf.prediction.forecast_file import ForecastOrigin, write_forecast
 from mim_tf.storage.paths import check_free, written_whole
 from mim_tf.values.scale import UNIT, LinearScale
 
-FORMS = {
-    "npy": ".npy",
-    "gif": ".gif",
-    "mp4": ".mp4",
-    "images": "",
-    "nc": ".nc",
-    "zarr": ".zarr",
-}
+FORMS = {form: f".{form}" for form in ("npy", "gif", "mp4", "images", "nc", "zarr")}
+FORMS["images"] = ""
 """Form of an output -> its suffix; images are a folder."""
 
 _WITH_COORDINATES = ("nc", "zarr")
@@ -66,17 +60,11 @@ class Output:
         scale: LinearScale = UNIT,
         origin: ForecastOrigin | None = None,
     ) -> None:
-        """Write a prediction atomically.
+        """Write frames `[horizon, H, W, C]`, or for `.npy` also `[N, ...]`, atomically.
 
         `.npy`, NetCDF and Zarr hold physical values, float32, or frames if there are none. Pictures
-        hold levels 0..255, truncated as in the 2019 code: images `pd1.png ...` with a pixel a
-        value; GIF and MP4 with five frames a second. Where channels have names, pictures show the
-        first one.
-
-        Args:
-            frames: `[horizon, H, W, C]`; for `.npy` also `[N, horizon, H, W, C]`.
-            scale: scale of the frames.
-            origin: start of the forecast, for NetCDF and Zarr.
+        hold levels 0..255, truncated as in the 2019 code, of the first channel where channels have
+        names. GIF and MP4 show five frames a second.
 
         Raises:
             MimError: if the output exists or cannot be written.
@@ -84,27 +72,21 @@ class Output:
         with written_whole(self.path, FORMS[self.form], "--output") as part:
             if self.form == "npy":
                 np.save(part, scale.to_physical(frames))
-            elif self.form in _WITH_COORDINATES:
-                write_forecast(part, scale.to_physical(frames), origin)
-            else:
+            elif self.form not in _WITH_COORDINATES:
                 _write_pictures(part, self.form, to_uint8(shown_frames(frames, scale)))
+            elif origin is not None:  # see `check`
+                write_forecast(part, scale.to_physical(frames), origin)
 
 
 def name_outputs(
     inputs: list[Path], many: bool, output: str | Path, form: str | None = None
 ) -> list[Output]:
-    """Return where the prediction of each input is written.
+    """Return where the prediction of each input is written; nothing that exists is replaced.
 
     Args:
-        inputs: paths as from `list_inputs`.
-        many: whether they are in one folder. Then `output` is a folder, and its files have the
-            names of the inputs.
-        output: the file or folder to write.
+        inputs, many: as from `list_inputs`.
+        output: the file to write. For many inputs a folder, whose files have their names.
         form: form of many outputs; None: npy. The name of a single output tells its form.
-
-    Raises:
-        MimError: if an output exists, two have the same name, or the form is unknown or given
-            twice.
     """
     output = Path(output)
     if many:

@@ -32,68 +32,61 @@ class Axis:
         object.__setattr__(self, "coordinates", tuple(map(float, self.coordinates)))
         right_types = isinstance(self.name, str) and type(self.size) is int and self.size > 0
         if not right_types or not all(map(math.isfinite, self.coordinates)):
-            raise MimError("Expected a name, a positive size and finite coordinates of an axis.")
+            raise ValueError("Expected a name, a positive size and finite coordinates.")
 
     @classmethod
     def of(cls, name: str, coordinates: np.ndarray) -> "Axis":
-        """Return an axis that keeps the first, the last and up to 14 coordinates between them.
-
-        A hash would differ between coordinates in float32 and float64. Evenly spaced samples can
-        be compared with a tolerance; they also tell Gaussian from regular latitudes.
-        """
+        """Return an axis that keeps the first, the last and up to 14 coordinates between them."""
+        # A hash would differ between float32 and float64. Samples can be compared with a tolerance,
+        # and tell Gaussian from regular latitudes, which differ by a hundredth of a step.
         size = len(coordinates)
         kept = np.linspace(0, size - 1, min(size, _KEPT)).round().astype(int)
         return cls(name, size, tuple(np.asarray(coordinates, np.float64)[kept].tolist()))
 
     @property
-    def ends(self) -> str:
-        """The first and last coordinate as text."""
+    def words(self) -> str:
+        """Size, name and ends, for messages."""
+        return f"{self.size} {self.name}" + (f" ({self._ends})" if self.coordinates else "")
+
+    @property
+    def _ends(self):
         return f"{self.coordinates[0]:.7g} to {self.coordinates[-1]:.7g}"
 
     @property
-    def words(self) -> str:
-        """Size, name and ends, for messages."""
-        return f"{self.size} {self.name}" + (f" ({self.ends})" if self.coordinates else "")
-
-    @property
-    def step(self) -> float:
-        """Distance of neighbours, negative where coordinates decrease."""
+    def _step(self):
         return (self.coordinates[-1] - self.coordinates[0]) / max(self.size - 1, 1)
 
     @property
-    def is_globe(self) -> bool:
-        """Whether the axis goes once around, in degrees."""
-        step = abs(self.step)
-        span = step * max(self.size - 1, 1)
-        return step > 0 and 360 - 1.01 * step < span < 360 + 0.01 * step
+    def _is_globe(self):
+        # With or without the first column once more at the end.
+        step = abs(self._step)
+        return step > 0 and -1.01 * step < step * (self.size - 1) - 360 < 0.01 * step
 
-    def is_same(self, other: "Axis", where: str) -> bool:
-        """Return whether `other`, the axis of the data `where`, has the same coordinates.
+    def is_same(self, found: "Axis", where: str) -> bool:
+        """Return whether `found`, the axis of the files `where`, has the same coordinates.
 
         Longitudes that differ by a full circle are the same.
 
         Raises:
             MimError: if the axis is reversed, or is a globe that begins at another longitude.
         """
-        if not self.coordinates or not other.coordinates or self.size != other.size:
-            return (self.size, self.coordinates) == (other.size, other.coordinates)
-        ours, theirs = np.array(self.coordinates), np.array(other.coordinates)
+        if not self.coordinates or not found.coordinates or self.size != found.size:
+            return (self.size, self.coordinates) == (found.size, found.coordinates)
+        ours, theirs = np.array(self.coordinates), np.array(found.coordinates)
         if len(ours) != len(theirs):  # version 1.2 kept the ends alone
             ours, theirs = ours[[0, -1]], theirs[[0, -1]]
-        said = (
-            f"{where}: expected {other.name} from {self.ends}, as in the training, got "
-            f"{other.ends}. In xarray: "
+        message = (
+            f"{where}: expected {found.name} from {self._ends}, as in the training, got "
+            f"{found._ends}. In xarray: "
         )
-        if self.step * other.step < 0:
-            raise MimError(f"{said}.sortby({other.name!r}, ascending={self.step > 0}).")
-        step = abs(self.step)
-        shift = theirs[0] - ours[0]
-        shift -= 360 * np.clip(np.round(shift / 360), -1, 1)
-        if self.is_globe and other.is_globe and abs(shift) > 0.99 * step:
-            columns = round((ours[0] - theirs[0]) % 360 / step)
-            raise MimError(f"{said}.roll({other.name}=-{columns}, roll_coords=True).")
-        difference = np.abs((theirs - theirs[0]) - (ours - ours[0]) + shift).max()
-        return bool(difference < (1e-3 * step or 1e-4))
+        if self._step * found._step < 0:
+            raise MimError(f"{message}.sortby({found.name!r}, ascending={self._step > 0}).")
+        step, shift = abs(self._step), theirs[0] - ours[0]
+        turn = 360 * np.clip(np.round(shift / 360), -1, 1)
+        if self._is_globe and found._is_globe and abs(shift - turn) > 0.99 * step:
+            columns = round(-shift % 360 / step)
+            raise MimError(f"{message}.roll({found.name}=-{columns}, roll_coords=True).")
+        return bool(np.abs(theirs - turn - ours).max() < (1e-3 * step or 1e-4))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,9 +103,7 @@ class FrameGrid:
 
     @classmethod
     def from_stored(cls, stored: dict | str) -> "FrameGrid":
-        """Return the grid that a file holds, as `dataclasses.asdict` gives it.
-
-        Files of version 1.2 hold text with the ends of the axes.
+        """Return the grid from JSON, or from the text that version 1.2 wrote instead.
 
         Raises:
             MimError: if it is corrupted.
@@ -120,22 +111,22 @@ class FrameGrid:
         try:
             if isinstance(stored, str):
                 axes = [
-                    Axis(name, int(size), (first, last) if first else ())  # type: ignore[arg-type]
+                    Axis(name, int(size), (float(first), float(last)) if first else ())
                     for size, name, first, last in _WORDS_OF_1_2.findall(stored)
                 ]
             else:
                 axes = [Axis(**stored[side]) for side in ("rows", "columns")]
             return cls(*axes)
-        except (TypeError, ValueError, KeyError, AttributeError):
+        except (TypeError, ValueError, KeyError):
             raise MimError(f"Expected the rows and columns of a grid, got {stored!r}.") from None
 
 
 def check_grid(learnt: FrameGrid | None, found: FrameGrid | None, where: str, must: bool) -> None:
-    """Check that frames lie where those of the training did.
+    """Check that frames lie where those of the training did; nothing if either is unknown.
 
     Args:
-        learnt: the grid of the training; None where it is unknown.
-        found: the grid of the frames; None where it is unknown.
+        learnt: the grid of the training.
+        found: the grid of the frames.
         where: files of the frames, for messages.
         must: whether another place raises an error, as for two splits of one run. Otherwise it
             logs a warning, because weights may be tried elsewhere.
@@ -156,7 +147,5 @@ def check_grid(learnt: FrameGrid | None, found: FrameGrid | None, where: str, mu
         )
     logging.warning(
         "%s: the model was trained on fields of %s, these are of %s. It may predict them badly.",
-        where,
-        learnt.words,
-        found.words,
+        *(where, learnt.words, found.words),
     )

@@ -88,9 +88,6 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
 
     Time is recognised by its values. Rows and columns are recognised by name, standard_name, axis
     and units, or else by their order.
-
-    Raises:
-        MimError: if the variable does not have time and exactly two other axes.
     """
     name, level = split_name(variable)
     data = dataset[name]
@@ -144,6 +141,11 @@ def _time_of(data):
     return min(along or [each for each in times if each.ndim == 0], key=rank, default=None)
 
 
+def _time_dims(data):
+    time = _time_of(data)
+    return time.dims if time is not None else ()
+
+
 def _is_time(coordinate):
     if coordinate.dtype.kind == "O" and coordinate.size:
         return hasattr(np.ravel(coordinate.values)[0], "calendar")  # an object of cftime
@@ -151,28 +153,22 @@ def _is_time(coordinate):
 
 
 def _at_level(path, data, level):
-    time = _time_of(data)
-    along_time = time.dims if time is not None else ()
     for axis in data.dims:
-        if axis in along_time or _kind(data, axis) or axis not in data.coords:
+        if axis not in data.coords or axis in _time_dims(data) or _kind(data, axis):
             continue
         values = np.asarray(data[axis].values)
         if values.dtype.kind in "fiu":
             found = np.flatnonzero(np.isclose(values, level))
             if len(found):
                 return data.isel({axis: int(found[0])})
-            raise MimError(
-                f"{path}: expected {data.name} at {axis} {level:g}, got "
-                f"{', '.join(f'{value:g}' for value in values)}. Choose one with --variables."
-            )
+            known = ", ".join(f"{value:g}" for value in values)
+            raise MimError(f"{path}: expected a level of {data.name} ({known}), got @{level:g}.")
     raise MimError(f"{path}: {data.name} has no levels. Leave @{level:g} out of --variables.")
 
 
 def _spatial(data):
     """The dimensions longer than 1, without time."""
-    time = _time_of(data)
-    along_time = time.dims if time is not None else ()
-    return [axis for axis in data.dims if data.sizes[axis] > 1 and axis not in along_time]
+    return [axis for axis in data.dims if data.sizes[axis] > 1 and axis not in _time_dims(data)]
 
 
 def _labels(data, axis):

@@ -36,11 +36,7 @@ def is_pattern(path: Path) -> bool:
 
 
 def expand(paths: list[Path]) -> list[Path]:
-    """Return the files and stores at `paths`, which may be patterns or folders of them.
-
-    Raises:
-        MimError: if there is none at one of the paths.
-    """
+    """Return the files and stores at `paths`, which may be patterns or folders of them."""
     return [found for path in paths for found in _expanded(path)]
 
 
@@ -63,9 +59,6 @@ def open_datasets(path: Path) -> list:
     """Return what a file or store holds, as xarray data sets.
 
     A GRIB file whose messages do not fit into one data set gives several. No index file is written.
-
-    Raises:
-        MimError: if the file cannot be read, is being written, or a package is missing.
     """
     engine = _engine(path)
     if engine == "zarr":

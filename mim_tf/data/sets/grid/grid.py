@@ -1,7 +1,6 @@
 """All files of a grid as one object: channels, times, and fields by their number."""
 
 import collections
-import itertools
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +44,7 @@ class Grid:
 
     Attributes:
         variables, units: of the channels.
-        times: of the fields.
+        times, step: of the fields.
         coordinates: DataArray of xarray `[y, x]` with the coordinates of a frame.
         frame_shape: (H, W, C).
         latitude: degrees north of the rows; None where they do not follow latitudes.
@@ -66,6 +65,7 @@ class Grid:
         self.variables = variables or _all_variables(opened)
         self.channels = [_fields_of(opened, variable) for variable in self.variables]
         self.times = _common_times(self.variables, self.channels)
+        self.step = usual_step(self.times)
         self.units = tuple(map(_common_unit, self.variables, self.channels))
         grid = _common_grid(self.channels)
         self._rows, self._columns = select(grid, region)
@@ -79,7 +79,8 @@ class Grid:
         size = len(self._rows) * len(self._columns)
         each = sum(size * max(4, parts[0].data.dtype.itemsize) for parts in self.channels)
         self._most = max(1, CACHE_BYTES // 2 // each)
-        starts, offset = [], 0
+        starts: list[int] = []
+        offset = 0
         for part in self.channels[0]:
             end = offset + len(part.times)
             starts += range(offset, end, min(part.chunk, self._most))
@@ -91,14 +92,10 @@ class Grid:
     def __len__(self):
         return len(self.times)
 
-    @property
-    def step(self) -> tuple[int, str]:
-        """The usual step from a field to the next."""
-        return usual_step(self.times)
-
     def describe(self) -> dict:
         """Return variables, units and grid as JSON types."""
         return {
+            "source": "grid",
             "paths": [str(path) for path in self.paths],
             "variables": list(self.variables),
             "units": list(self.units),
@@ -231,23 +228,20 @@ def _common_grid(channels) -> "xarray.DataArray":
     """The grid of all fields, as `template` makes it."""
     first = channels[0][0]
     grid = template(first)
-    for part in itertools.chain(*channels):
+    for part in (part for parts in channels for part in parts):
         other = template(part)
-        if not _is_same_grid(grid, other):
+        same = grid.shape == other.shape and all(
+            np.allclose(grid[ours].values, other[theirs].values, rtol=1e-5, atol=1e-4)
+            for ours, theirs in zip(grid.dims, other.dims, strict=True)
+            if ours in grid.coords and theirs in other.coords
+        )
+        if not same:
             raise MimError(
                 f"{part.path}: expected {part.data.name} on the grid of {first.data.name} in "
                 f"{first.path}, {_frame_grid(grid).words}, got {_frame_grid(other).words}. Use one "
                 "grid for all files (xarray: interp_like)."
             )
     return grid
-
-
-def _is_same_grid(first, second):
-    return first.shape == second.shape and all(
-        np.allclose(first[ours].values, second[theirs].values, rtol=1e-5, atol=1e-4)
-        for ours, theirs in zip(first.dims, second.dims, strict=True)
-        if ours in first.coords and theirs in second.coords
-    )
 
 
 def _frame_grid(grid) -> FrameGrid:

@@ -21,18 +21,9 @@ def open_fields(
 ) -> WindowSource:
     """Open windows of physical values, NaN where missing, without a gap or a change of step.
 
-    Args:
-        paths: as for `Grid`.
-        split: "train", "valid", "test" or "all".
-        is_divided: whether `paths` hold all splits. Training comes first, then validation, then
-            test, divided at `split_dates` or by fractions; no window is in two of them.
-        total_length: frames of a window; None: 12 (or fewer, if there is no such window), and
-            windows do not overlap.
-        data: variables, region, coarsening, dates or fractions, stride and interval of windows.
-
-    Raises:
-        MimError: for files that cannot be used and dates outside the data.
-        TooShortError: if there is no window.
+    Where `is_divided`, `paths` hold all splits: training comes first, then validation, then test,
+    and no window is in two of them. Without `total_length`, windows have 12 frames or as many as
+    there are without a gap, and do not overlap.
     """
     grid = open_grid(paths, data)
     first, last = _bounds(grid, split if is_divided else ALL, data)
@@ -49,9 +40,8 @@ def open_fields(
         total_length,
         stride,
         data.frame_interval,
-        description={
-            "source": "grid",
-            **grid.describe(),
+        description=grid.describe()
+        | {
             "from": grid.times.text(first),
             "to": grid.times.text(last - 1),
             "step": frame_step,

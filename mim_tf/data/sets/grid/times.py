@@ -54,11 +54,7 @@ class Times:
         return f"{self.text(first)} to {self.text((end or len(self)) - 1)}"
 
     def position(self, date: str) -> int:
-        """Return how many times precede a date such as 2016-01-01 or 2016-01-01T06:00.
-
-        Raises:
-            MimError: if the calendar does not have this date.
-        """
+        """Return how many times precede a date such as 2016-01-01 or 2016-01-01T06:00."""
         try:
             parts = np.datetime64(date.strip(), "s").item().timetuple()[:6]
             moment = _cftime().datetime(*parts, calendar=self.calendar)
@@ -78,10 +74,7 @@ class Times:
         return Times(later_months(self.seconds, index, numbers, self.calendar), self.calendar)
 
     def steps(self) -> tuple[np.ndarray, str]:
-        """Return the steps from each time to the next `[T - 1]` and their unit, see `Step`.
-
-        Months differ in length, but are steps of one size.
-        """
+        """Return the steps from each time to the next `[T - 1]` and their unit, see `Step`."""
         seconds = np.diff(self.seconds)
         if not len(seconds) or seconds.min() < SHORTEST_MONTH:
             return seconds, "seconds"
@@ -97,11 +90,7 @@ def _cftime():
 
 
 def read_times(path: Path, values: np.ndarray) -> Times:
-    """Return times that xarray decoded.
-
-    Raises:
-        MimError: if there is none, if one is missing, and for duplicate or unsorted times.
-    """
+    """Return times that xarray decoded; raise `MimError` unless they are sorted and complete."""
     writing = "If it is still being written, wait"
     if not values.size:
         raise MimError(f"{path}: expected at least one time, got none. {writing}.")
@@ -132,11 +121,7 @@ def read_times(path: Path, values: np.ndarray) -> Times:
 
 
 def join_times(parts: list[tuple[Path, Times]]) -> Times:
-    """Return the times of files that follow each other.
-
-    Raises:
-        MimError: if files overlap or have different calendars.
-    """
+    """Return the times of files, which have to follow each other in one calendar."""
     for (path, times), (later_path, later) in itertools.pairwise(parts):
         # Files of the proleptic calendar are "standard" from 1582 on.
         continues = times.calendar == _PROLEPTIC and later.has_one_gregorian
