@@ -4,7 +4,7 @@ import pytest
 
 from mim_tf.cli.export import export
 from mim_tf.errors import MimError
-from mim_tf.prediction.forecasters import FromExport
+from mim_tf.prediction.forecasters import from_export
 from mim_tf.runtime.optional import import_tensorflow
 
 
@@ -15,7 +15,7 @@ def test_what_is_installed_is_imported():
 def open_export(folder):
     (folder / "1").mkdir()
     (folder / "1" / "saved_model.pb").touch()
-    FromExport(folder)
+    from_export(folder)
 
 
 @pytest.mark.parametrize(

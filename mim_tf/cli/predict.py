@@ -19,15 +19,16 @@ _OF_GRID = ("variables", "region", "coarsen")
 
 def main(values: flags.FlagValues) -> None:
     """Wires flags, a predictor and files."""
-    import_keras(values.network_module)
     from mim_tf.jobs.predict import predict_files
     from mim_tf.prediction.inputs import has_coordinates, list_inputs, open_grid_input, open_input
     from mim_tf.prediction.outputs import name_outputs
     from mim_tf.values.step import step_in_words
 
+    # A wrong path is reported before Keras is imported, which takes seconds.
     is_grid = has_coordinates(values.input)
     paths, many = ([Path(values.input)], False) if is_grid else list_inputs(values.input)
     outputs = name_outputs(paths, many, values.output, values.format)
+    import_keras(values.network_module)
     predictor = _open_predictor(values)
     context, interval = values.context, values.frame_interval
     if is_grid:
@@ -35,7 +36,7 @@ def main(values: flags.FlagValues) -> None:
         weights = values.pretrained_model
         inputs = [open_grid_input(values.input, predictor, weights, part, context, interval)]
     else:
-        shape, scale = predictor.frame_shape, predictor.scale
+        shape, scale = predictor.frame_shape, predictor.config.scale
         inputs = [
             open_input(path, shape, values.resize, context, scale, interval or 1) for path in paths
         ]
@@ -47,7 +48,7 @@ def main(values: flags.FlagValues) -> None:
 
 def _open_predictor(values):
     from mim_tf.models import build_model
-    from mim_tf.prediction.forecasters import FromExport, FromWeights
+    from mim_tf.prediction.forecasters import from_export, from_weights
     from mim_tf.weights import load_weights
 
     path, horizon = values.pretrained_model, values.horizon
@@ -57,10 +58,10 @@ def _open_predictor(values):
             raise MimError(
                 f"{path}: an export is complete; leave out {', '.join(f'--{n}' for n in changes)}."
             )
-        return FromExport(path, horizon)
+        return from_export(path, horizon)
     model = build_model(model_config(values, path))
     load_weights(model, path)
-    return FromWeights(model, horizon or model.config.horizon)
+    return from_weights(model, horizon or model.config.horizon)
 
 
 def define_flags(values: flags.FlagValues) -> None:

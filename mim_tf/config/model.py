@@ -5,6 +5,7 @@ import math
 
 from mim_tf.config.fields import check_fields, field, to_plain
 from mim_tf.errors import MimError
+from mim_tf.values.grid import FrameGrid
 from mim_tf.values.scale import UNIT, LinearScale
 from mim_tf.values.step import step_from_words
 
@@ -76,15 +77,18 @@ class ModelConfig:
         is_flag=False,
     )
 
-    frame_grid: str = field(
-        "",
-        "Rows and columns of the training data with their coordinates; empty where it said none.",
+    frame_grid: FrameGrid | None = field(
+        None,
+        "Coordinates of the rows and columns of the training data; None where it has none.",
         is_flag=False,
     )
 
     def __post_init__(self):
         if isinstance(self.scale, dict):  # as JSON has it
             object.__setattr__(self, "scale", LinearScale(**self.scale))
+        if not isinstance(self.frame_grid, FrameGrid):  # as JSON has it, or text of version 1.2
+            grid = FrameGrid.from_stored(self.frame_grid) if self.frame_grid else None
+            object.__setattr__(self, "frame_grid", grid)
         to_plain(self)
         if isinstance(self.num_hidden, tuple):
             object.__setattr__(self, "num_hidden", tuple(map(_number, self.num_hidden)))

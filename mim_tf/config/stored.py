@@ -52,7 +52,7 @@ def from_json(path: str | PathLike, text: str) -> ModelConfig:
     except (TypeError, MimError) as error:
         raise MimError(f"{path} is damaged: its scale cannot be used: {error}") from None
     for name, value in stored.items():
-        if name != "scale" and not _same_kind(value, fields[name]):
+        if name not in ("scale", "frame_grid") and not _same_kind(value, fields[name]):
             raise MimError(
                 f"{path} is damaged: its {name} should be like {fields[name]!r}, received "
                 f"{value!r}."

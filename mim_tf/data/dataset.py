@@ -19,7 +19,6 @@ from mim_tf.data.files.recordings import (
 )
 from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale
 from mim_tf.data.sets import hko7, human36m, kth, radar, sevir, taxibj
-from mim_tf.data.sets.grid.agreement import check_one_grid, check_placement
 from mim_tf.data.sets.grid.files import expand
 from mim_tf.data.sets.grid.source import grid_frame_shape, open_fields
 from mim_tf.data.sets.moving_mnist.source import moving_mnist_frame_shape, open_moving_mnist
@@ -35,6 +34,7 @@ from mim_tf.data.split import (
 )
 from mim_tf.data.windows import TooShortError
 from mim_tf.errors import MimError
+from mim_tf.values.grid import check_grid
 from mim_tf.values.scale import LinearScale
 
 
@@ -59,8 +59,8 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
     _check_scale(data, model.scale, split, source.scale)
     # Two paths of one run need one grid; weights may be tried and trained further elsewhere.
     paths, shared = split_paths(data, split)
-    check = check_placement if split == "train" or shared else check_one_grid
-    check(model.frame_grid, source.frame_grid, ", ".join(map(str, paths)))
+    must_match = split != "train" and not shared
+    check_grid(model.frame_grid, source.frame_grid, ", ".join(map(str, paths)), must_match)
     return source
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mim_tf.values.grid import FrameGrid
 from mim_tf.values.scale import ConvertedScale, LinearScale
 
 Indices = Sequence[int] | np.ndarray
@@ -27,7 +28,7 @@ class SequenceSource(abc.ABC):
         climatology: `[H, W, C]` on the scale of frames, from which anomalies are counted; None:
             the mean of the frames.
         frame_step: time from a frame to the next, such as "6 hours"; empty if unknown.
-        frame_grid: rows and columns with their coordinates, as text; empty where there are none.
+        frame_grid: coordinates of the rows and columns; None where there are none.
         has_missing: whether values of `sequences` can be missing, which are NaN.
     """
 
@@ -42,7 +43,7 @@ class SequenceSource(abc.ABC):
     latitude: np.ndarray | None = None
     climatology: np.ndarray | None = None
     frame_step: str = ""
-    frame_grid: str = ""
+    frame_grid: FrameGrid | None = None
     has_missing: bool = False
 
     @abc.abstractmethod

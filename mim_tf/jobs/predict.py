@@ -1,76 +1,68 @@
 """Predictions from files to files."""
 
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
 
 from mim_tf.errors import MimError
-from mim_tf.prediction.forecasters import FromExport, FromWeights
 from mim_tf.prediction.inputs import Input
 from mim_tf.prediction.outputs import Output
-from mim_tf.values.scale import UNIT
+
+if TYPE_CHECKING:
+    from mim_tf.prediction.forecasters import Predictor
 
 
 def predict_files(
-    predictor: FromWeights | FromExport,
-    inputs: list[Input],
-    outputs: list[Output],
-    batch_size: int = 8,
+    predictor: "Predictor", inputs: list[Input], outputs: list[Output], batch_size: int = 8
 ) -> None:
-    """Predicts from each input and writes the result, clipped as its scale says.
+    """Predict from each input and write the result to its output, clipped if the scale is.
 
-    A progress bar shows how far it is. Sequences with contexts of one length are predicted
-    together.
-
-    Args:
-        predictor: `FromWeights` or `FromExport`.
-        inputs: `Input`s; they are released one by one.
-        outputs: an `Output` for each.
-        batch_size: sequences at a time.
+    A batch has sequences of one context length. Inputs are released one by one.
 
     Raises:
-        MimError: before anything is predicted, if a context does not have the length an export
-            needs or an output cannot hold its prediction; later, for frames that are damaged.
+        MimError: before the first prediction, if the network does not take a context or an output
+            cannot hold its prediction; later, for corrupted frames.
     """
-    scale = predictor.scale or UNIT
+    scale = predictor.config.frame_scale
     for one, output in zip(inputs, outputs, strict=True):
         _check_length(one, predictor.context_length)
-        output.check(predictor.frame_shape[-1], one.batch_axis, one.origin is not None, scale)
-        if one.origin and output.form in ("nc", "zarr"):
-            one.origin.check_step()
-    forecasts = [[] for _ in inputs]
+        output.check(predictor.frame_shape[-1], one.batch_axis, one.origin, scale)
+    forecasts: list[list[np.ndarray]] = [[] for _ in inputs]
     count = sum(one.count for one in inputs)
     with tqdm(total=count, desc="predicting", unit="sequence", leave=False) as bar:
         for batch in _batches(inputs, batch_size):
             context = np.stack([inputs[number].read(n) for number, n in batch])
-            forecast = scale.clip(predictor(context))
+            forecast = scale.clip(predictor.forecast(context))
             for (number, _), frames in zip(batch, forecast, strict=True):
-                forecasts[number].append(frames)
-                if len(forecasts[number]) == inputs[number].count:
-                    frames = np.stack(forecasts[number]) if inputs[number].batch_axis else frames
-                    outputs[number].write(frames, scale, inputs[number].origin)
-                    inputs[number].release()
-                    forecasts[number].clear()
+                one, found = inputs[number], forecasts[number]
+                found.append(frames)
+                if len(found) == one.count:
+                    frames = np.stack(found) if one.batch_axis else frames
+                    outputs[number].write(frames, scale, one.origin)
+                    one.release()
+                    found.clear()
             bar.update(len(batch))
 
 
 def _check_length(one, expected):
     if expected is not None and one.length != expected:
+        shorter = f"Give --context={expected}."
+        longer = "Give more frames, or the weights file, which takes any number."
         raise MimError(
-            f"{one.path}: the export takes contexts of {expected} frames, received {one.length}. "
-            + (
-                f"Give --context={expected}."
-                if one.frames > expected
-                else "Give more frames, or the weights file, which takes any number."
-            )
+            f"{one.path}: expected a context of {expected} frames, as the export takes, got "
+            f"{one.length}. {shorter if one.frames > expected else longer}"
         )
 
 
 def _batches(inputs, size):
     """Lists of (number of an input, sequence in it), with contexts of one length in each list."""
+
+    def length(pair):
+        return inputs[pair[0]].length
+
     pairs = [(number, n) for number, one in enumerate(inputs) for n in range(one.count)]
-    pairs.sort(key=lambda pair: inputs[pair[0]].length)
-    for _, group in itertools.groupby(pairs, lambda pair: inputs[pair[0]].length):
+    for _, group in itertools.groupby(sorted(pairs, key=length), length):
         alike = list(group)
         yield from (alike[first : first + size] for first in range(0, len(alike), size))

@@ -1,8 +1,10 @@
-"""Frames to predict from: arrays, folders of images and videos."""
+"""Inputs of a prediction: arrays, folders of images, videos, and fields with coordinates."""
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,38 +13,37 @@ from mim_tf.data.files.arrays import check_array, open_array
 from mim_tf.data.files.recordings import ArrayVideo, convert_recordings, find_recordings
 from mim_tf.data.files.videos import VIDEO_SUFFIXES
 from mim_tf.data.scale_fit import check_units
-from mim_tf.data.sets.grid.agreement import check_placement
 from mim_tf.data.sets.grid.files import is_grid, is_pattern
 from mim_tf.data.sets.grid.grid import open_grid
 from mim_tf.data.sets.grid.source import Stretch
 from mim_tf.data.sets.grid.times import runs
-from mim_tf.data.source import Indices, filled
+from mim_tf.data.source import filled
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
 from mim_tf.prediction.forecast_file import ForecastOrigin
 from mim_tf.storage.paths import list_folder
+from mim_tf.values.grid import check_grid
 from mim_tf.values.scale import LinearScale
 from mim_tf.values.step import Step, step_from_words, step_in_words
+
+if TYPE_CHECKING:
+    from mim_tf.prediction.forecasters import Predictor
 
 _MOST_CHANNELS = 4
 _LAYOUTS = {3: "[T, H, W]", 4: "[T, H, W, C]", 5: "[N, T, H, W, C]"}
 
 
 class Input:
-    """The sequences of one file or folder, of one length.
+    """The sequences of one file or folder, all of one length.
 
     Args:
-        path: of the file or folder.
+        path: the file or folder.
         recordings: a `Recording` for each sequence.
         batch_axis: whether they come from an array with a batch axis.
-        context: use the last so many frames. None: all.
+        context: number of frames to use, the last ones; None: all.
         interval: use every Nth frame, the last among them.
-
-    Attributes:
-        frames: of each sequence, at this interval.
-        length: frames of each context.
-        count: number of sequences.
-        origin: coordinates and times of the input, where it has any.
+        scale: scale of the network, if the recordings hold physical values.
+        origin: coordinates and times, if the input has them.
 
     Raises `MimError` if there are fewer than `context` frames.
     """
@@ -50,58 +51,55 @@ class Input:
     def __init__(
         self,
         path: Path,
-        recordings: list[Recording],
+        recordings: Sequence[Recording],
         batch_axis: bool = False,
         context: int | None = None,
         interval: int = 1,
+        scale: LinearScale | None = None,
+        origin: ForecastOrigin | None = None,
     ):
-        self.path = path
-        self.batch_axis = batch_axis
+        self.path, self.batch_axis, self.origin = path, batch_axis, origin
         self.count = len(recordings)
         self.frames = len(range(0, recordings[0].length, interval))
         self.length = context or self.frames
-        self.origin: ForecastOrigin | None = None
-        self._recordings = recordings
-        self._interval = interval
+        self._recordings, self._interval, self._scale = list(recordings), interval, scale
         if self.length > self.frames:
             raise MimError(
-                f"{path}: expected at least {context} frames, as --context asks for, received "
+                f"{path}: expected at least {context} frames because of --context, got "
                 f"{self.frames}. Lower --context{' or --frame_interval' * (interval > 1)}."
             )
 
     def read(self, sequence: int) -> np.ndarray:
-        """The context frames of a sequence, `[length, H, W, C]`, float32 in [0, 1]."""
+        """Return the context of a sequence, `[length, H, W, C]`, as the network takes it."""
         recording = self._recordings[sequence]
         before_last = self._interval * np.arange(self.length)[::-1]
-        return filled(recording.read(recording.length - 1 - before_last))
+        frames = recording.read(recording.length - 1 - before_last)
+        if self._scale:
+            if np.isinf(frames).any():
+                raise MimError(f"{recording.name}: expected finite values or NaN, got infinity.")
+            frames = self._scale.to_unit(frames)
+        return filled(frames)
 
     def release(self) -> None:
-        """Frees the memory of decoded frames; nothing can be read afterwards."""
+        """Free the memory of decoded frames; nothing can be read afterwards."""
         self._recordings = []
 
 
 def list_inputs(path: str | Path) -> tuple[list[Path], bool]:
-    """The inputs at `path` in natural order, and whether it is a folder of inputs.
-
-    An input is a `.npy` file, a video, a GIF, or a folder with images.
-
-    Raises `MimError` if there is none, and for a folder with both images and other inputs.
-    """
-    path = Path(path)
-    suffixes = (".npy", *VIDEO_SUFFIXES)
+    """Return the inputs at `path` in natural order, and whether it is a folder of inputs."""
+    path, suffixes = Path(path), (".npy", *VIDEO_SUFFIXES)
     if not os.path.lexists(path):
-        raise MimError(f"{path}: expected frames, found nothing there. Check the path.")
+        raise MimError(f"{path}: expected frames as --input, found nothing there. Check it.")
     inside, itself = find_recordings(path, suffixes, fewest_images=1)
     if itself and inside:
         raise MimError(
-            f"{path}: expected images or a folder of inputs, received images and also "
+            f"{path}: expected images or a folder of inputs, got images and also "
             f"{inside[0].name}. Move one or the other elsewhere."
         )
     if not itself and not inside:
-        found = "found none in it" if os.path.isdir(path) else "received another kind of file"
         raise MimError(
-            f"{path}: expected {', '.join(suffixes)} or a folder of images, or a folder of such, "
-            f"{found}."
+            f"{path}: expected {', '.join(suffixes)}, a folder of images, or a folder of these. "
+            "Check --input."
         )
     return ([path], False) if itself else (inside, True)
 
@@ -114,25 +112,18 @@ def open_input(
     scale: LinearScale | None = None,
     interval: int = 1,
 ) -> Input:
-    """Opens a `.npy` file, a video, a GIF or a folder of images.
-
-    An array of four axes is `[N, T, H, W]` where C is 1 and either its last axes are the model's
-    height and width, or the last is larger than 4; otherwise it is `[T, H, W, C]`.
+    """Open a `.npy` file, a video, a GIF or a folder of images.
 
     Args:
         path: as from `list_inputs`.
-        frame_shape: (H, W, C) of the model.
-        resize: whether other heights and widths are resized to it, or refused.
-        context: use the last so many frames. None: all.
-        scale: of the model's frames; floats of arrays are then physical values, NaN where one is
-            missing. None: they are frames, in [0, 1].
-        interval: use every Nth frame, the last among them.
-
-    Raises `MimError` for files that cannot be opened, too few frames, another size without
-    `resize`, other channels of an array (pictures become grey or RGB), and for array values that
-    are neither uint8 nor in [0, 1]; and for uint8 and pictures if `scale` is of other values.
+        frame_shape: (H, W, C) of the network.
+        resize: whether frames of another height and width are resized or refused.
+        context, interval: as for `Input`.
+        scale: scale of the network; arrays of floats then hold physical values, NaN where missing.
+            None: they hold frames in [0, 1].
     """
-    batch_axis, recordings, has_levels = False, [path], True
+    recordings: list[Path | ArrayVideo] = [path]
+    batch_axis, has_levels = False, True
     if not os.path.isdir(path) and path.suffix.lower() == ".npy":
         array = open_array(path, time_first=False)
         check_array(array, path, _LAYOUTS)
@@ -141,45 +132,32 @@ def open_input(
         names = [f"{path}[{n}]" if batch_axis else str(path) for n in range(len(array))]
         recordings = [ArrayVideo(*pair) for pair in zip(names, array, strict=True)]
     if has_levels and scale and not scale.clipped and not _fits_levels(scale):
+        units = [scale.unit] if isinstance(scale.unit, str) else scale.unit
         raise MimError(
-            f"{path}: expected an array of floats, physical values{_listed(scale.unit)}, as the "
-            "model was trained on; received pictures or levels 0..255."
+            f"{path}: expected an array of floats{' in ' * any(units)}"
+            f"{', '.join(filter(None, units))}, physical values as in the training, got levels "
+            "0..255. Convert them."
         )
     is_physical = scale is not None and not has_levels
     opened = convert_recordings(recordings, frame_shape, resize, any_range=is_physical)
-    if scale and not (has_levels and scale.clipped):  # whose range levels stand for
-        opened = [Scaled(recording, scale) for recording in opened]
-    return Input(path, opened, batch_axis, context, interval)
-
-
-class Scaled(Recording):
-    """Frames of a recording whose values are physical."""
-
-    def __init__(self, recording: Recording, scale: LinearScale):
-        self.name, self.length = recording.name, recording.length
-        self._recording, self._scale = recording, scale
-
-    def read(self, positions: Indices) -> np.ndarray:
-        values = self._recording.read(positions)
-        if np.isinf(values).any():
-            raise MimError(f"{self.name}: expected finite values or NaN, received infinity.")
-        return self._scale.to_unit(values)
+    if scale and scale.clipped and has_levels:
+        scale = None  # levels 0..255 stand for its range, as frames do
+    return Input(path, opened, batch_axis, context, interval, scale)
 
 
 def _fits_levels(scale):
-    """Whether the values of the training may have been levels, divided by 255 as they are here."""
+    """Whether the network may have been trained on levels divided by 255, as they are here."""
     if any(scale.unit) or scale.black is None or scale.white is None:
         return False
     return bool(np.min(scale.black) >= 0 and np.max(scale.white) <= 1)
 
 
-def _listed(unit):
-    units = [unit] if isinstance(unit, str) else unit
-    return f" in {', '.join(filter(None, units))}" if any(units) else ""
-
-
 def _five_axes(array, frame_shape):
-    """`[N, T, H, W, C]`, and whether the array had an axis N."""
+    """`[N, T, H, W, C]`, and whether the array has an axis N.
+
+    Four axes are `[N, T, H, W]` if the network is grey and either the last axes are its height and
+    width, or the last one is longer than any number of channels; otherwise `[T, H, W, C]`.
+    """
     height, width, channels = frame_shape
     if array.ndim == 5:
         return array, True
@@ -189,11 +167,8 @@ def _five_axes(array, frame_shape):
     return (array[..., None], True) if channels == 1 and grey else (array[None], False)
 
 
-# MERGED: Fields with coordinates to predict from.
-
-
 def has_coordinates(text: str) -> bool:
-    """Whether an input is a file, store or pattern, or a folder of them, with coordinates."""
+    """Return whether an input is a file, store, pattern or folder of fields with coordinates."""
     path = Path(text)
     if os.path.isdir(path) and not is_grid(path):
         return any(map(is_grid, list_folder(path)))
@@ -202,69 +177,55 @@ def has_coordinates(text: str) -> bool:
 
 def open_grid_input(
     text: str,
-    predictor,
+    predictor: "Predictor",
     weights: str,
     part: DataConfig,
     context: int | None = None,
     interval: int | None = None,
 ) -> Input:
-    """The last fields of files with coordinates, on the scale of the model.
+    """Open fields with coordinates; the context is their last fields without a gap.
 
     Args:
-        text: path of a file or store, a pattern, or a folder of them.
-        predictor: `FromWeights` or `FromExport`, of a model with a scale.
-        weights: what it predicts with, for the record.
-        part: variables, by default those of the model, region and coarsening.
-        context: use the last so many fields; None: as many as the model was trained with.
-        interval: use every Nth field, counted from the last; None: those as far apart as the model
-            was trained with, or all where it does not say.
-
-    Raises:
-        MimError: for files that cannot be used, fields that do not fit the model, and too few of
-            them since the last gap.
+        text: a file, store, pattern or folder.
+        predictor: the network.
+        weights: its file, for the record in the output.
+        part: variables, region and coarsening; the variables of the training by default.
+        context: number of fields to use; None: as many as in the training.
+        interval: use every Nth field; None: fields as far apart as in the training, if known.
     """
-    scale = predictor.scale
+    config = predictor.config
+    scale = config.scale
     if scale is None:
         raise MimError(
-            f"{weights}: expected weights that know what values stand for, to predict from {text}; "
-            "these take frames in [0, 1]. Train with --dataset=grid, or give a .npy file."
+            f"{weights}: expected weights with a scale to predict from {text}, got weights for "
+            "frames in [0, 1]. Train with --dataset=grid, or give a .npy file."
         )
     variables = part.variables or ",".join(scale.names)
     grid = open_grid([Path(text)], dataclasses.replace(part, variables=variables))
     if grid.frame_shape != predictor.frame_shape:
         raise MimError(
-            f"{text}: expected fields of (height, width, channels) {predictor.frame_shape}, as the "
-            f"model's are, received {grid.frame_shape}. Give the --region and --coarsen of the "
-            "training, or other --variables."
+            f"{text}: expected fields of (height, width, channels) {predictor.frame_shape} as in "
+            f"the training, got {grid.frame_shape}. Give its --region, --coarsen and --variables."
         )
     check_units(scale, grid.variables, grid.units)
-    check_placement(predictor.frame_grid, grid.words, text)
-    interval, step = _spacing(text, grid.step, predictor.frame_step, interval)
+    check_grid(config.frame_grid, grid.frame_grid, text, must=False)
+    interval, step = _spacing(text, grid.step, config.frame_step, interval)
     first, last = runs(grid.times, 0, len(grid))[-1]
-    length = context or predictor.context_length or predictor.input_length
+    length = context or predictor.context_length or config.input_length
     found = len(range(first, last, interval))
     if found < length:
-        apart = f" {step_in_words(*step)} apart," if interval > 1 else ""
+        apart = f" {step_in_words(*step)} apart" if interval > 1 else ""
         raise MimError(
             f"{text}: expected at least {length} fields{apart} without a gap before the forecast, "
-            f"received {found}, from {grid.times.text(first)} to "
-            f"{grid.times.text(last - 1)}. Give more, or a smaller --context."
+            f"got {found}, {grid.times.span(first, last)}. Give more, or lower --context."
         )
-    recording = Scaled(Stretch(grid, first, last), scale)
-    opened = Input(Path(text), [recording], context=length, interval=interval)
-    opened.origin = ForecastOrigin(grid, last - 1, weights, step)
-    return opened
+    origin = ForecastOrigin(grid, last - 1, weights, step)
+    stretch = Stretch(grid, first, last)
+    return Input(Path(text), [stretch], False, length, interval, scale, origin)
 
 
 def _spacing(text: str, there: Step, learnt: str, interval: int | None) -> tuple[int, Step]:
-    """The interval between the fields to use, and the step it makes.
-
-    Args:
-        text: the input, for the message.
-        there: the step of its fields.
-        learnt: the step the model was trained with, in words, or empty.
-        interval: as it was asked for.
-    """
+    """The interval between the fields to use, and its step; `learnt` is of the training."""
     size, unit = there
     if interval or not learnt:
         interval = interval or 1
@@ -274,8 +235,7 @@ def _spacing(text: str, there: Step, learnt: str, interval: int | None) -> tuple
         return 1, wanted
     if unit != wanted[1] or wanted[0] % size:
         raise MimError(
-            f"{text}: expected fields {learnt} apart, as the model was trained with, or closer "
-            f"ones among which there are such; received {step_in_words(*there)}. Give others, or "
-            "say with --frame_interval=N that every Nth will do."
+            f"{text}: expected fields {learnt} apart as in the training, or a fraction of it, got "
+            f"{step_in_words(*there)}. Give other fields, or use every Nth with --frame_interval=N."
         )
     return wanted[0] // size, wanted

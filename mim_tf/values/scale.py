@@ -1,4 +1,4 @@
-"""Physical values of frames."""
+"""Scales: which physical values the numbers in frames stand for."""
 
 import dataclasses
 import json
@@ -13,20 +13,18 @@ Numbers = float | tuple[float, ...]
 
 @dataclasses.dataclass(frozen=True)
 class LinearScale:
-    """A linear map: 0 in a frame stands for `low`, 1 for `high`, in `unit`.
+    """A linear map from frames to physical values: 0 stands for `low`, 1 for `high`.
 
-    Each is one for all channels, or a tuple with one for each.
+    Each argument is one value for all channels, or a tuple with one for each.
 
     Args:
-        unit: of physical values.
+        unit: unit of physical values.
         low: physical value of 0.
-        high: physical value of 1.
-        clipped: whether frames end at 0 and 1; otherwise values may lie beyond.
+        high: physical value of 1, above `low`.
+        clipped: whether frames are clipped to [0, 1]; otherwise values may lie beyond.
         black: physical value that pictures show as black; None: `low`.
         white: physical value that pictures show as white; None: `high`.
-        names: of the channels, where they have any.
-
-    Raises `MimError` if `high` is not above `low`.
+        names: names of the channels, if any.
     """
 
     unit: str | tuple[str, ...]
@@ -38,13 +36,13 @@ class LinearScale:
     names: tuple[str, ...] = ()
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):  # JSON knows lists only
-            if isinstance(getattr(self, field.name), list):
-                object.__setattr__(self, field.name, tuple(getattr(self, field.name)))
+        for name, value in vars(self).copy().items():
+            if isinstance(value, list):  # from JSON
+                object.__setattr__(self, name, tuple(value))
         if not np.all(np.less(self.low, self.high)):
             raise MimError(
-                f"The scale in {self.unit} needs a low value below the high one, received "
-                f"{self.low} and {self.high}."
+                f"Expected a scale whose low value is below the high one, got {self.low} and "
+                f"{self.high} {self.unit}."
             )
 
     @property
@@ -54,26 +52,26 @@ class LinearScale:
 
     @property
     def channels(self) -> int | None:
-        """How many channels it is for; None: any number."""
+        """Number of channels; None: any number."""
         return len(self.low) if isinstance(self.low, tuple) else None
 
     @property
     def words(self) -> str:
-        """What 0 and 1 stand for."""
+        """The values of 0 and 1 as text."""
         if self.channels is None:
             return f"0 is {self.low:g} and 1 is {self.high:g} {self.unit}".rstrip()
         each = [self.of_channel(n) for n in range(self.channels)]
         return "; ".join(" ".join((*one.names, one.words)) for one in each)
 
     def is_like(self, other: "LinearScale") -> bool:
-        """Whether frames of the two stand for the same values."""
+        """Return whether frames of the two scales stand for the same values."""
         return all(
             np.all(np.asarray(getattr(self, name)) == np.asarray(getattr(other, name)))
             for name in ("unit", "low", "high")
         )
 
     def of_channel(self, channel: int) -> "LinearScale":
-        """The scale of one channel, with numbers in the place of tuples."""
+        """Return the scale of one channel, with numbers instead of tuples."""
         settings = {
             name: value[channel] if isinstance(value, tuple) and value else value
             for name, value in vars(self).items()
@@ -81,22 +79,22 @@ class LinearScale:
         return LinearScale(**{**settings, "names": self.names[channel : channel + 1]})
 
     def to_unit(self, values: np.ndarray) -> np.ndarray:
-        """Physical values `[..., C]` as float32 of frames; `clipped` clips those outside."""
+        """Return physical values `[..., C]` as float32 frames, clipped if `clipped`."""
         size = np.asarray(np.subtract(self.high, self.low), np.float32)
         return self.clip((np.asarray(values, np.float32) - np.asarray(self.low, np.float32)) / size)
 
     def to_physical(self, frames: np.ndarray) -> np.ndarray:
-        """Frames `[..., C]` as physical values, float32; not clipped."""
+        """Return frames `[..., C]` as float32 physical values, not clipped."""
         size = np.asarray(np.subtract(self.high, self.low), np.float32)
         return np.asarray(frames, np.float32) * size + np.asarray(self.low, np.float32)
 
     def clip(self, frames: np.ndarray) -> np.ndarray:
-        """Frames or predictions as float32, those that are `clipped` in [0, 1]."""
+        """Return frames as float32, in [0, 1] if the scale is `clipped`."""
         frames = np.asarray(frames, np.float32)
         return np.clip(frames, 0, 1, dtype=np.float32) if self.clipped else frames
 
     def shown(self, frames: np.ndarray) -> np.ndarray:
-        """Frames `[..., C]` as pictures show them: float32 in [0, 1], 0 black and 1 white."""
+        """Return frames `[..., C]` as pictures show them, float32 from 0 (black) to 1 (white)."""
         if self.black is None or self.white is None:
             return np.clip(np.asarray(frames, np.float32), 0, 1)
         size = np.subtract(self.high, self.low)
@@ -106,46 +104,37 @@ class LinearScale:
         return np.clip((np.asarray(frames, np.float32) - black) / (white - black), 0, 1)
 
     def as_json(self) -> dict:
-        """What makes the same scale again, as JSON types."""
-        settings = {
+        """Return the arguments that differ from their defaults, as JSON types."""
+        changed = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
             if getattr(self, field.name) != field.default
         }
-        return json.loads(json.dumps(settings))
+        return json.loads(json.dumps(changed))
 
     def check_thresholds(self, thresholds: Sequence[float]) -> None:
-        """Raises `MimError` unless there are thresholds, all from `low` to below `high`."""
+        """Raise `MimError` unless all thresholds are in the range of frames, and there are some."""
         if not self.is_uniform:
             raise MimError(
-                "Thresholds need one unit and one range of all channels, received "
-                f"{', '.join(self.unit)}. Leave the thresholds out."
+                f"Expected one unit for all channels to use thresholds, got {', '.join(self.unit)}."
+                " Leave the thresholds out."
             )
-        thresholds, low, high = list(thresholds), np.min(self.low), np.max(self.high)
-        if not thresholds or not all(low <= value < high for value in thresholds):
-            raise MimError(
-                f"Expected thresholds from {low:g} to below {high:g} {self.unit}, the "
-                f"range of the frames, received {', '.join(f'{x:g}' for x in thresholds)}. "
-                "Change the thresholds or the range (dbz_min, dbz_max)."
-            )
+        _check_range(thresholds, float(np.min(self.low)), float(np.max(self.high)), self.unit)
 
 
 UNIT = LinearScale("", 0.0, 1.0)
-"""Of frames without physical values, which are in [0, 1]."""
-
-
-# MERGED: Physical values that follow from those of a linear scale, such as rain rates of reflectivity.
+"""The scale of frames in [0, 1] without physical values."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ConvertedScale:
-    """Values in `unit`: an increasing function of those of a linear scale.
+    """Values that are an increasing function of those of a linear scale, such as rain rates.
 
     Attributes:
-        unit: of these values.
-        scale: what 0 and 1 in a frame stand for.
-        convert: from its values to these, NumPy arrays of floats.
-        invert: the other way.
+        unit: unit of these values.
+        scale: the linear scale.
+        convert: function from values of `scale` to these values, arrays of floats.
+        invert: the inverse function.
     """
 
     unit: str
@@ -155,23 +144,29 @@ class ConvertedScale:
 
     @property
     def clipped(self) -> bool:
-        """Whether frames end at 0 and 1."""
+        """Whether frames are clipped to [0, 1]."""
         return self.scale.clipped
 
     def to_unit(self, values: np.ndarray) -> np.ndarray:
-        """These values as float32 in [0, 1]; those outside the scale are clipped."""
+        """Return these values as float32 frames, clipped to the range of the scale."""
         return self.scale.to_unit(self.invert(np.asarray(values, np.float64)))
 
     def to_physical(self, frames: np.ndarray) -> np.ndarray:
-        """Frames as these values, float32; clipped to [0, 1] first, for the function may grow."""
+        """Return frames as these values, float32."""
+        # Frames are clipped first, because the function may grow without bounds.
         values = self.scale.to_physical(np.clip(frames, 0, 1))
         return self.convert(values.astype(np.float64)).astype(np.float32)
 
     def check_thresholds(self, thresholds: Sequence[float]) -> None:
-        """Raises `MimError` unless there are thresholds, all within what frames can stand for."""
+        """Raise `MimError` unless all thresholds are in the range of frames, and there are some."""
         low, high = self.to_physical(np.array([0.0, 1.0]))
-        if not thresholds or not all(low <= value < high for value in thresholds):
-            raise MimError(
-                f"Expected thresholds from {low:.3g} to below {high:.3g} {self.unit}, the range "
-                f"of the frames, received {', '.join(f'{x:g}' for x in thresholds)}."
-            )
+        _check_range(thresholds, low, high, self.unit)
+
+
+def _check_range(thresholds, low, high, unit):
+    if not len(thresholds) or not all(low <= value < high for value in thresholds):
+        got = ", ".join(f"{value:g}" for value in thresholds) or "none"
+        raise MimError(
+            f"Expected thresholds from {low:g} to below {high:g} {unit}, the range of the frames, "
+            f"got {got}. Change --thresholds or, for radar, --dbz_min and --dbz_max."
+        )

@@ -1,30 +1,15 @@
+"""Scales: frames to physical values and back."""
+
 import json
 
 import numpy as np
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.values.scale import LinearScale
+from mim_tf.values.scale import ConvertedScale, LinearScale
 
 DBZ = LinearScale("dBZ", -10, 70)
-
-
-def test_values_are_mapped_linearly_and_clipped():
-    np.testing.assert_allclose(DBZ.to_unit([-20, -10, 30, 70, 80]), [0, 0, 0.5, 1, 1])
-    assert DBZ.to_unit([30.0]).dtype == np.float32
-
-
-def test_frames_are_mapped_back_without_clipping():
-    np.testing.assert_allclose(DBZ.to_physical([-0.5, 0, 0.5, 1]), [-50, -10, 30, 70])
-    assert DBZ.to_physical(np.zeros(1)).dtype == np.float32
-
-
-@pytest.mark.parametrize("high", [-10, -11, np.nan])
-def test_an_empty_range_is_refused(high):
-    with pytest.raises(MimError, match="low value below the high one"):
-        LinearScale("dBZ", -10, high)
-
-
+SQUARE = ConvertedScale("m2", LinearScale("m", 0, 10), np.square, np.sqrt)
 KELVIN_AND_WIND = LinearScale(
     ("K", "m s-1"),
     (280.0, -1.0),
@@ -36,16 +21,29 @@ KELVIN_AND_WIND = LinearScale(
 )
 
 
+def test_values_are_mapped_linearly_and_clipped_one_way():
+    np.testing.assert_allclose(DBZ.to_unit([-20, -10, 30, 70, 80]), [0, 0, 0.5, 1, 1])
+    np.testing.assert_allclose(DBZ.to_physical([-0.5, 0, 0.5, 1]), [-50, -10, 30, 70])
+    assert DBZ.to_unit([30.0]).dtype == DBZ.to_physical(np.zeros(1)).dtype == np.float32
+
+
 def test_each_channel_has_its_own_scale():
     values = np.array([[285.0, 0.0], [310.0, -2.0]])
     frames = KELVIN_AND_WIND.to_unit(values)
     np.testing.assert_allclose(frames, [[0.5, 0.5], [3.0, -0.5]])
     np.testing.assert_allclose(KELVIN_AND_WIND.to_physical(frames), values)
+    assert KELVIN_AND_WIND.of_channel(1) == LinearScale(
+        "m s-1", -1.0, 1.0, clipped=False, black=-3.0, white=3.0, names=("u10",)
+    )
+    assert DBZ.of_channel(0) == DBZ
 
 
-def test_a_scale_says_what_its_ends_stand_for():
+def test_a_scale_as_text_and_as_json():
     assert DBZ.words == "0 is -10 and 1 is 70 dBZ"
     assert KELVIN_AND_WIND.words == "t2m 0 is 280 and 1 is 290 K; u10 0 is -1 and 1 is 1 m s-1"
+    assert DBZ.as_json() == {"unit": "dBZ", "low": -10, "high": 70}
+    for scale in (DBZ, KELVIN_AND_WIND):
+        assert LinearScale(**json.loads(json.dumps(scale.as_json()))) == scale
 
 
 def test_scales_are_alike_if_they_map_the_same_values():
@@ -66,19 +64,25 @@ def test_pictures_show_from_black_to_white():
     assert DBZ.shown(np.float32([-1, 0.25, 2])).tolist() == [0, 0.25, 1]
 
 
-def test_json_makes_the_same_scale_again():
-    for scale in (DBZ, KELVIN_AND_WIND):
-        assert LinearScale(**json.loads(json.dumps(scale.as_json()))) == scale
-    assert DBZ.as_json() == {"unit": "dBZ", "low": -10, "high": 70}
+def test_converted_values_and_back():
+    values = np.array([0, 1, 49, 100])
+    np.testing.assert_allclose(SQUARE.to_unit(values), [0, 0.1, 0.7, 1])
+    np.testing.assert_allclose(SQUARE.to_physical(SQUARE.to_unit(values)), values, rtol=1e-6)
+    np.testing.assert_array_equal(SQUARE.to_physical(np.array([-1, 2, np.nan])), [0, 100, np.nan])
 
 
-def test_the_scale_of_one_channel():
-    assert KELVIN_AND_WIND.of_channel(1) == LinearScale(
-        "m s-1", -1.0, 1.0, clipped=False, black=-3.0, white=3.0, names=("u10",)
-    )
-    assert DBZ.of_channel(0) == DBZ
+@pytest.mark.parametrize("high", [-10, -11, np.nan])
+def test_an_empty_range_is_refused(high):
+    with pytest.raises(MimError, match="dBZ"):
+        LinearScale("dBZ", -10, high)
 
 
-def test_thresholds_need_one_range():
-    with pytest.raises(MimError, match=r"Thresholds need one unit .* received K, m s-1"):
+@pytest.mark.parametrize("thresholds", [(), (-1,), (100,), (1, 200)])
+def test_thresholds_have_to_lie_within_the_range(thresholds):
+    SQUARE.check_thresholds((0, 99))
+    LinearScale("m2", 0, 100).check_thresholds([0, 99])
+    for scale in (SQUARE, LinearScale("m2", 0, 100)):
+        with pytest.raises(MimError, match="0 to below 100 m2"):
+            scale.check_thresholds(thresholds)
+    with pytest.raises(MimError, match="thresholds"):
         KELVIN_AND_WIND.check_thresholds([3.0])

@@ -1,33 +1,41 @@
-"""Many inputs: batches of one length, every result with its own input."""
+"""Predictions from files to files: batches, exports, and forecasts with coordinates."""
+
+import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
+import xarray as xr
 
+from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.jobs.predict import predict_files
-from mim_tf.prediction.inputs import open_input
+from mim_tf.prediction.forecasters import Predictor, from_export
+from mim_tf.prediction.inputs import has_coordinates, open_grid_input, open_input
 from mim_tf.prediction.outputs import Output
+from mim_tf.values.grid import FrameGrid
+from mim_tf.values.scale import LinearScale
+from tests import grid_files
 from tests.data_examples import levels
 
 
-class Continuation:
-    """Predicts the mean context frame, plus 0.5 a frame; remembers the batches it was given."""
+def continued(context):
+    """The mean frame of a context, plus 0.5 a frame."""
+    return context.mean(axis=1, keepdims=True) + np.arange(3)[:, None, None, None] / 2
 
-    frame_shape = (4, 6, 1)
-    horizon = 3
-    context_length = None
-    scale = None
 
-    def __init__(self):
-        self.batches = []
+def remembering(forecast, frame_shape, context_length=None, **settings):
+    """A predictor, and the contexts that it was given."""
+    contexts = []
+    height, width, channels = frame_shape
+    sizes = {"img_height": height, "img_width": width, "img_channel": channels}
+    config = ModelConfig(patch_size=1, input_length=5, total_length=8, **sizes, **settings)
 
-    def __call__(self, context):
-        self.batches.append(context.shape[:2])
-        return self.expected(context)
+    def function(context):
+        contexts.append(context)
+        return np.float32(forecast(context))
 
-    def expected(self, context):
-        steps = np.arange(self.horizon, dtype=np.float32)[:, None, None, None] / 2
-        return context.mean(axis=1, keepdims=True) + steps
+    return Predictor(config, frame_shape, 3, context_length, function), contexts
 
 
 def opened(folder, **arrays):
@@ -44,32 +52,226 @@ def test_every_result_belongs_to_its_input(tmp_path):
         "other": 255 - levels(2, 4, 6),
     }
     outputs = [Output(tmp_path / "out" / f"{name}.npy", "npy") for name in arrays]
-    predictor = Continuation()
+    predictor, contexts = remembering(continued, (4, 6, 1))
     predict_files(predictor, opened(tmp_path, **arrays), outputs, batch_size=3)
-    assert predictor.batches == [(2, 2), (3, 5), (2, 5)]
+    assert [context.shape[:2] for context in contexts] == [(2, 2), (3, 5), (2, 5)]
     for array, output in zip(arrays.values(), outputs, strict=True):
         context = array.reshape(-1, array.shape[-3], 4, 6, 1) / np.float32(255)
-        expected = predictor.expected(context).clip(0, 1)
+        expected = continued(context).clip(0, 1)
         result = np.load(output.path)
         assert result.dtype == np.float32
         assert result.shape == (*array.shape[:-3], 3, 4, 6, 1)
         np.testing.assert_allclose(result.reshape(expected.shape), expected, atol=1e-6)
 
 
-def test_nothing_is_predicted_where_an_output_cannot_hold_it(tmp_path):
-    inputs = opened(tmp_path, a=levels(5, 4, 6), b=levels(2, 5, 4, 6))
-    outputs = [Output(tmp_path / name, "gif") for name in ("a.gif", "b.gif")]
-    predictor = Continuation()
-    with pytest.raises(MimError, match="several sequences"):
+@pytest.mark.parametrize(
+    ("shape", "form", "message"),
+    [
+        ((2, 2, 4, 6), "gif", "--output"),
+        ((3, 4, 6), "npy", "--context=2"),
+        ((1, 4, 6), "npy", "weights file"),
+    ],
+)
+def test_nothing_is_predicted_if_an_input_or_output_does_not_fit(shape, form, message, tmp_path):
+    inputs = opened(tmp_path, a=levels(2, 4, 6), b=levels(*shape))
+    outputs = [Output(tmp_path / f"out.{name}.{form}", form) for name in "ab"]
+    predictor, contexts = remembering(continued, (4, 6, 1), context_length=2)
+    with pytest.raises(MimError, match=message):
         predict_files(predictor, inputs, outputs)
-    assert not predictor.batches
-    assert not (tmp_path / "a.gif").exists()
+    assert not contexts
+    assert not outputs[0].path.exists()
 
 
-@pytest.mark.parametrize(("length", "message"), [(3, "Give --context=2"), (1, "Give more frames")])
-def test_contexts_an_export_does_not_take(length, message, tmp_path):
-    predictor = Continuation()
-    predictor.context_length = 2
-    inputs = opened(tmp_path, a=levels(length, 4, 6))
-    with pytest.raises(MimError, match=rf"contexts of 2 frames, received {length}\. {message}"):
-        predict_files(predictor, inputs, [Output(tmp_path / "out.npy", "npy")])
+FRAMES = np.random.default_rng(0).random((2, 4, 3, 5, 1), np.float32)
+
+
+def export(folder, context=None, horizon=None, name="frames", factor=1.0):
+    """A SavedModel that repeats the last frame twice, times a factor, if frames are dark."""
+    module = tf.Module()
+    module.factor, module.horizon = tf.Variable(factor), tf.Variable(2)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, context, 3, 5, 1), tf.float32, name)])
+    def serve(frames):
+        check = tf.debugging.Assert(tf.reduce_all(frames <= 1), ["frames must be dark"])
+        with tf.control_dependencies([check]):
+            predictions = tf.repeat(frames[:, -1:], module.horizon, axis=1) * module.factor
+        return {"predictions": tf.ensure_shape(predictions, (None, horizon, 3, 5, 1))}
+
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": serve})
+
+
+def test_the_newest_version_of_an_export_predicts(tmp_path):
+    export(tmp_path / "model" / "9")
+    export(tmp_path / "model" / "10", factor=3.0)
+    (tmp_path / "model" / "11").mkdir()
+    predictor = from_export(tmp_path / "model")
+    assert (predictor.frame_shape, predictor.horizon) == ((3, 5, 1), 2)
+    assert predictor.context_length is None
+    expected = FRAMES[0, [-1, -1]] * np.float32(3)
+    np.testing.assert_array_equal(predictor.forecast(FRAMES)[0], expected)
+    np.save(tmp_path / "frames.npy", FRAMES[0])
+    inputs = [open_input(tmp_path / "frames.npy", predictor.frame_shape)]
+    predict_files(predictor, inputs, [Output(tmp_path / "out.npy", "npy")])
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), np.minimum(1, expected))
+    with pytest.raises(MimError, match=r"\[2, 4, 3, 5, 1\]: .*must be dark[^\n]*$"):
+        predictor.forecast(FRAMES + 1)
+
+
+def test_an_export_fixes_context_and_horizon(tmp_path):
+    export(tmp_path / "1", context=4, horizon=2)
+    predictor = from_export(tmp_path / "1", horizon=2)
+    assert (predictor.horizon, predictor.context_length) == (2, 4)
+    with pytest.raises(MimError, match="--horizon=2"):
+        from_export(tmp_path, horizon=3)
+
+
+def test_folders_that_are_no_export(tmp_path):
+    with pytest.raises(MimError, match="mim export"):
+        from_export(tmp_path)
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").write_bytes(b"nothing of the kind")
+    export(tmp_path / "2", name="pictures")
+    for version in ("1", "2"):
+        with pytest.raises(MimError, match=f"{version} cannot be used"):
+            from_export(tmp_path / version)
+
+
+SCALE = LinearScale(
+    ("K", "m s-1"), (280.0, 0.0), (290.0, 3.0), False, (250.0, -9.0), (310.0, 9.0), ("t2m", "u10")
+)
+GRID = DataConfig(dataset="grid")
+
+
+def forecast(path, output, part=GRID, context=None, interval=None, shape=(6, 8, 2), **settings):
+    """Repeats the last field in a file; returns the context and, if it has any, coordinates."""
+    predictor, contexts = remembering(
+        lambda context: np.repeat(context[:, -1:], 3, axis=1), shape, scale=SCALE, **settings
+    )
+    opened = open_grid_input(str(path), predictor, "best.h5", part, context, interval)
+    predict_files(predictor, [opened], [Output(output, output.suffix[1:])])
+    engine = {".nc": "h5netcdf", ".zarr": "zarr"}.get(output.suffix)
+    made = engine and xr.open_dataset(output, engine=engine, decode_timedelta=False)
+    return contexts[0], made
+
+
+@pytest.fixture
+def path(tmp_path):
+    fields = grid_files.dataset(24)
+    fields["t2m"][-1, 0, 0] = np.nan
+    return grid_files.write(tmp_path / "in.nc", fields)
+
+
+@pytest.mark.parametrize("suffix", ["nc", "zarr"])
+def test_a_forecast_has_the_coordinates_of_its_input(path, tmp_path, suffix):
+    fields = xr.open_dataset(path)
+    context, made = forecast(path, tmp_path / f"forecast.{suffix}")
+    assert context.shape == (1, 5, 6, 8, 2)
+    assert made["t2m"].dims == ("lead_time", "lat", "lon")
+    for name, missing in (("t2m", 280.0), ("u10", 0.0)):
+        last = np.nan_to_num(fields[name].values[-1], nan=missing)
+        np.testing.assert_allclose(made[name].values, np.stack([last] * 3), rtol=1e-5, atol=1e-5)
+        assert made[name].attrs["units"] == fields[name].attrs["units"]
+    assert made["t2m"].attrs["long_name"] == "2 metre temperature"
+    for name in ("lat", "lon"):
+        xr.testing.assert_identical(
+            made[name].drop_vars(made[name].coords.keys() - {name}), fields[name]
+        )
+    assert made["forecast_reference_time"].values == fields["time"].values[-1]
+    steps = np.array([6, 12, 18], "timedelta64[h]")
+    np.testing.assert_array_equal(made["time"].values, fields["time"].values[-1] + steps)
+    assert made["lead_time"].attrs["standard_name"] == "forecast_period"
+    assert made["lead_time"].values.tolist() == [6, 12, 18]
+    assert made.attrs["Conventions"] == "CF-1.11"
+    assert "best.h5" in made.attrs["source"]
+    assert "in.nc" in made.attrs["history"]
+    forecast(path, tmp_path / "out.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy")[..., 1], made["u10"].values)
+
+
+def test_a_forecast_can_be_predicted_from(path, tmp_path):
+    forecast(path, tmp_path / "first.nc")
+    _, made = forecast(tmp_path / "first.nc", tmp_path / "second.nc", context=2)
+    assert made["time"].values[0] == np.datetime64("2015-01-07T18:00")
+
+
+def test_months_and_a_region(tmp_path):
+    times = np.array([f"2020-{month:02d}-16" for month in range(5, 13)], "datetime64[ns]")
+    path = grid_files.write(tmp_path / "in.zarr", grid_files.dataset(times))
+    part = dataclasses.replace(GRID, region=(60, 40, -50, 50), coarsen=2)
+    _, made = forecast(path, tmp_path / "out.nc", part, shape=(2, 1, 2))
+    assert made["lat"].values.tolist() == [57, 45]
+    assert made["lon"].values.tolist() == [337.5]
+    months = ["2021-01-16", "2021-02-16", "2021-03-16"]
+    np.testing.assert_array_equal(made["time"].values, np.array(months, "datetime64[ns]"))
+
+
+@pytest.mark.filterwarnings("ignore:Unable to decode time axis")
+@pytest.mark.parametrize(
+    ("year", "days"), [(1500, ("02-28", "02-29", "03-01")), (2290, ("02-28", "03-01", "03-02"))]
+)
+def test_years_out_of_the_range_of_nanoseconds(tmp_path, year, days):
+    pytest.importorskip("cftime", reason="cftime has dates beyond those of nanoseconds")
+    times = xr.date_range(
+        f"{year}-02-20", periods=8, freq="D", calendar="standard", use_cftime=True
+    )
+    path = grid_files.write(tmp_path / "in.nc", grid_files.dataset(times))
+    _, made = forecast(path, tmp_path / "out.nc")
+    assert made["lead_time"].values.tolist() == [24, 48, 72]
+    assert [str(time)[5:10] for time in made["time"].values] == list(days)
+    assert str(made["forecast_reference_time"].values[()])[:10] == f"{year}-02-27"
+
+
+def test_the_context_ends_the_last_stretch(tmp_path):
+    fields = grid_files.dataset(24).isel(time=[*range(15), *range(18, 24)])
+    path = grid_files.write(tmp_path / "in.nc", fields)
+    forecast(path, tmp_path / "out.nc", context=6)
+    with pytest.raises(MimError, match=r"at least 7 .*6.*--context"):
+        forecast(path, tmp_path / "other.nc", context=7)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"shape": (6, 6, 2)}, "--region"),
+        ({"part": dataclasses.replace(GRID, variables="u10,u10")}, "u10"),
+        ({"part": dataclasses.replace(GRID, variables="msl")}, "msl"),
+        ({"frame_step": "3 hours"}, "3 hours.*--frame_interval"),
+        ({"frame_step": "9 hours"}, "9 hours.*--frame_interval"),
+        ({"frame_step": "1 month"}, "1 month.*--frame_interval"),
+        ({"frame_step": "2 days"}, "2 days"),  # too few
+        ({"frame_grid": FrameGrid.from_stored("6 lat (30 to 60) x 8 lon (0 to 315)")}, "sortby"),
+    ],
+)
+def test_what_does_not_fit_the_network(path, tmp_path, settings, message):
+    with pytest.raises(MimError, match=message):
+        forecast(path, tmp_path / "out.nc", **settings)
+    predictor, _ = remembering(continued, (6, 8, 2))
+    with pytest.raises(MimError, match=r"best\.h5"):  # without a scale
+        open_grid_input(str(path), predictor, "best.h5", GRID)
+
+
+@pytest.mark.parametrize(
+    ("frame_step", "asked", "interval"),
+    [("18 hours", None, 3), ("6 hours", None, 1), ("", None, 1), ("", 3, 3), ("1 day", 2, 2)],
+)
+def test_fields_are_as_far_apart_as_in_training(path, tmp_path, frame_step, asked, interval):
+    context, made = forecast(path, tmp_path / "out.nc", frame_step=frame_step, interval=asked)
+    expected = grid_files.dataset(24)["u10"].values[-1 - 4 * interval :: interval] / 3
+    np.testing.assert_allclose(context[0, ..., 1], expected, atol=1e-6)
+    assert made["lead_time"].values.tolist() == [6 * interval * k for k in (1, 2, 3)]
+    assert made.attrs["comment"] == f"Fields are {6 * interval} hours apart."
+
+
+def test_times_after_a_single_field_need_a_step(tmp_path):
+    path = grid_files.write(tmp_path / "in.nc", grid_files.dataset(1))
+    with pytest.raises(MimError, match=r"in\.nc.*--context"):
+        forecast(path, tmp_path / "out.nc", context=1)
+    forecast(path, tmp_path / "out.npy", context=1)
+    _, made = forecast(path, tmp_path / "out.nc", context=1, frame_step="3 hours")
+    assert made["lead_time"].values.tolist() == [3, 6, 9]
+
+
+def test_what_has_coordinates(path, tmp_path):
+    (tmp_path / "empty").mkdir()
+    names = ("in.nc", "*.nc", "", "empty", "a.npy")
+    assert [has_coordinates(str(tmp_path / name)) for name in names] == [True] * 3 + [False] * 2

@@ -1,8 +1,10 @@
-"""NetCDF files, GRIB files and Zarr stores as xarray data sets; no field is read yet."""
+"""NetCDF files, GRIB files and Zarr stores, opened as xarray data sets that read lazily."""
 
+import contextlib
 import glob
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from mim_tf.data.files.images import natural_order
@@ -12,30 +14,29 @@ from mim_tf.storage.hdf5 import check_hdf5
 from mim_tf.storage.paths import list_folder, opened, walk
 
 SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf", ".grib", ".grib2", ".grb", ".grb2", ".zarr")
-"""Of files and stores; inside one, its first bytes say what it is."""
+"""Names of files and stores; which format it is follows from the first bytes."""
 
 _ZARR_METADATA = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
+_ENGINES = {b"\x89HDF": "h5netcdf", b"CDF": "scipy", b"GRIB": "cfgrib"}
+_WAIT = "If it is still being written, wait; otherwise write or download it again."
 
 
 def is_grid(path: Path) -> bool:
-    """Whether a path is named or built like a file or store with coordinates."""
+    """Return whether a path has the name or the content of a file or store with coordinates."""
     return path.suffix.lower() in SUFFIXES or any(
         os.path.exists(path / name) for name in _ZARR_METADATA
     )
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a path stands for several files with coordinates, such as data/*.nc."""
+    """Return whether a path is a pattern for files with coordinates, such as data/*.nc."""
     return (
         glob.has_magic(str(path)) and not os.path.exists(path) and path.suffix.lower() in SUFFIXES
     )
 
 
 def expand(paths: list[Path]) -> list[Path]:
-    """The files and stores that `paths` stand for: each itself, a pattern, or a folder of them.
-
-    Raises `MimError` for a path that stands for none.
-    """
+    """Return the files and stores at `paths`, which may be patterns or folders of them."""
     return [found for path in paths for found in _expanded(path)]
 
 
@@ -48,55 +49,36 @@ def _expanded(path):
         found = [Path(name) for name in glob.glob(str(path), recursive=True)]
     if not found:
         raise MimError(
-            f"{path}: expected a NetCDF or GRIB file, a Zarr store, a pattern such as "
-            f"'data/*.nc', or a folder of them ({', '.join(SUFFIXES)}); found none. Check the path."
+            f"{path}: expected a NetCDF or GRIB file, a Zarr store, a pattern such as 'data/*.nc', "
+            f"or a folder of them ({', '.join(SUFFIXES)}), got none. Check the path."
         )
     return sorted(found, key=natural_order)
 
 
 def open_datasets(path: Path) -> list:
-    """What a file or store holds, as xarray data sets that read when asked.
+    """Return what a file or store holds, as xarray data sets.
 
-    A GRIB file whose messages do not fit into one data set gives several. Nothing is written
-    beside it.
-
-    Raises:
-        MimError: if it cannot be read, is being written, or a package is missing.
+    A GRIB file whose messages do not fit into one data set gives several. No index file is written.
     """
     engine = _engine(path)
     if engine == "zarr":
-        _check_store(path)
+        # Zarr would never finish to read a named pipe or a device.
+        for folder, names in walk(path, "a Zarr store"):
+            for name in names:
+                if not os.path.isfile(folder / name):
+                    raise MimError(f"{folder / name}: expected a regular file of a Zarr store.")
     if engine == "h5netcdf":
         check_hdf5(path)
-    # Scientific Python has SciPy's reader of NetCDF 3.
-    xarray = import_xarray(*([] if engine == "scipy" else [engine]))
-    options: dict = {"engine": engine, "cache": False, "decode_timedelta": False}
-    if engine == "cfgrib":
-        options["backend_kwargs"] = {"indexpath": ""}
-    try:
-        with warnings.catch_warnings():
-            # Of stores without consolidated metadata, and of conventions that are not followed.
-            warnings.simplefilter("ignore")
-            if engine == "cfgrib":
-                import cfgrib
+    xarray = import_xarray(*([] if engine == "scipy" else [engine]))  # xarray itself needs SciPy
+    # Warnings about missing Zarr metadata and broken conventions do not help here.
+    with read_errors(path), warnings.catch_warnings(action="ignore"):
+        if engine == "cfgrib":
+            import cfgrib
 
-                return cfgrib.open_datasets(
-                    str(path), backend_kwargs={"indexpath": ""}, decode_timedelta=False
-                )
-            return [xarray.open_dataset(path, **options)]
-    except Exception as error:  # each of the backends raises kinds of its own
-        raise MimError(f"{path} {_reason(error)}") from None
-
-
-def _check_store(store):
-    """Raises `MimError` for what is no file: of a pipe or a device, Zarr would read without end."""
-    for folder, names in walk(store, "a Zarr store"):
-        for name in names:
-            if not os.path.isfile(folder / name):
-                raise MimError(
-                    f"{folder / name}: expected a file of a Zarr store, found something else. "
-                    "Write or copy the store again."
-                )
+            return cfgrib.open_datasets(
+                str(path), backend_kwargs={"indexpath": ""}, decode_timedelta=False
+            )
+        return [xarray.open_dataset(path, engine=engine, cache=False, decode_timedelta=False)]
 
 
 def _engine(path):
@@ -104,42 +86,31 @@ def _engine(path):
         if any(os.path.exists(path / name) for name in _ZARR_METADATA):
             return "zarr"
         raise MimError(
-            f"{path}: expected a Zarr store, found a folder without {' or '.join(_ZARR_METADATA)}. "
-            "If it is being written, wait until that is done."
+            f"{path}: expected a Zarr store, got a folder without {' or '.join(_ZARR_METADATA)}. "
+            f"{_WAIT}"
         )
     with opened(path, "a file of fields") as file:
         start = file.read(8)
-    for magic, engine in ((b"\x89HDF", "h5netcdf"), (b"CDF", "scipy"), (b"GRIB", "cfgrib")):
+    for magic, engine in _ENGINES.items():
         if start.startswith(magic):
             return engine
-    raise MimError(
-        f"{path}: expected NetCDF (3 or 4), GRIB or a Zarr store, received {_seen(start)}. If it "
-        "is being written or downloaded, wait until that is done."
-    )
+    got = f"a file that starts with {start!r}" if start else "an empty file"
+    raise MimError(f"{path}: expected NetCDF, GRIB or a Zarr store, got {got}. {_WAIT}")
 
 
-def _seen(start):
-    return f"a file that starts with {start!r}" if start else "an empty file"
-
-
-def _reason(error: Exception) -> str:
-    """Why a file cannot be read, and what to do, to follow its name."""
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    if isinstance(error, BlockingIOError) or "unable to lock" in str(error).lower():
-        return "is being written by another process. Wait until that is done."
-    if "cftime" in str(error):
-        return 'has a calendar that needs the package cftime: pip install "mim_tf[grid]".'
-    return (
-        f"cannot be read: {first}. If it is being written, wait until that is done; otherwise "
-        "write or download it again."
-    )
-
-
-def read_or_explain(path: Path, read):
-    """`read()`; what it raises becomes a `MimError` about `path`."""
+@contextlib.contextmanager
+def read_errors(path: Path) -> Iterator[None]:
+    """Turn every exception inside into a `MimError` that names `path`."""
     try:
-        return read()
+        yield
     except MimError:
         raise
-    except Exception as error:  # HDF5, Zarr's codecs and eccodes raise kinds of their own
-        raise MimError(f"{path} {_reason(error)}") from None
+    except Exception as error:  # HDF5, Zarr's codecs and eccodes raise classes of their own
+        text = str(error).strip() or type(error).__name__
+        if isinstance(error, BlockingIOError) or "unable to lock" in text.lower():
+            reason = "is being written by another process. Wait until it has finished."
+        elif "cftime" in text:
+            reason = 'has a calendar that needs the package cftime: pip install "mim_tf[grid]".'
+        else:
+            reason = f"cannot be read: {text.splitlines()[0]}. {_WAIT}"
+        raise MimError(f"{path} {reason}") from None

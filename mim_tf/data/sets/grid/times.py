@@ -1,4 +1,4 @@
-"""Times of fields: calendars, steps, gaps."""
+"""Times of fields: calendars, steps and gaps."""
 
 import dataclasses
 import itertools
@@ -7,22 +7,23 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.errors import MimError
-from mim_tf.values.step import EPOCH, SHORTEST_MONTH, STANDARD, Step, later_months, month_steps
+from mim_tf.runtime.optional import import_xarray
+from mim_tf.values.step import EPOCH, SHORTEST_MONTH, Step, later_months, month_steps
 
-_GREGORIAN, _PROLEPTIC = "gregorian", "proleptic_gregorian"
-_FIRST_OF_STANDARD = np.datetime64("1582-10-15", "s").astype(np.int64)
+STANDARD, _PROLEPTIC = "standard", "proleptic_gregorian"
+_FIRST_GREGORIAN = np.datetime64("1582-10-15", "s").astype(np.int64)
 _MOST_SECONDS = np.iinfo(np.int64).max // 10**9
-"""Around 1970 that nanoseconds of 64 bits count: from 1677 to 2262."""
+"""The range of datetime64[ns] around 1970: from 1677 to 2262."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-    """Points in time, sorted, each once.
+    """Sorted points in time without duplicates.
 
     Attributes:
         seconds: int64 `[T]`, since 1970 in their calendar.
-        calendar: its CF name. From 1582-10-15 on, where it is that of NumPy, the standard one is
-            "standard"; with earlier dates it is "gregorian", or "proleptic_gregorian".
+        calendar: its CF name; "proleptic_gregorian" only if there are dates before 1582-10-15,
+            because it is "standard" from then on.
     """
 
     seconds: np.ndarray
@@ -32,47 +33,40 @@ class Times:
         return len(self.seconds)
 
     @property
-    def values(self) -> np.ndarray:
-        """As xarray has them: datetime64[ns], or objects of cftime where that does not reach."""
-        in_reach = (np.abs(self.seconds) < _MOST_SECONDS).all()
-        if self.calendar == STANDARD and in_reach:
-            return self.seconds.astype("datetime64[s]").astype("datetime64[ns]")
-        import cftime
+    def has_one_gregorian(self) -> bool:
+        """Whether all dates are the same in both Gregorian calendars, and in NumPy."""
+        return self.calendar == STANDARD and bool((self.seconds >= _FIRST_GREGORIAN).all())
 
-        return cftime.num2date(self.seconds, EPOCH, self.calendar)
+    @property
+    def values(self) -> np.ndarray:
+        """The times as xarray has them: datetime64[ns], or objects of cftime outside its range."""
+        if self.has_one_gregorian and (np.abs(self.seconds) < _MOST_SECONDS).all():
+            return self.seconds.astype("datetime64[s]").astype("datetime64[ns]")
+        return _cftime().num2date(self.seconds, EPOCH, self.calendar)
 
     def text(self, index: int) -> str:
-        """A point in time in words, as precise as it needs to be."""
-        if self.calendar == STANDARD:
-            value = np.datetime_as_string(self.seconds[index].astype("datetime64[s]"))
-        else:
-            value = Times(self.seconds[[index]], self.calendar).values[0]
-        return str(value).replace("T", " ").removesuffix(":00").removesuffix(" 00:00")
+        """Return a time as text, without trailing zeros."""
+        value = str(_cftime().num2date(self.seconds[index], EPOCH, self.calendar))
+        return value.removesuffix(":00").removesuffix(" 00:00")
+
+    def span(self, first: int = 0, end: int | None = None) -> str:
+        """Return the first and last of the times from `first` to before `end` as text."""
+        return f"{self.text(first)} to {self.text((end or len(self)) - 1)}"
 
     def position(self, date: str) -> int:
-        """How many of the times come before a date such as 2016-01-01 or 2016-01-01T06:00.
-
-        Raises `MimError` if it is no date of the calendar.
-        """
+        """Return how many times precede a date such as 2016-01-01 or 2016-01-01T06:00."""
         try:
-            moment = np.datetime64(date.strip(), "s")
-            if np.isnat(moment):
-                raise ValueError
-            seconds = moment.astype(np.int64)
-            if self.calendar != STANDARD:
-                import cftime
-
-                parts = moment.astype("datetime64[s]").item().timetuple()[:6]
-                of_calendar = cftime.datetime(*parts, calendar=self.calendar)
-                seconds = cftime.date2num(of_calendar, EPOCH, self.calendar)
-        except (ValueError, AttributeError):  # the latter for years beyond Python's
+            parts = np.datetime64(date.strip(), "s").item().timetuple()[:6]
+            moment = _cftime().datetime(*parts, calendar=self.calendar)
+        except (ValueError, AttributeError):  # AttributeError: NaT, years beyond Python's datetime
             raise MimError(
-                f"Expected a date such as 2016-01-01 in split_dates, received {date!r}."
+                f"Expected a date such as 2016-01-01 in --split_dates, got {date!r}."
             ) from None
+        seconds = _cftime().date2num(moment, EPOCH, self.calendar)
         return int(np.searchsorted(self.seconds, seconds))
 
     def following(self, index: int, count: int, step: Step) -> "Times":
-        """The next `count` times after one of them, each a step further."""
+        """Return the `count` times after `index`, each a step further."""
         size, unit = step
         numbers = size * np.arange(1, count + 1)
         if unit == "seconds":
@@ -80,10 +74,7 @@ class Times:
         return Times(later_months(self.seconds, index, numbers, self.calendar), self.calendar)
 
     def steps(self) -> tuple[np.ndarray, str]:
-        """From each time to the next `[T - 1]`, and the unit: "seconds", or "months".
-
-        Months and years differ in days, but are steps of one size.
-        """
+        """Return the steps from each time to the next `[T - 1]` and their unit, see `Step`."""
         seconds = np.diff(self.seconds)
         if not len(seconds) or seconds.min() < SHORTEST_MONTH:
             return seconds, "seconds"
@@ -91,81 +82,64 @@ class Times:
         return (seconds, "seconds") if months is None else (months, "months")
 
 
+def _cftime():
+    import_xarray("cftime")  # raises MimError if it is not installed
+    import cftime
+
+    return cftime
+
+
 def read_times(path: Path, values: np.ndarray) -> Times:
-    """Times that xarray decoded, checked.
-
-    Raises:
-        MimError: if there is none, for one without a value, for duplicate and for unsorted ones.
-    """
+    """Return times that xarray decoded; raise `MimError` unless they are sorted and complete."""
+    writing = "If it is still being written, wait"
     if not values.size:
-        raise MimError(
-            f"{path}: expected at least one time, received none. If it is being written, wait "
-            "until that is done; otherwise leave it out."
-        )
+        raise MimError(f"{path}: expected at least one time, got none. {writing}.")
     if values.dtype.kind == "M":
-        # Rounded: floats such as days since 1900 hold no more than nearly the second.
+        # Rounded, because floats such as days since 1900 are exact only to about a second.
         rounded = (values + np.timedelta64(500, "ms")).astype("datetime64[s]")
-        seconds, calendar = rounded.astype(np.int64), _PROLEPTIC
-        unknown = np.isnat(values)
+        seconds, calendar, missing = rounded.astype(np.int64), _PROLEPTIC, np.isnat(values)
     else:
-        import cftime
-
         calendar = values[0].calendar
-        seconds = np.rint(cftime.date2num(values, EPOCH, calendar)).astype(np.int64)
-        unknown = np.zeros(len(values), bool)
-    times = Times(seconds, _named(calendar, seconds[~unknown]))
-    if unknown.any():
+        seconds = np.rint(_cftime().date2num(values, EPOCH, calendar)).astype(np.int64)
+        missing = np.zeros(len(values), bool)
+    if missing.any():
         raise MimError(
-            f"{path}: expected a time for each field, received none for number "
-            f"{int(np.argmax(unknown)) + 1} of {len(values)}. If it is being written, wait until "
-            "that is done."
+            f"{path}: expected a time for each field, got none for number {np.argmax(missing) + 1} "
+            f"of {len(values)}. {writing}."
         )
+    is_old = calendar == _PROLEPTIC and (seconds < _FIRST_GREGORIAN).any()
+    gregorian = calendar in (STANDARD, "gregorian", _PROLEPTIC) and not is_old
+    times = Times(seconds, STANDARD if gregorian else calendar)
     back = np.flatnonzero(np.diff(seconds) <= 0)
     if len(back):
-        first = int(back[0])
-        kind = "the same time twice" if seconds[first] == seconds[first + 1] else "unsorted times"
         raise MimError(
-            f"{path}: expected each time once, in order, received {kind}: {times.text(first)}, "
-            f"then {times.text(first + 1)}. Sort the times and remove duplicates (xarray: "
-            "sortby and drop_duplicates); if it is being written, wait until that is done."
+            f"{path}: expected sorted times without duplicates, got {times.text(back[0])}, then "
+            f"{times.text(back[0] + 1)}. {writing}; otherwise use sortby and drop_duplicates of "
+            "xarray."
         )
     return times
 
 
-def _named(calendar, seconds):
-    """The calendar as `Times` has it; dates from 1582-10-15 on are the same in two of them."""
-    if calendar not in (STANDARD, _GREGORIAN, _PROLEPTIC):
-        return calendar
-    if (seconds >= _FIRST_OF_STANDARD).all():
-        return STANDARD
-    return _PROLEPTIC if calendar == _PROLEPTIC else _GREGORIAN
-
-
 def join_times(parts: list[tuple[Path, Times]]) -> Times:
-    """The times of files that follow each other.
-
-    Raises:
-        MimError: for files that overlap, or have several calendars.
-    """
+    """Return the times of files, which have to follow each other in one calendar."""
     for (path, times), (later_path, later) in itertools.pairwise(parts):
-        goes_on = times.calendar in (_GREGORIAN, _PROLEPTIC) and later.calendar == STANDARD
-        if later.calendar != times.calendar and not goes_on:
+        # Files of the proleptic calendar are "standard" from 1582 on.
+        continues = times.calendar == _PROLEPTIC and later.has_one_gregorian
+        if later.calendar != times.calendar and not continues:
             raise MimError(
-                f"{later_path}: expected the calendar of {path}, {times.calendar}, received "
+                f"{later_path}: expected the calendar of {path}, {times.calendar}, got "
                 f"{later.calendar}. Files of one run need one calendar."
             )
         if later.seconds[0] <= times.seconds[-1]:
             raise MimError(
-                f"{later_path}: expected times after those of {path}, which end at "
-                f"{times.text(len(times) - 1)}, received {later.text(0)} on. Leave out one of the "
-                "files, or the times they share."
+                f"{later_path}: expected times after {times.text(-1)}, the last of {path}, got "
+                f"{later.text(0)}. Leave out one of the files, or the times they share."
             )
-    seconds = np.concatenate([times.seconds for _, times in parts])
-    return Times(seconds, parts[0][1].calendar)
+    return Times(np.concatenate([times.seconds for _, times in parts]), parts[0][1].calendar)
 
 
 def usual_step(times: Times) -> Step:
-    """The most frequent step and its unit; 0 for a single time."""
+    """Return the most frequent step; 0 for a single time."""
     steps, unit = times.steps()
     if not len(steps):
         return 0, unit
@@ -174,9 +148,7 @@ def usual_step(times: Times) -> Step:
 
 
 def runs(times: Times, first: int, last: int) -> list[tuple[int, int]]:
-    """(start, end) of the stretches of `first`..`last` with the usual step and nothing between."""
-    steps, _ = times.steps()
-    step, _ = usual_step(times)
-    broken = np.flatnonzero(steps != step) + 1
+    """Return (start, end) of the stretches of `first`..`last` that have the usual step inside."""
+    broken = np.flatnonzero(times.steps()[0] != usual_step(times)[0]) + 1
     edges = [first, *(int(edge) for edge in broken if first < edge < last), last]
     return [(start, end) for start, end in itertools.pairwise(edges) if start < end]
