@@ -85,16 +85,18 @@ mim_tf.register_data_set(mim_tf.DataSet("ramps", open_ramps, (8, 8, 1), settings
 '''
 
 
+@pytest.mark.slow
 def test_a_data_set_of_ones_own_is_trained_on_and_evaluated(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "_DATA_SETS", registered_data_sets())
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ramps.py").write_text(OWN)
     flags = ["--network_module=ramps.py", "--dataset=ramps", "--batch_size=2"]
-    small = ["--num_hidden=2,2", "--patch_size=4", "--input_length=2", "--total_length=4"]
+    small = ["--model_name=convlstm_net", "--num_hidden=2", "--filter_size=1", "--patch_size=4"]
+    small += ["--input_length=2", "--total_length=4", "--num_save_samples=0"]
     main(["train", *flags, *small, "--max_iterations=2", "--save_dir=runs", "--gen_frm_dir=shown"])
     assert frame_shape(DataConfig("ramps")) == (8, 8, 1)
     weights = next(tmp_path.glob("runs/run-*/*.weights.h5"))
-    main(["evaluate", *flags, f"--pretrained_model={weights}", "--gen_frm_dir=scored"])
+    main(["evaluate", *flags, f"--pretrained_model={weights}", *small[-1:], "--gen_frm_dir=scored"])
     (scores,) = tmp_path.glob("scored/*/scores.json")
     assert json.loads(scores.read_text())["data"]["sequences"] == 3
     assert np.isfinite(json.loads(scores.read_text())["mean"]["mse"])
