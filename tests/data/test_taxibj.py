@@ -185,6 +185,12 @@ def with_date(date):
     return [*DATES_2013[:6], date, *DATES_2013[7:]]
 
 
+NO_DATES = [
+    *(b"2013070149", b"2013070100", b"2013130101", b"2013023001", b"0000070101", b"20130701"),
+    *(b"2013-07-01", b"20130701 1", b"201307_101", b"20130701011", b"", b"\xff013070101"),
+]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.int16, ">f8"])
 @pytest.mark.parametrize("compression", [None, "gzip", "lzf"])
 def test_other_dtypes_and_compressed_files(tmp_path, dtype, compression):
@@ -221,18 +227,7 @@ def test_bad_values_in_days_that_are_left_out_do_not_matter(tmp_path):
         (counts(47, 1), DATES_2014[1:]),  # no complete day
         (counts(191, 1), DATES_2013[::-1]),
         (counts(191, 1), [DATES_2013[0], *DATES_2013[:-1]]),
-        (counts(191, 1), with_date(b"2013070149")),
-        (counts(191, 1), with_date(b"2013070100")),
-        (counts(191, 1), with_date(b"2013130101")),
-        (counts(191, 1), with_date(b"2013023001")),
-        (counts(191, 1), with_date(b"0000070101")),
-        (counts(191, 1), with_date(b"20130701")),
-        (counts(191, 1), with_date(b"2013-07-01")),
-        (counts(191, 1), with_date(b"20130701 1")),
-        (counts(191, 1), with_date(b"201307_101")),
-        (counts(191, 1), with_date(b"20130701011")),
-        (counts(191, 1), with_date(b"")),
-        (counts(191, 1), with_date(b"\xff013070101")),
+        *((counts(191, 1), with_date(date)) for date in NO_DATES),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(tmp_path, data, date):

@@ -5,6 +5,7 @@ it is asked for; nothing stays open or in memory.
 """
 
 import collections
+import contextlib
 import csv
 import datetime
 import io
@@ -107,7 +108,7 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
             if float(row["pct_missing"] or "nan") == 0 and times[row["id"]] == 1
         ]
     names = {entry.file_name for entry in entries}
-    there = {name for name in names if os.path.lexists(root / "data" / name)}
+    there = {name for name in names if _exists(root / "data" / name)}
     if not there:
         raise MimError(
             f"{root}: Expected files of type {kind} in {CATALOG}, got none of {len(names)}, such "
@@ -122,6 +123,16 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
         )
     found = [entry for entry in entries if entry.file_name in there]
     return sorted(found, key=lambda entry: (entry.time, entry.id))
+
+
+def _exists(path):
+    # Not os.path.exists, which is False in a folder without permission, too.
+    with contextlib.suppress(OSError):
+        try:
+            os.lstat(path)
+        except FileNotFoundError:
+            return False
+    return True
 
 
 def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:

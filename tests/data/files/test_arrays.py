@@ -239,13 +239,6 @@ def test_each_video_is_a_recording(tmp_path, name):
     np.testing.assert_allclose(got, array[2, [4, 1]] / 255, rtol=1e-6)
 
 
-def test_videos_with_the_time_first(tmp_path):
-    array = levels(20, 21, 64, 64)
-    recordings = array_recordings(saved(tmp_path / "mnist_test_seq.npy", array))
-    assert (len(recordings), recordings[0].length) == (21, 20)
-    np.testing.assert_allclose(recordings[7].read([3])[0, ..., 0], array[3, 7] / 255, rtol=1e-6)
-
-
 def test_main_array_of_an_npz_file(tmp_path):
     array, path = levels(2, 3, 4, 5), tmp_path / "a.npz"
     for key in ("frames", "data"):

@@ -132,15 +132,6 @@ def test_sizes_are_known_before_anything_is_decoded(tmp_path):
 # Values and frames that are made when they are first asked for.
 
 
-@pytest.mark.parametrize("value", ["value", None])
-def test_a_value_is_made_when_first_asked_for_and_once(value):
-    made = []
-    lazy = LazyValue(lambda: made.append(1) or value)
-    assert not made
-    assert lazy() is lazy() is value
-    assert len(made) == 1
-
-
 def test_threads_wait_for_the_thread_that_makes_it():
     begun, may_end = threading.Event(), threading.Event()
     made, got = [], []

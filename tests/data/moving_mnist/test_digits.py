@@ -1,16 +1,12 @@
 import gzip
 import hashlib
 import http.server
-import os
 import struct
-import subprocess
-import sys
 import threading
 
 import numpy as np
 import pytest
 
-import mim_tf.errors
 from mim_tf.data.sets.moving_mnist import digits as module
 from mim_tf.data.sets.moving_mnist.digits import load_digits
 from mim_tf.errors import MimError
@@ -184,19 +180,3 @@ def test_refused_download_is_logged(datasets, monkeypatch, caplog):
         assert_bundled_because(datasets, 5, "refused")
     assert "refused" in caplog.text
     assert "4000 train, 500 valid, 1500 test" in caplog.text
-
-
-def test_sources_and_digits_need_no_keras():
-    # A stand-in for the package, because its __init__ imports the models.
-    code = f"""
-import sys, types
-package = types.ModuleType("mim_tf")
-package.__path__ = [{os.path.dirname(mim_tf.errors.__file__)!r}]
-sys.modules["mim_tf"] = package
-import mim_tf.data.sets.moving_mnist.source, mim_tf.data.sets.moving_mnist.npz
-import mim_tf.errors
-from mim_tf.data.sets.moving_mnist.digits import load_digits
-load_digits("bundled")
-sys.exit("keras" in sys.modules or "tensorflow" in sys.modules)
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
