@@ -110,6 +110,10 @@ def test_a_configuration_keeps_the_grid(kept):
     config = ModelConfig(frame_grid=kept)
     assert from_json("a.h5", to_json(config)) == config
     assert ModelConfig(**json.loads(json.dumps(dataclasses.asdict(config)))) == config
+    content = json.loads(to_json(ModelConfig()))
+    for words, grid in (("6 lat (60 to 30) x 8 lon (0 to 315)", OLD), ("", None)):  # version 1.2
+        content["model"]["frame_grid"] = words
+        assert from_json("a.h5", json.dumps(content)).frame_grid == grid
 
 
 @pytest.mark.parametrize(
