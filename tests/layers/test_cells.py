@@ -1,4 +1,4 @@
-"""What holds for every cell."""
+"""The cells: each against its formula in NumPy, and the properties that all of them share."""
 
 import keras
 import numpy as np
@@ -16,6 +16,7 @@ from mim_tf.layers import (
     STLSTMCell,
 )
 from tests.layers.cells import (
+    BELOW,
     CELLS,
     FILTERS,
     FORMULAS,
@@ -78,13 +79,6 @@ def test_samples_do_not_affect_each_other(cell_class):
 def test_survives_serialization(cell_class, layer_norm):
     cell = built_cell(cell_class, layer_norm=layer_norm)
     same_after_serialization(cell, *example(cell_class))
-
-
-@each(*CELLS)
-def test_without_layer_norm_only_its_weights_are_missing(cell_class):
-    with_norm = weights_by_name(built_cell(cell_class, layer_norm=True))
-    without = weights_by_name(built_cell(cell_class, layer_norm=False))
-    assert set(without) == {name for name in with_norm if "/norm/" not in name}
 
 
 @each(*CELLS)
@@ -165,6 +159,68 @@ def test_works_in_the_rnn_layer_of_keras(cell_class):
     np.testing.assert_allclose(last, output, atol=1e-6)
 
 
-def test_a_new_cell_has_no_size_yet():
-    with pytest.raises(MimError, match="does not know the size of its states yet"):
+def test_a_new_cell_has_no_states_yet():
+    with pytest.raises(MimError):
         STLSTMCell(3).get_initial_state(batch_size=2)
+
+
+@pytest.mark.parametrize(
+    ("cell_class", "gates"),
+    [
+        (
+            CausalLSTMCell,
+            {"from_hidden": 4, "from_memory": 3, "from_cell": 4, "from_new_memory": 1},
+        ),
+        (MIMBlock, {"from_hidden": 3, "from_memory": 4}),
+        (MIMCausalBlock, {"from_hidden": 3, "from_memory": 3, "from_cell": 4}),
+    ],
+)
+def test_number_of_gates(cell_class, gates):
+    shapes = {name: value.shape for name, value in weights_by_name(built_cell(cell_class)).items()}
+    of_input = {CausalLSTMCell: 7, MIMBlock: 4, MIMCausalBlock: 6}[cell_class]
+    assert shapes["from_input/kernel"] == (3, 3, BELOW, of_input * FILTERS)
+    for name, count in gates.items():
+        assert shapes[f"{name}/kernel"] == (3, 3, FILTERS, count * FILTERS)
+    assert shapes["cell_reduce/kernel"] == (1, 1, 2 * FILTERS, FILTERS)
+    if cell_class is not CausalLSTMCell:
+        assert shapes["mim_s/peephole_if"] == (*GRID, 2 * FILTERS)
+        assert shapes["mim_s/peephole_o"] == (*GRID, FILTERS)
+
+
+def test_spatial_memory_of_causal_lstm_follows_the_cell_state_and_not_vice_versa():
+    cell = built_cell(CausalLSTMCell)
+    inputs, (h, c, m) = example(CausalLSTMCell)
+    _, (_, c_new, m_new) = cell(inputs, [h, c, m])
+    _, (_, c_other, _) = cell(inputs, [h, c, m + 1])
+    assert_close([c_other], [c_new])
+    _, (_, _, m_other) = cell(inputs, [h, c + 1, m])
+    assert np.abs(np.asarray(m_other - m_new)).max() > 1e-2
+
+
+@pytest.mark.parametrize("value", [-100, 100])
+def test_the_highway_keeps_or_forgets_its_state(value):
+    cell = built_cell(GradientHighway, layer_norm=False)
+    cell.from_input.bias.assign([0] * FILTERS + [value] * FILTERS)  # u far from 0 everywhere
+    x, (z,) = example(GradientHighway)
+    p = np.asarray(cell.from_input(x) + cell.from_hidden(z))[..., :FILTERS]
+    assert_close([cell(x, [z])[0]], [z if value < 0 else np.tanh(p)])
+
+
+def test_zeros_do_not_stay_zero_in_mim_n():
+    # Because of biases and shifts. A network must therefore not apply MIM-N at the first frame.
+    inputs, states = example(MIMN)
+    _, new = built_cell(MIMN)(inputs * 0, [state * 0 for state in states])
+    assert all(np.abs(np.asarray(state)).max() > 1e-2 for state in new)
+
+
+@pytest.mark.parametrize("name", ["peephole_if", "peephole_o"])
+def test_peepholes_start_glorot_uniform(name):
+    keras.utils.set_random_seed(0)
+    height, width, channels = (8, 10, 32 if name == "peephole_if" else 16)
+    cell = PeepholeConvLSTMCell(16, 3)
+    cell.build((None, height, width, 1), [(None, height, width, 16)] * 2)
+    values = np.asarray(getattr(cell, name))
+    # As in a one-dimensional convolution kernel with H positions.
+    bound = (6 / (height * (width + channels))) ** 0.5
+    assert 0.98 * bound < np.abs(values).max() <= bound * (1 + 1e-6)
+    assert values.std() == pytest.approx(bound / 3**0.5, rel=0.05)
