@@ -127,7 +127,7 @@ def test_inputs_of_the_step_are_named_and_its_outputs_follow_their_order(model):
 
 
 def size(**settings):
-    weights = build_step(ModelConfig(**settings)).trainable_weights
+    weights = build_step(mim_tf.ModelConfig(**settings)).trainable_weights
     return sum(math.prod(weight.shape) for weight in weights)
 
 
@@ -163,7 +163,7 @@ def test_without_mim_n_there_are_no_weights_of_it():
 @pytest.mark.parametrize(("name", "plain"), [("mim", "predrnn"), ("mim_star", "predrnn_pp")])
 def test_without_mim_s_and_mim_n_it_is_the_network_it_was_made_from(name, plain):
     ablated = shared_model(model_name=name, mim_s=False, mim_n=False)
-    other = build_model(small_config(model_name=plain))
+    other = mim_tf.build_model(small_config(model_name=plain))
     other.set_weights(ablated.get_weights())
     frames = random_frames(2, 4)
     np.testing.assert_array_equal(ablated(frames), other(frames))
