@@ -112,7 +112,7 @@ def _best_so_far(record: Path):
         return math.inf, None
     best = read_json(record)
     score = best.get("mse")
-    if type(score) not in (int, float) or not math.isfinite(score):
+    if not isinstance(score, int | float) or not math.isfinite(score):
         raise MimError(
             f"Expected a finite mse in {record}, got {score!r}. Copy it from scores/, or move "
             "best.json and best.weights.h5 away."

@@ -12,7 +12,7 @@ from mim_tf.layers.parts import ChannelGlorotUniform, GateConvolution, small_uni
 
 
 class ConvolutionalCell(keras.layers.Layer):
-    """Base class of the cells: `(inputs, states) -> (output, new states)`, without own state.
+    """Base class of the cells: `(inputs, states) -> (new states[0], new states)`, stateless.
 
     A cell with one input works in `keras.layers.RNN`. A functional model cannot hold that layer,
     because Keras expects the states there to be vectors: use a layer or model of your own.
@@ -114,14 +114,8 @@ class STLSTMCell(ConvolutionalCell):
         m' = s(f_x + f_s + 1) . m + s(i_x + i_s) . tanh(g_x + g_s)
         h' = s(o_x + o_t + o_s) . tanh(W1x1 [c', m'])
 
-    Call arguments:
-        inputs: x, `[B, H, W, C]`.
-        states: h, c, m, each `[B, H, W, filters]`.
-
-    Returns:
-        h' and the new states [h', c', m'].
-
-    Source: PredRNN (NeurIPS 2017); 2019 code, `SpatioTemporalLSTMCellv2`.
+    Inputs: x, `[B, H, W, C]`. States: h, c, m, each `[B, H, W, filters]`. Source: PredRNN (NeurIPS
+    2017); 2019 code, `SpatioTemporalLSTMCellv2`.
     """
 
     state_names = ("h", "c", "m")
@@ -171,14 +165,8 @@ class CausalLSTMCell(ConvolutionalCell):
         m' = s(f_c + f'_x + f_m + 1) . tanh(m_m) + s(i_c + i'_x + i_m) . tanh(g_c + g'_x)
         h' = tanh(o_x + o_h + o_c + Wo * m') . tanh(W1x1 [c', m'])
 
-    Call arguments:
-        inputs: x, `[B, H, W, C]`.
-        states: h, c, m, each `[B, H, W, filters]`.
-
-    Returns:
-        h' and the new states [h', c', m'].
-
-    Source: PredRNN++ (ICML 2018); 2019 code, `CausalLSTMCell`.
+    Inputs: x, `[B, H, W, C]`. States: h, c, m, each `[B, H, W, filters]`. Source: PredRNN++ (ICML
+    2018); 2019 code, `CausalLSTMCell`.
     """
 
     state_names: tuple[str, ...] = ("h", "c", "m")
@@ -244,15 +232,8 @@ class PeepholeConvLSTMCell(ConvolutionalCell):
     The peepholes wi, wf, wo have one value per position and channel. The weights therefore fit one
     spatial size only.
 
-    Call arguments:
-        inputs: x, `[B, H, W, C]`.
-        states: h, c, each `[B, H, W, filters]`.
-
-    Returns:
-        h' and the new states [h', c'].
-
-    Source: equations 2 and 3 of the paper; 2019 code, `ConvLSTMCell`, `MIMN` and
-    the MIM-S of `MIMBlock`.
+    Inputs: x, `[B, H, W, C]`. States: h, c, each `[B, H, W, filters]`. Source: equations 2 and 3 of
+    the paper; 2019 code, `ConvLSTMCell`, `MIMN` and the MIM-S of `MIMBlock`.
     """
 
     state_names = ("h", "c")
@@ -310,14 +291,8 @@ class GradientHighway(ConvolutionalCell):
         p, u = Wz * z + Wx * x
         z' = s(u) . tanh(p) + (1 - s(u)) . z
 
-    Call arguments:
-        inputs: x, `[B, H, W, C]`.
-        states: z, `[B, H, W, filters]`, in a list.
-
-    Returns:
-        z' and the new states [z'].
-
-    Source: PredRNN++ (ICML 2018); 2019 code, `GHU`.
+    Inputs: x, `[B, H, W, C]`. States: z, `[B, H, W, filters]`, in a list. Source: PredRNN++ (ICML
+    2018); 2019 code, `GHU`.
     """
 
     state_names = ("z",)

@@ -15,16 +15,9 @@ from mim_tf.layers.parts import ChannelGlorotUniform
 class MIMN(PeepholeConvLSTMCell):
     """MIM-N, the non-stationary memory: a peephole ConvLSTM whose input is a difference in time.
 
-    Call arguments:
-        inputs: d, `[B, H, W, filters]`. In layer 2: `H1(t) - H1(t-1)`. In higher layers the 2019
-            code gives the D' of the MIM-N one layer below, the paper's equation 2 a difference of
-            hidden states as in layer 2; `mim_tf` follows the code unless `differencing` says
-            otherwise.
-        states: D, N.
-
-    Returns:
-        D' and the new states [D', N'].
-
+    Inputs: d, `[B, H, W, filters]`. In layer 2: `H1(t) - H1(t-1)`. In higher layers the 2019 code
+    gives the D' of the MIM-N one layer below, the paper's equation 2 a difference of hidden states
+    as in layer 2; `mim_tf` follows the code unless `differencing` says otherwise. States: D, N.
     Source: equation 2 of the paper; 2019 code, `MIMN`.
     """
 
@@ -37,13 +30,7 @@ class MIMS(PeepholeConvLSTMCell):
 
     A peephole ConvLSTM with the block's cell state as its hidden state and MIM-N's output as input.
 
-    Call arguments:
-        inputs: D' of MIM-N, `[B, H, W, filters]`.
-        states: C of the block at t-1 (instead of h), S.
-
-    Returns:
-        T and the new states [T, S'].
-
+    Inputs: D' of MIM-N, `[B, H, W, filters]`. States: C of the block at t-1 (instead of h), S.
     Source: equation 3 of the paper; 2019 code, `MIMBlock.MIMS`.
     """
 
@@ -71,14 +58,8 @@ class MIMBlock(ConvolutionalCell):
         m' = s(f_x + f_s + 1) . m + s(i_x + i_s) . tanh(g_x + g_s)
         h' = s(o_x + o_t + o_s) . tanh(W1x1 [c', m'])
 
-    Call arguments:
-        inputs: x (h' of the layer below) and D' (of this layer's MIM-N), each `[B, H, W, C]`.
-        states: h, c, S, m, each `[B, H, W, filters]`.
-
-    Returns:
-        h' and the new states [h', c', S', m'].
-
-    Source: equation 1 of the paper; 2019 code, `MIMBlock`.
+    Inputs: x (h' of the layer below) and D' (of this layer's MIM-N), each `[B, H, W, C]`. States:
+    h, c, S, m, each `[B, H, W, filters]`. Source: equation 1 of the paper; 2019 code, `MIMBlock`.
     """
 
     state_names = ("h", "c", "s", "m")
@@ -130,14 +111,8 @@ class MIMCausalBlock(CausalLSTMCell):
         T, S' = MIM-S(D', c, S)
         c' = T + s(i_x + i_h) . tanh(g_x + g_h)
 
-    Call arguments:
-        inputs: x (output of the layer below) and D' (of this layer's MIM-N), each `[B, H, W, C]`.
-        states: h, c, S, m, each `[B, H, W, filters]`.
-
-    Returns:
-        h' and the new states [h', c', S', m'].
-
-    Source: 2019 code, `MIMCausalLSTMCell`.
+    Inputs: x (output of the layer below) and D' (of this layer's MIM-N), each `[B, H, W, C]`.
+    States: h, c, S, m, each `[B, H, W, filters]`. Source: 2019 code, `MIMCausalLSTMCell`.
     """
 
     state_names = ("h", "c", "s", "m")

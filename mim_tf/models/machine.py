@@ -102,13 +102,6 @@ def _seconds(dtype):
     return min(times)
 
 
-_FLOAT = 4
-"""Bytes of a float32."""
-
-_COPIES_IN_TRAINING = 5
-"""Weights, their gradient, two moments and their average."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Size:
     """Lower bounds for a network, as counts of numbers.
@@ -155,19 +148,15 @@ def check_prediction(
 ) -> None:
     """Raise `MimError` if weights, states and frames exceed the memory of this machine.
 
-    Args:
-        config: configuration of the network.
-        batch_size: sequences at a time.
-        frames: frames of a sequence, context and predictions together.
-        step: the built network, for exact numbers instead of `least_size`.
+    `frames` counts context and predictions of a sequence. Without the built `step`, the lower
+    bounds of `least_size` are used.
     """
     size = size_of(step) if step else least_size(config)
     _check_memory(
-        {
-            f"weights ({size.parameters:,} parameters)": size.parameters,
-            f"states of {batch_size} sequences": 2 * batch_size * size.states,
-            f"{frames} frames of each": batch_size * frames * math.prod(config.frame_shape),
-        }
+        size,
+        weights=size.parameters,
+        states=2 * batch_size * size.states,  # before and after a time step
+        frames=batch_size * frames * math.prod(config.frame_shape),
     )
 
 
@@ -180,39 +169,26 @@ def check_training(
 ) -> None:
     """Raise `MimError` if a lower bound of what training needs exceeds this machine's memory.
 
-    Args:
-        config: configuration of the network.
-        batch_size: sequences per update.
-        rematerialise: whether gates are computed again for the gradient.
-        on_host: whether the gradient is computed in the machine's memory, not in a GPU's.
-        step: the built network, for exact numbers instead of `least_size`.
+    `on_host` is false if the gradient is computed in a GPU's memory. Without the built `step`, the
+    lower bounds of `least_size` are used.
     """
     size = size_of(step) if step else least_size(config)
     kept = size.states if rematerialise else size.gates
-    frames = batch_size * config.total_length * math.prod(config.frame_shape)
     _check_memory(
-        {
-            f"weights ({size.parameters:,} parameters), gradient, moments and averages": (
-                _COPIES_IN_TRAINING * size.parameters
-            ),
-            f"the gradient of {batch_size} sequences": (
-                on_host * batch_size * (config.total_length - 1) * kept
-            ),
-            f"{config.total_length} frames of each": frames,
-        }
+        size,
+        weights=5 * size.parameters,  # and their gradient, two moments and average
+        gradient=on_host * batch_size * (config.total_length - 1) * kept,
+        frames=batch_size * config.total_length * math.prod(config.frame_shape),
     )
 
 
-def _check_memory(numbers):
-    memory, needed = machine_memory(), _FLOAT * sum(numbers.values())
+def _check_memory(size, **counts):
+    gigabytes = {name: 4 * count / 2**30 for name, count in counts.items()}  # float32
+    memory, needed = (machine_memory() or 0) / 2**30, sum(gigabytes.values())
     if memory and needed > memory:
-        parts = ", ".join(f"{_gigabytes(_FLOAT * n)} for {name}" for name, n in numbers.items())
+        parts = ", ".join(f"{name} {number:,.2f}" for name, number in gigabytes.items())
         raise MimError(
-            f"Expected a network that fits in the {_gigabytes(memory)} of this machine, got one "
-            f"that needs at least {_gigabytes(needed)} ({parts}). Lower num_hidden, filter_size, "
-            "img_width, total_length or batch_size, or raise patch_size."
+            f"Expected a network that fits in {memory:,.2f} GiB of memory, got "
+            f"{size.parameters:,} parameters that need at least {needed:,.2f} GiB ({parts}). Lower "
+            "num_hidden, filter_size, img_width, total_length or batch_size, or raise patch_size."
         )
-
-
-def _gigabytes(count):
-    return f"{count / 2**30:,.2f} GiB"

@@ -46,7 +46,7 @@ def mim_layers(config: ModelConfig, block, name: str, inputs, old):
     Args:
         config: configuration of the network.
         block: `MIMBlock` or `MIMCausalBlock`.
-        name: name of the blocks, to which the number of the layer is added.
+        name: name of the blocks, without the number of the layer.
         inputs: inputs of layer 2: x, the difference for its MIM-N, and the spatial memory m.
         old: name -> state of the previous step, from `mim_state_inputs`.
 

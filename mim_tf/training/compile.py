@@ -134,24 +134,19 @@ def half_squared_error(y_true, y_pred):
 
     The 2019 code prints the mean over sequences. Targets of a wrong shape raise `MimError`.
     """
-    _check_shapes(y_true.shape, y_pred.shape)
-    y_true = ops.cast(y_true, y_pred.dtype)
-    y_true = ops.where(ops.isnan(y_true), y_pred, y_true)
-    return 0.5 * ops.sum(ops.square(y_pred - y_true), axis=(1, 2, 3, 4))
-
-
-def _check_shapes(targets, predictions):
+    targets, predictions = y_true.shape, y_pred.shape
     # Unknown sizes are None with TensorFlow and symbols with JAX.
-    known = [
-        (target, prediction)
-        for target, prediction in zip(targets, predictions, strict=False)
-        if isinstance(target, int) and isinstance(prediction, int)
-    ]
-    if len(targets) != len(predictions) or any(one != other for one, other in known):
+    if len(targets) != len(predictions) or any(
+        isinstance(one, int) and isinstance(other, int) and one != other
+        for one, other in zip(targets, predictions, strict=True)
+    ):
         raise MimError(
             f"Expected frames 2..T as targets, {list(predictions)}, got {list(targets)}. Call "
             "model.fit(frames, frames[:, 1:])."
         )
+    y_true = ops.cast(y_true, y_pred.dtype)
+    y_true = ops.where(ops.isnan(y_true), y_pred, y_true)
+    return 0.5 * ops.sum(ops.square(y_pred - y_true), axis=(1, 2, 3, 4))
 
 
 def draw_biases(model, bound: float, seed: int) -> None:

@@ -79,18 +79,18 @@ class OneDevice:
     def evaluated(self, model, averaged: bool):
         """Yield a model on one device, with the weights of `model` or their moving averages."""
         with self.alone():
-            yield self._copied(model, averaged) if averaged or self.count > 1 else model
+            if not averaged and self.count == 1:
+                yield model
+                return
+            self._copy = self._copy or build_model(model.config)
+            weights = model.optimizer.averages if averaged else model.trainable_variables
+            for own, weight in zip(self._copy.trainable_variables, weights, strict=True):
+                own.assign(keras.ops.convert_to_numpy(weight))
+            yield self._copy
 
     def gather(self, number) -> list:
         """Return the argument of every process; all processes have to call it."""
         return [number]
-
-    def _copied(self, model, averaged):
-        self._copy = self._copy or build_model(model.config)
-        weights = model.optimizer.averages if averaged else model.trainable_variables
-        for own, weight in zip(self._copy.trainable_variables, weights, strict=True):
-            own.assign(keras.ops.convert_to_numpy(weight))
-        return self._copy
 
 
 class MirroredDevices(OneDevice):

@@ -17,12 +17,8 @@ class AdamInsideRoot(PrivateOptimizer):
     Keras' Adam adds epsilon to the root of the uncorrected moment. Source and defaults: 2019 code,
     `adam_updates`.
 
-    Args:
-        learning_rate: a float or a Keras schedule.
-        beta_1, beta_2: decays of the two moments.
-        epsilon: added to the corrected second moment.
-        skip_nonfinite: skip updates whose gradients are not all finite; they still count.
-        **kwargs: arguments of every Keras optimizer, such as `use_ema`.
+    Arguments are those of Keras' Adam. `skip_nonfinite` skips updates whose gradients are not all
+    finite; skipped updates still count.
 
     Attributes:
         gradient_norm: norm of the last update's gradient over all weights, before clipping. With
@@ -163,12 +159,10 @@ class Muon(AdamInsideRoot):
     2024.
 
     Args:
-        learning_rate: a float or a Keras schedule, used as it is for Adam's weights.
         gate_filters: output channels n of a gate.
         kernel_rate: the kernels' learning rate, as a factor of `learning_rate`.
         momentum: momentum of the kernels.
-        beta_1, beta_2: decays of Adam's moments.
-        **kwargs: arguments of `AdamInsideRoot`.
+        **kwargs: arguments of `AdamInsideRoot`; the learning rate of Adam's weights is not changed.
     """
 
     def __init__(
