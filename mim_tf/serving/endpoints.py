@@ -86,7 +86,7 @@ class ServedStep:
     every time step.
 
     Args:
-        step: one time step, as in `models/step.py`.
+        step: one time step, see `mim_tf.models.rollout`.
         freeze: make the weights constants of the graph. TensorFlow brings the kernels into the
             order its convolutions need once, not at every time step; and every endpoint that is
             used has copies of its own.

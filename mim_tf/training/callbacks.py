@@ -252,10 +252,9 @@ class Events:
 
     def __init__(self, folder: Path, start_iteration: int):
         self._folder = folder
-        self._file = None
         self._flushed = time.monotonic()
-        with self._giving_up():
-            self._file = EventsWriter(str(folder / "events"))
+        self._file: EventsWriter | None = None
+        self._try(self._open)
         self._write(start_iteration + 1, session_log=SessionLog(status=SessionLog.START))
 
     def add_scalar(self, name: str, value: float, iteration: int) -> None:
@@ -268,30 +267,29 @@ class Events:
 
     def flush(self) -> None:
         """Write everything to the disk."""
-        with self._giving_up():
-            if self._file:
-                self._file.flush()
+        if self._file:
+            self._try(self._file.flush)
         self._flushed = time.monotonic()
 
     def close(self) -> None:
         """Close the file."""
-        with self._giving_up():
-            if self._file:
-                self._file.close()
+        if self._file:
+            self._try(self._file.close)
         self._file = None
 
+    def _open(self):
+        self._file = EventsWriter(str(self._folder / "events"))
+
     def _write(self, iteration, **content):
-        with self._giving_up():
-            if self._file:
-                event = Event(step=iteration, wall_time=time.time(), **content)
-                self._file.write_event(event)
+        if self._file:
+            event = Event(step=iteration, wall_time=time.time(), **content)
+            self._try(lambda: self._file.write_event(event))
         if time.monotonic() - self._flushed > self._FLUSH_SECONDS:
             self.flush()
 
-    @contextlib.contextmanager
-    def _giving_up(self):
+    def _try(self, action):
         try:
-            yield
+            action()
         except OSError as error:
             self._file = None
             logging.warning(

@@ -16,7 +16,6 @@ from mim_tf.layers import (
     STLSTMCell,
 )
 from tests.layers.cells import (
-    BELOW,
     CELLS,
     FILTERS,
     FORMULAS,
@@ -48,30 +47,18 @@ def test_equals_the_formulas(cell_class, layer_norm, kernel_size):
 
 
 @each(*CELLS)
-def test_output_is_the_new_hidden_state(cell_class):
-    inputs, states = example(cell_class)
-    output, new = built_cell(cell_class)(inputs, states)
-    np.testing.assert_array_equal(output, new[0])
-    assert [state.shape for state in new] == [state.shape for state in states]
-
-
-@each(*CELLS)
-def test_nothing_is_kept_between_calls(cell_class):
-    cell = built_cell(cell_class)
-    first = numpy_tree(cell(*example(cell_class)))
-    cell(*example(cell_class, seed=5))
-    second = numpy_tree(cell(*example(cell_class)))
-    keras.tree.map_structure(np.testing.assert_array_equal, first, second)
-
-
-@each(*CELLS)
-def test_samples_do_not_affect_each_other(cell_class):
+def test_a_cell_is_a_function_of_each_sequence_alone(cell_class):
     cell = built_cell(cell_class)
     inputs, states = example(cell_class)
-    _, together = cell(inputs, states)
+    output, together = numpy_tree(cell(inputs, states))
+    np.testing.assert_array_equal(output, together[0])
+    assert [state.shape for state in together] == [state.shape for state in states]
     for i in range(2):
         alone = keras.tree.map_structure(lambda a, i=i: a[i : i + 1], (inputs, states))
-        assert_close(cell(*alone)[1], [np.asarray(state)[i : i + 1] for state in together])
+        assert_close(cell(*alone)[1], [state[i : i + 1] for state in together])
+    keras.tree.map_structure(
+        np.testing.assert_array_equal, numpy_tree(cell(inputs, states)), (output, together)
+    )
 
 
 @pytest.mark.parametrize("layer_norm", [True, False])
@@ -149,55 +136,6 @@ def test_works_in_the_rnn_layer_of_keras(cell_class):
 def test_a_new_cell_has_no_states_yet():
     with pytest.raises(MimError):
         STLSTMCell(3).get_initial_state(batch_size=2)
-
-
-@pytest.mark.parametrize(
-    ("cell_class", "gates"),
-    [
-        (
-            CausalLSTMCell,
-            {"from_hidden": 4, "from_memory": 3, "from_cell": 4, "from_new_memory": 1},
-        ),
-        (MIMBlock, {"from_hidden": 3, "from_memory": 4}),
-        (MIMCausalBlock, {"from_hidden": 3, "from_memory": 3, "from_cell": 4}),
-    ],
-)
-def test_number_of_gates(cell_class, gates):
-    shapes = {name: value.shape for name, value in weights_by_name(built_cell(cell_class)).items()}
-    of_input = {CausalLSTMCell: 7, MIMBlock: 4, MIMCausalBlock: 6}[cell_class]
-    assert shapes["from_input/kernel"] == (3, 3, BELOW, of_input * FILTERS)
-    for name, count in gates.items():
-        assert shapes[f"{name}/kernel"] == (3, 3, FILTERS, count * FILTERS)
-    assert shapes["cell_reduce/kernel"] == (1, 1, 2 * FILTERS, FILTERS)
-    if cell_class is not CausalLSTMCell:
-        assert shapes["mim_s/peephole_if"] == (*GRID, 2 * FILTERS)
-        assert shapes["mim_s/peephole_o"] == (*GRID, FILTERS)
-
-
-def test_spatial_memory_of_causal_lstm_follows_the_cell_state_and_not_vice_versa():
-    cell = built_cell(CausalLSTMCell)
-    inputs, (h, c, m) = example(CausalLSTMCell)
-    _, (_, c_new, m_new) = cell(inputs, [h, c, m])
-    _, (_, c_other, _) = cell(inputs, [h, c, m + 1])
-    assert_close([c_other], [c_new])
-    _, (_, _, m_other) = cell(inputs, [h, c + 1, m])
-    assert np.abs(np.asarray(m_other - m_new)).max() > 1e-2
-
-
-@pytest.mark.parametrize("value", [-100, 100])
-def test_the_highway_keeps_or_forgets_its_state(value):
-    cell = built_cell(GradientHighway, layer_norm=False)
-    cell.from_input.bias.assign([0] * FILTERS + [value] * FILTERS)  # u far from 0 everywhere
-    x, (z,) = example(GradientHighway)
-    p = np.asarray(cell.from_input(x) + cell.from_hidden(z))[..., :FILTERS]
-    assert_close([cell(x, [z])[0]], [z if value < 0 else np.tanh(p)])
-
-
-def test_zeros_do_not_stay_zero_in_mim_n():
-    # Because of biases and shifts. A network must therefore not apply MIM-N at the first frame.
-    inputs, states = example(MIMN)
-    _, new = built_cell(MIMN)(inputs * 0, [state * 0 for state in states])
-    assert all(np.abs(np.asarray(state)).max() > 1e-2 for state in new)
 
 
 @pytest.mark.parametrize("name", ["peephole_if", "peephole_o"])

@@ -37,18 +37,6 @@ def test_convolution_equals_the_formula(kernel_size, layer_norm):
     same_after_serialization(layer, INPUTS)
 
 
-def test_kernel_is_not_flipped():
-    layer = convolution(layer_norm=False)
-    kernel = np.zeros(layer.kernel.shape)
-    kernel[0, 2] = 1
-    layer.kernel.assign(kernel)
-    layer.bias.assign(np.zeros(7))
-    got = np.asarray(layer(INPUTS))[..., 0]
-    above_to_the_right = np.zeros_like(got)
-    above_to_the_right[:, 1:, :-1] = INPUTS[:, :-1, 1:].sum(-1)
-    np.testing.assert_allclose(got, above_to_the_right, atol=1e-5)
-
-
 def test_settings_survive_serialization():
     initializer = keras.initializers.Constant(0.25)
     layer = GateConvolution(2, 3, kernel_initializer=initializer, precision="bfloat16")
