@@ -139,10 +139,12 @@ class ModelConfig:
                 "Expected the same num_hidden in every layer, because the spatial memory m passes "
                 f"through all layers, got {self.num_hidden}."
             )
-        if self.img_height % self.patch_size or self.img_width % self.patch_size:
+        divisor = math.gcd(self.img_height, self.img_width)
+        if divisor % self.patch_size:
+            fitting = ", ".join(str(side) for side in range(1, 17) if divisor % side == 0)
             raise MimError(
                 f"Expected a patch_size that divides height and width, got {self.patch_size} for "
-                f"{self.img_height} x {self.img_width}. {self._fitting_sizes()}"
+                f"{self.img_height} x {self.img_width}. Use {fitting}, or other frames."
             )
         if self.total_length <= self.input_length:
             raise MimError(
@@ -155,19 +157,6 @@ class ModelConfig:
                 f"Expected img_channel={channels}, as the scale has, got {self.img_channel}. Leave "
                 "img_channel out: the data determines it."
             )
-
-    def _fitting_sizes(self):
-        """Return a hint: patch sizes and frame sizes near those given that fit each other."""
-        divisor = math.gcd(self.img_height, self.img_width)
-        patches = [str(side) for side in range(2, 17) if divisor % side == 0] or ["1"]
-        height, width = (
-            max(self.patch_size, round(side / self.patch_size) * self.patch_size)
-            for side in (self.img_height, self.img_width)
-        )
-        return (
-            f"Use patch_size {', '.join(patches)}, or frames of {height} x {width} with "
-            f"patch_size {self.patch_size}."
-        )
 
     def _check_ablations(self):
         if self.mim_n and not self.mim_s:

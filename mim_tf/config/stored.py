@@ -35,7 +35,7 @@ def from_json(path: str | PathLike, text: str) -> ModelConfig:
         content = parse_json(text)
         stored, version = dict(content["model"]), str(content["version"])
     except (ValueError, TypeError, KeyError):
-        raise MimError(f"{path} is corrupted: its configuration is not readable.") from None
+        raise MimError(f"{path} is corrupted: its configuration cannot be read.") from None
     stored = {name: value for name, value in stored.items() if name not in _OF_TRAINING}
     defaults = {field.name: field.default for field in dataclasses.fields(ModelConfig)}
     if unknown := sorted(set(stored) - set(defaults)):

@@ -56,9 +56,8 @@ class Validation(OnIteration):
                 self._evaluate(model, iteration)
         except Exception as error:  # any error of files, data, memory or the network
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            logging.warning(
-                "The evaluation of iteration %d failed, and training goes on: %s", iteration, reason
-            )
+            message = "The evaluation of iteration %d failed, and training goes on: %s"
+            logging.warning(message, iteration, reason)
         if self.bar is not None:
             self.bar.unpause()  # evaluations do not count in the rate
 

@@ -37,16 +37,11 @@ def check_settings(policy: keras.DTypePolicy) -> None:
             f"Expected a dtype policy of {', '.join(POLICIES)}, got {policy.name}. Call "
             "keras.config.set_dtype_policy before the model is built."
         )
-    if policy.name == "float64" and not _has_float64():
-        raise MimError("Expected JAX_ENABLE_X64=1 for the policy float64 with JAX, got none.")
+    if policy.name == "float64" and keras.backend.backend() == "jax":
+        import jax
 
-
-def _has_float64():
-    if keras.backend.backend() != "jax":
-        return True
-    import jax
-
-    return jax.config.jax_enable_x64
+        if not jax.config.jax_enable_x64:
+            raise MimError("Expected JAX_ENABLE_X64=1 for the policy float64 with JAX, got none.")
 
 
 @contextlib.contextmanager
@@ -80,12 +75,8 @@ def faster_precision() -> str:
     """
     single, half = _seconds("float32"), _seconds("bfloat16")
     precision = "bfloat16" if single > _WORTHWHILE * half else "float32"
-    logging.info(
-        "Precision %s: a convolution takes %.1f ms in float32, %.1f ms in bfloat16.",
-        precision,
-        1000 * single,
-        1000 * half,
-    )
+    times = f"{1000 * single:.1f} ms in float32, {1000 * half:.1f} ms in bfloat16"
+    logging.info("Precision %s: a convolution takes %s.", precision, times)
     return precision
 
 

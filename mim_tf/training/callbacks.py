@@ -183,11 +183,8 @@ class Snapshots(OnIteration):
         except OSError as error:
             self.failed = True
             logging.warning(
-                "The snapshot of iteration %d cannot be written, and training goes on: %s. Free "
-                "some space; the last snapshot is of iteration %d.",
-                iteration,
-                error,
-                self.saved,
+                f"The snapshot of iteration {iteration} cannot be written, and training goes on: "
+                f"{error}. Free some space; the last snapshot is of iteration {self.saved}."
             )
 
     def on_train_end(self, logs=None):
@@ -293,9 +290,8 @@ class Events:
         except OSError as error:
             self._file = None
             logging.warning(
-                "TensorBoard will not show the rest of %s: %s. train.csv and scores/ contain it.",
-                self._folder,
-                error,
+                f"TensorBoard will not show the rest of {self._folder}: {error}. train.csv and "
+                "scores/ contain it."
             )
 
 
@@ -338,10 +334,8 @@ class Logs(OnIteration):
 
     def _add_row(self, iteration, loss):
         optimizer = self.model.optimizer
-        rate, norm = (
-            float(ops.convert_to_numpy(each))
-            for each in (optimizer.learning_rate, optimizer.gradient_norm)
-        )
+        rate = float(ops.convert_to_numpy(optimizer.learning_rate))
+        norm = float(ops.convert_to_numpy(optimizer.gradient_norm))
         probability = true_frame_probability(self.config, iteration)
         values = (loss, rate, probability, self.processor_seconds, self.seconds)
         self.file.append([iteration, *(f"{value:.6g}" for value in values)])
