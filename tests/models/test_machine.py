@@ -34,6 +34,7 @@ def test_only_the_last_convolution_is_float32(name):
     assert {output.dtype for output in step.outputs} == {"float32"}
 
 
+@pytest.mark.slow
 def test_a_weights_file_serves_both_precisions(tmp_path):
     rounded = shared_model(precision="bfloat16")
     mim_tf.save_weights(rounded, tmp_path / "a.weights.h5")

@@ -41,14 +41,6 @@ def test_any_context_and_horizon_equal_single_steps(model, length, horizon):
     assert_same(got, step_by_step(model, context, horizon))
 
 
-def test_a_traced_forecast_equals_what_the_model_predicts_after_the_context(model):
-    frames = random_frames(2, 5)
-    traced = small_model()
-    predictions = model(frames)
-    assert predictions.shape == (2, 4, 8, 12, 2)
-    assert_same(predict(traced, frames[:, :2], 3), predictions[:, -3:])
-
-
 def test_frames_after_the_context_are_not_used(model):
     frames = random_frames(2, 5)
     others = frames.copy()
@@ -72,14 +64,6 @@ def test_a_flag_gives_the_true_frame_to_its_own_step_and_sequence(model):
 def test_levels_equal_their_255th_parts(model):
     levels = np.random.default_rng(0).integers(0, 256, (2, 2, 8, 12, 2), dtype=np.uint8)
     assert_same(predict(model, levels, 3), predict(model, levels / 255, 3))
-
-
-def test_a_forecast_depends_on_neither_batch_nor_earlier_calls(model):
-    context = random_frames(5, 2)
-    together = model.forecast(context)
-    assert_same(predict(model, context, 3, batch_size=2), together)
-    predict(model, random_frames(3, 2, seed=1), 3)
-    assert_same(predict(model, context[1:2], 3), together[1:2])
 
 
 def test_a_forecast_is_not_clipped(model):

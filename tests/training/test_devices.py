@@ -17,6 +17,7 @@ from mim_tf.config import DeviceConfig
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import STATE
 from mim_tf.training.devices import MirroredDevices, ParallelDevices, open_devices
+from tests.training.devices_process import DATA, MODEL, TRAINING
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("devices_process.py")
@@ -71,25 +72,6 @@ def test_two_devices_of_jax(on_jax):
     np.testing.assert_allclose(two, one, rtol=1e-4)
 
 
-SETTINGS = {
-    "img_width": 32,
-    "patch_size": 8,
-    "num_hidden": "2",
-    "filter_size": 3,
-    "input_length": 2,
-    "total_length": 5,
-    "sampling_start_value": 0.5,
-    "digits": "bundled",
-    "train_sequences": 20,
-    "valid_sequences": 3,
-    "batch_size": 4,
-    "reverse_input": False,
-    "num_save_samples": 0,
-    "evaluate_ema": True,
-}
-"""Those of `devices_process.py`, as flags of run.py."""
-
-
 def free_port(ports=(0,)):
     """A port of `ports` nobody listens to; 0 stands for any."""
     for port in ports:
@@ -121,7 +103,8 @@ def started_by_slurm():
 @contextlib.contextmanager
 def two_processes(folder, environment, found, **flags):
     """Runs run.py in two processes of one device."""
-    flags = SETTINGS | {"save_dir": folder, "gen_frm_dir": folder} | flags
+    settings = MODEL | {"num_hidden": 2} | DATA | TRAINING
+    flags = settings | {"save_dir": folder, "gen_frm_dir": folder} | flags
     started = []
     for number, (own, variables) in enumerate(found):
         arguments = [f"--{name}={value}" for name, value in (flags | own).items()]
