@@ -40,7 +40,7 @@ def check_settings(policy: keras.DTypePolicy) -> None:
     if policy.name == "float64" and keras.backend.backend() == "jax":
         import jax
 
-        if not jax.config.jax_enable_x64:
+        if not jax.config.read("jax_enable_x64"):
             raise MimError("Expected JAX_ENABLE_X64=1 for the policy float64 with JAX, got none.")
 
 

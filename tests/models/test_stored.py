@@ -8,6 +8,7 @@ import pytest
 from mim_tf.config import ModelConfig
 from mim_tf.config.stored import from_json, to_json
 from mim_tf.errors import MimError
+from mim_tf.values.grid import Axis, FrameGrid
 from mim_tf.values.scale import LinearScale
 
 
@@ -16,7 +17,8 @@ from mim_tf.values.scale import LinearScale
     [
         ModelConfig(),
         ModelConfig(num_hidden=(8, 8), layer_norm=False),
-        ModelConfig(scale=LinearScale("dBZ", 0, 70), frame_step="3 hours", frame_grid="9 x x 8 y"),
+        ModelConfig(scale=LinearScale("dBZ", 0, 70), frame_step="3 hours"),
+        ModelConfig(frame_grid=FrameGrid(Axis("x", 9), Axis("y", 8, (1.0, 3.5)))),
         ModelConfig(
             img_channel=2,
             scale=LinearScale(("K", ""), (270.1, 0.0), (280.2, 1.0), False, names=("t2m", "q")),
@@ -38,6 +40,8 @@ def test_files_of_earlier_versions():
     assert old == ModelConfig(patch_size=2)
     assert old.scale is None
     assert old.frame_scale.clipped
+    grid = from_json("a.h5", changed(frame_grid="9 x x 8 y")).frame_grid
+    assert grid == FrameGrid(Axis("x", 9), Axis("y", 8))
     of_training = {
         "scheduled_sampling": None,
         "sampling_stop_iter": 50_000,
@@ -70,6 +74,8 @@ def test_settings_of_a_later_version_are_refused_by_name():
         changed(img_channel=1e999),
         changed(frame_step=3),
         changed(frame_step="3 h"),
+        changed(frame_grid=3),
+        changed(frame_grid="no grid"),
         changed(scale=3),
         changed(scale={"unit": "K"}),
         changed(scale={"unit": "K", "low": "a", "high": 3}),
