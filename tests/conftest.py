@@ -2,8 +2,8 @@
 
 import os
 
-# The order of additions, and so the last bit of a result, depends on the number of threads an
-# operation has. run.py chooses it by the machine; here all processes of a test have the same.
+# The order of additions, and so the last bit of a result, depends on the number of threads of an
+# operation. Commands choose the number by machine; all processes of a test use the same number.
 os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
 
 import keras
@@ -27,10 +27,20 @@ def tiny_config():
     return TINY
 
 
-@pytest.fixture
-def tiny_model():
+@pytest.fixture(scope="session")
+def built_tiny_model():
     keras.utils.set_random_seed(0)
-    return mim_tf.build_model(TINY)
+    model = mim_tf.build_model(TINY)
+    return model, model.get_weights()
+
+
+@pytest.fixture
+def tiny_model(built_tiny_model):
+    """One model for all tests, with its initial weights: building and tracing take seconds."""
+    model, weights = built_tiny_model
+    model.set_weights(weights)
+    keras.utils.set_random_seed(0)
+    return model
 
 
 @pytest.fixture(scope="session")

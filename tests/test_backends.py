@@ -39,7 +39,7 @@ TRAINING = {
 }
 INTERRUPT = """
 import os, signal
-from mim_tf.training.logs import Logs
+from mim_tf.training.callbacks import Logs
 
 log = Logs.on_iteration
 

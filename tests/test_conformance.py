@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import mim_tf
-from mim_tf.models.forecast import roll_ahead
+from mim_tf.models.rollout import roll_ahead
 
 pytestmark = pytest.mark.slow
 

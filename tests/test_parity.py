@@ -1,4 +1,4 @@
-"""The numbers of the 2019 graphs."""
+"""The numbers of the 2019 graphs, and how far rounding explains the differences."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ STEADY = ["mim", "mim_no_layer_norm", "predrnn", "convlstm"]
 # With the stored weights these networks magnify rounding, the more the longer they run; the first
 # test shows it. The 2019 graph itself misses its predictions by more than 1e-4 when TensorFlow's
 # rewriting of graphs is switched off. An update makes it worse: it moves weights whose gradient is
-# hardly more than rounding by the learning rate, to one side or the other. That graph then misses
-# its own losses by 2 per cent, and its predictions have nothing in common.
+# little more than rounding by the learning rate, up or down. The 2019 graph then misses its own
+# losses by 2 per cent, and its predictions have nothing in common.
 SENSITIVE = ["mim_star", "predrnn_pp"]
 
 
@@ -54,19 +54,52 @@ def assert_close_as_far_as_rounding_lets(got, expected):
     assert_close(got, expected, atol=2e-3)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("golden", "sensitive"),
-    [("mim", False), *((case, True) for case in SENSITIVE)],
-    indirect=["golden"],
-)
-def test_effect_of_the_last_bit_of_the_weights(golden, model, sensitive):
-    before, weights = forecast_with_flags(model, golden), model.get_weights()
-    for weight in model.trainable_variables:
-        weight.assign(np.nextafter(weight, np.float32(2)))
-    after = forecast_with_flags(model, golden)
-    model.set_weights(weights)
-    assert (np.abs(after - before).max() > 5e-5) == sensitive
+def in_double_precision(golden, model, weights):
+    """The forecast of the NumPy oracle."""
+    frames = golden.arrays["frames"][0].astype(np.float64)
+    states = {
+        state.name: np.zeros((len(frames), *state.shape[1:]))
+        for state in model.step.inputs[1:]
+        if state.name != "started"
+    }
+    no_flags = np.zeros((len(frames), golden.config.horizon - 1))
+    return roll_out(golden.config, weights, frames, no_flags, states)[:, -golden.config.horizon :]
+
+
+@pytest.fixture(scope="module")
+def exact(golden, model):
+    """The forecast in double precision, and how it changes with the last bits of the weights.
+
+    The changes are those of four forecasts whose weights each moved up or down by their last bit.
+    They are computed in double precision, too, and so are the same on every machine.
+    """
+    weights = {v.path: np.asarray(v, np.float64) for v in model.trainable_variables}
+    forecast, random = in_double_precision(golden, model, weights), np.random.default_rng(0)
+    changes = []
+    for _ in range(4):
+        moved = {
+            path: value * (1 + 2.0**-23 * random.choice([-1, 1], value.shape))
+            for path, value in weights.items()
+        }
+        changes.append(np.abs(in_double_precision(golden, model, moved) - forecast))
+    return forecast, np.array(changes)
+
+
+@each("mim", *SENSITIVE)
+def test_effect_of_the_last_bit_of_the_weights(golden, exact):
+    is_sensitive = golden.config.model_name != "mim"
+    assert (exact[1].max() > 5e-5) == is_sensitive
+
+
+@each("mim", *SENSITIVE)
+def test_errors_are_those_of_rounding(golden, model, exact):
+    # Means over a forecast: its largest error varies fivefold with the last bits, on one machine
+    # and from machine to machine, so that the largest errors of two programs say nothing.
+    predicted, effect = exact[0], exact[1].mean()
+    error = np.abs(forecast(model, golden.arrays["frames"][0]) - predicted).mean()
+    error_of_2019 = np.abs(golden.arrays["pred_before"] - predicted).mean()
+    assert error < 4 * effect
+    assert error_of_2019 < 4 * effect
 
 
 @each(*STEADY)
@@ -90,26 +123,10 @@ def test_predictions_of_sensitive_networks(golden, model):
     )
 
 
-@each(*SENSITIVE)
-def test_they_are_about_as_close_to_double_precision_as_the_2019_graph(golden, model):
-    frames = golden.arrays["frames"][0].astype(np.float64)
-    weights = {v.path: np.asarray(v, np.float64) for v in model.trainable_variables}
-    states = {
-        state.name: np.zeros((len(frames), *state.shape[1:]))
-        for state in model.step.inputs[1:]
-        if state.name != "started"
-    }
-    no_flags = np.zeros((len(frames), golden.config.horizon - 1))
-    exact = roll_out(golden.config, weights, frames, no_flags, states)[:, -golden.config.horizon :]
-    error_of_2019 = np.abs(golden.arrays["pred_before"] - exact).max()
-    error = np.abs(forecast(model, golden.arrays["frames"][0]) - exact).max()
-    assert error < 2 * error_of_2019
-
-
 def updates(model, golden):
     """The printed losses of the three updates, each before its update."""
     compile_for_training(model, learning_rate=1e-3)
-    # Tracing a training step takes longer than three of them do untraced.
+    # Tracing a training step takes longer than running three untraced steps.
     model.run_eagerly = True
     losses = []
     for frames, flags in zip(golden.arrays["frames"][1:], golden.arrays["flags"][1:], strict=True):

@@ -1,4 +1,4 @@
-"""The configuration of a model as JSON, as it stands in weights files."""
+"""The configuration of a model as JSON, stored in every weights file."""
 
 import dataclasses
 import json
@@ -11,60 +11,53 @@ from mim_tf.values.scale import LinearScale
 from mim_tf.version import __version__
 
 ATTRIBUTE = "mim_tf"
-"""Attribute of a weights file that holds the configuration, as `to_json` writes it."""
+"""Attribute of a weights file that holds the configuration, written by `to_json`."""
 
 _OF_TRAINING = {
-    "scheduled_sampling",
-    "sampling_stop_iter",
-    "sampling_start_value",
-    "sampling_changing_rate",
-    "updates_per_iteration",
+    *("scheduled_sampling", "sampling_stop_iter", "sampling_start_value"),
+    *("sampling_changing_rate", "updates_per_iteration"),
 }
-"""Settings of training, which files of version 0.1 held too."""
+"""Training settings that files of version 0.1 contain, too."""
 
 
 def to_json(config: ModelConfig) -> str:
-    """The configuration with the version that writes it."""
+    """Return the configuration and the version of mim_tf as JSON."""
     return json.dumps({"version": __version__, "model": dataclasses.asdict(config)})
 
 
 def from_json(path: str | PathLike, text: str) -> ModelConfig:
-    """The configuration in `text`, which stands in the file at `path`.
+    """Return the configuration in `text`; `path` is the file for error messages.
 
     Raises:
-        MimError: if it is damaged or was written by a later version.
+        MimError: if the text is corrupted or a later version wrote it.
     """
     try:
         content = parse_json(text)
         stored, version = dict(content["model"]), str(content["version"])
     except (ValueError, TypeError, KeyError):
-        raise MimError(f"{path} is damaged: its configuration cannot be read.") from None
+        raise MimError(f"{path} is corrupted: its configuration cannot be read.") from None
     stored = {name: value for name, value in stored.items() if name not in _OF_TRAINING}
-    fields = {field.name: field.default for field in dataclasses.fields(ModelConfig)}
-    unknown = sorted(set(stored) - set(fields))
-    if unknown:
+    defaults = {field.name: field.default for field in dataclasses.fields(ModelConfig)}
+    if unknown := sorted(set(stored) - set(defaults)):
         raise MimError(
-            f"{path} was written by mim_tf {version} and has settings this version, "
-            f"{__version__}, does not know: {', '.join(unknown)}. Install the newer version."
+            f"Expected settings of mim_tf {__version__} in {path}, got {', '.join(unknown)} from "
+            f"version {version}. Install that version."
         )
     try:
-        stored["scale"] = stored.get("scale") and LinearScale(**stored["scale"])
+        objects = {name: stored.pop(name, None) for name in ("scale", "frame_grid")}
+        # The constructor would accept "64" and True for numbers; JSON of ours has neither.
+        wrong = [name for name, value in stored.items() if not _same_kind(value, defaults[name])]
+        if wrong:
+            name = wrong[0]
+            raise MimError(f"expected {name} like {defaults[name]!r}, got {stored[name]!r}.")
+        if objects["scale"]:
+            objects["scale"] = LinearScale(**objects["scale"])
+        return ModelConfig(**stored, **objects)
     except (TypeError, MimError) as error:
-        raise MimError(f"{path} is damaged: its scale cannot be used: {error}") from None
-    for name, value in stored.items():
-        if name not in ("scale", "frame_grid") and not _same_kind(value, fields[name]):
-            raise MimError(
-                f"{path} is damaged: its {name} should be like {fields[name]!r}, received "
-                f"{value!r}."
-            )
-    try:
-        return ModelConfig(**stored)
-    except MimError as error:
-        raise MimError(f"{path} is damaged: {error}") from None
+        raise MimError(f"{path} is corrupted: {error}") from None
 
 
 def _same_kind(value: object, default: object) -> bool:
-    """Whether a value from JSON can be that of a field with this default."""
     if isinstance(default, tuple):
         return isinstance(value, list) and all(_same_kind(item, default[0]) for item in value)
     return type(value) is type(default)

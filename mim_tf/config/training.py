@@ -1,4 +1,4 @@
-"""How a network is trained, evaluated and recorded."""
+"""The configuration of a training run, its recipes, and the devices it uses."""
 
 import dataclasses
 
@@ -6,38 +6,35 @@ from mim_tf.config.fields import check_fields, field, fill_in, recipe_field, to_
 from mim_tf.errors import MimError
 
 _MOST_ITERATIONS = 500_000_000
-"""With four updates in each, their count still fits 32 bits."""
+"""With four updates per iteration, the count of updates fits 32 bits."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """How a network is trained, evaluated and recorded.
-
-    A value that is None becomes what `recipe` says.
-    """
+    """Configuration of a training run. A field that is None takes the default of `recipe`."""
 
     recipe: str = field(
         "paper2019",
-        "Defaults of the flags that decide how a network learns: paper2019, as the authors did, "
-        "or fast, which learns more in the same time. Any flag overrides its part of it.",
+        "Defaults of the learning flags: paper2019 (those of the authors) or fast (learns more in "
+        "the same time). A flag overrides the recipe.",
         choices=("paper2019", "fast"),
     )
     optimizer: str = recipe_field(
-        "adam: Adam as in the 2019 code; muon: Muon on the kernels of the gates, Adam on the rest.",
+        "adam (as in the 2019 code) or muon (Muon on gate kernels, Adam on the other weights).",
         paper2019="adam",
         fast="muon",
         choices=("adam", "muon"),
     )
     lr: float = recipe_field("Largest learning rate.", paper2019=1e-3, fast=4e-3, above=0)
     lr_schedule: str = recipe_field(
-        "After the warm-up: constant; cosine: down to 0 along half a cosine over max_iterations; "
-        "wsd: constant, and linearly down to 0 over the last fifth of max_iterations.",
+        "Learning rate after the warm-up: constant, cosine (falls to 0 at max_iterations) or wsd "
+        "(constant, then falls linearly to 0 over the last fifth of max_iterations).",
         paper2019="constant",
         fast="cosine",
         choices=("constant", "cosine", "wsd"),
     )
     warmup_iterations: int = recipe_field(
-        "Iterations in which the learning rate rises linearly to lr.",
+        "Iterations over which the learning rate rises linearly to lr.",
         paper2019=0,
         fast=20,
         minimum=0,
@@ -50,17 +47,17 @@ class TrainingConfig:
         "Decay of Adam's second moment.", paper2019=0.9995, fast=0.99, minimum=0, below=1
     )
     momentum: float = field(0.95, "Momentum of Muon.", minimum=0, below=1)
-    clip_norm: float = field(0.0, "Largest norm of the gradient of all weights; 0: any.", minimum=0)
+    clip_norm: float = field(0.0, "Largest norm of the whole gradient; 0: no limit.", minimum=0)
     on_nan: str = field(
         "stop",
-        "Where a loss is no number: stop; skip: leave that update out; rollback: go back to the "
-        "weights of the last snapshot and on with the next batches.",
+        "Reaction to a NaN or infinite loss: stop, skip (leave out the update) or rollback (load "
+        "the last snapshot, continue with the next batches).",
         choices=("stop", "skip", "rollback"),
     )
     initial_bias: float = field(
         1e-3,
-        "Biases start uniform between minus and plus this. 0, as in the 2019 code, lets the first "
-        "gradients overflow where sequences begin with empty frames, as radar does without rain.",
+        "Biases start uniformly within plus and minus this value. With 0, as in the 2019 code, "
+        "the first gradients overflow if sequences begin with empty frames (radar without rain).",
         minimum=0,
     )
     batch_size: int = field(8, "Sequences in a batch.", minimum=1)
@@ -69,55 +66,55 @@ class TrainingConfig:
     )
     rematerialise: bool = field(
         False,
-        "Keep only the states for the gradient and compute each time step twice: less memory, more "
-        "time, the same results.",
+        "Store only the states for the gradient and compute each time step twice: less memory, "
+        "more time, the same results.",
     )
     reverse_input: bool = recipe_field(
-        "Also learn each batch played backwards, in its own update.", paper2019=True, fast=False
+        "Also train on each batch backwards, in its own update.", paper2019=True, fast=False
     )
-    reverse_img: bool = field(False, "Also learn each batch mirrored left to right.")
+    reverse_img: bool = field(False, "Also train on each batch mirrored left to right.")
     scheduled_sampling: bool | None = field(
         None,
-        "In training, give the network some true frames after the context; by default as in the "
-        "2019 code: all networks but convlstm_net.",
+        "Give the network some true frames after the context while it trains; default: as in the "
+        "2019 code, all networks except convlstm_net.",
     )
     sampling_start_value: float = field(1.0, "Probability of a true frame at the start.", minimum=0)
     sampling_changing_rate: float = field(
-        2e-5, "What that probability loses in an iteration.", minimum=0
+        2e-5, "Decrease of that probability per iteration.", minimum=0
     )
     sampling_stop_iter: int = field(
-        50_000, "Iteration from which no true frame is given.", minimum=0
+        50_000, "Iteration from which no true frames are given.", minimum=0
     )
     sampling_share: float = recipe_field(
-        "Share of max_iterations over which that probability falls linearly to 0, in the place of "
-        "sampling_changing_rate and sampling_stop_iter; 0: as those say.",
+        "Share of max_iterations over which that probability falls linearly to 0; 0: follow "
+        "sampling_changing_rate and sampling_stop_iter instead.",
         paper2019=0.0,
         fast=0.66,
         minimum=0,
     )
     short_share: float = recipe_field(
-        "Share of max_iterations in which sequences are cut to short_length frames, and the "
+        "Share of max_iterations that trains on sequences cut to short_length frames, with the "
         "context in proportion.",
         paper2019=0.0,
         fast=0.66,
         minimum=0,
     )
-    short_length: int = field(0, "Frames of those; 0: half of total_length.", minimum=0)
+    short_length: int = field(0, "Frames of the cut sequences; 0: half of total_length.", minimum=0)
     display_interval: int = field(1, "Iterations between two logged losses.", minimum=1)
     test_interval: int = field(1_000, "Iterations between two evaluations.", minimum=1)
     snapshot_interval: int = field(1_000, "Iterations between two saved weights files.", minimum=1)
     num_save_samples: int = field(10, "Evaluated sequences to write as PNG and GIF.", minimum=0)
     max_test_sequences: int = field(
         800,
-        "Sequences in an evaluation during training; 0: all. Windows of recordings are evenly "
-        "spaced; of independent sequences the first are taken.",
+        "Sequences scored in an evaluation; 0: all. Windows of recordings are evenly spaced; of "
+        "independent sequences the first are taken.",
         minimum=0,
     )
     protocol: str = field(
         "mim2019",
-        "Definitions of the scores: mim2019, as in the 2019 code; openstl, as in that benchmark; "
-        "per_pixel: means over pixels in place of sums over frames; sevir, hko7 or pysteps: "
-        "per_pixel, and events as in that benchmark or package.",
+        "Definitions of the scores: mim2019 (2019 code), openstl (that benchmark), per_pixel "
+        "(means over pixels instead of sums over frames), sevir, hko7 or pysteps (per_pixel, with "
+        "events as in that benchmark or package).",
         choices=("mim2019", "openstl", "per_pixel", "hko7", "sevir", "pysteps"),
     )
     seed: int = field(
@@ -126,10 +123,8 @@ class TrainingConfig:
         minimum=0,
         maximum=2**32 - 1,
     )
-    evaluate_ema: bool = field(
-        False, "Evaluate the moving average of the weights, and save it beside the raw weights."
-    )
-    save_dir: str = field("checkpoints", "Folder for runs; each run makes its own in it.")
+    evaluate_ema: bool = field(False, "Evaluate and also save the moving average of the weights.")
+    save_dir: str = field("checkpoints", "Folder of all runs; each run creates a subfolder.")
     gen_frm_dir: str = field("results", "Folder for predicted frames, by run and iteration.")
 
     def __post_init__(self):
@@ -139,63 +134,52 @@ class TrainingConfig:
 
     @property
     def updates_per_iteration(self) -> int:
-        """Updates an iteration makes: one for each variant of its batch."""
+        """Return the number of updates per iteration, one per variant of the batch."""
         return (1 + self.reverse_img) * (1 + self.reverse_input)
-
-
-# MERGED: What the recipes say beyond the training's own settings.
 
 
 RECIPES: dict[str, dict] = {
     "paper2019": {},
-    # As many different sequences as there are updates, in the precision that is faster here.
+    # A new sequence in every update, in the faster precision of this machine.
     "fast": {"precision": "auto", "train_sequences": 0},
 }
-"""Recipe -> defaults of fields of `ModelConfig` and `DataConfig`; those of `TrainingConfig` stand
-with its fields."""
-
-
-# MERGED: What a network is trained on.
+"""Recipe -> defaults for `ModelConfig` and `DataConfig`; fields of `TrainingConfig` hold theirs."""
 
 
 @dataclasses.dataclass(frozen=True)
 class DeviceConfig:
-    """What a network is trained on; any choice gives the same results but for rounding."""
+    """Configuration of the devices; every choice gives the same results except for rounding."""
 
     strategy: str = field(
         "single",
-        "single: one device; mirrored: all devices of this machine, each with its part of every "
-        "batch.",
+        "single (one device) or mirrored (all devices of this machine share every batch).",
         choices=("single", "mirrored"),
     )
     coordinator: str = field(
         "",
-        "HOST:PORT of process 0, to train on all devices of several processes, or auto where "
-        "Slurm, Open MPI or Kubernetes started them; JAX backend.",
+        "HOST:PORT of process 0, to train on all devices of several processes; auto: as Slurm, "
+        "Open MPI or Kubernetes set it. Needs the JAX backend.",
     )
     num_processes: int = field(1, "Processes that train together, with --coordinator=HOST:PORT.")
-    process_id: int = field(0, "Which of them this is, from 0; process 0 writes all files.")
+    process_id: int = field(0, "Number of this process, from 0; process 0 writes all files.")
 
     def __post_init__(self):
         to_plain(self)
         if "multi" in str(self.strategy).lower():
             raise MimError(
-                f"strategy={self.strategy} is not possible: TensorFlow's MultiWorkerMirrored"
-                "Strategy does not work with the fit of Keras 3, which fails when it reduces "
-                "metrics. Train on several machines with the JAX backend and --coordinator."
+                f"Expected strategy single or mirrored, got {self.strategy}: Keras 3 cannot fit "
+                "with MultiWorkerMirroredStrategy. Use the JAX backend and --coordinator."
             )
         check_fields(self)
         if not 0 <= self.process_id < self.num_processes:
             raise MimError(
-                f"process_id must be from 0 to num_processes - 1 = {self.num_processes - 1}, "
-                f"received {self.process_id}."
+                f"Expected process_id from 0 to num_processes - 1 = {self.num_processes - 1}, got "
+                f"{self.process_id}."
             )
         if self.num_processes > 1 and not self.coordinator:
             raise MimError(
-                f"num_processes={self.num_processes} needs coordinator, the HOST:PORT of process 0."
+                f"Expected coordinator=HOST:PORT with num_processes={self.num_processes}, got none."
             )
-        if (
-            self.coordinator not in ("", "auto")
-            and not self.coordinator.partition(":")[2].isdigit()
-        ):
-            raise MimError(f"coordinator must be HOST:PORT or auto, received {self.coordinator!r}.")
+        port = self.coordinator.partition(":")[2]
+        if self.coordinator not in ("", "auto") and not port.isdigit():
+            raise MimError(f"Expected coordinator HOST:PORT or auto, got {self.coordinator!r}.")

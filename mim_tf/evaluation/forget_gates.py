@@ -16,7 +16,7 @@ def observed_step(step: keras.Model) -> keras.Model:
     """A step that also returns what its cells keep to themselves.
 
     Args:
-        step: one time step of a network; see `models/step.py`. It is left as it is, and shares its
+        step: one time step, see `mim_tf.models.rollout`. It is left as it is, and shares its
             weights with the result.
 
     Returns:

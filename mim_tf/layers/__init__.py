@@ -1,4 +1,4 @@
-"""The cells of the networks, and what they are made of."""
+"""The cells of the networks and their parts."""
 
 from mim_tf.layers.cells import CausalLSTMCell, GradientHighway, PeepholeConvLSTMCell, STLSTMCell
 from mim_tf.layers.mim import MIMN, MIMS, MIMBlock, MIMCausalBlock

@@ -1,4 +1,8 @@
-"""What all recurrent cells share: their states, their size and its serialization."""
+"""The recurrent cells, except those of MIM: ST-LSTM, Causal LSTM, ConvLSTM and the highway.
+
+All derive from `ConvolutionalCell`, which holds their settings, states and shapes. The gates of a
+cell that see the same input are one convolution, whose output is split.
+"""
 
 import keras
 from keras import ops
@@ -8,21 +12,20 @@ from mim_tf.layers.parts import ChannelGlorotUniform, GateConvolution, small_uni
 
 
 class ConvolutionalCell(keras.layers.Layer):
-    """Base of the cells: `(inputs, states) -> (output, new states)`, nothing kept between calls.
+    """Base class of the cells: `(inputs, states) -> (new states[0], new states)`, stateless.
 
-    A cell of one input goes into `keras.layers.RNN`, which it tells its states as Keras' cells do.
-    In a functional model Keras takes the states of all cells for vectors: use it in a layer or
-    model of your own there, where shapes come from the computation.
+    A cell with one input works in `keras.layers.RNN`. A functional model cannot hold that layer,
+    because Keras expects the states there to be vectors: use a layer or model of your own.
 
     Args:
         filters: channels n of every state.
         kernel_size: side of the square kernels.
         layer_norm: whether tensor layer norm follows the gates' convolutions.
-        precision: of the convolutions, as in `GateConvolution`.
+        precision: precision of the convolutions, see `GateConvolution`.
     """
 
     state_names: tuple[str, ...] = ()
-    """What the states are called, in their order; the first is also the output."""
+    """Names of the states, in order; the first state is also the output."""
 
     def __init__(self, filters, kernel_size=5, layer_norm=True, precision="float32", **kwargs):
         super().__init__(**kwargs)
@@ -33,24 +36,20 @@ class ConvolutionalCell(keras.layers.Layer):
 
     @property
     def state_size(self) -> list[int]:
-        """Channels of each state."""
+        """Return the channels of each state."""
         return [self.filters] * len(self.state_names)
 
     @property
     def output_size(self) -> int:
-        """Channels of the output."""
+        """Return the channels of the output."""
         return self.filters
 
     def get_initial_state(self, batch_size: int) -> list:
-        """Zeros `[batch_size, H, W, filters]`, one for each state.
-
-        Raises:
-            MimError: before the cell is built, when H and W are not known.
-        """
+        """Return zeros `[batch_size, H, W, filters]` for each state; needs a built cell."""
         if not self.built:
             raise MimError(
-                f"{self.name} does not know the size of its states yet: expected a cell that was "
-                "built, received a new one. Call it, or build it with the shape of its inputs."
+                f"Expected a built cell, got the new cell {self.name}, whose states have no size "
+                "yet. Call it first, or build it with the shape of its inputs."
             )
         shape = (batch_size, *self.grid, self.filters)
         return [ops.zeros(shape, self.compute_dtype) for _ in self.state_names]
@@ -61,15 +60,15 @@ class ConvolutionalCell(keras.layers.Layer):
         self.build_gates(inputs_shape, (*below[:-1], self.filters))
 
     def build_gates(self, inputs_shape, state_shape):
-        """Makes the weights, for states that all have `state_shape`."""
+        """Make the weights for states of `state_shape`."""
         raise NotImplementedError
 
     def gate_initializer(self):
-        """Initial values of the gates' kernels."""
+        """Return the initializer of the gates' kernels."""
         return ChannelGlorotUniform()
 
     def gates(self, count, name):
-        """A convolution that computes `count` gates at once."""
+        """Return a convolution that computes `count` gates at once."""
         return GateConvolution(
             count * self.filters,
             self.kernel_size,
@@ -80,7 +79,7 @@ class ConvolutionalCell(keras.layers.Layer):
         )
 
     def cell_reduce(self):
-        """The 1x1 convolution, without norm, that merges c' and m'."""
+        """Return the 1x1 convolution without norm that merges c' and m'."""
         return GateConvolution(
             self.filters,
             1,
@@ -91,7 +90,7 @@ class ConvolutionalCell(keras.layers.Layer):
         )
 
     def compute_output_shape(self, inputs_shape, states_shape):
-        # Saves Keras from tracing `call` once more to find out.
+        # Without this method Keras would trace `call` once more to find the shape.
         return states_shape[0], states_shape
 
     def get_config(self):
@@ -102,9 +101,6 @@ class ConvolutionalCell(keras.layers.Layer):
             "layer_norm": self.layer_norm,
             "precision": self.precision,
         }
-
-
-# MERGED: Spatiotemporal LSTM.
 
 
 @keras.saving.register_keras_serializable("mim_tf")
@@ -118,14 +114,8 @@ class STLSTMCell(ConvolutionalCell):
         m' = s(f_x + f_s + 1) . m + s(i_x + i_s) . tanh(g_x + g_s)
         h' = s(o_x + o_t + o_s) . tanh(W1x1 [c', m'])
 
-    Call arguments:
-        inputs: x, `[B, H, W, C]`.
-        states: h, c, m, each `[B, H, W, filters]`.
-
-    Returns:
-        h' and the new states [h', c', m'].
-
-    Source: PredRNN (NeurIPS 2017); 2019 code, `SpatioTemporalLSTMCellv2`.
+    Inputs: x, `[B, H, W, C]`. States: h, c, m, each `[B, H, W, filters]`. Source: PredRNN (NeurIPS
+    2017); 2019 code, `SpatioTemporalLSTMCellv2`.
     """
 
     state_names = ("h", "c", "m")
@@ -156,13 +146,10 @@ class STLSTMCell(ConvolutionalCell):
         return hidden, [hidden, cell, memory]
 
     def read_out(self, inputs, hidden, cell, memory):
-        """`forget`, the gate `s(f_x + f_t + 1)` of c; for looking inside, not used in `call`."""
+        """Return the gate `forget`, `s(f_x + f_t + 1)`, for `mim analyze`."""
         _, _, f_x, _ = ops.split(self.from_input(inputs), 4, axis=-1)
         _, _, f_t, _ = ops.split(self.from_hidden(hidden), 4, axis=-1)
         return {"forget": ops.sigmoid(f_x + f_t + 1)}
-
-
-# MERGED: Causal LSTM.
 
 
 @keras.saving.register_keras_serializable("mim_tf")
@@ -178,14 +165,8 @@ class CausalLSTMCell(ConvolutionalCell):
         m' = s(f_c + f'_x + f_m + 1) . tanh(m_m) + s(i_c + i'_x + i_m) . tanh(g_c + g'_x)
         h' = tanh(o_x + o_h + o_c + Wo * m') . tanh(W1x1 [c', m'])
 
-    Call arguments:
-        inputs: x, `[B, H, W, C]`.
-        states: h, c, m, each `[B, H, W, filters]`.
-
-    Returns:
-        h' and the new states [h', c', m'].
-
-    Source: PredRNN++ (ICML 2018); 2019 code, `CausalLSTMCell`.
+    Inputs: x, `[B, H, W, C]`. States: h, c, m, each `[B, H, W, filters]`. Source: PredRNN++ (ICML
+    2018); 2019 code, `CausalLSTMCell`.
     """
 
     state_names: tuple[str, ...] = ("h", "c", "m")
@@ -220,7 +201,7 @@ class CausalLSTMCell(ConvolutionalCell):
         return hidden, [hidden, cell, memory]
 
     def cascade(self, cell, memory, from_input, output):
-        """h' and m' from c' and m, the gates i', g', f' of the input, and o_x + o_h."""
+        """Return h' and m', from c', m, the input's gates i', g', f', and `output` = o_x + o_h."""
         i_x, g_x, f_x = from_input
         i_m, f_m, m_m = ops.split(self.from_memory(memory), 3, axis=-1)
         i_c, g_c, f_c, o_c = ops.split(self.from_cell(cell), 4, axis=-1)
@@ -232,18 +213,15 @@ class CausalLSTMCell(ConvolutionalCell):
         return hidden, memory
 
     def read_out(self, inputs, hidden, cell, memory):
-        """`forget`, the gate `s(f_x + f_h + 1)` of c; for looking inside, not used in `call`."""
+        """Return the gate `forget`, `s(f_x + f_h + 1)`, for `mim analyze`."""
         f_x = ops.split(self.from_input(inputs), 7, axis=-1)[2]
         f_h = ops.split(self.from_hidden(hidden), 4, axis=-1)[2]
         return {"forget": ops.sigmoid(f_x + f_h + 1)}
 
 
-# MERGED: ConvLSTM with peepholes.
-
-
 @keras.saving.register_keras_serializable("mim_tf")
 class PeepholeConvLSTMCell(ConvolutionalCell):
-    """ConvLSTM whose gates also see the cell state; MIM-N and MIM-S are such cells too.
+    """ConvLSTM whose gates also see the cell state; the base class of MIM-N and MIM-S.
 
     With `*` a convolution followed by tensor layer norm, `.` element-wise, `s` sigmoid:
 
@@ -251,18 +229,11 @@ class PeepholeConvLSTMCell(ConvolutionalCell):
         c' = s(f + wf . c + 1) . c + s(i + wi . c) . tanh(g)
         h' = s(o + wo . c') . tanh(c')
 
-    The peepholes wi, wf, wo have one value for every position and channel, so the weights belong
-    to one spatial size.
+    The peepholes wi, wf, wo have one value per position and channel. The weights therefore fit one
+    spatial size only.
 
-    Call arguments:
-        inputs: x, `[B, H, W, C]`.
-        states: h, c, each `[B, H, W, filters]`.
-
-    Returns:
-        h' and the new states [h', c'].
-
-    Source: equations 2 and 3 of the paper; 2019 code, `ConvLSTMCell`, `MIMN` and
-    the MIM-S of `MIMBlock`.
+    Inputs: x, `[B, H, W, C]`. States: h, c, each `[B, H, W, filters]`. Source: equations 2 and 3 of
+    the paper; 2019 code, `ConvLSTMCell`, `MIMN` and the MIM-S of `MIMBlock`.
     """
 
     state_names = ("h", "c")
@@ -297,40 +268,31 @@ class PeepholeConvLSTMCell(ConvolutionalCell):
         return hidden, [hidden, cell]
 
     def read_out(self, inputs, hidden, cell):
-        """Gates `input`, `forget` and `output`; for looking inside, not used in `call`."""
+        """Return the gates `input`, `forget` and `output`, for `mim analyze`."""
         i, _, f, o = self._before_sigmoid(inputs, hidden, cell)
         _, (_, new_cell) = self(inputs, [hidden, cell])
         gates = {"input": i, "forget": f, "output": o + self.peephole_o * new_cell}
         return {name: ops.sigmoid(gate) for name, gate in gates.items()}
 
     def _before_sigmoid(self, inputs, hidden, cell):
-        """i, g, f and o, with the peepholes of i and f, but not yet that of o."""
+        """Return i, g, f and o; the peephole of o needs the new cell state and is not yet added."""
         gates = self.from_hidden(hidden) + self.from_input(inputs)
         i, g, f, o = ops.split(gates, 4, axis=-1)
         w_i, w_f = ops.split(ops.convert_to_tensor(self.peephole_if), 2, axis=-1)
         return i + w_i * cell, g, f + w_f * cell + 1, o
 
 
-# MERGED: Gradient highway unit.
-
-
 @keras.saving.register_keras_serializable("mim_tf")
 class GradientHighway(ConvolutionalCell):
-    """GHU: a short way for gradients through time, between two layers of a stack.
+    """GHU: a short path for gradients through time, between two layers of a stack.
 
     With `*` a convolution followed by tensor layer norm, `.` element-wise, `s` sigmoid:
 
         p, u = Wz * z + Wx * x
         z' = s(u) . tanh(p) + (1 - s(u)) . z
 
-    Call arguments:
-        inputs: x, `[B, H, W, C]`.
-        states: z, `[B, H, W, filters]`, in a list.
-
-    Returns:
-        z' and the new states [z'].
-
-    Source: PredRNN++ (ICML 2018); 2019 code, `GHU`.
+    Inputs: x, `[B, H, W, C]`. States: z, `[B, H, W, filters]`, in a list. Source: PredRNN++ (ICML
+    2018); 2019 code, `GHU`.
     """
 
     state_names = ("z",)

@@ -1,4 +1,8 @@
-"""The non-stationary module of a MIM block."""
+"""Memory In Memory: the two memories MIM-N and MIM-S, and the two blocks that contain MIM-S.
+
+MIM-N sees how the layer below changes from frame to frame. Its output feeds MIM-S, which replaces
+the forget gate of a block. A network has one MIM-N and one block in each layer from the second.
+"""
 
 import keras
 from keras import ops
@@ -9,42 +13,24 @@ from mim_tf.layers.parts import ChannelGlorotUniform
 
 @keras.saving.register_keras_serializable("mim_tf")
 class MIMN(PeepholeConvLSTMCell):
-    """MIM-N: follows the change of a hidden state from one frame to the next.
+    """MIM-N, the non-stationary memory: a peephole ConvLSTM whose input is a difference in time.
 
-    A peephole ConvLSTM whose input is a difference.
-
-    Call arguments:
-        inputs: d, `[B, H, W, filters]`. In layer 2: `H1(t) - H1(t-1)`. In higher layers the 2019
-            code gives the D' of the MIM-N one layer below, the paper's equation 2 a difference of
-            hidden states as in layer 2; `mim_tf` follows the code unless `differencing` says
-            otherwise.
-        states: D, N.
-
-    Returns:
-        D' and the new states [D', N'].
-
+    Inputs: d, `[B, H, W, filters]`. In layer 2: `H1(t) - H1(t-1)`. In higher layers the 2019 code
+    gives the D' of the MIM-N one layer below, the paper's equation 2 a difference of hidden states
+    as in layer 2; `mim_tf` follows the code unless `differencing` says otherwise. States: D, N.
     Source: equation 2 of the paper; 2019 code, `MIMN`.
     """
 
     state_names = ("D", "N")
 
 
-# MERGED: The stationary module of a MIM block.
-
-
 @keras.saving.register_keras_serializable("mim_tf")
 class MIMS(PeepholeConvLSTMCell):
-    """MIM-S: what replaces the forget gate of a MIM block, from its cell state and MIM-N's output.
+    """MIM-S, the stationary memory, which replaces the forget gate of a MIM block.
 
-    A peephole ConvLSTM whose hidden state at each step is the block's own cell state.
+    A peephole ConvLSTM with the block's cell state as its hidden state and MIM-N's output as input.
 
-    Call arguments:
-        inputs: D' of MIM-N, `[B, H, W, filters]`.
-        states: C of the block at t-1 (in the place of h), S.
-
-    Returns:
-        T and the new states [T, S'].
-
+    Inputs: D' of MIM-N, `[B, H, W, filters]`. States: C of the block at t-1 (instead of h), S.
     Source: equation 3 of the paper; 2019 code, `MIMBlock.MIMS`.
     """
 
@@ -54,18 +40,15 @@ class MIMS(PeepholeConvLSTMCell):
         return ChannelGlorotUniform()
 
     def memory_and_gates(self, difference, cell, stationary):
-        """`T`, and `mim_s_input`, `mim_s_forget` and `mim_s_output`."""
+        """Return `T` and the gates `mim_s_input`, `mim_s_forget` and `mim_s_output`."""
         kept, _ = self(difference, [cell, stationary])
         gates = self.read_out(difference, cell, stationary)
         return {"T": kept} | {f"mim_s_{name}": gate for name, gate in gates.items()}
 
 
-# MERGED: Memory In Memory block.
-
-
 @keras.saving.register_keras_serializable("mim_tf")
 class MIMBlock(ConvolutionalCell):
-    """An ST-LSTM whose temporal forget gate is a memory of its own, MIM-S.
+    """ST-LSTM with MIM-S instead of the temporal forget gate.
 
     With `*` a convolution followed by tensor layer norm, `.` element-wise, `s` sigmoid:
 
@@ -75,14 +58,8 @@ class MIMBlock(ConvolutionalCell):
         m' = s(f_x + f_s + 1) . m + s(i_x + i_s) . tanh(g_x + g_s)
         h' = s(o_x + o_t + o_s) . tanh(W1x1 [c', m'])
 
-    Call arguments:
-        inputs: x (h' of the layer below) and D' (of this layer's MIM-N), each `[B, H, W, C]`.
-        states: h, c, S, m, each `[B, H, W, filters]`.
-
-    Returns:
-        h' and the new states [h', c', S', m'].
-
-    Source: equation 1 of the paper; 2019 code, `MIMBlock`.
+    Inputs: x (h' of the layer below) and D' (of this layer's MIM-N), each `[B, H, W, C]`. States:
+    h, c, S, m, each `[B, H, W, filters]`. Source: equation 1 of the paper; 2019 code, `MIMBlock`.
     """
 
     state_names = ("h", "c", "s", "m")
@@ -120,31 +97,22 @@ class MIMBlock(ConvolutionalCell):
         return hidden, [hidden, cell, stationary, memory]
 
     def read_out(self, below, difference, hidden, cell, stationary, memory):
-        """`T` of MIM-S and its gates; for looking inside, not used in `call`."""
+        """Return `T` of MIM-S and its gates, for `mim analyze`."""
         return self.mim_s.memory_and_gates(difference, cell, stationary)
-
-
-# MERGED: Memory In Memory block made of a Causal LSTM.
 
 
 @keras.saving.register_keras_serializable("mim_tf")
 class MIMCausalBlock(CausalLSTMCell):
-    """A Causal LSTM whose forget gate is a memory of its own, MIM-S; the block of MIM*.
+    """Causal LSTM with MIM-S instead of the forget gate; the block of MIM*.
 
-    As `CausalLSTMCell`, but
+    Differs from `CausalLSTMCell` in
 
         i_x, g_x, o_x, i'_x, g'_x, f'_x = Wx * x;  i_h, g_h, o_h = Wh * h
         T, S' = MIM-S(D', c, S)
         c' = T + s(i_x + i_h) . tanh(g_x + g_h)
 
-    Call arguments:
-        inputs: x (what the layer below gives) and D' (of this layer's MIM-N), each `[B, H, W, C]`.
-        states: h, c, S, m, each `[B, H, W, filters]`.
-
-    Returns:
-        h' and the new states [h', c', S', m'].
-
-    Source: 2019 code, `MIMCausalLSTMCell`.
+    Inputs: x (output of the layer below) and D' (of this layer's MIM-N), each `[B, H, W, C]`.
+    States: h, c, S, m, each `[B, H, W, filters]`. Source: 2019 code, `MIMCausalLSTMCell`.
     """
 
     state_names = ("h", "c", "s", "m")
@@ -177,5 +145,5 @@ class MIMCausalBlock(CausalLSTMCell):
         return hidden, [hidden, cell, stationary, memory]
 
     def read_out(self, below, difference, hidden, cell, stationary, memory):
-        """`T` of MIM-S and its gates; for looking inside, not used in `call`."""
+        """Return `T` of MIM-S and its gates, for `mim analyze`."""
         return self.mim_s.memory_and_gates(difference, cell, stationary)

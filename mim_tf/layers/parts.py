@@ -1,4 +1,4 @@
-"""Layer norm over a whole feature map."""
+"""The parts of the cells: tensor layer norm, the convolution of gates, initializers and patches."""
 
 import keras
 from keras import ops
@@ -6,12 +6,11 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("mim_tf")
 class TensorLayerNorm(keras.layers.Layer):
-    """Normalises each sample by mean and variance over (H, W, C), then scales each channel.
+    """Normalisation of each sample by mean and variance over (H, W, C), then a scale per channel.
 
-    `y = (x - mean) / sqrt(variance + epsilon) * scale + shift`, with one scale and one shift a
-    channel. Not Keras' `LayerNormalization`, which normalises over channels alone and scales
-    each normalised element. It computes in float32, or in float64 where its inputs are. Source:
-    2019 code.
+    `y = (x - mean) / sqrt(variance + epsilon) * scale + shift`, with one scale and one shift per
+    channel. Keras' `LayerNormalization` normalises over channels alone. The computation is in
+    float32, or in float64 for float64 inputs. Source: 2019 code.
 
     Args:
         epsilon: added to the variance, inside the root.
@@ -34,14 +33,14 @@ class TensorLayerNorm(keras.layers.Layer):
         )
 
     def call(self, inputs):
-        # One multiplication and one addition per element, and a variance that needs no centred
-        # copy, keep a third less in memory for the gradient than the textbook order.
+        # The textbook order keeps a centred copy of the inputs for the gradient. This order does
+        # not: a third less memory, with one multiplication and one addition per element.
         axes, dtype = (1, 2, 3), inputs.dtype
-        # Squares of half precision numbers overflow, and their sums lose all but two digits.
+        # In half precision squares overflow, and their sums keep only two digits.
         inputs = ops.cast(inputs, keras.backend.result_type(dtype, "float32"))
         mean = ops.mean(inputs, axes, keepdims=True)
         variance = ops.mean(ops.square(inputs), axes, keepdims=True) - ops.square(mean)
-        # Rounding can take the variance below zero.
+        # Rounding can make the variance negative.
         factor = self.scale * ops.rsqrt(ops.relu(variance) + self.epsilon)
         return ops.cast(inputs * factor + (self.shift - mean * factor), dtype)
 
@@ -52,9 +51,6 @@ class TensorLayerNorm(keras.layers.Layer):
         return {**super().get_config(), "epsilon": self.epsilon}
 
 
-# MERGED: The convolution every gate of every cell is made of.
-
-
 @keras.saving.register_keras_serializable("mim_tf")
 class GateConvolution(keras.layers.Layer):
     """Convolution with bias and "same" padding, then tensor layer norm.
@@ -62,11 +58,10 @@ class GateConvolution(keras.layers.Layer):
     Args:
         filters: output channels, all gates together.
         kernel_size: side of the square kernel.
-        layer_norm: whether the norm follows.
+        layer_norm: whether tensor layer norm follows.
         kernel_initializer: initial kernel; the bias starts at 0.
-        precision: float32, which leaves it to the layer's dtype policy, or bfloat16: what the
-            convolution multiplies, and its result before the bias, are rounded to that. Weights,
-            bias, norm and output are those of the policy all the same.
+        precision: "float32" follows the layer's dtype policy. "bfloat16" rounds the factors of the
+            convolution and its result; weights, bias, norm and output keep the policy's dtype.
 
     Call arguments:
         inputs: `[B, H, W, C]`.
@@ -103,8 +98,8 @@ class GateConvolution(keras.layers.Layer):
             self.norm.build(self.compute_output_shape(inputs_shape))
 
     def call(self, inputs):
-        # Not a keras.layers.Conv2D, whose reshaped bias and own call make the graph a tenth
-        # larger and slower to trace.
+        # keras.layers.Conv2D would make the graph a tenth larger and slower to trace, because it
+        # reshapes the bias and has a call of its own.
         dtype = "bfloat16" if self.precision == "bfloat16" else self.compute_dtype
         inputs, kernel = (ops.cast(each, dtype) for each in (inputs, self.kernel))
         gates = ops.cast(ops.conv(inputs, kernel, padding="same"), self.compute_dtype) + self.bias
@@ -124,14 +119,11 @@ class GateConvolution(keras.layers.Layer):
         }
 
 
-# MERGED: Initial values of the 2019 code that Keras has no name for.
-
-
 @keras.saving.register_keras_serializable("mim_tf")
 class ChannelGlorotUniform(keras.initializers.Initializer):
-    """Uniform within `sqrt(6 / (channels in + channels out))`.
+    """Uniform values within `sqrt(6 / (channels in + channels out))`.
 
-    Unlike Keras' `GlorotUniform`, the bound does not count the kernel's area. Source: 2019 code.
+    Keras' `GlorotUniform` also counts the kernel's area. Source: 2019 code.
     """
 
     def __init__(self, seed=None):
@@ -147,16 +139,13 @@ class ChannelGlorotUniform(keras.initializers.Initializer):
 
 
 def small_uniform():
-    """Uniform within 0.001, for ConvLSTM, MIM-N, Causal LSTM and GHU. Source: 2019 code."""
+    """Return uniform values within 0.001, for ConvLSTM, MIM-N, Causal LSTM and GHU (2019 code)."""
     return keras.initializers.RandomUniform(-0.001, 0.001)
-
-
-# MERGED: Frames to patches and back.
 
 
 @keras.saving.register_keras_serializable("mim_tf")
 class SpaceToDepth(keras.layers.Layer):
-    """Cuts frames `[B, H, W, C]` into patches `[B, H/p, W/p, p*p*C]`.
+    """Division of frames `[B, H, W, C]` into patches `[B, H/p, W/p, p*p*C]`.
 
     The new channels run over patch row, then patch column, then channel. Source: 2019 code,
     `reshape_patch`.

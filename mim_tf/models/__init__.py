@@ -1,9 +1,8 @@
-"""Networks: one time step of each, and the loop over time that all of them share."""
+"""The networks: one time step of each, and the loop over time that all share."""
 
-# The networks register themselves.
+# Importing the module registers its networks.
 from mim_tf.models import networks  # noqa: F401
-from mim_tf.models.forecast import predict
-from mim_tf.models.predictor import VideoPredictor, build_model
+from mim_tf.models.predictor import VideoPredictor, build_model, predict
 from mim_tf.models.registry import register_network
 from mim_tf.models.rollout import (
     cell_settings,

@@ -1,4 +1,8 @@
-"""Layers 2 and up of MIM and MIM*: in each a MIM-N and a block."""
+"""The five networks of the 2019 code, each as one time step.
+
+A step is a Keras model, see `mim_tf.models.rollout`. MIM and MIM* share `mim_layers`, their layers
+from the second upwards. Without MIM-S they are PredRNN and PredRNN++.
+"""
 
 import keras
 from keras import ops
@@ -25,9 +29,9 @@ from mim_tf.models.rollout import (
 
 
 def mim_state_inputs(config: ModelConfig, bottom: list[str]):
-    """Inputs for the states `bottom` of the layers below, and for those of layers 2 and up.
+    """Return inputs for the states `bottom` and for the states of layers 2 and up.
 
-    In each of the latter h, c, s (of MIM-S) and, with MIM-N, d and n. With MIM-N there is also
+    Layers 2 and up have h, c, s (of MIM-S) and, with MIM-N, d and n. With MIM-N there is also
     `started`, 0 at the first frame and then 1.
     """
     kinds = "hcsdn" if config.mim_n else "hcs"
@@ -37,14 +41,14 @@ def mim_state_inputs(config: ModelConfig, bottom: list[str]):
 
 
 def mim_layers(config: ModelConfig, block, name: str, inputs, old):
-    """Applies layers 2 and up.
+    """Apply layers 2 and up.
 
     Args:
-        config: of the network.
+        config: configuration of the network.
         block: `MIMBlock` or `MIMCausalBlock`.
-        name: of the blocks, to which the number of the layer is added.
-        inputs: what is fed to layer 2: x, the difference for its MIM-N, and the spatial memory m.
-        old: name -> state of the step before, from `mim_state_inputs`.
+        name: name of the blocks, without the number of the layer.
+        inputs: inputs of layer 2: x, the difference for its MIM-N, and the spatial memory m.
+        old: name -> state of the previous step, from `mim_state_inputs`.
 
     Returns:
         h of the top layer, and name -> new state of these layers, m and `started`.
@@ -66,26 +70,24 @@ def mim_layers(config: ModelConfig, block, name: str, inputs, old):
 def _apply_mim_n(config, layer, difference, old):
     mim_n = MIMN(**cell_settings(config), name=f"mim_n_{layer}")
     _, (d, n) = mim_n(difference, [old[f"d{layer}"], old[f"n{layer}"]])
-    # Zeros at the first frame, where it is not applied.
+    # At the first frame there is no difference yet, and both states stay zero. The product keeps
+    # the biases of MIM-N out of them.
     return d * old["started"], n * old["started"]
-
-
-# MERGED: Memory In Memory, one time step.
 
 
 @register_network("mim", ablations=True)
 def mim_step(config: ModelConfig) -> keras.Model:
-    """MIM: an ST-LSTM below, MIM blocks above, each block with a MIM-N of its own.
+    """Build MIM: an ST-LSTM in layer 1, MIM blocks above, each with its own MIM-N.
 
-    The spatial memory m enters layer 1 from the top layer of the step before and is handed
+    The spatial memory m enters layer 1 from the top layer of the previous step and passes
     upwards. MIM-N of layer 2 gets `H1(t) - H1(t-1)`; MIM-N of layer l > 2 gets D' of the MIM-N
     below, as in the 2019 code, or `H(l-1, t) - H(l-1, t-1)`, as in the paper, with
     `differencing="paper"`. At the first frame MIM-N is not applied: D = 0 for every layer, and D
     and N stay zero.
 
-    Ablations: with `mim_n=False` there is no MIM-N, and D = 0 for every block and frame, so that
-    of MIM-S' input convolution only bias and norm act. With `mim_s=False`, too, the forget gate
-    is that of the ST-LSTM, and the network is PredRNN.
+    Ablations: with `mim_n=False` there is no MIM-N, and D = 0 for every block and frame. Only bias
+    and norm of MIM-S' input convolution then have an effect. With `mim_s=False`, too, the network
+    is PredRNN.
 
     States: `started` (0 at the first frame, then 1), m, and for each layer l h, c, and, from
     layer 2, s (of MIM-S), d and n (of MIM-N), all but `started` `[B, H/p, W/p, n]`.
@@ -103,16 +105,12 @@ def mim_step(config: ModelConfig) -> keras.Model:
     return step_model(frame, to_frame(config, top), old, new | {"h1": h1, "c1": c1}, "mim_step")
 
 
-# MERGED: MIM*, one time step.
-
-
 @register_network("mim_star", ablations=True, min_layers=2)
 def mim_star_step(config: ModelConfig) -> keras.Model:
-    """MIM*: a Causal LSTM, a gradient highway, and MIM-Causal blocks with a MIM-N each.
+    """Build MIM*: a Causal LSTM, a gradient highway, and MIM-Causal blocks, each with a MIM-N.
 
-    Layer 2 is fed z', the output of the highway, and its MIM-N `z(t) - z(t-1)`. All else is as in
-    MIM, the spatial memory, the first frame and the ablations too; without MIM-S the network is
-    PredRNN++.
+    Layer 2 gets z', the output of the highway, and its MIM-N `z(t) - z(t-1)`. Spatial memory,
+    first frame and ablations are as in MIM; without MIM-S the network is PredRNN++.
 
     States: `started` (0 at the first frame, then 1), m, z, and for each layer l h, c, and, from
     layer 2, s (of MIM-S), d and n (of MIM-N), all but `started` `[B, H/p, W/p, n]`.
@@ -133,15 +131,11 @@ def mim_star_step(config: ModelConfig) -> keras.Model:
     return step_model(frame, to_frame(config, top), old, new, "mim_star_step")
 
 
-# MERGED: PredRNN, one time step.
-
-
 @register_network("predrnn")
 def predrnn_step(config: ModelConfig) -> keras.Model:
-    """PredRNN: an ST-LSTM in every layer.
+    """Build PredRNN: an ST-LSTM in every layer.
 
-    The spatial memory m enters layer 1 from the top layer of the step before and is handed
-    upwards.
+    The spatial memory m enters layer 1 from the top layer of the previous step and passes upwards.
 
     States: m, and h and c of each layer, all `[B, H/p, W/p, n]`.
 
@@ -159,15 +153,12 @@ def predrnn_step(config: ModelConfig) -> keras.Model:
     return step_model(frame, to_frame(config, x), old, new | {"m": m}, "predrnn_step")
 
 
-# MERGED: PredRNN++, one time step.
-
-
 @register_network("predrnn_pp", min_layers=2)
 def predrnn_pp_step(config: ModelConfig) -> keras.Model:
-    """PredRNN++: a Causal LSTM in every layer, a gradient highway between layers 1 and 2.
+    """Build PredRNN++: a Causal LSTM in every layer, a gradient highway between layers 1 and 2.
 
-    The spatial memory m enters layer 1 from the top layer of the step before and is handed
-    upwards, past the highway.
+    The spatial memory m enters layer 1 from the top layer of the previous step and passes upwards,
+    around the highway.
 
     States: m, z (of the highway), and h and c of each layer, all `[B, H/p, W/p, n]`.
 
@@ -188,15 +179,12 @@ def predrnn_pp_step(config: ModelConfig) -> keras.Model:
     return step_model(frame, to_frame(config, x), old, new | {"m": m}, "predrnn_pp_step")
 
 
-# MERGED: ConvLSTM, one time step.
-
-
 @register_network("convlstm_net", scheduled_sampling=False)
 def convlstm_step(config: ModelConfig) -> keras.Model:
-    """ConvLSTM: a peephole ConvLSTM in every layer.
+    """Build ConvLSTM: a peephole ConvLSTM in every layer.
 
-    After the context it is fed its own output in training, too, unless the training's
-    configuration sets `scheduled_sampling`.
+    Training feeds the network its own output after the context, unless `scheduled_sampling` is
+    set.
 
     States: h and c of each layer, all `[B, H/p, W/p, n]`.
 

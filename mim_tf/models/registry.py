@@ -1,4 +1,4 @@
-"""Networks by name."""
+"""Networks by name: those of this package, and those that users register in their own files."""
 
 import dataclasses
 import hashlib
@@ -20,7 +20,7 @@ StepBuilder = Callable[[ModelConfig], keras.Model]
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A step builder, and what it declares about itself; see `register_network`."""
+    """A step builder and its declared properties; see `register_network`."""
 
     build: StepBuilder
     scheduled_sampling: bool
@@ -34,15 +34,16 @@ _NETWORKS: dict[str, Network] = {}
 def register_network(
     name: str, scheduled_sampling: bool = True, ablations: bool = False, min_layers: int = 1
 ) -> Callable[[StepBuilder], StepBuilder]:
-    """Makes a step builder available as `model_name=name`; see `models/step.py` for what it is.
+    """Make a step builder available as `model_name=name`.
+
+    A builder takes a `ModelConfig` and returns one time step, see `mim_tf.models.rollout`.
 
     Args:
-        name: of the network; a network of that name is replaced.
-        scheduled_sampling: whether it is trained with scheduled sampling unless the training's
-            configuration says otherwise.
-        ablations: whether the builder follows `mim_n`, `mim_s` and `differencing`; where it does
-            not, values other than their defaults are refused.
-        min_layers: layers it needs at least.
+        name: name of the network; replaces an earlier network of the same name.
+        scheduled_sampling: whether training uses scheduled sampling by default.
+        ablations: whether the builder follows `mim_n`, `mim_s` and `differencing`. If not, other
+            values than their defaults raise `MimError`.
+        min_layers: smallest number of layers.
     """
 
     def register(builder: StepBuilder) -> StepBuilder:
@@ -53,98 +54,77 @@ def register_network(
 
 
 def build_step(config: ModelConfig) -> keras.Model:
-    """One time step of the network `config` names.
+    """Build one time step of the network of `config`.
 
     Raises:
-        MimError: for an unknown name, or settings the network cannot follow.
+        MimError: for an unknown name, or settings that the network does not support.
     """
     network = _find(config.model_name)
     if config.num_layers < network.min_layers:
         raise MimError(
-            f"{config.model_name} needs at least {network.min_layers} layers, received "
-            f"num_hidden={config.num_hidden}."
+            f"Expected num_hidden with at least {network.min_layers} layers for "
+            f"{config.model_name}, got {config.num_hidden}."
         )
     for name in ABLATION_FIELDS:
         value, default = getattr(config, name), getattr(ModelConfig, name)
         if value != default and not network.ablations:
             able = ", ".join(sorted(each for each in _NETWORKS if _NETWORKS[each].ablations))
             raise MimError(
-                f"{name} must be {default} for {config.model_name}, received {value}: it is a "
-                f"setting of {able}."
+                f"Expected {name}={default} for {config.model_name}, got {value}. Only {able} "
+                "support it."
             )
     return network.build(config)
 
 
 def uses_scheduled_sampling(model_name: str) -> bool:
-    """Whether the network of that name is trained with scheduled sampling by default.
-
-    Raises:
-        MimError: if there is none.
-    """
+    """Return whether the network is trained with scheduled sampling by default."""
     return _find(model_name).scheduled_sampling
 
 
 def registered() -> dict[str, Network]:
-    """All networks there are now, by name."""
+    """Return all registered networks by name."""
     return dict(_NETWORKS)
-
-
-def builder_of(model_name: str) -> StepBuilder:
-    """What builds the network of that name.
-
-    Raises:
-        MimError: if there is none.
-    """
-    return _find(model_name).build
 
 
 def _find(name):
     if name not in _NETWORKS:
         known = ", ".join(sorted(_NETWORKS))
         raise MimError(
-            f"model_name must be one of: {known}; received {name!r}. A network of your own has to "
-            "be registered first: give --network_module=FILE.py, or import its module."
+            f"Expected a model_name of {known}, got {name!r}. Register your own network first: "
+            "pass --network_module=FILE.py, or import its module."
         )
     return _NETWORKS[name]
 
 
-# MERGED: Networks of one's own, registered in a Python file that is not part of the package.
-
-
 def import_network_module(path: str) -> None:
-    """Runs a Python file that registers networks, which may import others from its folder.
+    """Run the Python file at `path`, which has to register a network or a data set.
 
-    Args:
-        path: of the file.
-
-    Raises:
-        MimError: if there is none, it fails, or it registers no network.
+    The file's folder is appended to `sys.path`, so that the file can import its neighbours.
     """
     file = Path(path).resolve()
     if file.suffix != ".py" or not os.path.isfile(file):
-        found = "no Python file" if os.path.lexists(file) else "nothing"
-        raise MimError(f"network_module must be a Python file, FILE.py, found {found} at {path}.")
+        raise MimError(f"Expected a Python file as --network_module, got {path}. Check the path.")
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
     before = registered(), registered_data_sets()
     name = f"network_module_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:  # not for .py files
-        raise ImportError(file)
+    assert spec is not None  # because the file ends in .py
+    assert spec.loader is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except Exception as error:  # any error of the user's code
         raise MimError(f"{_place(error, file)}: {type(error).__name__}: {error}") from error
     if before == (registered(), registered_data_sets()):
         raise MimError(
-            f"{path} registers no network: expected a function with @mim_tf.register_network(NAME) "
-            "above it, or mim_tf.register_data_set."
+            f"Expected @mim_tf.register_network(NAME) or mim_tf.register_data_set in "
+            f"--network_module={path}, got neither."
         )
 
 
 def _place(error, file):
-    """File and line that an error is about, the last of `file` where it is about none."""
+    """Return the file and, if known, the last line of that file in the traceback."""
     if isinstance(error, SyntaxError) and error.lineno:
         return f"{error.filename}, line {error.lineno}"
     trace = traceback.extract_tb(error.__traceback__)
@@ -153,12 +133,8 @@ def _place(error, file):
 
 
 def source_of(model_name: str) -> dict[str, str] | None:
-    """Path and SHA-256 of the file of a network that is not of this package; None where none is.
-
-    Raises:
-        MimError: if there is no network of that name.
-    """
-    module = builder_of(model_name).__module__
+    """Return path and SHA-256 of the file of a user's network; None for a network of mim_tf."""
+    module = _find(model_name).build.__module__
     file = getattr(sys.modules.get(module), "__file__", None)
     if file is None or module.startswith("mim_tf."):
         return None

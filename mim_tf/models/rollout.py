@@ -1,30 +1,29 @@
-"""One time step of a network as a Keras model, and the parts all networks share.
+"""The parts that all networks share, and the loop that applies a time step to a sequence.
 
-A step takes a frame and the states, in this order, and returns the next frame and the new states
-in the same order: `[frame, *states] -> [next frame, *new states]`. Frames are `[B, H, W, C]`;
-patches exist only inside. All states are zero before the first frame.
+A time step is a Keras model `[frame, *states] -> [next frame, *new states]`, with the states in the
+same order. Frames are `[B, H, W, C]`; patches exist only inside. All states are zero before the
+first frame.
 """
 
 import keras
 from keras import ops
 
 from mim_tf.config import ModelConfig
-from mim_tf.errors import MimError
 from mim_tf.layers import DepthToSpace, GateConvolution, SpaceToDepth
 
 
 def frame_input(config: ModelConfig) -> keras.KerasTensor:
-    """The input for the frame."""
+    """Return the input for the frame."""
     return keras.Input(config.frame_shape, dtype=_kept_dtype(), name="frame")
 
 
 def state_inputs(config: ModelConfig, names, **others) -> dict[str, keras.KerasTensor]:
-    """An input for each state, under its name.
+    """Return name -> input of each state.
 
     Args:
-        config: decides the size of a hidden state, `[B, H/p, W/p, n]`.
-        names: states of that size.
-        **others: name=shape of states of another size, without B; they come first.
+        config: gives the shape of a hidden state, `[B, H/p, W/p, n]`.
+        names: names of the states of that shape.
+        **others: name=shape of states of another shape, without B; they come first.
     """
     shapes = others | dict.fromkeys(names, (*config.grid, config.num_hidden[0]))
     return {
@@ -33,12 +32,12 @@ def state_inputs(config: ModelConfig, names, **others) -> dict[str, keras.KerasT
 
 
 def _kept_dtype():
-    """Of weights, and of all that is kept from step to step: float32 with mixed policies."""
+    # Weights and states keep this dtype from step to step; it is float32 with mixed policies.
     return keras.config.dtype_policy().variable_dtype
 
 
 def cell_settings(config: ModelConfig) -> dict:
-    """The arguments of every cell of a network."""
+    """Return the arguments that all cells of a network share."""
     return {
         "filters": config.num_hidden[0],
         "kernel_size": config.filter_size,
@@ -48,15 +47,15 @@ def cell_settings(config: ModelConfig) -> dict:
 
 
 def to_patches(config: ModelConfig, frame):
-    """What the bottom layer is fed: `[B, H, W, C]` to `[B, H/p, W/p, p*p*C]`."""
+    """Return the input of layer 1: patches `[B, H/p, W/p, p*p*C]` of `[B, H, W, C]`."""
     return SpaceToDepth(config.patch_size, name="to_patches")(frame)
 
 
 def to_frame(config: ModelConfig, hidden):
-    """The predicted frame, `[B, H, W, C]`: a 1x1 convolution of the top layer's h, on patches.
+    """Return the predicted frame `[B, H, W, C]`: a 1x1 convolution of the top layer's h.
 
-    It is float32, or float64, whatever the precision and policy: bfloat16 tells 1 from 0.996, but
-    nothing between, and here there is little to gain.
+    The convolution is never in half precision: bfloat16 has no value between 0.996 and 1, and a 1x1
+    convolution gains little speed.
     """
     depth = config.patch_size**2 * config.img_channel
     dtype = _kept_dtype()
@@ -65,33 +64,30 @@ def to_frame(config: ModelConfig, hidden):
 
 
 def step_model(frame, next_frame, old, new, name: str) -> keras.Model:
-    """The step from its symbolic tensors.
+    """Return the time step as a model.
 
     Args:
         frame: the frame input.
         next_frame: the prediction.
         old: name -> state input.
-        new: name -> new state, the same names as `old`.
-        name: of the model.
+        new: name -> new state, with the names of `old` in any order.
+        name: name of the model.
     """
     return keras.Model(
         [frame, *old.values()], [next_frame, *(new[state] for state in old)], name=name
     )
 
 
-# MERGED: The loop over time.
-
-
 def roll_out(step, frames, use_truth, rematerialise=False):
-    """Applies `step` once per column of `use_truth`, from zero states.
+    """Apply `step` once per column of `use_truth`, starting from zero states.
 
     Args:
-        step: one time step, as in `models/step.py`.
-        frames: `[B, T, H, W, C]`, true frames.
-        use_truth: `[B, S]`. Where it is positive, time step t is fed `frames[:, t]`, otherwise the
-            prediction of step t-1. Beyond the T true frames it has to be 0.
-        rematerialise: for the gradient, keep the states alone and compute the rest of each time
-            step once more, which takes less memory and more time.
+        step: one time step of a network.
+        frames: true frames `[B, T, H, W, C]`.
+        use_truth: `[B, S]`. Time step t gets `frames[:, t]` where the value is positive, otherwise
+            the prediction of step t-1. Must be 0 beyond the T true frames.
+        rematerialise: store only the states for the gradient and compute each time step again,
+            which takes less memory and more time.
 
     Returns:
         The S next-frame predictions, `[B, S, H, W, C]`.
@@ -107,11 +103,11 @@ def roll_out(step, frames, use_truth, rematerialise=False):
 
 
 class _TimeStep(keras.layers.Layer):
-    """Cell of the loop: chooses the frame to feed and applies the step.
+    """Cell of the loop: chooses the next input frame and applies the step.
 
-    States: the time t, the last prediction, the states of the step. A frame is looked up when its
-    turn comes, so that predicting far ahead needs no padded copy of the input. What the step gives
-    in half precision is kept in that of the loop.
+    States: the time t, the last prediction, the states of the step. Each frame is looked up at its
+    time step, so a long horizon needs no padded copy of the input. Outputs of the step in half
+    precision are converted to the dtype of the loop.
     """
 
     def __init__(self, step, frames, states, dtype):
@@ -133,9 +129,8 @@ class _TimeStep(keras.layers.Layer):
 
 
 def _rematerialised(step):
-    """`step`, computed once more where the gradient needs what it computed."""
-
-    # Its weights are arguments: inside a TensorFlow loop, what is computed again cannot reach them.
+    # The weights are arguments, because code that is computed again inside a TensorFlow loop cannot
+    # access variables outside the loop.
     @keras.remat
     def apply(weights, inputs):
         return step.stateless_call(weights, [], inputs)[0]
@@ -143,41 +138,16 @@ def _rematerialised(step):
     return lambda inputs: apply([ops.convert_to_tensor(each) for each in step.weights], inputs)
 
 
-# MERGED: What a network is called with.
-
-
-def frames_and_flags(inputs):
-    """(frames, flags) of the inputs of a `VideoPredictor`; flags are None where there are none."""
-    return (inputs["frames"], inputs["flags"]) if isinstance(inputs, dict) else (inputs, None)
-
-
-def check_frames(config: ModelConfig, frames, flags=None) -> None:
-    """Raises `MimError` for frames whose shape or type is not the model's; looks at no values.
+def roll_ahead(step, context, horizon: int):
+    """Predict the `horizon` frames after `context`: `[B, horizon, H, W, C]`, not clipped.
 
     Args:
-        config: of the model.
-        frames: an array, or a tensor of any kind, whose sizes may be unknown.
-        flags: what is given with them, `[B, S]`.
+        step: one time step of a network.
+        context: frames `[B, T, H, W, C]`, T >= 1.
+        horizon: number of frames, >= 1.
     """
-    shortest = config.input_length + 1 if flags is None else (flags.shape[1] or 0) + 2
-    length = frames.shape[1] if len(frames.shape) == 5 else 0
-    fits = tuple(frames.shape[2:]) == config.frame_shape
-    if not fits or (length is not None and length < shortest):
-        expected = ", ".join(map(str, config.frame_shape))
-        raise MimError(
-            f"frames must be [B, T, {expected}] (B, T, H, W, C) with T at least {shortest}, "
-            f"one more than the context; received {tuple(frames.shape)}."
-            + fits
-            * " To predict what follows them, call mim_tf.predict(model, frames, horizon)."
-        )
-    dtype = keras.backend.standardize_dtype(frames.dtype)
-    if "float" in dtype:
-        return
-    if config.frame_scale.clipped:
-        raise MimError(
-            f"frames must be float in [0, 1], received {dtype}. Divide levels of 0 to 255 by 255."
-        )
-    raise MimError(
-        f"frames must be float, on the scale of the model, received {dtype}: give "
-        "model.config.scale.to_unit(values)."
-    )
+    context = ops.cast(context, step.inputs[0].dtype)
+    known = ops.ones_like(context[:, :, 0, 0, 0])
+    unknown = ops.zeros((ops.shape(context)[0], horizon - 1), known.dtype)
+    use_truth = ops.concatenate([known, unknown], axis=1)
+    return roll_out(step, context, use_truth)[:, ops.shape(context)[1] - 1 :]

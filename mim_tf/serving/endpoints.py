@@ -13,10 +13,10 @@ import tensorflow as tf
 
 from mim_tf.errors import MimError
 from mim_tf.layers import GateConvolution
-from mim_tf.models.forecast import roll_ahead
-from mim_tf.models.predictor import under
+from mim_tf.models.machine import check_prediction, under
 from mim_tf.models.registry import build_step
-from mim_tf.models.size import check_prediction
+from mim_tf.models.rollout import roll_ahead
+from mim_tf.runtime.keras_private import layers_inside
 
 LARGEST_STATE = 1e6
 """The largest value of a state that is taken, either way: memories change by at most 1 a frame, so
@@ -86,7 +86,7 @@ class ServedStep:
     every time step.
 
     Args:
-        step: one time step, as in `models/step.py`.
+        step: one time step, see `mim_tf.models.rollout`.
         freeze: make the weights constants of the graph. TensorFlow brings the kernels into the
             order its convolutions need once, not at every time step; and every endpoint that is
             used has copies of its own.
@@ -123,7 +123,7 @@ def _as_used(step):
     """Every variable of `step`, and its value in the precision it is used in."""
     rounded = {
         id(layer.kernel)
-        for layer in step._flatten_layers()
+        for layer in layers_inside(step)
         if isinstance(layer, GateConvolution) and layer.precision == "bfloat16"
     }
     for variable in step.variables:

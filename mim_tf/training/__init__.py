@@ -1,1 +1,1 @@
-"""Loss, optimizer, and the run that trains a model."""
+"""Loss, optimizers, state, devices and callbacks of a training."""

@@ -1,36 +1,39 @@
-"""What happens between iterations.
+"""What happens between the iterations of a training, except evaluations (`jobs.validation`).
 
-Keras' own callbacks count batches and epochs; here an iteration can be several updates, and a
-snapshot has to hold all that a resumed run needs.
+Keras' own callbacks count batches and epochs. Here an iteration consists of one update per variant
+of its batch, and a snapshot contains everything a resumed run needs.
 """
 
-import collections
 import contextlib
 import math
 import shutil
 import signal
-import statistics
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import keras
+import numpy as np
 from absl import logging
 from keras import ops
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.summary import image, scalar
 from tqdm import tqdm
 
 from mim_tf.config import TrainingConfig
-from mim_tf.data.batches.order import TrainingOrder
+from mim_tf.data.batches.order import TrainingOrder, true_frame_probability
 from mim_tf.errors import MimError
-from mim_tf.evaluation.errors import is_better
 from mim_tf.runs.folder import has_state
+from mim_tf.storage.files import CsvLog
 from mim_tf.training.optimizers import all_finite
 from mim_tf.training.state import load_state, save_state
 from mim_tf.weights import save_weights
 
 
 class OnIteration(keras.callbacks.Callback):
-    """Calls `on_iteration(iteration, logs)` after the last update of each iteration."""
+    """Callback that calls `on_iteration(iteration, logs)` after the last update of an iteration."""
 
     def __init__(self, config: TrainingConfig, start_iteration: int):
         super().__init__()
@@ -45,27 +48,29 @@ class OnIteration(keras.callbacks.Callback):
             self.on_iteration(self.start + iterations, logs or {})
 
     def due(self, iteration: int, interval: int) -> bool:
-        """Whether something done every `interval` iterations, and at the end, is due."""
+        """Return whether an action of every `interval` iterations, and of the last, is due."""
         return iteration % interval == 0 or iteration == self.config.max_iterations
 
     def on_iteration(self, iteration, logs):
         raise NotImplementedError
 
 
-# MERGED: What is done when a loss is no number.
+class RestartedMean(OnIteration):
+    """Restarts the mean loss after each row of `Logs`, in every process."""
+
+    def on_iteration(self, iteration, logs):
+        if self.due(iteration, self.config.display_interval):
+            self.model.reset_metrics()
 
 
 class Divergence(keras.callbacks.Callback):
-    """Looks at the loss of every update, and does what `on_nan` says where it is not finite.
-
-    The running mean of the losses is looked at, which stays NaN from the first loss that is; Keras
-    has brought it from the device for its own callbacks already.
+    """Checks the loss of every update, and follows `on_nan` if the loss is NaN or infinite.
 
     Args:
-        config: of the training.
-        start_iteration: the iteration it goes on from.
-        folder: of the run, with its states; None in processes that have none.
-        size: sequences that are trained on, None if endless.
+        config: configuration of the training.
+        start_iteration: the last iteration that is done.
+        folder: folder of the run with its states; None in processes other than the first.
+        size: number of training sequences, None if endless.
     """
 
     def __init__(self, config, start_iteration, folder, size):
@@ -78,50 +83,42 @@ class Divergence(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.updates += 1
+        # The running mean stays NaN from the first NaN on. Keras has already copied it to the
+        # host, so reading it here costs no synchronisation of its own.
         loss = logs["loss_per_sequence"]
         if math.isfinite(loss):
             return
         iteration = self.start + math.ceil(self.updates / self.config.updates_per_iteration)
         sequences = ", ".join(map(str, self.order[iteration - 1]))
-        what = f"The loss is {loss} at iteration {iteration} (sequences {sequences})"
-        if self.config.on_nan == "skip":
-            logging.warning("%s: this update was left out.", what)
+        found = f"The loss is {loss} at iteration {iteration} (sequences {sequences})"
+        if self.config.on_nan == "skip":  # the optimizer has skipped the update
+            logging.warning("%s: this update was left out.", found)
         elif self.config.on_nan == "rollback" and has_state(self.folder):
-            updates = int(ops.convert_to_numpy(self.model.optimizer.iterations))
+            # The count of updates is not rolled back, so that the next batches are new ones.
+            updates = self._updates_done()
             load_state(self.model, self.folder)
-            reached = int(ops.convert_to_numpy(self.model.optimizer.iterations))
-            self.model.optimizer.iterations.assign(updates)  # goes on with the next batches
-            reached //= self.config.updates_per_iteration
-            logging.warning("%s: back to the weights of iteration %d.", what, reached)
+            reached = self._updates_done() // self.config.updates_per_iteration
+            self.model.optimizer.iterations.assign(updates)
+            logging.warning("%s: back to the weights of iteration %d.", found, reached)
         else:
-            raise MimError(f"{what}: training diverged. {self._last_snapshot()}{_MENDING}")
+            raise MimError(
+                f"{found}: training diverged. {self._last_snapshot()} Start again from good "
+                "weights (--pretrained_model) with a lower --lr or with --clip_norm, or continue "
+                "with --resume and --on_nan=skip or --on_nan=rollback. If sequences begin with "
+                "empty frames, raise --initial_bias."
+            )
         self.model.reset_metrics()
+
+    def _updates_done(self):
+        return int(ops.convert_to_numpy(self.model.optimizer.iterations))
 
     def _last_snapshot(self):
         names = sorted(self.folder.glob("*-*[0-9].weights.h5")) if self.folder else []
-        return f"The last good snapshot is {names[-1]}. " if names else "There is no snapshot yet. "
-
-
-_MENDING = (
-    "Start again with a lower --lr or with --clip_norm, from the last weights if they are good "
-    "(--pretrained_model); or go on with --resume --on_nan=skip, which leaves such updates out, or "
-    "--on_nan=rollback. In the first iterations, empty frames may be the cause: raise "
-    "--initial_bias."
-)
-
-
-def is_finite(model: keras.Model) -> bool:
-    """Whether all weights of `model` and its optimizer are finite; looked at on the device."""
-    variables = [*model.trainable_variables, *model.optimizer.saved_variables]
-    floats = [v for v in variables if "float" in keras.backend.standardize_dtype(v.dtype)]
-    return bool(ops.convert_to_numpy(all_finite(floats)))
-
-
-# MERGED: An orderly stop.
+        return f"The last good snapshot is {names[-1]}." if names else "There is no snapshot yet."
 
 
 class StopInOrder(OnIteration):
-    """On Ctrl-C or `kill`, in any process, stops all at the end of the iteration."""
+    """Stops all processes at the end of an iteration after SIGINT or SIGTERM in any process."""
 
     def __init__(self, config, start_iteration, devices):
         super().__init__(config, start_iteration)
@@ -130,7 +127,7 @@ class StopInOrder(OnIteration):
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Within it, signals are answered; not in a thread, where Python lets none be."""
+        """Handle the signals inside the context; only the main thread can handle signals."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -146,7 +143,7 @@ class StopInOrder(OnIteration):
     def _receive(self, number, frame):
         self.received = signal.Signals(number).name
         tqdm.write(f"{self.received}: stopping at the end of this iteration; again to stop now.")
-        self._restore()
+        self._restore()  # so that a second signal ends the process at once
 
     def _restore(self):
         for number, handler in self.before.items():
@@ -156,17 +153,14 @@ class StopInOrder(OnIteration):
         received = any(self.devices.gather(self.received is not None))
         if received and iteration < self.config.max_iterations:
             self.model.stop_training = True
-            logging.info("Stopped at iteration %d; --resume goes on from here.", iteration)
-
-
-# MERGED: Snapshots of a training, between its iterations.
+            logging.info("Stopped at iteration %d; continue with --resume.", iteration)
 
 
 class Snapshots(OnIteration):
-    """Weights every `snapshot_interval` and at a stop, and the state `--resume` needs.
+    """Saves weights and state every `snapshot_interval`, at a stop and at the end.
 
-    One that cannot be written, as on a full disk, is a warning, and tried again ten times in an
-    interval; at the end it is a `MimError`.
+    A snapshot that cannot be written, for example on a full disk, logs a warning and is tried again
+    ten times per interval. At the end of the training it raises `MimError`.
     """
 
     def __init__(self, config, start_iteration, folder, devices):
@@ -179,9 +173,19 @@ class Snapshots(OnIteration):
     def on_iteration(self, iteration, logs):
         self.reached = iteration
         retry = max(1, self.config.snapshot_interval // 10)
-        due = self.due(iteration, self.config.snapshot_interval)
-        if due or (self.failed and iteration % retry == 0):
-            self._try(iteration)
+        if not self.due(iteration, self.config.snapshot_interval) and (
+            not self.failed or iteration % retry
+        ):
+            return
+        try:
+            self._save(iteration)
+            self.failed = False
+        except OSError as error:
+            self.failed = True
+            logging.warning(
+                f"The snapshot of iteration {iteration} cannot be written, and training goes on: "
+                f"{error}. Free some space; the last snapshot is of iteration {self.saved}."
+            )
 
     def on_train_end(self, logs=None):
         if self.reached > self.saved:
@@ -190,171 +194,156 @@ class Snapshots(OnIteration):
             except OSError as error:
                 raise MimError(
                     f"The last snapshot of {self.folder}, of iteration {self.reached}, cannot be "
-                    f"written: {error}. Make room and go on from iteration {self.saved} with "
-                    "--resume."
+                    f"written: {error}. Free some space and continue from iteration {self.saved} "
+                    "with --resume."
                 ) from None
 
-    def _try(self, iteration):
-        try:
-            self._save(iteration)
-            self.failed = False
-        except OSError as error:
-            self.failed = True
-            logging.warning(
-                "The snapshot of iteration %d cannot be written, and training goes on: %s. Make "
-                "room; the last one is of iteration %d.",
-                iteration,
-                error,
-                self.saved,
-            )
-
     def _save(self, iteration):
-        """Writes the weights of this iteration, then the state; nothing that is not finite."""
         model = self.model
-        if not is_finite(model):
-            logging.warning("No snapshot of iteration %d: it has weights that are NaN.", iteration)
+        variables = [*model.trainable_variables, *model.optimizer.saved_variables]
+        floats = [v for v in variables if "float" in keras.backend.standardize_dtype(v.dtype)]
+        if not ops.convert_to_numpy(all_finite(floats)):  # a last good state must not be replaced
+            logging.warning("No snapshot of iteration %d: weights are NaN or infinite.", iteration)
             return
         name = f"{model.config.model_name}-{iteration:06d}"
         if self.config.evaluate_ema:
             with self.devices.evaluated(model, averaged=True) as average:
                 save_weights(average, self.folder / f"{name}-ema.weights.h5")
+        # The state comes last: if it names an iteration, the weights of that iteration exist.
         with self.devices.alone():
             save_weights(model, self.folder / f"{name}.weights.h5")
             save_state(model, self.folder)
         self.saved = iteration
 
 
-# MERGED: The progress bar of a training: what is left, how fast it goes, and how good it is.
-
-
-RECENT = 51
-"""Updates by whose median the pace is told, so that a pause does not count."""
-
-
-class ProgressBar:
-    """A line such as `800/2400 ███ 7 min left, 3.2 updates/s, loss 512, MSE 98.7 (baseline 179)`.
-
-    Args:
-        config: of the training.
-        start_iteration: the iteration it goes on from.
-    """
+class ProgressBar(tqdm):
+    """Line such as `800/2400 ███ 06:40 left, 4.0it/s, loss 512, MSE 98.7 (baseline 179)`."""
 
     def __init__(self, config: TrainingConfig, start_iteration: int):
-        self.config = config
-        self.iteration = start_iteration
-        self.bar: tqdm | None = None
-        self.durations: collections.deque[float] = collections.deque(maxlen=RECENT)
-        self.evaluation_seconds = 0.0
-        self.began_at = self.ended_at = 0.0
-        self.evaluates = False
-        self.loss: float | None = None
-        self.validation = ""
-
-    def open(self) -> None:
-        self.bar = tqdm(
-            total=self.config.max_iterations,
-            initial=self.iteration,
-            bar_format="{n_fmt}/{total_fmt} {bar} {desc}",
+        super().__init__(
+            total=config.max_iterations,
+            initial=start_iteration,
+            bar_format="{n_fmt}/{total_fmt} {bar} {remaining} left, {rate_fmt}{postfix}",
             ncols=min(80, shutil.get_terminal_size().columns),
         )
+        self.figures: dict[str, str] = {}
 
-    def close(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def update_begins(self) -> None:
-        """Notes the time, and that of an evaluation since the last update."""
-        self.began_at = time.perf_counter()
-        if self.evaluates:
-            self.evaluation_seconds = self.began_at - self.ended_at
-            self.evaluates = False
-
-    def update_ends(self) -> float:
-        """Notes the time and returns the seconds of this update, its batch's loading included."""
-        is_first = not self.ended_at
-        self.ended_at = time.perf_counter()
-        seconds = self.ended_at - self.began_at
-        if not is_first:  # in which the network is traced
-            self.durations.append(seconds)
-        return seconds
-
-    def show(self, iteration: int, loss: float | None = None) -> None:
-        """Says how far it is; a loss stays until the next one is given."""
-        self.iteration = iteration
-        self.evaluates = iteration % self.config.test_interval == 0
-        self.loss = self.loss if loss is None else loss
-        if self.bar is not None:
-            self.bar.set_description_str(self.words(), refresh=False)
-            self.bar.update()
-
-    def show_validation(self, result: dict) -> None:
-        """Keeps the MSE of an evaluation and of its best baseline in the line.
-
-        Args:
-            result: what `evaluate` returned.
-        """
-        self.validation = f"MSE {_short(result['mean']['mse'])}"
-        best = best_baseline(result)
-        if best is not None:
-            self.validation += f" (baseline {_short(best)})"
-        if self.bar is not None:
-            self.bar.set_description_str(self.words(), refresh=False)
-
-    @property
-    def updates_per_second(self) -> float | None:
-        """By the median of the last updates; None before the second."""
-        return 1 / max(statistics.median(self.durations), 1e-9) if self.durations else None
-
-    @property
-    def seconds_left(self) -> float | None:
-        """With the evaluations to come, if there was one to judge by."""
-        if not self.updates_per_second:
-            return None
-        interval, last = self.config.test_interval, self.config.max_iterations
-        updates = (last - self.iteration) * self.config.updates_per_iteration
-        evaluations = -(-last // interval) - self.iteration // interval
-        return updates / self.updates_per_second + evaluations * self.evaluation_seconds
-
-    def words(self) -> str:
-        """All that stands behind the bar; with the iterations before it less than 80 columns."""
-        parts = []
-        if self.updates_per_second:
-            parts.append(f"{_duration(self.seconds_left)} left")
-            parts.append(f"{_rate(self.updates_per_second)} updates/s")
-        if self.loss is not None:
-            parts.append(f"loss {_short(self.loss)}")
-        if self.validation:
-            parts.append(self.validation)
-        return ", ".join(parts)
+    def show(self, name: str, words: str) -> None:
+        """Show `name words` until the next words of the same name."""
+        self.figures[name] = words
+        self.set_postfix_str(", ".join(map(" ".join, self.figures.items())), refresh=False)
 
 
-def best_baseline(result: dict, score: str = "mse") -> float | None:
-    """The best mean of a baseline; None where there is none.
+class Events:
+    """Writer of a TensorBoard file; a file that cannot be written only logs a warning.
+
+    tensorboardX' `SummaryWriter` writes in a thread. On a full disk the thread ends, its queue
+    fills up, and training waits forever.
 
     Args:
-        result: what `evaluate` returned.
-        score: its name.
+        folder: folder of the run.
+        start_iteration: last iteration that is done; TensorBoard drops later points of old files.
     """
-    means = [part["mean"][score] for part in result.get("baselines", {}).values()]
-    best = None
-    for mean in means:
-        if best is None or is_better(score, mean, best):
-            best = mean
-    return best
+
+    _FLUSH_SECONDS = 10
+
+    def __init__(self, folder: Path, start_iteration: int):
+        self._folder = folder
+        self._flushed = time.monotonic()
+        self._file: EventsWriter | None = None
+        self._try(self._open)
+        self._write(start_iteration + 1, session_log=SessionLog(status=SessionLog.START))
+
+    def add_scalar(self, name: str, value: float, iteration: int) -> None:
+        """Add a point to a curve."""
+        self._write(iteration, summary=scalar(name, value))
+
+    def add_image(self, name: str, picture: np.ndarray, iteration: int) -> None:
+        """Add a picture `[H, W, 3]`, uint8."""
+        self._write(iteration, summary=image(name, picture, dataformats="HWC"))
+
+    def flush(self) -> None:
+        """Write everything to the disk."""
+        if self._file:
+            self._try(self._file.flush)
+        self._flushed = time.monotonic()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            self._try(self._file.close)
+        self._file = None
+
+    def _open(self):
+        self._file = EventsWriter(str(self._folder / "events"))
+
+    def _write(self, iteration, **content):
+        if self._file:
+            event = Event(step=iteration, wall_time=time.time(), **content)
+            self._try(lambda: self._file.write_event(event))
+        if time.monotonic() - self._flushed > self._FLUSH_SECONDS:
+            self.flush()
+
+    def _try(self, action):
+        try:
+            action()
+        except OSError as error:
+            self._file = None
+            logging.warning(
+                f"TensorBoard will not show the rest of {self._folder}: {error}. train.csv and "
+                "scores/ contain it."
+            )
 
 
-def _duration(seconds):
-    for unit, size in (("days", 86400), ("h", 3600)):
-        if seconds >= size:
-            return f"{_rate(seconds / size)} {unit}"
-    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+class Logs(OnIteration):
+    """Progress bar, `train.csv` and TensorBoard: the mean loss since the last row, and its cost."""
 
+    COLUMNS = (
+        *("iteration", "loss", "learning_rate", "true_frame_probability"),
+        *("processor_seconds", "seconds"),
+    )
 
-def _short(value):
-    if value is None:
-        return "-"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    def __init__(self, config, start_iteration, folder, writer: Events, bar: ProgressBar):
+        super().__init__(config, start_iteration)
+        self.file = CsvLog(folder / "train.csv", self.COLUMNS, start_iteration)
+        # Neither contains evaluations. Processor seconds are those of all threads: the cost of
+        # learning even on a machine with other work.
+        self.seconds = self.file.last.get("seconds", 0.0)
+        self.processor_seconds = self.file.last.get("processor_seconds", 0.0)
+        self.last_row = self.seconds, 0
+        self.writer = writer
+        self.bar = bar
 
+    def on_train_batch_begin(self, batch, logs=None):
+        self.before = time.process_time(), time.perf_counter()
 
-def _rate(value):
-    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
+    def on_train_batch_end(self, batch, logs=None):
+        self.processor_seconds += time.process_time() - self.before[0]
+        self.seconds += time.perf_counter() - self.before[1]
+        if self.updates == 0:
+            self.bar.unpause()  # the first update traces the network and says nothing of the rate
+        super().on_train_batch_end(batch, logs)
+
+    def on_iteration(self, iteration, logs):
+        loss = float(logs["loss_per_sequence"])
+        # `Divergence` handles other losses.
+        if self.due(iteration, self.config.display_interval) and math.isfinite(loss):
+            self._add_row(iteration, loss)
+            self.bar.show("loss", f"{loss:.3g}" if abs(loss) < 1000 else f"{loss:.0f}")
+        self.bar.update()
+
+    def _add_row(self, iteration, loss):
+        optimizer = self.model.optimizer
+        rate = float(ops.convert_to_numpy(optimizer.learning_rate))
+        norm = float(ops.convert_to_numpy(optimizer.gradient_norm))
+        probability = true_frame_probability(self.config, iteration)
+        values = (loss, rate, probability, self.processor_seconds, self.seconds)
+        self.file.append([iteration, *(f"{value:.6g}" for value in values)])
+        seconds, updates = self.last_row
+        pace = (self.updates - updates) / max(self.seconds - seconds, 1e-9)
+        self.last_row = self.seconds, self.updates
+        scalars = dict(zip(self.COLUMNS[1:4], values, strict=False)) | {"updates_per_second": pace}
+        if math.isfinite(norm):  # the norm of a skipped update is not
+            scalars["gradient_norm"] = norm
+        for name, value in scalars.items():
+            self.writer.add_scalar(name, value, iteration)

@@ -1,4 +1,4 @@
-"""Loss, optimizer and metric, put together."""
+"""The loss of the 2019 code, learning rate schedules, and what starts a training."""
 
 import keras
 import numpy as np
@@ -12,15 +12,13 @@ from mim_tf.training.optimizers import AdamInsideRoot, Muon
 def compile_for_training(
     model, learning_rate=1e-3, optimizer: keras.optimizers.Optimizer | None = None
 ) -> None:
-    """Compiles `model` with the loss of the 2019 code.
-
-    The metric `loss_per_sequence` is the loss the 2019 code prints.
+    """Compile `model` with the loss of the 2019 code, and the metric `loss_per_sequence`.
 
     Args:
         model: a `VideoPredictor`.
-        learning_rate: a number or a Keras schedule, for the optimizer of the 2019 code and its
+        learning_rate: a number or a Keras schedule, for the optimizer of the 2019 code with its
             moving average of the weights.
-        optimizer: used in the place of that one.
+        optimizer: used instead of the optimizer of the 2019 code.
     """
     if optimizer is None:
         optimizer = AdamInsideRoot(learning_rate, use_ema=True, ema_momentum=0.9995)
@@ -29,20 +27,12 @@ def compile_for_training(
         loss=HalfSquaredError(),
         metrics=[keras.metrics.MeanMetricWrapper(half_squared_error, name="loss_per_sequence")],
     )
-    # Built later, Keras would trace the training step twice.
+    # If the optimizer were built later, Keras would trace the training step twice.
     model.optimizer.build(model.trainable_variables)
 
 
-# MERGED: The optimizer of a training run.
-
-
 def make_optimizer(config: TrainingConfig, filters: int) -> keras.optimizers.Optimizer:
-    """The optimizer that `config` asks for.
-
-    Args:
-        config: of the training.
-        filters: channels of a layer of the network.
-    """
+    """Return the optimizer of `config`; `filters` are the channels of a layer of the network."""
     updates = config.updates_per_iteration
     settings = {
         "learning_rate": learning_rate(
@@ -63,25 +53,21 @@ def make_optimizer(config: TrainingConfig, filters: int) -> keras.optimizers.Opt
     return AdamInsideRoot(**settings)
 
 
-# MERGED: Learning rates that rise, and come down to zero.
-
-
-SCHEDULES = ("constant", "cosine", "wsd")
-DECAY_SHARE = 0.2
+_DECAY_SHARE = 0.2
 
 
 @keras.saving.register_keras_serializable("mim_tf")
 class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly, stays, and falls linearly to zero over the last fifth.
+    """Learning rate that rises linearly, stays, and falls linearly to 0 over the last fifth.
 
-    Of a run of unknown length the end can be set late: while `updates` is far off the rate stays
-    at its peak, and resumed with an end a quarter further than it has come, it falls from there.
-    Source: Hu et al., "MiniCPM", 2024.
+    The length of a run can be decided late. Train at the peak with a large `updates`; then resume
+    with `updates` a quarter above the updates done, and the rate falls from there. Source: Hu et
+    al., "MiniCPM", 2024.
 
     Args:
-        peak: the rate between rise and fall.
-        warmup: updates of the rise.
-        updates: of the whole run.
+        peak: largest rate.
+        warmup: updates over which the rate rises.
+        updates: updates of the whole run.
     """
 
     def __init__(self, peak: float, warmup: int, updates: int):
@@ -92,7 +78,7 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step):
         step = ops.cast(step, "float32")
         rise = (step + 1) / max(self.warmup, 1)
-        fall = (self.updates - step) / (DECAY_SHARE * self.updates)
+        fall = (self.updates - step) / (_DECAY_SHARE * self.updates)
         return self.peak * ops.clip(ops.minimum(rise, fall), 0.0, 1.0)
 
     def get_config(self):
@@ -100,14 +86,14 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def learning_rate(schedule: str, peak: float, warmup: int, updates: int):
-    """A rate for Keras' optimizers: a number or a schedule.
+    """Return a number or a Keras schedule.
 
     Args:
-        schedule: "constant", "cosine" (down to zero along half a cosine) or "wsd", see
+        schedule: "constant", "cosine" (falls to 0 along half a cosine) or "wsd", see
             `WarmupStableDecay`.
-        peak: the largest rate.
-        warmup: updates in which it rises linearly from zero to `peak`.
-        updates: of the whole run, those of the warm-up included.
+        peak: largest rate.
+        warmup: updates over which the rate rises linearly from 0 to `peak`.
+        updates: updates of the whole run, including the warm-up.
     """
     if schedule == "wsd":
         return WarmupStableDecay(peak, warmup, updates)
@@ -123,15 +109,12 @@ def learning_rate(schedule: str, peak: float, warmup: int, updates: int):
     return peak
 
 
-# MERGED: The loss, and what of it is shown.
-
-
 @keras.saving.register_keras_serializable("mim_tf")
 class HalfSquaredError(keras.losses.Loss):
-    """Half the sum of squares over a sequence; summed over the batch.
+    """Half the sum of squared errors over all sequences of the batch (2019 code, `l2_loss`).
 
-    Its gradient is that of the sum, so the batch size matters to Adam's epsilon alone. A target
-    that is NaN is missing, and costs nothing. Source: 2019 code, `l2_loss`.
+    A NaN target is missing and adds nothing. The gradient grows with the batch size, which changes
+    an update by Adam only through its epsilon.
 
     Call arguments:
         y_true: frames 2..T, `[B, T-1, H, W, C]`.
@@ -147,44 +130,32 @@ class HalfSquaredError(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("mim_tf")
 def half_squared_error(y_true, y_pred):
-    """Half the sum of squares of each sequence, `[B]`; its mean is what the 2019 code prints.
+    """Return half the sum of squared errors of each sequence, `[B]`.
 
-    Raises `MimError` for targets of another shape than predictions.
+    The 2019 code prints the mean over sequences. Targets of a wrong shape raise `MimError`.
     """
-    _check_shapes(y_true.shape, y_pred.shape)
+    targets, predictions = y_true.shape, y_pred.shape
+    # Unknown sizes are None with TensorFlow and symbols with JAX.
+    if len(targets) != len(predictions) or any(
+        isinstance(one, int) and isinstance(other, int) and one != other
+        for one, other in zip(targets, predictions, strict=True)
+    ):
+        raise MimError(
+            f"Expected frames 2..T as targets, {list(predictions)}, got {list(targets)}. Call "
+            "model.fit(frames, frames[:, 1:])."
+        )
     y_true = ops.cast(y_true, y_pred.dtype)
     y_true = ops.where(ops.isnan(y_true), y_pred, y_true)
     return 0.5 * ops.sum(ops.square(y_pred - y_true), axis=(1, 2, 3, 4))
 
 
-def _check_shapes(targets, predictions):
-    known = [  # sizes that are not known yet are None, or symbols of JAX
-        (target, prediction)
-        for target, prediction in zip(targets, predictions, strict=False)
-        if isinstance(target, int) and isinstance(prediction, int)
-    ]
-    if len(targets) != len(predictions) or any(one != other for one, other in known):
-        raise MimError(
-            f"Targets must be frames 2..T, {list(predictions)}, received {list(targets)}: "
-            "model.fit(frames, frames[:, 1:])."
-        )
-
-
-# MERGED: Biases that start a little off zero.
-
-
 def draw_biases(model, bound: float, seed: int) -> None:
-    """Draws the biases of all convolutions uniformly from -bound to bound.
+    """Draw the biases of all convolutions of `model` uniformly from -bound to bound; 0: keep them.
 
-    In a network whose biases are exactly zero, as the 2019 code starts with, an empty frame leaves
-    all states exactly zero. That fixed point is unstable: layer norm multiplies by up to
-    `1 / sqrt(epsilon)`, 316, in each layer and frame, and gradients through a few such frames
-    overflow. Biases of a thousandth already keep them as large as without empty frames.
-
-    Args:
-        model: a `VideoPredictor`; its biases are replaced.
-        bound: 0 leaves the model as it is.
-        seed: of the draws.
+    The 2019 code starts with zero biases. There an empty frame leaves all states exactly zero, an
+    unstable fixed point: layer norm multiplies by up to `1 / sqrt(epsilon)`, 316, in each layer and
+    frame. Gradients through a few empty frames overflow. Biases of 0.001 are enough to keep
+    gradients as large as without empty frames.
     """
     random = np.random.default_rng(seed)
     for variable in model.trainable_variables:

@@ -1,4 +1,4 @@
-"""The devices a network is trained on: one, all of this machine, or those of several machines."""
+"""The devices of a training run: one, all of this machine, or those of several processes."""
 
 import atexit
 import contextlib
@@ -9,36 +9,34 @@ import keras
 import numpy as np
 from absl import logging
 
-from mim_tf.config import DataConfig, DeviceConfig
-from mim_tf.data.source import SequenceSource, filled
-from mim_tf.data.split import split_paths
+from mim_tf.config import DeviceConfig
 from mim_tf.errors import MimError
 from mim_tf.models import build_model
 
 _PEER_TIMEOUT = 30
-"""Seconds without a sign of life after which another process counts as gone."""
+"""Seconds without a heartbeat after which another process counts as lost."""
 
 _START_TIMEOUT = 300
-"""Seconds to wait for all processes to start."""
+"""Seconds to wait until all processes have started."""
 
 
-def open_devices(config: DeviceConfig, batch_size: int):
-    """The devices `config` asks for; has to come before anything is computed.
+def open_devices(config: DeviceConfig, batch_size: int) -> "OneDevice":
+    """Return the devices of `config`. Call it before any computation.
 
     Args:
-        config: what to train on.
-        batch_size: of all devices together.
+        config: configuration of the devices.
+        batch_size: sequences per update on all devices together.
 
     Raises:
-        MimError: if the backend has no such strategy, or the batch cannot be divided.
+        MimError: if the backend does not support the devices or the batch is not divisible.
     """
     backend = keras.backend.backend()
+    devices: OneDevice
     if config.coordinator:
         if backend != "jax":
             raise MimError(
-                "--coordinator needs the JAX backend (KERAS_BACKEND=jax): TensorFlow's "
-                "MultiWorkerMirroredStrategy does not work with the fit of Keras 3, which fails "
-                f"when it reduces metrics. Received the {backend} backend."
+                f"Expected KERAS_BACKEND=jax with --coordinator, got {backend}: Keras 3 cannot fit "
+                "with TensorFlow's MultiWorkerMirroredStrategy."
             )
         devices = _processes(config)
     elif config.strategy == "single":
@@ -47,10 +45,14 @@ def open_devices(config: DeviceConfig, batch_size: int):
         devices = MirroredDevices() if backend == "tensorflow" else ParallelDevices()
     if batch_size % devices.count:
         raise MimError(
-            f"--batch_size is that of all devices together, and must be a multiple of their "
-            f"number, {devices.count}; received {batch_size}."
+            f"Expected a --batch_size divisible by the {devices.count} devices, got {batch_size}."
         )
     return devices
+
+
+def has_accelerator() -> bool:
+    """Return whether Keras computes on any device other than a CPU."""
+    return any("cpu" not in name.lower() for name in keras.distribution.list_devices())
 
 
 class OneDevice:
@@ -61,34 +63,34 @@ class OneDevice:
     def __init__(self):
         self._copy = None
 
-    def scope(self):
-        """Where the model is built and compiled."""
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Return the context in which the model is built and compiled."""
         return contextlib.nullcontext()
 
-    def training(self):
-        """Where it is fitted. The end of another process comes out as a `MimError`."""
+    def training(self) -> contextlib.AbstractContextManager:
+        """Return the context of `fit`; a lost process raises `MimError` there."""
         return contextlib.nullcontext()
 
-    def alone(self):
-        """Within it, what is computed concerns this process only."""
+    def alone(self) -> contextlib.AbstractContextManager:
+        """Return the context of a computation in this process only."""
         return contextlib.nullcontext()
 
     @contextlib.contextmanager
     def evaluated(self, model, averaged: bool):
-        """Yields a model on one device, with the weights of `model` or their moving averages."""
+        """Yield a model on one device, with the weights of `model` or their moving averages."""
         with self.alone():
-            yield self._copied(model, averaged) if averaged or self.count > 1 else model
+            if not averaged and self.count == 1:
+                yield model
+                return
+            self._copy = self._copy or build_model(model.config)
+            weights = model.optimizer.averages if averaged else model.trainable_variables
+            for own, weight in zip(self._copy.trainable_variables, weights, strict=True):
+                own.assign(keras.ops.convert_to_numpy(weight))
+            yield self._copy
 
     def gather(self, number) -> list:
-        """What every process calls this with; all have to."""
+        """Return the argument of every process; all processes have to call it."""
         return [number]
-
-    def _copied(self, model, averaged):
-        self._copy = self._copy or build_model(model.config)
-        weights = model.optimizer.averages if averaged else model.trainable_variables
-        for own, weight in zip(self._copy.trainable_variables, weights, strict=True):
-            own.assign(keras.ops.convert_to_numpy(weight))
-        return self._copy
 
 
 class MirroredDevices(OneDevice):
@@ -126,16 +128,15 @@ class ParallelDevices(OneDevice):
         try:
             with _distribution(self._distribution):
                 yield
-        # Of a computation JAX makes its own error, of gathering numbers a ValueError.
+        # A lost process raises JaxRuntimeError in a computation, ValueError in `gather`.
         except (JaxRuntimeError, ValueError) as error:
             lost = isinstance(error, JaxRuntimeError) or "Gloo" in str(error)
             if self.num_processes == 1 or not lost:
                 raise
             atexit.register(_leave)
             raise MimError(
-                "Another process of this run has ended, so that this one cannot go on. Look at "
-                "what the others printed, then start all of them again with --resume. "
-                f"({str(error).splitlines()[0]})"
+                f"Another process of this run has ended ({str(error).splitlines()[0]}). Read the "
+                "output of the others, then start all of them again with --resume."
             ) from None
 
     def scope(self):
@@ -151,7 +152,7 @@ class ParallelDevices(OneDevice):
 
 
 def _leave():
-    """Ends the process without the farewell that JAX would wait for, and end with a crash."""
+    # JAX's own exit handlers would wait for the lost process and then crash.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(1)
@@ -175,9 +176,9 @@ def _processes(config):
         "num_processes": config.num_processes,
         "process_id": config.process_id,
     }
-    # Takes SIGTERM for itself, which run.py answers with a snapshot.
+    # This service would take SIGTERM, on which `StopInOrder` writes a snapshot.
     jax.config.update("jax_enable_preemption_service", False)
-    # Not keras.distribution.initialize, whose timeouts are minutes.
+    # keras.distribution.initialize has timeouts of minutes.
     try:
         jax.distributed.initialize(
             **{} if config.coordinator == "auto" else known,
@@ -187,59 +188,8 @@ def _processes(config):
         )
     except (ValueError, RuntimeError) as error:
         raise MimError(
-            f"The processes of this run could not find each other: {str(error).splitlines()[0]} "
-            "Start all of them with the same --coordinator=HOST:PORT (of process 0) and "
-            "--num_processes, and each with its own --process_id; with --coordinator=auto Slurm, "
-            "Open MPI or Kubernetes has to have started them."
+            f"Expected all processes of the run, got: {str(error).splitlines()[0]} Start each with "
+            "the same --coordinator=HOST:PORT and --num_processes, and its own --process_id. "
+            "--coordinator=auto needs Slurm, Open MPI or Kubernetes."
         ) from None
     return ParallelDevices()
-
-
-# MERGED: That nothing is both trained on and validated on.
-
-
-_LOOKED_AT = 16
-
-
-def check_overlap(train: SequenceSource, valid: SequenceSource, data: DataConfig) -> None:
-    """Looks for copies: compares the first and last 16 sequences of two sources.
-
-    A copy is an error where the two have paths of their own, and a warning where one set is
-    divided, whose copies are its owner's. Still sequences are passed over.
-
-    Args:
-        train: to train on.
-        valid: to validate on.
-        data: what they were opened with.
-
-    Raises:
-        MimError: if one of them is in both.
-    """
-    if train.size is None or valid.size is None:
-        return
-    known = _contents(train)
-    for content, index in _contents(valid).items():
-        if content in known:
-            copy = (
-                f"Sequence {index} to validate on is sequence {known[content]} to train on, value "
-                "for value"
-            )
-            if not split_paths(data, "train")[1]:
-                raise MimError(
-                    f"{copy}: no sequence may be in both. Give one path, which is then divided, or "
-                    "leave the copies out of one of train_data_paths and valid_data_paths."
-                )
-            logging.warning("%s: scores of copies say little.", copy)
-            return
-
-
-def _contents(source):
-    """Bytes -> index of the first and last sequences in which anything moves."""
-    count = source.size
-    indices = sorted({*range(min(count, _LOOKED_AT)), *range(max(0, count - _LOOKED_AT), count)})
-    found = {}
-    for index in indices:
-        frames = filled(source.sequences(np.array([index]))[0])
-        if (frames[1:] != frames[0]).any():
-            found.setdefault(frames.tobytes(), index)
-    return found

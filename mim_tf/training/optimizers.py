@@ -1,31 +1,28 @@
-"""Adam as in the 2019 code."""
+"""The optimizers: Adam as in the 2019 code, and Muon for the kernels of gates."""
 
 import keras
 from keras import ops
 
 from mim_tf.errors import MimError
+from mim_tf.runtime.keras_private import PrivateOptimizer
 
 
 @keras.saving.register_keras_serializable("mim_tf")
-class AdamInsideRoot(keras.optimizers.Optimizer):
-    """Adam with its epsilon inside the root.
+class AdamInsideRoot(PrivateOptimizer):
+    """Adam with epsilon inside the root.
 
         m' = beta_1 m + (1 - beta_1) g;  v' = beta_2 v + (1 - beta_2) g^2
         w' = w - learning_rate * (m' / (1 - beta_1^t)) / sqrt(v' / (1 - beta_2^t) + epsilon)
 
-    Keras' Adam adds epsilon to the root, and to the uncorrected one. Source: 2019 code,
-    `adam_updates`, with its values as defaults.
+    Keras' Adam adds epsilon to the root of the uncorrected moment. Source and defaults: 2019 code,
+    `adam_updates`.
 
-    Args:
-        learning_rate: a float or a Keras schedule.
-        beta_1, beta_2: decay of the two moments.
-        epsilon: added to the corrected second moment.
-        skip_nonfinite: leave out updates whose gradients are not all finite, but for their count.
-        **kwargs: as for every Keras optimizer, `use_ema` among them.
+    Arguments are those of Keras' Adam. `skip_nonfinite` skips updates whose gradients are not all
+    finite; skipped updates still count.
 
     Attributes:
-        gradient_norm: of the last update over all weights, before any clipping; of a mirrored
-            strategy of TensorFlow that of the first device's share. It is not saved.
+        gradient_norm: norm of the last update's gradient over all weights, before clipping. With
+            TensorFlow's mirrored strategy, the first device's share only. Not saved.
     """
 
     def __init__(
@@ -57,7 +54,7 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
 
     @property
     def saved_variables(self):
-        """Those that the next update depends on: all but the gradient's norm."""
+        """Return the variables the next update depends on: all except the gradient's norm."""
         return [v for v in self.variables if v is not getattr(self, "gradient_norm", None)]
 
     def save_own_variables(self, store):
@@ -68,15 +65,15 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
         variables = self.saved_variables
         if len(store.keys()) != len(variables):
             raise MimError(
-                f"Expected the state of {self.name} with {len(variables)} variables, received "
-                f"{len(store.keys())}. Compile the model as it was compiled when this was saved."
+                f"Expected a state of {self.name} with {len(variables)} variables, got "
+                f"{len(store.keys())}. Compile the model as when the state was saved."
             )
         for number, variable in enumerate(variables):
             variable.assign(store[str(number)])
 
     def apply(self, grads, trainable_variables=None):
-        # Both corrections once an update; once a variable, they would be a third of the graph.
-        dtype = (trainable_variables or self._trainable_variables)[0].dtype
+        # Both corrections once per update. Once per variable, they would be a third of the graph.
+        dtype = (trainable_variables or self.trained)[0].dtype
         step = ops.cast(self.iterations + 1, dtype)
         second = 1 - ops.power(self.beta_2, step)
         rate = ops.cast(self.learning_rate, dtype)
@@ -89,42 +86,41 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
         self.gradient_norm.assign(global_norm(grads))
 
     def _apply_if_finite(self, grads, trainable_variables):
-        self.build(trainable_variables or self._trainable_variables)
-        weights = self._trainable_variables
-        others = [v for v in self.saved_variables if v is not self.iterations]
-        variables = [*weights, *others]
+        """Apply the update, then restore all values if a gradient was not finite.
+
+        A condition around the update would not work in Keras' loops on both backends.
+        """
+        self.build(trainable_variables or self.trained)
+        variables = [*self.trained, *(v for v in self.saved_variables if v is not self.iterations)]
         before = [ops.copy(ops.convert_to_tensor(variable)) for variable in variables]
         super().apply(grads, trainable_variables)
         finite = all_finite(grads)
         for variable, value in zip(variables, before, strict=True):
             variable.assign(ops.where(finite, ops.convert_to_tensor(variable), value))
-        if self.use_ema:  # the first update makes them the weights, and may be left out
+        if self.use_ema:
+            # The first update starts the averages at the weights. If it was skipped, the restored
+            # averages are zeros and have to start at the weights here.
             begun = ops.logical_or(finite, self.iterations > 1)
-            for weight, average in zip(weights, self.averages, strict=True):
+            for weight, average in zip(self.trained, self.averages, strict=True):
                 values = map(ops.convert_to_tensor, (average, weight))
                 average.assign(ops.where(begun, *values))
 
     def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
+        index = self.position(variable)
         first, second = self.first[index], self.second[index]
         self.assign_add(first, (gradient - first) * (1 - self.beta_1))
         self.assign_add(second, (ops.square(gradient) - second) * (1 - self.beta_2))
         self.assign_sub(variable, self._rate * first * ops.rsqrt(second + self._epsilon))
 
-    def _update_model_variables_moving_average(self, trainable_variables):
-        # As Keras', which works out the momentum, 0 in the first update, once a variable: with
-        # those, the optimizer would be half as large again, and slower to trace.
-        pull = 1 - self.ema_momentum * ops.cast(self.iterations > 0, trainable_variables[0].dtype)
-        for variable, average in zip(trainable_variables, self.averages, strict=True):
+    def update_averages(self, variables):
+        # Keras computes the momentum (0 in the first update) once per variable, which makes the
+        # optimizer half as large again, and slower to trace.
+        pull = 1 - self.ema_momentum * ops.cast(self.iterations > 0, variables[0].dtype)
+        for variable, average in zip(variables, self.averages, strict=True):
             self.assign_add(average, (variable - average) * pull)
 
-    @property
-    def averages(self):
-        """The moving averages of the weights, variables in their order; needs `use_ema`."""
-        return self._model_variables_moving_average
-
     def finalize_variable_values(self, var_list):
-        """Leaves the weights as they are: Keras would end `fit` with their averages."""
+        """Keep the weights; Keras would overwrite them with their averages at the end of `fit`."""
 
     def get_config(self):
         return {
@@ -137,45 +133,36 @@ class AdamInsideRoot(keras.optimizers.Optimizer):
 
 
 def all_finite(tensors):
-    """Whether all of `tensors` are finite, as a tensor of one bool."""
+    """Return whether all `tensors` are finite, as a tensor of one bool."""
     return ops.all(ops.stack([ops.all(ops.isfinite(tensor)) for tensor in tensors]))
 
 
 def global_norm(tensors):
-    """The root of the sum of all squares, float32; a tensor that is None counts as 0."""
+    """Return the norm over all `tensors` in float32; None counts as 0."""
     squares = [ops.sum(ops.square(ops.cast(x, "float32"))) for x in tensors if x is not None]
     return ops.sqrt(sum(squares))
-
-
-# MERGED: Muon for the kernels of gates, Adam for the rest.
-
-
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-STEPS = 5
 
 
 @keras.saving.register_keras_serializable("mim_tf")
 class Muon(AdamInsideRoot):
     """Muon on the kernels of gates; `AdamInsideRoot` on biases, norms, peepholes and 1x1 kernels.
 
-    A convolution computes several gates at once. The kernel of each of them, `[k, k, C, n]`, is
-    taken as a matrix `[k k C, n]`, and steps are nearly orthogonal: all its singular values
-    change at the same pace, where those of Adam leave most directions behind.
+    A convolution computes several gates at once. The kernel of each gate, `[k, k, C, n]`, is used
+    as a matrix `[k k C, n]`, and its update is nearly orthogonal: all singular values change at the
+    same rate. Adam changes few directions much faster than the rest.
 
         m' = momentum m + g
         w' = w - kernel_rate * learning_rate * orthogonal(g + momentum m')
 
-    `orthogonal` is five steps of a Newton-Schulz iteration, see there. Keras' own Muon leaves
-    kernels of convolutions to AdamW. Source: Jordan et al., "Muon: an optimizer for hidden layers
-    in neural networks", 2024.
+    `orthogonal` is a Newton-Schulz iteration, see there. Keras' Muon uses AdamW for kernels of
+    convolutions. Source: Jordan et al., "Muon: an optimizer for hidden layers in neural networks",
+    2024.
 
     Args:
-        learning_rate: a float or a Keras schedule; as it is for Adam's weights.
-        gate_filters: output channels n of one gate.
-        kernel_rate: the kernels' rate in units of `learning_rate`.
-        momentum: of the kernels.
-        beta_1, beta_2: of Adam.
-        **kwargs: as for `AdamInsideRoot`.
+        gate_filters: output channels n of a gate.
+        kernel_rate: the kernels' learning rate, as a factor of `learning_rate`.
+        momentum: momentum of the kernels.
+        **kwargs: arguments of `AdamInsideRoot`; the learning rate of Adam's weights is not changed.
     """
 
     def __init__(
@@ -198,19 +185,19 @@ class Muon(AdamInsideRoot):
         if not self.is_gate_kernel(variable):
             super().update_step(gradient, variable, learning_rate)
             return
-        momentum = self.first[self._get_variable_index(variable)]
+        momentum = self.first[self.position(variable)]
         self.assign(momentum, momentum * self.momentum + gradient)
         direction = self._orthogonal_gates(gradient + momentum * self.momentum)
         rate = ops.cast(learning_rate, variable.dtype) * self.kernel_rate
         self.assign_sub(variable, rate * direction)
 
     def is_gate_kernel(self, variable) -> bool:
-        """Whether `variable` is the kernel of a convolution of whole gates, larger than 1x1."""
+        """Return whether `variable` is a kernel of whole gates, larger than 1x1."""
         shape = variable.shape
         return len(shape) == 4 and shape[0] > 1 and shape[-1] % self.gate_filters == 0
 
     def _orthogonal_gates(self, kernel):
-        # The gates as a batch of matrices.
+        # [k, k, C, gates * n] -> [gates, k k C, n]: one matrix per gate.
         matrices = ops.reshape(
             kernel, (-1, kernel.shape[-1] // self.gate_filters, self.gate_filters)
         )
@@ -227,25 +214,24 @@ class Muon(AdamInsideRoot):
 
 
 def orthogonal(matrices):
-    """Matrices with the singular vectors of `matrices`, and singular values near 1.
+    """Return matrices with the singular vectors of `matrices` and singular values near 1.
 
         X = G / |G|;  five times:  X' = X (a + b X^T X + c (X^T X)^2)
 
-    with |G| Frobenius' norm and a, b, c = 3.4445, -4.7750, 2.0315. Singular values above 0.01 of
-    |G| end between 0.68 and 1.21.
+    |G| is the Frobenius norm. Singular values above 0.01 |G| end between 0.68 and 1.21.
 
     Args:
-        matrices: `[gates, rows, columns]`, best with more rows than columns.
+        matrices: `[gates, rows, columns]`, cheapest with more rows than columns.
     """
-    a, b, c = COEFFICIENTS
+    a, b, c = 3.4445, -4.7750, 2.0315
     norm = ops.sqrt(ops.sum(ops.square(matrices), axis=(1, 2), keepdims=True))
     matrices = matrices / (norm + 1e-12)
-    # Every X is G times a polynomial of G^T G, so that the iteration needs only small square
-    # matrices. Rounding shows in singular values below a hundredth of |G|.
+    # Every X is G times a polynomial in G^T G. So the loop multiplies only small square matrices
+    # and G is multiplied once. Rounding affects only singular values below 0.01 |G|.
     square = ops.matmul(ops.transpose(matrices, (0, 2, 1)), matrices)
     identity = ops.eye(matrices.shape[-1], dtype=matrices.dtype)
     product = identity
-    for _ in range(STEPS):
+    for _ in range(5):
         factor = a * identity + b * square + c * ops.matmul(square, square)
         product = ops.matmul(product, factor)
         square = ops.matmul(ops.matmul(factor, square), factor)

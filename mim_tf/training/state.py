@@ -1,4 +1,8 @@
-"""The state of a run, `training.state`: what `--resume` goes on with, kept twice and checked."""
+"""The file `training.state`, from which `--resume` continues: weights, optimizer and counters.
+
+Two states are kept. Each ends with its SHA-256, so that a corrupted state is detected and the
+previous state used instead.
+"""
 
 import hashlib
 import os
@@ -19,28 +23,27 @@ _BLOCK = 2**20
 
 
 def save_state(model: keras.Model, folder: Path) -> None:
-    """Writes weights, optimizer and counters to `folder`; the state before is kept as well.
-
-    Behind the HDF5 file, which HDF5 does not mind, stands its SHA-256.
-    """
+    """Write the state of `model` to `folder` atomically, and keep the previous state."""
     part = folder / f"{STATE}.part"
     try:
         save_weights(model, part, with_optimizer=True)
-        with part.open("ab") as file:
-            file.write(_MARK + _digest(part, part.stat().st_size).encode())
-    except OSError:  # where the disk is full, it should not take room
-        part.unlink(missing_ok=True)
+        digest = _digest(part, part.stat().st_size)
+        with part.open("ab") as file:  # HDF5 ignores bytes after its end
+            file.write(_MARK + digest.encode())
+    except OSError:
+        part.unlink(missing_ok=True)  # the disk may be full
         raise
+    # A kill between the two renames leaves the previous state only, which `load_state` accepts.
     if (folder / STATE).exists():
         os.replace(folder / STATE, folder / PREVIOUS_STATE)
     move_into_place(part, folder / STATE)
 
 
 def load_state(model: keras.Model, folder: Path) -> None:
-    """Loads the newest good state in `folder`; one that is damaged is named in a warning.
+    """Load the newest intact state in `folder`; log a warning for a corrupted one.
 
     Raises:
-        MimError: if neither of the two states can be used.
+        MimError: if neither state can be used.
     """
     damage = []
     for path in (folder / STATE, folder / PREVIOUS_STATE):
@@ -52,11 +55,11 @@ def load_state(model: keras.Model, folder: Path) -> None:
             damage.append(str(error))
             continue
         for message in damage:
-            logging.warning("%s Going on from the state before, %s.", message, path)
+            logging.warning("%s Resuming from the previous state, %s.", message, path)
         return
     raise MimError(
-        f"{folder} cannot be resumed: {' '.join(damage) or 'it has no state.'} Start a new run "
-        "from one of its weights files with --pretrained_model."
+        f"Expected a state to resume in {folder}, got: {' '.join(damage) or 'no state.'} Start a "
+        "new run from one of its weights files with --pretrained_model."
     )
 
 
@@ -65,26 +68,24 @@ def _load(model, path):
     load_weights(model, path)
     with h5py.File(path) as file:
         if "optimizer" not in file:
-            raise MimError(f"{path} is damaged: it has no state of the optimizer.")
+            raise MimError(f"{path} is corrupted: it contains no state of the optimizer.")
     iterations = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
     if iterations < 0:
-        raise MimError(f"{path} is damaged: it counts {iterations} updates.")
+        raise MimError(f"{path} is corrupted: its count of updates is {iterations}.")
 
 
 def _check_digest(path):
-    """Raises `MimError` if a state is not as it was written; earlier versions kept no SHA-256."""
     with open_file(path, "the state of a run") as file:
-        size = path.stat().st_size - _TRAILER
-        file.seek(max(size, 0))
+        size = max(os.fstat(file.fileno()).st_size - _TRAILER, 0)
+        file.seek(size)
         trailer = file.read()
-    if not trailer.startswith(_MARK):
-        return
-    if trailer[len(_MARK) :] != _digest(path, size).encode():
-        raise MimError(f"{path} is damaged: its SHA-256 is not the one it was written with.")
+    # Earlier versions wrote no SHA-256.
+    if trailer.startswith(_MARK) and trailer[len(_MARK) :] != _digest(path, size).encode():
+        raise MimError(f"{path} is corrupted: its SHA-256 does not match its content.")
 
 
 def _digest(path, size):
-    """SHA-256 of the first `size` bytes."""
+    """Return the SHA-256 of the first `size` bytes."""
     digest = hashlib.sha256()
     with open_file(path, "the state of a run") as file:
         while size > 0 and (block := file.read(min(size, _BLOCK))):

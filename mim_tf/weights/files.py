@@ -13,7 +13,7 @@ import numpy as np
 from mim_tf.config import ModelConfig
 from mim_tf.config.stored import ATTRIBUTE, to_json
 from mim_tf.models import VideoPredictor, build_model
-from mim_tf.models.predictor import under
+from mim_tf.models.machine import under
 from mim_tf.storage.paths import move_into_place
 from mim_tf.weights.by_name import find_weights
 from mim_tf.weights.hdf5 import configuration_inside, load_hdf5

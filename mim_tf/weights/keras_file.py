@@ -20,7 +20,7 @@ import keras
 from mim_tf.config import ModelConfig
 from mim_tf.config.stored import from_json
 from mim_tf.errors import MimError
-from mim_tf.models.predictor import POLICIES
+from mim_tf.models.machine import POLICIES
 from mim_tf.storage.paths import open_file, opened
 
 _ZIP = b"PK\3\4"

@@ -67,13 +67,13 @@ def test_it_is_trained_resumed_evaluated_predicted_with_and_exported(folder, mim
 @pytest.mark.parametrize(
     ("path", "code", "words"),
     [
-        ("none.py", None, "must be a Python file, FILE.py, found nothing at none.py"),
-        ("net.txt", "", "must be a Python file, FILE.py, found no Python file at net.txt"),
-        ("net.py", "x = 1\n", "net.py registers no network: expected a function with @mim_tf."),
+        ("none.py", None, "--network_module, got none.py"),
+        ("net.txt", "", "--network_module, got net.txt"),
+        ("net.py", "x = 1\n", "@mim_tf.register_network.*net.py"),
         ("net.py", "x = 1\nx.y\n", "net.py, line 2: AttributeError: 'int' object has no attribute"),
         ("net.py", "x = 1\nx =\n", "net.py, line 2: SyntaxError: invalid syntax"),
         ("net.py", "import nothing_at_all", "net.py, line 1: ModuleNotFoundError: No module named"),
-        ("my_net.py", CODE, "conv_gru, convlstm_net, .*; received 'my_gru'. A network of your own"),
+        ("my_net.py", CODE, "conv_gru, convlstm_net, .*my_gru.*--network_module"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(folder, error_of, path, code, words):

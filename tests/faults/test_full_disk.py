@@ -13,7 +13,7 @@ from mim_tf.evaluation.pictures import save_sample
 from mim_tf.evaluation.stored import write_scores
 from mim_tf.prediction.outputs import Output
 from mim_tf.storage.files import CsvLog, write_json
-from mim_tf.training.logs import Events
+from mim_tf.training.callbacks import Events
 from mim_tf.training.state import load_state, save_state
 from mim_tf.weights import save_weights
 from tests.faults.small_disk import NoDiskError, fill, small_disk

@@ -1,5 +1,7 @@
 """Networks small enough to test with."""
 
+import functools
+
 import numpy as np
 
 from mim_tf import ModelConfig, build_model
@@ -22,9 +24,23 @@ def small_config(**changes):
 
 
 def small_model(**changes):
-    """With weights moved off their initial values."""
+    """Return a new model with random weights."""
     model = build_model(small_config(**changes))
     randomise(model)
+    return model
+
+
+def shared_model(**changes):
+    """Return the same model to every test, with random weights again; forecasts are not traced."""
+    model = _built(tuple(changes.items()))
+    randomise(model)
+    return model
+
+
+@functools.cache
+def _built(changes):
+    model = build_model(small_config(**dict(changes)))
+    model.forecast_batch.__self__.run_eagerly = True  # tracing takes seconds, running milliseconds
     return model
 
 

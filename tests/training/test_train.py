@@ -1,4 +1,4 @@
-"""Training runs: what they leave behind, and that an interrupted one loses nothing."""
+"""Training runs: what they leave behind, and that an interrupted run loses nothing."""
 
 import csv
 import json
@@ -18,7 +18,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import mim_tf
 from mim_tf.config.fields import flag_fields
-from mim_tf.jobs.train import train
+from mim_tf.data.batches.order import TrainingOrder
+from mim_tf.data.files.arrays import ArraySource
+from mim_tf.data.sets.moving_mnist.source import MovingMNIST
+from mim_tf.jobs.train import check_overlap, train
 from mim_tf.runs.folder import STATE
 from mim_tf.runs.record import read_record, write_record
 
@@ -57,15 +60,17 @@ def uninterrupted(tmp_path_factory, tiny_config):
     return train(tiny_config, DATA, settings(tmp_path_factory.mktemp("uninterrupted")))
 
 
-def test_a_run_leaves_its_record(uninterrupted):
+def scores_of(run, iteration):
+    return json.loads((run / "scores" / f"{iteration:06d}" / "scores.json").read_text())
+
+
+@pytest.mark.slow
+def test_a_run_leaves_record_log_and_page(uninterrupted):
     record = json.loads((uninterrupted / "run.json").read_text())
     assert record["model"]["num_hidden"] == [4, 4]
     assert record["training"]["seed"] == 0
     assert "bundled" in record["sources"]["train"]["digits_origin"]
     assert record["versions"]["mim_tf"] == mim_tf.__version__
-
-
-def test_a_run_logs_every_iteration(uninterrupted):
     with (uninterrupted / "train.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["iteration"] for row in rows] == ["1", "2", "3", "4"]
@@ -74,12 +79,14 @@ def test_a_run_logs_every_iteration(uninterrupted):
     for column in ("processor_seconds", "seconds"):
         seconds = [float(row[column]) for row in rows]
         assert 0 < seconds[0] < seconds[-1]
+    assert "training loss by iteration" in (uninterrupted / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_tensorboard_has_the_figures_of_the_progress_bar(uninterrupted):
     events = EventAccumulator(str(uninterrupted)).Reload()
     found = {tag: [each.value for each in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
-    scores = json.loads((uninterrupted / "scores" / "000004" / "scores.json").read_text())
+    scores = scores_of(uninterrupted, 4)
     every = ["loss", "learning_rate", "true_frame_probability"]
     for tag in (*every, "gradient_norm", "updates_per_second"):
         assert len(found.pop(tag)) == ITERATIONS
@@ -89,43 +96,29 @@ def test_tensorboard_has_the_figures_of_the_progress_bar(uninterrupted):
     assert all(tag.startswith("validation/") for tag in found)
 
 
+@pytest.mark.slow
 def test_a_run_scores_and_pictures_at_every_test(uninterrupted):
-    scores = json.loads((uninterrupted / "scores" / "000004" / "scores.json").read_text())
+    scores = scores_of(uninterrupted, 4)
     assert scores["sequences"] == 3
     assert len(scores["per_frame"]["mse"]) == 3
     evaluations = sorted((uninterrupted / "scores").iterdir())
     assert [folder.name for folder in evaluations] == ["000002", "000004"]
-    assert {path.name for path in evaluations[0].iterdir()} == {
-        "scores.json",
-        "scores.csv",
-        "per_sequence.csv",
-        "samples.npz",
-    }
+    files = {"scores.json", "scores.csv", "per_sequence.csv", "samples.npz"}
+    assert {path.name for path in evaluations[0].iterdir()} == files
     pictures = uninterrupted.parents[1] / "frames" / "run-001" / "000004"
     assert sorted(path.name for path in pictures.iterdir()) == ["1", "2"]
     assert len(list((pictures / "1").glob("gt*.png"))) == 6
-    assert sorted(path.name for path in (pictures / "1").glob("pd*")) == [
-        "pd4.png",
-        "pd5.png",
-        "pd6.png",
-    ]
+    predicted = sorted(path.name for path in (pictures / "1").glob("pd*"))
+    assert predicted == ["pd4.png", "pd5.png", "pd6.png"]
 
 
-def test_a_run_ends_with_its_report(uninterrupted):
-    page = (uninterrupted / "report.html").read_text()
-    assert "training loss by iteration" in page
-    assert "beat" in page
-
-
+@pytest.mark.slow
 def test_a_run_saves_every_snapshot_and_the_best(uninterrupted):
     names = sorted(path.name for path in uninterrupted.glob("*.weights.h5"))
     assert names == ["best.weights.h5", *(f"mim-00000{i}.weights.h5" for i in (1, 2, 3, 4))]
     best = json.loads((uninterrupted / "best.json").read_text())
-    scores = (uninterrupted / "scores" / f"{best['iteration']:06d}" / "scores.json").read_text()
-    assert json.loads(scores)["mean"]["mse"] == best["mse"]
-
-
-def test_raw_weights_are_saved_not_their_average(uninterrupted):
+    assert scores_of(uninterrupted, best["iteration"])["mean"]["mse"] == best["mse"]
+    # The weights are the raw ones, not their average.
     model = mim_tf.load_model(uninterrupted / f"mim-00000{ITERATIONS}.weights.h5")
     with h5py.File(uninterrupted / STATE) as state:
         raw = state["layers/functional/layers/gate_convolution/vars/0"][:]
@@ -142,11 +135,7 @@ def logged(run):
 @pytest.mark.slow
 def test_killed_and_resumed_ends_like_uninterrupted(uninterrupted, tmp_path, tiny_config):
     """Weights, Adam, average and position in the data, all in the state."""
-    command = [
-        sys.executable,
-        str(RUN),
-        *flag_list(tiny_config, DATA, settings(tmp_path)),
-    ]
+    command = [sys.executable, str(RUN), *flag_list(tiny_config, DATA, settings(tmp_path))]
     state = tmp_path / "runs" / "run-001" / STATE
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
@@ -173,19 +162,29 @@ def test_killed_and_resumed_ends_like_uninterrupted(uninterrupted, tmp_path, tin
     assert any(name.startswith("optimizer") for name in compared)
 
 
-def test_a_finished_run_resumes_to_nothing(uninterrupted, tiny_config):
-    config = settings(uninterrupted.parents[1])
-    before = (uninterrupted / STATE).stat().st_mtime_ns
-    assert train(tiny_config, DATA, config, resume=uninterrupted) == uninterrupted
-    assert (uninterrupted / STATE).stat().st_mtime_ns == before
+@pytest.mark.slow
+def test_a_run_without_a_snapshot_resumes_with_its_own_settings(
+    uninterrupted, tmp_path, tiny_config
+):
+    runs = tmp_path / "runs"
+    folder = runs / "run-001"
+    folder.mkdir(parents=True)
+    write_record(folder, tiny_config, DATA, settings(tmp_path), {})
+    command = [sys.executable, str(RUN), f"--save_dir={runs}", "--resume"]
+    subprocess.run(command, check=True, capture_output=True)
+    assert [path.name for path in runs.iterdir()] == ["run-001"]
+    assert logged(folder) == logged(uninterrupted)
 
 
+@pytest.mark.slow
 def test_what_a_resumed_run_changes_is_recorded(uninterrupted, tmp_path, tiny_config, monkeypatch):
     run = shutil.copytree(uninterrupted, tmp_path / "run-001")
-    before = json.loads((run / "run.json").read_text())
+    before, state = json.loads((run / "run.json").read_text()), (run / STATE).read_bytes()
     monkeypatch.setattr(keras.Model, "fit", lambda *arguments, **named: None)
-    for last in (8, 6):
-        train(tiny_config, DATA, settings(tmp_path, max_iterations=last), resume=run)
+    for last in (ITERATIONS, 8, 6):  # the first has nothing to do
+        config = settings(tmp_path, max_iterations=last)
+        assert train(tiny_config, DATA, config, resume=run) == run
+    assert (run / STATE).read_bytes() == state
     record = json.loads((run / "run.json").read_text())
     assert [each["command"] for each in record.pop("resumed")] == [sys.argv] * 2
     assert read_record(run)[2].max_iterations == 6
@@ -193,7 +192,7 @@ def test_what_a_resumed_run_changes_is_recorded(uninterrupted, tmp_path, tiny_co
 
 
 @pytest.mark.slow
-def test_evaluate_ema_saves_the_average_and_goes_on_with_the_raw(tmp_path, tiny_config):
+def test_evaluate_ema_saves_the_average_and_trains_the_raw_weights(tmp_path, tiny_config):
     config = settings(tmp_path, max_iterations=3, evaluate_ema=True, test_interval=1)
     folder = train(tiny_config, DATA, config)
     average = mim_tf.load_model(folder / "mim-000003-ema.weights.h5")
@@ -210,13 +209,14 @@ def test_ctrl_c_saves_and_stops(tmp_path, tiny_config, monkeypatch):
         if iteration == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr("mim_tf.jobs.train.Evaluation.on_iteration", interrupt)
+    monkeypatch.setattr("mim_tf.jobs.validation.Validation.on_iteration", interrupt)
     folder = train(tiny_config, DATA, settings(tmp_path, snapshot_interval=100))
     assert [path.name for path in folder.glob("*.weights.h5")] == ["mim-000002.weights.h5"]
     assert (folder / STATE).exists()
 
 
-def test_an_evaluation_that_fails_costs_nothing_and_is_made_up_for(
+@pytest.mark.slow
+def test_a_failed_evaluation_loses_nothing_and_is_made_up(
     tmp_path, tiny_config, monkeypatch, caplog
 ):
     def fail(*arguments):
@@ -224,7 +224,7 @@ def test_an_evaluation_that_fails_costs_nothing_and_is_made_up_for(
 
     config = settings(tmp_path, max_iterations=2, snapshot_interval=2, num_save_samples=1)
     with monkeypatch.context() as patched:
-        patched.setattr("mim_tf.jobs.train.save_sample", fail)
+        patched.setattr("mim_tf.jobs.validation.save_sample", fail)
         folder = train(tiny_config, DATA, config)
     assert "evaluation of iteration 2 failed, and training goes on: disk full" in caplog.text
     assert "second line" not in caplog.text
@@ -239,23 +239,55 @@ def test_an_evaluation_that_fails_costs_nothing_and_is_made_up_for(
 
 
 @pytest.mark.slow
-def test_a_run_without_a_snapshot_goes_on_with_its_own_settings(
-    uninterrupted, tmp_path, tiny_config
-):
-    config = settings(tmp_path)
-    runs = tmp_path / "runs"
-    folder = runs / "run-001"
-    folder.mkdir(parents=True)
-    write_record(folder, tiny_config, DATA, config, {})
-    command = [sys.executable, str(RUN), f"--save_dir={runs}", "--resume"]
-    subprocess.run(command, check=True, capture_output=True)
-    assert [path.name for path in runs.iterdir()] == ["run-001"]
-    assert logged(folder) == logged(uninterrupted)
+@pytest.mark.parametrize(
+    ("on_nan", "bad", "message"),
+    [
+        ("stop", (3,), ""),
+        ("skip", (2, 3), "this update was left out"),
+        ("rollback", (3,), "back to the weights of iteration 2"),
+    ],
+)
+def test_a_nan_loss(on_nan, bad, message, tmp_path, tiny_config, monkeypatch, caplog):
+    order = TrainingOrder(7, 2, 0)
+    wrong, read = [order[iteration - 1][0] for iteration in bad], MovingMNIST.sequences
+
+    def sequences(self, indices):
+        frames = read(self, indices)
+        if self.size == 7:  # the training split
+            frames[np.isin(indices, wrong)] = np.inf
+        return frames
+
+    monkeypatch.setattr(MovingMNIST, "sequences", sequences)
+    handler = signal.getsignal(signal.SIGINT)
+    config = settings(
+        tmp_path,
+        on_nan=on_nan,
+        reverse_input=False,
+        test_interval=100,
+        num_save_samples=0,
+        snapshot_interval=1 if on_nan == "stop" else 2,
+    )
+    folder = tmp_path / "runs" / "run-001"
+    if on_nan == "stop":
+        with pytest.raises(mim_tf.MimError, match=r"iteration 3 .*mim-000002\.weights\.h5.*--lr"):
+            train(tiny_config, DATA, config)
+        names = sorted(path.name for path in folder.glob("mim-*"))
+        assert names == ["mim-000001.weights.h5", "mim-000002.weights.h5"]
+        assert (folder / STATE).exists()
+        assert signal.getsignal(signal.SIGINT) == handler
+        return
+    train(tiny_config, DATA, config)
+    for iteration in bad:
+        assert f"at iteration {iteration} " in caplog.text
+    assert caplog.text.count("The loss is") == caplog.text.count(message) == len(bad)
+    iterations = [row[0] for row in logged(folder)[1:]]
+    assert iterations == [str(n) for n in (1, 2, 3, 4) if n not in bad]
+    assert (folder / "mim-000004.weights.h5").exists()
 
 
-def test_a_folder_for_pictures_is_tried_before_training(tmp_path, tiny_config):
+def test_a_folder_for_pictures_is_checked_before_training(tmp_path, tiny_config):
     (tmp_path / "frames").write_text("a file")
-    with pytest.raises(mim_tf.MimError, match=r"frames cannot be written in: .*another folder"):
+    with pytest.raises(mim_tf.MimError, match="frames"):
         train(tiny_config, DATA, settings(tmp_path))
     assert not (tmp_path / "runs").exists()
 
@@ -263,20 +295,40 @@ def test_a_folder_for_pictures_is_tried_before_training(tmp_path, tiny_config):
 def test_a_policy_that_wraps_the_optimizer_is_refused(tmp_path, tiny_config):
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        with pytest.raises(mim_tf.MimError, match=r"mixed_bfloat16 or float64, received .*float16"):
+        with pytest.raises(mim_tf.MimError, match="mixed_float16"):
             train(tiny_config, DATA, settings(tmp_path))
     finally:
         keras.config.set_dtype_policy("float32")
     assert not (tmp_path / "runs").exists()
 
 
-def test_what_a_protocol_needs_is_asked_for_before_training(tmp_path, tiny_config, monkeypatch):
+def test_the_package_of_a_protocol_is_checked_before_training(tmp_path, tiny_config, monkeypatch):
     for n in range(3):
         np.save(tmp_path / f"event{n}.npy", np.full((6, 32, 32), 10.0 * n, np.float32))
     for name in [name for name in sys.modules if name.partition(".")[0] == "scores"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "scores", None)
     data = mim_tf.DataConfig("radar", str(tmp_path))
-    with pytest.raises(mim_tf.MimError, match="package scores is needed"):
+    with pytest.raises(mim_tf.MimError, match="scores"):
         train(tiny_config, data, settings(tmp_path, protocol="pysteps"))
     assert not (tmp_path / "runs").exists()
+
+
+def moving_by(*values):
+    frames = np.zeros((len(values), 2, 2, 2, 1), np.float32)
+    frames[:, 1] = np.array(values).reshape(-1, 1, 1, 1)
+    return ArraySource(frames)
+
+
+@pytest.mark.parametrize(("valid", "refused"), [("b.npy", True), ("", False), ("a.npy", False)])
+def test_duplicates_of_two_paths_are_refused_and_of_one_path_logged(valid, refused, caplog):
+    data = mim_tf.DataConfig("array", train_data_paths="a.npy", valid_data_paths=valid)
+    check_overlap(moving_by(0.5, 0.25, 0), moving_by(0.75, 0), data)  # still sequences may repeat
+    assert not caplog.text
+    both = moving_by(0.5, 0.25), moving_by(0.75, 0.5)
+    if refused:
+        with pytest.raises(mim_tf.MimError, match="--valid_data_paths"):
+            check_overlap(*both, data)
+    else:
+        check_overlap(*both, data)
+        assert "Validation sequence 1 equals training sequence 0" in caplog.text

@@ -96,7 +96,7 @@ def test_without_peepholes_the_frame_size_has_to_be_known(shapes, case):
         infer_config(shapes[case], patch_size=2)
     config = infer_config(shapes[case], patch_size=2, img_width=20, img_height=12)
     assert config.grid == (6, 10)
-    with pytest.raises(MimError, match="patch_size 2 must divide"):
+    with pytest.raises(MimError, match="patch_size"):
         infer_config(shapes[case], patch_size=2, img_width=15)
 
 
@@ -120,8 +120,8 @@ def test_layers_without_any_weight(shapes):
         ({PIXELS: (4, 4)}, r"with 4 axes, received \[4, 4\]"),
         ({"predrnn/stlstm_2/time_state_to_state/kernel": None}, "stlstm_2/time_state_to_state/k"),
         ({"predrnn/stlstm_2/stlstm_2/oc_weight": (4,)}, "stlstm_2/oc_weight with 3 axes"),
-        ({"predrnn/stlstm_2/time_state_to_state/kernel": (5, 5, 8, 24)}, "same in every layer"),
-        ({"predrnn/stlstm_1/time_state_to_state/kernel": (4, 4, 4, 16)}, "filter_size must be odd"),
+        ({"predrnn/stlstm_2/time_state_to_state/kernel": (5, 5, 8, 24)}, "num_hidden"),
+        ({"predrnn/stlstm_1/time_state_to_state/kernel": (4, 4, 4, 16)}, "filter_size"),
     ],
 )
 def test_weights_the_architecture_is_read_from(shapes, changes, words):

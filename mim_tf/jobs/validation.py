@@ -1,0 +1,135 @@
+"""Evaluations during a training: scores, pictures, the best weights so far, and the run's page."""
+
+import math
+from pathlib import Path
+
+from absl import logging
+from tqdm import tqdm
+
+from mim_tf.errors import MimError
+from mim_tf.evaluation.errors import is_better
+from mim_tf.evaluation.pictures import film_strip, save_sample
+from mim_tf.evaluation.stored import format_scores, write_scores
+from mim_tf.jobs.evaluate import evaluate
+from mim_tf.report.write import write_report_or_warn
+from mim_tf.runs.folder import pictures_folder
+from mim_tf.storage.files import read_json, write_json
+from mim_tf.training.callbacks import OnIteration
+from mim_tf.weights import save_weights
+
+
+class Validation(OnIteration):
+    """Evaluates on the validation set every `test_interval`, and keeps the best weights so far.
+
+    A failed evaluation only logs a warning, because the weights are worth more than their scores.
+    """
+
+    def __init__(self, config, start_iteration, folder, writer, source, devices, bar=None):
+        super().__init__(config, start_iteration)
+        self.folder = folder
+        self.bar = bar
+        self.pictures = pictures_folder(folder, config.gen_frm_dir)
+        self.best, self.scored_on = _best_so_far(folder / "best.json")
+        self.writer = writer
+        self.source = source
+        self.devices = devices
+
+    def on_train_begin(self, logs=None):
+        self.make_up()
+
+    def on_iteration(self, iteration, logs):
+        if self.due(iteration, self.config.test_interval):
+            self._try(iteration)
+
+    def make_up(self) -> None:
+        """Evaluate the first iteration, if the run was killed between its snapshot and scores."""
+        due = self.start and self.due(self.start, self.config.test_interval)
+        if due and not (self._scores(self.start) / "scores.json").exists():
+            self._try(self.start)
+
+    def _scores(self, iteration):
+        return self.folder / "scores" / f"{iteration:06d}"
+
+    def _try(self, iteration):
+        try:
+            with self.devices.evaluated(self.model, self.config.evaluate_ema) as model:
+                self._evaluate(model, iteration)
+        except Exception as error:  # any error of files, data, memory or the network
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            message = "The evaluation of iteration %d failed, and training goes on: %s"
+            logging.warning(message, iteration, reason)
+        if self.bar is not None:
+            self.bar.unpause()  # evaluations do not count in the rate
+
+    def _evaluate(self, model, iteration):
+        input_length = model.config.input_length
+
+        def show(number, truth, forecast):
+            folder = self.pictures / f"{iteration:06d}" / str(number)
+            save_sample(folder, truth, forecast, input_length, self.source.scale)
+            strip = film_strip(truth, forecast, input_length, self.source.scale)
+            self.writer.add_image(f"sample/{number}", strip, iteration)
+
+        result = evaluate(model, self.source, self.config, show, self.config.protocol)
+        # Scores are written last: if they are missing, a resumed run evaluates again.
+        self._keep_best(model, iteration, result)
+        write_scores(self._scores(iteration), result, input_length)
+        tqdm.write(f"Iteration {iteration}, {result['sequences']} validation sequences:")
+        tqdm.write(format_scores(result, input_length))
+        self._log(iteration, result)
+
+    def _log(self, iteration, result):
+        scalars, best = dict(result["mean"]), None
+        for name, baseline in result["baselines"].items():
+            mse = scalars[f"mse_{name}"] = baseline["mean"]["mse"]
+            best = mse if best is None or is_better("mse", mse, best) else best
+        for name, value in scalars.items():
+            if value is not None:
+                self.writer.add_scalar(f"validation/{name}", value, iteration)
+        self.writer.flush()
+        mse = result["mean"]["mse"]
+        if self.bar is not None and mse is not None:
+            self.bar.show("MSE", f"{mse:.3g}" + (f" (baseline {best:.3g})" if best else ""))
+
+    def _keep_best(self, model, iteration, result):
+        mse, sequences = result["mean"]["mse"], result["data"]["sha256"]
+        if self.scored_on not in (None, sequences):
+            logging.warning("The validation sequences have changed: the best weights start anew.")
+            self.best = math.inf
+        self.scored_on = sequences
+        if mse is None or not mse < self.best:
+            return
+        save_weights(model, self.folder / "best.weights.h5")
+        best = {"iteration": iteration, "mse": mse, "sha256": sequences}
+        write_json(self.folder / "best.json", best)
+        self.best = mse
+
+
+def _best_so_far(record: Path):
+    """Return the smallest MSE (infinite if none) and the SHA-256 of its sequences, if known."""
+    if not record.exists():
+        return math.inf, None
+    best = read_json(record)
+    score = best.get("mse")
+    if not isinstance(score, int | float) or not math.isfinite(score):
+        raise MimError(
+            f"Expected a finite mse in {record}, got {score!r}. Copy it from scores/, or move "
+            "best.json and best.weights.h5 away."
+        )
+    return score, best.get("sha256")
+
+
+class PageWriter(OnIteration):
+    """Writes `report.html` after each evaluation, and at the end with the last losses."""
+
+    def __init__(self, config, start_iteration, folder):
+        super().__init__(config, start_iteration)
+        self.folder = folder
+
+    def on_iteration(self, iteration, logs):
+        if iteration % self.config.test_interval == 0 and iteration < self.config.max_iterations:
+            write_report_or_warn(self.folder)
+
+    def on_train_end(self, logs=None):
+        if any(self.folder.glob("scores/*/scores.json")):
+            write_report_or_warn(self.folder)

@@ -1,0 +1,197 @@
+"""Every network against its formula in NumPy, and the registry."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import mim_tf
+from mim_tf.layers import GateConvolution
+from mim_tf.models import frame_input, state_inputs, step_model, to_frame, to_patches
+from mim_tf.models.registry import build_step
+from mim_tf.weights import load_weights, save_weights
+from tests.layers.cells import doubles, weights_by_name
+from tests.models import oracle_networks
+from tests.models.small_models import (
+    random_frames,
+    shared_model,
+    small_config,
+    small_model,
+    step,
+    step_by_step,
+    zero_states,
+)
+
+
+@pytest.fixture
+def model():
+    return shared_model(num_hidden=(3, 3, 3))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model_name": "mim"},
+        {"model_name": "mim", "differencing": "paper"},
+        {"model_name": "mim", "mim_n": False},
+        {"model_name": "mim_star"},
+        {"model_name": "mim_star", "differencing": "paper"},
+        {"model_name": "mim_star", "mim_n": False},
+        {"model_name": "predrnn"},
+        {"model_name": "predrnn", "num_hidden": (3,)},
+        {"model_name": "predrnn_pp"},
+        {"model_name": "convlstm_net"},
+        {"model_name": "convlstm_net", "num_hidden": (3,)},
+    ],
+    ids=lambda settings: "-".join(map(str, settings.values())),
+)
+def test_every_state_equals_the_formulas(settings):
+    model = shared_model(**{"num_hidden": (3, 3, 3)} | settings)
+    weights = weights_by_name(model.step)
+    frames = random_frames(2, 3)
+    got = zero_states(model, 2)
+    want = doubles({name: state for name, state in got.items() if name != "started"})
+    for t in range(3):
+        next_frame, got = step(model, frames[:, t], got)
+        expected, want = oracle_networks.step(
+            model.config, weights, np.float64(frames[:, t]), want, first=t == 0
+        )
+        np.testing.assert_allclose(next_frame, expected, rtol=0, atol=1e-4)
+        assert set(got) - {"started"} == set(want)
+        for name, state in want.items():
+            np.testing.assert_allclose(got[name], state, rtol=0, atol=1e-4, err_msg=f"{name} {t}")
+
+
+def expected(model, frames, flags):
+    states = doubles(zero_states(model, len(frames)))
+    weights = weights_by_name(model.step)
+    return oracle_networks.roll_out(model.config, weights, np.float64(frames), flags, states)
+
+
+@pytest.mark.parametrize("flags", [[[0, 0], [0, 0]], [[1, 1], [0, 1]], [[0, 0], [1, 0]]])
+def test_rolled_out_network_equals_the_formulas(model, flags):
+    frames = random_frames(2, 5)
+    flags = np.array(flags, np.float32)
+    got = model({"frames": frames, "flags": flags})
+    np.testing.assert_allclose(got, expected(model, frames, flags), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("changes", [{"num_hidden": (3,)}, {"layer_norm": False}])
+def test_other_architectures_equal_the_formulas(changes):
+    model = shared_model(**changes)
+    frames = random_frames(2, 5)
+    np.testing.assert_allclose(
+        model(frames), expected(model, frames, np.zeros((2, 2))), rtol=0, atol=1e-4
+    )
+
+
+def test_inputs_of_the_step_are_named_and_its_outputs_follow_their_order(model):
+    names = [tensor.name for tensor in model.step.inputs]
+    layers = [f"{state}{layer}" for layer in (2, 3) for state in "hcsdn"]
+    assert names == ["frame", "started", "m", "h1", "c1", *layers]
+    assert [t.shape for t in model.step.inputs] == [t.shape for t in model.step.outputs]
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        # As counted in the 2019 graphs.
+        ("mim", 9_562_832),
+        ("mim_star", 12_307_600),
+        ("predrnn", 4_651_280),
+        ("predrnn_pp", 7_703_824),
+        # By hand: 25 * 256 * channels kernels and 3 * 256 biases and norms of eight convolutions,
+        # 16 * 16 * 3 * 64 peepholes in each of four layers, 65 * 16 weights to the pixels.
+        ("convlstm_net", 25 * 256 * (16 + 7 * 64) + 24 * 256 + 4 * 16 * 16 * 192 + 65 * 16),
+    ],
+)
+def test_number_of_parameters(name, count):
+    assert build_step(mim_tf.ModelConfig(model_name=name)).count_params() == count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "plain"), [("mim", "predrnn"), ("mim_star", "predrnn_pp")])
+def test_without_mim_s_and_mim_n_it_is_the_network_it_was_made_from(name, plain):
+    ablated = shared_model(model_name=name, mim_s=False, mim_n=False)
+    other = mim_tf.build_model(small_config(model_name=plain))
+    other.set_weights(ablated.get_weights())
+    frames = random_frames(2, 4)
+    np.testing.assert_array_equal(ablated(frames), other(frames))
+
+
+@mim_tf.register_network("conv_gru")
+def conv_gru_step(config):
+    """A convolutional GRU between patches and frame: the example of the README."""
+    n, size = config.num_hidden[0], config.filter_size
+    frame = frame_input(config)
+    old = state_inputs(config, ["h"])
+    x, h = to_patches(config, frame), old["h"]
+    gates = GateConvolution(2 * n, size, name="gates")(ops.concatenate([x, h], -1))
+    keep, reset = ops.split(ops.sigmoid(gates), 2, -1)
+    fresh = GateConvolution(n, size, name="fresh")(ops.concatenate([x, reset * h], -1))
+    h = keep * h + (1 - keep) * ops.tanh(fresh)
+    return step_model(frame, to_frame(config, h), old, {"h": h}, name="conv_gru_step")
+
+
+def test_network_of_ones_own_predicts_and_is_saved_as_the_others(tmp_path):
+    model = shared_model(model_name="conv_gru")
+    context = random_frames(2, 3)
+    forecast = mim_tf.predict(model, context, 4)
+    np.testing.assert_allclose(forecast, step_by_step(model, context, 4), rtol=0, atol=1e-5)
+    mim_tf.save_weights(model, tmp_path / "mine.weights.h5")
+    copy = mim_tf.load_model(tmp_path / "mine.weights.h5")
+    np.testing.assert_array_equal(copy(random_frames(2, 5)), model(random_frames(2, 5)))
+
+
+@pytest.mark.slow
+def test_every_weight_of_a_network_of_ones_own_matters():
+    model = shared_model(model_name="conv_gru")
+    frames = random_frames(2, 5)
+    before = np.asarray(model(frames))
+    for weight in model.trainable_weights:
+        value = np.asarray(weight)
+        weight.assign(value + np.random.default_rng(0).normal(size=value.shape))
+        assert np.abs(np.asarray(model(frames)) - before).max() > 1e-3, weight.path
+        weight.assign(value)
+
+
+def test_a_name_registered_again_is_the_new_network():
+    def one_layer(name):
+        frame = keras.Input((8, 12, 2))
+        return lambda config: keras.Model(frame, frame, name=name)
+
+    mim_tf.register_network("again")(one_layer("first"))
+    mim_tf.register_network("again")(one_layer("second"))
+    assert build_step(small_config(model_name="again")).name == "second"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"model_name": "mimm"}, "model_name"),
+        ({"model_name": "predrnn_pp", "num_hidden": (3,)}, "num_hidden"),
+        ({"model_name": "mim_star", "num_hidden": (3,)}, "num_hidden"),
+        ({"model_name": "predrnn", "mim_n": False}, "mim_n"),
+        ({"model_name": "conv_gru", "mim_n": False, "mim_s": False}, "mim_n"),
+        ({"model_name": "convlstm_net", "differencing": "paper"}, "differencing"),
+    ],
+)
+def test_settings_that_a_network_does_not_support_are_refused(changes, named):
+    with pytest.raises(mim_tf.MimError, match=named):
+        build_step(small_config(**changes))
+
+
+def test_weights_of_another_differencing_are_refused(tmp_path):
+    save_weights(mim_tf.build_model(small_config()), tmp_path / "a.weights.h5")
+    other = mim_tf.build_model(small_config(differencing="paper"))
+    with pytest.raises(mim_tf.MimError, match="differencing"):
+        load_weights(other, tmp_path / "a.weights.h5")
+
+
+@pytest.mark.slow
+def test_weights_go_from_one_name_of_a_network_to_the_other(tmp_path):
+    model = small_model(model_name="mim_pp")
+    save_weights(model, tmp_path / "a.weights.h5")
+    copy = mim_tf.build_model(small_config(model_name="mim_star"))
+    load_weights(copy, tmp_path / "a.weights.h5")
+    np.testing.assert_array_equal(copy(random_frames(1, 4)), model(random_frames(1, 4)))
