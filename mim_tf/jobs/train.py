@@ -23,7 +23,7 @@ from mim_tf.jobs.evaluate import evaluate
 from mim_tf.models import build_model
 from mim_tf.models.registry import uses_scheduled_sampling
 from mim_tf.models.size import check_training
-from mim_tf.report.write import write_report_or_warn
+from mim_tf.report.pages import write_report_or_warn
 from mim_tf.runs.folder import RECORD, has_state, held, new_run_folder, pictures_folder
 from mim_tf.runs.record import check_network_module, update_record, write_record
 from mim_tf.runtime.backend import skip_graph_rewriting
