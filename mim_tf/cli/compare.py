@@ -16,7 +16,7 @@ def main(values: flags.FlagValues, *folders: str) -> None:
     """
     import_keras()
     if values.output:
-        from mim_tf.report.write import write_comparison
+        from mim_tf.report.pages import write_comparison
 
         print(write_comparison(folders, values.output, values.score, values.names))
         print(f"The page is {values.output}.")

@@ -32,7 +32,8 @@ def main(values: flags.FlagValues, path: str) -> None:
     from mim_tf.data.files.recordings import list_recordings
     from mim_tf.inspection.recognise import describe_weights, open_all, recognise
     from mim_tf.inspection.survey import describe_data, describe_sizes, soundness, survey
-    from mim_tf.report.write import PAGE_SUFFIXES, write_data_page
+    from mim_tf.report.data_page import write_data_page
+    from mim_tf.report.pages import PAGE_SUFFIXES
 
     kind = settings.get("dataset") or recognise(path)
     if kind == "weights":

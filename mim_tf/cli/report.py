@@ -15,7 +15,7 @@ def main(values: flags.FlagValues, folder: str) -> None:
         MimError: as `write_report`.
     """
     import_keras()
-    from mim_tf.report.write import write_report
+    from mim_tf.report.pages import write_report
 
     print(f"The report is {write_report(folder, values.output)}.")
 

@@ -20,7 +20,7 @@ from mim_tf.evaluation.statistics import intervals
 from mim_tf.evaluation.stored import basis, format_scores, write_scores
 from mim_tf.models import build_model
 from mim_tf.models.machine import check_prediction
-from mim_tf.report.write import write_report_or_warn
+from mim_tf.report.pages import write_report_or_warn
 from mim_tf.runs.folder import new_run_folder
 from mim_tf.runs.record import write_record
 from mim_tf.runtime.backend import skip_graph_rewriting

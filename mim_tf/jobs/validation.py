@@ -11,7 +11,7 @@ from mim_tf.evaluation.errors import is_better
 from mim_tf.evaluation.pictures import film_strip, save_sample
 from mim_tf.evaluation.stored import format_scores, write_scores
 from mim_tf.jobs.evaluate import evaluate
-from mim_tf.report.write import write_report_or_warn
+from mim_tf.report.pages import write_report_or_warn
 from mim_tf.runs.folder import pictures_folder
 from mim_tf.storage.files import read_json, write_json
 from mim_tf.training.callbacks import OnIteration

@@ -1,219 +1,262 @@
-"""What the players of a page show: sequences, and the error map by lead time."""
+"""Players of a page: frames in colour, side by side in one picture that a script moves along.
 
-import dataclasses
+Colour maps are chosen so that colour-blind readers can tell their colours apart.
+"""
+
+import base64
+import io
 import warnings
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
+import matplotlib
 import numpy as np
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from PIL import Image
 
-from mim_tf.report.charts import (
-    DIFFERENCE_MAP,
-    ERROR_MAP,
-    Field,
-    colored,
-    difference,
-    difference_limit,
-    field_of,
-    least_reduction,
-    shown_channels,
-    sprite,
-    visible,
-)
-from mim_tf.report.read import Material
+from mim_tf.report.read import Samples
+from mim_tf.values.scale import LinearScale
 
 BUDGET = 8_000_000
-"""Characters of all pictures together; a page has at most 10 MB."""
+"""Characters of all pictures of a page, so that it has at most 10 MB."""
 
-ORDER = ("best", "median", "worst", "first")
+WIDEST = 16000
+"""Pixels of the widest picture that browsers decode on a phone too."""
+
+FIELD_MAPS = {"dBZ": "inferno"}
+OTHER_FIELDS = "viridis"
+ERROR_MAP = matplotlib.colormaps["cividis"]
+MISSING = 128
+"""Grey level of a missing value."""
+
+DIFFERENCE_MAP = LinearSegmentedColormap.from_list(
+    "difference", ["#a8d3ff", "#2a82d8", "#000000", "#d9660e", "#ffd3a3"]
+)
+"""Blue where a forecast is too low, orange where it is too high."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Bar:
-    """A colour bar: its picture, and the words at its ends."""
+class Field(NamedTuple):
+    """Meaning of the levels of frames."""
+
+    unit: str  # empty for pictures, whose levels have no physical values
+    low: float  # value of level 0
+    high: float  # value of level 255
+    colors: Colormap
+    name: str = ""  # of the channel that is shown, if channels have names
+
+    @property
+    def size(self) -> float:
+        return self.high - self.low
+
+    def shown(self, frames: np.ndarray) -> np.ndarray:
+        """Return the channels `[..., C]` that pictures show: the first of a field, else all."""
+        return frames[..., :1] if self.unit else frames
+
+
+def field_of(data: dict, channel: int = 0) -> Field:
+    """Return the field of a channel in the description of a source."""
+    if not data.get("scale"):
+        return Field("", 0, 1, matplotlib.colormaps["gray"])
+    scale = LinearScale(**data["scale"])
+    name = "".join(scale.names[channel : channel + 1]) if (scale.channels or 1) > 1 else ""
+    scale = scale if scale.is_uniform else scale.of_channel(channel)
+    low = scale.low if scale.black is None else scale.black
+    high = scale.high if scale.white is None else scale.white
+    unit = str(scale.unit)
+    colors = matplotlib.colormaps[FIELD_MAPS.get(unit, OTHER_FIELDS)]
+    return Field(unit or "1", float(np.min(low)), float(np.max(high)), colors, name)
+
+
+def colored(values: np.ndarray, low: float, high: float, colors: Colormap) -> np.ndarray:
+    """Return `[..., H, W]` as RGB `[..., H, W, 3]`, uint8, with NaN in grey."""
+    share = (np.asarray(values, np.float32) - low) / max(high - low, 1e-9)
+    rgb = colors(np.clip(share, 0, 1), bytes=True)[..., :3]
+    return np.where(np.isnan(share)[..., None], np.uint8(MISSING), rgb)
+
+
+def visible(levels: np.ndarray, field: Field) -> np.ndarray:
+    """Return frames `[..., H, W, C]`, uint8, as RGB, with masked values in grey.
+
+    The first channel is shown unless there are three.
+    """
+    levels = levels if levels.shape[-1] == 3 else levels[..., :1]
+    missing = np.ma.getmaskarray(levels).any(axis=-1, keepdims=True)
+    levels = np.ma.getdata(levels)
+    if field.unit and levels.shape[-1] == 1:
+        levels = colored(levels[..., 0], 0, 255, field.colors)
+    rgb = np.broadcast_to(levels, (*levels.shape[:-1], 3))
+    return np.where(missing, np.uint8(MISSING), rgb)
+
+
+def difference(truth: np.ndarray, forecast: np.ndarray) -> np.ndarray:
+    """Return forecast minus truth `[..., H, W]`, from -1 to 1, with NaN where truth is masked.
+
+    Of RGB frames this is the mean over channels.
+    """
+    shown = slice(None) if truth.shape[-1] == 3 else slice(1)
+    difference = forecast[..., shown].astype(np.float32) - truth[..., shown]
+    return np.ma.filled(difference.mean(axis=-1) / 255, np.nan)
+
+
+def difference_limit(truth: np.ndarray, forecast: np.ndarray) -> float:
+    """Return the limit of a colour bar of errors: 0.5 % of the errors lie outside it."""
+    errors = np.abs(difference(truth, forecast))
+    known = errors[~np.isnan(errors)]
+    return max(float(np.quantile(known, 0.995)), 0.01) if known.size else 0.01
+
+
+class Bar(NamedTuple):
+    """Colour bar: its picture, and the text at its ends."""
 
     picture: str
     low: str
     high: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Pane:
-    """A picture of `frames` frames side by side; `bar` says what its colours mean."""
+class Pane(NamedTuple):
+    """Picture of frames side by side."""
 
     title: str
     picture: str
-    frames: int
+    frames: int  # a pane of one frame stands still
     bar: Bar | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Player:
-    """Panes that go through time together.
-
-    Attributes:
-        title: what is shown.
-        note: in smaller letters after it.
-        panes: side by side; those of one frame stand still.
-        frames: how many there are.
-        context: how many of these come first and are given to the network; None of data alone.
-        shape: height and width.
-    """
+class Player(NamedTuple):
+    """Panes that go through time together."""
 
     title: str
     note: str
     panes: list[Pane]
     frames: int
-    context: int | None
-    shape: tuple[int, int]
+    context: int | None  # frames that are given to the network; None for data alone
+    shape: tuple[int, int]  # height and width
 
 
-def sequence_players(material: Material) -> list[Player]:
-    """The best, the median, the worst and the first four sequences, each of them once."""
-    squares = material.evaluation.per_sequence["mse"]
-    field = field_of(material.evaluation.scores["data"])
-    samples = shown_samples(material.samples, field)
-    limit = difference_limit(future(samples), samples["forecast"])
-    index = samples["index"]
-    shown = f", {field.name} shown" if field.name else ""
+def sequence_players(
+    samples: Mapping[str, Samples],
+    field: Field,
+    captions: Mapping[int, tuple[str, str]],
+    budget: int = BUDGET,
+) -> list[Player]:
+    """Return a player for each sequence: the truth, then all forecasts, then their errors.
 
-    def draw(reduction):
-        return [
-            sequence_player(
-                title,
-                f"MSE {squares[index[position]]:.4g}{shown}",
-                samples["truth"][position],
-                {"prediction": samples["forecast"][position]},
-                field,
-                limit,
-                reduction,
-            )
-            for position, title in _kinds(samples).items()
-        ]
+    Args:
+        samples: name of a network -> its samples, on the same sequences.
+        field: meaning of the levels.
+        captions: index of a sequence, which all samples have -> title and note of its player.
+        budget: characters of all pictures together.
+    """
+    limit = max(
+        difference_limit(field.shown(each.future), field.shown(each.forecast))
+        for each in samples.values()
+    )
+    first, *_ = samples.values()
+    frames, height, width = first.truth.shape[1:4]
+    error_bar = _bar(DIFFERENCE_MAP, -limit * field.size, limit * field.size, field.unit, sign="+")
 
-    return within_budget(draw, *samples["truth"].shape[1:4:2])
+    def draw(index, title, note, reduction):
+        truth = field.shown(first.of(index)[0])
+        pane = Pane("truth", sprite(visible(truth, field), reduction), frames, field_bar(field))
+        panes, errors = [pane], []
+        for name, each in samples.items():
+            forecast = field.shown(each.of(index)[1])
+            context = frames - len(forecast)
+            shown = np.ma.concatenate([truth[:context], forecast])
+            picture = sprite(visible(shown, field), reduction)
+            panes.append(Pane(name, picture, frames, field_bar(field)))
+            error = colored(difference(truth, shown), -limit, limit, DIFFERENCE_MAP)
+            label = "error" if len(samples) == 1 else f"error of {name}"
+            errors.append(Pane(label, sprite(error, reduction), frames, error_bar))
+        return Player(title, note, [*panes, *errors], frames, context, (height, width))
+
+    return within_budget(
+        lambda reduction: [draw(index, *texts, reduction) for index, texts in captions.items()],
+        frames,
+        width,
+        budget,
+    )
 
 
 def within_budget(
-    draw: Callable[[int], list[Player]], frames: int, width: int, budget: int = BUDGET
+    draw: Callable[[int], list[Player]], frames: int, width: int, budget: int
 ) -> list[Player]:
-    """Players drawn with the least reduction of which all pictures have at most `budget`.
+    """Return players whose pictures are small enough, reduced by the smallest power of two.
 
     Args:
-        draw: makes them with height and width divided by its argument.
-        frames, width: of a sequence.
-        budget: characters.
+        draw: makes the players with height and width divided by its argument.
+        frames, width: number of frames of a sequence, and their width.
+        budget: characters of all pictures together.
     """
-    reduction = least_reduction(frames, width)
+    reduction = 1
     while True:
-        players = draw(reduction)
-        if sum(len(pane.picture) for each in players for pane in each.panes) <= budget:
-            return players
+        if frames * width / reduction <= WIDEST:
+            players = draw(reduction)
+            if sum(len(pane.picture) for each in players for pane in each.panes) <= budget:
+                return players
         reduction *= 2
 
 
-def sequence_player(
-    title: str,
-    note: str,
-    truth: np.ndarray,
-    forecasts: Mapping[str, np.ndarray],
-    field: Field,
-    limit: float,
-    reduction: int,
-) -> Player:
-    """Truth, then all forecasts, then their errors.
+def error_map_player(squares: np.ndarray, field: Field, sequences: int) -> Player:
+    """Return a player of the root mean squared error at each pixel.
 
     Args:
-        title, note: of the player.
-        truth: `[T, H, W, C]`, uint8, masked where a value is missing.
-        forecasts: name -> `[horizon, H, W, C]`, uint8.
-        field: what the levels stand for.
-        limit: where the colours of errors end.
-        reduction: as for `sprite`.
+        squares: mean squared error `[horizon, H, W]`, NaN at pixels without a value.
+        field: meaning of the levels.
+        sequences: number of sequences.
     """
-    frames, largest = len(truth), limit * field.size
-    scale = field_bar(field)
-    error_bar = _bar(DIFFERENCE_MAP, -largest, largest, field.unit, sign="+")
-    panes = [Pane("truth", sprite(visible(truth, field), reduction), frames, scale)]
-    errors = []
-    for name, forecast in forecasts.items():
-        context = frames - len(forecast)
-        shown = np.ma.concatenate([truth[:context], forecast])
-        colors = colored(difference(truth, shown), -limit, limit, DIFFERENCE_MAP)
-        panes.append(Pane(name, sprite(visible(shown, field), reduction), frames, scale))
-        label = "error" if len(forecasts) == 1 else f"error of {name}"
-        errors.append(Pane(label, sprite(colors, reduction), frames, error_bar))
-    return Player(title, note, [*panes, *errors], frames, context, truth.shape[1:3])
-
-
-def error_map_player(material: Material) -> Player:
-    """The root mean squared error at each pixel, by lead time and over all of them."""
-    scores, squares = material.evaluation.scores, material.samples["error_map"]
-    field = field_of(scores["data"])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a pixel that is never known
+        warnings.simplefilter("ignore", RuntimeWarning)  # a pixel that has no value at any time
         overall = np.nanmean(squares, axis=0, keepdims=True)
     high = float(np.nan_to_num(np.sqrt(squares)).max())
-    # A mean over channels that have units of their own has none.
+    # The error is a mean over channels, which has no unit if the channels have their own.
     size, unit = (1, "of the range") if field.name else (field.size, field.unit)
-    bar = _bar(ERROR_MAP, 0, high * size, unit)
-    reduction = least_reduction(*squares.shape[::2])
-    by_time, mean = (
-        sprite(colored(np.sqrt(each), 0, high, ERROR_MAP), reduction) for each in (squares, overall)
-    )
-    return Player(
-        "Root mean squared error at each pixel",
-        f"of {scores['sequences']} sequences",
-        [
-            Pane("by lead time", by_time, len(squares)),
-            Pane("over all lead times", mean, 1, bar),
-        ],
-        len(squares),
-        0,
-        squares.shape[1:],
-    )
+    horizon, height, width = squares.shape
 
+    def draw(reduction):
+        by_time, mean = (
+            sprite(colored(np.sqrt(each), 0, high, ERROR_MAP), reduction)
+            for each in (squares, overall)
+        )
+        panes = [
+            Pane("by lead time", by_time, horizon),
+            Pane("over all lead times", mean, 1, _bar(ERROR_MAP, 0, high * size, unit)),
+        ]
+        title = "Root mean squared error at each pixel"
+        return [Player(title, f"of {sequences} sequences", panes, horizon, 0, (height, width))]
 
-def _kinds(samples):
-    """Position -> title, in the order of the page; a sequence of several kinds stands once."""
-    titles: dict[int, tuple[int, list[str]]] = {}
-    ordered = sorted(enumerate(samples["kind"]), key=lambda pair: ORDER.index(str(pair[1])))
-    for position, kind in ordered:
-        index = int(samples["index"][position])
-        titles.setdefault(index, (position, []))[1].append(str(kind))
-    return {position: _title(kinds, index) for index, (position, kinds) in titles.items()}
-
-
-def _title(kinds, index):
-    named = [kind for kind in kinds if kind != "first"]
-    return (
-        f"{' and '.join(named).capitalize()}: sequence {index + 1}"
-        if named
-        else (f"Sequence {index + 1}")
-    )
-
-
-def shown_samples(samples: dict[str, np.ndarray], field: Field) -> dict[str, np.ndarray]:
-    """The arrays of `samples.npz`, of the channels that pictures show."""
-    parts = ("truth", "forecast")
-    return samples | {part: shown_channels(samples[part], field) for part in parts}
-
-
-def future(samples: dict[str, np.ndarray]) -> np.ndarray:
-    """The frames that are forecast, `[N, horizon, H, W, C]`, of the arrays of `samples.npz`."""
-    return samples["truth"][:, -samples["forecast"].shape[1] :]
+    return within_budget(draw, horizon, width, BUDGET)[0]
 
 
 def field_bar(field: Field) -> Bar | None:
-    """The colour bar of physical values; pictures need none."""
+    """Return the colour bar of physical values; pictures need none."""
     return _bar(field.colors, field.low, field.high, field.unit) if field.unit else None
 
 
 def _bar(colors, low, high, unit, sign=""):
-    """With the unit at one end only, for want of space."""
+    def text(value):
+        digits = ".0f" if abs(value) >= 10 else ".2g"
+        return f"{value:{sign}{digits}}".replace("-", "\N{MINUS SIGN}")
+
     ramp = colored(np.linspace(0, 1, 128)[None, None], 0, 1, colors)
-    return Bar(sprite(ramp), _number(low, sign), f"{_number(high, sign)} {unit}".strip())
+    return Bar(sprite(ramp), text(low), f"{text(high)} {unit}".strip())
 
 
-def _number(value, sign):
-    digits = ".0f" if abs(value) >= 10 else ".2g"
-    return f"{value:{sign}{digits}}".replace("-", "\N{MINUS SIGN}")
+def sprite(frames: np.ndarray, reduction: int = 1) -> str:
+    """Return a data URI of a PNG of RGB frames `[T, H, W, 3]`, uint8, next to each other.
+
+    Args:
+        frames: frames in the order of time.
+        reduction: factor by which height and width are divided.
+    """
+    reduced = [np.asarray(Image.fromarray(frame).reduce(reduction)) for frame in frames]
+    row = np.concatenate(reduced, axis=1)
+    is_grey = (row == row[..., :1]).all()
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(row[..., 0]) if is_grey else row).save(file, "PNG")
+    return png_uri(file)
+
+
+def png_uri(file: io.BytesIO) -> str:
+    """Return a data URI of a PNG."""
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

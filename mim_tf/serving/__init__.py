@@ -1,15 +1,9 @@
-"""Trained models for TensorFlow Serving, ONNX Runtime and LiteRT; requests to such a server."""
+"""Trained networks for TensorFlow Serving, ONNX Runtime and LiteRT, and requests to a server."""
 
 import importlib
 from typing import TYPE_CHECKING
 
-from mim_tf.serving.client import (
-    grpc_request,
-    rest_columns,
-    rest_rows,
-    states_in,
-    to_arrays,
-)
+from mim_tf.serving.client import grpc_request, rest_columns, rest_rows, states_in, to_arrays
 
 if TYPE_CHECKING:
     from mim_tf.serving.endpoints import Endpoints
@@ -27,19 +21,19 @@ __all__ = [
     "write_saved_model",
 ]
 
-# Clients do without it.
+# Clients work without TensorFlow, so these modules are imported at their first use.
 _NEED_TENSORFLOW = {
-    "Endpoints": "mim_tf.serving.endpoints",
-    "write_file": "mim_tf.serving.single_file",
-    "write_saved_model": "mim_tf.serving.saved_model",
+    "Endpoints": "endpoints",
+    "write_file": "single_file",
+    "write_saved_model": "saved_model",
 }
 
 
 def __getattr__(name: str) -> object:
-    """What needs TensorFlow, at its first use."""
+    """Import what needs TensorFlow."""
     if name not in _NEED_TENSORFLOW:
-        raise AttributeError(f"module 'mim_tf.serving' has no attribute {name!r}")
-    return getattr(importlib.import_module(_NEED_TENSORFLOW[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_NEED_TENSORFLOW[name]}"), name)
 
 
 def __dir__() -> list[str]:

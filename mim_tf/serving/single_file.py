@@ -1,4 +1,4 @@
-"""Writes a model as one file, for ONNX Runtime or LiteRT."""
+"""Write a network as one file, for ONNX Runtime or LiteRT."""
 
 import importlib.util
 import warnings
@@ -15,60 +15,50 @@ SUFFIXES = {"onnx": ".onnx", "litert": ".tflite"}
 
 
 def write_file(model: VideoPredictor, path, format: str, horizon: int = 0) -> Path:
-    """Writes what the endpoint `predict` does, without its checks, as one file.
+    """Write what the endpoint `predict` does, without its checks, as one file; return `path`.
 
-    Its input is `frames` `[B, T, H, W, C]`, float32, its output `predictions`
-    `[B, horizon, H, W, C]`, both on the model's scale, in [0, 1] where that is clipped. B and T
-    are any in an ONNX file; in a LiteRT file B is 1 and T the model's `input_length`.
+    The input is `frames` `[B, T, H, W, C]`, float32, the output `predictions`
+    `[B, horizon, H, W, C]`, both on the network's scale, in [0, 1] if that is clipped. B and T
+    are any in an ONNX file; in a LiteRT file B is 1 and T the network's `input_length`.
 
     Args:
-        model: of precision float32; with the TensorFlow backend.
-        path: of the file, its name ending in `.onnx` or `.tflite`.
+        model: network of precision float32, with the TensorFlow backend.
+        path: file to make; its name ends in `.onnx` or `.tflite`.
         format: onnx, which needs tf2onnx, or litert.
-        horizon: frames to predict; 0: the model's horizon.
-
-    Returns:
-        `path`.
+        horizon: frames to predict; 0: the network's horizon.
 
     Raises:
-        MimError: if an argument does not fit, `path` exists already or cannot be written, or
-            tf2onnx is not installed. Nothing is written then.
+        MimError: if an argument does not fit, `path` exists or cannot be written, or tf2onnx is
+            not installed. Nothing is written then.
     """
-    path = Path(path)
-    _check(model.config, path, format)
+    path, config = Path(path), model.config
+    if format not in SUFFIXES:
+        raise MimError(f"Expected a --format of {' or '.join(SUFFIXES)}, got {format!r}.")
+    if path.suffix != SUFFIXES[format]:
+        raise MimError(f"Expected an --output that ends in {SUFFIXES[format]}, got {path}.")
+    check_free(path, "name")
+    if config.precision != "float32":
+        raise MimError(f"{format} needs float32, got {config.precision}. Add --precision=float32.")
+    if format == "onnx" and importlib.util.find_spec("tf2onnx") is None:
+        raise MimError('ONNX files need tf2onnx. Run `pip install "mim_tf[onnx]"`.')
     endpoints = Endpoints(model, horizon, freeze=True)
-    any_or_one = (None, None) if format == "onnx" else (1, model.config.input_length)
-    frames = keras.InputSpec("float32", (*any_or_one, *model.config.frame_shape), name="frames")
+    any_or_one = (None, None) if format == "onnx" else (1, config.input_length)
+    frames = keras.InputSpec("float32", (*any_or_one, *config.frame_shape), name="frames")
     with written_whole(path, path.suffix, "name") as part, warnings.catch_warnings():
-        # Of NumPy, about how Keras asks for one of its names.
+        # NumPy warns about a name that Keras uses.
         warnings.simplefilter("ignore", FutureWarning)
         _Forecast(endpoints).export(part, format=format, verbose=False, input_signature=[frames])
     return path
 
 
 class _Forecast(keras.Model):
-    """What Keras can export: a model with the names of input and output."""
+    """Forecast as a model, which Keras can export, with names for input and output."""
 
     def __init__(self, endpoints):
-        # A name of a class with an underscore is none for TensorFlow.
+        # TensorFlow rejects names that begin with an underscore, as the name of this class does.
         super().__init__(name="forecast")
         self.endpoints = endpoints
         self.built = True
 
     def call(self, frames):
         return {"predictions": self.endpoints.forecast(frames)}
-
-
-def _check(config, path, format):
-    if format not in SUFFIXES:
-        raise MimError(f"format must be {' or '.join(SUFFIXES)}, received {format!r}.")
-    if path.suffix != SUFFIXES[format]:
-        raise MimError(f"The output needs a name that ends in {SUFFIXES[format]}, received {path}.")
-    check_free(path, "name")
-    if config.precision != "float32":
-        raise MimError(
-            f"{format} files compute in float32, received a model of precision "
-            f"{config.precision}. Add --precision=float32."
-        )
-    if format == "onnx" and importlib.util.find_spec("tf2onnx") is None:
-        raise MimError('ONNX files need tf2onnx: pip install "mim_tf[onnx]".')

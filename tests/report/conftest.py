@@ -1,32 +1,35 @@
-"""A run with two evaluations, made without a network."""
+"""A run with two evaluations, made without a network, and readers of pages."""
 
+import base64
+import html
+import io
 import json
+import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mim_tf.evaluation.stored import write_scores
 
 CONTEXT, HORIZON, SEQUENCES = 3, 4, 6
+DBZ = {"unit": "dBZ", "low": 0.0, "high": 70.0}
 
 
-def evaluation(error=10.0, channels=1, scale=None, size=16):
-    """What `evaluate` returns for random frames."""
+def evaluation(error=10.0, channels=1, scale=None, size=16, missing=None):
+    """Return what `evaluate` returns for random frames; `missing` marks values of the truth."""
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 256, (7, CONTEXT + HORIZON, size, size, channels), np.uint8)
     mse = error + np.arange(SEQUENCES)
 
     def part(value):
+        by_time = {"mse": [value + i for i in range(HORIZON)], "ssim": [0.5] * HORIZON}
         return {
             "mean": {"mse": value, "ssim": 0.5, "CSI_30": None},
-            "per_frame": {
-                "mse": [value + i for i in range(HORIZON)],
-                "ssim": [0.5] * HORIZON,
-                "CSI_30": [None] * HORIZON,
-            },
+            "per_frame": {**by_time, "CSI_30": [None] * HORIZON},
         }
 
-    return {
+    result = {
         "sequences": SEQUENCES,
         **part(float(mse.mean())),
         "intervals": {"mse": [error, error + 5], "ssim": [0.4, 0.6], "CSI_30": None},
@@ -47,10 +50,14 @@ def evaluation(error=10.0, channels=1, scale=None, size=16):
             "error_map": rng.random((HORIZON, size, size), np.float32),
         },
     }
+    if missing is not None:
+        result["samples"]["missing"] = np.zeros(truth.shape, bool)
+        result["samples"]["missing"][missing] = True
+    return result
 
 
 def make_run(folder, model="mim", error=10.0, scale=None):
-    """A run with two evaluations, of which the last is the best."""
+    """Write a run with two evaluations, of which the last is the best."""
     for iteration, worse in ((100, 5.0), (200, 0.0)):
         result = evaluation(error + worse, scale=scale)
         write_scores(folder / "scores" / f"{iteration:06d}", result, CONTEXT)
@@ -75,14 +82,26 @@ def make_run(folder, model="mim", error=10.0, scale=None):
 
 @pytest.fixture
 def run(tmp_path):
-    """The folder of a run."""
     return make_run(tmp_path / "run-001")
 
 
 @pytest.fixture
 def runs(tmp_path):
-    """The folders of two runs on the same sequences, the second better on each."""
+    """Two runs on the same sequences, the second better on each."""
     return [
         make_run(tmp_path / "mim" / "run-001"),
         make_run(tmp_path / "convlstm" / "run-001", "convlstm_net", error=8.0),
     ]
+
+
+def text_of(path):
+    """Return the words of a page, without tags."""
+    page = re.sub(r"<(style|script)>.*?</\1>", "", path.read_text(), flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+def decoded(pane):
+    """Return the frames of a pane, `[T, H, W, 3]`."""
+    data = pane.picture.removeprefix("data:image/png;base64,")
+    row = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+    return np.stack(np.split(row, pane.frames, axis=1))

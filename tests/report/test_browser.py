@@ -5,11 +5,12 @@ import shutil
 
 import pytest
 
-from mim_tf.report.write import write_comparison, write_report
-from tests.report.test_data_page import Field, frames, page_of
+from mim_tf.report.pages import write_comparison, write_report
+from tests.report.test_pages import page_of, storms
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+FIRST = "lead time 1 of 4"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def browser():
 
 @pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["wide", "phone"])
 def open_page(browser, request):
-    """Opens a file; at the end it must have had no error and asked for nothing."""
+    """Open a file; at the end it must have had no error and requested nothing."""
     width, scheme = request.param
     page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
     problems, requests = [], []
@@ -47,79 +48,46 @@ def open_page(browser, request):
 
 @pytest.fixture
 def page(open_page, run):
-    """The report, open."""
     return open_page(write_report(run))
 
 
-@pytest.fixture
-def comparison(open_page, runs, tmp_path):
-    """The page of a comparison, open."""
-    write_comparison(runs, tmp_path / "page.html", "mse")
-    return open_page(tmp_path / "page.html")
-
-
-def check_pictures_and_width(page, pictures):
-    """All pictures are whole, nothing is wider than the window, and colours are as wished."""
+def check_whole(page, pictures):
+    """Check that all pictures are there, nothing is wider than the window, and colours fit."""
     widths = page.eval_on_selector_all("img", "images => images.map(each => each.naturalWidth)")
     assert len(widths) > pictures
     assert min(widths) > 0
     page.eval_on_selector_all("details", "all => all.forEach(each => (each.open = true))")
     width, window = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert width <= window
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    colour = "getComputedStyle(document.querySelector('{}')).{}"
+    background = page.evaluate(colour.format("body", "backgroundColor"))
     assert (background == "rgb(255, 255, 255)") == (window == 1280)
+    line = page.evaluate(colour.format(".chart .style-0 > path", "stroke"))
+    assert line == ("rgb(0, 103, 165)" if window == 1280 else "rgb(98, 181, 240)")
 
 
-def test_a_report_is_whole(page):
-    check_pictures_and_width(page, 20)
-
-
-def test_a_comparison_is_whole_and_its_runs_move_together(comparison):
-    check_pictures_and_width(comparison, 30)
-    player = comparison.locator(".player").first
+def check_moves(player, page, key, before, after):
+    """Check that a key moves all pictures of a player."""
     windows = player.locator(".window")
-    assert windows.count() == 5
-    before = [windows.nth(i).screenshot() for i in range(5)]
+    pictures = [windows.nth(i).screenshot() for i in range(windows.count())]
+    assert player.locator("output").inner_text() == before
     player.get_by_role("slider").focus()
-    comparison.keyboard.press("ArrowRight")
-    assert player.locator("output").inner_text() == "lead time 2 of 4"
-    assert all(windows.nth(i).screenshot() != before[i] for i in range(5))
-    truth, first, _, error, _ = (windows.nth(i).bounding_box() for i in range(5))
-    assert truth["y"] == first["y"] < error["y"]
-    assert error["x"] == pytest.approx(first["x"], abs=1)  # an error stands below its prediction
+    page.keyboard.press(key)
+    assert player.locator("output").inner_text() == after
+    assert all(windows.nth(i).screenshot() != each for i, each in enumerate(pictures))
 
 
-def test_a_data_page_is_whole_and_plays(open_page, tmp_path):
-    page = open_page(page_of(tmp_path / "page.html", Field(frames(2))))
-    check_pictures_and_width(page, 6)
+def test_a_report_plays_by_slider_button_and_drag(page):
+    check_whole(page, 20)
     player = page.locator(".player").first
-    assert player.locator("output").inner_text() == "frame 1 of 5"
-    player.get_by_role("slider").focus()
-    page.keyboard.press("End")
-    assert player.locator("output").inner_text() == "frame 5 of 5"
-
-
-def test_the_slider_moves_all_pictures_of_a_sequence(page):
-    player = page.locator(".player").first
-    slider, output = player.get_by_role("slider"), player.locator("output")
-    windows = player.locator(".window")
-    assert windows.count() == 3
-    before = [windows.nth(i).screenshot() for i in range(3)]
-    assert output.inner_text() == "lead time 1 of 4"
-    slider.focus()
-    page.keyboard.press("ArrowRight")
-    assert output.inner_text() == "lead time 2 of 4"
-    assert all(windows.nth(i).screenshot() != before[i] for i in range(3))
+    output = player.locator("output")
+    check_moves(player, page, "ArrowRight", FIRST, "lead time 2 of 4")
     page.keyboard.press("Home")
     assert output.inner_text() == "context 1 of 3"
-
-
-def test_plays_and_pauses_by_button_and_by_keyboard(page):
-    player = page.locator(".player").first
-    output, first = player.locator("output"), "lead time 1 of 4"
     player.get_by_role("button", name="play").click()
     page.wait_for_function(
-        "text => document.querySelector('.player output').textContent != text", arg=first
+        "text => document.querySelector('.player output').textContent != text",
+        arg="context 1 of 3",
     )
     player.get_by_role("slider").focus()
     page.keyboard.press("Space")
@@ -128,14 +96,30 @@ def test_plays_and_pauses_by_button_and_by_keyboard(page):
     page.wait_for_timeout(500)
     assert output.inner_text() == stopped
 
-
-def test_dragging_a_picture_goes_through_time(page):
-    window = page.locator(".player .window").first
+    window = player.locator(".window").first
     window.scroll_into_view_if_needed()
     box = window.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x - 200, y, steps=4)
+    page.mouse.move(x - 400, y, steps=4)
     page.mouse.up()
-    assert page.locator(".player output").first.inner_text() == "context 1 of 3"
+    assert output.inner_text() == "context 1 of 3"
+
+
+def test_runs_of_a_comparison_move_together(open_page, runs, tmp_path):
+    write_comparison(runs, tmp_path / "page.html", "mse")
+    page = open_page(tmp_path / "page.html")
+    check_whole(page, 30)
+    player = page.locator(".player").first
+    check_moves(player, page, "ArrowRight", FIRST, "lead time 2 of 4")
+    windows = player.locator(".window")
+    truth, first, _, error, _ = (windows.nth(i).bounding_box() for i in range(5))
+    assert truth["y"] == first["y"] < error["y"]
+    assert error["x"] == pytest.approx(first["x"], abs=1)  # an error stands below its prediction
+
+
+def test_a_data_page_plays(open_page, tmp_path):
+    page = open_page(page_of(tmp_path / "page.html", storms(2)))
+    check_whole(page, 6)
+    check_moves(page.locator(".player").first, page, "End", "frame 1 of 5", "frame 5 of 5")

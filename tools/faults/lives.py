@@ -1,13 +1,16 @@
-"""Trainings of a tiny network that are started, ended by force and resumed; Linux and macOS.
+"""Trainings of a tiny network that are started, ended by force and resumed; a small disk for them.
 
-Each life is a fork of a process that has imported everything and computed nothing, which saves it
-the seconds that the imports of TensorFlow take.
+Each life is a fork of a process that has imported everything and computed nothing, which saves the
+seconds that the imports of TensorFlow take. Linux and macOS; the disk is for Linux.
 """
 
+import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -17,30 +20,18 @@ import mim_tf.cli.main
 import mim_tf.jobs.train  # imported once, for all lives
 from mim_tf.runs.folder import STATE
 
-FLAGS = [
-    "--model_name=predrnn",
-    "--img_width=32",
-    "--patch_size=8",
-    "--num_hidden=4",
-    "--filter_size=3",
-    "--input_length=2",
-    "--total_length=4",
-    "--digits=bundled",
-    "--train_sequences=7",
-    "--valid_sequences=3",
-    "--batch_size=2",
-    "--test_interval=5",
-    "--snapshot_interval=2",
-    "--num_save_samples=1",
-    "--resume",
-]
+FLAGS = (
+    "--model_name=predrnn --img_width=32 --patch_size=8 --num_hidden=4 --filter_size=3 "
+    "--input_length=2 --total_length=4 --digits=bundled --train_sequences=7 --valid_sequences=3 "
+    "--batch_size=2 --test_interval=5 --snapshot_interval=2 --num_save_samples=1 --resume"
+)
 WITHOUT_END = 10**8
 _LONGEST = 600
 """Seconds that a life may take to its next row."""
 
 
 class Life:
-    """One process that trains in `folder`, or goes on with what is there."""
+    """Process that trains in `folder`, or resumes what is there."""
 
     def __init__(self, folder: Path, iterations: int = WITHOUT_END):
         self.run = folder / "runs" / "run-001"
@@ -49,24 +40,24 @@ class Life:
         flags = [f"--save_dir={folder / 'runs'}", f"--gen_frm_dir={folder / 'frames'}"]
         self.process = os.fork()
         if self.process == 0:
-            _live([*FLAGS, *flags, f"--max_iterations={iterations}"], self.log)
+            _live([*FLAGS.split(), *flags, f"--max_iterations={iterations}"], self.log)
 
     def wait_for_lock(self) -> None:
-        """Until it holds its run."""
+        """Wait until the process has locked its run."""
         self._wait(lambda: _time_of(self.run / "lock") != self._held)
 
     def wait_for_rows(self, count: int) -> None:
-        """Until its log is so many rows longer than now."""
+        """Wait until the log has `count` more rows than now."""
         before = len(rows(self.run))
         self._wait(lambda: len(rows(self.run)) >= before + count)
 
     def end(self, number: int = signal.SIGKILL) -> int:
-        """Sends a signal, and returns the exit status, negative for a signal."""
+        """Send a signal, and return the exit status, negative for a signal."""
         os.kill(self.process, number)
         return self.status()
 
     def status(self) -> int:
-        """Waits for its end; its exit status."""
+        """Wait for the end of the process, and return its exit status."""
         return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
 
     def _wait(self, condition):
@@ -100,14 +91,14 @@ def _time_of(path):
 
 
 def rows(run: Path) -> list[str]:
-    """Of `train.csv`, without the seconds they took."""
+    """Return the rows of `train.csv` without their times."""
     path = run / "train.csv"
     lines = path.read_text().splitlines() if path.exists() else []
     return [line.rsplit(",", 2)[0] for line in lines[1:]]
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """Names of what is not the same, bit for bit, in the states, logs and scores of two runs."""
+    """Return the names of states, logs and scores that are not bit for bit equal in two runs."""
     found = []
     with h5py.File(one / STATE) as first, h5py.File(other / STATE) as second:
 
@@ -130,7 +121,7 @@ def differences(one: Path, other: Path) -> list[str]:
 
 
 def compare_with_uninterrupted(folder: Path) -> list[str]:
-    """Lets the run in `folder` come to an end, and one without interruption; `differences`."""
+    """Finish the run in `folder`, and one without interruption; return their `differences`."""
     other = folder.with_name("uninterrupted")
     other.mkdir()
     iterations = len(rows(folder / "runs" / "run-001")) + 3
@@ -142,3 +133,38 @@ def compare_with_uninterrupted(folder: Path) -> list[str]:
     if [path.name for path in (folder / "runs").iterdir()] != ["run-001"]:
         found.append("the number of runs")
     return found
+
+
+class NoDiskError(Exception):
+    """No disk can be mounted here; the message says why."""
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, mebibytes: int) -> Iterator[Path]:
+    """Make `folder` and mount a tmpfs there.
+
+    Raises:
+        NoDiskError: if this user or system cannot.
+    """
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise NoDiskError("there is no mount") from None
+    except subprocess.CalledProcessError as error:
+        raise NoDiskError(f"a tmpfs cannot be mounted: {error.stderr.strip()}") from None
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(disk: Path, left: int = 0) -> Path:
+    """Make a file that takes all room except `left` bytes, and return its path."""
+    path = disk / "filling"
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(2**16))
+    os.truncate(path, max(0, path.stat().st_size - left))
+    return path

@@ -1,4 +1,4 @@
-"""One damaged file, read in a process of its own with limits of time and memory."""
+"""One corrupted file, read in a process of its own with limits of time and memory."""
 
 import dataclasses
 import hashlib
@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.errors import MimError
-from tests.faults.content import MARKER, has_content, replace_content
-from tests.faults.damage import ANY, Kind, a_folder, a_name_too_long
-from tests.faults.readers import READERS
+from tools.faults.content import MARKER, has_content, replace_content
+from tools.faults.damage import A_LONG_NAME, ANY, Kind
+from tools.faults.readers import READERS
 
 OUTCOMES = ("read", "refused", "undetectable", "traceback", "hang", "silent", "crash")
 GOOD = OUTCOMES[:3]
@@ -30,27 +30,28 @@ _BROKEN_DAMAGE = 77
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A damage to a reader's file.
+    """Damage to the file of a reader; `seed` decides which file, and which of its bytes."""
 
-    Attributes:
-        reader: key of `READERS`.
-        damage: name of the damage, "" for none.
-        seed: decides which file, and which of its bytes.
-    """
-
-    reader: str
-    damage: str
+    reader: str  # key of READERS
+    damage: str  # "" for none
     seed: int
 
     def __str__(self):
         return f"{self.reader}:{self.damage}:{self.seed}"
 
 
+def choose(number: int, seed: int, names: list[str]) -> Case:
+    """Return the case of this number; readers take turns."""
+    draw = random.Random(f"{seed} {number}")
+    damages = [*ANY, *[CONTENT] * (len(ANY) // 3)]
+    return Case(names[number % len(names)], draw.choice(damages), draw.randrange(10**9))
+
+
 class Bench:
     """Good examples of all readers, and what is in them.
 
     Args:
-        folder: an empty one, for all the files.
+        folder: empty folder for all files.
     """
 
     def __init__(self, folder: Path):
@@ -60,30 +61,25 @@ class Bench:
         self._contents: dict[str, str] = {}
 
     def run(self, case: Case) -> tuple[str, str]:
-        """One of `OUTCOMES`, and what was said."""
+        """Return one of `OUTCOMES`, and the error or what is wrong."""
         if case.reader not in self._paths:
             self._prepare(case.reader)
-        good = self._folder / "good" / case.reader
         with tempfile.TemporaryDirectory(dir=self._folder, ignore_cleanup_errors=True) as folder:
             os.chmod(folder, 0o777)
-            copy = Path(folder, "files [1]*")  # which some libraries take for a pattern
-            shutil.copytree(good, copy)
-            for path in (copy, *copy.rglob("*")):
-                path.chmod(0o777)
+            copy = Path(folder, "files [1]*")  # some libraries take this name for a pattern
+            shutil.copytree(self._folder / "good" / case.reader, copy)
+            _open_permissions(copy)
             try:
-                return self._judged(
-                    case, copy, *_in_child(lambda: self._digest(case, copy), folder)
-                )
+                outcome, value = _in_child(lambda: self._read(case, copy), folder)
+                return self._judge(case, folder, *value) if outcome == "read" else (outcome, value)
             finally:
-                for path in (copy, *copy.rglob("*")):
-                    if not path.is_symlink():
-                        path.chmod(0o777)
+                _open_permissions(copy)
 
     def _prepare(self, name):
         folder = self._folder / "good" / name
         folder.mkdir(parents=True)
         self._paths[name] = READERS[name].make(folder).relative_to(folder)
-        # What is imported when it is needed is so before the first fork.
+        # Read once in this process, because a fork would repeat all imports.
         with tempfile.TemporaryDirectory(dir=self._folder) as copy:
             shutil.copytree(folder, copy, dirs_exist_ok=True)
             READERS[name].read(Path(copy) / self._paths[name])
@@ -92,52 +88,49 @@ class Bench:
             raise AssertionError(f"{name}: a good file is not read: {content}")
         self._contents[name] = content
 
-    def _digest(self, case, folder):
-        """A digest of all that is read, and what is unsound in it."""
+    def _read(self, case, folder):
+        """Damage a copy of the files; return a digest of what is read, and what is wrong in it."""
         path = folder / self._paths[case.reader]
-        if case.damage == a_name_too_long.__name__:
+        if case.damage == A_LONG_NAME:
             path = path.with_name("x" * 300 + path.suffix)
         if case.damage:
-            _damage(case, folder)
+            try:
+                _damage(case, folder)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(_BROKEN_DAMAGE)
         _limit(forbidden="permission" in case.damage)
         reader = READERS[case.reader]
         return _digest(reader.read(path), reader.unit)
 
-    def _judged(self, case, folder, outcome, value):
-        if outcome != "read":
-            return outcome, value
-        if (folder.parent / MARKER).exists():
+    def _judge(self, case, folder, content, fault):
+        """Judge what was read in spite of a damage."""
+        if Path(folder, MARKER).exists():
             return "silent", "a pickle was loaded"
-        content, fault = value
-        reader, kind = READERS[case.reader], _kind(case)
-        good = _files(self._folder / "good" / case.reader)
         if not case.damage:
             return "read", content
         if content == self._contents[case.reader]:
             return "read", ""
         if fault:
             return "silent", fault
+        reader, kind = READERS[case.reader], ANY.get(case.damage, (Kind.CONTENT,))[0]
         allowed = {
             Kind.CHANGED: not reader.checksum,
             Kind.CUT: not reader.ends,
             Kind.CONTENT: True,
-            Kind.PLACE: reader.fills and case.damage == a_folder.__name__,
-            Kind.MISSING: not reader.ends or len(good) > 1,
+            Kind.PLACE: reader.fills and case.damage == "a_folder",
+            Kind.MISSING: not reader.ends or len(_files(self._folder / "good" / case.reader)) > 1,
         }
         if not allowed[kind]:
             return "silent", "something else was read"
         return ("read" if kind is Kind.CONTENT else "undetectable"), ""
 
 
-def choose(number: int, seed: int, names: list[str]) -> Case:
-    """The case of this number; readers take turns."""
-    draw = random.Random(f"{seed} {number}")
-    damages = [*ANY, *[CONTENT] * (len(ANY) // 3)]
-    return Case(names[number % len(names)], draw.choice(damages), draw.randrange(10**9))
-
-
-def _kind(case):
-    return ANY[case.damage][0] if case.damage in ANY else Kind.CONTENT
+def _open_permissions(folder):
+    folder.chmod(0o777)
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o777)
 
 
 def _files(folder):
@@ -145,22 +138,15 @@ def _files(folder):
 
 
 def _damage(case, folder):
-    draw = random.Random(str(case))
-    files = _files(folder)
-    try:
-        if case.damage == CONTENT:
-            files = [file for file in files if has_content(file)]
-            if files:
-                replace_content(draw.choice(files), draw)
-        else:
-            ANY[case.damage][1](draw.choice(files), draw)
-    except BaseException:
-        traceback.print_exc()
-        os._exit(_BROKEN_DAMAGE)
+    draw, files = random.Random(str(case)), _files(folder)
+    if case.damage != CONTENT:
+        ANY[case.damage][1](draw.choice(files), draw)
+    elif files := list(filter(has_content, files)):
+        replace_content(draw.choice(files), draw)
 
 
 def _limit(forbidden):
-    if forbidden and os.getuid() == 0:  # to whom nothing is forbidden
+    if forbidden and os.getuid() == 0:  # root may read everything
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
@@ -171,7 +157,7 @@ def _limit(forbidden):
 
 
 def _in_child(read, folder):
-    """What became of `read` in a forked process: an outcome, and what goes with it."""
+    """Return an outcome of `read` in a forked process, and its result or error."""
     receive, send = os.pipe()
     child = os.fork()
     if not child:
@@ -183,29 +169,28 @@ def _in_child(read, folder):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(SECONDS)
         try:
-            answer = "read", read()
+            result = "read", read()
         except MimError as error:
-            answer = ("refused", str(error)) if not _took_memory(error) else ("crash", "memory")
+            result = ("crash", "memory") if _took_memory(error) else ("refused", str(error))
         except BaseException:
-            answer = "traceback", traceback.format_exc()
+            result = "traceback", traceback.format_exc()
         with os.fdopen(send, "wb") as pipe:
-            pickle.dump(answer, pipe)
+            pickle.dump(result, pipe)
         os._exit(0)
     os.close(send)
     with os.fdopen(receive, "rb") as pipe:
-        answer = pipe.read()
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        return ("hang" if number == signal.SIGALRM else "crash"), signal.Signals(number).name
-    if os.WEXITSTATUS(status) == _BROKEN_DAMAGE:
+        content = pipe.read()
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status < 0:
+        return ("hang" if status == -signal.SIGALRM else "crash"), signal.Signals(-status).name
+    if status == _BROKEN_DAMAGE:
         said = Path(folder, "output").read_text(errors="replace")
         return "traceback", f"in the damage itself: {said}"
-    return pickle.loads(answer)
+    return pickle.loads(content)
 
 
 def _took_memory(error):
-    """Whether a limit, not a check, stopped what would have taken too much memory."""
+    """Return whether the limit of memory, not a check, stopped the reader."""
     while error:
         if isinstance(error, MemoryError):
             return True
@@ -225,19 +210,18 @@ def _digest(value, unit):
 def _add(digest, faults, value):
     if isinstance(value, dict):
         value = sorted(value.items())
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list | tuple):
         digest.update(b"[%d" % len(value))
         for each in value:
             _add(digest, faults, each)
-        return
-    if isinstance(value, np.ndarray):
+    elif isinstance(value, np.ndarray):
         value = np.ascontiguousarray(value)
         if value.dtype.kind in "iufb":
             value = value.astype(value.dtype.newbyteorder("="))
             if not np.isfinite(value).all():
                 faults.append("values that are not finite")
         digest.update(f"{value.dtype}{value.shape}".encode() + value.tobytes())
-        return
-    if isinstance(value, float) and not np.isfinite(value):
-        faults.append(f"{value}")
-    digest.update(repr(value).encode())
+    else:
+        if isinstance(value, float) and not np.isfinite(value):
+            faults.append(f"{value}")
+        digest.update(repr(value).encode())

@@ -1,6 +1,6 @@
-"""Trains and predicts for long, and compares the memory in use early on and at the end.
+"""Train and predict for long, and compare the memory in use early on and at the end.
 
-python -m tests.faults.soak --updates=5000 --predictions=500
+python -m tools.faults.soak --updates=5000 --predictions=500
 """
 
 import argparse
@@ -9,12 +9,11 @@ import tempfile
 import threading
 from pathlib import Path
 
-import keras
 import numpy as np
 
 import mim_tf
 from mim_tf.jobs.train import train
-from tests.faults.lives import rows
+from tools.faults.lives import rows
 
 CONFIG = mim_tf.ModelConfig(
     model_name="predrnn",
@@ -27,11 +26,11 @@ CONFIG = mim_tf.ModelConfig(
 )
 MEBIBYTE = 2**20
 GROWTH = 1.05
-"""The largest memory at the end, in units of that at a tenth of the way."""
+"""Largest ratio of the memory at the end and at a tenth of the way."""
 
 
 def resident() -> int:
-    """Bytes of memory that this process has; Linux."""
+    """Return the bytes of memory of this process; Linux."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
@@ -39,7 +38,7 @@ def resident() -> int:
 
 
 def soak_training(updates: int, folder: Path) -> list[tuple[int, int]]:
-    """Trains, with evaluations and snapshots; (iterations, memory) twice a second."""
+    """Train, with evaluations and snapshots; return iterations and memory, twice a second."""
     config = mim_tf.TrainingConfig(
         batch_size=2,
         reverse_input=False,
@@ -67,8 +66,7 @@ def soak_training(updates: int, folder: Path) -> list[tuple[int, int]]:
 
 
 def soak_prediction(predictions: int) -> list[tuple[int, int]]:
-    """Predicts again and again, from contexts and horizons of three lengths in turn."""
-    keras.utils.set_random_seed(0)
+    """Predict from contexts of three lengths in turn; return number and memory of each."""
     model = mim_tf.build_model(CONFIG)
     frames = np.random.default_rng(0).random((2, 5, 32, 32, 1), np.float32)
     found = []
@@ -79,32 +77,24 @@ def soak_prediction(predictions: int) -> list[tuple[int, int]]:
     return found
 
 
-def growth(what: str, measured: list[tuple[int, int]], count: int) -> float:
-    """Memory at the end in units of that at a tenth of the way; prints both."""
-    early = next(memory for number, memory in measured if number >= count // 10)
-    last = measured[-1][1]
-    most = max(memory for _, memory in measured)
-    print(
-        f"{count} {what}: {early / MEBIBYTE:.0f} MiB at 10 %, {last / MEBIBYTE:.0f} MiB at the "
-        f"end, {most / MEBIBYTE:.0f} MiB at most"
-    )
-    return last / early
-
-
 def main() -> None:
-    """Prints the memory; status 1 if it grows."""
+    """Print the memory; exit with 1 if it grows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--updates", type=int, default=5000)
     parser.add_argument("--predictions", type=int, default=500)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        training = soak_training(options.updates, Path(folder))
-    factors = [
-        growth("updates", training, options.updates),
-        growth("predictions", soak_prediction(options.predictions), options.predictions),
-    ]
-    if max(factors) > GROWTH:
-        sys.exit(1)
+        measured = {"updates": soak_training(options.updates, Path(folder))}
+    measured["predictions"] = soak_prediction(options.predictions)
+    grown = False
+    for what, points in measured.items():
+        count = getattr(options, what)
+        early = next(memory for number, memory in points if number >= count // 10)
+        last, most = points[-1][1], max(memory for _, memory in points)
+        parts = (f"{size / MEBIBYTE:.0f} MiB" for size in (early, last, most))
+        print(f"{count} {what}: {{}} at 10 %, {{}} at the end, {{}} at most".format(*parts))
+        grown |= last / early > GROWTH
+    sys.exit(grown)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Kills a training again and again, resumes it, and compares its end with that of one never killed.
+"""Kill a training again and again, resume it, and compare its end with a training never killed.
 
-python -m tests.faults.kill_resume --kills=50
+python -m tools.faults.kill_resume --kills=50
 """
 
 import argparse
@@ -10,27 +10,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults.lives import Life, compare_with_uninterrupted, rows
+from tools.faults.lives import Life, compare_with_uninterrupted, rows
 
 _AT_START = 0.2
 """Share of the kills that come before the first update."""
 
 
-def kill_once(folder: Path, draw: random.Random) -> None:
-    """One life, killed at a moment that is drawn."""
-    life = Life(folder)
-    life.wait_for_lock()
-    if draw.random() < _AT_START:
-        time.sleep(draw.uniform(0, 2))
-    else:
-        # Snapshots come every 2 rows and evaluations every 5, so that some are hit by the kill.
-        life.wait_for_rows(draw.randrange(1, 8))
-        time.sleep(draw.uniform(0, 0.2))
-    life.end()
-
-
 def main() -> None:
-    """Prints how many kills there were and what differs; status 1 if anything does."""
+    """Print the number of kills and what differs; exit with 1 if anything does."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
@@ -40,14 +27,21 @@ def main() -> None:
         folder = Path(parent) / "killed"
         folder.mkdir()
         for kill in range(1, options.kills + 1):
-            kill_once(folder, draw)
+            life = Life(folder)
+            life.wait_for_lock()
+            if draw.random() < _AT_START:
+                time.sleep(draw.uniform(0, 2))
+            else:
+                # Snapshots come every 2 rows and evaluations every 5, so that the kill hits some.
+                life.wait_for_rows(draw.randrange(1, 8))
+                time.sleep(draw.uniform(0, 0.2))
+            life.end()
             reached = len(rows(folder / "runs" / "run-001"))
             print(f"kill {kill}, iteration {reached} logged", flush=True)
         found = compare_with_uninterrupted(folder)
         traces = (folder.parent / "killed.log").read_text().count("Traceback")
     print(f"{options.kills} kills, {traces} traces, different: {', '.join(found) or 'nothing'}")
-    if found or traces:
-        sys.exit(1)
+    sys.exit(bool(found or traces))
 
 
 if __name__ == "__main__":

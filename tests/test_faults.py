@@ -1,4 +1,4 @@
-"""What is written to a full disk: an error or a warning, and nothing that was there is lost."""
+"""Corrupted files, killed processes and full disks: an error or a warning, and nothing is lost."""
 
 import logging
 import subprocess
@@ -13,12 +13,41 @@ from mim_tf.evaluation.pictures import save_sample
 from mim_tf.evaluation.stored import write_scores
 from mim_tf.prediction.outputs import Output
 from mim_tf.storage.files import CsvLog, write_json
-from mim_tf.training.callbacks import Events
+from mim_tf.training.callbacks import Events, Snapshots
 from mim_tf.training.state import load_state, save_state
 from mim_tf.weights import save_weights
-from tests.faults.small_disk import NoDiskError, fill, small_disk
+from tools.faults.lives import NoDiskError, fill, small_disk
 
 FRAMES = np.random.default_rng(0).random((20, 64, 64, 1), np.float32)
+
+
+def run(module, *arguments):
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
+
+
+def test_corrupted_files_are_rejected():
+    done = run("tools.faults", "--cases=60")
+    assert done.returncode == 0, done.stdout
+    *_, total, _ = done.stdout.splitlines()
+    assert total.split()[:2] == ["all", "60"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("program", "arguments", "words"),
+    [
+        ("kill_resume", ["--kills=2"], "2 kills, 0 traces, different: nothing"),
+        ("full_disk_resume", ["--fills=1"], "1 full disks, 0 crashes, 0 traces"),
+        ("soak", ["--updates=20", "--predictions=10"], "10 predictions"),
+    ],
+)
+def test_programs_of_the_reliability_page(program, arguments, words):
+    done = run(f"tools.faults.{program}", *arguments)
+    if "Not tried" in done.stderr:
+        pytest.skip(done.stderr.splitlines()[-1])
+    assert words in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 @pytest.fixture
@@ -71,10 +100,10 @@ def test_rows_of_a_log_wait_until_there_is_room(disk, caplog):
         room.unlink()
         log.append([3, wide])
     assert path.read_text().split() == ["iteration,loss", *(f"{i},{wide}" for i in (1, 2, 3))]
-    assert [record.message.partition(str(path))[2] for record in caplog.records] == [
-        " cannot be written, its rows wait: No space left on device.",
-        " is complete again.",
-    ]
+    failed, complete = [record.message for record in caplog.records]
+    assert "No space left" in failed
+    assert str(path) in failed
+    assert str(path) in complete
 
 
 def test_events_that_cannot_be_written_are_one_warning(disk, caplog):
@@ -87,14 +116,14 @@ def test_events_that_cannot_be_written_are_one_warning(disk, caplog):
         events.flush()
         events.close()
     (record,) = caplog.records
-    assert "TensorBoard will not show" in record.message
+    assert "TensorBoard" in record.message
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.gif", "a.mp4", "images"])
-def test_a_prediction_is_whole_or_not_there(disk, name):
+def test_a_prediction_is_complete_or_not_there(disk, name):
     fill(disk, 4096)
     form = name.partition(".")[2] or "images"
-    with pytest.raises(MimError, match=f"{name} cannot be written: .*another place"):
+    with pytest.raises(MimError, match=name):
         Output(disk / name, form).write(FRAMES)
     assert names(disk) == set()
 
@@ -109,33 +138,27 @@ def test_a_prediction_is_whole_or_not_there(disk, name):
         lambda disk: write_json(disk / "run.json", {"a": "b" * 9000}),
     ],
 )
-def test_scores_and_pictures_are_errors_of_the_system(disk, write):
-    """Which training turns into a warning, and a command into a sentence."""
+def test_scores_and_pictures_raise_an_error_of_the_system(disk, write):
+    """Training turns it into a warning, and a command into its own error."""
     fill(disk, 4096)
     with pytest.raises(OSError, match="No space left"):
         write(disk)
     assert "scores.json" not in names(disk)
 
 
-def test_a_command_ends_in_a_sentence(disk):
+def test_a_command_ends_with_an_error(disk):
     data = disk.parent / "frames.npy"
     np.save(data, np.uint8(FRAMES * 255))
     fill(disk, 4096)
-    flags = ["inspect", str(data), "--dataset=array", f"--output={disk / 'sheet.png'}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "mim_tf", *flags],
-        capture_output=True,
-        text=True,
-    )
+    sheet = disk / "sheet.png"
+    done = run("mim_tf", "inspect", str(data), "--dataset=array", f"--output={sheet}")
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith(f"error: {disk / 'sheet.png'} cannot be written")
+    assert done.stderr.splitlines()[-1].startswith(f"error: {sheet} ")
     assert "Traceback" not in done.stderr
     assert names(disk) == set()
 
 
-def test_the_last_snapshot_of_a_training_is_an_error(tmp_path, tiny_model, caplog):
-    from mim_tf.training.callbacks import Snapshots
-
+def test_the_last_snapshot_of_a_training_is_an_error(tmp_path, caplog):
     class Full(Snapshots):
         full = True
 
@@ -148,12 +171,12 @@ def test_the_last_snapshot_of_a_training_is_an_error(tmp_path, tiny_model, caplo
     snapshots = Full(config, 0, tmp_path, None)
     for iteration in range(1, 24):
         snapshots.on_iteration(iteration, {})
-    assert caplog.text.count("training goes on") == 2  # at 20 and 22
+    assert len(caplog.records) == 2  # at 20 and 22
     snapshots.full = False
     snapshots.on_iteration(24, {})
     assert snapshots.saved == 24
     snapshots.on_iteration(26, {})
     assert snapshots.saved == 24
     snapshots.full = True
-    with pytest.raises(MimError, match=r"of iteration 26, .* from iteration 24 with --resume"):
+    with pytest.raises(MimError, match=r"26.* 24 .*--resume"):
         snapshots.on_train_end()

@@ -1,0 +1,325 @@
+"""Pages: what a reader finds in them, and what is rejected."""
+
+import json
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from mim_tf.data.files.arrays import ArraySource
+from mim_tf.errors import MimError
+from mim_tf.evaluation.stored import write_scores
+from mim_tf.inspection.survey import survey
+from mim_tf.report import data_page
+from mim_tf.report.data_page import write_data_page
+from mim_tf.report.pages import command_line, write_comparison, write_report, write_report_or_warn
+from mim_tf.values.scale import LinearScale
+from tests.report.conftest import CONTEXT, DBZ, decoded, evaluation, make_run, text_of
+
+
+def reported(folder, result):
+    write_scores(folder, result, CONTEXT)
+    return write_report(folder)
+
+
+def test_report_of_a_run(run):
+    path = write_report(run)
+    assert path == run / "report.html"
+    words, page = text_of(path), path.read_text()
+    verdict = "The model beats persistence (20) and the mean of the context (30): its MSE is 12.5."
+    assert words.startswith(f"run-001: report {verdict}")
+    assert "mse ↓ 12.5 [10, 15] 20 30" in words
+    assert "after 200 iterations" in words
+    for title in ("Best: sequence 1 MSE 10", "Median: sequence 5 MSE 14", "Worst: sequence 6 MSE"):
+        assert title in words
+    assert words.count("sequence 1 MSE") == 1  # the best is one of the first four too
+    assert page.count('class="player"') == 6 + 1
+    assert "training loss by iteration: loss from 900 to 500." in page
+    assert "mse by iteration: the model from 17.5 to 12.5; persistence from 20 to 20" in page
+    assert "CSI_30 is nowhere defined" in words
+    assert "python run.py --model_name=mim '--dataset=a <b> & c'" in words
+    assert "<b> & c" not in page
+
+
+def test_report_of_an_evaluation_in_a_run_has_no_curves_of_training(run):
+    words = text_of(write_report(run / "scores" / "000100"))
+    assert "its MSE is 17.5" in words
+    assert "after 100 iterations" in words
+    assert "training loss" not in words
+    assert "python run.py" in words  # from the record of its run
+
+
+def test_report_of_scores_alone_that_do_not_beat_baselines(tmp_path):
+    path = reported(tmp_path / "bad", evaluation(error=25.0))
+    assert text_of(path).startswith("bad: report The model does NOT beat persistence (20)")
+    assert '<h1 class="bad">' in path.read_text()
+    assert "There is no run.json" in text_of(path)
+
+
+@pytest.mark.parametrize(
+    ("channels", "scale", "words"),
+    [
+        (3, None, "error \N{MINUS SIGN}0."),
+        (1, DBZ, "70 dBZ"),
+        (2, {"unit": "vehicles", "low": 0.0, "high": 1292.0}, "1292 vehicles"),
+    ],
+)
+def test_report_of_color_radar_and_traffic(tmp_path, channels, scale, words):
+    assert words in text_of(reported(tmp_path / "a", evaluation(channels=channels, scale=scale)))
+
+
+def test_report_of_large_frames_has_less_than_10_mb(tmp_path):
+    path = reported(tmp_path / "large", evaluation(channels=3, size=200))
+    assert path.stat().st_size < 10_000_000
+
+
+def test_report_replaces_an_older_report_and_nothing_else(run, tmp_path):
+    output = tmp_path / "there" / "page.html"
+    write_report(run, output)
+    before = output.stat().st_ino
+    write_report(run, output)
+    assert output.stat().st_ino != before
+    output.write_text("mine")
+    with pytest.raises(MimError, match=r"page\.html"):
+        write_report(run, output)
+    assert output.read_text() == "mine"
+
+
+def test_spectra_are_shown_at_the_first_the_middle_and_the_last_lead_time(tmp_path):
+    result = evaluation()
+    assert "Power spectra" not in text_of(reported(tmp_path / "without", result))
+    spectrum = {"truth": [[9.0, 1.0]] * 4, "prediction": [[9.0, 0.5 / (t + 1)] for t in range(4)]}
+    result["spectra"] = {"wavelength": [16.0, 4.0], **spectrum}
+    page = reported(tmp_path / "with", result).read_text()
+    summaries = re.findall(r"lead time (\d) by .*: the model from 9 to ([\d.]+); the truth", page)
+    assert summaries == [("1", "0.5"), ("2", "0.25"), ("4", "0.125")]
+
+
+@pytest.fixture
+def compared(tmp_path):
+    """Write the page of folders and return its path."""
+
+    def write(folders, **arguments):
+        write_comparison(folders, tmp_path / "page.html", **{"score": "mse", **arguments})
+        return tmp_path / "page.html"
+
+    return write
+
+
+def test_comparison(runs, compared):
+    path = compared(runs)
+    words, page = text_of(path), path.read_text()
+    assert words.startswith(
+        "mim, convlstm: comparison convlstm is better than mim in mse by 2 [2, 2], and the "
+        "interval excludes 0. convlstm beats persistence (20) and the mean of the context (30): "
+        "its MSE is 10.5. 6 sequences of made up, 3 frames of context, 4 predicted, protocol"
+    )
+    assert '<h1 class="good">' in page
+    assert "mse ↓ 12.5 [10, 15] 10.5 [8, 13] 20 30" in words
+    assert page.count("<td><b>") == 1 + 2  # of mse; of ssim, where both are equal
+    assert "mse convlstm - mim -2 [-2, -2] convlstm yes" in words
+    assert "ssim convlstm - mim 0 [0, 0] - no" in words
+    curve = "mse by lead time in frames: mim from 12.5 to 15.5; convlstm from 10.5 to 13.5; "
+    assert curve + "persistence from 20 to 23" in page
+    assert "model_name mim convlstm_net" in words
+    assert "save_dir" not in words
+    assert "mim mim 200 400 1:02:05 1:40:00 convlstm convlstm_net 200 400" in words
+    assert "python run.py --model_name=convlstm_net '--dataset=a <b> & c'" in words
+    assert page.count('class="player"') == 6  # 1 to 4; 5 and 6 are best and worst of both
+    panes = re.findall(r"<span>((?:truth|mim|convlstm|error)[^<]*)</span>", page)
+    assert panes[:5] == ["truth", "mim", "convlstm", "error of mim", "error of convlstm"]
+    assert page.count('<img class="strip"') == 1
+
+
+def test_comparison_finds_the_run_of_evaluated_weights(runs, tmp_path, compared):
+    for number, name in ((0, "best.weights.h5"), (1, "mim-000100-ema.weights.h5")):
+        weights = runs[number] / name
+        weights.write_bytes(b"")
+        write_scores(tmp_path / f"test-{number}", evaluation(error=9.0 + number), CONTEXT)
+        record = json.loads((runs[number] / "run.json").read_text())
+        record |= {"command": ["mim"], "sources": {"test": {"pretrained_model": str(weights)}}}
+        (tmp_path / f"test-{number}" / "run.json").write_text(json.dumps(record))
+    folders = [tmp_path / "test-0", tmp_path / "test-1"]
+    words = text_of(compared(folders))
+    assert "test-0 mim 200 400 1:02:05" in words
+    assert "test-1 convlstm_net 100 200 0:30:00" in words
+
+    os.utime(runs[0] / "best.weights.h5", (2e9, 2e9))  # other weights than those evaluated
+    (tmp_path / "page.html").unlink()
+    words = text_of(compared(folders))
+    assert "test-0 - - - - -" in words
+    assert "How test-0 was trained is not recorded." in words
+
+
+def test_comparison_without_pictures_of_one_run(runs, compared):
+    (runs[1] / "scores" / "000200" / "samples.npz").unlink()
+    assert "There are no pictures of a sequence" in text_of(compared(runs))
+
+
+def test_comparison_of_three_runs_with_names(runs, tmp_path, compared):
+    third = make_run(tmp_path / "predrnn" / "run-001", "predrnn", error=9.0)
+    words = text_of(compared([*runs, third], names=["MIM", "ConvLSTM", "<PredRNN>"]))
+    assert "ConvLSTM is the best of 3 in mse, and every interval excludes 0." in words
+    assert "ConvLSTM is better than <PredRNN> in mse by 1 [1, 1], and the interval" in words
+
+
+def test_pages_load_nothing_from_elsewhere(runs, compared):
+    for page in (write_report(runs[0]).read_text(), compared(runs).read_text()):
+        addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')\s>]+)""", page)
+        assert addresses
+        assert all(address.startswith(("data:", "#")) for address in addresses)
+        assert "default-src 'none'" in page
+
+
+def in_evaluation(name, change):
+    """Return a damage of a file of the best evaluation."""
+    return lambda run: change(run / "scores" / "000200" / name)
+
+
+def samples_with(change):
+    def damage(path):
+        with np.load(path) as arrays:
+            arrays = dict(arrays)
+        np.savez(path, **arrays | change(arrays))
+
+    return in_evaluation("samples.npz", damage)
+
+
+def json_with(name, change):
+    def damage(run):
+        path = run / name
+        content = json.loads(path.read_text())
+        change(content)
+        path.write_text(json.dumps(content))
+
+    return damage
+
+
+SCORES = "scores/000200/scores.json"
+cut_samples = in_evaluation("samples.npz", lambda path: os.truncate(path, 1000))
+DAMAGES = [
+    (lambda run: shutil.rmtree(run / "scores"), "scores"),
+    (lambda run: shutil.rmtree(run), "run-001"),
+    (lambda run: (run / SCORES).write_text("{"), "scores.json"),
+    (in_evaluation("per_sequence.csv", lambda path: path.write_text("1\n")), "per_sequence.csv"),
+    (cut_samples, "samples.npz"),
+    (samples_with(lambda arrays: {"forecast": arrays["forecast"][:, 1:]}), "samples.npz"),
+    (samples_with(lambda arrays: {"missing": np.zeros(3, bool)}), "samples.npz"),
+    (lambda run: (run / "train.csv").write_text("x\n1\n"), "train.csv"),
+    (lambda run: (run / "train.csv").write_text("iteration,loss\n1\n"), "train.csv"),
+    (lambda run: (run / "run.json").write_text("[]"), "run.json"),
+    (json_with("run.json", lambda record: record.update(model=[1])), "run.json"),
+]
+
+
+@pytest.mark.parametrize(
+    ("damage", "file"),
+    [
+        *DAMAGES,
+        (in_evaluation("samples.npz", os.unlink), "samples.npz"),
+        (
+            json_with(SCORES, lambda s: s["baselines"]["persistence"]["per_frame"].pop("mse")),
+            "scores.json",
+        ),
+        (json_with(SCORES, lambda s: s.pop("baselines")), "scores.json"),
+    ],
+)
+def test_report_rejects_what_is_missing_or_corrupted(run, damage, file):
+    damage(run)
+    with pytest.raises(MimError, match=file):
+        write_report(run)
+    assert not (run / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "file"),
+    [*DAMAGES, (json_with(SCORES, lambda s: s["data"].update(sha256="1" * 64)), "convlstm")],
+)
+def test_comparison_rejects_what_is_missing_or_corrupted(runs, tmp_path, compared, damage, file):
+    damage(runs[1])
+    with pytest.raises(MimError, match=file):
+        compared(runs)
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_report_after_training_fails_with_a_warning_only(run, caplog):
+    cut_samples(run)
+    with caplog.at_level("WARNING"):
+        write_report_or_warn(run)
+    (record,) = caplog.records
+    assert f"`mim report {run}` tries again" in record.getMessage()
+
+
+def test_comparison_rejects_wrong_arguments(runs, tmp_path, compared):
+    with pytest.raises(MimError, match="--output"):  # a table has no limit
+        compared([f"run-{number}" for number in range(7)])
+    with pytest.raises(MimError, match="--score"):
+        compared(runs, score="sharpness")
+    with pytest.raises(MimError, match="--output"):
+        write_comparison(runs, tmp_path / "page.pdf", "mse")
+    (tmp_path / "page.html").write_text("mine")
+    with pytest.raises(MimError, match=r"page\.html"):
+        compared(runs)
+    assert (tmp_path / "page.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed"),
+    [
+        (["/usr/bin/mim", "train", "--lr=1"], "mim train --lr=1"),
+        (["run.py", "--thresholds=30, 40"], "python run.py '--thresholds=30, 40'"),
+        (["/a/mim_tf/__main__.py", "evaluate"], "python -m mim_tf evaluate"),
+        (["-c"], "-c"),
+    ],
+)
+def test_command_as_a_user_types_it(arguments, typed):
+    assert command_line(arguments) == typed
+
+
+class Storms(ArraySource):
+    """Radar fields in which zeros are missing."""
+
+    has_missing = True
+    scale = LinearScale(**DBZ)
+
+    def sequences(self, indices):
+        frames = super().sequences(indices)
+        return np.where(frames == 0, np.nan, frames)
+
+    def describe(self):
+        return {**super().describe(), "scale": DBZ}
+
+
+def storms(channels):
+    frames = np.random.default_rng(0).uniform(0.2, 0.9, (9, 5, 8, 8, channels))
+    frames[:, :, 0, 0] = 0
+    return Storms(frames)
+
+
+def page_of(path, source):
+    write_data_page(path, "storms", "array", {"all": source}, {"all": survey(source, 10)})
+    return path
+
+
+def test_data_page(tmp_path):
+    path = page_of(tmp_path / "page.html", storms(1))
+    words, page = text_of(path), path.read_text()
+    assert words.startswith("storms: data storms Read as --dataset=array.")
+    assert "All: 9 sequences of 5 frames, 8 x 8 x 1" in words
+    assert "every value was read and is in [0, 1] or missing" in words
+    assert "missing values 1.56%" in words
+    titles = re.findall(r"<figcaption>(Sequence \d+)", page)
+    assert titles == [f"Sequence {number}" for number in (1, 2, 3, 4, 5, 9)]
+    assert "values most often near" in page
+    assert "dBZ" in words
+
+
+def test_data_page_shows_missing_values_in_grey_and_channels_side_by_side():
+    player, *_ = data_page.players(storms(2), 9, 10**7)
+    assert [pane.title for pane in player.panes] == ["channel 1", "channel 2"]
+    for pane in player.panes:
+        shown = decoded(pane)
+        assert (shown[:, 0, 0] == 128).all()
+        assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 20

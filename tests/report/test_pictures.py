@@ -1,0 +1,235 @@
+"""Charts, players and film strips."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mim_tf.errors import MimError
+from mim_tf.evaluation.stored import write_scores
+from mim_tf.report import film_strip
+from mim_tf.report.charts import histogram_chart, line_chart
+from mim_tf.report.film_strip import write_film_strip
+from mim_tf.report.players import (
+    difference_limit,
+    error_map_player,
+    field_of,
+    sequence_players,
+    visible,
+)
+from mim_tf.report.read import read_samples
+from tests.report.conftest import CONTEXT, DBZ, HORIZON, decoded, evaluation
+
+
+def numbers(pattern, svg):
+    return [tuple(map(float, found)) for found in re.findall(pattern, svg)]
+
+
+def points_of(svg):
+    """Return x and y of each point of the first line."""
+    path = re.search(r'class="line[^>]*>\s*<path d="([^"]*)"', svg)[1]
+    return numbers(r"[ML] ([\d.]+) ([\d.]+)", path)
+
+
+def labels_of(svg):
+    return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+
+
+def test_a_line_goes_from_edge_to_edge_and_leaves_out_what_is_undefined():
+    series = {"model": ([1, 2, 3], [10.0, None, 30.0])}
+    title, svg = line_chart("mse", "lead time", series)
+    (left, low), (right, high) = points_of(svg)
+    assert title == "mse"
+    assert left < 60
+    assert right > 390
+    assert high < low - 100
+    assert labels_of(svg)[:4] == ["1", "2", "3", "lead time"]
+    assert re.findall("<title>(.*)</title>", svg) == [
+        "model, lead time 1: 10",
+        "model, lead time 3: 30",
+    ]
+    assert 'aria-label="mse by lead time: model from 10 to 30."' in svg
+
+
+@pytest.mark.parametrize("values", [[5.0], [0.0], [None]])
+def test_a_single_value_has_a_chart_and_no_value_has_none(values):
+    chart = line_chart("mse", "lead time", {"model": ([1], values)})
+    assert bool(chart.svg) == (values != [None])
+
+
+def test_a_line_of_many_points_has_no_tooltips():
+    assert "<title>" not in line_chart("loss", "x", {"loss": (range(500), range(500))}).svg
+
+
+def test_titles_cannot_break_out_of_the_svg():
+    assert "<b>" not in line_chart("<b>", '"<b>', {"<b>": ([1], [1])}).svg.replace(" ", "")
+
+
+def test_logarithmic_axes_go_from_long_to_short_waves_and_leave_out_zeros():
+    series = {"model": ([32, 8, 2], [10.0, 0.0, 0.1])}
+    svg = line_chart("spectrum", "wavelength", series, logarithmic=True).svg
+    (left, top), (right, bottom) = points_of(svg)
+    assert left < right
+    assert top < bottom
+    labels = labels_of(svg)
+    assert set(labels) == {"2", "4", "8", "16", "32", "wavelength", "0.1", "1", "10"}
+    nothing = line_chart("spectrum", "wavelength", {"model": ([2], [0.0])}, logarithmic=True)
+    assert nothing.svg == ""
+
+
+def test_a_histogram_shows_shares_on_a_logarithmic_axis():
+    svg = histogram_chart("share", "dBZ", {"values": [90, 9, 0, 1]}, 0, 40).svg
+    assert labels_of(svg)[-4:] == ["0.001", "0.01", "0.1", "1"]
+    bottom, first, _, second, _, empty, _, last, *_ = [y for _, y in points_of(svg)]
+    decade = second - first
+    assert empty == bottom
+    assert bottom - last == pytest.approx(decade, abs=0.2)
+    assert "share: values most often near 5." in svg
+
+
+@pytest.fixture
+def samples(tmp_path):
+    """Return the samples of an evaluation."""
+
+    def samples(**options):
+        write_scores(tmp_path / "scores", evaluation(**options), CONTEXT)
+        return read_samples(tmp_path / "scores")
+
+    return samples
+
+
+def panes_of(samples, data, index=0):
+    (player,) = sequence_players({"prediction": samples}, field_of(data), {index: ("", "")})
+    assert (player.frames, player.context) == (CONTEXT + HORIZON, CONTEXT)
+    return map(decoded, player.panes)
+
+
+def test_a_player_shows_truth_prediction_and_error(samples):
+    kept = samples()
+    truth, prediction, error = panes_of(kept, {})
+    np.testing.assert_array_equal(truth[..., :1], kept.truth[0])
+    np.testing.assert_array_equal(prediction[:CONTEXT], truth[:CONTEXT])
+    np.testing.assert_array_equal(prediction[CONTEXT:, ..., :1], kept.forecast[0])
+    assert error[:CONTEXT].max() < 5  # black: no error
+    too_high = prediction[CONTEXT:, ..., 0].astype(int) - truth[CONTEXT:, ..., 0] > 100
+    red, _, blue = np.moveaxis(error[CONTEXT:].astype(int), -1, 0)
+    assert (red > blue)[too_high].all()
+
+
+def test_missing_values_are_grey_in_truth_and_error(samples):
+    kept = samples(missing=np.s_[:, :, 0])
+    truth, prediction, error = panes_of(kept, {})
+    for shown in (truth, prediction[:CONTEXT], error):
+        assert (shown[:, 0] == 128).all()
+    for shown in (truth, prediction[CONTEXT:], error):
+        assert len(np.unique(shown[:, 1:])) > 100
+    np.testing.assert_array_equal(prediction[CONTEXT:, ..., :1], kept.forecast[0])
+
+
+def test_three_fields_are_no_colours(samples):
+    scale = {"unit": ["K", "m s-1", "m s-1"], "low": [0, 0, 0], "high": [1, 1, 1]}
+    kept = samples(channels=3)
+    colours, *_ = panes_of(kept, {})
+    np.testing.assert_array_equal(colours, kept.truth[0])
+    first, *_ = panes_of(kept, {"scale": scale})
+    expected = visible(kept.truth[0][..., :1], field_of({"scale": scale}))
+    np.testing.assert_array_equal(first, expected)
+
+
+def test_the_error_map_has_its_range_below_it_and_unknown_pixels_in_grey():
+    squares = np.random.default_rng(0).random((HORIZON, 16, 16), np.float32)
+    squares[1, 1, 1] = 1
+    squares[:, 0, 0] = np.nan
+    player = error_map_player(squares, field_of({}), 6)
+    by_time, overall = player.panes
+    assert (player.frames, player.context, overall.frames) == (HORIZON, 0, 1)
+    assert (overall.bar.low, overall.bar.high) == ("0", "1")
+    shown = decoded(by_time).astype(int).sum(axis=-1)
+    assert shown.flat[np.nanargmax(squares)] > shown.flat[np.nanargmin(squares)]
+    for pane in player.panes:
+        assert (decoded(pane)[:, 0, 0] == 128).all()
+
+
+def test_missing_values_do_not_change_the_limit_of_differences():
+    truth = np.ma.masked_array(np.zeros((4, 8, 8, 1), np.uint8), False)
+    forecast = np.full(truth.shape, 51, np.uint8)
+    truth[:, :4] = np.ma.masked
+    forecast[:, :4] = 255
+    assert abs(difference_limit(truth, forecast) - 0.2) < 1e-6
+    assert difference_limit(np.ma.masked_all(truth.shape, np.uint8), forecast) == 0.01
+
+
+def test_a_colour_with_a_missing_channel_is_grey():
+    levels = np.ma.masked_array(np.zeros((1, 2, 2, 3), np.uint8), False)
+    levels[0, 0, 0, 1] = np.ma.masked
+    assert visible(levels, field_of({})).sum(axis=-1).tolist() == [[[384, 0], [0, 0]]]
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Return two evaluations of the same sequences; the best of each is another one."""
+    for name, best in (("a", 0), ("b", 5)):
+        result = evaluation(scale=DBZ)
+        result["samples"]["index"][4] = best
+        result["samples"]["index"][6] = 5
+        write_scores(tmp_path / name, result, CONTEXT)
+    return [tmp_path / "a", tmp_path / "b"]
+
+
+def drawn(samples, index):
+    return film_strip.draw(samples, field_of({"scale": DBZ}), index).axes
+
+
+def test_a_film_strip_has_a_row_for_truth_and_two_for_each_network(kept):
+    samples = {name: read_samples(path) for name, path in zip(["MIM", "B"], kept, strict=True)}
+    axes = drawn(samples, 1)
+    rows = [each.get_ylabel() for each in axes if each.get_ylabel()]
+    assert rows == ["truth", "MIM", "error", "B", "error", "error in dBZ", "dBZ"]
+    times = [each.get_xlabel() for each in axes if each.get_xlabel()]
+    assert times == ["\N{MINUS SIGN}1", "0", "+1", "+2", "+3", "+4"]
+    first = axes[0].images[0].get_array()
+    expected = visible(samples["MIM"].truth[1, CONTEXT - 2], field_of({"scale": DBZ}))
+    np.testing.assert_array_equal(first, expected)
+
+
+def test_an_error_of_zero_is_white_and_of_missing_values_grey(samples):
+    exact = samples(scale=DBZ)
+    exact.forecast[:] = exact.truth[:, CONTEXT:]
+    assert drawn({"a": exact}, 0)[6 * 2 + 2].images[0].get_array()[..., :3].min() > 0.95
+    axes = drawn({"a": samples(scale=DBZ, missing=np.s_[..., 0, 0])}, 0)
+    truth, error = (axes[6 * row + 2].images[0].get_array() for row in (0, 2))
+    assert (truth[:, 0] == 128).all()
+    np.testing.assert_allclose(error[:, 0], [[0.5, 0.5, 0.5, 1]] * 16, atol=0.01)
+    assert len(np.unique(error[:, 1:])) > 100
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start", "sequence"), [("png", b"\x89PNG", "best"), ("pdf", b"%PDF", "median")]
+)
+def test_a_film_strip_is_one_column_wide_at_300_dpi(kept, tmp_path, suffix, start, sequence):
+    path = tmp_path / f"strip.{suffix}"
+    write_film_strip(kept, path, sequence)
+    assert path.read_bytes().startswith(start)
+    if suffix == "png":
+        picture = Image.open(path)
+        assert picture.width == 1020
+        assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"sequence": "9"}, "--sequence"),
+        ({"names": ["MIM"]}, "--names"),
+        ({"output": "strip.gif"}, "--output"),
+        ({"output": "there.png"}, r"there\.png"),
+    ],
+)
+def test_film_strip_rejects_wrong_arguments(kept, tmp_path, monkeypatch, arguments, named):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.png").write_text("mine")
+    with pytest.raises(MimError, match=named):
+        write_film_strip(kept, **{"output": "strip.png", **arguments})
+    assert {each.name for each in tmp_path.iterdir()} == {"a", "b", "there.png"}
+    assert (tmp_path / "there.png").read_text() == "mine"

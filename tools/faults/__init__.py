@@ -1,0 +1,1 @@
+"""Faults that users meet: corrupted files, killed processes, full disks, long runs."""
