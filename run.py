@@ -3,22 +3,24 @@
 import dataclasses
 import sys
 
-from absl import flags
-
-from mim_tf.cli import evaluate, train
 from mim_tf.cli.command import run
+from mim_tf.cli.evaluate import EVALUATE
+from mim_tf.cli.train import TRAIN
+from mim_tf.config.fields import field
+
+
+@dataclasses.dataclass
+class Flags(TRAIN.flags):
+    """Flags of `mim train`, and the choice between both commands."""
+
+    is_training: bool = field(True, "Train; --is_training=False: evaluate --pretrained_model.")
 
 
 def main(values):
-    (train if values.is_training else evaluate).COMMAND.start(values)
-
-
-def define_flags(values):
-    help = "Train; --is_training=False: evaluate --pretrained_model."
-    flags.DEFINE_boolean("is_training", True, help, flag_values=values)
-    train.define_flags(values)
+    """Start the chosen command."""
+    (TRAIN if values.is_training else EVALUATE).start(values)
 
 
 if __name__ == "__main__":
-    command = dataclasses.replace(train.COMMAND, doc=__doc__, main=main, define_flags=define_flags)
+    command = dataclasses.replace(TRAIN, doc=__doc__, main=main, flags=Flags)
     run(command, sys.argv[1:], "python run.py")

@@ -1,15 +1,18 @@
-"""Memory In Memory (MIM, CVPR 2019) in Keras 3: video prediction for research and production."""
+"""Memory In Memory (MIM, CVPR 2019) in Keras 3: video prediction for research and production.
 
-import importlib
+Keras takes seconds to import. The names below are imported when they are first used, so that
+`import mim_tf` and the start of a command are fast.
+"""
+
 import os
 from typing import TYPE_CHECKING
 
-# TensorFlow's notes at its start, one of them an "error" on every machine without a GPU.
+# TensorFlow logs at its start, among other things an "error" on every machine without a GPU.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from mim_tf.config import DataConfig, DataSet, ModelConfig, TrainingConfig, register_data_set
 from mim_tf.errors import MimError
-from mim_tf.runtime.backend import prepare
+from mim_tf.runtime.backend import lazy_names
 from mim_tf.version import __version__
 
 if TYPE_CHECKING:
@@ -40,8 +43,9 @@ __all__ = [
     "save_weights",
 ]
 
-# Keras takes seconds to import, and commands answer a mistyped flag without it.
-_NEED_KERAS = {
+_ROOMS = "data evaluation layers models prediction serving training weights"
+_MODULES = {
+    **dict.fromkeys(_ROOMS.split(), ""),
     "SequenceSource": "mim_tf.data.source",
     "VideoPredictor": "mim_tf.models",
     "build_model": "mim_tf.models",
@@ -54,30 +58,8 @@ _NEED_KERAS = {
     "save_weights": "mim_tf.weights",
 }
 
-
-_ROOMS = (
-    "data",
-    "evaluation",
-    "layers",
-    "models",
-    "prediction",
-    "serving",
-    "training",
-    "weights",
-)
-
-
-def __getattr__(name: str) -> object:
-    """What needs Keras, and the rooms of the package, at their first use."""
-    if name in _ROOMS:
-        return importlib.import_module(f"mim_tf.{name}")
-    if name not in _NEED_KERAS:
-        raise AttributeError(f"module 'mim_tf' has no attribute {name!r}")
-    return getattr(importlib.import_module(_NEED_KERAS[name]), name)
+__getattr__ = lazy_names(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-prepare()

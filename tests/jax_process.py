@@ -16,7 +16,7 @@ import mim_tf
 import mim_tf.inspection.recognise
 import mim_tf.jobs.convert
 import mim_tf.jobs.predict
-from mim_tf.cli.export import export
+from mim_tf.cli.weights import export
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches import training_dataset
 from mim_tf.data.files.arrays import ArraySource

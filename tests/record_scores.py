@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from mim_tf.cli.configs import model_config
-from mim_tf.cli.evaluate import COMMAND
+from mim_tf.cli.evaluate import EVALUATE
 from mim_tf.cli.flags import given, parse
 from mim_tf.config import DataConfig, TrainingConfig
 
@@ -23,7 +23,7 @@ def record_scores() -> dict:
     """The SHA-256 of the sequences, and score -> mean."""
     from mim_tf.jobs.evaluate import evaluate_weights
 
-    values, _ = COMMAND.flag_groups()
+    values = EVALUATE.flag_values()
     with tempfile.TemporaryDirectory() as folder:
         subset = ["--digits=bundled", f"--max_test_sequences={SEQUENCES}", "--num_save_samples=0"]
         parse(values, [f"--flagfile={FLAGFILE}", *subset, f"--gen_frm_dir={folder}"])

@@ -1,5 +1,5 @@
-"""The commands: one file each, which only wires.
+"""The commands, a file for each.
 
-A file defines its flags and has a `main`. What `main` runs is imported inside it: Keras and a
-backend take seconds to import, and help or a mistyped flag need neither.
+A file declares its flags and has a `main`, which checks paths and imports what it runs: Keras and
+its backend take seconds to import, and help, a mistyped flag or a wrong path need neither.
 """

@@ -1,4 +1,4 @@
-"""What all commands have in common: flags, help and errors in one sentence."""
+"""What all commands share: flags, help, errors on one line, and the import of Keras."""
 
 import contextlib
 import dataclasses
@@ -6,19 +6,27 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 from absl import flags as absl_flags
 from absl import logging
 
-from mim_tf.cli import flags
-from mim_tf.cli.flags import UsageError, parse
-from mim_tf.cli.help import help_text
-from mim_tf.config.fields import flag_fields
+from mim_tf.cli.flags import UsageError, define_config_flags, parse
+from mim_tf.config import DataConfig
+from mim_tf.config.fields import field
 from mim_tf.errors import MimError
-from mim_tf.runtime.backend import check_backend
+from mim_tf.runtime.backend import backend_errors, check_backend
 from mim_tf.runtime.memory import in_words, is_out_of_memory
+
+
+@dataclasses.dataclass
+class NetworkFlags:
+    """The flag for networks of a user's own, for `import_keras`."""
+
+    network_module: str = field(
+        "", "Python file to run first, which registers a network of your own: docs/networks.md."
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,18 +35,22 @@ class Command:
 
     Attributes:
         doc: what it does; the first line is its entry in the list of commands.
-        main: runs it, given the values of the flags and then one string for each of `arguments`.
-        define_flags: adds the flags of its own.
+        main: runs it, given the values of the flags and then a string for each of `arguments`.
+        flags: dataclass of the flags that only this command has.
         configs: configurations whose fields are flags too.
-        required: names of flags that have to be given.
+        data_fields: names of fields of `DataConfig` that are flags too.
+        basics: flags that `--help` shows; empty: all. `--helpfull` shows all flags by group.
+        required: flags that have to be given.
         arguments: names of the arguments that are not flags, such as PATH; "RUN...": one or more.
-        defaults: flag -> default, where it is another here than in the configuration.
+        defaults: flag -> default that differs from the configuration's.
     """
 
     doc: str
     main: Callable[..., None]
-    define_flags: Callable[[absl_flags.FlagValues], None]
+    flags: type = NetworkFlags
     configs: tuple[type, ...] = ()
+    data_fields: tuple[str, ...] = ()
+    basics: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     defaults: dict[str, object] = dataclasses.field(default_factory=dict)
@@ -48,62 +60,72 @@ class Command:
         """The first line of `doc`."""
         return self.doc.strip().splitlines()[0]
 
-    def flag_groups(self) -> tuple[absl_flags.FlagValues, dict[str, list[str]]]:
-        """Flags that are not parsed yet, and their names by group, those of its own first."""
+    def flag_values(self) -> absl_flags.FlagValues:
+        """Return the flags, not parsed yet."""
         values = absl_flags.FlagValues()
-        self.define_flags(values)
-        groups = {"Flags of its own": list(values)}
-        flags.define_config_flags(*self.configs, values=values)
-        for config in self.configs:
-            groups[flags.GROUPS[config]] = [field.name for field in flag_fields(config)]
+        define_config_flags(self.flags, *self.configs, values=values)
+        if self.data_fields:
+            define_config_flags(DataConfig, values=values, only=self.data_fields)
         for name, default in self.defaults.items():
             values.set_default(name, default)
-        return values, groups
+        return values
+
+    def help(self, program: str, full: bool) -> str:
+        """Return what `program --help` prints, or with `full` what `--helpfull` prints."""
+        values = shown = self.flag_values()
+        parts = [" ".join(["usage:", program, *self.arguments, "[FLAGS]"]), self.doc.strip()]
+        if self.required:
+            parts.append(f"Required: {', '.join(f'--{name}' for name in self.required)}")
+        if self.basics and not full:
+            shown = absl_flags.FlagValues()
+            for name in self.basics:
+                shown[name] = values[name]
+            parts.append("Flags to start with; --helpfull lists all flags by group:")
+        parts.append(shown.get_help(include_special_flags=False).strip("\n"))
+        parts.append("--flagfile=FILE reads flags from a text file, one on each line.")
+        return "\n\n".join(parts)
 
     def start(self, values: absl_flags.FlagValues, arguments: Sequence[str] = ()) -> None:
-        """Runs `main`.
-
-        Raises:
-            UsageError: if a required flag or an argument is missing, or there are too many.
-        """
-        missing = [f"--{name}=..." for name in self.required if values[name].value in (None, "")]
+        """Run `main`; raise `UsageError` if a required flag or an argument is missing."""
+        missing = [f"--{name}" for name in self.required if values[name].value in (None, "")]
         if missing:
-            raise UsageError(f"{' and '.join(missing)} must be given.")
+            raise UsageError(f"Expected {' and '.join(missing)}, which must be given.")
         is_open = bool(self.arguments) and self.arguments[-1].endswith("...")
         surplus = len(arguments) - len(self.arguments)
         if surplus < 0 or (surplus and not is_open):
             expected = " ".join(self.arguments) or "only flags, --name=value"
-            raise UsageError(f"Expected {expected}; received {' '.join(arguments) or 'nothing'}.")
+            raise UsageError(f"Expected {expected}; got {' '.join(arguments) or 'nothing'}.")
         self.main(values, *arguments)
 
 
 def run(command: Command, arguments: Sequence[str], program: str) -> None:
-    """Runs `command` as `program`, or prints its help.
+    """Run `command` as `program`, or print its help.
 
     Raises:
-        SystemExit: with status 1 for a `MimError`, 2 for a command line that is wrong and 130 for
-            Ctrl-C.
+        SystemExit: with status 1 for a `MimError`, 2 for a wrong command line, 130 for Ctrl-C.
     """
-    # Without these, absl writes that it logs before flags are parsed; its flags are not ours.
+    # Otherwise absl warns about logging before its own flags, which are not used, are parsed.
     absl_flags.FLAGS.mark_as_parsed()
     logging.use_absl_handler()
     try:
-        values, groups = command.flag_groups()
-        if {"--help", "-help", "-h"} & set(arguments):
-            print(help_text(command, program, values, groups))
+        if {"--help", "-help", "-h", "--helpfull", "-helpfull"} & set(arguments):
+            print(command.help(program, full="helpfull" in " ".join(arguments)))
         else:
-            command.start(values, parse(values, arguments))
+            values = command.flag_values()
+            with backend_errors():
+                command.start(values, parse(values, arguments))
         sys.stdout.flush()
     except UsageError as error:
         leave(f"{error} `{program} --help` lists its flags.", status=2)
     except MimError as error:
         leave(str(error), status=1)
     except BrokenPipeError:
-        # `mim presets | head`: the reader has all it wants. Python would complain once more when
-        # it flushes the closed pipe at its end.
+        # The reader of `mim presets | head` has left. Python must not flush the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:  # disks that are full or gone, folders that may not be written
-        leave(f"{_words(error)}. Mend that or choose another place, and try again.", status=1)
+    except OSError as error:  # such as a full disk, or a folder without permission to write
+        reason = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
+        name = f"{error.filename}: " if error.filename else ""
+        leave(f"{name}{reason}. Free or choose another place, and try again.", status=1)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         sys.exit(130)
@@ -113,53 +135,31 @@ def run(command: Command, arguments: Sequence[str], program: str) -> None:
         leave(f"{in_words(error)} Lower --batch_size first, then the sizes.", status=1)
 
 
-def _words(error):
-    reason = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
-    return f"{error.filename}: {reason}" if error.filename else reason
-
-
 def leave(message: str, status: int) -> NoReturn:
-    """Ends the process with one sentence on stderr."""
+    """End the process with an error on one line."""
     print(f"error: {message}", file=sys.stderr)
     sys.exit(status)
 
 
-# MERGED: How Keras and its backend start in a command.
-
-
 def share_cores() -> None:
-    """Gives each operation of TensorFlow half of the cores; call it before `import_keras`.
+    """Give each operation of TensorFlow half of the cores; call it before `import_keras`.
 
-    The convolutions of a step are many and small: two at a time on half of the cores each beat one
-    at a time on all of them. benchmarks/README.md has the figures.
+    A step has many small convolutions. Two at a time on half of the cores each are faster than one
+    at a time on all of them; benchmarks/README.md has the figures.
     """
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
 
 
-def define_network_flag(values: absl_flags.FlagValues) -> None:
-    """Defines --network_module, for `import_keras`."""
-    absl_flags.DEFINE_string(
-        "network_module",
-        "",
-        "Python file to run first, which registers a network of your own: docs/networks.md.",
-        flag_values=values,
-    )
-
-
 def import_keras(network_module: str = "") -> None:
-    """Imports Keras and its backend, and networks of one's own.
-
-    Args:
-        network_module: Python file that registers them; empty: there is none.
+    """Import Keras and its backend, and the networks that the file `network_module` registers.
 
     Raises:
-        BackendError: if the backend is missing, or mim_tf does not compute with it.
-        MimError: if the file is missing, fails or registers no network.
+        BackendError: if the backend is missing or not supported.
+        MimError: if `network_module` is missing, fails or registers no network.
     """
-    if "keras" not in sys.modules:
-        with _interruptible():
-            keras = importlib.import_module("keras")
-        check_backend(keras.backend.backend())
+    with _interruptible(), backend_errors():
+        keras = importlib.import_module("keras")
+    check_backend(keras.backend.backend())
     if network_module:
         from mim_tf.models.registry import import_network_module
 
@@ -167,12 +167,11 @@ def import_keras(network_module: str = "") -> None:
 
 
 @contextlib.contextmanager
-def _interruptible():
-    """Ends the process at Ctrl-C; modules in C++ would turn it into an ImportError with a trace."""
-    stderr = os.dup(2)  # elsewhere while Keras is imported, see mim_tf/runtime/backend.py
+def _interruptible() -> Iterator[None]:
+    """End the process at Ctrl-C, which C++ modules would turn into an ImportError."""
 
     def end(*_):
-        os.write(stderr, b"\ninterrupted\n")
+        os.write(2, b"\ninterrupted\n")
         os._exit(128 + signal.SIGINT)
 
     handler = signal.signal(signal.SIGINT, end)
@@ -180,4 +179,3 @@ def _interruptible():
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
-        os.close(stderr)

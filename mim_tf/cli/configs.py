@@ -1,4 +1,4 @@
-"""Configurations from flags, and from what weights, data and earlier runs say."""
+"""Configurations from flags, completed by weights, data and earlier runs."""
 
 import dataclasses
 import os
@@ -10,6 +10,7 @@ from mim_tf.cli.flags import FLAGS, given
 from mim_tf.config import ARCHITECTURE_FIELDS, DataConfig, ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import RECORD
+from mim_tf.weights.by_name import check_weights_exist
 
 _FREE_ON_RESUME = {
     "max_iterations",
@@ -26,28 +27,62 @@ _FREE_ON_RESUME = {
 _PATHS = ("train_data_paths", "valid_data_paths")
 
 
+def check_data_flags(values: flags.FlagValues, paths: tuple[str, ...] = _PATHS) -> None:
+    """Raise `MimError` for wrong flags of data, and for weights or data that do not exist.
+
+    It is called before Keras is imported. Without --dataset a run may say which data set the flags
+    belong to, and --network_module may register it. Readers of data check patterns such as *.nc.
+
+    Args:
+        values: the flags.
+        paths: the flags with paths that are needed.
+    """
+    if not values.network_module and values["dataset"].present:
+        DataConfig(**given(DataConfig, values))
+    if values["pretrained_model"].value:
+        check_weights_exist(values.pretrained_model)
+    for name in paths:
+        for path in filter(None, map(str.strip, values[name].value.split(","))):
+            if not os.path.lexists(path) and not set("*?[:") & set(path):
+                raise MimError(f"{path}: expected the data of --{name}, found no such file.")
+
+
 def model_config(
     values: flags.FlagValues = FLAGS, weights: str = "", data: DataConfig | None = None
 ) -> ModelConfig:
-    """The flags of the model, over what `weights` say or else what `data` says.
+    """Return the model's configuration from flags, over the configuration in `weights` if given.
 
     Args:
         values: the flags.
         weights: a path of weights, or empty.
-        data: what to train on: gives sizes and channels of frames that no flag gives.
+        data: what to train on; gives size and channels of frames that no flag gives.
 
     Raises:
         MimError: if a flag contradicts the architecture of `weights`, or they cannot be read.
     """
-    changes = given(ModelConfig, values)
-    if not weights:
-        sizes = _frame_sizes(data, changes) if data else {}
-        return ModelConfig(**{**sizes, **changes})
-    from mim_tf.weights import stored_config  # imports Keras, which takes seconds
+    if weights:
+        from mim_tf.weights.files import read_weights
 
-    stored = stored_config(weights, **changes)
-    wanted = dataclasses.replace(stored, **changes)
-    for name, value, kept in _differences(wanted, stored):
+        return adapted(read_weights(weights), weights, values)
+    changes = given(ModelConfig, values)
+    return ModelConfig(**{**(_frame_sizes(data, changes) if data else {}), **changes})
+
+
+def adapted(stored, weights: str, values: flags.FlagValues) -> ModelConfig:
+    """Return the configuration of weights that were read, with the flags that may differ.
+
+    Args:
+        stored: what `read_weights` returned.
+        weights: path of the weights.
+        values: the flags.
+
+    Raises:
+        MimError: if a flag contradicts the architecture.
+    """
+    changes = given(ModelConfig, values)
+    config = stored.config(**changes)
+    wanted = dataclasses.replace(config, **changes)
+    for name, value, kept in _differences(wanted, config):
         if name in ARCHITECTURE_FIELDS:
             raise MimError(
                 f"--{name}={value} contradicts {weights}, where {name} is {kept}. "
@@ -56,23 +91,10 @@ def model_config(
     return wanted
 
 
-def check_data_flags(values: flags.FlagValues) -> None:
-    """Check the flags of the data before Keras is imported, as far as that can be done.
-
-    Without --dataset a run may say which data set they belong to; --network_module may register it.
-    """
-    if not values.network_module and values["dataset"].present:
-        DataConfig(**given(DataConfig, values))
-
-
 def data_config(values: flags.FlagValues, weights: str) -> DataConfig:
-    """The flags of the data, over those of the run that `weights` are of, where it is the same.
+    """Return the data's configuration from flags, over the run that `weights` come from.
 
-    So it is divided as it was in training, and no sequence that was trained on is tested on.
-
-    Args:
-        values: the flags.
-        weights: a path of weights.
+    If the data is the same, it is split as in training, so that no training sequence is tested on.
     """
     stored = _data_of_run(weights)
     if stored:
@@ -82,17 +104,19 @@ def data_config(values: flags.FlagValues, weights: str) -> DataConfig:
         return DataConfig(**changes)
     found = dataclasses.replace(stored, **changes)
     taken = {
-        name: kept for name, kept, _ in _differences(found, DataConfig()) if name not in changes
+        name: ",".join(map(str, kept)) if isinstance(kept, tuple) else kept
+        for name, kept, _ in _differences(found, DataConfig())
+        if name not in changes
     }
     if taken:
-        settings = " ".join(f"--{name}={_text(value)}" for name, value in taken.items())
+        settings = " ".join(f"--{name}={value}" for name, value in taken.items())
         logging.info("As in %s: %s", Path(weights).parent / RECORD, settings)
     return found
 
 
 def _data_of_run(weights):
-    """The data that weights were trained on; None where no run is known."""
-    from mim_tf.runs.record import read_record  # imports Keras, which takes seconds
+    """Return the data that weights were trained on; None if no run is known."""
+    from mim_tf.runs.record import read_record
 
     folder = Path(weights).parent
     if not os.path.isfile(weights) or not os.path.lexists(folder / RECORD):
@@ -105,7 +129,7 @@ def _data_of_run(weights):
 
 
 def _is_same_data(changes, stored):
-    """Whether flags name the data that `stored` does, or none; one path may be given as either."""
+    # One path may be given as training or as validation data.
     given_paths = [name for name in _PATHS if name in changes]
     if "dataset" not in changes and not given_paths:
         return True
@@ -118,12 +142,8 @@ def _is_same_data(changes, stored):
     return changes.get("dataset", stored.dataset) == stored.dataset and (is_each or is_same_set)
 
 
-def _text(value):
-    return ",".join(map(str, value)) if isinstance(value, tuple) else value
-
-
 def _frame_sizes(data, changes):
-    from mim_tf.data.dataset import frame_shape  # imports Keras, which takes seconds
+    from mim_tf.data.dataset import frame_shape
 
     shape = frame_shape(data)
     if shape is None:
@@ -132,25 +152,25 @@ def _frame_sizes(data, changes):
     sizes = {"img_channel": channels}
     if not data.resize:
         sizes["img_width"] = width
-        if "img_width" not in changes:  # a height that is left out follows a width that is given
+        if "img_width" not in changes:  # Without --img_height, the height follows --img_width.
             sizes["img_height"] = height
     return sizes
 
 
-def resumed(stored, values: flags.FlagValues = FLAGS):
-    """A configuration of the run to go on with, with the flags that may change meanwhile.
+def resumed(stored, values: flags.FlagValues):
+    """Return a configuration of the run to resume, with the flags that may change.
 
     Raises:
-        MimError: if a flag that was set would make it another run.
+        MimError: if a flag was given that would make it another run.
     """
     if isinstance(stored, DataConfig):
         values.set_default("dataset", stored.dataset)
     changes = given(type(stored), values)
-    if changes.get("precision") == "auto":  # chosen when the run started
+    if changes.get("precision") == "auto":  # It was chosen when the run started.
         del changes["precision"]
     wanted = dataclasses.replace(stored, **changes)
     for name, value, kept in _differences(wanted, stored):
-        if name in _PATHS and value and kept:  # data may have been moved
+        if name in _PATHS and value and kept:  # Data may have been moved.
             logging.warning("%s is %s now, and was %s.", name, value, kept)
         elif name not in _FREE_ON_RESUME:
             raise MimError(
@@ -161,7 +181,7 @@ def resumed(stored, values: flags.FlagValues = FLAGS):
 
 
 def _differences(wanted, stored):
-    """(name, wanted, stored) of each field that differs, an img_height of 0 resolved in both."""
+    """Yield (name, wanted, stored) of each field that differs."""
     for name, value in vars(wanted).items():
         if value != getattr(stored, name):
             yield name, value, getattr(stored, name)

@@ -1,51 +1,101 @@
-"""Scores weights on the test split and writes scores and pictures.
+"""`mim evaluate` and `mim analyze`: scores of weights on test sequences, and their gates."""
 
-mim evaluate --pretrained_model=run-001/best.weights.h5 --dataset=mnist
-"""
+import csv
+import dataclasses
 
 from absl import flags, logging
 
-from mim_tf.cli.command import Command, define_network_flag, import_keras, share_cores
+from mim_tf.cli.command import Command, NetworkFlags, import_keras, share_cores
 from mim_tf.cli.configs import check_data_flags, data_config, model_config
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.config.fields import field
 
 ALL_SEQUENCES = {"max_test_sequences": 0}
 
 
-def main(values: flags.FlagValues) -> None:
-    """Wires flags, configurations and the evaluation."""
-    logging.set_verbosity(logging.INFO)
-    training = TrainingConfig(**ALL_SEQUENCES | given(TrainingConfig, values))
-    check_data_flags(values)
-    share_cores()
-    import_keras(values.network_module)
-    data = data_config(values, values.pretrained_model)
-    from mim_tf.jobs.evaluate import evaluate_weights
-
-    model = model_config(values, values.pretrained_model)
-    pretrained_model = values.pretrained_model
-    report, folder = evaluate_weights(model, data, training, pretrained_model, training.protocol)
-    print(f"{report}\nScores, pictures and report.html are in {folder}.")
-
-
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the flags of `mim evaluate` alone."""
-    flags.DEFINE_string(
-        "pretrained_model",
+@dataclasses.dataclass
+class _Evaluate(NetworkFlags):
+    pretrained_model: str = field(
         "",
         "Weights to evaluate: a file, a name of mim presets, or the prefix of a TensorFlow 1 "
         "checkpoint. Their architecture is used; a flag that contradicts it is an error.",
-        flag_values=values,
     )
-    define_network_flag(values)
 
 
-COMMAND = Command(
-    __doc__,
-    main,
-    define_flags,
+def _evaluate(values: flags.FlagValues) -> None:
+    logging.set_verbosity(logging.INFO)
+    weights = values.pretrained_model
+    training = TrainingConfig(**ALL_SEQUENCES | given(TrainingConfig, values))
+    check_data_flags(values, ("valid_data_paths",))
+    share_cores()
+    import_keras(values.network_module)
+    data = data_config(values, weights)
+    from mim_tf.jobs.evaluate import evaluate_weights
+
+    model = model_config(values, weights)
+    report, folder = evaluate_weights(model, data, training, weights, training.protocol)
+    print(f"{report}\nScores, pictures and report.html are in {folder}.")
+
+
+EVALUATE = Command(
+    "Scores weights on the test split and writes scores and pictures.\n\n"
+    "mim evaluate --pretrained_model=run-001/best.weights.h5 --dataset=mnist",
+    _evaluate,
+    _Evaluate,
     configs=(ModelConfig, DataConfig, TrainingConfig),
+    basics=(
+        *("pretrained_model", "dataset", "train_data_paths", "valid_data_paths", "total_length"),
+        *("protocol", "max_test_sequences", "num_save_samples", "batch_size", "gen_frm_dir"),
+    ),
     required=("pretrained_model",),
     defaults=ALL_SEQUENCES,
+)
+
+
+@dataclasses.dataclass
+class _Analyze(NetworkFlags):
+    pretrained_model: str = field("", "Weights to analyze.")
+    sequences: int = field(32, "Test sequences to use.", minimum=1)
+    batch_size: int = field(8, "Sequences in a batch.", minimum=1)
+    low: float = field(0.1, "Gate values below are saturated.")
+    high: float = field(0.9, "Gate values above are saturated.")
+    output: str = field("results", "Folder in which analysis-001, ... is created.")
+
+
+def _analyze(values: flags.FlagValues) -> None:
+    logging.set_verbosity(logging.INFO)
+    path, low, high = values.pretrained_model, values.low, values.high
+    check_data_flags(values, ("valid_data_paths",))
+    import_keras(values.network_module)
+    data = data_config(values, path)
+    from mim_tf.evaluation.forget_gates import draw
+    from mim_tf.jobs.analyze import analyze, summary, table
+    from mim_tf.runs.folder import new_run_folder
+    from mim_tf.storage.files import write_json
+
+    config = model_config(values, path)
+    result = analyze(path, config, data, values.sequences, values.batch_size, low, high)
+    folder = new_run_folder(values.output, "analysis")
+    write_json(folder / "inside.json", result)
+    with (folder / "inside.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(table(result))
+    title = f"{config.model_name}: {path}, {result['sequences']} sequences"
+    draw(folder / "inside.png", result, config.input_length, title)
+    print(summary(result, low, high))
+    print(f"The values of every frame, and a figure, are in {folder}.")
+
+
+ANALYZE = Command(
+    "Shows how saturated the gates of a network are, and its memories.\n\n"
+    "mim analyze --pretrained_model=FILE.h5 --dataset=mnist\n\n"
+    "Writes a table (JSON and CSV) and a figure.",
+    _analyze,
+    _Analyze,
+    configs=(ModelConfig, DataConfig),
+    basics=(
+        *("pretrained_model", "dataset", "valid_data_paths", "sequences", "batch_size"),
+        *("low", "high", "output", "network_module"),
+    ),
+    required=("pretrained_model",),
 )

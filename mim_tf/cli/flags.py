@@ -1,6 +1,9 @@
-"""Names in sentences."""
+"""Flags from dataclasses: each field is a flag, with its type, bounds and help.
 
-import difflib
+The fields of configurations and of commands are declared with `mim_tf.config.fields.field`. absl
+parses the command line, and its own flags (`--verbosity` and so on) are not among them.
+"""
+
 import os
 import re
 import typing
@@ -13,22 +16,7 @@ from mim_tf.config.datasets import find_data_set
 from mim_tf.config.fields import flag_fields
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import read_text
-
-
-def listed(words: Sequence[str]) -> str:
-    """`a, b or c`."""
-    *others, last = words
-    return f"{', '.join(others)} or {last}" if others else last
-
-
-def did_you_mean(wrong: str, known: Iterable[str], prefix: str = "") -> str:
-    """A question for the name in `known` nearest to `wrong`; empty if none is near."""
-    near = difflib.get_close_matches(wrong, list(known), n=1)
-    return f" Did you mean {prefix}{near[0]}?" if near else ""
-
-
-# MERGED: Flags made from the fields of configurations.
-
+from mim_tf.values.text import did_you_mean, listed
 
 FLAGS = flags.FLAGS
 GROUPS = {
@@ -40,45 +28,48 @@ GROUPS = {
 """Titles of the flags of each configuration."""
 
 
-def define_config_flags(*configs: type, values: flags.FlagValues = FLAGS) -> None:
-    """Defines a flag for every field of `configs`."""
+class UsageError(MimError):
+    """A command line that is wrong."""
+
+
+def define_config_flags(
+    *configs: type, values: flags.FlagValues = FLAGS, only: Iterable[str] | None = None
+) -> None:
+    """Define a flag for every field of `configs`, or for the fields named in `only`."""
     for config in configs:
         for field in flag_fields(config):
-            _define(field, values)
-    if DataConfig in configs:
+            if only is None or field.name in only:
+                _define(field, GROUPS.get(config, "This command"), values)
+    if DataConfig in configs and only is None:
         flags.DEFINE_alias("dataset_name", "dataset", flag_values=values)  # its name in 2019
 
 
-def define_fields(config: type, names: Iterable[str], values: flags.FlagValues) -> None:
-    """Defines a flag for some fields of a configuration."""
-    for field in flag_fields(config):
-        if field.name in names:
-            _define(field, values)
-
-
-def _define(field, values):
-    arguments = field.name, field.default, field.metadata["help"]
+def _define(field, group, values):
+    kind, help = _kind(field), field.metadata["help"]
     choices, minimum = field.metadata.get("choices"), field.metadata.get("minimum")
-    kind = _kind(field)
-    if kind is tuple:
-        name, default, help = arguments
-        flags.DEFINE_string(name, _joined(default), help, flag_values=values)
-    elif choices:
-        name, default, help = arguments
-        flags.DEFINE_enum(name, default, list(choices), help, flag_values=values)
+    default, by_recipe = field.default, field.metadata.get("by_recipe")
+    if by_recipe:
+        help += f" Default: {', '.join(f'{v} for --recipe={k}' for k, v in by_recipe.items())}."
+    where = {"flag_values": values, "module_name": group}
+    if choices:
+        flags.DEFINE_enum(field.name, default, list(choices), help, **where)
     elif kind is bool:
-        flags.DEFINE_boolean(*arguments, flag_values=values)
-    elif kind is str:
-        flags.DEFINE_string(*arguments, flag_values=values)
+        flags.DEFINE_boolean(field.name, default, help, **where)
+    elif kind is int:
+        flags.DEFINE_integer(field.name, default, help, lower_bound=minimum, **where)
+    elif kind is float:
+        flags.DEFINE_float(field.name, default, help, lower_bound=minimum, **where)
+    elif kind is list:
+        flags.DEFINE_list(field.name, list(default), help, **where)
     else:
-        define = {int: flags.DEFINE_integer, float: flags.DEFINE_float}[kind]
-        define(*arguments, lower_bound=minimum, flag_values=values)
+        default = _joined(default) if kind is tuple else default
+        flags.DEFINE_string(field.name, default, help, **where)
 
 
 def _kind(field):
-    """The type of a value that is not None."""
+    """Return the type of a value that is not None: tuple for numbers, list for texts."""
     if typing.get_origin(field.type) is tuple:
-        return tuple
+        return list if typing.get_args(field.type)[0] is str else tuple
     kinds = typing.get_args(field.type) or (field.type,)
     return next(kind for kind in kinds if kind is not type(None))
 
@@ -90,7 +81,7 @@ def _joined(numbers):
 def given(
     config: type, values: flags.FlagValues = FLAGS, only: Iterable[str] | None = None
 ) -> dict:
-    """Values of the flags the user set, or their recipe, by the names of the fields of `config`.
+    """Return the values that the user or the recipe set, by the names of the fields of `config`.
 
     Args:
         config: of the fields.
@@ -98,7 +89,7 @@ def given(
         only: names of the fields that have a flag; None: all.
 
     Raises:
-        MimError: for a list of numbers that is none.
+        MimError: for a list of numbers that is malformed.
     """
     fields = [field for field in flag_fields(config) if only is None or field.name in only]
     recipe = RECIPES[values["recipe"].value] if "recipe" in values else {}
@@ -121,44 +112,33 @@ def _value(field, values):
     except ValueError:
         example = _joined(field.default or (1, 2))
         raise MimError(
-            f"{field.name} must be numbers separated by commas, such as {example}; "
-            f"received {value!r}."
+            f"Expected numbers separated by commas as --{field.name}, such as {example}; got "
+            f"{value!r}."
         ) from None
 
 
-# MERGED: A command line and its flagfiles become values of flags, or one sentence about what is wrong.
-
-
-class UsageError(MimError):
-    """A command line that is wrong."""
-
-
 def parse(values: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
-    """Sets `values` to what `arguments` say, and returns the arguments that are not flags.
+    """Set `values` to what `arguments` give, and return the arguments that are not flags.
 
     Raises:
-        UsageError: for the first flag that does not exist or has a wrong value, or a flagfile that
-            cannot be read.
+        UsageError: for a flag that does not exist or has a wrong value, or a flagfile that cannot
+            be read.
     """
     try:
         _check_flagfiles(arguments)
-    except MimError as error:
-        raise UsageError(f"The flagfile cannot be read: {error}") from None
-    values.set_gnu_getopt(True)  # flags may come after arguments
-    try:
+        values.set_gnu_getopt(True)  # flags may come after arguments
         return values(["mim", *arguments])[1:]
     except flags.UnrecognizedFlagError as error:
-        guess = did_you_mean(error.flagname, values, "--")
-        raise UsageError(f"There is no flag --{error.flagname}.{guess}") from None
+        guess = did_you_mean(f"--{error.flagname}", [f"--{name}" for name in values])
+        raise UsageError(f"Unknown flag --{error.flagname}.{guess}") from None
     except flags.IllegalFlagValueError as error:
         raise UsageError(_about_value(values, str(error))) from None
     except (flags.Error, ValueError) as error:
-        raise UsageError(f"{error}.") from None
+        raise UsageError(f"{str(error).removesuffix('.')}.") from None
 
 
 def _check_flagfiles(lines, seen=()):
-    """Raises `MimError` for a flagfile, named in a command line or in another, that is no text."""
-    # absl opens whatever has the name, and would wait for a named pipe.
+    # absl opens a flagfile whatever it is, and would wait for a named pipe.
     for number, line in enumerate(lines):
         flag, _, path = line.strip().partition("=")
         if flag not in ("--flagfile", "-flagfile"):
@@ -173,10 +153,9 @@ def _about_value(values, message):
     if not match:
         return message
     name, value = match.groups()
-    flag, guess = values[name], ""
+    flag = values[name]
     if isinstance(flag, flags.EnumFlag):
         expected = listed(flag.parser.enum_values)
-        guess = did_you_mean(value, flag.parser.enum_values, f"--{name}=")
     else:
         expected = "true or false" if flag.boolean else flag.parser.syntactic_help
-    return f"--{name} must be {expected}, received {value!r}.{guess}"
+    return f"Expected {expected} as --{name}, got {value!r}."

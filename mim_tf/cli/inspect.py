@@ -3,15 +3,16 @@
 mim inspect PATH --output=page.html
 """
 
+import dataclasses
 import os
 from pathlib import Path
 
 from absl import flags
 
-from mim_tf.cli.command import Command, define_network_flag, import_keras
-from mim_tf.cli.configs import check_data_flags
+from mim_tf.cli.command import Command, NetworkFlags, import_keras
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig
+from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import check_free, written_whole
 
@@ -19,33 +20,37 @@ SHOWN = 5
 BINS = 64
 
 
-def main(values: flags.FlagValues, path: str) -> None:
-    """Prints what is at `path`; of data, writes a contact sheet or a page.
+@dataclasses.dataclass
+class Flags(NetworkFlags):
+    """Flags of `mim inspect` alone."""
 
-    Raises:
-        MimError: for the first thing that is wrong with it, or if --output exists.
-    """
-    check_data_flags(values)
-    settings = given(DataConfig, values)
-    known = given(ModelConfig, values)
-    import_keras(values.network_module)
-    from mim_tf.data.files.recordings import list_recordings
+    output: str = field(
+        "", "Page (.html) or picture (.png) of data to make; by default inspect-NAME.png, here."
+    )
+
+
+def main(values: flags.FlagValues, path: str) -> None:
+    """Print what is at `path`; for data, write a contact sheet or a page."""
+    settings, known = given(DataConfig, values), given(ModelConfig, values)
+    if not values.network_module and "dataset" in settings:
+        DataConfig(**settings)
     from mim_tf.inspection.recognise import describe_weights, open_all, recognise
-    from mim_tf.inspection.survey import describe_data, describe_sizes, soundness, survey
-    from mim_tf.report.data_page import write_data_page
-    from mim_tf.report.pages import PAGE_SUFFIXES
 
     kind = settings.get("dataset") or recognise(path)
+    if kind == "weights" and values.output:
+        raise MimError(f"--output shows data, but {path} holds weights. Leave it out.")
+    output = Path(values.output or _free_name(path))
+    is_page = output.suffix.lower() in (".html", ".htm")
+    if not is_page and output.suffix.lower() != ".png":
+        raise MimError(f"Expected an --output that ends in .html or .png, got {output}.")
+    check_free(output, "--output")
+    import_keras(values.network_module)
+    from mim_tf.data.files.recordings import list_recordings
+    from mim_tf.inspection.survey import describe_data, describe_sizes, soundness, survey
+
     if kind == "weights":
-        if values.output:
-            raise MimError(f"--output shows data, but {path} holds weights. Leave it out.")
         print(describe_weights(path, known))
         return
-    output = Path(values.output or _free_name(path))
-    is_page = output.suffix.lower() in PAGE_SUFFIXES
-    if not is_page and output.suffix.lower() != ".png":
-        raise MimError(f"--output must end in .html or .png, received {output}.")
-    check_free(output, "--output")
     print(f"{path}: data, read as --dataset={kind}")
     sizes = describe_sizes(list_recordings(path)) if kind == "folder" else ""
     if sizes:
@@ -56,6 +61,8 @@ def main(values: flags.FlagValues, path: str) -> None:
         print(describe_data(name, source, found[name]))
     print(soundness(sources.values()))
     if is_page:
+        from mim_tf.report.write import write_data_page
+
         write_data_page(output, path, kind, sources, found, sizes)
         print(f"The page is {output}.")
     else:
@@ -64,7 +71,7 @@ def main(values: flags.FlagValues, path: str) -> None:
 
 
 def _write_contact_sheet(output, sources, scale):
-    """Returns the number of sequences on it."""
+    """Return the number of sequences on the sheet."""
     import numpy as np
 
     from mim_tf.data.batches.order import spread
@@ -83,17 +90,11 @@ def _free_name(path):
     return next(name for name in names if not os.path.lexists(name))
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the flag of `mim inspect` alone."""
-    flags.DEFINE_string(
-        "output",
-        "",
-        "Of data, the page (.html) or picture (.png) to make; by default inspect-NAME.png, here.",
-        flag_values=values,
-    )
-    define_network_flag(values)
-
-
-COMMAND = Command(
-    __doc__, main, define_flags, configs=(ModelConfig, DataConfig), arguments=("PATH",)
+INSPECT = Command(
+    __doc__,
+    main,
+    Flags,
+    configs=(ModelConfig, DataConfig),
+    basics=("output", "dataset", "total_length", "window_stride", "resize", "network_module"),
+    arguments=("PATH",),
 )

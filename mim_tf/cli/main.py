@@ -5,31 +5,28 @@ import sys
 from collections.abc import Sequence
 
 from mim_tf.cli.command import leave, run
-from mim_tf.cli.flags import did_you_mean
+from mim_tf.values.text import did_you_mean
 from mim_tf.version import __version__
 
-COMMANDS = (
-    "train",
-    "evaluate",
-    "report",
-    "compare",
-    "filmstrip",
-    "predict",
-    "export",
-    "convert",
-    "inspect",
-    "analyze",
-    "presets",
-)
-"""Each is a module of this package with a `COMMAND`."""
+COMMANDS = {
+    "train": "train",
+    "evaluate": "evaluate",
+    **dict.fromkeys(("report", "compare", "filmstrip"), "pages"),
+    "predict": "predict",
+    **dict.fromkeys(("export", "convert"), "weights"),
+    "inspect": "inspect",
+    "analyze": "evaluate",
+    "presets": "weights",
+}
+"""Command -> module of this package that has it, as a constant of the same name."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command that `arguments` name, by default those of this process.
+    """Run the command that `arguments` name, by default the arguments of this process.
 
     Raises:
-        SystemExit: with status 1 for an error that the command reports, 2 for a command line that
-            is wrong and 130 for Ctrl-C.
+        SystemExit: with status 1 for an error that the command reports, 2 for a wrong command line
+            and 130 for Ctrl-C.
     """
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("--help", "-h", "help"):
@@ -44,13 +41,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def overview() -> str:
-    """The usage, and a line for each command."""
-    width = max(map(len, COMMANDS)) + 2
-    lines = [f"  {name:{width}}{_load(name).summary}" for name in COMMANDS]
+    """Return the usage, a line for each command, and the first commands to try."""
     return "\n".join(
-        ["usage: mim COMMAND [FLAGS]", "", *lines, "", "mim COMMAND --help lists its flags."]
+        [
+            "usage: mim COMMAND [FLAGS]",
+            "",
+            *(f"  {name:11}{_load(name).summary}" for name in COMMANDS),
+            "",
+            "mim COMMAND --help lists the flags to start with, --helpfull all of them:",
+            "  mim train --dataset=mnist --recipe=fast --max_iterations=2000",
+            "  mim predict --pretrained_model=moving-mnist --input=a.npy --output=b.gif",
+        ]
     )
 
 
 def _load(name):
-    return importlib.import_module(f"mim_tf.cli.{name}").COMMAND
+    return getattr(importlib.import_module(f"mim_tf.cli.{COMMANDS[name]}"), name.upper())

@@ -21,9 +21,7 @@ from mim_tf.data.sets.sevir import CATALOG, TYPES
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder, opened
-from mim_tf.weights import load_model
-from mim_tf.weights.by_name import find_preset
-from mim_tf.weights.tf1 import is_checkpoint
+from mim_tf.weights.by_name import find_preset, is_checkpoint
 
 
 def recognise(path: str | Path) -> str:
@@ -131,6 +129,8 @@ def describe_weights(path: str | Path, known: dict) -> str:
     Raises:
         MimError: for weights that are corrupted, not finite or cannot be loaded.
     """
+    from mim_tf.weights import load_model  # Data is described without Keras.
+
     model = load_model(path, **known)
     settings = [f"  {name}: {value}" for name, value in vars(model.config).items()]
     rows = [["weight", "shape", "mean", "deviation"]]

@@ -1,4 +1,4 @@
-"""Checkpoints of the 2019 code become weights files."""
+"""Checkpoints of the 2019 code are converted to weights files."""
 
 import dataclasses
 import math
@@ -13,36 +13,31 @@ from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor, build_model
 from mim_tf.storage.paths import check_free
 from mim_tf.weights.files import save_weights
-from mim_tf.weights.tf1 import infer_config, load_tf1, weight_shapes
+from mim_tf.weights.tf1 import read_checkpoint
 from mim_tf.weights.tf1_names import tf1_variables
 
 
 def convert(
     checkpoint: str | PathLike, output: str | PathLike, use_ema: bool = False, **hints: Any
 ) -> VideoPredictor:
-    """Writes the weights of a TensorFlow 1 checkpoint as a weights file of mim_tf.
+    """Write the weights of a TensorFlow 1 checkpoint as a weights file of mim_tf.
 
     Args:
         checkpoint: its prefix, such as `model.ckpt-80000`, or one of its files.
         output: file to make, its name ending in `.h5`.
         use_ema: take the exponential moving averages of the weights.
-        **hints: fields of `ModelConfig` a checkpoint does not tell, or not always, as far as they
-            are known.
+        **hints: fields of `ModelConfig` that a checkpoint does not have.
 
     Returns:
         The model, with the weights.
 
     Raises:
-        MimError: if `output` exists already, the checkpoint cannot be read, its architecture needs
-            another hint, or names are left over on either side. Nothing is written then.
+        MimError: if `output` exists, or the checkpoint cannot be read or needs another hint.
     """
-    output = Path(output)
-    if output.suffix != ".h5":
-        raise MimError(f"The output needs a name that ends in .h5, received {output}.")
-    check_free(output, "name")
-    config = infer_config(weight_shapes(checkpoint), **hints)
-    model = build_model(dataclasses.replace(config, **hints))
-    load_tf1(model, checkpoint, use_ema)
+    check_output(output)
+    stored = read_checkpoint(checkpoint, use_ema)
+    model = build_model(dataclasses.replace(stored.config(**hints), **hints))
+    stored.load(model)
     try:
         save_weights(model, output)
     except OSError as error:
@@ -50,8 +45,15 @@ def convert(
     return model
 
 
+def check_output(output: str | PathLike) -> None:
+    """Raise `MimError` if `output` exists or does not end in `.h5`."""
+    if Path(output).suffix != ".h5":
+        raise MimError(f"Expected an --output that ends in .h5, got {output}.")
+    check_free(output, "--output")
+
+
 def summary(model: VideoPredictor, hints: Collection[str]) -> str:
-    """What was converted, in words; `hints` has the names of the fields that were given."""
+    """Describe what was converted; `hints` has the names of the fields that were given."""
     config = model.config
     height, width, channels = config.frame_shape
     count = sum(math.prod(variable.shape) for variable in model.trainable_variables)
@@ -68,7 +70,7 @@ def summary(model: VideoPredictor, hints: Collection[str]) -> str:
 
 
 def table(model: VideoPredictor) -> str:
-    """A line for each weight: name in the 2019 graph, path in `model`, shape and mean."""
+    """Return a line per weight: name in the 2019 graph, path in `model`, shape and mean."""
     return "\n".join(
         f"{name} -> {variable.path} {list(variable.shape)} mean {np.mean(variable):.6g}"
         for name, variable in tf1_variables(model).items()

@@ -1,1 +1,1 @@
-"""Runs: the folder of a training, its record and its log."""
+"""Runs: the folder of a training and the record of its settings."""

@@ -1,4 +1,4 @@
-"""The folder of a run: its name, the names in it, and who may write there."""
+"""The folder of a run: its name, the files in it, and a lock against a second process."""
 
 import contextlib
 import fcntl
@@ -15,23 +15,24 @@ from mim_tf.storage.files import read_json, write_json
 from mim_tf.storage.paths import remove_debris
 
 STATE = "training.state"
-"""Weights, optimizer and counters of the last snapshot: where `--resume` goes on."""
+"""Weights, optimizer and counters of the last snapshot, from which `--resume` continues."""
 
 PREVIOUS_STATE = "training.state.previous"
-"""Those of the snapshot before, for the case that the last one is damaged."""
+"""The state of the snapshot before, used if the last state is corrupted."""
 
 RECORD = "run.json"
 """Settings, data and versions of a run."""
 
 
 def new_run_folder(parent, prefix="run") -> Path:
-    """Makes the next free of `prefix-001`, `prefix-002`, ... in `parent`."""
+    """Create the next free folder `prefix-001`, `prefix-002`, ... in `parent`."""
     parent = Path(parent)
     for _ in range(100):
-        folder = parent / f"{prefix}-{_last_number(parent, prefix) + 1:03d}"
+        last = max((_number(path.name, prefix) for path in parent.glob(f"{prefix}-*")), default=0)
+        folder = parent / f"{prefix}-{last + 1:03d}"
         try:
             folder.mkdir(parents=True)
-        except FileExistsError:  # another process was faster
+        except FileExistsError:  # Another process was faster.
             continue
         except OSError as error:
             raise MimError(f"{parent} cannot hold a new folder: {error}.") from error
@@ -40,7 +41,7 @@ def new_run_folder(parent, prefix="run") -> Path:
 
 
 def last_run(parent) -> Path | None:
-    """The newest run in `parent`: one that has its record or a state to go on from."""
+    """Return the newest run in `parent` that has its record or a state."""
     folders = [
         path
         for path in Path(parent).glob("run-*")
@@ -50,26 +51,26 @@ def last_run(parent) -> Path | None:
 
 
 def check_no_run(parent: str | Path) -> None:
-    """Raises `MimError` if a folder for runs is a run itself, in which none is looked for."""
+    """Raise `MimError` if a folder of runs is itself a run."""
     if os.path.lexists(Path(parent) / RECORD):
         above = os.path.dirname(os.path.abspath(parent))
         raise MimError(
-            f"Expected the folder of runs to go on with the newest of them, received the run "
-            f"{parent}. Give --save_dir={above}."
+            f"Expected the folder of runs to resume the newest of them, received the run {parent}. "
+            f"Give --save_dir={above}."
         )
 
 
 def has_state(folder: Path) -> bool:
-    """Whether a run has a snapshot to go on from, good or damaged."""
+    """Return whether a run has a state, which may be corrupted."""
     return any(os.path.lexists(folder / name) for name in (STATE, PREVIOUS_STATE))
 
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Keeps every other process out of a run; the system lets go where this one is killed.
+    """Lock a run against other processes; the system unlocks it if this process is killed.
 
     Raises:
-        MimError: if another process holds it; the message says which.
+        MimError: if another process holds the lock; the message names the process.
     """
     with (folder / "lock").open("a+", encoding="utf-8") as file:
         try:
@@ -80,7 +81,7 @@ def held(folder: Path) -> Iterator[None]:
                 f"{folder} is being trained by another process ({file.read().strip()}). Wait until "
                 "it ends or stop it, or start a new run without --resume."
             ) from None
-        except OSError as error:  # file systems without locks
+        except OSError as error:  # Some file systems have no locks.
             logging.warning("%s cannot be locked (%s): start no second --resume.", folder, error)
         remove_debris(folder)
         file.truncate(0)
@@ -90,10 +91,10 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def pictures_folder(run: Path, parent: str | Path) -> Path:
-    """The folder in `parent` for the pictures of `run` and of no other run.
+    """Return the folder in `parent` for the pictures of `run` and no other run.
 
-    It has the name of the run, or where that is taken, the name and a number. The run remembers
-    it, for when it is resumed.
+    It has the name of the run, with a number if the name is taken. The run keeps its path in
+    `pictures.json`, to use the same folder when it is resumed.
     """
     named = Path(parent) / run.name
     if named.resolve() == run.resolve():
@@ -102,7 +103,7 @@ def pictures_folder(run: Path, parent: str | Path) -> Path:
     if os.path.lexists(record):
         known = read_json(record)
         folder = Path(str(known.get("folder")))
-        # A copy of a run has another place, and gets pictures of its own.
+        # A copy of a run is at another path, and gets pictures of its own.
         is_ours = known.get("run") in (None, str(run.resolve()))
         if is_ours and folder.parent == Path(parent).resolve():
             return folder
@@ -112,10 +113,6 @@ def pictures_folder(run: Path, parent: str | Path) -> Path:
         named = new_run_folder(parent, run.name)
     write_json(record, {"folder": str(named.resolve()), "run": str(run.resolve())})
     return named
-
-
-def _last_number(parent, prefix):
-    return max((_number(path.name, prefix) for path in parent.glob(f"{prefix}-*")), default=0)
 
 
 def _number(name, prefix):

@@ -1,4 +1,4 @@
-"""The record of a run: settings, data and versions."""
+"""The record of a run, `run.json`: settings, data, backend, versions and commands."""
 
 import dataclasses
 import datetime
@@ -7,13 +7,11 @@ import platform
 import sys
 from pathlib import Path
 
-import keras
 from absl import logging
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.config.data import used_settings
 from mim_tf.errors import MimError
-from mim_tf.models.registry import source_of
 from mim_tf.runs.folder import RECORD
 from mim_tf.storage.files import read_json, write_json
 from mim_tf.version import __version__
@@ -27,11 +25,11 @@ def write_record(
     sources: dict[str, dict],
     pretrained_model: str = "",
 ) -> None:
-    """Writes `run.json`: every setting, the data, the backend, the versions and the command.
+    """Write the record of a new run; a user's own network is recorded by file and SHA-256."""
+    import keras
 
-    Of a network that is not of this package, the file is named, with its SHA-256.
-    """
-    packages = ["keras", "tensorflow", "jax", "numpy"]
+    from mim_tf.models.registry import source_of
+
     record = {
         "started": _now(),
         "command": sys.argv,
@@ -45,17 +43,17 @@ def write_record(
         "versions": {
             "mim_tf": __version__,
             "python": platform.python_version(),
-            **dict(map(_version, packages)),
+            **{name: _version(name) for name in ("keras", "tensorflow", "jax", "numpy")},
         },
     }
     write_json(folder / RECORD, record)
 
 
 def update_record(folder: Path, data: DataConfig, training: TrainingConfig) -> None:
-    """Writes to `run.json` what a run goes on with, and adds when and by which command it did.
+    """Write the settings a run is resumed with, and add the time and command to the record.
 
     Raises:
-        MimError: if it cannot be read or written.
+        MimError: if the record cannot be read or written.
     """
     path = folder / RECORD
     record = read_json(path)
@@ -75,10 +73,10 @@ def update_record(folder: Path, data: DataConfig, training: TrainingConfig) -> N
 
 
 def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:
-    """The settings in `run.json`.
+    """Return the settings in the record.
 
     Raises:
-        MimError: if it is missing or damaged, or holds settings that this version does not know.
+        MimError: if it is missing or corrupted, or has settings unknown to this version.
     """
     path = folder / RECORD
     record = read_json(path)
@@ -90,13 +88,15 @@ def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MimError(
-            f"{path} is damaged: expected the settings of a run, received {error}. Put a copy "
-            "of it back, or start a new run with --pretrained_model."
+            f"{path} is damaged: expected the settings of a run, received {error}. Restore a copy "
+            "of it, or start a new run with --pretrained_model."
         ) from None
 
 
 def check_network_module(folder: Path, model: ModelConfig) -> None:
-    """Warns if a network of one's own is not in the file a run was started with, as it was then."""
+    """Log a warning if the file of a user's own network has changed since the run was started."""
+    from mim_tf.models.registry import source_of
+
     then, now = read_json(folder / RECORD).get("network_module"), source_of(model.model_name)
     if isinstance(then, dict) and now and then.get("sha256") != now["sha256"]:
         logging.warning(
@@ -110,6 +110,6 @@ def _now():
 
 def _version(package):
     try:
-        return package, importlib.metadata.version(package)
+        return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return package, None
+        return None

@@ -1,4 +1,4 @@
-"""The memory of this machine."""
+"""The memory of this machine, and errors of memory that runs out."""
 
 import contextlib
 import os
@@ -8,26 +8,24 @@ from pathlib import Path
 from mim_tf.errors import MimError
 
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-"""Of the container this process is in, where it is in one: cgroups 2 and 1."""
+"""Files with the limit of a container: cgroups 2 and 1."""
 
 
 def machine_memory() -> int | None:
-    """Bytes that all processes of this machine or container have together; None if unknown."""
+    """Return the bytes of memory of this machine or container; None if unknown."""
     try:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # not on this system
         return None
     for path in map(Path, _LIMITS):
-        try:
+        with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
             memory = min(memory, int(path.read_text()))
-        except (OSError, ValueError):  # no container, or one without a limit
-            continue
     return memory
 
 
 @contextlib.contextmanager
 def memory_errors() -> Iterator[None]:
-    """Makes a `MimError` of memory that runs out in training."""
+    """Turn an out of memory error of training into a `MimError`."""
     try:
         yield
     except Exception as error:
@@ -40,14 +38,14 @@ def memory_errors() -> Iterator[None]:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether it is what NumPy, TensorFlow and JAX raise where memory runs out."""
-    # Of JAX, the kind stands in the text alone.
+    """Return whether NumPy, TensorFlow or JAX raised the error because memory ran out."""
+    # JAX has no type for it; the kind is only in the text.
     kind = f"{type(error).__name__} {str(error)[:200]}"
     words = ("MemoryError", "ResourceExhausted", "RESOURCE_EXHAUSTED")
     return not isinstance(error, MimError) and any(word in kind for word in words)
 
 
 def in_words(error: Exception) -> str:
-    """That the memory does not suffice, and what `error` says of it."""
+    """Return the first line of an out of memory error."""
     reason = (str(error).strip() or "no details").splitlines()[0]
-    return f"The memory does not suffice ({reason:.200})."
+    return f"Out of memory ({reason:.200})."

@@ -1,4 +1,4 @@
-"""Packages that only some of the programs need."""
+"""Optional packages, imported where they are needed."""
 
 import importlib.util
 
@@ -6,13 +6,10 @@ from mim_tf.errors import MimError
 
 
 def import_tensorflow(purpose: str):
-    """The module `tensorflow`, which takes seconds to load.
-
-    Args:
-        purpose: what it is needed for, such as "to read a TensorFlow 1 checkpoint".
+    """Import TensorFlow; `purpose` is for the error, such as "to read a TensorFlow 1 checkpoint".
 
     Raises:
-        MimError: if it is not installed.
+        MimError: if TensorFlow is not installed.
     """
     try:
         import tensorflow
@@ -24,10 +21,10 @@ def import_tensorflow(purpose: str):
 
 
 def import_fss_backend():
-    """The class of the package `scores` that counts events in windows.
+    """Import the class of the package `scores` that counts events in windows.
 
     Raises:
-        MimError: if it is not installed.
+        MimError: if the package is not installed.
     """
     try:
         from scores.fast.fss.fss_numpy import FssNumpy
@@ -40,7 +37,7 @@ def import_fss_backend():
 
 
 def import_xarray(*backends: str):
-    """The module `xarray`, once it is known that it and `backends`, which it reads with, are there.
+    """Import xarray, after checking that `backends`, the packages it reads with, are installed.
 
     Raises:
         MimError: if one of them is not installed.

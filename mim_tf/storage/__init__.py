@@ -1,1 +1,1 @@
-"""Room."""
+"""Files: paths that users give, atomic writing, JSON, CSV and HDF5."""

@@ -1,4 +1,4 @@
-"""Files of JSON that this package writes and reads again."""
+"""Files that this package writes and reads again: JSON, and a CSV log that survives damage."""
 
 import csv
 import errno
@@ -13,50 +13,41 @@ from pathlib import Path
 from absl import logging
 
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import move_into_place, open_file, parse_json, read_text
+from mim_tf.storage.paths import open_file, parse_json, read_text, replaced_whole
 
 
 def write_json(path: Path, content) -> None:
-    """Writes JSON all or nothing."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    move_into_place(part, path)
+    """Write JSON atomically; raise `OSError` if that fails."""
+    with replaced_whole(path) as part:
+        part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict:
-    """The object in a file of `write_json`.
-
-    Raises:
-        MimError: if there is none.
-    """
+    """Return the object in a JSON file; raise `MimError` if it is missing or corrupted."""
+    text = read_text(path)
     try:
-        content = parse_json(read_text(path))
-    except MimError:
-        raise
+        content = parse_json(text)
     except ValueError as error:
-        raise MimError(f"{path} cannot be read: {error}. Put a copy of it back.") from None
+        raise MimError(f"{path} cannot be read: {error}. Restore a copy of it.") from None
     if not isinstance(content, dict):
         raise MimError(f"{path} is damaged: expected an object, received {content!r:.40}.")
     return content
 
 
-# MERGED: Numbers of a run, a row an iteration.
-
-
 class CsvLog:
-    """A CSV file of numbers with one row an iteration.
+    """A CSV file of numbers with one row per iteration.
 
     Args:
-        path: of the file. One that exists is continued; rows that are damaged or cut off are
-            left out, with a warning and a copy of the file as it was.
-        columns: names, the first of them `iteration`. A file of an earlier version, which lacks the
-            last of them, goes on without.
-        last_iteration: rows after it are left out, because they will be written again.
+        path: of the file. An existing file is continued. Corrupted or truncated rows are left out;
+            a warning is logged and a copy of the file is kept.
+        columns: names, the first is `iteration`. A file of an earlier version, which lacks the last
+            columns, continues without them.
+        last_iteration: later rows are left out, because they will be written again.
 
     Raises `MimError` if the file cannot be read or written.
 
     Attributes:
-        last: column -> number of the last of the rows that are there; empty if there is none.
+        last: column -> number of the last row; empty if there is no row.
     """
 
     def __init__(self, path: Path, columns, last_iteration: int):
@@ -74,12 +65,9 @@ class CsvLog:
             shutil.copyfile(path, copy)
             logging.warning("%s is damaged: its good rows are kept, all of it in %s.", path, copy)
         rows = [row for row in rows if int(row[0]) <= last_iteration]
-        part = path.with_name(path.name + ".part")
         try:
-            with part.open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerow(columns)
-                csv.writer(file).writerows(rows)
-            move_into_place(part, path)
+            with replaced_whole(path) as part:
+                part.write_bytes(_csv([columns, *rows]))
         except OSError as error:
             raise MimError(f"{path} cannot be written: {error}. Make it writable.") from None
         self.path = path
@@ -88,12 +76,10 @@ class CsvLog:
         self._waiting: list = []
 
     def append(self, row) -> None:
-        """Adds a row. Where it cannot be written, it is kept for the next time, with a warning."""
+        """Add a row. If it cannot be written, log a warning and keep it for the next call."""
         self._waiting.append(row[: len(self.columns)])
-        text = io.StringIO(newline="")
-        csv.writer(text).writerows(self._waiting)
         try:
-            _append(self.path, text.getvalue().encode())
+            _append(self.path, _csv(self._waiting))
         except OSError as error:
             if len(self._waiting) == 1:
                 logging.warning(
@@ -105,8 +91,14 @@ class CsvLog:
         self._waiting = []
 
 
+def _csv(rows):
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
 def _append(path, content):
-    """Writes at the end of a file, all or nothing."""
+    # On a full disk a part of the rows may be written; they are cut off and tried again later.
     with path.open("ab", buffering=0) as file:
         size = file.tell()
         try:
@@ -118,7 +110,7 @@ def _append(path, content):
 
 
 def _is_row(cells, columns):
-    """Whether they are an iteration and a finite number for each other column."""
+    """Return whether the cells are an iteration and finite numbers."""
     try:
         finite = all(math.isfinite(float(cell)) for cell in cells)
     except ValueError:

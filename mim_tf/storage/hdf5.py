@@ -1,4 +1,4 @@
-"""HDF5 files that a user names, opened unless they would hang the library."""
+"""HDF5 files that a user names, checked for damage that would hang the library."""
 
 import contextlib
 import os
@@ -12,53 +12,53 @@ from mim_tf.errors import MimError
 from mim_tf.storage.paths import open_file, opened
 
 _END = 4 * 2**20
-"""Bytes looked at from each end of a file: writers put indices there, and data between."""
+"""Bytes checked at each end of a file, where writers put indices; data lies between them."""
 
 _MAGIC = b"GCOL\1\0\0\0"
 _HEADER = 16
-"""Bytes of the header of a global heap, and of each object in it."""
+"""Bytes in the header of a global heap, and of each object in it."""
 
 
 @contextlib.contextmanager
 def opened_hdf5(
     path: str | Path, kind: str, remedy: str = "Save or download it again."
 ) -> Iterator[h5py.File]:
-    """Opens an HDF5 file to read; whatever goes wrong while it is read becomes a `MimError`.
+    """Open an HDF5 file to read, and turn any error while it is read into a `MimError`.
 
     Args:
         path: of the file.
-        kind: what it is expected to be, such as "a weights file".
-        remedy: how to mend it.
+        kind: what the file should be, such as "a weights file".
+        remedy: what the user can do.
     """
-    check_hdf5(path)
-    with opened(path, kind, form="HDF5", remedy=remedy), h5py.File(path) as file:
-        yield file
+    with opened(path, kind, form="HDF5", remedy=remedy) as file:
+        _check_heaps(file, path)
+        with h5py.File(path) as content:
+            yield content
 
 
 def check_hdf5(path: str | Path) -> None:
-    """Raises `MimError` for a file from which HDF5 would not come back.
-
-    HDF5 (1.14) walks a global heap, where strings and references of any length are, from object to
-    object, and for ever on the spot where one of them is all zeros. Heaps over 4 MiB from both ends
-    of the file are not looked at.
-    """
+    """Raise `MimError` for a file that HDF5 would read for ever."""
     with open_file(path) as file:
-        size = file.seek(0, os.SEEK_END)
-        starts = {0, max(size - _END, 0)}
-        if any(_never_ends(heap) for start in starts for heap in _heaps(file, start)):
+        _check_heaps(file, path)
+
+
+def _check_heaps(file: BufferedReader, path: str | Path) -> None:
+    # HDF5 1.14 walks a global heap, which holds strings and references of variable length, from
+    # object to object. An object of zeros makes it loop for ever. Heaps in the middle of a large
+    # file are not checked.
+    size = file.seek(0, os.SEEK_END)
+    for start in {0, max(size - _END, 0)}:
+        file.seek(start)
+        heaps = [_MAGIC + heap for heap in file.read(_END).split(_MAGIC)[1:]]
+        if any(map(_never_ends, heaps)):
             raise MimError(
                 f"{path}: expected HDF5, received a file with zeros in the place of an index. "
                 "Write or download it again."
             )
 
 
-def _heaps(file: BufferedReader, start: int) -> list[bytes]:
-    file.seek(start)
-    return [_MAGIC + heap for heap in file.read(_END).split(_MAGIC)[1:]]
-
-
 def _never_ends(heap):
-    """Whether the step from one object of a heap to the next is 0 (HDF5 file format, III.E)."""
+    """Return whether a step from one object of a heap to the next is 0 (HDF5 format, III.E)."""
     end = min(int.from_bytes(heap[8:_HEADER], "little"), len(heap))
     place = _HEADER
     while place + _HEADER <= end:

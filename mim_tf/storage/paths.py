@@ -1,7 +1,7 @@
-"""Files and folders that a user names: opened and listed here, whatever they turn out to be.
+"""Paths that a user names: checked before they are opened, and written atomically.
 
-A name may stand for a FIFO, on which opening waits for ever, a device, which never ends, a loop of
-links, or nothing at all. Readers get a regular file, or the user a sentence.
+A path may stand for a FIFO, on which opening waits for ever, a device, which never ends, or a loop
+of links. Readers get a regular file, or a `MimError` that names the path.
 """
 
 import contextlib
@@ -29,16 +29,14 @@ _KINDS = {
 
 
 def open_file(path: str | Path, kind: str = "a file") -> BufferedReader:
-    """Opens a regular file to read its bytes.
+    """Open a regular file to read its bytes, or raise `MimError`; links are followed.
 
     Args:
-        path: of the file; links are followed.
-        kind: what it is expected to be, such as "a picture".
-
-    Raises:
-        MimError: if there is none, it is something else, or it may not be read.
+        path: of the file.
+        kind: what the file should be, such as "a picture", for the error message.
     """
     try:
+        # Opening a FIFO would block, so the kind of file is looked up first.
         found = stat.S_IFMT(os.stat(path).st_mode)
         if found == stat.S_IFREG:
             return open(path, "rb")
@@ -57,21 +55,21 @@ def opened(
     form: str = "one",
     remedy: str = "Save or download it again.",
 ) -> Iterator[BufferedReader]:
-    """`open_file`, and whatever goes wrong while the file is read becomes a `MimError`.
+    """Open a file as `open_file` does, and turn any error while it is read into a `MimError`.
 
     Args:
         path: of the file.
-        kind: what it is expected to be, such as "a picture".
-        detail: more about that, for a file that is there but is something else.
-        form: what it cannot be read as, if not simply "one".
-        remedy: how to mend it.
+        kind: what the file should be, such as "a picture".
+        detail: more about the kind, used if the file exists but has another content.
+        form: name of the expected format, for the error message.
+        remedy: what the user can do.
     """
     with open_file(path, kind) as file:
         try:
             yield file
         except MimError:
             raise
-        except Exception as error:  # The libraries that read files let many kinds out.
+        except Exception as error:  # Libraries raise many kinds of errors for corrupted files.
             raise MimError(
                 f"{path}: expected {kind}{detail}, received a file that cannot be read as {form} "
                 f"({error}). {remedy}"
@@ -79,15 +77,7 @@ def opened(
 
 
 def list_folder(folder: str | Path, kind: str = "a folder") -> list[Path]:
-    """What is in a folder, sorted by name.
-
-    Args:
-        folder: to list.
-        kind: what it is expected to be, such as "a folder of videos".
-
-    Raises:
-        MimError: if it is none, or may not be listed.
-    """
+    """Return the paths in a folder, sorted by name; raise `MimError` if it cannot be listed."""
     try:
         return sorted(Path(folder).iterdir())
     except (OSError, ValueError) as error:
@@ -95,10 +85,9 @@ def list_folder(folder: str | Path, kind: str = "a folder") -> list[Path]:
 
 
 def walk(folder: str | Path, kind: str = "a folder") -> Iterator[tuple[Path, list[str]]]:
-    """Each folder in `folder`, itself the first, with the names of its files, sorted.
+    """Yield each folder in `folder`, itself first, with the sorted names of its files.
 
-    Links are followed, and each folder is entered once, so that loops of links end. Arguments and
-    errors as for `list_folder`.
+    Links are followed. Each folder is visited once, so loops of links end.
     """
     seen, waiting = set(), [Path(folder)]
     while waiting:
@@ -114,21 +103,13 @@ def walk(folder: str | Path, kind: str = "a folder") -> Iterator[tuple[Path, lis
 
 
 def read_text(path: str | Path, kind: str = "a file of text") -> str:
-    """The content of a file of UTF-8.
-
-    Raises:
-        MimError: as `open_file`, and if it is not UTF-8.
-    """
-    with opened(path, kind, form="UTF-8", remedy="Put a copy of it back.") as file:
+    """Return the content of a UTF-8 file; raise `MimError` if it cannot be read."""
+    with opened(path, kind, form="UTF-8", remedy="Restore a copy of it.") as file:
         return file.read().decode("utf-8")
 
 
 def parse_json(text: str) -> Any:
-    """The content of JSON whose numbers are finite.
-
-    Raises:
-        ValueError: if it is none, as it is with NaN, Infinity and 1e999.
-    """
+    """Parse JSON whose numbers are finite; raise `ValueError` for NaN, Infinity and 1e999."""
     try:
         return json.loads(text, parse_constant=_finite, parse_float=_finite)
     except RecursionError:
@@ -138,7 +119,7 @@ def parse_json(text: str) -> Any:
 def _finite(number):
     value = float(number)
     if not math.isfinite(value):
-        raise ValueError(f"{number} is no finite number")
+        raise ValueError(f"{number} is not a finite number")
     return value
 
 
@@ -152,45 +133,14 @@ def _cannot_open(path, kind, noun, error):
     )
 
 
-# MERGED: Files and folders that appear only once they are complete.
-
-
 def check_free(path: str | Path, other: str) -> None:
-    """Raises `MimError` if `path` exists; the message asks for another `other`."""
+    """Raise `MimError` if `path` exists; the message tells the user to change `other`."""
     if os.path.lexists(path):
         raise MimError(f"{path} exists already. Remove it or give another {other}.")
 
 
-def move_into_place(part: Path, path: Path) -> None:
-    """Renames a complete file or folder to `path`; a power cut leaves the old or the new one."""
-    for written in (part, *part.rglob("*")) if part.is_dir() else (part,):
-        _sync(written)
-    os.replace(part, path)
-    _sync(path.parent)
-
-
-def _sync(path):
-    """Has what the system keeps in memory of a file or folder on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:  # folders of some network file systems
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def remove_debris(folder: Path) -> None:
-    """Removes what writers that were killed left in `folder`; call it where nobody writes."""
-    for path in folder.glob(".writing-*"):
-        shutil.rmtree(path, ignore_errors=True)
-    for path in folder.glob("*.part"):
-        path.unlink(missing_ok=True)
-
-
 def check_writable(folder: str | Path) -> None:
-    """Makes `folder` where it is missing; raises `MimError` if no file can be written in it."""
+    """Create `folder` if it is missing; raise `MimError` if no file can be written in it."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -200,28 +150,70 @@ def check_writable(folder: str | Path) -> None:
 
 
 @contextlib.contextmanager
+def replaced_whole(path: Path, suffix: str = "") -> Iterator[Path]:
+    """Yield a temporary path in the same directory; at the end it atomically replaces `path`.
+
+    Every file of this package is written here. A process that is killed leaves the old file, and a
+    temporary folder that `remove_debris` deletes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
+        part = Path(folder) / f"part{suffix}"
+        yield part
+        move_into_place(part, path)
+
+
+@contextlib.contextmanager
 def written_whole(
     path: str | Path, suffix: str = "", other: str = "name", replace: bool = False
 ) -> Iterator[Path]:
-    """Yields a path to write to; what is there at the end is moved to `path` in one step.
+    """Yield a path to write to; what is there at the end becomes `path` atomically.
 
     Args:
-        path: of the file or folder to make; missing folders above it are made.
-        suffix: what the yielded path ends in, by which writers know the format; "" for a folder.
-        other: as for `check_free`.
-        replace: whether a file that exists is replaced; otherwise it is an error.
+        path: of the file or folder to create; missing parent folders are created.
+        suffix: end of the yielded path, from which writers choose the format; "" for a folder.
+        other: what the user can change if `path` exists, for the error message.
+        replace: whether an existing file is replaced; otherwise it is an error.
 
     Raises:
-        MimError: if `path` exists, or cannot be written. Then nothing is written.
+        MimError: if `path` exists or cannot be written. Nothing is written then.
     """
     path = Path(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-            part = Path(folder) / f"part{suffix}"
+        with replaced_whole(path, suffix) as part:
             yield part
             if not replace:
                 check_free(path, other)
-            move_into_place(part, path)
     except OSError as error:
         raise MimError(f"{path} cannot be written: {error}. Choose another place.") from None
+
+
+def move_into_place(part: Path, path: Path) -> None:
+    """Rename a complete file or folder to `path`; a power cut leaves the old or the new one."""
+    # Contents reach the disk before the rename does, and the rename before this returns.
+    for written in (part, *part.rglob("*")) if part.is_dir() else (part,):
+        _sync(written)
+    os.replace(part, path)
+    _sync(path.parent)
+
+
+def _sync(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:  # Some network file systems cannot flush folders.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def remove_debris(folder: Path) -> None:
+    """Delete temporary files that killed processes left in `folder`; nobody may be writing there.
+
+    `*.part` are those of version 1.2.0.
+    """
+    for path in folder.glob(".writing-*"):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in folder.glob("*.part"):
+        path.unlink(missing_ok=True)

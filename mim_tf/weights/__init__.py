@@ -1,5 +1,12 @@
-"""Weights: files of mim_tf, which carry the configuration, of Keras, and of TensorFlow 1."""
+"""Weights files of mim_tf, of Keras and of TensorFlow 1; imported when they are first used."""
 
-from mim_tf.weights.files import load_model, load_weights, save_weights, stored_config
+from typing import TYPE_CHECKING
+
+from mim_tf.runtime.backend import lazy_names
+
+if TYPE_CHECKING:
+    from mim_tf.weights.files import load_model, load_weights, save_weights, stored_config
 
 __all__ = ["load_model", "load_weights", "save_weights", "stored_config"]
+
+__getattr__ = lazy_names(__name__, dict.fromkeys(__all__, "mim_tf.weights.files"))

@@ -1,7 +1,10 @@
-"""What is known of trained weights: NAME.json, beside their file NAME.weights.h5."""
+"""Weights by path or name. A preset NAME is a pair of files, NAME.json and NAME.weights.h5.
+
+Presets are looked up in the package, then in the folder MIM_TF_PRESETS; never on the internet.
+Nothing here imports Keras, so commands can refuse a wrong name at once.
+"""
 
 import dataclasses
-import difflib
 import hashlib
 import os
 import re
@@ -12,51 +15,35 @@ from typing import Any
 
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import opened, parse_json, read_text
+from mim_tf.values.text import did_you_mean
 
-_OF_A_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+PACKAGED = Path(__file__).parents[1] / "weights_by_name"
+"""Folder of the presets in the package."""
 
+VARIABLE = "MIM_TF_PRESETS"
+"""Environment variable with the folder of a user's presets."""
 
-@dataclasses.dataclass(frozen=True)
-class Scores:
-    """Scores by one protocol.
+CHECKPOINT_FILE = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+"""Suffix of a file of a TensorFlow 1 checkpoint."""
 
-    Attributes:
-        sequences: that were evaluated.
-        sha256: of them, as an evaluation computes it.
-        mean: score -> its mean over sequences and lead times.
-        intervals: score -> the 95 % bootstrap interval of the mean, None where there is none.
-        baselines: baseline -> score -> its mean.
-    """
-
-    sequences: int
-    sha256: str
-    mean: dict
-    intervals: dict
-    baselines: dict
+_OWN = {"description": str, "sha256": str, "parameters": int, "scored_on": str, "scores": dict}
+_OF_SCORES = {"sequences": int, "sha256": str, "mean": dict, "intervals": dict, "baselines": dict}
 
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """Trained weights that have a name; None or "" stands for what nobody noted.
+    """Trained weights with a name.
 
     Attributes:
-        name: of the preset; letters, digits, - and _.
+        name: letters, digits, - and _.
         folder: of both files.
-        description: what it predicts, and with which network.
+        description: what the weights predict, and with which network.
         sha256: of the weights file.
-        parameters: numbers in it.
-        training_data: what it was trained on.
-        updates: how many, from the first weights on.
-        sequences: that it was shown, repetitions included.
-        command: by which it was trained.
-        seed: of that training.
-        hardware: it was trained on.
-        hours: of that hardware.
-        energy: that took.
-        limits: what it cannot do.
-        licence: of the weights.
-        scored_on: which sequences the scores are of.
-        scores: protocol -> scores.
+        parameters: number of weights.
+        facts: label -> text or number, for the model card.
+        scored_on: which sequences were scored.
+        scores: protocol -> `sequences`, their `sha256`, and by score the `mean`, the 95 % bootstrap
+            `intervals` (None where unknown) and the means of `baselines`.
     """
 
     name: str
@@ -64,109 +51,89 @@ class Preset:
     description: str
     sha256: str
     parameters: int
-    training_data: str = ""
-    updates: int | None = None
-    sequences: int | None = None
-    command: str = ""
-    seed: int | None = None
-    hardware: str = ""
-    hours: int | float | None = None
-    energy: str = ""
-    limits: str = ""
-    licence: str = ""
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     scored_on: str = ""
-    scores: dict = dataclasses.field(default_factory=dict)
+    scores: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, field.type):  # type: ignore[arg-type]
-                raise MimError(f"{field.name} of a preset cannot be {value!r}.")
+        values = {name: (getattr(self, name), kind) for name, kind in _OWN.items()}
+        if clash := self.facts.keys() & values:
+            raise MimError(f"The preset {self.name} cannot have a fact {min(clash)}.")
+        values |= {name: (value, str | int | float | None) for name, value in self.facts.items()}
+        for protocol, scores in self.scores.items():
+            values |= {
+                f"{protocol}: {name}": (scores.get(name), kind) for name, kind in _OF_SCORES.items()
+            }
+        for name, (value, kind) in values.items():
+            if not isinstance(value, kind):
+                raise MimError(f"The preset {self.name} has a wrong {name}: {value!r:.40}.")
 
     @property
     def path(self) -> Path:
-        """The weights file."""
+        """Path of the weights file."""
         return self.folder / f"{self.name}.weights.h5"
 
     @property
     def record(self) -> Path:
-        """The JSON file."""
+        """Path of the JSON file."""
         return self.folder / f"{self.name}.json"
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of the JSON file, in which facts are beside the other fields."""
+        own = {name: getattr(self, name) for name in _OWN}
+        return own | self.facts
+
     def check(self) -> None:
-        """Raises `MimError` if the weights file is missing or is not the one described."""
+        """Raise `MimError` if the weights file is missing or is not the described file."""
+        again = "Copy both files again from where they were saved."
+        if self.folder == PACKAGED:
+            again = "Install mim_tf again."
         try:
             with opened(self.path, "weights") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except MimError as error:
-            raise MimError(
-                f"The weights {self.name} cannot be read: {error} {self._mending()}"
-            ) from None
+            raise MimError(f"The weights {self.name} cannot be read: {error} {again}") from None
         if digest != self.sha256:
             raise MimError(
                 f"{self.path} is not the file that {self.record} describes: expected the SHA-256 "
-                f"{self.sha256}, received {digest}. {self._mending()}"
+                f"{self.sha256}, received {digest}. {again}"
             )
-
-    def _mending(self) -> str:
-        if self.folder == PACKAGED:
-            return "Install mim_tf again."
-        return "Copy both files again from where they were saved."
-
-
-PACKAGED = Path(__file__).parents[1] / "weights_by_name"
-"""The folder that comes with the package."""
 
 
 def is_name(text: str) -> bool:
-    """Whether a preset can have this name: no path separator and no dot is in it."""
-    return _OF_A_NAME.fullmatch(text) is not None
+    """Return whether a preset can have this name, which has no path separator and no dot."""
+    return re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]*", text) is not None
 
 
 def check_name(name: str) -> None:
-    """Raises `MimError` for a name that no preset can have."""
+    """Raise `MimError` for a name that no preset can have."""
     if not is_name(name):
-        raise MimError(
-            f"The name of a preset has letters, digits, - and _, received {name!r}. Choose another."
-        )
+        raise MimError(f"Expected letters, digits, - and _ as the name of a preset, got {name!r}.")
 
 
 def read_preset(path: Path) -> Preset:
-    """The preset of a JSON file; its weights file is not looked at.
+    """Read the JSON file of a preset, but not its weights file.
 
     Raises:
-        MimError: if it cannot be read or is not of this form.
+        MimError: if the file cannot be read or does not describe a preset.
     """
     try:
         content = parse_json(read_text(path, "the JSON file of a preset"))
-        scores = {name: Scores(**each) for name, each in content.pop("scores", {}).items()}
-        return Preset(path.stem, path.parent, **content, scores=scores)
-    except (ValueError, TypeError, AttributeError, MimError) as error:
+        known = {name: content.pop(name) for name in _OWN if name in content}
+        return Preset(path.stem, path.parent, facts=content, **known)
+    except (ValueError, TypeError, AttributeError) as error:
         raise MimError(
-            f"{path} does not describe a preset: {error}. Put a copy of it back, or write it with "
+            f"{path} does not describe a preset: {error}. Restore a copy of it, or write it with "
             "mim_tf.save_preset."
         ) from None
 
 
-def as_json(preset: Preset) -> dict[str, Any]:
-    """What the JSON file of a preset holds: all but its name and folder."""
-    content = dataclasses.asdict(preset)
-    return {name: content[name] for name in content if name not in ("name", "folder")}
-
-
-# MERGED: Where presets are looked for: the package, then the folder MIM_TF_PRESETS; never the network.
-
-
-VARIABLE = "MIM_TF_PRESETS"
-"""Environment variable that names a folder of `save_preset`."""
-
-
 def list_presets() -> dict[str, Preset]:
-    """Name -> preset, those of the package first; of two with one name the package's.
+    """Return name -> preset; where a name is used twice, the preset of the package.
 
     Raises:
-        MimError: if MIM_TF_PRESETS is no folder, or a JSON file does not describe a preset.
+        MimError: if MIM_TF_PRESETS is not a folder, or a JSON file does not describe a preset.
     """
     presets: dict[str, Preset] = {}
     for folder in _folders():
@@ -177,10 +144,10 @@ def list_presets() -> dict[str, Preset]:
 
 
 def find_preset(name: str | PathLike) -> Preset | None:
-    """The preset of this name, or None; a path of that name in the working directory goes first.
+    """Return the preset of this name, or None; a path in the working directory comes first.
 
     Raises:
-        MimError: if its JSON file does not describe a preset, or MIM_TF_PRESETS is no folder.
+        MimError: as `list_presets`.
     """
     if not is_name(str(name)) or os.path.lexists(name):
         return None
@@ -189,43 +156,55 @@ def find_preset(name: str | PathLike) -> Preset | None:
     return read_preset(found) if found else None
 
 
+def is_checkpoint(path: str | PathLike) -> bool:
+    """Return whether `path` is the prefix of a TensorFlow 1 checkpoint, or one of its files."""
+    path = Path(path)
+    return CHECKPOINT_FILE.search(path.name) is not None or (
+        not os.path.isfile(path) and os.path.isfile(f"{path}.index")
+    )
+
+
+def check_weights_exist(path: str | PathLike) -> None:
+    """Raise `MimError` if there are no weights of this path or name; no weights file is read."""
+    if is_checkpoint(path) or find_preset(path):
+        return
+    if is_name(str(path)) and not os.path.lexists(path):
+        known = list(list_presets())
+        raise MimError(
+            f"No weights at {path}: there is no such file here, and the names of trained weights "
+            f"are {', '.join(known)} (`mim presets` lists them; {VARIABLE} names a folder of more)."
+            f"{did_you_mean(str(path), known)}"
+        )
+    is_folder = os.path.isdir(path)
+    if is_folder or not os.path.lexists(path):
+        raise MimError(
+            f"No weights at {path}: expected a weights file or the prefix of a TensorFlow 1 "
+            f"checkpoint, which has a {Path(path).name}.index; received "
+            f"{'a folder' if is_folder else 'a path where there is nothing'}."
+        )
+
+
 def find_weights(path: str | PathLike) -> str | PathLike:
-    """The file of the preset named `path`, or `path` itself where it is a path.
+    """Return the weights file of the preset named `path`, or `path` itself if it is a path.
 
     Raises:
-        MimError: if the file of the preset is missing or is not the one described, or `path` looks
-            like a name and is none.
+        MimError: if there are no weights, or the weights file of the preset is corrupted.
     """
     preset = find_preset(path)
     if preset:
         preset.check()
         return preset.path
-    is_path = os.path.lexists(path) or os.path.lexists(f"{path}.index")  # of TensorFlow 1
-    if is_name(str(path)) and not is_path:
-        raise MimError(_unknown(str(path)))
+    check_weights_exist(path)
     return path
 
 
-def _unknown(name: str) -> str:
-    known = list(list_presets())
-    near = difflib.get_close_matches(name, known, n=1)
-    guess = f" Did you mean {near[0]}?" if near else ""
-    return (
-        f"No weights at {name}: there is no such file here, and the names of trained weights are "
-        f"{', '.join(known)} (`mim presets` lists them; {VARIABLE} names a folder of more).{guess}"
-    )
-
-
 def _folders() -> Iterator[Path]:
-    """The folders to look in, one after the other, so that the second is checked when needed."""
+    # The second folder is checked only if the first does not have the name.
     yield PACKAGED
     own = os.environ.get(VARIABLE)
     if not own:
         return
     folder = Path(own).expanduser()
     if not os.path.isdir(folder):
-        raise MimError(
-            f"{VARIABLE} must name a folder that mim_tf.save_preset wrote, received {own!r}, which "
-            "is no folder. Correct or unset it."
-        )
+        raise MimError(f"Expected the folder of mim_tf.save_preset in {VARIABLE}, got {own!r}.")
     yield folder

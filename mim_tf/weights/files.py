@@ -1,131 +1,88 @@
-"""Weights of every kind: files of mim_tf and Keras, and checkpoints of TensorFlow 1."""
+"""Weights of every kind, by path or name: read once, and loaded into a model."""
 
 import dataclasses
-import tempfile
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
-import numpy as np
 
 from mim_tf.config import ModelConfig
-from mim_tf.config.stored import ATTRIBUTE, to_json
 from mim_tf.models import VideoPredictor, build_model
 from mim_tf.models.machine import under
-from mim_tf.storage.paths import move_into_place
-from mim_tf.weights.by_name import find_weights
-from mim_tf.weights.hdf5 import configuration_inside, load_hdf5
-from mim_tf.weights.keras_file import (
-    configuration_of,
-    is_keras_file,
-    policy_of,
-    saved_by_keras,
-    weights_inside,
-    written_from_memory,
-)
-from mim_tf.weights.tf1 import infer_config, is_checkpoint, load_tf1, weight_shapes
+from mim_tf.storage.paths import open_file
+from mim_tf.weights.by_name import find_weights, is_checkpoint
+from mim_tf.weights.hdf5 import StoredWeights, read_hdf5
+from mim_tf.weights.keras_file import ZIP, read_keras_file
+from mim_tf.weights.tf1 import StoredCheckpoint, read_checkpoint
+from mim_tf.weights.writing import save_weights
+
+__all__ = ["load_model", "load_weights", "read_weights", "save_weights", "stored_config"]
 
 
-def save_weights(
-    model: VideoPredictor, path: str | PathLike, with_optimizer: bool = False, half: bool = False
-) -> None:
-    """Writes the weights of `model` and its configuration, or nothing.
-
-    The file is in Keras' HDF5 layout, with the configuration as an attribute.
+def read_weights(path: str | PathLike) -> StoredWeights | StoredCheckpoint:
+    """Read the weights at `path`; the result has a `config(**known)`, and `load(model)` assigns it.
 
     Args:
-        model: what to save.
-        path: of the file; an older file of that name stays until the new one is complete.
-        with_optimizer: also save the state of the optimizer, to continue training. The file is
-            then about four times as large.
-        half: round the numbers to float16, for a file of half the size.
+        path: a weights file, a `.keras` file or the name of a preset, which have a configuration;
+            a weights file that Keras wrote, which has none; or the prefix of a TensorFlow 1
+            checkpoint, which implies most of it.
+
+    Raises:
+        MimError: if there are no weights at `path` or they are corrupted.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-        complete = Path(folder) / "complete.h5"
-        with written_from_memory(complete) as target:
-            with saved_by_keras(model, folder) as source:
-                _copy(source, target, half, leave_out=() if with_optimizer else ("optimizer",))
-            target.attrs[ATTRIBUTE] = np.bytes_(to_json(model.config))
-        move_into_place(complete, path)
-
-
-def _copy(
-    source: h5py.Group, target: h5py.Group, half: bool, leave_out: tuple[str, ...] = ()
-) -> None:
-    for name, child in source.items():
-        if name in leave_out:
-            continue
-        if isinstance(child, h5py.Group):
-            group = target.create_group(name)
-            group.attrs.update(child.attrs)
-            _copy(child, group, half)
-        else:
-            values = child[()]
-            target[name] = np.float16(values) if half and values.dtype.kind == "f" else values
+    path = Path(find_weights(path))
+    if is_checkpoint(path):
+        return read_checkpoint(path)
+    with open_file(path, "a weights file") as file:
+        is_zip = file.read(len(ZIP)) == ZIP
+    return read_keras_file(path) if is_zip else read_hdf5(path)
 
 
 def stored_config(path: str | PathLike, **known: Any) -> ModelConfig:
-    """The configuration of the model whose weights are at `path`.
+    """Return the configuration of the model whose weights are at `path`, as for `read_weights`.
 
     Args:
-        path: a file of weights, a `.keras` file or the name of a preset, which hold all of it;
-            weights that Keras wrote for version 0.1, which hold none of it; or the prefix of a
-            TensorFlow 1 checkpoint, which implies most of it.
-        **known: fields of `ModelConfig`, used for what the weights do not tell.
+        path: of the weights.
+        **known: fields of `ModelConfig`, used if the weights do not have them.
 
     Raises:
-        MimError: if `path` is none of these, or more fields are needed.
+        MimError: if the weights cannot be read, or more fields are needed.
     """
-    path = find_weights(path)
-    if is_checkpoint(path):
-        return infer_config(weight_shapes(path), **known)
-    if is_keras_file(path):
-        return configuration_of(path)
-    return configuration_inside(path) or ModelConfig(**known)
+    return read_weights(path).config(**known)
 
 
 def load_weights(model: VideoPredictor, path: str | PathLike) -> None:
-    """Loads weights of any kind, and the optimizer's state if the file and the model have one.
+    """Load weights of any kind, and the optimizer's state if the file and the model have one.
 
     Args:
-        model: to load them into; an error leaves it as it was.
-        path: as for `stored_config`.
+        model: to load them into; an error leaves it unchanged.
+        path: as for `read_weights`.
 
     Raises:
-        MimError: if the weights belong to another architecture, are damaged or not finite, or
-            there are none at `path`.
+        MimError: if there are no weights at `path`, or they are corrupted, not finite or of another
+            architecture.
     """
-    path = find_weights(path)
-    if is_checkpoint(path):
-        load_tf1(model, path)
-    elif is_keras_file(path):
-        with weights_inside(path) as weights:
-            load_hdf5(model, weights, configuration_of(path))
-    else:
-        load_hdf5(model, path)
+    read_weights(path).load(model)
 
 
 def load_model(path: str | PathLike, **changes: Any) -> VideoPredictor:
-    """The model whose weights are at `path`, built as the weights say.
+    """Build the model of the weights at `path` and load them.
 
-    A `.keras` file says the policy, too; otherwise it is `keras.config.dtype_policy()`.
+    A `.keras` file has a policy, too; otherwise it is `keras.config.dtype_policy()`.
 
     Args:
-        path: as for `stored_config`.
-        **changes: fields of `ModelConfig` that the weights do not tell, or that may differ from
+        path: as for `read_weights`.
+        **changes: fields of `ModelConfig` that the weights do not have, or that may differ from
             training, such as `total_length`.
 
     Raises:
         MimError: as for `stored_config` and `load_weights`.
     """
-    path = find_weights(path)
-    config = dataclasses.replace(stored_config(path, **changes), **changes)
-    policy = policy_of(path) if is_keras_file(path) else keras.config.dtype_policy()
+    stored = read_weights(path)
+    config = dataclasses.replace(stored.config(**changes), **changes)
+    policy = keras.DTypePolicy(stored.policy) if stored.policy else keras.config.dtype_policy()
     with under(policy):
         model = build_model(config)
-    load_weights(model, path)
+    stored.load(model)
     return model

@@ -9,7 +9,7 @@ import numpy as np
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
 
-# Network -> its scope, and those of its cells in layer {0}, above layer {1}.
+# Network -> its scope, and the scopes of its cells in layer {0}, above layer {1}.
 _SCOPES = {
     "mim": (
         "predrnn",
@@ -32,7 +32,7 @@ _SCOPES = {
     "convlstm_net": ("conv_lstm", {"conv_lstm": "lstm_{0}"}),
 }
 
-# Cell -> its convolutions, each with the name of its kernel and bias, and that of its norm.
+# Cell -> its convolutions, each with the names of its kernel and bias, and of its norm.
 _OF_ONE_MEMORY: dict[str, tuple[str, str | None]] = {
     "from_input": ("input_to_state", "input_to_state"),
     "from_hidden": ("state_to_state", "state_to_state"),
@@ -66,7 +66,7 @@ _NORM = {"norm/scale": "s", "norm/shift": "b"}
 
 
 def tf1_name(path: str, model_name: str) -> str:
-    """The TensorFlow 1 name of the weight with a Keras `path`.
+    """Return the TensorFlow 1 name of the weight with a Keras `path`.
 
     For example `mim_block_2/mim_s/from_hidden/norm/scale` of `mim` is
     `predrnn/stlstm_2/stlstm_2/state_to_states`. Source: 2019 code.
@@ -76,7 +76,7 @@ def tf1_name(path: str, model_name: str) -> str:
     """
     if model_name not in _SCOPES:
         raise MimError(
-            f"{model_name} is no network of the 2019 code, which has: {', '.join(_SCOPES)}."
+            f"{model_name} is not a network of the 2019 code, which has: {', '.join(_SCOPES)}."
         )
     network, cells = _SCOPES[model_name]
     if path.startswith("to_pixels/"):
@@ -99,25 +99,16 @@ def _in_cell(cell: str, weight: str) -> str:
 
 
 def tf1_variables(model: VideoPredictor) -> dict[str, keras.Variable]:
-    """TensorFlow 1 name -> weight of a `VideoPredictor`.
-
-    Raises:
-        MimError: if the 2019 code has no such network.
-    """
+    """Return TensorFlow 1 name -> weight of `model`."""
     network = model.config.model_name
     return {tf1_name(weight.path, network): weight for weight in model.trainable_variables}
 
 
 def assign_tf1_weights(model: VideoPredictor, weights: Mapping[str, np.ndarray]) -> None:
-    """Gives `model` the values of a 2019 graph.
-
-    Args:
-        model: a `VideoPredictor`.
-        weights: TensorFlow 1 name -> array, exactly those of the model.
+    """Assign TensorFlow 1 name -> array, exactly the weights of `model`.
 
     Raises:
-        MimError: if the 2019 code has no such network, names are left over on either side, or a
-            shape differs; the model is then as it was.
+        MimError: if names are left over on either side or a shape differs; `model` is unchanged.
     """
     variables = tf1_variables(model)
     missing, unknown = sorted(set(variables) - set(weights)), sorted(set(weights) - set(variables))

@@ -8,7 +8,7 @@ from mim_tf.cli.main import main
 
 @pytest.fixture
 def mim(capsys):
-    """Runs `mim ARGUMENTS` and returns what it printed."""
+    """Run `mim ARGUMENTS` and return what it printed."""
 
     def run(*arguments):
         main([str(argument) for argument in arguments])
@@ -21,11 +21,22 @@ def mim(capsys):
 
 @pytest.fixture
 def error_of(mim, capsys):
-    """Runs `mim ARGUMENTS`, which has to fail, and returns its status and what it wrote."""
+    """Run `mim ARGUMENTS`, which has to fail with one line, and return its status and the line."""
 
     def run(*arguments):
+        capsys.readouterr()
         with pytest.raises(SystemExit) as exit_info:
             mim(*arguments)
-        return exit_info.value.code, capsys.readouterr().err
+        message = capsys.readouterr().err
+        assert message.startswith("error: ")
+        assert message.count("\n") == 1
+        return exit_info.value.code, message
 
     return run
+
+
+@pytest.fixture
+def in_tmp(tmp_path, monkeypatch):
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

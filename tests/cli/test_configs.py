@@ -6,7 +6,7 @@ import pytest
 
 from mim_tf.cli.configs import data_config, model_config, resumed
 from mim_tf.cli.flags import given
-from mim_tf.cli.train import COMMAND
+from mim_tf.cli.train import TRAIN
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.config.stored import ATTRIBUTE, to_json
 from mim_tf.errors import MimError
@@ -18,7 +18,7 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 def parse(*arguments):
     """The flags of `mim train ARGUMENTS`."""
-    values, _ = COMMAND.flag_groups()
+    values = TRAIN.flag_values()
     values(["mim", *arguments])
     return values
 
@@ -60,6 +60,7 @@ def stored(tmp_path):
     def store(**settings):
         with h5py.File(tmp_path / "a.h5", "w") as file:
             file.attrs[ATTRIBUTE] = to_json(ModelConfig(**settings))
+            file.create_group("layers")
         return f"--pretrained_model={tmp_path / 'a.h5'}"
 
     return store

@@ -1,88 +1,273 @@
-"""`mim` and `python -m mim_tf`: the list of commands, and answers before Keras is imported."""
+"""The command line: help, flags, errors on one line, and answers before Keras is imported."""
 
+import dataclasses
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
+from absl import flags as absl_flags
 
+from mim_tf.cli.command import Command, run
+from mim_tf.cli.flags import GROUPS, define_config_flags, given
 from mim_tf.cli.main import COMMANDS
+from mim_tf.cli.train import TRAIN
+from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
+from mim_tf.config.fields import field, flag_fields
+from mim_tf.errors import MimError
 from mim_tf.version import __version__
 
 
-def test_alone_it_lists_a_line_for_each_command(mim):
+def test_alone_it_lists_all_commands(mim):
     printed = mim()
     assert printed == mim("--help")
-    listed = [line.split()[0] for line in printed.splitlines() if line.startswith("  ")]
-    assert tuple(listed) == COMMANDS
-
-
-@pytest.mark.parametrize("arguments", [(), *((name, "--help") for name in COMMANDS), ("presets",)])
-def test_what_it_prints_fits_80_columns(mim, arguments):
-    assert max(map(len, mim(*arguments).splitlines())) <= 80
-
-
-def test_its_version(mim):
+    for name in COMMANDS:
+        assert f"\n  {name} " in printed
     assert mim("--version") == f"mim {__version__}\n"
+
+
+@pytest.mark.parametrize("full", ["--help", "--helpfull"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_80_columns_and_has_no_flags_of_absl(mim, name, full):
+    printed = mim(name, full)
+    assert max(map(len, printed.splitlines())) <= 80
+    assert printed.startswith(f"usage: mim {name}")
+    assert not any(f"--{flag}" in printed for flag in ("verbosity", "logtostderr", "pdb"))
+
+
+def test_help_shows_a_dozen_flags_first_and_all_of_them_in_full(mim):
+    first, full = mim("train", "--help"), mim("train", "--helpfull")
+    assert first.count("\n--") == len(TRAIN.basics) + 1 == 13
+    for config, title in GROUPS.items():
+        assert f"\n{title}:\n" in full
+        for each in flag_fields(config):
+            assert f"--{each.name}:" in full or f"--[no]{each.name}:" in full
+    assert "0.004 for --recipe=fast" in " ".join(first.split())
 
 
 def test_an_unknown_command_is_answered_with_the_nearest(error_of):
     status, message = error_of("trian")
     assert status == 2
-    assert message == (
-        "error: trian is not a command. Did you mean train? `mim` alone lists all commands.\n"
-    )
+    assert "Did you mean train?" in message
     assert "Did you mean" not in error_of("xyzzy")[1]
 
 
-# Python ends with a trace where anything tries to import Keras or a backend.
+# Python ends with a traceback where anything tries to import Keras or a backend.
 WITHOUT_KERAS = """
-import runpy, sys
+import contextlib, io, os, sys
 for name in ("keras", "tensorflow", "jax"):
     sys.modules[name] = None
-sys.argv = ["mim", *sys.argv[1:]]
-runpy.run_module("mim_tf", run_name="__main__")
+from mim_tf.cli.main import main
+os.chdir(sys.argv[1])
+for arguments in sys.stdin.read().splitlines():
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
+        try:
+            main(arguments.split())
+            status = 0
+        except SystemExit as error:
+            status = error.code
+    print(status, " ".join(out.getvalue().split()))
 """
 
 
-@pytest.mark.parametrize(
-    ("arguments", "status", "words"),
-    [
-        ([], 0, "usage: mim COMMAND"),
-        (["train", "--help"], 0, "--max_iterations=NUMBER  (default: 80000)"),
-        (["compare", "--help"], 0, "--names=TEXT\n"),
-        (["train", "--max_iteration=3"], 2, "Did you mean --max_iterations?"),
-        (["train", "--batch_size=0"], 2, "--batch_size must be"),
-        (["evaluate"], 2, "--pretrained_model=... must be given"),
-        (["predict"], 2, "--pretrained_model=... and --input=... and --output=... must be given"),
-        (["inspect"], 2, "Expected PATH; received nothing"),
-        (["train", "--taxibj_order=clean"], 2, "must be chronological or reference"),
-        (["train", "--lr=-1"], 1, "lr must be above 0"),
-    ],
-)
-def test_it_answers_before_keras_is_imported(arguments, status, words):
-    program = [sys.executable, "-c", WITHOUT_KERAS, *arguments]
-    done = subprocess.run(program, capture_output=True, text=True)
-    assert words in (done.stderr if status else done.stdout)
-    assert "Traceback" not in done.stderr
-    assert done.returncode == status
+def test_it_answers_before_keras_is_imported(tmp_path):
+    (tmp_path / "there.npy").touch()
+    weights = "--pretrained_model=moving-mnist"
+    cases = [
+        ("", 0, "usage: mim COMMAND"),
+        ("train --help", 0, "--max_iterations"),
+        ("compare --help", 0, "--names"),
+        ("presets", 0, "moving-mnist"),
+        ("train --max_iteration=3", 2, "Did you mean --max_iterations?"),
+        ("train --batch_size=0", 2, "--batch_size"),
+        ("train --taxibj_order=clean", 2, "chronological or reference"),
+        ("train --lr=-1", 1, "lr"),
+        ("train --dataset=array --train_data_paths=none.npy", 1, "none.npy"),
+        ("train --pretrained_model=none.h5", 1, "none.h5"),
+        ("train --pretrained_model=moving_mnist", 1, "Did you mean moving-mnist?"),
+        ("evaluate", 2, "--pretrained_model"),
+        (f"evaluate {weights} --dataset=array --valid_data_paths=none.npy", 1, "none.npy"),
+        ("analyze --pretrained_model=none.h5", 1, "none.h5"),
+        ("predict", 2, "--pretrained_model and --input and --output"),
+        (f"predict {weights} --input=none.npy --output=a.npy", 1, "none.npy"),
+        (f"predict {weights} --input=there.npy --output=there.npy", 1, "there.npy exists"),
+        ("export --pretrained_model=none.h5 --output=a", 1, "none.h5"),
+        (f"export {weights} --output=there.npy --format=onnx", 1, "there.npy exists"),
+        ("convert --checkpoint=none --output=a.h5", 1, "none"),
+        ("inspect", 2, "PATH"),
+        ("inspect none.npz", 1, "none.npz"),
+        ("inspect there.npy --dataset=array --output=there.npy", 1, "--output"),
+        ("report none", 1, "none"),
+        ("compare none none --output=a.html", 1, "none"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_KERAS, str(tmp_path)],
+        input="\n".join(case[0] for case in cases),
+        capture_output=True,
+        text=True,
+    )
+    answers = done.stdout.splitlines()
+    assert not done.stderr
+    for (arguments, status, words), answer in zip(cases, answers, strict=True):
+        assert answer.startswith(f"{status} "), (arguments, answer)
+        assert words in answer, (arguments, answer)
 
 
-IN_PYTHON = """
-import sys
-import mim_tf
-assert "keras" not in sys.modules
-print(mim_tf.layers.__name__, mim_tf.build_model.__name__)
-assert not hasattr(mim_tf, "nothing")
-"""
-
-
-def test_in_python_the_package_is_whole_once_it_is_used():
-    done = subprocess.run([sys.executable, "-c", IN_PYTHON], capture_output=True, text=True)
-    assert done.stdout == "mim_tf.layers build_model\n", done.stderr
-
-
-def test_a_reader_that_leaves_early_is_no_error():
-    command = f"{sys.executable} -m mim_tf train --help | head -n 1; exit ${{PIPESTATUS[0]}}"
+def test_a_reader_that_leaves_early_is_not_an_error():
+    command = f"{sys.executable} -m mim_tf train --helpfull | head -n 1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: ")
+
+
+INTERRUPTED = """
+import os, signal, sys
+from mim_tf.cli.command import import_keras
+
+class Interrupt:  # at the first import of TensorFlow
+    def find_spec(self, name, *_):
+        if name == "tensorflow":
+            print("importing", flush=True)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+import_keras()
+print("not reached")
+"""
+
+
+def test_ctrl_c_while_keras_is_imported_is_one_line(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("importing\n", "\ninterrupted\n")
+    assert done.returncode == 128 + signal.SIGINT
+
+
+@dataclasses.dataclass
+class Flags:
+    output: str = field("", "What to make.")
+    fast: bool = field(False, "Not slow.")
+
+
+@pytest.fixture
+def calls():
+    """Values of flags and arguments that the command was called with."""
+    return []
+
+
+@pytest.fixture
+def command(calls):
+    return Command(
+        "Makes a thing.",
+        lambda values, path: calls.append((values.output, values.fast, path)),
+        Flags,
+        configs=(DataConfig, TrainingConfig),
+        required=("output",),
+        arguments=("PATH",),
+        defaults={"max_test_sequences": 0},
+    )
+
+
+def fails(command, capsys, arguments=()):
+    with pytest.raises(SystemExit) as exit_info:
+        run(command, arguments, "mim make")
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    return exit_info.value.code, message
+
+
+def test_flags_come_before_and_after_arguments_and_from_flagfiles(command, calls, tmp_path):
+    (tmp_path / "a.cfg").write_text("# a comment\n--output=b\n")
+    run(command, ["--output=a", "here", "--fast"], "mim make")
+    run(command, ["x", f"--flagfile={tmp_path / 'a.cfg'}"], "mim make")
+    assert calls == [("a", True, "here"), ("b", False, "x")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["x"], "--output"),
+        (["--output=a"], "PATH"),
+        (["--output=a", "x", "y"], "x y"),
+        (["--outptu=a", "x"], "Did you mean --output?"),
+        (["--output=a", "x", "--batch_size=many"], "a positive integer as --batch_size"),
+        (["--output=a", "x", "--seed=1.5"], "--seed"),
+        (["--output=a", "x", "--fast=maybe"], "true or false as --fast"),
+        (["--output=a", "x", "--lr_schedule=cosin"], "cosine"),
+        (["x", "--output"], "--output"),
+        (["--flagfile=nowhere.cfg"], "nowhere.cfg"),
+    ],
+)
+def test_a_wrong_command_line_is_answered_in_one_line(command, capsys, calls, arguments, words):
+    status, message = fails(command, capsys, arguments)
+    assert status == 2
+    assert words in message
+    assert message.endswith("`mim make --help` lists its flags.\n")
+    assert calls == []
+
+
+def test_a_flagfile_that_cannot_be_read_is_not_waited_for(command, capsys, tmp_path):
+    os.mkfifo(tmp_path / "pipe.cfg")
+    (tmp_path / "a.cfg").write_text(f"--flagfile={tmp_path / 'pipe.cfg'}\n--flagfile=a.cfg\n")
+    (tmp_path / "b.cfg").write_bytes("--output=é\n".encode("latin-1"))
+    for name, named in (("pipe.cfg", "pipe.cfg"), ("a.cfg", "pipe.cfg"), ("b.cfg", "b.cfg")):
+        status, message = fails(command, capsys, [f"--flagfile={tmp_path / name}"])
+        assert status == 2
+        assert named in message
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (MimError("a.h5: expected weights."), 1, "error: a.h5: expected weights.\n"),
+        (OSError(28, "No space left", "a.h5"), 1, "a.h5: No space left"),
+        (MemoryError("8 TiB"), 1, "--batch_size"),
+        (RuntimeError("RESOURCE_EXHAUSTED: 8 TiB\nand more"), 1, "--batch_size"),
+    ],
+)
+def test_an_error_is_one_line(capsys, error, status, words):
+    def main(values):
+        raise error
+
+    found, message = fails(Command("Fails.", main, Flags), capsys)
+    assert found == status
+    assert words in message
+
+
+def test_ctrl_c_and_mistakes_of_the_program(capsys):
+    def main(values):
+        raise errors.pop()
+
+    errors = [ValueError("a mistake"), KeyboardInterrupt()]
+    with pytest.raises(SystemExit) as exit_info:
+        run(Command("Fails.", main, Flags), [], "mim fail")
+    assert (exit_info.value.code, capsys.readouterr().err) == (130, "\ninterrupted\n")
+    with pytest.raises(ValueError, match="a mistake"):
+        run(Command("Fails.", main, Flags), [], "mim fail")
+
+
+@pytest.fixture
+def values():
+    """Flags of all configurations."""
+    values = absl_flags.FlagValues()
+    define_config_flags(*GROUPS, values=values)
+    return values
+
+
+@pytest.mark.parametrize("config", [ModelConfig, DataConfig, TrainingConfig, DeviceConfig])
+def test_every_field_is_a_flag_and_none_is_given(values, config):
+    values(["mim"])
+    assert given(config, values) == {}
+    assert all(each.name in values for each in flag_fields(config))
+
+
+def test_values_have_the_types_of_their_fields(values):
+    typed = "--dataset_name=mnist --num_hidden=8,8 --layer_norm=False --lr=1 --scheduled_sampling"
+    values(["mim", *typed.split(), "--thresholds=1,2.5", "--seed=3"])
+    assert given(ModelConfig, values) == {"num_hidden": (8, 8), "layer_norm": False}
+    assert given(DataConfig, values) == {"dataset": "mnist", "thresholds": (1.0, 2.5)}
+    assert given(TrainingConfig, values) == {"lr": 1.0, "scheduled_sampling": True, "seed": 3}
+    values(["mim", "--num_hidden=8,x"])
+    with pytest.raises(MimError, match="--num_hidden"):
+        given(ModelConfig, values)

@@ -14,7 +14,7 @@ from mim_tf.runtime.memory import memory_errors
     ],
 )
 def test_memory_that_runs_out_is_one_sentence(error):
-    message = r"^The memory does not suffice \(.*\)\. Lower"
+    message = r"^Out of memory \(.*\)\. Lower"
     with pytest.raises(MimError, match=message) as caught, memory_errors():
         raise error
     assert "\n" not in str(caught.value)

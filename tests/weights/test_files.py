@@ -1,3 +1,5 @@
+"""Weights of every kind by path: their configuration, and what is kept or refused."""
+
 import dataclasses
 import json
 import shutil
@@ -14,7 +16,7 @@ import mim_tf
 from mim_tf.config.stored import ATTRIBUTE
 from mim_tf.training.compile import compile_for_training
 from mim_tf.weights import load_weights, save_weights, stored_config
-from mim_tf.weights.tf1 import read_weights
+from mim_tf.weights.tf1 import read_checkpoint
 from tests.golden_cases import load_golden
 from tests.tf1_checkpoints import golden_checkpoint
 
@@ -33,6 +35,25 @@ def saved(original, tmp_path):
     return Path(shutil.copy(original, tmp_path))
 
 
+def assert_same(ours, theirs):
+    for one, other in zip(ours.weights, theirs.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+LOAD_IN_A_FRESH_PROCESS = """
+import json, os, sys
+import mim_tf, numpy as np
+
+settings, checkpoint, folder = sys.argv[1:]
+model = mim_tf.load_model(folder + "/file of mine.h5")
+np.save(folder + "/predictions.npy", model(np.load(folder + "/frames.npy")))
+model = mim_tf.load_model(folder + "/keras.weights.h5", **json.loads(settings))
+np.savez(folder + "/keras.npz", *model.get_weights())
+model = mim_tf.load_model(checkpoint, patch_size=2, input_length=4, total_length=8)
+np.savez(folder + "/tf1.npz", *model.get_weights())
+"""
+
+
 @pytest.mark.slow
 def test_a_fresh_process_loads_every_kind(tmp_path, tiny_model, tiny_config, tiny_frames):
     save_weights(tiny_model, tmp_path / "file of mine.h5")
@@ -47,37 +68,15 @@ def test_a_fresh_process_loads_every_kind(tmp_path, tiny_model, tiny_config, tin
     with np.load(tmp_path / "keras.npz") as file:
         for weight, loaded in zip(tiny_model.weights, file.values(), strict=True):
             np.testing.assert_array_equal(weight, loaded)
-    golden = read_weights(golden_checkpoint("convlstm"))
+    golden = read_checkpoint(golden_checkpoint("convlstm")).weights
     with np.load(tmp_path / "tf1.npz") as file:
-        assert {name_of(a) for a in file.values()} >= {name_of(a) for a in golden.values()}
+        found = {(array.shape, array.tobytes()) for array in file.values()}
+    assert found >= {(array.shape, array.tobytes()) for array in golden.values()}
 
 
-def name_of(array):
-    """Tells one weight from another."""
-    return array.shape, array.tobytes()
-
-
-LOAD_IN_A_FRESH_PROCESS = """
-import json, os, sys
-import mim_tf, numpy as np
-
-settings, checkpoint, folder = sys.argv[1:]
-os.chdir(folder)
-model = mim_tf.load_model("file of mine.h5")
-np.save("predictions.npy", model(np.load("frames.npy")))
-model = mim_tf.load_model("keras.weights.h5", **json.loads(settings))
-np.savez("keras.npz", *model.get_weights())
-model = mim_tf.load_model(checkpoint, patch_size=2, input_length=4, total_length=8)
-np.savez("tf1.npz", *model.get_weights())
-"""
-
-
-def test_the_configuration_is_inside(saved, tiny_config):
-    assert stored_config(saved) == tiny_config
-
-
-def test_a_file_of_version_0_1(saved, tiny_config, tiny_model):
+def test_a_file_of_version_0_1_loads(saved, tiny_config, tiny_model):
     """It has the counter and the settings of scheduled sampling, which are the training's now."""
+    assert stored_config(saved) == tiny_config
     settings = dataclasses.asdict(tiny_config) | {
         "scheduled_sampling": None,
         "sampling_stop_iter": 50_000,
@@ -91,8 +90,7 @@ def test_a_file_of_version_0_1(saved, tiny_config, tiny_model):
         file.attrs[ATTRIBUTE] = np.bytes_(json.dumps({"version": "0.1.0", "model": settings}))
     model = mim_tf.load_model(saved)
     assert model.config == tiny_config
-    for ours, theirs in zip(tiny_model.weights, model.weights, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    assert_same(tiny_model, model)
 
 
 def test_half_precision_halves_the_file_and_rounds_the_weights(tmp_path, tiny_model):
@@ -105,11 +103,17 @@ def test_half_precision_halves_the_file_and_rounds_the_weights(tmp_path, tiny_mo
         np.testing.assert_array_equal(np.float32(np.float16(exact)), rounded)
 
 
-def test_keras_reads_the_file_too(saved, tiny_config, tiny_model):
+def test_keras_reads_our_file_and_we_read_its(saved, tmp_path, tiny_config, tiny_model):
     model = mim_tf.build_model(tiny_config)
     model.load_weights(saved)
-    for ours, theirs in zip(tiny_model.weights, model.weights, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    assert_same(tiny_model, model)
+    path = tmp_path / "keras.weights.h5"
+    keras.Model.save_weights(tiny_model, path)  # without a configuration, as with version 0.1
+    settings = dataclasses.asdict(tiny_config)
+    assert stored_config(path, **settings) == tiny_config
+    assert_same(tiny_model, mim_tf.load_model(path, **settings))
+    with pytest.raises(mim_tf.MimError, match=r"st_lstm_1/from_input/kernel is \[3, 3, "):
+        mim_tf.load_model(path, **settings | {"filter_size": 1})
 
 
 def test_the_optimizer_is_left_out_unless_asked_for(tmp_path, tiny_model):
@@ -124,77 +128,33 @@ def test_the_optimizer_is_left_out_unless_asked_for(tmp_path, tiny_model):
     assert int(tiny_model.optimizer.iterations) == 0
 
 
-def test_lengths_may_change(saved, tiny_frames):
+def test_lengths_may_change_and_the_architecture_may_not(saved, tiny_config, tiny_frames):
     model = mim_tf.load_model(saved, input_length=2, total_length=9)
     assert mim_tf.predict(model, tiny_frames[:, :2], model.config.horizon).shape[1] == 7
-
-
-@pytest.mark.parametrize("change", [{"num_hidden": (3, 3)}, {"filter_size": 5}])
-def test_another_architecture_is_named(saved, tiny_config, change):
-    model = mim_tf.build_model(dataclasses.replace(tiny_config, **change))
-    with pytest.raises(mim_tf.MimError, match=f"another architecture: its {next(iter(change))}"):
-        load_weights(model, saved)
-
-
-def test_a_file_of_keras_takes_its_configuration_from_the_caller(tmp_path, tiny_config, tiny_model):
-    path = tmp_path / "keras.weights.h5"
-    keras.Model.save_weights(tiny_model, path)  # as with version 0.1
-    settings = dataclasses.asdict(tiny_config)
-    assert stored_config(path, **settings) == tiny_config
-    model = mim_tf.load_model(path, **settings)
-    for ours, theirs in zip(tiny_model.weights, model.weights, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    with pytest.raises(mim_tf.MimError, match=r"st_lstm_1/from_input/kernel is \[3, 3, .*give all"):
-        mim_tf.load_model(path, **settings | {"filter_size": 1})
-
-
-@pytest.mark.parametrize("suffix", ["", ".index", ".data-00000-of-00001", ".meta"])
-def test_the_configuration_of_a_checkpoint(suffix):
-    path = f"{golden_checkpoint('mim')}{suffix}"
-    config = stored_config(path, patch_size=2)
-    assert (config.model_name, config.num_hidden, config.img_width) == ("mim", (4, 4, 4), 16)
-    with pytest.raises(mim_tf.MimError, match=r"patch_size\^2 \* img_channel"):
-        stored_config(path)
+    for change in ({"num_hidden": (3, 3)}, {"filter_size": 5}):
+        other = mim_tf.build_model(dataclasses.replace(tiny_config, **change))
+        with pytest.raises(mim_tf.MimError, match=next(iter(change))):
+            load_weights(other, saved)
 
 
 def test_a_checkpoint_is_loaded_as_it_is():
     golden = load_golden("mim")
-    config = golden.config
-    lengths = {"input_length": config.input_length, "total_length": config.total_length}
+    with pytest.raises(mim_tf.MimError, match="patch_size"):
+        stored_config(golden_checkpoint("mim"))
+    lengths = {name: getattr(golden.config, name) for name in ("input_length", "total_length")}
     model = mim_tf.load_model(golden_checkpoint("mim"), patch_size=2, **lengths)
-    assert model.config == config
-    forecast = model(golden.arrays["frames"][0])[:, config.input_length - 1 :]
+    assert model.config == golden.config
+    forecast = model(golden.arrays["frames"][0])[:, golden.config.input_length - 1 :]
     np.testing.assert_allclose(forecast, golden.arrays["pred_after"], atol=1e-5)
 
 
-def test_a_checkpoint_of_another_architecture():
-    words = r"its filter_size is 5, the model's is 3.*st_lstm_1/from_input/kernel is \[5, 5, 4, 16"
-    config = dataclasses.replace(load_golden("mim").config, filter_size=3)
-    with pytest.raises(mim_tf.MimError, match=words):
-        load_weights(mim_tf.build_model(config), golden_checkpoint("mim"))
-
-
-def test_a_checkpoint_whose_pixels_do_not_fit(tiny_model):
-    with pytest.raises(mim_tf.MimError, match=r"4 channels.*received patch_size 8, img_channel 1"):
-        load_weights(tiny_model, golden_checkpoint("mim"))
-
-
 @pytest.mark.parametrize("read", [stored_config, mim_tf.load_model])
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("none.h5", r"No weights at .*none\.h5: .* received a path where there is nothing"),
-        ("folder", "No weights at .* received a folder"),
-        ("empty.h5", r"empty\.h5: expected a weights file, .* cannot be read as HDF5"),
-        ("text.h5", r"text\.h5: expected a weights file, .* cannot be read as HDF5"),
-        ("model.ckpt-7.index", "No TensorFlow 1 checkpoint at .*ckpt-7: expected"),
-    ],
-)
-def test_where_there_are_no_weights(tmp_path, read, name, words):
+@pytest.mark.parametrize("name", ["none.h5", "folder", "empty.h5", "text.h5", "a.ckpt-7.index"])
+def test_where_there_are_no_weights(tmp_path, read, name):
     (tmp_path / "folder").mkdir()
     (tmp_path / "empty.h5").touch()
     (tmp_path / "text.h5").write_text("not HDF5")
-    with pytest.raises(mim_tf.MimError, match=words):
+    with pytest.raises(mim_tf.MimError, match=str(tmp_path / name.removesuffix(".index"))):
         read(tmp_path / name)
 
 
@@ -202,7 +162,7 @@ def test_where_there_are_no_weights(tmp_path, read, name, words):
 def test_a_truncated_file(saved, keep):
     content = saved.read_bytes()
     saved.write_bytes(content[: int(keep * len(content))])
-    with pytest.raises(mim_tf.MimError, match="truncated"):
+    with pytest.raises(mim_tf.MimError, match=str(saved)):
         mim_tf.load_model(saved)
 
 

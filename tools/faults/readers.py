@@ -235,9 +235,9 @@ def _checkpoint(folder):
 
 
 def _tf1(path):
-    from mim_tf.weights.tf1 import read_weights, weight_shapes
+    from mim_tf.weights.tf1 import read_checkpoint
 
-    return [weight_shapes(path), read_weights(path)]
+    return [read_checkpoint(path).weights]
 
 
 def _record(folder):

@@ -12,7 +12,7 @@ import xarray as xr
 
 from mim_tf.cli.configs import model_config
 from mim_tf.cli.flags import given
-from mim_tf.cli.train import COMMAND
+from mim_tf.cli.train import TRAIN
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.dataset import frame_shape, open_source
 from mim_tf.data.sets.grid.grid import Grid
@@ -154,7 +154,7 @@ def test_weatherbench_by_its_flagfile(tmp_path):
         fields = grid_files.weatherbench(times, start, seed)
         grid_files.write(tmp_path / f"2m_temperature_{start[:4]}_5.625deg.nc", fields)
     flagfile = Path(__file__).parents[3] / "experiments" / "weatherbench.cfg"
-    values, _ = COMMAND.flag_groups()
+    values = TRAIN.flag_values()
     pattern = tmp_path / "2m_temperature_201[0-8]_5.625deg.nc"
     values(["mim", f"--flagfile={flagfile}", f"--train_data_paths={pattern}"])
     data = DataConfig(**given(DataConfig, values))

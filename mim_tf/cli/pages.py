@@ -1,0 +1,93 @@
+"""`mim report`, `mim compare` and `mim filmstrip`: what runs found, for readers."""
+
+import dataclasses
+
+from absl import flags
+
+from mim_tf.cli.command import Command
+from mim_tf.config.fields import field
+from mim_tf.storage.paths import check_free, list_folder
+
+
+@dataclasses.dataclass
+class _Report:
+    output: str = field("", "HTML file to make; by default report.html in RUN.")
+
+
+def _report(values: flags.FlagValues, folder: str) -> None:
+    list_folder(folder, "the folder of a run")
+    from mim_tf.report.write import write_report
+
+    print(f"The report is {write_report(folder, values.output)}.")
+
+
+REPORT = Command(
+    "Writes the page of a run or evaluation: scores, curves, sequences.\n\nmim report RUN",
+    _report,
+    _Report,
+    arguments=("RUN",),
+)
+
+
+@dataclasses.dataclass
+class _Compare:
+    output: str = field("", "HTML file to make: scores, curves, pictures and costs.")
+    format: str = field("md", "Form of the table.", choices=("md", "latex", "html"))
+    score: str = field("mse", "Score to decide by.")
+    names: tuple[str, ...] = field((), "Names of the runs, such as MIM,ConvLSTM.")
+
+
+def _compare(values: flags.FlagValues, *folders: str) -> None:
+    if values.output:
+        check_free(values.output, "--output")
+        for folder in folders:
+            list_folder(folder, "the folder of a run")
+        from mim_tf.report.write import write_comparison
+
+        print(write_comparison(folders, values.output, values.score, values.names))
+        print(f"The page is {values.output}.")
+        return
+    from mim_tf.evaluation.compare import compare, format_comparison
+    from mim_tf.evaluation.stored import basis
+
+    comparison = compare(folders, values.names)
+    comparison.check_score(values.score)
+    print(format_comparison(comparison, values.format))
+    if values.format == "md":
+        words = [*comparison.conclusion(values.score), basis(comparison.evaluations[0].scores)]
+        print("\n" + "\n".join(words))
+
+
+COMPARE = Command(
+    "Says which of several runs is better, and whether the interval excludes 0.\n\n"
+    "mim compare RUN RUN ... --output=page.html",
+    _compare,
+    _Compare,
+    arguments=("RUN", "RUN..."),
+)
+
+
+@dataclasses.dataclass
+class _Filmstrip:
+    output: str = field("strip.pdf", "PDF or PNG file to make.")
+    sequence: str = field(
+        "1", "Number of a sequence, from 1 to 4; or best, median or worst of the first run."
+    )
+    names: tuple[str, ...] = field((), "Names of the models, such as MIM,ConvLSTM.")
+
+
+def _filmstrip(values: flags.FlagValues, *folders: str) -> None:
+    check_free(values.output, "--output")
+    from mim_tf.report.film_strip import write_film_strip
+
+    write_film_strip(folders, values.output, values.sequence, values.names)
+    print(f"The film strip is {values.output}.")
+
+
+FILMSTRIP = Command(
+    "Draws a sequence for a paper: truth, each model, its error.\n\n"
+    "mim filmstrip RUN RUN ... --output=strip.pdf",
+    _filmstrip,
+    _Filmstrip,
+    arguments=("RUN...",),
+)

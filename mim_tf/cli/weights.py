@@ -1,0 +1,170 @@
+"""`mim export`, `mim convert` and `mim presets`: weights files to and from other forms."""
+
+import dataclasses
+import textwrap
+from pathlib import Path
+
+from absl import flags, logging
+
+from mim_tf.cli.command import Command, NetworkFlags, import_keras
+from mim_tf.config.fields import field
+from mim_tf.errors import MimError
+from mim_tf.runtime.optional import import_tensorflow
+from mim_tf.storage.paths import check_free
+from mim_tf.weights.by_name import check_weights_exist, is_checkpoint, list_presets
+
+
+@dataclasses.dataclass
+class _Export(NetworkFlags):
+    pretrained_model: str = field("", "Weights file of mim_tf, FILE.h5, or a name of mim presets.")
+    output: str = field(
+        "",
+        "Folder of the served model; the next version, a numbered folder, is created in it. With "
+        "another format, the file to make: NAME.onnx or NAME.tflite.",
+    )
+    format: str = field(
+        "saved_model",
+        "saved_model: for TensorFlow Serving; onnx, litert: one file, from frames to predictions.",
+        choices=("saved_model", "onnx", "litert"),
+    )
+    horizon: int = field(0, "Frames to predict; 0: the model's horizon.", minimum=0)
+    precision: str = field(
+        None,
+        "Precision of the convolutions; by default the model's. onnx and litert: float32.",
+        choices=("float32", "bfloat16"),
+    )
+    freeze: bool = field(
+        False,
+        "Make the weights of a saved_model constants of its graph: faster for one sequence at a "
+        "time, but needs a few times the memory of the weights.",
+    )
+    warmup: bool = field(
+        True, "Write requests with which a server warms up; needs tensorflow-serving-api."
+    )
+    metrics: str = field(None, "JSON file to put into the version's assets.")
+
+
+def _export(values: flags.FlagValues) -> None:
+    check_weights_exist(values.pretrained_model)
+    if values.format != "saved_model":
+        check_free(values.output, "--output")
+    import_keras(values.network_module)
+    # TensorFlow logs every tensor that it renames.
+    logging.set_verbosity(logging.WARNING)
+    import_tensorflow("to export a model").get_logger().setLevel("WARNING")
+    names = ["output", "format", "horizon", "precision", "warmup", "metrics", "freeze"]
+    written = export(values.pretrained_model, **{name: values[name].value for name in names})
+    if values.format == "saved_model":
+        print(f"version {written.name} of the model in {written}")
+    else:
+        print(f"the model in {written}")
+
+
+def export(
+    weights,
+    output,
+    horizon: int = 0,
+    format: str = "saved_model",
+    precision: str | None = None,
+    **settings,
+) -> Path:
+    """Write the model whose weights are at `weights` for a server; arguments as the flags.
+
+    Returns:
+        The folder of the new version in `output`, or the file.
+    """
+    import_tensorflow("to export a model")
+    from mim_tf.serving import write_file, write_saved_model
+    from mim_tf.weights import load_model
+
+    if settings.get("metrics") and format != "saved_model":
+        raise MimError("--metrics needs --format=saved_model: the other formats have no assets.")
+    model = load_model(weights, **({"precision": precision} if precision else {}))
+    if format == "saved_model":
+        return write_saved_model(model, output, horizon, **settings)
+    return write_file(model, output, format, horizon)
+
+
+EXPORT = Command(
+    "Exports weights for a server: a SavedModel, ONNX or LiteRT.\n\n"
+    "mim export --pretrained_model=best.weights.h5 --output=served/mim --horizon=10",
+    _export,
+    _Export,
+    required=("pretrained_model", "output"),
+)
+
+
+@dataclasses.dataclass
+class _Hints:
+    """Fields of `ModelConfig` that a checkpoint does not have, or not always."""
+
+    patch_size: int = field(None, "Side of the patches; this or --img_channel.", minimum=1)
+    img_channel: int = field(None, "Channels of a frame.", minimum=1)
+    img_width: int = field(None, "Width of a frame, if the network has no peepholes.", minimum=1)
+    img_height: int = field(None, "Height of a frame, if it is not the width.", minimum=1)
+    input_length: int = field(None, "Context length to store in the file.", minimum=1)
+    total_length: int = field(None, "Context and horizon to store in the file.", minimum=1)
+
+
+@dataclasses.dataclass
+class _Convert(_Hints):
+    checkpoint: str = field("", "Prefix of the checkpoint, such as model.ckpt-80000.")
+    output: str = field("", "File to make, FILE.h5.")
+    use_ema: bool = field(False, "Use the moving averages of the weights.")
+    verify: bool = field(False, "Read the file again and print shape and mean of each weight.")
+
+
+def _convert(values: flags.FlagValues) -> None:
+    check_free(values.output, "--output")
+    if not is_checkpoint(values.checkpoint):
+        raise MimError(
+            f"No TensorFlow 1 checkpoint at {values.checkpoint}: expected the prefix of a file "
+            "PREFIX.index."
+        )
+    import_keras()
+    from mim_tf.jobs.convert import convert, summary, table
+    from mim_tf.weights import load_weights
+
+    names = [field.name for field in dataclasses.fields(_Hints)]
+    hints = {name: values[name].value for name in names if values[name].value is not None}
+    model = convert(values.checkpoint, values.output, values.use_ema, **hints)
+    if values.verify:
+        load_weights(model, values.output)
+        print(table(model))
+    print(summary(model, hints))
+    print(f"{'averages of the weights' if values.use_ema else 'weights'} in {values.output}")
+
+
+CONVERT = Command(
+    "Converts a checkpoint of the 2019 code into a weights file.\n\n"
+    "mim convert --checkpoint=model.ckpt-80000 --output=mim.weights.h5 --patch_size=4",
+    _convert,
+    _Convert,
+    required=("checkpoint", "output"),
+)
+
+
+@dataclasses.dataclass
+class _Presets:
+    card: bool = field(False, "Print model cards, in Markdown.")
+
+
+def _presets(values: flags.FlagValues) -> None:
+    from mim_tf.jobs.presets import cards, listing
+
+    presets = list_presets().values()
+    if values.card:
+        print(cards(presets))
+        return
+    for line in "\n".join(map(listing, presets)).splitlines():
+        print(textwrap.fill(line, 80, subsequent_indent=" " * 4, break_on_hyphens=False))
+    print("Any of these names can be the --pretrained_model of a command.")
+
+
+PRESETS = Command(
+    "Lists the trained weights that there are, by name.\n\nmim presets\n\n"
+    "They come with the package; the environment variable MIM_TF_PRESETS names a\n"
+    "folder of more.",
+    _presets,
+    _Presets,
+)

@@ -1,0 +1,46 @@
+"""Numbers, lists and tables as text, for messages, terminals and Markdown."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+def number(value: float | None, missing: str = "-") -> str:
+    """Return a number with four digits, or `missing` for None."""
+    return missing if value is None else f"{value:.4g}"
+
+
+def listed(words: Iterable[object], last: str = "or") -> str:
+    """Return `a, b or c`; an empty text for no words."""
+    *others, final = [*map(str, words)] or [""]
+    return f"{', '.join(others)} {last} {final}" if others else final
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the largest unit that fits, such as `7 min` or `2.5 h`."""
+    for unit, size in (("days", 86400), ("h", 3600)):
+        if seconds >= size:
+            count = seconds / size
+            return f"{count:.2g} {unit}" if count < 10 else f"{count:.0f} {unit}"
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def text_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a line for each row, its cells aligned in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; the first row is its header, numbers are aligned right."""
+    header, *body = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """Return a question with the known word nearest to `wrong`; empty if none is near."""
+    near = difflib.get_close_matches(wrong, list(known), n=1)
+    return f" Did you mean {near[0]}?" if near else ""

@@ -1,0 +1,527 @@
+"""Each command on small data and weights: what it prints and makes, and what it refuses."""
+
+import collections
+import csv
+import hashlib
+import json
+import re
+import sys
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+import tensorflow as tf
+import xarray as xr
+
+import mim_tf
+from mim_tf.cli.predict import PREDICT
+from mim_tf.cli.weights import export
+from mim_tf.errors import MimError
+from mim_tf.evaluation.stored import write_scores
+from mim_tf.jobs import analyze
+from mim_tf.jobs.presets import save_preset
+from mim_tf.prediction.outputs import FORMS
+from mim_tf.runs.record import write_record
+from mim_tf.weights.by_name import list_presets
+from tests import grid_files
+from tests.data_examples import write_example
+from tests.golden_cases import load_golden
+from tests.report.conftest import CONTEXT, evaluation
+from tests.tf1_checkpoints import golden_checkpoint
+
+pytestmark = pytest.mark.usefixtures("in_tmp")
+
+DOCS = Path(__file__).parents[2] / "docs"
+KINDS = ["mnist", "array", "taxibj", "radar", "human", "kth", "sevir", "hko7", "folder", "grid"]
+SOUND = "Sound: every value "
+
+
+@pytest.fixture
+def weights(tiny_model):
+    mim_tf.save_weights(tiny_model, "mine.h5")
+    return "--pretrained_model=mine.h5"
+
+
+# inspect
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_data_is_recognised_described_and_shown(kind, mim, tmp_path):
+    path, frames = write_example(kind, tmp_path / "data")
+    printed = mim("inspect", path)
+    for part in (f"--dataset={kind}", frames, SOUND):
+        assert part in printed
+    sheet = imageio.imread(f"inspect-{path.name}.png")
+    assert sheet.shape[-1] == 3
+    assert sheet.std() > 0
+
+
+def test_the_data_set_can_be_given_and_its_values_declared(mim, error_of, tmp_path):
+    path, _ = write_example("radar", tmp_path / "data")
+    array = np.load(path / "event.npy")
+    array[0, 0, 0] = np.nan
+    np.save(path / "event.npy", array)
+    assert "radar_missing" in error_of("inspect", path)[1]
+    printed = mim("inspect", path, "--dataset=radar", "--radar_missing=nan")
+    assert "missing values: 0.08%" in printed
+
+
+def test_all_frame_sizes_are_listed_and_resized_to_one(mim, error_of, tmp_path):
+    path, _ = write_example("folder", tmp_path / "data")
+    for name in ("a.png", "b.png"):
+        (path / "small").mkdir(exist_ok=True)
+        imageio.imwrite(path / "small" / name, np.zeros((8, 9, 3), np.uint8))
+    sizes = ("--window_stride=1", "--total_length=2")
+    assert "24 x 24" in error_of("inspect", path, *sizes)[1]
+    printed = mim("inspect", path, *sizes, "--resize", "--img_width=12", "--img_channel=1")
+    assert "24 x 24 (20), 8 x 9 (2)" in printed
+    assert "20 sequences of 2 frames, 12 x 12 x 1" in printed
+
+
+def test_pictures_and_pages_of_data_are_never_replaced(mim, error_of, tmp_path):
+    path, frames = write_example("mnist", tmp_path / "data")
+    for name in ("inspect-clips.npz.png", "inspect-clips.npz-2.png"):
+        assert name in mim("inspect", path)
+    assert SOUND in mim("inspect", path, "--output=page.html")
+    assert frames in Path("page.html").read_text()
+    for output in ("page.html", "inspect-clips.npz.png", "page.pdf"):
+        assert output in error_of("inspect", path, f"--output={output}")[1]
+
+
+def test_weights_are_loaded_and_listed(mim, error_of, weights):
+    printed = mim("inspect", "mine.h5")
+    for part in ("weights of mim", "num_hidden: (4, 4)", "mim_block_2/from_input/kernel"):
+        assert part in printed
+    assert "--output" in error_of("inspect", "mine.h5", "--output=page.html")[1]
+
+
+@pytest.mark.parametrize("name", ["data.npz", "data.npy", "weights.h5", "video.mp4", "no suffix"])
+def test_damaged_files_are_named(name, error_of, tmp_path):
+    (tmp_path / name).write_bytes(b"\x93NUMPY and nothing else")
+    assert str(tmp_path / name) in error_of("inspect", tmp_path / name)[1]
+    (tmp_path / "empty").mkdir()
+    assert "empty" in error_of("inspect", tmp_path / "empty")[1]
+
+
+# presets
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch, tiny_model):
+    """A preset "tiny" in MIM_TF_PRESETS."""
+    monkeypatch.setenv("MIM_TF_PRESETS", str(tmp_path))
+    save_preset(tiny_model, tmp_path, "tiny", "a test", half=True)
+    return list_presets()["tiny"]
+
+
+def test_presets_are_listed_and_have_cards(mim, tiny, tmp_path):
+    printed = " ".join(mim("presets").split())
+    presets = list_presets()
+    for name, preset in presets.items():
+        assert f"{name}: {preset.description} {preset.parameters:,} parameters, " in printed
+    assert f" MB, in {tmp_path}" in printed
+    mse = presets["moving-mnist"].scores["mim2019"]["mean"]["mse"]
+    assert f"mim2019: mse {mse:.4g}" in printed
+    ours, own = mim("presets", "--card").split("## tiny")
+    assert "| hardware | not known |" in own
+    assert tiny.sha256 in own
+    for text in ("`mim2019`", "persistence", "licence", "95 %"):
+        assert text in ours
+    assert "tiny: weights of mim" in mim("inspect", "tiny")
+
+
+def test_the_page_of_cards_is_what_the_command_prints(mim):
+    page = (DOCS / "presets.md").read_text()
+    assert page == mim("presets", "--card"), "mim presets --card > docs/presets.md"
+
+
+@pytest.mark.slow
+def test_a_name_can_be_given_instead_of_a_path(mim, tiny, tiny_frames):
+    np.save("frames.npy", tiny_frames)
+    weights = "--pretrained_model=tiny"
+    data = [f"--{name}_data_paths={name}.npy" for name in ("train", "valid")]
+    for flag in data:
+        np.save(flag.partition("=")[2], tiny_frames if "train" in flag else np.flip(tiny_frames))
+    mim("predict", weights, "--input=frames.npy", "--output=out.npy")
+    assert np.load("out.npy").shape == (5, 3, 32, 32, 1)
+    mim("evaluate", weights, "--dataset=array", *data, "--num_save_samples=0")
+    record = json.loads(Path("results/test-001/run.json").read_text())
+    assert record["sources"]["test"]["pretrained_model"] == str(tiny.path)
+    mim("analyze", weights, "--dataset=array", *data)
+    mim("export", weights, "--output=served", "--nowarmup")
+    mim("train", weights, "--dataset=array", *data, "--max_iterations=1", "--batch_size=2")
+    assert Path("checkpoints/run-001/mim-000001.weights.h5").is_file()
+
+
+# report, compare, filmstrip
+
+
+@pytest.fixture
+def runs():
+    """Two evaluations of four sequences, the second with half of the error."""
+    for name, factor in (("a", 1), ("b", 0.5)):
+        mse = factor * np.array([10.0, 12.0, 9.0, 11.0])
+        mean = float(mse.mean())
+        scores = {
+            "sequences": 4,
+            "mean": {"mse": mean},
+            "per_frame": {"mse": [mean, mean]},
+            "intervals": {"mse": [mean - 1, mean + 1]},
+            "protocol": "mim2019",
+            "input_length": 3,
+            "data": {"sha256": "0" * 64},
+            "per_sequence": {"mse": mse},
+        }
+        write_scores(Path(name), scores, 3)
+    return ["a", "b"]
+
+
+def test_the_table_of_a_comparison_says_which_is_better(mim, runs):
+    printed = mim("compare", *runs, "--names=MIM,ConvLSTM")
+    assert "ConvLSTM is better than MIM in mse by 5.25 [" in printed
+    for form, start in (("latex", "\\begin{tabular}"), ("html", "<table")):
+        assert mim("compare", *runs, f"--format={form}").startswith(start)
+
+
+def test_pages_of_runs(mim, error_of, runs):
+    printed = mim("compare", *runs, "--output=page.html", "--names=MIM,ConvLSTM")
+    assert printed.startswith("ConvLSTM is better than MIM in mse by 5.25 [")
+    assert "ConvLSTM is better than MIM" in Path("page.html").read_text()
+    write_scores(Path("c"), evaluation(), CONTEXT)
+    assert str(Path("c/report.html")) in mim("report", "c")
+    mim("report", "c", "--output=c.html")
+    mim("filmstrip", "c", "--output=c.pdf", "--sequence=worst")
+    assert Path("c.html").is_file()
+    assert Path("c.pdf").is_file()
+    Path("empty").mkdir()
+    for arguments, status, words in (
+        (["compare", *runs, "--output=page.html"], 1, "page.html"),
+        (["compare", "a"], 2, "RUN RUN..."),
+        (["compare", *runs, "--score=csi"], 1, "--score"),
+        (["compare", "a", "empty"], 1, "empty"),
+        (["report", "empty"], 1, "empty"),
+        (["filmstrip", "c", "--output=c.pdf"], 1, "c.pdf"),
+    ):
+        found, message = error_of(*arguments)
+        assert found == status
+        assert words in message
+
+
+# analyze
+
+
+def test_gates_are_analyzed_as_table_and_figure(mim, weights):
+    arguments = ["--sequences=3", "--batch_size=2", "--low=0.3", "--digits=bundled"]
+    printed = mim("analyze", weights, *arguments)
+    assert "below 0.3 or above 0.9" in printed
+    folder = Path("results/analysis-001")
+    result = json.loads((folder / "inside.json").read_text())
+    assert result["sequences"] == 3
+    with (folder / "inside.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["what", "where", "1", "2", "3", "4", "5"]
+    norms = {row[1]: [float(x) for x in row[2:]] for row in rows if row[0] == "norm"}
+    assert norms["T, layer 2"] == result["norms"]["layer 2"]["T"]
+    assert imageio.imread(folder / "inside.png").std() > 0
+
+
+def test_data_is_split_as_in_the_run_of_the_weights(mim, tiny_model, monkeypatch, tmp_path):
+    mim_tf.save_weights(tiny_model, "best.weights.h5")
+    np.save("a.npy", np.random.default_rng(0).random((9, 6, 32, 32), np.float32))
+    kept = mim_tf.DataConfig(dataset="array", train_data_paths="a.npy", data_seed=5)
+    write_record(tmp_path, tiny_model.config, kept, mim_tf.TrainingConfig(), {})
+    looked_at = []
+    real = analyze.analyze
+    monkeypatch.setattr(
+        analyze, "analyze", lambda *given: looked_at.append(given[2]) or real(*given)
+    )
+    mim("analyze", "--pretrained_model=best.weights.h5")
+    assert looked_at == [kept]
+
+
+# predict
+
+
+def predict(**arguments):
+    return ["predict", *(f"--{name}={value}" for name, value in arguments.items())]
+
+
+def test_forms_of_predictions_are_choices_of_the_flag():
+    assert PREDICT.flag_values()["format"].parser.enum_values == list(FORMS)
+
+
+def test_a_folder_of_inputs_is_predicted_from_weights_read_once(
+    mim, weights, tiny_model, tiny_frames, tmp_path, monkeypatch
+):
+    opened = []
+    monkeypatch.setattr(
+        "h5py.File",
+        lambda *a, real=mim_tf.weights.hdf5.h5py.File, **k: (
+            opened.append(str(a[0])) or real(*a, **k)
+        ),
+    )
+    (tmp_path / "in" / "clip").mkdir(parents=True)
+    np.save(tmp_path / "in" / "several.npy", tiny_frames)
+    levels = np.rint(tiny_frames[0] * 255).astype(np.uint8)
+    for number, level in enumerate(levels):
+        imageio.imwrite(tmp_path / "in" / "clip" / f"{number}.png", level[..., 0])
+    given = {"pretrained_model": "mine.h5", "input": "in", "output": "out"}
+    mim(*predict(**given, horizon=4, context=3, batch_size=4))
+    several = mim_tf.predict(tiny_model, tiny_frames[:, 3:], 4).clip(0, 1)
+    np.testing.assert_allclose(np.load("out/several.npy"), several, atol=1e-6)
+    clip = mim_tf.predict(tiny_model, levels[None, 3:], 4)[0].clip(0, 1)
+    np.testing.assert_allclose(np.load("out/clip.npy"), clip, atol=1e-6)
+    assert opened.count("mine.h5") == 1
+
+
+@pytest.mark.slow
+def test_fields_are_predicted_as_far_apart_as_they_were_in_training(mim):
+    fields = grid_files.dataset(120, step="h")
+    grid_files.write(Path("in.nc"), fields)
+    sizes = "--patch_size=2 --num_hidden=4,4 --filter_size=3 --input_length=2 --total_length=4"
+    length = "--max_iterations=1 --snapshot_interval=1 --test_interval=9 --num_save_samples=0"
+    paths = "--train_data_paths=in.nc --save_dir=runs --gen_frm_dir=pictures --batch_size=2"
+    mim("train", "--dataset=grid", "--frame_interval=3", *f"{sizes} {length} {paths}".split())
+    (weights,) = Path("runs/run-001").glob("mim-*.h5")
+    printed = mim(*predict(pretrained_model=weights, input="in.nc", output="out.nc"))
+    assert printed == "inputs: 1, frames predicted: 2, 3 hours apart, in out.nc\n"
+    made = xr.open_dataset("out.nc")
+    later = fields["time"].values[-1] + np.array([3, 6], "timedelta64[h]")
+    np.testing.assert_array_equal(made["time"].values, later)
+
+
+def test_predictions_as_images_and_what_is_refused(mim, error_of, weights, tiny_frames):
+    np.save("frames.npy", tiny_frames[0])
+    Path("out.npy").write_text("mine")
+    given = {"pretrained_model": "mine.h5", "input": "frames.npy", "output": "new"}
+    assert mim(*predict(**given)) == "inputs: 1, frames predicted: 3, in new\n"
+    assert len(list(Path("new").glob("pd*.png"))) == 3
+    for change, word in (
+        ({"output": "out.npy"}, "out.npy"),
+        ({"output": "new.avi"}, "new.avi"),
+        ({"input": "nothing.npy"}, "nothing.npy"),
+        ({"horizon": 0}, "--horizon"),
+        ({"context": 7}, "7 frames"),
+        ({"format": "gif"}, "--format"),
+        ({"pretrained_model": "nothing.h5"}, "nothing.h5"),
+        ({"img_channel": 3}, "--img_channel"),
+        ({"pretrained_model": "."}, "mim export"),
+        ({"pretrained_model": ".", "img_width": 32}, "--img_width"),
+    ):
+        status, message = error_of(*predict(**given | {"output": "new.npy"} | change))
+        assert status in (1, 2)
+        assert word in message
+    assert Path("out.npy").read_text() == "mine"
+    assert not Path("new.npy").exists()
+
+
+# convert
+
+
+def test_a_checkpoint_is_converted_and_verified(mim):
+    checkpoint = f"--checkpoint={golden_checkpoint('convlstm')}.index"
+    flags = ["--output=a.h5", "--patch_size=2", "--total_length=30", "--verify"]
+    lines = mim("convert", checkpoint, *flags).splitlines()
+    assert lines[-5:] == [
+        "convlstm_net: 3 layers of 4 channels, 5x5 convolutions, with layer norm, 12,212 weights",
+        "frames: 16 x 16 x 1 (H x W x C) in patches of 2",
+        "input_length: 10 (default: a checkpoint does not tell)",
+        "total_length: 30 (given)",
+        "weights in a.h5",
+    ]
+    name = "conv_lstm/lstm_2/oc_weight"
+    mean = tf.train.load_variable(str(golden_checkpoint("convlstm")), name).mean()
+    assert f"{name} -> conv_lstm_2/peephole_o [8, 8, 4] mean {mean:.6g}" in lines
+    assert len(lines) == len(load_golden("convlstm").weights) + 5
+
+
+# export
+
+SMALL = mim_tf.ModelConfig(
+    model_name="convlstm_net",
+    img_width=4,
+    img_channel=2,
+    patch_size=2,
+    num_hidden=(2,),
+    filter_size=3,
+    input_length=2,
+    total_length=5,
+)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "model.h5"
+    mim_tf.save_weights(mim_tf.build_model(SMALL), path)
+    return path
+
+
+def test_an_export_is_the_next_version(small, mim):
+    """Two channels are no picture, so there is no predict_png."""
+    output = Path("model")
+    (output / "7").mkdir(parents=True)
+    (output / "7" / "precious").touch()
+    printed = mim("export", f"--pretrained_model={small}", "--output=model", "--nowarmup")
+    assert printed == f"version 8 of the model in {output / '8'}\n"
+    assert sorted(path.name for path in output.iterdir()) == ["7", "8"]
+    assert [path.name for path in (output / "7").iterdir()] == ["precious"]
+    assert not (output / "8" / "assets.extra").exists()
+    config = json.loads((output / "8/assets/model_config.json").read_text())["model"]
+    assert config["total_length"] == 5
+    endpoints = tf.saved_model.load(str(output / "8")).signatures
+    names = ["predict", "predict_uint8", "rollout", "serving_default", "start", "step"]
+    assert sorted(endpoints) == names
+    context = np.random.default_rng(0).random((1, 2, 4, 4, 2), np.float32)
+    expected = mim_tf.predict(mim_tf.load_model(small), context, 3).clip(0, 1)
+    predictions = endpoints["predict"](frames=tf.constant(context))["predictions"]
+    np.testing.assert_allclose(predictions, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "dtypes"),
+    # A gate kernel for the input, one for the hidden state; peepholes, biases, norms, pixels.
+    [([], {tf.bfloat16: 2, tf.float32: 10}), (["--freeze"], {})],
+)
+def test_exported_weights_have_the_precision_of_the_flag(small, mim, arguments, dtypes):
+    arguments = ["--precision=bfloat16", "--nowarmup", "--output=model", *arguments]
+    mim("export", f"--pretrained_model={small}", *arguments)
+    loaded = tf.saved_model.load("model/1")
+    variables = loaded.signatures["predict"].variables
+    assert collections.Counter(variable.dtype for variable in variables) == dtypes
+    config = json.loads(Path("model/1/assets/model_config.json").read_text())["model"]
+    assert config["precision"] == "bfloat16"
+
+
+def test_an_export_to_one_file(small, mim):
+    weights = f"--pretrained_model={small}"
+    mim("export", weights, "--output=model.tflite", "--format=litert")
+    assert Path("model.tflite").read_bytes()[4:8] == b"TFL3"
+
+
+def without_serving_api(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_serving", None)
+    for name in [name for name in sys.modules if name.startswith("tensorflow_serving.")]:
+        monkeypatch.delitem(sys.modules, name)
+    return {}
+
+
+def on_jax(monkeypatch):
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    return {}
+
+
+def bad_metrics(monkeypatch):
+    Path("scores.json").write_text("{")
+    return {"metrics": "scores.json"}
+
+
+def full_disk(monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mim_tf.serving.saved_model._write", full)
+    return {}
+
+
+def without_tensorflow(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        (lambda _: {"horizon": -1}, "horizon"),
+        (lambda _: {"metrics": "none"}, "none"),
+        (lambda _: {"metrics": "a.json", "format": "onnx"}, "--metrics"),
+        (bad_metrics, r"scores\.json"),
+        (on_jax, "KERAS_BACKEND=tensorflow"),
+        (without_serving_api, r"mim_tf\[serving\].*--nowarmup"),
+        (without_tensorflow, "TensorFlow is needed to export a model"),
+        (full_disk, "No space left on device"),
+    ],
+)
+def test_an_export_that_fails_leaves_no_version(small, monkeypatch, case, words):
+    changes = case(monkeypatch)
+    with pytest.raises(MimError, match=words):
+        export(small, "model", **changes)
+    assert not list(Path("model").glob("*"))
+
+
+def test_an_export_over_a_file_is_refused(small):
+    Path("model").write_text("precious")
+    with pytest.raises(MimError, match="model"):
+        export(small, "model")
+    assert Path("model").read_text() == "precious"
+
+
+# --network_module: the example of docs/networks.md
+
+CODE = re.search(
+    r"^```python\n(import mim_tf\n.*?)^```", (DOCS / "networks.md").read_text(), re.M | re.S
+)[1]
+SIZES = ["--img_width=8", "--patch_size=4", "--num_hidden=2,2", "--filter_size=3"]
+SIZES += ["--input_length=2", "--total_length=4", "--batch_size=2", "--num_save_samples=0"]
+
+
+@pytest.fixture
+def frames(monkeypatch, in_tmp):
+    """Frames in the working directory, whose modules can be imported until the test ends."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    frames = np.random.default_rng(0).random((12, 4, 8, 8), np.float32)
+    np.save("videos.npy", frames)
+    np.save("context.npy", frames[0, :2])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("frames")
+def test_a_network_of_ones_own_is_trained_resumed_evaluated_and_exported(mim, caplog, tmp_path):
+    Path("my_net.py").write_text(CODE)
+    module, data = "--network_module=my_net.py", "--dataset=array"
+    train = ["train", module, "--save_dir=mine", "--gen_frm_dir=pictures"]
+    path = "--train_data_paths=videos.npy"
+    mim(*train, "--model_name=conv_gru", data, path, *SIZES, "--max_iterations=1")
+    record = json.loads(Path("mine/run-001/run.json").read_text())
+    assert record["network_module"] == {
+        "path": str(tmp_path / "my_net.py"),
+        "sha256": hashlib.sha256(CODE.encode()).hexdigest(),
+    }
+    Path("my_net.py").write_text(CODE + "\n# A remark.\n")
+    mim(*train, "--resume", "--max_iterations=2")
+    assert "my_net.py differs from " in caplog.text
+    weights = "--pretrained_model=mine/run-001/conv_gru-000002.weights.h5"
+    shown = mim(
+        "evaluate", module, weights, data, "--valid_data_paths=videos.npy", "--num_save_samples=0"
+    )
+    assert "ssim" in shown
+    mim("predict", module, weights, "--input=context.npy", "--output=next.npy")
+    assert np.load("next.npy").shape == (2, 8, 8, 1)
+    mim("export", module, weights, "--output=served", "--nowarmup")
+    assert Path("served/1/saved_model.pb").is_file()
+
+
+@pytest.mark.usefixtures("frames")
+@pytest.mark.parametrize(
+    ("path", "code", "words"),
+    [
+        ("none.py", None, "none.py"),
+        ("net.txt", "", "net.txt"),
+        ("net.py", "x = 1\n", "net.py registers no network"),
+        ("net.py", "x = 1\nx.y\n", "net.py, line 2: AttributeError"),
+        ("net.py", "x = 1\nx =\n", "net.py, line 2: SyntaxError"),
+        ("net.py", "import nothing_at_all", "net.py, line 1: ModuleNotFoundError"),
+        ("net.py", "import neighbour_of_my_net", "my_layers_of_net"),
+        ("my_net.py", CODE, "my_gru"),
+    ],
+)
+def test_a_wrong_network_module_is_named(error_of, path, code, words):
+    Path("neighbour_of_my_net.py").write_text("from my_layers_of_net import nothing")
+    if code is not None:
+        Path(path).write_text(code)
+    flags = [f"--network_module={path}", "--model_name=my_gru", "--dataset=array"]
+    status, message = error_of("train", *flags, "--train_data_paths=videos.npy", *SIZES)
+    assert status == 1
+    assert words in message
+    assert not Path("checkpoints").exists()

@@ -1,0 +1,138 @@
+"""Keras is imported lazily; a missing backend or package is a clear error."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mim_tf.cli.weights import export
+from mim_tf.errors import MimError
+from mim_tf.prediction.forecasters import from_export
+from mim_tf.runtime.optional import import_tensorflow
+from tests.models.small_models import random_frames, small_model
+
+
+def python(code, *arguments):
+    """Run a program and return what it prints."""
+    program = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+LAZY = """
+import sys
+import mim_tf
+assert "keras" not in sys.modules
+assert not hasattr(mim_tf, "nothing")
+assert not hasattr(mim_tf.weights, "nothing")
+assert "keras" not in sys.modules
+print(mim_tf.layers.__name__, mim_tf.build_model.__name__)
+"""
+
+
+def test_keras_is_imported_when_a_name_is_used():
+    assert python(LAZY) == "mim_tf.layers build_model\n"
+
+
+LOADED = """
+import sys
+import keras, numpy as np
+import mim_tf.models, mim_tf.training
+model = keras.saving.load_model(sys.argv[1])
+print(type(model.optimizer).__name__)
+np.save(sys.argv[2], model.forecast(np.load(sys.argv[3])))
+assert keras.saving.get_registered_object("mim_tf>WarmupStableDecay")
+"""
+
+
+@pytest.mark.slow
+def test_keras_loads_our_models_once_our_modules_are_imported(tmp_path):
+    model = small_model(num_hidden=(2, 2))
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "context.npy", random_frames(1, 2))
+    paths = [tmp_path / name for name in ("model.keras", "forecast.npy", "context.npy")]
+    assert python(LOADED, *paths) == "Adam\n"
+    expected = model.forecast(random_frames(1, 2))
+    np.testing.assert_allclose(np.load(tmp_path / "forecast.npy"), expected, rtol=0, atol=1e-6)
+
+
+WITHOUT = """
+import os, sys
+missing, os.environ["KERAS_BACKEND"] = sys.argv[1:]
+for name in missing.split(","):
+    sys.modules[name] = None
+import mim_tf
+from mim_tf.cli.main import main
+try:
+    mim_tf.build_model()
+except ImportError as error:
+    print(type(error).__name__, error)
+for name in [name for name in sys.modules if name.startswith("keras")]:
+    del sys.modules[name]
+try:
+    main(["export", "--pretrained_model=moving-mnist", "--output=a"])
+except SystemExit as error:
+    print(error.code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("missing", "backend", "mending"),
+    [
+        ("tensorflow", "tensorflow", "set KERAS_BACKEND=jax"),
+        ("jax,tensorflow", "jax", "pip install jax"),
+        ("torch", "torch", "set KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax"),
+    ],
+)
+def test_a_missing_backend_is_named_in_python_and_by_commands(
+    missing, backend, mending, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))  # as on a new machine
+    first, status = python(WITHOUT, missing, backend).splitlines()
+    assert first.startswith("BackendError ")
+    assert mending.lower() in first.lower()
+    assert status == "1"
+
+
+def test_what_tensorflow_prints_while_its_import_aborts_is_visible():
+    """It ends the process, for example on a processor without AVX."""
+    code = """
+import os, sys
+class Abort:
+    def find_spec(self, name, *_):
+        if name == "tensorflow":
+            os.write(2, b"The TensorFlow library was compiled to use AVX instructions")
+            os.abort()
+sys.meta_path.insert(0, Abort())
+from mim_tf.cli.command import import_keras
+import_keras()
+"""
+    environment = {"KERAS_BACKEND": "tensorflow"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    assert done.returncode < 0
+    assert b"AVX" in done.stderr
+
+
+def open_export(folder):
+    (folder / "1").mkdir()
+    (folder / "1" / "saved_model.pb").touch()
+    from_export(folder)
+
+
+@pytest.mark.parametrize(
+    ("use", "purpose"),
+    [
+        (lambda folder: import_tensorflow("to test"), "to test"),
+        (lambda folder: export(folder / "a.h5", folder), "to export a model"),
+        (open_export, "to predict with an export"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_purpose(monkeypatch, tmp_path, use, purpose):
+    assert import_tensorflow("to test").__name__ == "tensorflow"
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(MimError, match=purpose):
+        use(tmp_path)
