@@ -59,7 +59,7 @@ def build_step(config: ModelConfig) -> keras.Model:
     Raises:
         MimError: for an unknown name, or settings that the network does not support.
     """
-    network = _find(config.model_name)
+    network = find_network(config.model_name)
     if config.num_layers < network.min_layers:
         raise MimError(
             f"Expected num_hidden with at least {network.min_layers} layers for "
@@ -78,7 +78,7 @@ def build_step(config: ModelConfig) -> keras.Model:
 
 def uses_scheduled_sampling(model_name: str) -> bool:
     """Return whether the network is trained with scheduled sampling by default."""
-    return _find(model_name).scheduled_sampling
+    return find_network(model_name).scheduled_sampling
 
 
 def registered() -> dict[str, Network]:
@@ -86,7 +86,7 @@ def registered() -> dict[str, Network]:
     return dict(_NETWORKS)
 
 
-def _find(name):
+def find_network(name):
     if name not in _NETWORKS:
         known = ", ".join(sorted(_NETWORKS))
         raise MimError(
@@ -134,7 +134,7 @@ def _place(error, file):
 
 def source_of(model_name: str) -> dict[str, str] | None:
     """Return path and SHA-256 of the file of a user's network; None for a network of mim_tf."""
-    module = _find(model_name).build.__module__
+    module = find_network(model_name).build.__module__
     file = getattr(sys.modules.get(module), "__file__", None)
     if file is None or module.startswith("mim_tf."):
         return None

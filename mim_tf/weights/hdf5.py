@@ -20,7 +20,7 @@ import numpy as np
 from mim_tf.config import ARCHITECTURE_FIELDS, ModelConfig
 from mim_tf.config.stored import ATTRIBUTE, from_json
 from mim_tf.errors import MimError
-from mim_tf.models.registry import builder_of
+from mim_tf.models.registry import find_network
 from mim_tf.storage.hdf5 import opened_hdf5
 from mim_tf.weights.writing import saved_by_keras
 
@@ -223,7 +223,7 @@ def _keys(model: Any) -> list[str]:
     process. The file to load has the names of its layers too, but HDF5 crashes on corrupted names.
     """
     settings = tuple(getattr(model.config, name) for name in ARCHITECTURE_FIELDS)
-    network = builder_of(model.config.model_name), settings
+    network = find_network(model.config.model_name), settings
     if network not in _KEYS:
         with saved_by_keras(model.step) as file:
             keys = dict(_numbered(file["layers"], ()))
