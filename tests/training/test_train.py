@@ -103,8 +103,8 @@ def test_a_run_scores_and_pictures_at_every_test(uninterrupted):
     assert len(scores["per_frame"]["mse"]) == 3
     evaluations = sorted((uninterrupted / "scores").iterdir())
     assert [folder.name for folder in evaluations] == ["000002", "000004"]
-    files = {"scores.json", "scores.csv", "per_sequence.csv", "samples.npz"}
-    assert {path.name for path in evaluations[0].iterdir()} == files
+    names = "scores.json scores.csv per_sequence.csv resamples.npz samples.npz"
+    assert {path.name for path in evaluations[0].iterdir()} == set(names.split())
     pictures = uninterrupted.parents[1] / "frames" / "run-001" / "000004"
     assert sorted(path.name for path in pictures.iterdir()) == ["1", "2"]
     assert len(list((pictures / "1").glob("gt*.png"))) == 6
