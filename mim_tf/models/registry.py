@@ -86,7 +86,8 @@ def registered() -> dict[str, Network]:
     return dict(_NETWORKS)
 
 
-def find_network(name):
+def find_network(name: str) -> Network:
+    """Return a registered network; raise `MimError` for an unknown name."""
     if name not in _NETWORKS:
         known = ", ".join(sorted(_NETWORKS))
         raise MimError(
