@@ -102,14 +102,10 @@ class DataConfig:
         "Resize frames to img_height x img_width; of sevir and hko7 to a whole fraction of theirs.",
     )
     valid_fraction: float = field(
-        0.1,
-        "Share of the recordings, or of the sequences of Moving MNIST, to validate on, where all "
-        "splits are in the same paths.",
+        0.1, "Share of recordings or sequences to validate on, if all splits are in one path."
     )
     test_fraction: float = field(
-        0.1,
-        "Share of the recordings, or of the sequences of Moving MNIST, to test on, where all "
-        "splits are in the same paths.",
+        0.1, "Share of recordings or sequences to test on, if all splits are in one path."
     )
     scale: str = field(
         "auto",

@@ -48,7 +48,7 @@ class DataSet:
     splits: tuple[str, ...] = ("all",)
     usual_length: int | None = None
 
-    def source(self, data, split: str, frame_shape: FrameShape, total_length, scale=None):
+    def open_split(self, data, split: str, frame_shape: FrameShape, total_length, scale=None):
         """Return the source of a split; `scale` is passed on only where one is fitted."""
         extra = {"scale": scale} if self.scale_kind else {}
         return _resolved(self.open)(data, split, frame_shape, total_length, **extra)
@@ -100,12 +100,9 @@ def _built_in(name: str, frame_shape: FrameShape | None = None, **declared) -> N
 _WINDOWS = ("window_stride", "frame_interval")
 _FRACTIONS = ("valid_fraction", "test_fraction")
 _DIVIDED = (*_FRACTIONS, "data_seed")  # by recording or sequence, drawn with the seed
-_DIGITS = (
-    *("digits", "num_digits", "train_sequences", "valid_sequences", "test_sequences"),
-    *_DIVIDED,
-)
 
-_built_in("mnist", settings=_DIGITS)
+_DIGITS = ("digits", "num_digits", "train_sequences", "valid_sequences", "test_sequences")
+_built_in("mnist", settings=(*_DIGITS, *_DIVIDED))
 register_data_set(dataclasses.replace(find_data_set("mnist"), name="mnist_color"))
 _built_in(
     "taxibj",
@@ -116,13 +113,10 @@ _built_in(
 )
 _built_in("human", (128, 128, 3), splits=("train", "test"), usual_length=8)
 _built_in("kth", (128, 128, 1), splits=("train", "test"), usual_length=20)
+_RADAR = ("radar_values", "radar_missing", "dbz_min", "dbz_max", "thresholds")
 _built_in(
     "radar",
-    settings=(
-        *("radar_values", "radar_missing", "dbz_min", "dbz_max", "thresholds"),
-        *_WINDOWS,
-        *_DIVIDED,
-    ),
+    settings=(*_RADAR, *_WINDOWS, *_DIVIDED),
     thresholds=(30.0, 40.0, 50.0),  # dBZ
     scale_settings=("dbz_min", "dbz_max"),
     usual_length=20,
@@ -143,22 +137,7 @@ _built_in(
     thresholds=(0.5, 2.0, 5.0, 10.0, 30.0),  # mm/h
     usual_length=25,
 )
-_built_in(
-    "folder",
-    settings=("resize", *_WINDOWS, *_DIVIDED),
-    usual_length=20,
-)
-_built_in(
-    "array",
-    settings=("scale", "resize", *_WINDOWS, *_DIVIDED),
-    scale_kind="unit",
-)
-_built_in(
-    "grid",
-    settings=(
-        *("scale", "variables", "region", "coarsen", "split_dates"),
-        *_WINDOWS,
-        *_FRACTIONS,
-    ),
-    scale_kind="standard",
-)
+_built_in("folder", settings=("resize", *_WINDOWS, *_DIVIDED), usual_length=20)
+_built_in("array", settings=("scale", "resize", *_WINDOWS, *_DIVIDED), scale_kind="unit")
+_GRID = ("scale", "variables", "region", "coarsen", "split_dates")
+_built_in("grid", settings=(*_GRID, *_WINDOWS, *_FRACTIONS), scale_kind="standard")

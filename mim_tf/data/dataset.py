@@ -95,7 +95,11 @@ def open_part(
             split, or to all where "all" is opened.
     """
     open_split = functools.partial(
-        data.declared.source, data, frame_shape=frame_shape, total_length=total_length, scale=scale
+        data.declared.open_split,
+        data,
+        frame_shape=frame_shape,
+        total_length=total_length,
+        scale=scale,
     )
     try:
         source = open_split(split=split)

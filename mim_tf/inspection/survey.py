@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from mim_tf.data.batches.order import evaluation_batches
 from mim_tf.data.files.recordings import frame_sizes
-from mim_tf.data.scale_fit import ScaledSource
+from mim_tf.data.scale_fit import ScaledSource, ValueStatistics
 from mim_tf.data.source import SequenceSource, filled
 from mim_tf.data.windows import WindowSource
 
@@ -32,19 +32,15 @@ def survey(source: SequenceSource, bins: int = 0) -> dict:
     Raises:
         MimError: for the first sequence that cannot be read.
     """
-    size, channels, axes = source.size or 0, source.shape[-1], (0, 1, 2, 3)
-    low, high = np.full(channels, np.inf), np.full(channels, -np.inf)
-    total, counted, still = np.zeros(channels), np.zeros(channels), 0
+    size, channels = source.size or 0, source.shape[-1]
+    values, still = ValueStatistics(channels), 0
     histogram = np.zeros((channels, bins), np.int64)
     with tqdm(total=size, desc="reading", unit="seq", leave=False) as progress:
         for indices in evaluation_batches(size, _BATCH):
             frames = source.sequences(indices)
+            values.update(frames)
             known = ~np.isnan(frames)
             frames = filled(frames)
-            low = np.minimum(low, frames.min(axes, where=known, initial=np.inf))
-            high = np.maximum(high, frames.max(axes, where=known, initial=-np.inf))
-            total += frames.sum(axes, where=known, dtype=np.float64)
-            counted += known.sum(axes)
             still += int((frames == frames[:, :1]).all(axis=(1, 2, 3, 4)).sum())
             if bins:
                 shown = source.scale.shown(frames) if source.scale else frames
@@ -53,15 +49,13 @@ def survey(source: SequenceSource, bins: int = 0) -> dict:
                 places += np.arange(channels) * bins
                 histogram += np.bincount(places[known], minlength=histogram.size).reshape(-1, bins)
             progress.update(len(indices))
-    with np.errstate(invalid="ignore"):
-        mean = total / counted
     return {
         "sequences": size,
         "shape": list(source.shape),
-        "min": _numbers(low),
-        "mean": _numbers(mean),
-        "max": _numbers(high),
-        "missing": float(1 - counted.sum() / (size * math.prod(source.shape))),
+        "min": _numbers(values.low),
+        "mean": _numbers(np.where(values.count, values.mean, np.nan)),
+        "max": _numbers(values.high),
+        "missing": float(1 - values.count.sum() / (size * math.prod(source.shape))),
         "still": still,
         "histogram": histogram.tolist(),
     }
