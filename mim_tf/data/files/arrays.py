@@ -86,9 +86,6 @@ class ArraySource(SequenceSource):
         array: `[N, T, H, W]` or `[N, T, H, W, C]`, uint8 in 0..255 or float in [0, 1].
         total_length: frames of a sequence; longer ones are cut to their first frames. None: all.
         name: file or other origin, for messages and `describe`.
-
-    Raises `MimError` for another rank or dtype, no sequences, too few frames, and values that are
-    NaN or outside [0, 1].
     """
 
     def __init__(self, array: np.ndarray, total_length: int | None = None, name: str = "array"):

@@ -64,8 +64,7 @@ def read_member(
         check: whether a mapped array is compared with its checksum (CRC-32), which reads it once
             in this process. A compressed array is always checked.
 
-    Raises `MimError` for another dtype or rank, for pickles (which are never loaded), and for a
-    declared size that the file cannot hold, before memory is allocated.
+    Pickles are never loaded, and sizes are checked before memory is allocated.
     """
     with _member(path, key, kinds, rank) as (archive, info, start, shape, order, dtype):
         if info.compress_type == zipfile.ZIP_STORED and 0 not in shape and dtype.itemsize:

@@ -52,12 +52,13 @@ def open_human36m(
     10 frames of the video apart. Source: 2019 code, its reader of Human3.6M.
     """
     is_train = split == "train"
+    listed = ", ".join(map(str, paths))
     subjects = TRAIN_SUBJECTS if is_train else TEST_SUBJECTS
     pictures = _find_pictures(paths, subjects)
     starts = window_starts(pictures, total_length, TRAIN_STRIDE if is_train else TEST_STRIDE)
     if not starts:
         raise MimError(
-            f"{_listed(paths)}: Expected {total_length} pictures of one camera and take, "
+            f"{listed}: Expected {total_length} pictures of one camera and take, "
             f"{FRAME_STEP * INTERVAL} frames of the video apart, got none among {len(pictures)} "
             f"pictures of {SCENARIO}. Lower --total_length, or get all with data/human36m.sh."
         )
@@ -157,13 +158,9 @@ def _find_pictures(paths, subjects):
         else:
             other.add(f"{subject} {scenario}")
     if not pictures:
+        example = f"{subjects[0]}_{SCENARIO}_1.54138969_000471.jpg"
         raise MimError(
-            f"{_listed(paths)}: Expected pictures such as {subjects[0]}_{SCENARIO}_1.54138969_"
-            f"000471.jpg of {', '.join(subjects)}, got {', '.join(sorted(other)) or 'none'}. Get "
-            "them with data/human36m.sh."
+            f"{', '.join(map(str, paths))}: Expected pictures of {', '.join(subjects)} such as "
+            f"{example}, got {', '.join(sorted(other)) or 'none'}. Get them with data/human36m.sh."
         )
     return pictures
-
-
-def _listed(paths):
-    return ", ".join(map(str, paths))

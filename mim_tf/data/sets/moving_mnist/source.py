@@ -30,17 +30,8 @@ class MovingMNIST(SequenceSource):
     """Digits that move in straight lines, bounce at the walls and overlap by maximum.
 
     Start positions are uniform, directions uniform on the circle, speeds uniform in 3..5 pixels
-    a frame; digits are drawn at whole pixels.
-
-    Args:
-        digits: uint8 `[n, 28, 28]`.
-        size: number of sequences; None: endless.
-        total_length: frames of a sequence.
-        height: of a frame, in pixels, at least 28.
-        width: of a frame, in pixels, at least 28.
-        num_digits: digits in a sequence.
-        seed: whole number, or a tuple of them.
-        origin: of the digits, for `describe`.
+    a frame; digits, uint8 `[n, 28, 28]`, are drawn at whole pixels. `size` None means an endless
+    number of sequences; `origin` of the digits is for `describe`.
 
     Source: Srivastava et al., "Unsupervised Learning of Video Representations using LSTMs",
     2015, with the speeds of the files released with MIM in 2019.
@@ -132,11 +123,7 @@ def whole_pixels(
 ) -> np.ndarray:
     """Return positions on one axis in whole pixels, int64 `[B, T]` within 0..`room`.
 
-    Args:
-        start: int64 `[B]` in 2**-32 pixels, within 0..`room`.
-        velocity: int64 `[B]` in 2**-32 pixels a frame.
-        total_length: frames T.
-        room: last position, in pixels, before the wall.
+    `start` and `velocity` are int64 `[B]` in 2**-32 pixels and 2**-32 pixels a frame.
     """
     room = room << SUBPIXEL_BITS
     unfolded = start[:, None] + velocity[:, None] * np.arange(total_length)
@@ -146,13 +133,9 @@ def whole_pixels(
 
 
 def paste(frames: np.ndarray, images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
-    """Draw an image into each frame; overlaps take the maximum.
+    """Draw an image `[N, h, w, C]` into each frame `[N, H, W, C]`; overlaps take the maximum.
 
-    Args:
-        frames: `[N, H, W, C]` in C order; changed.
-        images: `[N, h, w, C]`.
-        rows: `[N]`, of the images' upper left pixels.
-        columns: `[N]`, of these pixels.
+    `rows` and `columns` `[N]` are of the images' upper left pixels. Frames are in C order.
     """
     count, height, width, channels = frames.shape
     # The channels of a pixel lie side by side, so a row can be treated as C times as wide.
