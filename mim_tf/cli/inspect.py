@@ -61,7 +61,7 @@ def main(values: flags.FlagValues, path: str) -> None:
         print(describe_data(name, source, found[name]))
     print(soundness(sources.values()))
     if is_page:
-        from mim_tf.report.write import write_data_page
+        from mim_tf.report.data_page import write_data_page
 
         write_data_page(output, path, kind, sources, found, sizes)
         print(f"The page is {output}.")

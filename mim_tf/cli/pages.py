@@ -16,7 +16,7 @@ class _Report:
 
 def _report(values: flags.FlagValues, folder: str) -> None:
     list_folder(folder, "the folder of a run")
-    from mim_tf.report.write import write_report
+    from mim_tf.report.pages import write_report
 
     print(f"The report is {write_report(folder, values.output)}.")
 
@@ -42,7 +42,7 @@ def _compare(values: flags.FlagValues, *folders: str) -> None:
         check_free(values.output, "--output")
         for folder in folders:
             list_folder(folder, "the folder of a run")
-        from mim_tf.report.write import write_comparison
+        from mim_tf.report.pages import write_comparison
 
         print(write_comparison(folders, values.output, values.score, values.names))
         print(f"The page is {values.output}.")
