@@ -1,8 +1,8 @@
 """Trained networks for TensorFlow Serving, ONNX Runtime and LiteRT, and requests to a server."""
 
-import importlib
 from typing import TYPE_CHECKING
 
+from mim_tf.runtime.backend import lazy_names
 from mim_tf.serving.client import grpc_request, rest_columns, rest_rows, states_in, to_arrays
 
 if TYPE_CHECKING:
@@ -21,19 +21,15 @@ __all__ = [
     "write_saved_model",
 ]
 
-# Clients work without TensorFlow, so these modules are imported at their first use.
-_NEED_TENSORFLOW = {
-    "Endpoints": "endpoints",
-    "write_file": "single_file",
-    "write_saved_model": "saved_model",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import what needs TensorFlow."""
-    if name not in _NEED_TENSORFLOW:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_NEED_TENSORFLOW[name]}"), name)
+# Clients work without TensorFlow, so these modules are imported when they are first used.
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Endpoints": "mim_tf.serving.endpoints",
+        "write_file": "mim_tf.serving.single_file",
+        "write_saved_model": "mim_tf.serving.saved_model",
+    },
+)
 
 
 def __dir__() -> list[str]:
