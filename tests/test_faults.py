@@ -23,7 +23,7 @@ FRAMES = np.random.default_rng(0).random((20, 64, 64, 1), np.float32)
 
 def run(module, *arguments):
     command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, capture_output=True, text=True, timeout=1200)
 
 
 def test_corrupted_files_are_rejected():

@@ -20,25 +20,28 @@ from mim_tf.serving.saved_model import WARMUP, next_version, publish
 @pytest.fixture(scope="module")
 def ask(version):
     """Run an endpoint; like a server, this does not compare inputs with the signature."""
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    # The graph is the default one only while it is loaded: other tests need eager execution.
+    with tf.Graph().as_default():
+        session = tf.compat.v1.Session()
         loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(version))
 
-        @functools.cache
-        def prepare(endpoint):
-            signature = loaded.signature_def[endpoint]
-            options = config_pb2.CallableOptions(
-                feed=[info.name for info in signature.inputs.values()],
-                fetch=[info.name for info in signature.outputs.values()],
-            )
-            # Session.run would compare the shapes in Python; the public callables use it.
-            call = session._make_callable_from_options(options)
-            return call, list(signature.inputs), list(signature.outputs)
+    @functools.cache
+    def prepare(endpoint):
+        signature = loaded.signature_def[endpoint]
+        options = config_pb2.CallableOptions(
+            feed=[info.name for info in signature.inputs.values()],
+            fetch=[info.name for info in signature.outputs.values()],
+        )
+        # Session.run would compare the shapes in Python; the public callables use it.
+        call = session._make_callable_from_options(options)
+        return call, list(signature.inputs), list(signature.outputs)
 
-        def ask(endpoint, **inputs):
-            call, given, returned = prepare(endpoint)
-            return dict(zip(returned, call(*(inputs[name] for name in given)), strict=True))
+    def ask(endpoint, **inputs):
+        call, given, returned = prepare(endpoint)
+        return dict(zip(returned, call(*(inputs[name] for name in given)), strict=True))
 
-        yield ask
+    yield ask
+    session.close()
 
 
 def states_after(ask, batch):
