@@ -1,4 +1,4 @@
-"""What happens inside trained weights on test sequences, as numbers, rows and words."""
+"""Gates and memories of trained weights on test sequences, as numbers, rows and words."""
 
 from tqdm import tqdm
 
@@ -37,7 +37,7 @@ def analyze(path, config: ModelConfig, data: DataConfig, sequences, batch_size, 
 
 
 def table(result: dict) -> list[list]:
-    """Rows of what, gate or memory, and the value of each frame; a header first."""
+    """Return rows of what, gate or memory, and the value of each frame; a header first."""
     rows = []
     for gate, share in result["saturation"].items():
         rows += [[f"share {side}", gate, *values] for side, values in share.items()]
@@ -48,7 +48,7 @@ def table(result: dict) -> list[list]:
 
 
 def summary(result: dict, low: float, high: float) -> str:
-    """The means over frames of what is saturated, and the norms at both ends."""
+    """Return the means over frames of what is saturated, and the norms at both ends."""
     lines = [f"Saturated gate values (below {low:g} or above {high:g}), mean over frames:"]
     for gate, share in result["saturation"].items():
         below, above = (sum(share[side]) / len(share[side]) for side in ("below", "above"))

@@ -10,7 +10,7 @@ from mim_tf.data.files.arrays import ArraySource
 from mim_tf.errors import MimError
 from mim_tf.evaluation.baselines import ReferenceScores
 from mim_tf.evaluation.compare import Comparison, compare, format_comparison
-from mim_tf.evaluation.score_set import scores_for
+from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.stored import Evaluation, read_evaluation, write_scores
 from mim_tf.values.scale import LinearScale
 
@@ -183,9 +183,9 @@ def evaluated(folder, truth, prediction, groups):
     source.scale, source.thresholds = LinearScale("dBZ", 0, 70), (30.0,)
     source.latitude = np.linspace(60, 0, truth.shape[2])
     scores = scores_for(source, "per_pixel")
-    scores.update(truth[:, 1:], prediction)
+    batch = scores.update(truth[:, 1:], prediction)
     reference = ReferenceScores(source, 1, 0, "per_pixel")
-    reference.update(truth, truth)
+    reference.update(truth, truth, batch)
     resamples = scores.resampled(groups)
     result = {
         **scores.result(),
