@@ -41,13 +41,7 @@ def baselines_for(source: SequenceSource) -> dict[str, Baseline]:
 
 
 def verdict(result: dict, score: str = "mse", name: str = "The model") -> str:
-    """Return a sentence: whether the model beats every baseline in the mean of a score.
-
-    Args:
-        result: what `evaluate` returned.
-        score: its name.
-        name: of the model.
-    """
+    """Return a sentence: whether the model beats every baseline in the mean of a score."""
     ours = result["mean"][score]
     theirs = {name: part["mean"][score] for name, part in result["baselines"].items()}
     unbeaten = {name: value for name, value in theirs.items() if not is_better(score, ours, value)}
@@ -148,12 +142,9 @@ class ReferenceScores:
         self._hash = hashlib.sha256(str(source.shape).encode())
 
     def update(self, frames: np.ndarray, truth: np.ndarray, batch: Batch) -> None:
-        """Add a batch `[B, T, H, W, C]`.
+        """Add a batch: `frames` `[B, T, H, W, C]`, 0 where missing, and `truth`, NaN there.
 
-        Args:
-            frames: floats in [0, 1]; 0 where a value is missing.
-            truth: the same with NaN there.
-            batch: of the model, with the same truth after the context.
+        `batch` has the same truth after the context, with the model's prediction.
         """
         if self._key not in self._known:
             self._hash.update(np.ascontiguousarray(truth, "<f4"))
@@ -163,10 +154,7 @@ class ReferenceScores:
             scores.add(batch.with_prediction(forecast))
 
     def result(self) -> dict:
-        """Return `{"data": {"sha256": ..., as the source describes it}, "baselines": {...}}`.
-
-        A baseline's scores are `{"mean": {...}, "per_frame": {...}}` as in `Scores`.
-        """
+        """Return `data`, the source's description with `sha256`, and the scores of `baselines`."""
         if self._key not in self._known:
             results = {name: scores.result() for name, scores in self._scores.items()}
             self._known[self._key] = {

@@ -18,8 +18,7 @@ SSIM_WINDOW = 7
 def direction(score: str) -> int:
     """Return 1 where higher is better, -1 where lower is, and 0 for neither (sharpness).
 
-    Args:
-        score: its name, such as `ssim_uint8`; what follows `_` does not count.
+    What follows `_` in a name such as `ssim_uint8` does not count.
     """
     name = score.partition("_")[0]
     return (name in _HIGHER) - (name in _LOWER)
@@ -71,11 +70,8 @@ def ssim(truth: np.ndarray, prediction: np.ndarray, data_range: float) -> np.nda
     *leading, height, width, channels = truth.shape
     if min(height, width) < SSIM_WINDOW:
         return np.full(leading, np.nan)
-    frames = (part.reshape(-1, height, width, channels) for part in (truth, prediction))
-    scores = [
-        structural_similarity(t, p, data_range=data_range, channel_axis=-1)
-        for t, p in zip(*frames, strict=True)
-    ]
+    pairs = zip(*(x.reshape(-1, height, width, channels) for x in (truth, prediction)), strict=True)
+    scores = [structural_similarity(*p, data_range=data_range, channel_axis=-1) for p in pairs]
     return np.array(scores, np.float64).reshape(leading)
 
 

@@ -15,22 +15,15 @@ ROUNDING = 1e-6
 
 @dataclasses.dataclass(frozen=True)
 class EventRule:
-    """What an event is, and how its scores are averaged.
+    """What an event is, and how its scores are averaged."""
 
-    Attributes:
-        inclusive: whether a value of exactly the threshold is an event.
-        mean_of_counts: whether a score's mean is made of all frames' counts together, and there is
-            a mean over thresholds; otherwise the mean is over the frames' scores.
-        pools: sides in pixels of the squares whose maximum is scored too, by CSI.
-        balanced: whether there are errors in which heavy rain counts more, of rain rates.
-        windows: sides in pixels of the windows of the fractions skill score.
-    """
-
-    inclusive: bool = False
+    inclusive: bool = False  # whether a value of exactly the threshold is an event
+    # Whether a score's mean is made of all frames' counts together, and there is a mean over
+    # thresholds; otherwise the mean is over the frames' scores.
     mean_of_counts: bool = False
-    pools: tuple[int, ...] = ()
-    balanced: bool = False
-    windows: tuple[int, ...] = ()
+    pools: tuple[int, ...] = ()  # sides of the squares whose maximum is scored too, by CSI
+    balanced: bool = False  # whether there are errors in which heavy rain counts more
+    windows: tuple[int, ...] = ()  # sides of the windows of the fractions skill score
 
 
 EVENT_RULES = {
@@ -188,8 +181,7 @@ class FractionsSkillScores(_EventScores):
     windows that do not fit the frame. pysteps pads frames with zeros; here windows end at the
     border. Where a value is missing, neither truth nor prediction has an event.
 
-    Reference: Roberts and Lean, "Scale-Selective Verification of Rainfall Accumulations from
-    High-Resolution Forecasts of Convective Events", 2008.
+    Reference: Roberts and Lean, "Scale-Selective Verification of Rainfall Accumulations", 2008.
     """
 
     def addends(self, batch: Batch) -> Values:
@@ -232,8 +224,7 @@ class BalancedErrors(ScoreKind):
     The weight of a pixel is 1 below 2 mm/h of true rain, then 2, from 5 mm/h on 5, from 10 on 10
     and from 30 on 30; 0 where the truth is missing. Predictions are not clipped.
 
-    Reference: Shi et al., "Deep Learning for Precipitation Nowcasting: A Benchmark and A New
-    Model", 2017, section 3.2.
+    Reference: Shi et al., "Deep Learning for Precipitation Nowcasting", 2017, section 3.2.
 
     Args:
         rain: rain rates in mm/h of the frames.

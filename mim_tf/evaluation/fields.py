@@ -1,9 +1,9 @@
 """Scores of fields: errors weighted by area, anomaly correlation, and power spectra."""
 
-import dataclasses
 import functools
 import weakref
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,11 +22,7 @@ _CLIMATOLOGIES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def area_weights(latitudes: ArrayLike) -> np.ndarray:
-    """Return cos(latitude) of each row, in degrees `[H]`, divided by the mean: float64 `[H]`.
-
-    Raises:
-        MimError: a latitude is not from -90 to 90.
-    """
+    """Return cos(latitude) of each row, in degrees `[H]`, divided by the mean: float64 `[H]`."""
     latitudes = np.asarray(latitudes, np.float64)
     if latitudes.ndim != 1 or not (np.abs(latitudes) <= 90).all():
         raise MimError(
@@ -60,13 +56,7 @@ class FieldScores(ScoreKind):
         variables: names of the channels.
     """
 
-    def __init__(
-        self,
-        latitudes: ArrayLike,
-        climatology: np.ndarray,
-        scale: LinearScale | None,
-        variables: Sequence[str],
-    ):
+    def __init__(self, latitudes, climatology, scale: LinearScale | None, variables: Sequence[str]):
         self._physical = scale.to_physical if scale else np.asarray
         self._weights = area_weights(latitudes)[:, None, None]
         self._climatology = self._physical(climatology).astype(np.float64)
@@ -80,9 +70,8 @@ class FieldScores(ScoreKind):
         error = np.where(batch.known, prediction - truth, 0)
         # The climatology too can be missing, where nothing was ever known.
         anomalous = np.where(np.isnan(self._climatology), 0, weights)
-        observed, predicted = (
-            np.where(anomalous > 0, part - self._climatology, 0) for part in (truth, prediction)
-        )
+        anomalies = (part - self._climatology for part in (truth, prediction))
+        observed, predicted = (np.where(anomalous > 0, part, 0) for part in anomalies)
         terms = {
             "weight": weights,
             "error": weights * error,
@@ -108,11 +97,7 @@ class FieldScores(ScoreKind):
 
 
 def field_scores(source: SequenceSource) -> FieldScores:
-    """Return the scores of a source with latitudes.
-
-    Raises:
-        MimError: there are not as many latitudes as rows.
-    """
+    """Return the scores of a source with a latitude for each row."""
     _, height, _, channels = source.shape
     latitudes = np.asarray(source.latitude)
     if len(latitudes) != height:
@@ -151,21 +136,13 @@ FINE = 8
 MOST_RINGS = 24
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Rings:
-    """Rings of wavenumbers, from the longest waves to the shortest.
+class Rings(NamedTuple):
+    """Rings of wavenumbers, from the longest waves to the shortest."""
 
-    Attributes:
-        order: places in a flattened frame, sorted by wavenumber.
-        starts: of the rings in `order`.
-        counts: wavenumbers in each.
-        wavelength: of each, in pixels.
-    """
-
-    order: np.ndarray
-    starts: np.ndarray
-    counts: np.ndarray
-    wavelength: np.ndarray
+    order: np.ndarray  # places in a flattened frame, sorted by wavenumber
+    starts: np.ndarray  # of the rings in `order`
+    counts: np.ndarray  # wavenumbers in each
+    wavelength: np.ndarray  # of each, in pixels
 
 
 @functools.cache
@@ -189,8 +166,7 @@ def radial_power(frames: np.ndarray) -> np.ndarray:
     It is the power of the cosine transform, which does not take frames as periodic. The transform
     is orthonormal: the power of white noise is its variance, at every wavelength.
 
-    Reference: Denis, Cote and Laprise, "Spectral Decomposition of Two-Dimensional Atmospheric
-    Fields on Limited-Area Domains", 2002.
+    Reference: Denis et al., "Spectral Decomposition of Two-Dimensional Atmospheric Fields", 2002.
     """
     *leading, height, width, _ = frames.shape
     found = rings(height, width)
@@ -216,9 +192,7 @@ class PowerSpectra(ScoreKind):
 
     def scores(self, sums: Values) -> Values:
         weights = self._rings.counts * (self._rings.wavelength <= FINE)
-        truth, prediction = (
-            np.tensordot(weights, sums[name], axes=1) for name in ("truth", "prediction")
-        )
+        truth, prediction = (np.tensordot(weights, sums[n], 1) for n in ("truth", "prediction"))
         with np.errstate(invalid="ignore", divide="ignore"):
             return {"power_ratio": np.where(truth > 0, prediction / truth, np.nan)}
 

@@ -17,14 +17,10 @@ from mim_tf.errors import MimError
 
 
 def observed_step(step: keras.Model) -> keras.Model:
-    """Return a step that also outputs what its cells keep to themselves.
+    """Return a model of a network's time step, with the same weights, that shows its cells' inside.
 
-    Args:
-        step: one time step of a network. It is left as it is and shares its weights.
-
-    Returns:
-        A model of the same inputs. Its outputs are a dict of `step`, the outputs of the step, and
-        `inside`, "cell/quantity" -> what the cell's `read_out` returns.
+    Its outputs are a dict of `step`, the outputs of the step, and `inside`, "cell/quantity" ->
+    what the cell's `read_out` returns.
     """
     inside = {
         f"{layer.name}/{name}": value
@@ -48,13 +44,8 @@ class _ReadOut(keras.layers.Layer):
 def observe(model, observed: keras.Model, frames) -> Iterator[dict[str, np.ndarray]]:
     """Yield what happens inside while `model` forecasts, for each of the T-1 frames it is given.
 
-    Args:
-        model: a `VideoPredictor`. It is given `input_length` frames, then its own predictions.
-        observed: the `observed_step` of its step.
-        frames: `[B, T, H, W, C]`, float32 in [0, 1].
-
-    Yields:
-        "cell/quantity" -> read-out, and "state/name" -> new state, each `[B, H/p, W/p, n]`.
+    These are `input_length` of `frames` `[B, T, H, W, C]`, then its own predictions. Each item has
+    "cell/quantity" -> read-out, and "state/name" -> new state, each `[B, H/p, W/p, n]`.
     """
     states = {
         state.name: np.zeros((len(frames), *state.shape[1:]), np.float32)
@@ -82,13 +73,6 @@ class InsideStatistics:
       sequences; N and D of MIM-N, S and T of MIM-S
 
     Each is a list over the T-1 frames the network is fed; the first `input_length` are true.
-
-    Args:
-        model: a `VideoPredictor`.
-        low: values below count as saturated.
-        high: values above count as saturated.
-
-    Raises `MimError` unless 0 < low < high < 1, or where no cell of the network has a `read_out`.
     """
 
     def __init__(self, model, low: float = 0.1, high: float = 0.9):
@@ -139,21 +123,16 @@ STYLES = ("-", "--", ":", "-.")
 
 
 def draw(path, result: dict, input_length: int, title: str) -> None:
-    """Draw saturation and norms over the frames, one line for each gate and memory.
+    """Draw a PNG file of saturation and norms over the frames, a line for each gate and memory.
 
-    Args:
-        path: PNG file to make.
-        result: of `InsideStatistics.result`.
-        input_length: context length; a line marks where predictions are fed.
-        title: above the figure.
+    A vertical line marks where predictions are fed instead of true frames.
     """
     layers = sorted(result["norms"], key=lambda name: int(name.split()[1]))
     columns = 2 if layers else 1
     figure = Figure(figsize=(7 * columns, 5), layout="constrained")
     axes = figure.subplots(1, columns, squeeze=False)[0]
-    shares = {
-        name: np.add(share["below"], share["above"]) for name, share in result["saturation"].items()
-    }
+    saturation = result["saturation"].items()
+    shares = {name: np.add(share["below"], share["above"]) for name, share in saturation}
     _lines(axes[0], shares, input_length, "share of saturated gate values")
     axes[0].set_ylim(0, 1)
     if layers:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
-from numpy.typing import ArrayLike
 
 from mim_tf.data.source import SequenceSource, filled
 from mim_tf.errors import MimError
@@ -24,11 +23,7 @@ PREDICTED = (235, 110, 20)
 
 
 def save_sample(
-    folder: str | Path,
-    truth: ArrayLike,
-    prediction: ArrayLike,
-    input_length: int,
-    scale: LinearScale | None = None,
+    folder: str | Path, truth, prediction, input_length: int, scale: LinearScale | None = None
 ) -> None:
     """Write `gt1.png ... gtT.png`, `pd{input_length + 1}.png ... pdT.png` and an animation.
 
@@ -45,9 +40,6 @@ def save_sample(
         prediction: `[T - input_length, H, W, C]`, floats, not clipped.
         input_length: number of context frames.
         scale: of data that has physical values.
-
-    Raises:
-        MimError: shapes do not match.
     """
     animation = side_by_side(truth, prediction, input_length, scale)
     folder = Path(folder)
@@ -72,12 +64,7 @@ def write_picture(path: Path, picture: np.ndarray, **options) -> None:
     path.write_bytes(content)
 
 
-def side_by_side(
-    truth: ArrayLike,
-    prediction: ArrayLike,
-    input_length: int,
-    scale: LinearScale | None = None,
-) -> np.ndarray:
+def side_by_side(truth, prediction, input_length: int, scale=None) -> np.ndarray:
     """Return RGB frames `[T, h, w, 3]`, uint8: truth on the left; context, then prediction, right.
 
     The border on the right is grey around context and orange around predictions. Frames are
@@ -92,16 +79,8 @@ def side_by_side(
     return np.concatenate([left, gap, right], axis=2)
 
 
-def film_strip(
-    truth: ArrayLike,
-    prediction: ArrayLike,
-    input_length: int,
-    scale: LinearScale | None = None,
-) -> np.ndarray:
-    """Return the frames to predict in a row, predictions in a row below: `[2 H, horizon W, 3]`.
-
-    Arguments as in `save_sample`.
-    """
+def film_strip(truth, prediction, input_length: int, scale=None) -> np.ndarray:
+    """Return the frames to predict in a row, predictions in a row below: `[2 H, horizon W, 3]`."""
     truth, prediction = _shown_pair(truth, prediction, input_length, scale)
     rows = [np.concatenate(_rgb(frames), axis=1) for frames in (truth[input_length:], prediction)]
     return np.concatenate(rows)
@@ -113,14 +92,9 @@ def contact_sheet(sequences: np.ndarray, scale: LinearScale | None = None) -> np
     Frames are enlarged by a whole factor, to 96 pixels of height at least.
     """
     margins = ((0, 0), (0, SPACE), (0, SPACE), (0, 0))
-    rows = [
-        np.concatenate(
-            np.pad(_enlarged(shown_frames(frames, scale), 96), margins, constant_values=255),
-            axis=1,
-        )
-        for frames in sequences
-    ]
-    return np.concatenate(rows)
+    enlarged = (_enlarged(shown_frames(frames, scale), 96) for frames in sequences)
+    padded = (np.pad(frames, margins, constant_values=255) for frames in enlarged)
+    return np.concatenate([np.concatenate(frames, axis=1) for frames in padded])
 
 
 def shown_frames(frames: np.ndarray, scale: LinearScale | None) -> np.ndarray:
@@ -162,20 +136,16 @@ def _shown_pair(truth, prediction, input_length, scale):
     expected = (len(truth) - input_length, *truth.shape[1:])
     if truth.ndim != 4 or not 0 <= input_length < len(truth) or prediction.shape != expected:
         raise MimError(
-            "Expected a truth [T, H, W, C] and a prediction [T - input_length, H, W, C] without a "
-            f"batch axis, got {truth.shape} and {prediction.shape} with input_length "
-            f"{input_length}."
+            "Expected a truth [T, H, W, C] and a prediction [T - input_length, H, W, C], no batch "
+            f"axis, got {truth.shape} and {prediction.shape} with input_length {input_length}."
         )
     return [shown_frames(frames, scale) for frames in (truth, prediction)]
 
 
 class ErrorMap:
-    """Mean squared error at each pixel and lead time, of frames as pictures show them.
+    """Mean squared error at each pixel and lead time, of frames as pictures of `scale` show them.
 
     Missing values are left out.
-
-    Args:
-        scale: says what is black, 0, and what white, 1; None: frames are in [0, 1].
     """
 
     def __init__(self, scale: LinearScale | None = None):
@@ -224,11 +194,10 @@ def load_samples(
     """Predict the chosen sequences again.
 
     Args:
-        errors: as for `choose_samples`.
+        errors: of all sequences, whose indices in `source` are `indices`.
         source: of the sequences.
-        indices: in `source`, of each sequence of `errors`.
+        indices: of the evaluation, as is `batch_size`.
         forecast: from frames `[B, T, H, W, C]` to `[B, horizon, H, W, C]`.
-        batch_size: of the evaluation.
 
     Returns:
         `truth` and `forecast`, uint8 as pictures show them, `index` and `kind` of

@@ -54,7 +54,7 @@ class Frames:
 
 
 FRAME_SCORES: dict[str, dict[str, Callable[[Frames], np.ndarray]]] = {
-    # The 2019 code. It printed one SSIM or the other, by version.
+    # The 2019 code, which printed one SSIM or the other, by version.
     "mim2019": {
         "mse": lambda frames: squared_error(frames.truth, frames.clipped),
         "mae": lambda frames: absolute_error(frames.truth, frames.prediction),
@@ -76,7 +76,7 @@ FRAME_SCORES: dict[str, dict[str, Callable[[Frames], np.ndarray]]] = {
 """Protocol -> score -> values `[B, horizon]`. `mse` and `mae` are sums over H, W, C."""
 
 PROTOCOLS = (*FRAME_SCORES, "per_pixel", *EVENT_RULES)
-"""Names of all protocols; those that are not in `FRAME_SCORES` have `PixelErrors`."""
+"""Those that are not in `FRAME_SCORES` have `PixelErrors`."""
 
 
 class FrameScores(ScoreKind):
@@ -89,9 +89,6 @@ class FrameScores(ScoreKind):
     `mse` and `mae` are of frames as the network has them. PSNR, SSIM and sharpness, which need a
     range, are of frames as pictures show them, from black to white of the scale.
 
-    Args:
-        protocol: of `FRAME_SCORES`.
-        scale: of the frames.
     """
 
     def __init__(self, protocol: str = "mim2019", scale: LinearScale = UNIT):
@@ -99,30 +96,23 @@ class FrameScores(ScoreKind):
 
     def addends(self, batch: Batch) -> Values:
         frames = Frames(batch, self._scale)
-        addends = {
-            name: np.asarray(score(frames), np.float64) for name, score in self._functions.items()
-        }
-        return addends | {"sequences": np.ones(batch.truth.shape[:2])}
+        values = {name: np.float64(score(frames)) for name, score in self._functions.items()}
+        return values | {"sequences": np.ones(batch.truth.shape[:2])}
 
     def scores(self, sums: Values) -> Values:
         return {name: sums[name] / sums["sequences"] for name in self._functions}
 
 
 def scores_for(source: SequenceSource, protocol: str = "mim2019") -> Scores:
-    """Return empty scores of all kinds that make sense for `source`.
-
-    Raises:
-        MimError: for a name that is not in `PROTOCOLS`.
-    """
+    """Return empty scores of all kinds that make sense for `source`."""
     if protocol not in PROTOCOLS:
         raise MimError(f"Expected one of {', '.join(PROTOCOLS)} as --protocol, got {protocol!r}.")
     scale = source.scale or UNIT
-    kinds: list[ScoreKind] = [
-        FrameScores(protocol, scale) if protocol in FRAME_SCORES else PixelErrors()
-    ]
+    own = protocol in FRAME_SCORES
+    kinds: list[ScoreKind] = [FrameScores(protocol, scale) if own else PixelErrors()]
     if source.scale:
-        kinds += [PhysicalErrors(scale), *map(ConvertedErrors, source.converted)]
-        kinds.append(PowerSpectra())
+        converted = map(ConvertedErrors, source.converted)
+        kinds += [PhysicalErrors(scale), *converted, PowerSpectra()]
     if source.latitude is not None:
         kinds.append(field_scores(source))
     if source.thresholds:

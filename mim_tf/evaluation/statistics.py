@@ -23,13 +23,9 @@ Values = dict[str, np.ndarray]
 
 
 class Batch:
-    """Truth and prediction `[B, horizon, H, W, C]`, float32, of a batch that is checked once.
+    """Truth, NaN where missing, and prediction `[B, horizon, H, W, C]`, float32, once checked.
 
     What follows from the truth alone is computed once for the model and all baselines.
-
-    Attributes:
-        truth: NaN where a value is missing.
-        prediction: finite.
     """
 
     def __init__(self, truth: np.ndarray, prediction: np.ndarray, shared: dict | None = None):
@@ -108,11 +104,7 @@ class Scores:
         Args:
             truth: `[B, horizon, H, W, C]`, floats, in [0, 1] if the scale is clipped; NaN where a
                 value is missing.
-            prediction: the same shape, not clipped.
-
-        Raises:
-            MimError: shapes or horizons do not match, the truth is outside [0, 1] although the
-                scale is clipped, or a prediction is not finite.
+            prediction: the same shape, finite and not clipped.
         """
         truth, prediction = np.asarray(truth, np.float32), np.asarray(prediction, np.float32)
         if truth.ndim != 5 or truth.shape != prediction.shape:
@@ -150,14 +142,9 @@ class Scores:
             parts.append(kind.addends(batch))
 
     def result(self) -> dict:
-        """Return the scores so far, as JSON types.
+        """Return the scores so far, as JSON types, with None where they are not defined:
 
-        Returns:
-            `{"sequences": int, "mean": {score: float}, "per_frame": {score: [horizon floats]}}`,
-            with None for a score that is not defined.
-
-        Raises:
-            MimError: there are no sequences.
+        `{"sequences": int, "mean": {score: float}, "per_frame": {score: [horizon floats]}}`.
         """
         sums = [{name: v.sum(axis=-2) for name, v in addends.items()} for addends in self._all()]
         per_frame = self._of_kinds("scores", sums)
@@ -233,8 +220,7 @@ def defined_mean(scores: np.ndarray) -> np.ndarray:
 # The bootstrap (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3).
 
 RESAMPLES = 2000
-LEVEL = 0.95
-SEED = 0
+LEVEL, SEED = 0.95, 0
 LARGEST_PART = 2_000_000
 """Counts in memory at a time: 16 MB."""
 

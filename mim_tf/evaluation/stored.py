@@ -95,11 +95,7 @@ class Evaluation:
 
 
 def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
-    """Read the evaluation in `folder`; of a run's folder, the evaluation of its best weights.
-
-    Args:
-        folder: of an evaluation or a run.
-        name: to call it by; by default the folder.
+    """Read the evaluation in `folder`, or of a run the evaluation of its best weights.
 
     Raises:
         MimError: there is none, or one of its files is corrupted.
@@ -121,11 +117,7 @@ def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
 
 
 def find_evaluation(folder: str | Path) -> Path:
-    """Return `folder` if it holds `scores.json`; of a run the best evaluation, else the last.
-
-    Raises:
-        MimError: there is none.
-    """
+    """Return `folder` if it holds `scores.json`; of a run the best evaluation, else the last."""
     folder = Path(folder)
     if os.path.isfile(folder / "scores.json"):
         return folder
@@ -140,17 +132,9 @@ def find_evaluation(folder: str | Path) -> Path:
 
 
 def evaluations_of(run: Path) -> list[Path]:
-    """Return the folders of the evaluations of a run, sorted; none where it has no `scores`.
-
-    Raises:
-        MimError: one of the folders cannot be listed.
-    """
+    """Return the folders of the evaluations of a run, sorted; none where it has no `scores`."""
     folders = list_folder(run / "scores") if os.path.isdir(run / "scores") else []
-    return [
-        folder
-        for folder in filter(os.path.isdir, folders)
-        if folder / "scores.json" in list_folder(folder)
-    ]
+    return [f for f in folders if os.path.isdir(f) and f / "scores.json" in list_folder(f)]
 
 
 def read_scores(path: Path) -> dict:
@@ -210,11 +194,7 @@ def _columns(text):
 
 
 def basis(scores: dict) -> str:
-    """Return what intervals rest on, such as "64 windows of 12 recordings".
-
-    Args:
-        scores: content of `scores.json`.
-    """
+    """Return what the intervals of `scores.json` rest on, such as "64 windows of 12 recordings"."""
     count, groups = scores["sequences"], scores.get("recordings")
     if groups is None:
         return (
@@ -235,7 +215,9 @@ def format_scores(result: dict, input_length: int) -> str:
     """
     header, *rows = _rows(result, input_length)
     cells = [header] + [[str(row[0]), *map(_decimal, row[1:])] for row in rows]
-    frames, *columns = [_aligned(column) for column in zip(*cells, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    padded = [[cell.rjust(w) for cell, w in zip(row, widths, strict=True)] for row in cells]
+    frames, *columns = zip(*padded, strict=True)
     tables, table = [], [frames]
     for column in columns:
         if sum(len(part[0]) + 2 for part in [*table, column]) > WIDTH + 2:
@@ -246,19 +228,10 @@ def format_scores(result: dict, input_length: int) -> str:
     return "\n\n".join(map("\n".join, lines))
 
 
-def _aligned(column):
-    width = max(map(len, column))
-    return [cell.rjust(width) for cell in column]
-
-
 def _rows(result, input_length):
-    names = list(result["mean"])
-    frames = zip(*(result["per_frame"][name] for name in names), strict=True)
-    return [
-        ["frame", *names],
-        *([number, *scores] for number, scores in enumerate(frames, input_length + 1)),
-        ["mean", *(result["mean"][name] for name in names)],
-    ]
+    columns = zip(*(result["per_frame"][name] for name in result["mean"]), strict=True)
+    frames = [[number, *scores] for number, scores in enumerate(columns, input_length + 1)]
+    return [["frame", *result["mean"]], *frames, ["mean", *result["mean"].values()]]
 
 
 def _decimal(score):

@@ -12,20 +12,7 @@ from mim_tf.weights import load_weights
 
 
 def analyze(path, config: ModelConfig, data: DataConfig, sequences, batch_size, low, high):
-    """Return what `InsideStatistics` finds in the weights of `path` on test sequences.
-
-    Args:
-        path: weights of any kind.
-        config: their configuration.
-        data: what on.
-        sequences: how many of the test sequences; see `evaluated`.
-        batch_size: how many at a time.
-        low: gate values below are saturated.
-        high: gate values above are saturated.
-
-    Raises:
-        MimError: for weights or data that cannot be used.
-    """
+    """Return what `InsideStatistics` finds in the weights of `path` on so many test sequences."""
     source = open_source(data, config, "test")
     model = build_model(config)
     load_weights(model, path)

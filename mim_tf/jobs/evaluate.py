@@ -39,7 +39,7 @@ def evaluate(
 
     Args:
         model: a `VideoPredictor`; its context are `input_length` frames, it predicts the rest.
-        source: sequences of `total_length` frames.
+        source: of the sequences.
         config: batch size, number of sequences, number of samples.
         on_sample: called with the number 1, 2, ..., the truth `[T, H, W, C]`, NaN where a value is
             missing, and the forecast `[horizon, H, W, C]` of each of the first `num_save_samples`
@@ -106,19 +106,9 @@ def evaluate_weights(
 ) -> tuple[str, Path]:
     """Score a weights file on test sequences and write scores and pictures.
 
-    Args:
-        model: configuration of the weights, with the lengths to evaluate.
-        data: what to evaluate on.
-        training: how; `max_test_sequences` is 0 for all sequences.
-        pretrained_model: the weights file.
-        protocol: of `PROTOCOLS`.
-
     Returns:
         The scores, what their intervals rest on, `verdict` and, if `data.test_sha256` is given,
         whether the sequences have it, as text; and the new folder `gen_frm_dir/test-...`.
-
-    Raises:
-        MimError: for data or weights that do not fit.
     """
     skip_graph_rewriting()
     network = build_model(model)
@@ -146,21 +136,13 @@ def check_step(learnt: str, found: str) -> None:
     """Log a warning if frames are not as far apart as in training; "" where that is unknown."""
     if learnt and found not in ("", learnt):
         logging.warning(
-            "The weights were trained on frames %s apart, got frames %s apart. Set "
-            "--frame_interval.",
-            learnt,
-            found,
+            "Expected frames %s apart, as in training, got frames %s apart. Set --frame_interval.",
+            *(learnt, found),
         )
 
 
 def identity(result: dict, size: int, expected: str) -> str:
-    """Return a sentence: whether the sequences of an evaluation have the SHA-256 `expected`.
-
-    Args:
-        result: what `evaluate` returned.
-        size: number of sequences there are, all of which have `expected`.
-        expected: the SHA-256.
-    """
+    """Return a sentence: whether the sequences of an evaluation, of `size`, have the SHA-256."""
     data, count = result["data"], result["sequences"]
     if data["sha256"] == expected:
         return f"These are the {count:,} sequences of --test_sha256."
