@@ -34,7 +34,7 @@ def context_mean(context: np.ndarray, horizon: int) -> np.ndarray:
 
 def baselines_for(source: SequenceSource) -> dict[str, Baseline]:
     """Return the baselines by name; optical flow for fields, which have physical values."""
-    baselines = {"persistence": persistence, "context_mean": context_mean}
+    baselines: dict[str, Baseline] = {"persistence": persistence, "context_mean": context_mean}
     if source.scale:
         baselines["optical_flow"] = extrapolate_along_flow
     return baselines
@@ -147,7 +147,7 @@ class ReferenceScores:
         `batch` has the same truth after the context, with the model's prediction.
         """
         if self._key not in self._known:
-            self._hash.update(np.ascontiguousarray(truth, "<f4"))
+            self._hash.update(np.ascontiguousarray(truth, "<f4").data)
         for name, scores in self._scores.items():
             context = frames[:, : self._context]
             forecast = self._baselines[name](context, batch.truth.shape[1])

@@ -94,10 +94,10 @@ class Comparison:
     def is_paired(self) -> bool:
         """Whether all evaluations stored resamples of the same recordings."""
         first = self.evaluations[0]
-        return all(
-            each.resamples is not None and np.array_equal(each.groups, first.groups)
-            for each in self.evaluations
-        )
+        if first.groups is None or any(each.resamples is None for each in self.evaluations):
+            return False
+        groups = [each.groups for each in self.evaluations if each.groups is not None]
+        return all(np.array_equal(each, first.groups) for each in groups)
 
     def check_score(self, score: str) -> None:
         """Raise `MimError` if no run can be better in `score`: one they lack, or sharpness."""

@@ -42,12 +42,12 @@ def to_uint8(frames: ArrayLike) -> np.ndarray:
 
 def squared_error(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Return the sum of squared differences of floats."""
-    return np.sum(np.square(prediction - truth), axis=FRAME_AXES, dtype=np.float64)
+    return np.square(prediction - truth).sum(axis=FRAME_AXES, dtype=np.float64)
 
 
 def absolute_error(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Return the sum of absolute differences of floats."""
-    return np.sum(np.abs(prediction - truth), axis=FRAME_AXES, dtype=np.float64)
+    return np.abs(prediction - truth).sum(axis=FRAME_AXES, dtype=np.float64)
 
 
 def psnr(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -130,14 +130,14 @@ class PhysicalErrors(PixelErrors):
         }
 
     def addends(self, batch: Batch) -> Values:
-        addends = {}
+        addends: Values = {}
         for name, (channels, _) in self._channels.items():
             parts = (part[..., channels] for part in (batch.truth, batch.prediction, batch.known))
             addends |= {f"{part} {name}": sums for part, sums in _error_sums(*parts).items()}
         return addends
 
     def scores(self, sums: Values) -> Values:
-        scores = {}
+        scores: Values = {}
         for name, (_, size) in self._channels.items():
             own = {part: sums[f"{part} {name}"] for part in ("squared", "absolute", "count")}
             errors = super().scores(own)
@@ -152,8 +152,8 @@ class ConvertedErrors(PixelErrors):
         self._scale = scale
 
     def addends(self, batch: Batch) -> Values:
-        values = (self._scale.to_physical(part) for part in (batch.truth, batch.prediction))
-        return _error_sums(*values, batch.known)
+        convert = self._scale.to_physical
+        return _error_sums(convert(batch.truth), convert(batch.prediction), batch.known)
 
     def scores(self, sums: Values) -> Values:
         errors = super().scores(sums)

@@ -98,7 +98,7 @@ class CategoricalScores(_EventScores):
     """
 
     def addends(self, batch: Batch) -> Values:
-        addends = {}
+        addends: Values = {}
         sides = (1, *self._rule.pools)
         known = {side: _any_in_squares(batch.known, side) for side in sides}
         totals = {side: _count(squares) for side, squares in known.items()}
@@ -113,7 +113,7 @@ class CategoricalScores(_EventScores):
         return addends
 
     def scores(self, sums: Values) -> Values:
-        found = {}
+        found: Values = {}
         for side in (1, *self._rule.pools):
             labels = [_label(side, threshold) for threshold in self._bounds]
             scores = _from_counts(*np.stack([sums[label] for label in labels], axis=1))
@@ -237,7 +237,7 @@ class BalancedErrors(ScoreKind):
         self._bounds = rain.to_unit(self.RATES)
 
     def addends(self, batch: Batch) -> Values:
-        truth, prediction = batch.pair(("filled",), np.asarray)
+        truth, prediction = batch.pair("filled", np.asarray)
         steps = np.searchsorted(self._bounds, truth, side="right")
         weights = np.where(batch.known, self.WEIGHTS[steps], 0)
         error = np.subtract(prediction, truth, dtype=np.float64)

@@ -116,13 +116,13 @@ def climatology_of(source: SequenceSource) -> np.ndarray:
     if source.climatology is not None:
         return source.climatology
     if source not in _CLIMATOLOGIES:
-        total, counted = 0.0, 0
+        total, counted = np.zeros(source.shape[1:]), np.zeros(source.shape[1:], int)
         size = source.size or MOST_SEQUENCES
         chosen = np.linspace(0, size - 1, min(MOST_SEQUENCES, size)).round().astype(int)
         for batch in evaluation_batches(len(chosen), 8):
             frames = source.sequences(chosen[batch])
-            total = total + np.nansum(frames, axis=(0, 1), dtype=np.float64)
-            counted = counted + (~np.isnan(frames)).sum(axis=(0, 1))
+            total += np.nansum(frames, axis=(0, 1), dtype=np.float64)
+            counted += (~np.isnan(frames)).sum(axis=(0, 1))
         with np.errstate(invalid="ignore"):
             _CLIMATOLOGIES[source] = total / counted
     return _CLIMATOLOGIES[source]
@@ -187,7 +187,7 @@ class PowerSpectra(ScoreKind):
 
     def addends(self, batch: Batch) -> Values:
         self._rings = rings(*batch.truth.shape[2:4])
-        truth, prediction = batch.pair(("power",), radial_power)
+        truth, prediction = batch.pair("power", radial_power)
         return {"truth": truth, "prediction": prediction}
 
     def scores(self, sums: Values) -> Values:

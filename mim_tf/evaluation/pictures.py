@@ -50,8 +50,12 @@ def save_sample(
     path = folder / "truth_and_prediction.gif"
     write_picture(path, animation, duration=MILLISECONDS_PER_FRAME, loop=0)
     if scale:
-        physical = {"truth": scale.to_physical(truth), "prediction": scale.to_physical(prediction)}
-        np.savez_compressed(folder / "values.npz", unit=np.array(scale.unit), **physical)
+        np.savez_compressed(
+            folder / "values.npz",
+            unit=np.array(scale.unit),
+            truth=scale.to_physical(truth),
+            prediction=scale.to_physical(prediction),
+        )
 
 
 def write_picture(path: Path, picture: np.ndarray, **options) -> None:
@@ -75,7 +79,7 @@ def side_by_side(truth, prediction, input_length: int, scale=None) -> np.ndarray
     is_context = np.arange(len(truth)) < input_length
     left = _framed(_enlarged(truth, SMALLEST_HEIGHT), np.ones_like(is_context))
     right = _framed(_enlarged(shown, SMALLEST_HEIGHT), is_context)
-    gap = np.broadcast_to(np.uint8(BACKGROUND), (*left.shape[:2], GAP, 3))
+    gap = np.full((*left.shape[:2], GAP, 3), BACKGROUND, np.uint8)
     return np.concatenate([left, gap, right], axis=2)
 
 
@@ -150,7 +154,7 @@ class ErrorMap:
 
     def __init__(self, scale: LinearScale | None = None):
         self._scale = scale or UNIT
-        self._sum = self._count = 0
+        self._sum = self._count = np.zeros(())
 
     def update(self, truth: np.ndarray, prediction: np.ndarray) -> None:
         """Add a batch `[B, horizon, H, W, C]`; NaN where a value of the truth is missing."""

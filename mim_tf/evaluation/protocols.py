@@ -35,7 +35,7 @@ class Frames:
 
     def __init__(self, batch: Batch, scale: LinearScale):
         self._batch, self._scale = batch, scale
-        self.truth, self.prediction = batch.pair(("filled",), np.asarray)
+        self.truth, self.prediction = batch.pair("filled", np.asarray)
 
     @property
     def clipped(self) -> np.ndarray:
@@ -43,14 +43,15 @@ class Frames:
         return self._scale.clip(self.prediction)
 
     @functools.cached_property
-    def shown(self) -> list[np.ndarray]:
+    def shown(self) -> tuple[np.ndarray, np.ndarray]:
         """Both from black to white, in [0, 1]."""
-        return self._batch.pair(("shown",), self._scale.shown)
+        return self._batch.pair("shown", self._scale.shown)
 
     @functools.cached_property
-    def levels(self) -> list[np.ndarray]:
+    def levels(self) -> tuple[np.ndarray, np.ndarray]:
         """Both as uint8."""
-        return [to_uint8(part) for part in self.shown]
+        truth, prediction = self.shown
+        return to_uint8(truth), to_uint8(prediction)
 
 
 FRAME_SCORES: dict[str, dict[str, Callable[[Frames], np.ndarray]]] = {
@@ -59,8 +60,8 @@ FRAME_SCORES: dict[str, dict[str, Callable[[Frames], np.ndarray]]] = {
         "mse": lambda frames: squared_error(frames.truth, frames.clipped),
         "mae": lambda frames: absolute_error(frames.truth, frames.prediction),
         "psnr": lambda frames: psnr(*frames.levels),
-        "ssim_uint8": lambda frames: ssim(*frames.levels, data_range=255),
-        "ssim_float": lambda frames: ssim(*frames.shown, data_range=2),
+        "ssim_uint8": lambda frames: ssim(*frames.levels, 255),
+        "ssim_float": lambda frames: ssim(*frames.shown, 2),
         "sharpness": lambda frames: sharpness(frames.levels[1]),
     },
     # OpenSTL, `metrics.py`. It gives no data range for SSIM; scikit-image took 2, from -1 to 1,
@@ -69,7 +70,7 @@ FRAME_SCORES: dict[str, dict[str, Callable[[Frames], np.ndarray]]] = {
     "openstl": {
         "mse": lambda frames: squared_error(frames.truth, frames.prediction),
         "mae": lambda frames: absolute_error(frames.truth, frames.prediction),
-        "ssim": lambda frames: ssim(*frames.shown, data_range=2),
+        "ssim": lambda frames: ssim(*frames.shown, 2),
         "psnr": lambda frames: psnr(*frames.levels),
     },
 }
@@ -96,7 +97,7 @@ class FrameScores(ScoreKind):
 
     def addends(self, batch: Batch) -> Values:
         frames = Frames(batch, self._scale)
-        values = {name: np.float64(score(frames)) for name, score in self._functions.items()}
+        values = {n: np.asarray(score(frames), np.float64) for n, score in self._functions.items()}
         return values | {"sequences": np.ones(batch.truth.shape[:2])}
 
     def scores(self, sums: Values) -> Values:

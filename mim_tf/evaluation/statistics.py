@@ -42,12 +42,16 @@ class Batch:
         """Where the truth is not missing."""
         return self._cached(self._shared, "known", lambda: ~np.isnan(self.truth))
 
-    def pair(self, key: tuple, function: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
+    def pair(
+        self, key: str, function: Callable[[np.ndarray], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return `function` of truth and prediction, both 0 where missing; computed once a key."""
-        return [
-            self._cached(cache, key, lambda part=part: function(np.where(self.known, part, 0)))
-            for cache, part in ((self._shared, self.truth), (self._own, self.prediction))
-        ]
+
+        def compute(frames):
+            return function(np.where(self.known, frames, 0))
+
+        truth = self._cached(self._shared, key, lambda: compute(self.truth))
+        return truth, self._cached(self._own, key, lambda: compute(self.prediction))
 
     def _cached(self, cache, key, compute):
         if key not in cache:

@@ -108,13 +108,6 @@ def test_it_beats_persistence_where_things_move():
     assert errors[0] < 0.05 * errors[1]
 
 
-def test_every_channel_moves_with_the_mean_of_all():
-    frames = moving_blob(np.array((0, 2)), 6)
-    frames = np.concatenate([frames, 0.5 * frames], axis=-1)
-    forecast = extrapolate_along_flow(frames[:, :3], 3)
-    np.testing.assert_allclose(forecast[..., 1], 0.5 * forecast[..., 0], atol=1e-6)
-
-
 def test_no_value_appears_that_was_not_there():
     generator = np.random.default_rng(0)
     forecast = extrapolate_along_flow(generator.random((2, 3, 20, 24, 1), np.float32), 4)

@@ -118,12 +118,6 @@ def test_a_score_that_is_not_defined_in_both_is_not_compared(tmp_path):
     assert difference.sentence.endswith("of which there is no interval.")
 
 
-def test_curves_are_of_evaluations_and_baselines(folders):
-    curves = compare(folders[:2]).curves("mse")
-    assert list(curves) == ["a", "b", "persistence"]
-    assert curves["persistence"] == [7, 8]
-
-
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
@@ -231,23 +225,6 @@ def test_differences_are_of_the_scores_in_the_table(scored):
         ours, theirs = (part.resamples[each.score] for part in (even, uneven))
         assert np.std(ours - theirs) == pytest.approx((high - low) / 4.4, rel=0.2)
     assert {"RMSE_1", "ACC_1", "CSI_30", "power_ratio", "rmse_dBZ"} <= set(comparison.scores)
-
-
-def test_pairs_are_resampled_by_recording(tmp_path):
-    # As independent sequences, the same windows give narrower intervals.
-    widths = {}
-    for name, groups in (("whole", np.repeat(np.arange(6), 4)), ("single", np.arange(24))):
-        rng = np.random.default_rng(0)
-        truth = rng.random((24, 3, 8, 8, 1), np.float32)
-        size = rng.uniform(0, 0.3, 6).repeat(4)[:, None, None, None, None].astype(np.float32)
-        worse = truth[:, 1:] + size
-        pair = [
-            evaluated(tmp_path / f"{name}-{number}", truth, prediction, groups)
-            for number, prediction in enumerate((truth[:, 1:], worse))
-        ]
-        (found,) = [each for each in compare(pair).differences if each.score == "mae"]
-        widths[name] = np.ptp(found.interval)
-    assert widths["whole"] > 1.5 * widths["single"]
 
 
 def test_evaluations_without_resamples_are_compared_by_their_sequences(scored, caplog):

@@ -94,13 +94,15 @@ def test_the_sequences_that_a_report_shows_are_there(evaluated, tiny_frames):
     assert np.abs(difference).max() <= 1
 
 
-def test_the_error_map_is_the_mean_over_sequences(evaluated, tiny_frames):
-    result, forecast, _ = evaluated
-    error = np.square(forecast.clip(0, 1) - tiny_frames[:, 3:])[..., 0].mean(axis=0)
-    error_map = result["samples"]["error_map"]
-    assert error_map.dtype == np.float32
-    np.testing.assert_allclose(error_map[:, :-1], error[:, :-1], rtol=1e-4)
-    assert np.isnan(error_map[:, -1]).all()
+def test_a_limited_evaluation_of_windows_is_spread_over_recordings(tiny_model, tiny_frames):
+    source = ArraySource(tiny_frames)
+    source.groups = lambda indices: np.asarray(indices) // 2
+    settings = TrainingConfig(batch_size=2, max_test_sequences=3, num_save_samples=0)
+    result = evaluate(tiny_model, source, settings, None)
+    assert (result["sequences"], result["recordings"]) == (3, 2)
+    assert result["groups"].tolist() == [0, 0, 1]
+    shown = result["samples"]["truth"][:3]
+    np.testing.assert_array_equal(shown, to_uint8(tiny_frames[[0, 1, 3]]))
 
 
 # A weights file.

@@ -199,16 +199,6 @@ def test_a_wave_is_in_the_ring_of_its_wavelength(number, axis):
     assert np.delete(power, ring) == pytest.approx(0)
 
 
-def test_rings_hold_every_wavenumber_up_to_the_shortest_wave_once():
-    found = rings(30, 50)
-    assert len(set(found.order.tolist())) == len(found.order) == found.counts.sum()
-    rows, columns = np.divmod(found.order, 50)
-    number = np.hypot(rows / 30, columns / 50) * 30
-    assert ((number >= 1) & (number < 30)).all()
-    assert (np.diff(found.wavelength) < 0).all()
-    assert len(found.counts) <= 24
-
-
 def test_power_ratio_is_a_number_for_blurring():
     truth = noise(3, 2, 32, 32, 1)
     assert spectrum_of(truth, truth)[0] == 1

@@ -146,16 +146,6 @@ def test_no_sequences_have_no_scores():
 # Intervals.
 
 
-def test_an_interval_is_that_of_a_bootstrap_by_hand():
-    scores = scored(FrameScores(), *frames(40, (2, 8, 8, 1)))
-    low, high = scores.intervals()["mse"]
-    values = scores.per_sequence()["mse"]
-    assert low < scores.result()["mean"]["mse"] < high
-    # The normal approximation: 1.96 standard errors to each side.
-    assert (high - low) / 2 == pytest.approx(1.96 * values.std() / np.sqrt(40), rel=0.1)
-    assert low == pytest.approx(values.mean() - 1.96 * values.std() / np.sqrt(40), rel=0.05)
-
-
 def test_an_interval_of_a_ratio_resamples_its_counts():
     # In half of the sequences everything is missing: they do not count in a mean of values.
     truth, prediction = frames(20, missing=0)
