@@ -118,7 +118,7 @@ def climatology_of(source: SequenceSource) -> np.ndarray:
     if source not in _CLIMATOLOGIES:
         total, counted = np.zeros(source.shape[1:]), np.zeros(source.shape[1:], int)
         size = source.size or MOST_SEQUENCES
-        chosen = np.linspace(0, size - 1, min(MOST_SEQUENCES, size)).round().astype(int)
+        chosen = np.array(spread(size, MOST_SEQUENCES))
         for batch in evaluation_batches(len(chosen), 8):
             frames = source.sequences(chosen[batch])
             total += np.nansum(frames, axis=(0, 1), dtype=np.float64)
