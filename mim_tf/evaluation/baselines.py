@@ -10,7 +10,8 @@ from skimage.registration import optical_flow_ilk
 
 from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.errors import is_better
-from mim_tf.evaluation.score_set import scores_for
+from mim_tf.evaluation.protocols import scores_for
+from mim_tf.evaluation.statistics import Batch
 
 Baseline = Callable[[np.ndarray, int], np.ndarray]
 
@@ -22,39 +23,31 @@ TITLES = {
 
 
 def persistence(context: np.ndarray, horizon: int) -> np.ndarray:
-    """The last frame of the context `[B, T, H, W, C]`, `[B, horizon, H, W, C]`."""
+    """Repeat the last frame of the context `[B, T, H, W, C]`: `[B, horizon, H, W, C]`."""
     return np.repeat(context[:, -1:], horizon, axis=1)
 
 
 def context_mean(context: np.ndarray, horizon: int) -> np.ndarray:
-    """The mean of the context `[B, T, H, W, C]` at each pixel, `[B, horizon, H, W, C]`."""
+    """Repeat the mean of the context `[B, T, H, W, C]` at each pixel: `[B, horizon, H, W, C]`."""
     return np.repeat(context.mean(axis=1, keepdims=True), horizon, axis=1)
 
 
 def baselines_for(source: SequenceSource) -> dict[str, Baseline]:
-    """The baselines by name; optical flow for fields, which have physical values."""
-    baselines = {"persistence": persistence, "context_mean": context_mean}
+    """Return the baselines by name; optical flow for fields, which have physical values."""
+    baselines: dict[str, Baseline] = {"persistence": persistence, "context_mean": context_mean}
     if source.scale:
         baselines["optical_flow"] = extrapolate_along_flow
     return baselines
 
 
 def verdict(result: dict, score: str = "mse", name: str = "The model") -> str:
-    """One sentence: whether the model beats every baseline in the mean of a score.
-
-    Args:
-        result: what `evaluate` returned.
-        score: its name.
-        name: of the model.
-    """
+    """Return a sentence: whether the model beats every baseline in the mean of a score."""
     ours = result["mean"][score]
     theirs = {name: part["mean"][score] for name, part in result["baselines"].items()}
-    title = score.upper() if score in ("mse", "mae") else score
     unbeaten = {name: value for name, value in theirs.items() if not is_better(score, ours, value)}
-    if unbeaten:
-        listed = _listed(unbeaten)
-        return f"{name} does NOT beat {listed}: its {title} is {_number(ours)}."
-    return f"{name} beats {_listed(theirs)}: its {title} is {_number(ours)}."
+    does = "does NOT beat" if unbeaten else "beats"
+    title = score.upper() if score in ("mse", "mae") else score
+    return f"{name} {does} {_listed(unbeaten or theirs)}: its {title} is {_number(ours)}."
 
 
 def _listed(values):
@@ -66,15 +59,14 @@ def _number(value):
     return "undefined" if value is None else f"{value:.4g}"
 
 
-# MERGED: Extrapolation of the last frame along optical flow: the baseline of radar nowcasting.
-
+# Extrapolation of the last frame along optical flow: the baseline of radar nowcasting.
 
 SMOOTHING = 1 / 16
 """Standard deviation of the flow's smoothing, as a share of the frame's larger side."""
 
 
 def extrapolate_along_flow(context: np.ndarray, horizon: int) -> np.ndarray:
-    """Moves the last frame on with the motion between the last two, backwards along its path.
+    """Move the last frame on with the motion between the last two, backwards along its path.
 
     The motion is dense Lucas-Kanade flow (scikit-image), smoothed and carried on to where nothing
     moves. It stays as it is while the frame is moved: semi-Lagrangian extrapolation, as in pysteps
@@ -90,16 +82,17 @@ def extrapolate_along_flow(context: np.ndarray, horizon: int) -> np.ndarray:
     """
     forecast = np.empty((len(context), horizon, *context.shape[2:]), np.float32)
     for sequence, predicted in zip(context, forecast, strict=True):
-        moves = len(sequence) > 1 and min(sequence.shape[1:3]) > 1
-        flow = _smooth_flow(*sequence[-2:].mean(axis=-1)) if moves else None
-        _extrapolate(sequence[-1], flow, predicted)
+        if len(sequence) > 1 and min(sequence.shape[1:3]) > 1:
+            _extrapolate(sequence[-1], _smooth_flow(*sequence[-2:].mean(axis=-1)), predicted)
+        else:
+            predicted[:] = sequence[-1]
     return forecast
 
 
 def _smooth_flow(previous, last):
-    """Displacement (rows, columns) `[2, H, W]` from a value of `last` to where it came from."""
+    """Return the displacement (rows, columns) `[2, H, W]` from a value of `last` to its origin."""
     flow = np.stack(optical_flow_ilk(last, previous, radius=max(2, min(7, min(last.shape) // 4))))
-    # Flow is known where there is structure; elsewhere, as ahead of an echo, that around it counts.
+    # Flow is known where there is structure. Elsewhere its surroundings count.
     weight = gaussian_gradient_magnitude(last.astype(np.float64), 1) ** 2
     sigma = SMOOTHING * max(last.shape)
     total, small = weight.mean(), 1e-6 * weight.mean()
@@ -111,16 +104,12 @@ def _smooth_flow(previous, last):
 
 
 def _extrapolate(last, flow, predicted):
-    if flow is None:
-        predicted[:] = last
-        return
     grid = np.indices(last.shape[:2], dtype=np.float64)
     displacement = np.zeros_like(grid)
     for frame in predicted:
-        # The motion in the middle of the step, found from that at its start.
+        # The motion in the middle of the step, found from the motion at its start.
         step = _sampled(flow, grid + displacement)
-        step = _sampled(flow, grid + displacement + step / 2)
-        displacement += step
+        displacement += _sampled(flow, grid + displacement + step / 2)
         frame[:] = np.moveaxis(_sampled(np.moveaxis(last, -1, 0), grid + displacement), 0, -1)
 
 
@@ -128,10 +117,9 @@ def _sampled(fields, positions):
     return np.stack([map_coordinates(f, positions, order=1, mode="nearest") for f in fields])
 
 
-# MERGED: What is known of test sequences without a model: which they are, what baselines score.
+# Facts of test sequences that do not depend on a model are computed once.
 
-
-_KNOWN = weakref.WeakKeyDictionary()
+_KNOWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 """Source -> settings -> results: evaluations during training are all on the same sequences."""
 
 
@@ -141,47 +129,39 @@ class ReferenceScores:
     Args:
         source: of the sequences.
         input_length: context length.
-        limit: number of sequences, the first of `source`; 0: all.
+        limit: number of sequences, as for `evaluated`.
         protocol: of the scores.
     """
 
     def __init__(self, source: SequenceSource, input_length: int, limit: int, protocol: str):
-        self._source = source
-        self._context = input_length
+        self._source, self._context = source, input_length
         self._known = _KNOWN.setdefault(source, {})
         self._key = (input_length, limit, protocol)
-        self._baselines, self._scores = baselines_for(source), {}
-        if self._key not in self._known:
-            self._hash = hashlib.sha256(str(source.shape).encode())
-            self._scores = {name: scores_for(source, protocol) for name in self._baselines}
+        self._baselines = {} if self._key in self._known else baselines_for(source)
+        self._scores = {name: scores_for(source, protocol) for name in self._baselines}
+        self._hash = hashlib.sha256(str(source.shape).encode())
 
-    def update(self, frames: np.ndarray, truth: np.ndarray) -> None:
-        """Adds a batch `[B, T, H, W, C]`.
+    def update(self, frames: np.ndarray, truth: np.ndarray, batch: Batch) -> None:
+        """Add a batch: `frames` `[B, T, H, W, C]`, 0 where missing, and `truth`, NaN there.
 
-        Args:
-            frames: floats in [0, 1]; 0 where a value is missing.
-            truth: the same with NaN there.
+        `batch` has the same truth after the context, with the model's prediction.
         """
-        if self._key in self._known:
-            return
-        self._hash.update(np.ascontiguousarray(truth, "<f4"))
-        future = truth[:, self._context :]
+        if self._key not in self._known:
+            self._hash.update(np.ascontiguousarray(truth, "<f4").data)
         for name, scores in self._scores.items():
-            forecast = self._baselines[name](frames[:, : self._context], future.shape[1])
-            scores.update(future, forecast)
+            context = frames[:, : self._context]
+            forecast = self._baselines[name](context, batch.truth.shape[1])
+            scores.add(batch.with_prediction(forecast))
 
     def result(self) -> dict:
-        """`{"data": {"sha256": ..., as the source describes it}, "baselines": {name: scores}}`.
-
-        A baseline's scores are `{"mean": {...}, "per_frame": {...}}` as in `AccumulatedScores`.
-        """
+        """Return `data`, the source's description with `sha256`, and the scores of `baselines`."""
         if self._key not in self._known:
-            scores = {name: scores.result() for name, scores in self._scores.items()}
+            results = {name: scores.result() for name, scores in self._scores.items()}
             self._known[self._key] = {
                 "data": {"sha256": self._hash.hexdigest(), **self._source.describe()},
                 "baselines": {
                     name: {part: result[part] for part in ("mean", "per_frame")}
-                    for name, result in scores.items()
+                    for name, result in results.items()
                 },
             }
         return self._known[self._key]

@@ -8,10 +8,10 @@ recordings, so subtracting resample by resample gives a paired bootstrap.
 
 import dataclasses
 import functools
+import html
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 from absl import logging
@@ -94,10 +94,10 @@ class Comparison:
     def is_paired(self) -> bool:
         """Whether all evaluations stored resamples of the same recordings."""
         first = self.evaluations[0]
-        return all(
-            each.resamples is not None and np.array_equal(each.groups, first.groups)
-            for each in self.evaluations
-        )
+        if first.groups is None or any(each.resamples is None for each in self.evaluations):
+            return False
+        groups = [each.groups for each in self.evaluations if each.groups is not None]
+        return all(np.array_equal(each, first.groups) for each in groups)
 
     def check_score(self, score: str) -> None:
         """Raise `MimError` if no run can be better in `score`: one they lack, or sharpness."""
@@ -172,30 +172,25 @@ def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Compari
         names: what to call them; by default what differs in their paths.
 
     Raises:
-        MimError: an evaluation is missing or corrupted; or they are not of the same sequences,
-            lengths, scale and protocol; or the names are not as many, or not different.
+        MimError: an evaluation is missing or corrupted, or they are not of the same sequences,
+            lengths, scale and protocol.
     """
-    if len(folders) < 2:
-        raise MimError(f"Expected two or more evaluations to compare, got {len(folders)}.")
     paths = [Path(os.path.realpath(folder)) for folder in folders]
-    if len(set(paths)) < len(paths):
-        raise MimError("Expected different evaluations, got the same folder twice.")
+    if len(paths) < 2 or len(set(paths)) < len(paths):
+        raise MimError(f"Expected two or more different evaluations, got {len(set(paths))}.")
     if names and (len(names) != len(folders) or len(set(names)) < len(names)):
         raise MimError(f"Expected {len(folders)} different --names, got {', '.join(names)}.")
-    first, *others = evaluations = [
-        read_evaluation(folder, name)
-        for folder, name in zip(folders, names or _what_differs(paths), strict=True)
-    ]
-    for other in others:
-        _check_same_test(first, other)
-    comparison = Comparison(evaluations)
+    pairs = zip(folders, names or _what_differs(paths), strict=True)
+    comparison = Comparison([read_evaluation(folder, name) for folder, name in pairs])
+    for other in comparison.evaluations[1:]:
+        _check_same_test(comparison.evaluations[0], other)
     if not comparison.is_paired:
-        older = [each.name for each in evaluations if each.resamples is None] or names
         logging.warning(
             "Expected resamples.npz of the same recordings in each evaluation. Without it, runs "
             "are compared by the means of their sequences' scores, and intervals assume that "
             "sequences are independent. Evaluate again with this version: %s.",
-            ", ".join(older),
+            ", ".join(each.name for each in comparison.evaluations if each.resamples is None)
+            or "all",
         )
     return comparison
 
@@ -215,24 +210,18 @@ def _what_differs(paths: list[Path]) -> list[str]:
 def _check_same_test(first, other):
     ours, theirs = first.scores["data"], other.scores["data"]
     one_place = all(ours.get(name) == theirs.get(name) for name in ("source", "paths"))
-    facts = [
-        (name, *(each.scores[key] for each in (first, other)), "Evaluate both in the same way.")
-        for name, key in (
-            ("protocol", "protocol"),
-            ("context length", "input_length"),
-            ("number of sequences", "sequences"),
-        )
-    ]
-    if one_place or ours["sha256"] == theirs["sha256"]:
-        scales = (_scale(ours), _scale(theirs))
-        facts.append(("scale", *scales, "Train both with the same --scale."))
-    sequences = (_described(ours), _described(theirs))
-    facts.append(("set of sequences", *sequences, "Evaluate both on the same sequences."))
-    for name, expected, found, remedy in facts:
+    one_set = ours["sha256"] == theirs["sha256"]
+    names = ("protocol", "input_length", "sequences")
+    facts = [(name, first.scores[name], other.scores[name]) for name in names]
+    if one_place or one_set:
+        facts.append(("--scale", _scale(ours), _scale(theirs)))
+    if not one_set:
+        facts.append(("data", _described(ours), _described(theirs)))
+    for name, expected, found in facts:
         if expected != found:
             raise MimError(
-                f"Expected the {name} of {first.name} ({expected}), got {found} in {other.name}. "
-                f"{remedy}"
+                f"Expected {name} {expected} as in {first.name}, got {found} in {other.name}. "
+                "Train and evaluate both in the same way."
             )
 
 
@@ -244,7 +233,7 @@ def _scale(data):
 
 
 def _described(data):
-    return f"{data.get('source', 'unknown source')}, SHA-256 {data['sha256'][:8]}"
+    return f"{data.get('source', 'unknown source')}, SHA-256 {data['sha256']}"
 
 
 def _defined_mean(values):
@@ -330,15 +319,11 @@ def _latex(rows):
 
 
 def _html(rows):
-    table = ElementTree.Element("table")
-    for part, lines, tag in (("thead", rows[:1], "th"), ("tbody", rows[1:], "td")):
-        section = ElementTree.SubElement(table, part)
-        for line in lines:
-            row = ElementTree.SubElement(section, "tr")
-            for cell in line:
-                ElementTree.SubElement(row, tag).text = cell
-    ElementTree.indent(table)
-    return ElementTree.tostring(table, encoding="unicode", method="html")
+    lines = [
+        "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
+        for tag, row in zip(["th"] + ["td"] * len(rows[1:]), rows, strict=True)
+    ]
+    return "\n".join(["<table>", *(f"<tr>{line}</tr>" for line in lines), "</table>"])
 
 
 _FORMATS = {"md": _markdown, "latex": _latex, "html": _html}

@@ -1,4 +1,4 @@
-"""Whether a score is better when it is higher or lower."""
+"""Errors of single frames and of single values, and in which direction a score is better."""
 
 import math
 
@@ -7,65 +7,51 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import correlate1d
 from skimage.metrics import structural_similarity
 
-from mim_tf.evaluation.statistics import FRAME_AXES, AccumulatedScores
+from mim_tf.evaluation.statistics import FRAME_AXES, Batch, ScoreKind, Values
 from mim_tf.values.scale import ConvertedScale, LinearScale
 
-_DIRECTIONS = {
-    "mse": -1,
-    "mae": -1,
-    "rmse": -1,
-    "B-MSE": -1,
-    "B-MAE": -1,
-    "psnr": 1,
-    "ssim": 1,
-    "CSI": 1,
-    "POD": 1,
-    "FAR": -1,
-    "HSS": 1,
-    "FSS": 1,
-    "RMSE": -1,
-    "ACC": 1,
-}
-
-
-def direction(score: str) -> int:
-    """1 where higher is better, -1 where lower is; 0 for a score that is neither (sharpness).
-
-    Args:
-        score: its name, such as `ssim_uint8`; what follows `_` does not count.
-    """
-    return _DIRECTIONS.get(score.partition("_")[0], 0)
-
-
-def is_better(score: str, value: float | None, other: float | None) -> bool:
-    """Whether `value` is truly better than `other`; never where one is None."""
-    return None not in (value, other) and direction(score) * (value - other) > 0
-
-
-# MERGED: Scores of single frames.
-
-
+_HIGHER = ("psnr", "ssim", "CSI", "POD", "HSS", "FSS", "ACC")
+_LOWER = ("mse", "mae", "rmse", "B-MSE", "B-MAE", "FAR", "RMSE")
 SSIM_WINDOW = 7
 
 
+def direction(score: str) -> int:
+    """Return 1 where higher is better, -1 where lower is, and 0 for neither (sharpness).
+
+    What follows `_` in a name such as `ssim_uint8` does not count.
+    """
+    name = score.partition("_")[0]
+    return (name in _HIGHER) - (name in _LOWER)
+
+
+def is_better(score: str, value: float | None, other: float | None) -> bool:
+    """Check whether `value` is strictly better than `other`; None never is, nor is it worse."""
+    if value is None or other is None:
+        return False
+    return direction(score) * (value - other) > 0
+
+
+# Scores of single frames `[..., H, W, C]`; each returns `[...]`.
+
+
 def to_uint8(frames: ArrayLike) -> np.ndarray:
-    """Floats in any range to uint8: clipped to [0, 1], times 255, truncated as in 2019 code."""
+    """Convert floats in any range to uint8: clipped to [0, 1], times 255, truncated as in 2019."""
     # Single precision, as in 2019: another precision could truncate to another level.
     return (np.clip(np.asarray(frames, np.float32), 0, 1) * np.float32(255)).astype(np.uint8)
 
 
 def squared_error(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Sum of squared differences of floats `[..., H, W, C]`; returns `[...]`."""
-    return np.sum(np.square(prediction - truth), axis=FRAME_AXES, dtype=np.float64)
+    """Return the sum of squared differences of floats."""
+    return np.square(prediction - truth).sum(axis=FRAME_AXES, dtype=np.float64)
 
 
 def absolute_error(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Sum of absolute differences of floats `[..., H, W, C]`; returns `[...]`."""
-    return np.sum(np.abs(prediction - truth), axis=FRAME_AXES, dtype=np.float64)
+    """Return the sum of absolute differences of floats."""
+    return np.abs(prediction - truth).sum(axis=FRAME_AXES, dtype=np.float64)
 
 
 def psnr(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Peak signal-to-noise ratio in dB of uint8 frames `[..., H, W, C]`; returns `[...]`.
+    """Return the peak signal-to-noise ratio in dB of uint8 frames.
 
     Identical frames count as if one value differed by one level, the smallest difference there
     is: 20 log10(255) + 10 log10(H W C). 2019 code gave infinity, and with it an infinite mean.
@@ -76,7 +62,7 @@ def psnr(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 
 def ssim(truth: np.ndarray, prediction: np.ndarray, data_range: float) -> np.ndarray:
-    """Structural similarity of frames `[..., H, W, C]`, uint8 or float; returns `[...]`.
+    """Return the structural similarity of uint8 or float frames.
 
     scikit-image's defaults: a uniform 7x7 window, channels averaged. NaN where height or width is
     below 7, because the window does not fit.
@@ -84,17 +70,13 @@ def ssim(truth: np.ndarray, prediction: np.ndarray, data_range: float) -> np.nda
     *leading, height, width, channels = truth.shape
     if min(height, width) < SSIM_WINDOW:
         return np.full(leading, np.nan)
-    pairs = zip(
-        truth.reshape(-1, height, width, channels),
-        prediction.reshape(-1, height, width, channels),
-        strict=True,
-    )
-    scores = [structural_similarity(t, p, data_range=data_range, channel_axis=-1) for t, p in pairs]
+    pairs = zip(*(x.reshape(-1, height, width, channels) for x in (truth, prediction)), strict=True)
+    scores = [structural_similarity(*p, data_range=data_range, channel_axis=-1) for p in pairs]
     return np.array(scores, np.float64).reshape(leading)
 
 
 def sharpness(frames: np.ndarray) -> np.ndarray:
-    """Largest absolute Laplacian, at most 255, of uint8 frames `[..., H, W, C]`; returns `[...]`.
+    """Return the largest absolute Laplacian, at most 255, of uint8 frames.
 
     Equal to OpenCV's `convertScaleAbs(Laplacian(frame, CV_16S)).max()`, as in 2019 code: second
     differences along height and width, added, the border mirrored without repeating its pixel.
@@ -104,10 +86,10 @@ def sharpness(frames: np.ndarray) -> np.ndarray:
     return np.minimum(np.abs(laplacian).max(axis=FRAME_AXES), 255)
 
 
-# MERGED: Errors of one value, as means over all values.
+# Errors of single values, as means over all values that are not missing.
 
 
-class PixelErrors(AccumulatedScores):
+class PixelErrors(ScoreKind):
     """Errors of one value in [0, 1], per predicted frame. Predictions are not clipped.
 
     - `mse`: mean squared difference
@@ -119,25 +101,16 @@ class PixelErrors(AccumulatedScores):
     out; None where every value is missing.
     """
 
-    def _addends(self, truth, prediction):
-        known = ~np.isnan(truth)
-        difference = np.where(known, np.subtract(prediction, truth, dtype=np.float64), 0)
-        return {
-            "squared": np.square(difference).sum(axis=FRAME_AXES),
-            "absolute": np.abs(difference).sum(axis=FRAME_AXES),
-            "count": known.sum(axis=FRAME_AXES, dtype=np.float64),
-        }
+    def addends(self, batch: Batch) -> Values:
+        return _error_sums(batch.truth, batch.prediction, batch.known)
 
-    def _scores(self, sums, sequences):
+    def scores(self, sums: Values) -> Values:
         with np.errstate(invalid="ignore"):
             mse = sums["squared"] / sums["count"]
             return {"mse": mse, "mae": sums["absolute"] / sums["count"], "rmse": np.sqrt(mse)}
 
-    def _mean(self, sums, sequences):
-        return self._scores({name: values.sum(axis=-1) for name, values in sums.items()}, sequences)
-
-
-# MERGED: Errors of predicted frames in physical units.
+    def mean(self, sums: Values) -> Values:
+        return self.scores({name: values.sum(axis=-1) for name, values in sums.items()})
 
 
 class PhysicalErrors(PixelErrors):
@@ -145,64 +118,57 @@ class PhysicalErrors(PixelErrors):
 
     Where channels have units and ranges of their own, each has its own scores, such as
     `mae_t2m_K`.
-
-    Args:
-        scale: what 0 and 1 in a frame stand for.
     """
 
     def __init__(self, scale: LinearScale):
-        super().__init__(scale)
-        self.scale = scale
+        count = 1 if scale.is_uniform else scale.channels or len(scale.unit)
+        scales = [scale] if scale.is_uniform else [scale.of_channel(n) for n in range(count)]
         # The end of the scores' names -> channels, and what 1 in a frame is in the unit.
-        self._channels = {_name(scale): (slice(None), _size(scale))}
-        if not scale.is_uniform:
-            channels = map(scale.of_channel, range(scale.channels or len(scale.unit)))
-            self._channels = {
-                _name(each): (slice(n, n + 1), _size(each)) for n, each in enumerate(channels)
-            }
+        self._channels = {
+            _name(each): (slice(n, None, count), np.subtract(each.high, each.low))
+            for n, each in enumerate(scales)
+        }
 
-    def _addends(self, truth, prediction):
-        addends = {}
+    def addends(self, batch: Batch) -> Values:
+        addends: Values = {}
         for name, (channels, _) in self._channels.items():
-            own = super()._addends(truth[..., channels], prediction[..., channels])
-            addends |= {f"{part} {name}": values for part, values in own.items()}
+            parts = (part[..., channels] for part in (batch.truth, batch.prediction, batch.known))
+            addends |= {f"{part} {name}": sums for part, sums in _error_sums(*parts).items()}
         return addends
 
-    def _scores(self, sums, sequences):
-        scores = {}
+    def scores(self, sums: Values) -> Values:
+        scores: Values = {}
         for name, (_, size) in self._channels.items():
             own = {part: sums[f"{part} {name}"] for part in ("squared", "absolute", "count")}
-            errors = super()._scores(own, sequences)
+            errors = super().scores(own)
             scores |= {f"{score}_{name}": errors[score] * size for score in ("mae", "rmse")}
         return scores
+
+
+class ConvertedErrors(PixelErrors):
+    """`mae_<unit>` and `rmse_<unit>` of converted values; predictions are clipped to [0, 1]."""
+
+    def __init__(self, scale: ConvertedScale):
+        self._scale = scale
+
+    def addends(self, batch: Batch) -> Values:
+        convert = self._scale.to_physical
+        return _error_sums(convert(batch.truth), convert(batch.prediction), batch.known)
+
+    def scores(self, sums: Values) -> Values:
+        errors = super().scores(sums)
+        return {f"{name}_{self._scale.unit}": errors[name] for name in ("mae", "rmse")}
+
+
+def _error_sums(truth, prediction, known):
+    difference = np.where(known, np.subtract(prediction, truth, dtype=np.float64), 0)
+    return {
+        "squared": np.square(difference).sum(axis=FRAME_AXES),
+        "absolute": np.abs(difference).sum(axis=FRAME_AXES),
+        "count": known.sum(axis=FRAME_AXES, dtype=np.float64),
+    }
 
 
 def _name(scale):
     words = *scale.names[:1], "" if isinstance(scale.unit, tuple) else scale.unit
     return "_".join(word.replace(" ", "_") for word in words if word)
-
-
-def _size(scale):
-    return np.subtract(scale.high, scale.low)
-
-
-# MERGED: Errors of predicted frames in units that are no linear function of the frames.
-
-
-class ConvertedErrors(PixelErrors):
-    """`mae_<unit>` and `rmse_<unit>` of converted values; predictions are clipped to [0, 1].
-
-    Args:
-        scale: how frames are converted.
-    """
-
-    def __init__(self, scale: ConvertedScale):
-        super().__init__(scale)
-        self._scale = scale
-
-    def _addends(self, truth, prediction):
-        return super()._addends(*(self._scale.to_physical(part) for part in (truth, prediction)))
-
-    def _scores(self, sums, sequences):
-        errors = super()._scores(sums, sequences)
-        return {f"{name}_{self._scale.unit}": errors[name] for name in ("mae", "rmse")}

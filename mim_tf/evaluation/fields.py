@@ -1,9 +1,9 @@
-"""Scores of global fields, in which a pixel counts by the area it stands for."""
+"""Scores of fields: errors weighted by area, anomaly correlation, and power spectra."""
 
-import dataclasses
 import functools
 import weakref
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,8 +12,8 @@ from scipy.fft import dctn
 from mim_tf.data.batches.order import evaluation_batches, spread
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
-from mim_tf.evaluation.statistics import AccumulatedScores
-from mim_tf.values.scale import UNIT, LinearScale
+from mim_tf.evaluation.statistics import Batch, ScoreKind, Values
+from mim_tf.values.scale import LinearScale
 
 MOST_SEQUENCES = 256
 """Sequences that a climatology is the mean of."""
@@ -22,22 +22,18 @@ _CLIMATOLOGIES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def area_weights(latitudes: ArrayLike) -> np.ndarray:
-    """cos(latitude) of each row, in degrees `[H]`, divided by the mean: float64 `[H]`.
-
-    Raises:
-        MimError: a latitude is not from -90 to 90.
-    """
+    """Return cos(latitude) of each row, in degrees `[H]`, divided by the mean: float64 `[H]`."""
     latitudes = np.asarray(latitudes, np.float64)
     if latitudes.ndim != 1 or not (np.abs(latitudes) <= 90).all():
         raise MimError(
-            "Expected a latitude from -90 to 90 degrees for each row of a frame, received shape "
+            "Expected a latitude from -90 to 90 degrees for each row of a frame, got shape "
             f"{latitudes.shape}, from {latitudes.min()} to {latitudes.max()}."
         )
     weights = np.cos(np.deg2rad(latitudes))
     return weights / weights.mean()
 
 
-class FieldScores(AccumulatedScores):
+class FieldScores(ScoreKind):
     """RMSE, anomaly correlation and bias of each variable, weighted by area.
 
     With the prediction f, the truth o, the climatology c and weights w of `area_weights`, and sums
@@ -60,29 +56,22 @@ class FieldScores(AccumulatedScores):
         variables: names of the channels.
     """
 
-    def __init__(
-        self,
-        latitudes: ArrayLike,
-        climatology: np.ndarray,
-        scale: LinearScale | None,
-        variables: Sequence[str],
-    ):
-        super().__init__(scale, tuple(variables), tuple(np.asarray(latitudes).tolist()))
-        self.scale = scale or UNIT
+    def __init__(self, latitudes, climatology, scale: LinearScale | None, variables: Sequence[str]):
         self._physical = scale.to_physical if scale else np.asarray
         self._weights = area_weights(latitudes)[:, None, None]
         self._climatology = self._physical(climatology).astype(np.float64)
         self._variables = tuple(variables)
 
-    def _addends(self, truth, prediction):
+    def addends(self, batch: Batch) -> Values:
         truth, prediction = (
-            np.asarray(self._physical(part), np.float64) for part in (truth, prediction)
+            np.asarray(self._physical(part), np.float64) for part in (batch.truth, batch.prediction)
         )
-        weights = np.where(np.isnan(truth), 0, self._weights)
-        error = np.where(np.isnan(truth), 0, prediction - truth)
-        observed, predicted = truth - self._climatology, prediction - self._climatology
-        anomalous = np.where(np.isnan(observed), 0, weights)
-        observed, predicted = (np.where(anomalous > 0, part, 0) for part in (observed, predicted))
+        weights = np.where(batch.known, self._weights, 0)
+        error = np.where(batch.known, prediction - truth, 0)
+        # The climatology too can be missing, where nothing was ever known.
+        anomalous = np.where(np.isnan(self._climatology), 0, weights)
+        anomalies = (part - self._climatology for part in (truth, prediction))
+        observed, predicted = (np.where(anomalous > 0, part, 0) for part in anomalies)
         terms = {
             "weight": weights,
             "error": weights * error,
@@ -93,7 +82,7 @@ class FieldScores(AccumulatedScores):
         }
         return {name: np.moveaxis(part.sum(axis=(2, 3)), -1, 0) for name, part in terms.items()}
 
-    def _scores(self, sums, sequences):
+    def scores(self, sums: Values) -> Values:
         with np.errstate(invalid="ignore", divide="ignore"):
             found = {
                 "RMSE": np.sqrt(sums["squared"] / sums["weight"]),
@@ -108,47 +97,38 @@ class FieldScores(AccumulatedScores):
 
 
 def field_scores(source: SequenceSource) -> FieldScores:
-    """Empty scores of a source with latitudes.
-
-    Raises:
-        MimError: there are not as many latitudes as rows.
-    """
+    """Return the scores of a source with a latitude for each row."""
     _, height, _, channels = source.shape
-    if len(source.latitude) != height:
-        raise MimError(
-            f"Expected a latitude for each of the {height} rows, received {len(source.latitude)}."
-        )
-    numbered = [str(number) for number in range(1, channels + 1)]
-    return FieldScores(
-        source.latitude, climatology_of(source), source.scale, source.names or numbered
-    )
+    latitudes = np.asarray(source.latitude)
+    if len(latitudes) != height:
+        raise MimError(f"Expected a latitude for each of {height} rows, got {len(latitudes)}.")
+    names = source.names or [str(number) for number in range(1, channels + 1)]
+    return FieldScores(latitudes, climatology_of(source), source.scale, names)
 
 
 def climatology_of(source: SequenceSource) -> np.ndarray:
-    """The source's own climatology, or the mean of its frames at each pixel, `[H, W, C]`.
+    """Return the source's own climatology, or the mean of its frames at each pixel, `[H, W, C]`.
 
-    The mean is over up to 256 sequences, evenly spread, and computed once a source: of a test
-    split, it is that of the truth, as in the code of WeatherBench (Rasp et al., 2020). NaN where
-    nothing is known.
+    The mean is over up to 256 sequences, evenly spread, and computed once a source. For a test
+    split, it is the mean of the truth, as in the code of WeatherBench (Rasp et al., 2020). NaN
+    where nothing is known.
     """
     if source.climatology is not None:
         return source.climatology
     if source not in _CLIMATOLOGIES:
-        total = counted = 0
-        chosen = np.array(spread(source.size, MOST_SEQUENCES))
+        total, counted = np.zeros(source.shape[1:]), np.zeros(source.shape[1:], int)
+        size = source.size or MOST_SEQUENCES
+        chosen = np.array(spread(size, MOST_SEQUENCES))
         for batch in evaluation_batches(len(chosen), 8):
-            indices = chosen[np.asarray(batch)]
-            frames = source.sequences(indices)
-            known = ~np.isnan(frames) if source.has_missing else np.ones(frames.shape, bool)
-            total = total + np.where(known, frames, 0).sum(axis=(0, 1), dtype=np.float64)
-            counted = counted + known.sum(axis=(0, 1))
+            frames = source.sequences(chosen[batch])
+            total += np.nansum(frames, axis=(0, 1), dtype=np.float64)
+            counted += (~np.isnan(frames)).sum(axis=(0, 1))
         with np.errstate(invalid="ignore"):
             _CLIMATOLOGIES[source] = total / counted
     return _CLIMATOLOGIES[source]
 
 
-# MERGED: Power spectra of truth and prediction: how much of the detail is left.
-
+# Power spectra of truth and prediction: how much of the detail is left.
 
 FINE = 8
 """Wavelengths in pixels up to which `power_ratio` looks."""
@@ -156,26 +136,18 @@ FINE = 8
 MOST_RINGS = 24
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Rings:
-    """Rings of wavenumbers, from the longest waves to the shortest.
+class Rings(NamedTuple):
+    """Rings of wavenumbers, from the longest waves to the shortest."""
 
-    Attributes:
-        order: places in a flattened frame, sorted by wavenumber.
-        starts: of the rings in `order`.
-        counts: wavenumbers in each.
-        wavelength: of each, in pixels.
-    """
-
-    order: np.ndarray
-    starts: np.ndarray
-    counts: np.ndarray
-    wavelength: np.ndarray
+    order: np.ndarray  # places in a flattened frame, sorted by wavenumber
+    starts: np.ndarray  # of the rings in `order`
+    counts: np.ndarray  # wavenumbers in each
+    wavelength: np.ndarray  # of each, in pixels
 
 
 @functools.cache
 def rings(height: int, width: int) -> Rings:
-    """Up to 24 rings of frames of a size, from twice their shorter side down to 2 pixels."""
+    """Return up to 24 rings, from twice the shorter side of frames down to 2 pixels."""
     side = min(height, width)
     rows, columns = np.arange(height) * side / height, np.arange(width) * side / width
     number = np.hypot(rows[:, None], columns).ravel()
@@ -189,13 +161,12 @@ def rings(height: int, width: int) -> Rings:
 
 
 def radial_power(frames: np.ndarray) -> np.ndarray:
-    """Power of frames `[..., H, W, C]` in each of the `rings`, `[K, ...]`, mean over channels.
+    """Return the power of frames `[..., H, W, C]` in each ring, `[K, ...]`, mean over channels.
 
-    Of the cosine transform, which takes no frame for periodic, and is orthonormal: the power of
-    white noise is its variance, at every wavelength.
+    It is the power of the cosine transform, which does not take frames as periodic. The transform
+    is orthonormal: the power of white noise is its variance, at every wavelength.
 
-    Reference: Denis, Cote and Laprise, "Spectral Decomposition of Two-Dimensional Atmospheric
-    Fields on Limited-Area Domains", 2002.
+    Reference: Denis et al., "Spectral Decomposition of Two-Dimensional Atmospheric Fields", 2002.
     """
     *leading, height, width, _ = frames.shape
     found = rings(height, width)
@@ -204,44 +175,28 @@ def radial_power(frames: np.ndarray) -> np.ndarray:
     return np.moveaxis(np.add.reduceat(power, found.starts, axis=-1) / found.counts, -1, 0)
 
 
-class PowerSpectra(AccumulatedScores):
+class PowerSpectra(ScoreKind):
     """`power_ratio`: power of the prediction by that of the truth, at up to 8 pixels of wavelength.
 
     1 at best; below it the prediction is blurred, above it noisy. None where the truth has no
     power there, or the frames are too small for waves. Powers are summed over sequences first.
-    Where a value is missing, truth and prediction are both set to 0. `details` has the spectra
-    themselves.
-
-    Args:
-        scale: of the frames; None: they are in [0, 1].
+    Where a value is missing, truth and prediction are both set to 0. `details` has the spectra.
     """
 
-    _rings: Rings | None = None
+    _rings: Rings
 
-    def __init__(self, scale: LinearScale | None = None):
-        super().__init__(scale)
-        self.scale = scale or UNIT
+    def addends(self, batch: Batch) -> Values:
+        self._rings = rings(*batch.truth.shape[2:4])
+        truth, prediction = batch.pair("power", radial_power)
+        return {"truth": truth, "prediction": prediction}
 
-    def _addends(self, truth, prediction):
-        self._rings = rings(*truth.shape[2:4])
-        missing = np.isnan(truth)
-        pair = {"truth": truth, "prediction": prediction}
-        return {name: radial_power(np.where(missing, 0, part)) for name, part in pair.items()}
-
-    def _scores(self, sums, sequences):
+    def scores(self, sums: Values) -> Values:
         weights = self._rings.counts * (self._rings.wavelength <= FINE)
-        truth, prediction = (
-            np.tensordot(weights, sums[name], axes=1) for name in ("truth", "prediction")
-        )
+        truth, prediction = (np.tensordot(weights, sums[n], 1) for n in ("truth", "prediction"))
         with np.errstate(invalid="ignore", divide="ignore"):
             return {"power_ratio": np.where(truth > 0, prediction / truth, np.nan)}
 
-    def details(self) -> dict:
+    def details(self, addends: Values) -> dict:
         """`{"spectra": {"wavelength": [K], "truth": [horizon][K], "prediction": [horizon][K]}}`."""
-        spectra = {name: np.mean(values, axis=1).T.tolist() for name, values in self._all().items()}
+        spectra = {name: np.mean(values, axis=1).T.tolist() for name, values in addends.items()}
         return {"spectra": {"wavelength": self._rings.wavelength.tolist(), **spectra}}
-
-    def merge(self, other: AccumulatedScores) -> None:
-        super().merge(other)
-        if isinstance(other, PowerSpectra):
-            self._rings = self._rings or other._rings

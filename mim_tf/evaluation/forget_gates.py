@@ -1,4 +1,8 @@
-"""Gates and memories of a network, frame by frame."""
+"""Gates and memories of a network, frame by frame, as numbers and as a figure.
+
+A cell that defines `read_out` tells what its gates are. `observed_step` adds these outputs to one
+time step of a network; `InsideStatistics` sums them up over sequences, as figure 2 of the paper.
+"""
 
 import collections
 import re
@@ -13,15 +17,10 @@ from mim_tf.errors import MimError
 
 
 def observed_step(step: keras.Model) -> keras.Model:
-    """A step that also returns what its cells keep to themselves.
+    """Return a model of a network's time step, with the same weights, that shows its cells' inside.
 
-    Args:
-        step: one time step, see `mim_tf.models.rollout`. It is left as it is, and shares its
-            weights with the result.
-
-    Returns:
-        A model of the same inputs. Its outputs are a dict of `step`, the outputs of the step, and
-        `inside`, "cell/quantity" -> what the cell's `read_out` returns.
+    Its outputs are a dict of `step`, the outputs of the step, and `inside`, "cell/quantity" ->
+    what the cell's `read_out` returns.
     """
     inside = {
         f"{layer.name}/{name}": value
@@ -33,8 +32,6 @@ def observed_step(step: keras.Model) -> keras.Model:
 
 
 class _ReadOut(keras.layers.Layer):
-    """What a cell's `read_out` gives, as a layer of its own."""
-
     def __init__(self, cell):
         super().__init__(name=f"{cell.name}_read_out")
         self.cell = cell
@@ -45,36 +42,26 @@ class _ReadOut(keras.layers.Layer):
 
 
 def observe(model, observed: keras.Model, frames) -> Iterator[dict[str, np.ndarray]]:
-    """What goes on inside while `model` forecasts, one dict for each of the T-1 predicted frames.
+    """Yield what happens inside while `model` forecasts, for each of the T-1 frames it is given.
 
-    Args:
-        model: a `VideoPredictor`. It is given `input_length` frames, then its own predictions.
-        observed: the `observed_step` of its step.
-        frames: `[B, T, H, W, C]`, float32 in [0, 1].
-
-    Yields:
-        "cell/quantity" -> read-out, and "state/name" -> new state, each `[B, H/p, W/p, n]`.
+    These are `input_length` of `frames` `[B, T, H, W, C]`, then its own predictions. Each item has
+    "cell/quantity" -> read-out, and "state/name" -> new state, each `[B, H/p, W/p, n]`.
     """
-    names = [state.name for state in model.step.inputs[1:]]
-    states = [
-        np.zeros((len(frames), *state.shape[1:]), np.float32) for state in model.step.inputs[1:]
-    ]
+    states = {
+        state.name: np.zeros((len(frames), *state.shape[1:]), np.float32)
+        for state in model.step.inputs[1:]
+    }
     prediction = None
     for t in range(frames.shape[1] - 1):
         frame = frames[:, t] if t < model.config.input_length else prediction
-        result = observed.predict_on_batch([frame, *states])
-        prediction, *states = result["step"]
-        yield result["inside"] | {
-            f"state/{name}": state for name, state in zip(names, states, strict=True)
-        }
-
-
-# MERGED: Saturated gates and norms of memories, gathered batch by batch.
+        result = observed.predict_on_batch([frame, *states.values()])
+        prediction, *new = result["step"]
+        states = dict(zip(states, new, strict=True))
+        yield result["inside"] | {f"state/{name}": state for name, state in states.items()}
 
 
 # What `observe` calls the memories of MIM networks: N, S and D are states, T is a read-out.
-_STATE = re.compile(r"state/(?P<memory>[nsd])(?P<layer>\d+)")
-_READ_OUT = re.compile(r".*_(?P<layer>\d+)/(?P<memory>T)")
+_MEMORY = re.compile(r"state/(?P<state>[nsd])(?P<of>\d+)|.*_(?P<layer>\d+)/(?P<read_out>T)")
 
 
 class InsideStatistics:
@@ -86,32 +73,22 @@ class InsideStatistics:
       sequences; N and D of MIM-N, S and T of MIM-S
 
     Each is a list over the T-1 frames the network is fed; the first `input_length` are true.
-    Source: figure 2 of the paper, which has the saturation of PredRNN's forget gates.
-
-    Args:
-        model: a `VideoPredictor`.
-        low: values below count as saturated.
-        high: values above count as saturated.
-
-    Raises `MimError` unless 0 < low < high < 1, or where no cell of the network has a `read_out`.
     """
 
-    def __init__(self, model, low=0.1, high=0.9):
+    def __init__(self, model, low: float = 0.1, high: float = 0.9):
         if not 0 < low < high < 1:
-            raise MimError(f"Expected 0 < low < high < 1, received low {low} and high {high}.")
-        self.model = model
-        self.bounds = low, high
-        self.sequences = 0
-        self._sums = {}
+            raise MimError(f"Expected 0 < --low < --high < 1, got {low} and {high}.")
+        self.model, self.bounds, self.sequences = model, (low, high), 0
+        self._sums: dict[tuple[str, str, str], np.ndarray] = {}
         self._observed = observed_step(model.step)
         if not self._observed.output["inside"]:
             raise MimError(
-                f"Nothing to look at in {model.config.model_name}: none of its cells has a method "
-                "read_out. Give one to its cells, as STLSTMCell has."
+                f"Expected a network whose cells have a method read_out, as STLSTMCell has, got "
+                f"{model.config.model_name}."
             )
 
-    def update(self, frames):
-        """Adds sequences `[B, T, H, W, C]`, float32 in [0, 1]."""
+    def update(self, frames: np.ndarray) -> None:
+        """Add sequences `[B, T, H, W, C]`, float32 in [0, 1]."""
         rows = collections.defaultdict(list)
         for inside in observe(self.model, self._observed, frames):
             for name, values in inside.items():
@@ -122,26 +99,23 @@ class InsideStatistics:
         self.sequences += len(frames)
 
     def result(self) -> dict:
-        """Means so far, as JSON types."""
-        result = {"sequences": self.sequences, "saturation": {}, "norms": {}}
+        """Return the means so far, as JSON types."""
+        result: dict = {"sequences": self.sequences, "saturation": {}, "norms": {}}
         for (kind, name, part), sums in self._sums.items():
             result[kind].setdefault(name, {})[part] = (sums / self.sequences).tolist()
         return result
 
     def _measure(self, name, values):
-        """(kind, name, part) and one number for each sequence."""
-        memory = _STATE.fullmatch(name) or _READ_OUT.fullmatch(name)
+        """Yield (kind, name, part) and one number for each sequence."""
+        memory = _MEMORY.fullmatch(name)
         if memory:
-            key = "norms", f"layer {memory['layer']}", memory["memory"].upper()
+            letter = (memory["state"] or memory["read_out"]).upper()
+            key = "norms", f"layer {memory['of'] or memory['layer']}", letter
             yield key, np.linalg.norm(values.reshape(len(values), -1), axis=1)
         elif not name.startswith("state/"):
-            low, high = self.bounds
             axes = tuple(range(1, values.ndim))
-            yield ("saturation", name, "below"), (values < low).mean(axis=axes)
-            yield ("saturation", name, "above"), (values > high).mean(axis=axes)
-
-
-# MERGED: One figure of what happens inside a network.
+            yield ("saturation", name, "below"), (values < self.bounds[0]).mean(axis=axes)
+            yield ("saturation", name, "above"), (values > self.bounds[1]).mean(axis=axes)
 
 
 COLORS = matplotlib.colormaps["viridis"]
@@ -149,21 +123,16 @@ STYLES = ("-", "--", ":", "-.")
 
 
 def draw(path, result: dict, input_length: int, title: str) -> None:
-    """Draws saturation and norms over the frames, one line for each gate and memory.
+    """Draw a PNG file of saturation and norms over the frames, a line for each gate and memory.
 
-    Args:
-        path: PNG file to make.
-        result: of `InsideStatistics.result`.
-        input_length: context length; a line marks where predictions are fed.
-        title: above the figure.
+    A vertical line marks where predictions are fed instead of true frames.
     """
     layers = sorted(result["norms"], key=lambda name: int(name.split()[1]))
     columns = 2 if layers else 1
     figure = Figure(figsize=(7 * columns, 5), layout="constrained")
     axes = figure.subplots(1, columns, squeeze=False)[0]
-    shares = {
-        name: np.add(share["below"], share["above"]) for name, share in result["saturation"].items()
-    }
+    saturation = result["saturation"].items()
+    shares = {name: np.add(share["below"], share["above"]) for name, share in saturation}
     _lines(axes[0], shares, input_length, "share of saturated gate values")
     axes[0].set_ylim(0, 1)
     if layers:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
-from numpy.typing import ArrayLike
 
 from mim_tf.data.source import SequenceSource, filled
 from mim_tf.errors import MimError
@@ -24,31 +23,23 @@ PREDICTED = (235, 110, 20)
 
 
 def save_sample(
-    folder: str | Path,
-    truth: ArrayLike,
-    prediction: ArrayLike,
-    input_length: int,
-    scale: LinearScale | None = None,
+    folder: str | Path, truth, prediction, input_length: int, scale: LinearScale | None = None
 ) -> None:
-    """Writes `gt1.png ... gtT.png`, `pd{input_length + 1}.png ... pdT.png` and an animation.
+    """Write `gt1.png ... gtT.png`, `pd{input_length + 1}.png ... pdT.png` and an animation.
 
-    The PNG files have the names and the truncating 8-bit conversion of 2019 code, and as there
-    a pixel is one value; `truth_and_prediction.gif` shows `side_by_side`, five frames
-    per second, in a loop. With a scale, `values.npz` holds `truth` and `prediction` in its `unit`;
-    NaN where a value is missing, for which pictures show 0, as the network has it.
+    The PNG files have the names and the truncating 8-bit conversion of 2019 code, and a pixel is
+    one value. `truth_and_prediction.gif` shows `side_by_side`, five frames per second, in a loop.
+    With a scale, `values.npz` holds `truth` and `prediction` in its `unit`, NaN where missing.
     2019 code emptied its folder first; here other files in it stay.
 
     Args:
         folder: made where missing; pictures of the same names are replaced.
-        truth: `[T, H, W, C]`, floats as the network has them, but NaN where a value is missing.
+        truth: `[T, H, W, C]`, floats; NaN where a value is missing, which pictures show as 0.
             Shown as RGB with three channels, else the first channel as grey (of traffic: the
             inflow).
         prediction: `[T - input_length, H, W, C]`, floats, not clipped.
         input_length: number of context frames.
-        scale: a `LinearScale`, for data that has physical values.
-
-    Raises:
-        MimError: shapes do not match.
+        scale: of data that has physical values.
     """
     animation = side_by_side(truth, prediction, input_length, scale)
     folder = Path(folder)
@@ -56,102 +47,66 @@ def save_sample(
     for prefix, first, frames in (("gt", 1, truth), ("pd", input_length + 1, prediction)):
         for number, frame in enumerate(_visible(shown_frames(frames, scale)), first):
             write_picture(folder / f"{prefix}{number}.png", frame)
-    write_picture(
-        folder / "truth_and_prediction.gif",
-        animation,
-        duration=MILLISECONDS_PER_FRAME,
-        loop=0,
-    )
+    path = folder / "truth_and_prediction.gif"
+    write_picture(path, animation, duration=MILLISECONDS_PER_FRAME, loop=0)
     if scale:
-        physical = {"truth": scale.to_physical(truth), "prediction": scale.to_physical(prediction)}
-        np.savez_compressed(folder / "values.npz", unit=np.array(scale.unit), **physical)
+        np.savez_compressed(
+            folder / "values.npz",
+            unit=np.array(scale.unit),
+            truth=scale.to_physical(truth),
+            prediction=scale.to_physical(prediction),
+        )
 
 
 def write_picture(path: Path, picture: np.ndarray, **options) -> None:
-    """Writes a PNG or GIF file, of which a disk that is full makes an `OSError` and no more.
+    """Write a PNG or GIF file `[H, W]`, `[H, W, 3]` or, for a GIF, a stack of these, uint8.
 
-    imageio would try again when its file is collected, and print a trace then.
-
-    Args:
-        path: of the file.
-        picture: `[H, W]`, `[H, W, 3]` or, for a GIF, a stack of these, uint8.
-        **options: of Pillow.
+    Raises `OSError` once if the disk is full. imageio itself would try again when its file object
+    is collected, and print a trace then. `options` are of Pillow.
     """
     content = imageio.imwrite("<bytes>", picture, extension=path.suffix, plugin="pillow", **options)
     path.write_bytes(content)
 
 
-def side_by_side(
-    truth: ArrayLike,
-    prediction: ArrayLike,
-    input_length: int,
-    scale: LinearScale | None = None,
-) -> np.ndarray:
-    """Truth on the left; on the right the context frames, then the prediction.
+def side_by_side(truth, prediction, input_length: int, scale=None) -> np.ndarray:
+    """Return RGB frames `[T, h, w, 3]`, uint8: truth on the left; context, then prediction, right.
 
     The border on the right is grey around context and orange around predictions. Frames are
-    enlarged by a whole factor, to 256 pixels of height at least.
-
-    Args:
-        truth, prediction, input_length, scale: as in `save_sample`.
-
-    Returns:
-        RGB frames `[T, h, w, 3]`, uint8.
+    enlarged by a whole factor, to 256 pixels of height at least. Arguments as in `save_sample`.
     """
-    truth, prediction = (
-        shown_frames(frames, scale) for frames in _checked(truth, prediction, input_length)
-    )
+    truth, prediction = _shown_pair(truth, prediction, input_length, scale)
     shown = np.concatenate([truth[:input_length], prediction])
     is_context = np.arange(len(truth)) < input_length
     left = _framed(_enlarged(truth, SMALLEST_HEIGHT), np.ones_like(is_context))
     right = _framed(_enlarged(shown, SMALLEST_HEIGHT), is_context)
-    gap = np.broadcast_to(np.uint8(BACKGROUND), (*left.shape[:2], GAP, 3))
+    gap = np.full((*left.shape[:2], GAP, 3), BACKGROUND, np.uint8)
     return np.concatenate([left, gap, right], axis=2)
 
 
-def film_strip(
-    truth: ArrayLike,
-    prediction: ArrayLike,
-    input_length: int,
-    scale: LinearScale | None = None,
-) -> np.ndarray:
-    """The frames to predict in a row, and their predictions in a row below.
-
-    Args:
-        truth, prediction, input_length, scale: as in `save_sample`.
-
-    Returns:
-        RGB picture `[2 H, horizon W, 3]`, uint8.
-    """
-    truth, prediction = (
-        shown_frames(frames, scale) for frames in _checked(truth, prediction, input_length)
-    )
+def film_strip(truth, prediction, input_length: int, scale=None) -> np.ndarray:
+    """Return the frames to predict in a row, predictions in a row below: `[2 H, horizon W, 3]`."""
+    truth, prediction = _shown_pair(truth, prediction, input_length, scale)
     rows = [np.concatenate(_rgb(frames), axis=1) for frames in (truth[input_length:], prediction)]
     return np.concatenate(rows)
 
 
 def contact_sheet(sequences: np.ndarray, scale: LinearScale | None = None) -> np.ndarray:
-    """Sequences `[N, T, H, W, C]` below each other, their frames side by side, as RGB uint8.
+    """Return sequences `[N, T, H, W, C]` below each other, frames side by side, as RGB uint8.
 
     Frames are enlarged by a whole factor, to 96 pixels of height at least.
     """
     margins = ((0, 0), (0, SPACE), (0, SPACE), (0, 0))
-    rows = [
-        np.concatenate(
-            np.pad(_enlarged(shown_frames(frames, scale), 96), margins, constant_values=255),
-            axis=1,
-        )
-        for frames in sequences
-    ]
-    return np.concatenate(rows)
+    enlarged = (_enlarged(shown_frames(frames, scale), 96) for frames in sequences)
+    padded = (np.pad(frames, margins, constant_values=255) for frames in enlarged)
+    return np.concatenate([np.concatenate(frames, axis=1) for frames in padded])
 
 
 def shown_frames(frames: np.ndarray, scale: LinearScale | None) -> np.ndarray:
-    """Frames from 0, black, to 1, white; the first of channels with names, which are no colours.
+    """Return frames from 0, black, to 1, white; the first of channels with names, not colours.
 
     Missing values, NaN, are shown as 0 of a frame.
     """
-    frames = (scale or UNIT).shown(np.where(np.isnan(frames), 0, frames))
+    frames = (scale or UNIT).shown(filled(np.asarray(frames, np.float32)))
     return frames[..., :1] if scale and scale.names else frames
 
 
@@ -180,63 +135,50 @@ def _framed(frames, is_context):
     return canvas
 
 
-def _checked(truth, prediction, input_length):
+def _shown_pair(truth, prediction, input_length, scale):
     truth, prediction = np.asarray(truth), np.asarray(prediction)
     expected = (len(truth) - input_length, *truth.shape[1:])
     if truth.ndim != 4 or not 0 <= input_length < len(truth) or prediction.shape != expected:
         raise MimError(
-            "A sample needs a truth [T, H, W, C] and a prediction [T - input_length, H, W, C], "
-            f"received {truth.shape} and {prediction.shape} with input_length {input_length}. "
-            "Give one sequence without its batch axis, the truth with its context frames."
+            "Expected a truth [T, H, W, C] and a prediction [T - input_length, H, W, C], no batch "
+            f"axis, got {truth.shape} and {prediction.shape} with input_length {input_length}."
         )
-    return truth, prediction
-
-
-# MERGED: Where in the frame a model errs.
+    return [shown_frames(frames, scale) for frames in (truth, prediction)]
 
 
 class ErrorMap:
-    """Mean squared error at each pixel and lead time, of frames as pictures show them.
+    """Mean squared error at each pixel and lead time, of frames as pictures of `scale` show them.
 
     Missing values are left out.
-
-    Args:
-        scale: says what is black, 0, and what white, 1; None: frames are in [0, 1].
     """
 
     def __init__(self, scale: LinearScale | None = None):
         self._scale = scale or UNIT
-        self._sum = self._count = 0
+        self._sum = self._count = np.zeros(())
 
     def update(self, truth: np.ndarray, prediction: np.ndarray) -> None:
-        """Adds a batch `[B, horizon, H, W, C]`; NaN where a value of the truth is missing."""
+        """Add a batch `[B, horizon, H, W, C]`; NaN where a value of the truth is missing."""
         error = np.square(self._scale.shown(prediction) - self._scale.shown(truth))
-        known = ~np.isnan(error)
-        self._sum = self._sum + np.where(known, error, 0).sum(axis=(0, -1), dtype=np.float64)
-        self._count = self._count + known.sum(axis=(0, -1))
-
-    def merge(self, other: "ErrorMap") -> None:
-        """Adds the sequences of `other`."""
-        self._sum = self._sum + other._sum
-        self._count = self._count + other._count
+        self._sum = self._sum + np.nansum(error, axis=(0, -1), dtype=np.float64)
+        self._count = self._count + (~np.isnan(error)).sum(axis=(0, -1))
 
     def result(self) -> np.ndarray:
-        """`[horizon, H, W]`, float32, mean over sequences and channels; NaN where none is known."""
+        """Return `[horizon, H, W]`, float32, the mean over sequences and channels; NaN if none."""
         with np.errstate(invalid="ignore"):
             return np.asarray(self._sum / self._count, np.float32)
-
-
-# MERGED: The sequences a report shows.
 
 
 FIRST = 4
 
 
 def choose_samples(errors: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Indices and kinds of the first four sequences, then the best, the median and the worst.
+    """Choose the sequences a report shows: the first four, the best, the median and the worst.
 
     Args:
         errors: of every sequence; NaN where undefined, which is neither best nor worst.
+
+    Returns:
+        Their positions in `errors`, and the kind of each: first, best, median or worst.
     """
     first = list(range(min(FIRST, len(errors))))
     order = np.argsort(errors)[: np.count_nonzero(~np.isnan(errors))]
@@ -253,19 +195,17 @@ def load_samples(
     forecast: Callable[[np.ndarray], np.ndarray],
     batch_size: int,
 ) -> dict[str, np.ndarray]:
-    """The chosen sequences with their forecasts, made again.
+    """Predict the chosen sequences again.
 
     Args:
-        errors: as for `choose_samples`.
+        errors: of all sequences, whose indices in `source` are `indices`.
         source: of the sequences.
-        indices: that each sequence of `errors` has in `source`.
+        indices: of the evaluation, as is `batch_size`.
         forecast: from frames `[B, T, H, W, C]` to `[B, horizon, H, W, C]`.
-        batch_size: of the evaluation.
 
     Returns:
-        `truth` and `forecast`, uint8 as pictures show them, `index` from 0, and `kind`:
-        first, best, median or worst. Of a source in which values can be missing also `missing`:
-        where those of `truth` are.
+        `truth` and `forecast`, uint8 as pictures show them, `index` and `kind` of
+        `choose_samples`; if values can be missing, `missing`: where those of `truth` are.
     """
     index, kind = choose_samples(errors)
     # Full batches only: for one of another size the network would be traced again.
@@ -274,13 +214,10 @@ def load_samples(
     truth = np.concatenate([source.sequences(indices[batch]) for batch in batches])
     loaded = np.split(filled(truth), len(batches))
     forecasts = [forecast(frames) for frames in loaded]
-    shown_truth, shown_forecast = (
-        to_uint8((source.scale or UNIT).shown(np.concatenate(parts)))[: len(index)]
-        for parts in (loaded, forecasts)
-    )
+    shown = (source.scale or UNIT).shown
     return {
-        "truth": shown_truth,
-        "forecast": shown_forecast,
+        "truth": to_uint8(shown(np.concatenate(loaded)))[: len(index)],
+        "forecast": to_uint8(shown(np.concatenate(forecasts)))[: len(index)],
         "index": index,
         "kind": np.array(kind),
         **({"missing": np.isnan(truth[: len(index)])} if source.has_missing else {}),

@@ -1,10 +1,12 @@
-"""Evaluations that `write_scores` wrote, read back."""
+"""Evaluations in folders: written, read back, and as a table for the terminal."""
 
 import csv
 import dataclasses
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,13 +16,67 @@ from mim_tf.evaluation.statistics import as_json
 from mim_tf.storage.files import write_json
 from mim_tf.storage.paths import list_folder, parse_json, read_text
 
+T = TypeVar("T")
+
+ARRAYS = ("per_sequence", "groups", "resamples", "samples")
+"""What of a result is not in `scores.json`."""
+
+GROUPS = "recording"
+RESAMPLES = "resamples.npz"
+FEW = 10
+"""Groups below which a bootstrap interval is rough."""
+
+WIDTH = 80
 _NEEDED = ("sequences", "mean", "per_frame", "intervals", "protocol", "input_length", "data")
 _AGAIN = "Evaluate again with this version."
 
 
+def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
+    """Write an evaluation.
+
+    - `scores.json`: `result` without what the other files hold
+    - `scores.csv`: one row per predicted frame, from frame `input_length + 1` on, then the mean
+    - `per_sequence.csv`: one row per sequence, from 1 on, with its scores over all lead times, and
+      the number of its recording
+    - `resamples.npz`: each mean score in 2,000 bootstrap resamples, of which differences between
+      models and their intervals are made
+    - `samples.npz`: the arrays of `samples`
+
+    A score that is None or NaN leaves its cell empty.
+
+    Args:
+        folder: made where missing; an older evaluation in it is replaced.
+        result: what `evaluate` returned; without one of `ARRAYS` there is no file of it.
+        input_length: number of context frames.
+    """
+    folder = Path(folder)
+    parts = {name: value for name, value in result.items() if name not in ARRAYS}
+    json.dumps(parts, allow_nan=False)  # fails before anything is written
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_csv(folder / "scores.csv", _rows(result, input_length))
+    if "per_sequence" in result:
+        columns = {"sequence": range(1, result["sequences"] + 1)}
+        if "groups" in result:
+            columns[GROUPS] = (np.asarray(result["groups"]) + 1).tolist()
+        columns |= {name: map(as_json, values) for name, values in result["per_sequence"].items()}
+        _write_csv(folder / "per_sequence.csv", [columns, *zip(*columns.values(), strict=True)])
+    if "resamples" in result:
+        means = np.stack([result["resamples"][name] for name in result["mean"]])
+        np.savez_compressed(folder / RESAMPLES, means=np.float32(means))
+    if "samples" in result:
+        np.savez_compressed(folder / "samples.npz", **result["samples"])
+    # Last, so that whoever finds it finds the others too.
+    write_json(folder / "scores.json", parts)
+
+
+def _write_csv(path, rows):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """One evaluation.
+    """One evaluation that `write_scores` wrote.
 
     Attributes:
         name: what tables and curves call it.
@@ -39,88 +95,69 @@ class Evaluation:
 
 
 def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
-    """Reads the evaluation in `folder`; of a run's folder, that of its best weights.
-
-    Args:
-        folder: of an evaluation or a run.
-        name: to call it by; by default the folder.
+    """Read the evaluation in `folder`, or of a run the evaluation of its best weights.
 
     Raises:
-        MimError: there is none, or a file of it is damaged.
+        MimError: there is none, or one of its files is corrupted.
     """
     path = find_evaluation(folder)
     scores = read_scores(path / "scores.json")
-    per_sequence = _read(path / "per_sequence.csv", _columns)
+    per_sequence = parsed(path / "per_sequence.csv", _columns)
     groups = per_sequence.pop(GROUPS, None)
     lengths = {len(values) for values in per_sequence.values()}
     if set(per_sequence) != set(scores["mean"]) or lengths != {scores["sequences"]}:
-        raise MimError(
-            f"{path / 'per_sequence.csv'} does not fit the scores.json beside it, which has "
-            f"{scores['sequences']} sequences. {_AGAIN}"
-        )
+        raise MimError(f"{path / 'per_sequence.csv'} does not fit scores.json. {_AGAIN}")
     resamples = None
     if groups is not None and os.path.lexists(path / RESAMPLES):
         means = read_member(path / RESAMPLES, "means", "f", 2)
         if len(means) != len(per_sequence):
-            raise MimError(f"{path / RESAMPLES} does not fit the scores.json beside it. {_AGAIN}")
+            raise MimError(f"{path / RESAMPLES} does not fit scores.json. {_AGAIN}")
         resamples = dict(zip(scores["mean"], means, strict=True))
     return Evaluation(name or str(folder), scores, per_sequence, groups, resamples)
 
 
-def read_scores(path: Path) -> dict:
-    """The content of a `scores.json`.
-
-    Raises:
-        MimError: it is missing or damaged.
-    """
-    return _read(path, _scores)
-
-
 def find_evaluation(folder: str | Path) -> Path:
-    """The folder itself if it holds `scores.json`; of a run the best evaluation, else the last.
-
-    Raises:
-        MimError: there is none.
-    """
+    """Return `folder` if it holds `scores.json`; of a run the best evaluation, else the last."""
     folder = Path(folder)
     if os.path.isfile(folder / "scores.json"):
         return folder
     found = {path.name: path for path in evaluations_of(folder)}
     if not found:
         raise MimError(
-            f"{folder} holds no scores: expected scores.json, or a run with scores/*/scores.json. "
-            "Give the folder of a run or of an evaluation."
+            f"Expected scores.json, or a run with scores/*/scores.json, in {folder}, found none."
         )
     best = folder / "best.json"
-    iteration = _read(best, _iteration) if os.path.lexists(best) else -1
+    iteration = parsed(best, _iteration) if os.path.lexists(best) else -1
     return found.get(f"{iteration:06d}", found[max(found)])
 
 
 def evaluations_of(run: Path) -> list[Path]:
-    """The folders of the evaluations of a run, sorted; none where it has no `scores`.
+    """Return the folders of the evaluations of a run, sorted; none where it has no `scores`."""
+    folders = list_folder(run / "scores") if os.path.isdir(run / "scores") else []
+    return [f for f in folders if os.path.isdir(f) and f / "scores.json" in list_folder(f)]
+
+
+def read_scores(path: Path) -> dict:
+    """Return the content of a `scores.json`; `MimError` if it is missing or corrupted."""
+    return parsed(path, _scores)
+
+
+def parsed(path: Path, parse: Callable[[str], T]) -> T:
+    """Return what `parse` makes of the text of a file of a run or an evaluation.
 
     Raises:
-        MimError: one of the folders cannot be listed.
+        MimError: it is missing or corrupted; `parse` may raise what wrong content leads to.
     """
-    folders = list_folder(run / "scores") if os.path.isdir(run / "scores") else []
-    return [
-        folder
-        for folder in filter(os.path.isdir, folders)
-        if folder / "scores.json" in list_folder(folder)
-    ]
-
-
-def _read(path, parse):
     try:
         return parse(read_text(path, "a file of an evaluation"))
     except MimError as error:
         raise MimError(f"{error} {_AGAIN}") from None
     except (ValueError, TypeError, LookupError, AttributeError, csv.Error) as error:
-        raise MimError(f"{path} is damaged or of an older version ({error}). {_AGAIN}") from None
+        raise MimError(f"{path} is corrupted or of an older version ({error}). {_AGAIN}") from None
 
 
 def _scores(text):
-    """All that tables and curves are made of, or an error."""
+    """Return all that tables and curves are made of."""
     scores = parse_json(text)
     missing = [name for name in _NEEDED if name not in scores]
     if missing:
@@ -138,7 +175,7 @@ def _scores(text):
 
 def _numbers(values, count):
     if len(values) != count or not all(type(x) in (int, float, type(None)) for x in values):
-        raise ValueError(f"{values!r:.40} in the place of {count} numbers")
+        raise ValueError(f"{values!r:.40} instead of {count} numbers")
 
 
 def _iteration(text):
@@ -156,72 +193,31 @@ def _columns(text):
     return dict(zip(names, table[:, 1:].T, strict=True))
 
 
-# MERGED: Scores as files and as a table for the terminal.
-
-
-WIDTH = 80
-ARRAYS = ("per_sequence", "groups", "resamples", "samples")
-RESAMPLES = "resamples.npz"
-GROUPS = "recording"
-FEW = 10
-"""Groups below which a bootstrap interval is rough."""
-
-
-def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
-    """Writes an evaluation.
-
-    - `scores.json`: `result` without what the last two files hold
-    - `scores.csv`: one row per predicted frame, from frame `input_length + 1` on, then the mean
-    - `per_sequence.csv`: one row per sequence, from 1 on, with its scores over all lead times
-    - `resamples.npz`: each mean score in 2,000 bootstrap resamples, of which differences between
-      models and their intervals are made
-    - `samples.npz`: the arrays of `samples`
-
-    A score that is None or NaN leaves its cell empty.
-
-    Args:
-        folder: made where missing; an older evaluation in it is replaced.
-        result: what `evaluate` returned; without `per_sequence` or `samples`, so are the files.
-        input_length: number of context frames.
-    """
-    folder = Path(folder)
-    parts = {name: value for name, value in result.items() if name not in ARRAYS}
-    json.dumps(parts, allow_nan=False)  # fails before anything is written
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_csv(folder / "scores.csv", _rows(result, input_length))
-    if "per_sequence" in result:
-        names, columns = zip(*result["per_sequence"].items(), strict=True)
-        rows = [list(map(as_json, row)) for row in zip(*columns, strict=True)]
-        if "groups" in result:
-            names = GROUPS, *names
-            rows = [[group + 1, *row] for group, row in zip(result["groups"], rows, strict=True)]
-        numbered = [[number, *row] for number, row in enumerate(rows, 1)]
-        _write_csv(folder / "per_sequence.csv", [["sequence", *names], *numbered])
-    if "resamples" in result:
-        means = np.stack([result["resamples"][name] for name in result["mean"]])
-        np.savez_compressed(folder / RESAMPLES, means=np.float32(means))
-    if "samples" in result:
-        np.savez_compressed(folder / "samples.npz", **result["samples"])
-    # Last, so that whoever finds it finds the others too.
-    write_json(folder / "scores.json", parts)
-
-
-def _write_csv(path, rows):
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+def basis(scores: dict) -> str:
+    """Return what the intervals of `scores.json` rest on, such as "64 windows of 12 recordings"."""
+    count, groups = scores["sequences"], scores.get("recordings")
+    if groups is None:
+        return (
+            f"{count:,} sequences. The intervals assume independent sequences; if they are "
+            "windows that overlap, the intervals are too narrow. Evaluate again to correct them."
+        )
+    whole = groups <= len(scores["data"].get("recordings", ()))
+    words = f"{count:,} windows of {groups:,} {'recordings' if whole else 'blocks of time'}"
+    if groups == count:
+        words = f"{count:,} sequences"
+    return f"{words}: the intervals are rough." if groups < FEW else f"{words}."
 
 
 def format_scores(result: dict, input_length: int) -> str:
-    """The rows of the CSV file as aligned text, without a last line break; None is `-`.
+    """Return the rows of the CSV file as aligned text, without a last line break; None is `-`.
 
     Scores that do not fit into 80 characters stand in further tables below.
-
-    Args:
-        result, input_length: as in `write_scores`.
     """
     header, *rows = _rows(result, input_length)
     cells = [header] + [[str(row[0]), *map(_decimal, row[1:])] for row in rows]
-    frames, *columns = [_aligned(column) for column in zip(*cells, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    padded = [[cell.rjust(w) for cell, w in zip(row, widths, strict=True)] for row in cells]
+    frames, *columns = zip(*padded, strict=True)
     tables, table = [], [frames]
     for column in columns:
         if sum(len(part[0]) + 2 for part in [*table, column]) > WIDTH + 2:
@@ -232,39 +228,10 @@ def format_scores(result: dict, input_length: int) -> str:
     return "\n\n".join(map("\n".join, lines))
 
 
-def basis(scores: dict) -> str:
-    """Return what the intervals of an evaluation rest on: so many windows of so many recordings.
-
-    Args:
-        scores: content of `scores.json`.
-    """
-    count, groups = scores["sequences"], scores.get("recordings")
-    if groups is None:
-        return (
-            f"{count:,} sequences. The intervals assume independent sequences; if they are "
-            "windows that overlap, the intervals are too narrow. Evaluate again to correct them."
-        )
-    if groups == count:
-        words = f"{count:,} sequences"
-    else:
-        whole = groups <= len(scores["data"].get("recordings", ()))
-        words = f"{count:,} windows of {groups:,} {'recordings' if whole else 'blocks of time'}"
-    return f"{words}: the intervals are rough." if groups < FEW else f"{words}."
-
-
-def _aligned(column):
-    width = max(map(len, column))
-    return [cell.rjust(width) for cell in column]
-
-
 def _rows(result, input_length):
-    names = list(result["mean"])
-    frames = zip(*(result["per_frame"][name] for name in names), strict=True)
-    return [
-        ["frame", *names],
-        *([number, *scores] for number, scores in enumerate(frames, input_length + 1)),
-        ["mean", *(result["mean"][name] for name in names)],
-    ]
+    columns = zip(*(result["per_frame"][name] for name in result["mean"]), strict=True)
+    frames = [[number, *scores] for number, scores in enumerate(columns, input_length + 1)]
+    return [["frame", *result["mean"]], *frames, ["mean", *result["mean"].values()]]
 
 
 def _decimal(score):

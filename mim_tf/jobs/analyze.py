@@ -1,4 +1,4 @@
-"""What happens inside trained weights on test sequences, as numbers, rows and words."""
+"""Gates and memories of trained weights on test sequences, as numbers, rows and words."""
 
 from tqdm import tqdm
 
@@ -12,20 +12,7 @@ from mim_tf.weights import load_weights
 
 
 def analyze(path, config: ModelConfig, data: DataConfig, sequences, batch_size, low, high):
-    """Return what `InsideStatistics` finds in the weights of `path` on test sequences.
-
-    Args:
-        path: weights of any kind.
-        config: their configuration.
-        data: what on.
-        sequences: how many of the test sequences; see `evaluated`.
-        batch_size: how many at a time.
-        low: gate values below are saturated.
-        high: gate values above are saturated.
-
-    Raises:
-        MimError: for weights or data that cannot be used.
-    """
+    """Return what `InsideStatistics` finds in the weights of `path` on so many test sequences."""
     source = open_source(data, config, "test")
     model = build_model(config)
     load_weights(model, path)
@@ -37,7 +24,7 @@ def analyze(path, config: ModelConfig, data: DataConfig, sequences, batch_size, 
 
 
 def table(result: dict) -> list[list]:
-    """Rows of what, gate or memory, and the value of each frame; a header first."""
+    """Return rows of what, gate or memory, and the value of each frame; a header first."""
     rows = []
     for gate, share in result["saturation"].items():
         rows += [[f"share {side}", gate, *values] for side, values in share.items()]
@@ -48,7 +35,7 @@ def table(result: dict) -> list[list]:
 
 
 def summary(result: dict, low: float, high: float) -> str:
-    """The means over frames of what is saturated, and the norms at both ends."""
+    """Return the means over frames of what is saturated, and the norms at both ends."""
     lines = [f"Saturated gate values (below {low:g} or above {high:g}), mean over frames:"]
     for gate, share in result["saturation"].items():
         below, above = (sum(share[side]) / len(share[side]) for side in ("below", "above"))

@@ -1,4 +1,4 @@
-"""Evaluation of a model on a data set."""
+"""Evaluation of a model on a data set, and of a weights file on the test split."""
 
 import os
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from mim_tf.data.dataset import open_source
 from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.baselines import ReferenceScores, verdict
 from mim_tf.evaluation.pictures import ErrorMap, load_samples, save_sample
-from mim_tf.evaluation.score_set import scores_for
-from mim_tf.evaluation.statistics import intervals
+from mim_tf.evaluation.protocols import scores_for
+from mim_tf.evaluation.statistics import interval
 from mim_tf.evaluation.stored import basis, format_scores, write_scores
 from mim_tf.models import build_model
 from mim_tf.models.machine import check_prediction
@@ -39,7 +39,7 @@ def evaluate(
 
     Args:
         model: a `VideoPredictor`; its context are `input_length` frames, it predicts the rest.
-        source: sequences of `total_length` frames.
+        source: of the sequences.
         config: batch size, number of sequences, number of samples.
         on_sample: called with the number 1, 2, ..., the truth `[T, H, W, C]`, NaN where a value is
             missing, and the forecast `[horizon, H, W, C]` of each of the first `num_save_samples`
@@ -57,25 +57,22 @@ def evaluate(
     scores, error_map = scores_for(source, protocol), ErrorMap(source.scale)
     reference = ReferenceScores(source, context, limit, protocol)
     indices = evaluated(source, limit)
-    total = len(indices)
-    batch_size = min(config.batch_size, total)
+    batch_size = min(config.batch_size, len(indices))
     check_prediction(model.config, batch_size, source.shape[0])
 
     def forecast(frames):
-        horizon = frames.shape[1] - context
-        return model.forecast(frames[:, :context], horizon, batch_size)
+        return model.forecast(frames[:, :context], frames.shape[1] - context, batch_size)
 
     with (
         errors_of(source) as watched,
-        tqdm(total=total, desc="evaluating", unit="seq", leave=False) as progress,
+        tqdm(total=len(indices), desc="evaluating", unit="seq", leave=False) as progress,
     ):
-        for batch in evaluation_dataset(watched, batch_size, limit):
-            frames, truth = map(np.asarray, batch)
-            predicted = forecast(frames)
-            done = scores.sequences
-            scores.update(truth[:, context:], predicted)
-            error_map.update(truth[:, context:], predicted)
-            reference.update(frames, truth)
+        for arrays in evaluation_dataset(watched, batch_size, limit):
+            frames, truth = map(np.asarray, arrays)
+            predicted, done = forecast(frames), scores.sequences
+            batch = scores.update(truth[:, context:], predicted)
+            error_map.update(batch.truth, predicted)
+            reference.update(frames, truth, batch)
             for i in range(min(len(frames), config.num_save_samples - done)):
                 on_sample(done + i + 1, truth[i], predicted[i])
             progress.update(len(frames))
@@ -84,10 +81,11 @@ def evaluate(
     samples = load_samples(per_sequence["mse"], source, indices, forecast, batch_size)
     recordings, groups = np.unique(source.groups(indices), return_inverse=True)
     resamples = scores.resampled(groups)
+    count = len(recordings)
     return {
         **scores.result(),
-        "recordings": len(recordings),
-        "intervals": intervals(resamples, len(recordings)),
+        "recordings": count,
+        "intervals": {name: interval(means, count) for name, means in resamples.items()},
         **scores.details(),
         "protocol": protocol,
         "input_length": context,
@@ -99,9 +97,6 @@ def evaluate(
     }
 
 
-# MERGED: Evaluation of a weights file on the test split.
-
-
 def evaluate_weights(
     model: ModelConfig,
     data: DataConfig,
@@ -109,21 +104,11 @@ def evaluate_weights(
     pretrained_model: str,
     protocol: str = "mim2019",
 ) -> tuple[str, Path]:
-    """Scores a weights file on test sequences and writes scores and pictures.
-
-    Args:
-        model: what the weights are of, with the lengths to evaluate.
-        data: what to evaluate on.
-        training: how; `max_test_sequences` is 0 for all sequences.
-        pretrained_model: the weights file.
-        protocol: of `PROTOCOLS`.
+    """Score a weights file on test sequences and write scores and pictures.
 
     Returns:
-        The scores, `verdict` and, where `data.test_sha256` is given, whether the sequences have
-        it, as text; and the new folder `gen_frm_dir/test-...` of all that is written.
-
-    Raises:
-        MimError: for data or weights that do not fit.
+        The scores, what their intervals rest on, `verdict` and, if `data.test_sha256` is given,
+        whether the sequences have it, as text; and the new folder `gen_frm_dir/test-...`.
     """
     skip_graph_rewriting()
     network = build_model(model)
@@ -148,34 +133,26 @@ def evaluate_weights(
 
 
 def check_step(learnt: str, found: str) -> None:
-    """Warns of frames that are not as far apart as in training; "" where that is not known."""
+    """Log a warning if frames are not as far apart as in training; "" where that is unknown."""
     if learnt and found not in ("", learnt):
         logging.warning(
-            "The weights were trained on frames %s apart, these are %s apart: --frame_interval "
-            "says which are taken.",
-            learnt,
-            found,
+            "Expected frames %s apart, as in training, got frames %s apart. Set --frame_interval.",
+            *(learnt, found),
         )
 
 
-def identity(result: dict, size: int, expected: str) -> str:
-    """A sentence: whether the sequences of an evaluation are those that were to be scored.
-
-    Args:
-        result: what `evaluate` returned.
-        size: number of sequences there are.
-        expected: the SHA-256 of all of them.
-    """
+def identity(result: dict, size: int | None, expected: str) -> str:
+    """Return a sentence: whether the sequences of an evaluation, of `size`, have the SHA-256."""
     data, count = result["data"], result["sequences"]
     if data["sha256"] == expected:
         return f"These are the {count:,} sequences of --test_sha256."
-    if count < size:
+    if size and count < size:
         return (
-            f"Scored were {count:,} of {size:,} sequences, and --test_sha256 is that of all: "
-            "compare these figures with those of the same sequences only."
+            f"Scored were {count:,} of {size:,} sequences, and --test_sha256 is the hash of all. "
+            "Compare these scores with scores on the same sequences only."
         )
     digits = f" The digits are: {data['digits_origin']}." if "digits_origin" in data else ""
     return (
-        f"These are NOT the sequences of --test_sha256, which is {expected}: theirs is "
-        f"{data['sha256']}.{digits} Compare these figures with each other only."
+        f"These are NOT the sequences of --test_sha256: expected {expected}, got "
+        f"{data['sha256']}.{digits} Compare these scores with each other only."
     )

@@ -15,7 +15,7 @@ from mim_tf.data.scale_fit import warn_of_kept_scale
 from mim_tf.data.source import SequenceSource, describe_splits, filled
 from mim_tf.data.split import SPLITS, split_paths
 from mim_tf.errors import MimError
-from mim_tf.evaluation.score_set import scores_for
+from mim_tf.evaluation.protocols import scores_for
 from mim_tf.jobs.validation import PageWriter, Validation
 from mim_tf.models import build_model
 from mim_tf.models.machine import check_training

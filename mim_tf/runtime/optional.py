@@ -20,22 +20,6 @@ def import_tensorflow(purpose: str):
     return tensorflow
 
 
-def import_fss_backend():
-    """Import the class of the package `scores` that counts events in windows.
-
-    Raises:
-        MimError: if the package is not installed.
-    """
-    try:
-        from scores.fast.fss.fss_numpy import FssNumpy
-    except ImportError:
-        raise MimError(
-            "The package scores is needed for the fractions skill score (--protocol=pysteps) and "
-            "is not installed: pip install 'mim_tf[scores]'. Every other --protocol does without."
-        ) from None
-    return FssNumpy
-
-
 def import_xarray(*backends: str):
     """Import xarray, after checking that `backends`, the packages it reads with, are installed.
 

@@ -10,7 +10,7 @@ from mim_tf.data.files.arrays import ArraySource
 from mim_tf.errors import MimError
 from mim_tf.evaluation.baselines import ReferenceScores
 from mim_tf.evaluation.compare import Comparison, compare, format_comparison
-from mim_tf.evaluation.score_set import scores_for
+from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.stored import Evaluation, read_evaluation, write_scores
 from mim_tf.values.scale import LinearScale
 
@@ -118,12 +118,6 @@ def test_a_score_that_is_not_defined_in_both_is_not_compared(tmp_path):
     assert difference.sentence.endswith("of which there is no interval.")
 
 
-def test_curves_are_of_evaluations_and_baselines(folders):
-    curves = compare(folders[:2]).curves("mse")
-    assert list(curves) == ["a", "b", "persistence"]
-    assert curves["persistence"] == [7, 8]
-
-
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
@@ -131,14 +125,14 @@ def test_curves_are_of_evaluations_and_baselines(folders):
         ({"protocol": "openstl"}, "protocol"),
         ({"data": SCALED}, "--scale"),
         ({"data": SCALED | {"sha256": "1" * 64}}, "--scale"),
-        ({"input_length": 5}, "context length"),
+        ({"input_length": 5}, "input_length"),
     ],
 )
 def test_other_tests_are_refused(folders, tmp_path, changed, named):
     other = write(tmp_path / "other", np.ones(30), **changed)
     with pytest.raises(MimError, match=named):
         compare([folders[0], other])
-    with pytest.raises(MimError, match="number of sequences"):
+    with pytest.raises(MimError, match="sequences 30"):
         compare([folders[0], write(tmp_path / "few", [1.0, 2.0])])
 
 
@@ -183,9 +177,9 @@ def evaluated(folder, truth, prediction, groups):
     source.scale, source.thresholds = LinearScale("dBZ", 0, 70), (30.0,)
     source.latitude = np.linspace(60, 0, truth.shape[2])
     scores = scores_for(source, "per_pixel")
-    scores.update(truth[:, 1:], prediction)
+    batch = scores.update(truth[:, 1:], prediction)
     reference = ReferenceScores(source, 1, 0, "per_pixel")
-    reference.update(truth, truth)
+    reference.update(truth, truth, batch)
     resamples = scores.resampled(groups)
     result = {
         **scores.result(),
@@ -231,23 +225,6 @@ def test_differences_are_of_the_scores_in_the_table(scored):
         ours, theirs = (part.resamples[each.score] for part in (even, uneven))
         assert np.std(ours - theirs) == pytest.approx((high - low) / 4.4, rel=0.2)
     assert {"RMSE_1", "ACC_1", "CSI_30", "power_ratio", "rmse_dBZ"} <= set(comparison.scores)
-
-
-def test_pairs_are_resampled_by_recording(tmp_path):
-    # As independent sequences, the same windows give narrower intervals.
-    widths = {}
-    for name, groups in (("whole", np.repeat(np.arange(6), 4)), ("single", np.arange(24))):
-        rng = np.random.default_rng(0)
-        truth = rng.random((24, 3, 8, 8, 1), np.float32)
-        size = rng.uniform(0, 0.3, 6).repeat(4)[:, None, None, None, None].astype(np.float32)
-        worse = truth[:, 1:] + size
-        pair = [
-            evaluated(tmp_path / f"{name}-{number}", truth, prediction, groups)
-            for number, prediction in enumerate((truth[:, 1:], worse))
-        ]
-        (found,) = [each for each in compare(pair).differences if each.score == "mae"]
-        widths[name] = np.ptp(found.interval)
-    assert widths["whole"] > 1.5 * widths["single"]
 
 
 def test_evaluations_without_resamples_are_compared_by_their_sequences(scored, caplog):

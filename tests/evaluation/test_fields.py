@@ -1,13 +1,25 @@
+"""Scores of fields, and power spectra."""
+
+import json
 import math
 
 import numpy as np
 import pytest
+from scipy.ndimage import uniform_filter
 
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.scale_fit import ScaledSource
 from mim_tf.errors import MimError
-from mim_tf.evaluation.fields import FieldScores, area_weights, climatology_of
-from mim_tf.evaluation.score_set import scores_for
+from mim_tf.evaluation.fields import (
+    FieldScores,
+    PowerSpectra,
+    area_weights,
+    climatology_of,
+    radial_power,
+    rings,
+)
+from mim_tf.evaluation.protocols import scores_for
+from mim_tf.evaluation.statistics import Scores
 from mim_tf.values.scale import LinearScale
 
 LATITUDES = [75.0, 0.0, -60.0]
@@ -22,7 +34,7 @@ def frames(missing=0.0, shape=(4, 2, 3, 5, 2)):
 
 
 def result_of(truth, prediction, climatology, variables=("t", "u"), scale=KELVIN):
-    scores = FieldScores(LATITUDES, climatology, scale, variables)
+    scores = Scores(FieldScores(LATITUDES, climatology, scale, variables))
     scores.update(truth, prediction)
     return scores.result()
 
@@ -145,12 +157,71 @@ def test_the_climatology_leaves_out_missing_values_and_is_computed_once():
 
 @pytest.mark.parametrize("latitudes", [[91, 0, 0], [math.nan, 0, 0], [[0, 1, 2]]])
 def test_what_is_no_latitude_is_refused(latitudes):
-    with pytest.raises(MimError, match="latitude from -90 to 90"):
+    with pytest.raises(MimError, match="-90 to 90"):
         area_weights(latitudes)
 
 
 def test_latitudes_have_to_be_as_many_as_rows():
     source = globe(frames()[0])
     source.latitude = np.zeros(7)
-    with pytest.raises(MimError, match="each of the 3 rows, received 7"):
+    with pytest.raises(MimError, match="3 rows"):
         scores_for(source)
+
+
+# Power spectra.
+
+
+def spectrum_of(truth, prediction):
+    scores = Scores(PowerSpectra())
+    scores.update(truth, prediction)
+    return scores.result()["mean"]["power_ratio"], scores.details()["spectra"]
+
+
+def noise(*shape):
+    return np.random.default_rng(0).random(shape, np.float32)
+
+
+def test_the_power_of_white_noise_is_its_variance_at_every_wavelength():
+    power = radial_power(noise(200, 32, 40, 1)).mean(axis=1)
+    assert power == pytest.approx(np.full(len(power), 1 / 12), rel=0.15)
+
+
+@pytest.mark.parametrize("number", [1, 5, 20, 31])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_wave_is_in_the_ring_of_its_wavelength(number, axis):
+    wave = np.cos(np.pi * (np.arange(32) + 0.5) * number / 32)
+    frame = np.broadcast_to(np.expand_dims(wave, 1 - axis), (32, 32))[None, ..., None]
+    power = radial_power(frame)[:, 0]
+    ring = np.argmax(power)
+    # A wave has a length of 2 * 32 / number pixels, and its mean square is 1/2.
+    assert rings(32, 32).wavelength[ring] == pytest.approx(64 / number, rel=0.25)
+    assert power[ring] * rings(32, 32).counts[ring] == pytest.approx(32 * 32 / 2)
+    assert np.delete(power, ring) == pytest.approx(0)
+
+
+def test_power_ratio_is_a_number_for_blurring():
+    truth = noise(3, 2, 32, 32, 1)
+    assert spectrum_of(truth, truth)[0] == 1
+    assert spectrum_of(truth, truth / 2)[0] == pytest.approx(1 / 4)
+    blurred = uniform_filter(truth, (0, 0, 5, 5, 0))
+    ratio, spectra = spectrum_of(truth, blurred)
+    assert 0 < ratio < 0.2
+    assert json.loads(json.dumps(spectra, allow_nan=False)) == spectra
+    assert np.shape(spectra["truth"]) == (2, len(spectra["wavelength"]))
+    long, short = (np.array(spectra["prediction"]) / spectra["truth"])[0][[0, -1]]
+    assert short < 0.1 < 0.5 < long
+
+
+def test_what_has_no_detail_has_no_ratio():
+    still = np.full((1, 2, 16, 16, 1), 0.5, np.float32)
+    assert spectrum_of(still, noise(1, 2, 16, 16, 1))[0] is None
+    assert spectrum_of(still[:, :, :1], still[:, :, :1])[0] is None
+
+
+def test_missing_values_are_left_out_of_both():
+    truth, prediction = noise(2, 1, 16, 16, 1), noise(2, 1, 16, 16, 1)[::-1].copy()
+    gappy, other = truth.copy(), prediction.copy()
+    gappy[:, :, 4:7] = np.nan
+    other[:, :, 4:7] = 5
+    truth[:, :, 4:7] = prediction[:, :, 4:7] = 0
+    assert spectrum_of(gappy, other) == spectrum_of(truth, prediction)

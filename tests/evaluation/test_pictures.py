@@ -1,10 +1,20 @@
+"""Pictures of samples, the map of errors, and the choice of samples."""
+
 import imageio.v3 as imageio
 import numpy as np
 import pytest
 
+from mim_tf.data.files.arrays import ArraySource
 from mim_tf.errors import MimError
 from mim_tf.evaluation import pictures
-from mim_tf.evaluation.pictures import film_strip, save_sample, side_by_side
+from mim_tf.evaluation.pictures import (
+    ErrorMap,
+    choose_samples,
+    film_strip,
+    load_samples,
+    save_sample,
+    side_by_side,
+)
 from mim_tf.values.scale import LinearScale
 
 GREY, ORANGE = list(pictures.CONTEXT), list(pictures.PREDICTED)
@@ -24,22 +34,16 @@ def panels(frames):
     return left[:, inner, inner], right[:, inner, inner], right[:, 0, 0].tolist()
 
 
-def test_files_have_the_names_of_2019(tmp_path):
-    save_sample(tmp_path / "new" / "sample", *sample(), input_length=2)
-    assert {path.name for path in (tmp_path / "new" / "sample").iterdir()} == {
+def test_files_have_the_names_of_2019_and_others_stay(tmp_path):
+    for _ in range(2):
+        save_sample(tmp_path / "new", *sample(), input_length=2)
+        (tmp_path / "new" / "mine.txt").write_text("kept")
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {
+        "mine.txt",
         *(f"gt{number}.png" for number in range(1, 6)),
         *(f"pd{number}.png" for number in range(3, 6)),
         "truth_and_prediction.gif",
     }
-
-
-def test_physical_values_are_saved_where_there_is_a_scale(tmp_path):
-    truth, prediction = sample(2)
-    save_sample(tmp_path, truth, prediction, 2, LinearScale("vehicles", 10, 1010))
-    with np.load(tmp_path / "values.npz") as values:
-        assert values["unit"] == "vehicles"
-        np.testing.assert_allclose(values["truth"], 10 + 1000 * truth, rtol=1e-6)
-        np.testing.assert_allclose(values["prediction"], 10 + 1000 * prediction, atol=1e-3)
 
 
 def test_missing_values_are_saved_as_such_and_shown_as_the_network_has_them(tmp_path):
@@ -48,8 +52,9 @@ def test_missing_values_are_saved_as_such_and_shown_as_the_network_has_them(tmp_
     truth[:, 0] = np.nan
     save_sample(tmp_path, truth, prediction, 2, scale)
     with np.load(tmp_path / "values.npz") as values:
-        assert np.isnan(values["truth"][:, 0]).all()
-        assert np.isfinite(values["truth"][:, 1:]).all()
+        assert values["unit"] == "K"
+        np.testing.assert_allclose(values["truth"], 200 + 100 * truth, rtol=1e-6)
+        np.testing.assert_allclose(values["prediction"], 200 + 100 * prediction, rtol=1e-6)
     assert (imageio.imread(tmp_path / "gt4.png")[0] == 127).all()
     assert (film_strip(truth, prediction, 2, scale)[0] == 127).all()
 
@@ -79,19 +84,6 @@ def test_right_side_shows_context_then_prediction():
             np.testing.assert_array_equal(shown, expected)
 
 
-def test_three_channels_are_colours():
-    truth, prediction = zeros_and_red()
-    left, right, _ = panels(side_by_side(truth, prediction, 1))
-    assert left.max() == 0
-    np.testing.assert_array_equal(right[1, 0, 0], [255, 0, 0])
-
-
-def zeros_and_red():
-    prediction = np.zeros((1, 8, 8, 3))
-    prediction[..., 0] = 1
-    return np.zeros((2, 8, 8, 3)), prediction
-
-
 @pytest.mark.parametrize(("height", "factor"), [(1, 256), (64, 4), (100, 3), (256, 1), (300, 1)])
 def test_frames_are_enlarged_to_256_pixels_of_height(height, factor):
     frames = side_by_side(*sample(height=height, width=3), input_length=2)
@@ -116,24 +108,14 @@ def test_animation_runs_for_ever_at_five_frames_per_second(tmp_path):
     assert np.abs(difference).max() <= 8
 
 
-def test_other_files_of_the_folder_stay(tmp_path):
-    (tmp_path / "mine.txt").write_text("kept")
-    save_sample(tmp_path, *sample(), input_length=2)
-    save_sample(tmp_path, *sample(), input_length=2)
-    assert (tmp_path / "mine.txt").read_text() == "kept"
-
-
 @pytest.mark.parametrize("input_length", [-1, 1, 3, 5, 6])
 def test_lengths_that_do_not_match_are_refused_before_a_folder_is_made(tmp_path, input_length):
     with pytest.raises(MimError, match=f"with input_length {input_length}"):
         save_sample(tmp_path / "new", *sample(), input_length=input_length)
-    assert not (tmp_path / "new").exists()
-
-
-def test_a_batch_is_refused():
     truth, prediction = sample()
-    with pytest.raises(MimError, match="without its batch axis"):
-        side_by_side(truth[None], prediction[None], 2)
+    with pytest.raises(MimError, match="batch"):
+        save_sample(tmp_path / "new", truth[None], prediction[None], 2)
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_film_strip_has_truth_above_prediction():
@@ -143,3 +125,69 @@ def test_a_film_strip_has_truth_above_prediction():
     assert strip.shape == (4, 9, 3)
     assert strip[0, ::3, 0].tolist() == [2, 3, 4]
     assert np.abs(strip[2, ::3, 0] - np.array([102, 103, 104])).max() <= 1
+
+
+# The map of errors.
+
+
+def error_map(truth, prediction):
+    errors = ErrorMap()
+    errors.update(truth, prediction)
+    return errors
+
+
+def test_it_is_the_mean_over_sequences_and_channels_of_clipped_predictions():
+    truth = np.zeros((2, 1, 1, 2, 2), np.float32)
+    prediction = truth.copy()
+    prediction[0, 0, 0, 0] = 3, 0.5
+    errors = error_map(truth, prediction).result()
+    assert errors.dtype == np.float32
+    assert errors.tolist() == [[[(1 + 0.25) / 4, 0]]]
+
+
+def test_batches_add_up_and_missing_values_are_left_out():
+    generator = np.random.default_rng(0)
+    truth = generator.random((4, 2, 3, 3, 1), np.float32)
+    prediction = generator.random(truth.shape, np.float32)
+    truth[0, :, 0] = np.nan
+    truth[:, :, 2] = np.nan
+    first = error_map(truth[:1], prediction[:1])
+    first.update(truth[1:], prediction[1:])
+    np.testing.assert_array_equal(first.result(), error_map(truth, prediction).result())
+    expected = np.square(prediction - truth)[1:, :, 0].mean(axis=(0, -1))
+    np.testing.assert_allclose(first.result()[:, 0], expected, rtol=1e-6)
+    assert np.isnan(first.result()[:, 2]).all()
+
+
+# The choice of samples.
+
+
+def test_median_and_ends_are_found_and_undefined_errors_are_neither():
+    index, kind = choose_samples(np.array([3.0, np.nan, 1.0, 9.0, 5.0, 7.0]))
+    assert index.tolist() == [0, 1, 2, 3, 2, 4, 3]
+    assert kind == ["first"] * 4 + ["best", "median", "worst"]
+
+
+@pytest.mark.parametrize("errors", [[2.0], [np.nan, np.nan]])
+def test_few_sequences(errors):
+    index, kind = choose_samples(np.array(errors))
+    assert kind[: len(errors)] == ["first"] * len(errors)
+    assert index.max() == len(errors) - 1
+    assert len(index) == (4 if len(errors) == 1 else 2)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+def test_only_batches_of_one_size_are_predicted(batch_size):
+    sizes = []
+
+    def forecast(frames):
+        sizes.append(len(frames))
+        return frames[:, 2:]
+
+    frames = np.arange(9, dtype=np.uint8)[:, None, None, None, None] * np.ones((3, 2, 2, 1), "u1")
+    samples = load_samples(np.arange(9.0), ArraySource(frames), np.arange(9), forecast, batch_size)
+    assert set(sizes) == {batch_size}
+    assert samples["index"].tolist() == [0, 1, 2, 3, 0, 4, 8]
+    np.testing.assert_array_equal(samples["truth"][:, 0, 0, 0, 0], samples["index"])
+    assert samples["forecast"].shape == (7, 1, 2, 2, 1)
+    assert "missing" not in samples

@@ -102,5 +102,5 @@ def test_forget_gate_of_an_st_lstm(tiny_config):
 
 @pytest.mark.parametrize(("low", "high"), [(0, 0.9), (0.9, 0.1), (0.1, 1)])
 def test_thresholds_out_of_order_are_refused(tiny_model, low, high):
-    with pytest.raises(mim_tf.MimError, match="0 < low < high < 1"):
+    with pytest.raises(mim_tf.MimError, match="--low"):
         InsideStatistics(tiny_model, low, high)

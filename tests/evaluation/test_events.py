@@ -1,21 +1,34 @@
-import json
+"""Scores of events against values worked out by hand and against other implementations."""
+
 import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from mim_tf.data.files.arrays import from_uint8
+from mim_tf.data.files.arrays import ArraySource, from_uint8
+from mim_tf.data.sets.hko7 import DBZ as HKO7_DBZ
+from mim_tf.data.sets.hko7 import RAIN
 from mim_tf.errors import MimError
-from mim_tf.evaluation.events import EVENT_RULES, CategoricalScores, EventRule
+from mim_tf.evaluation.events import (
+    EVENT_RULES,
+    BalancedErrors,
+    CategoricalScores,
+    EventRule,
+    FractionsSkillScores,
+)
+from mim_tf.evaluation.protocols import scores_for
+from mim_tf.evaluation.statistics import Scores
 from mim_tf.values.scale import LinearScale
 
 DBZ = LinearScale("dBZ", 0, 70)
+LEVEL = LinearScale("level", 0, 255)
 NAMES = ["CSI", "POD", "FAR", "BIAS", "HSS"]
 
 
-def result_of(*batches, scale=DBZ, thresholds=(30,), rule=None):
-    scores = CategoricalScores(scale, thresholds, rule)
+def result_of(*batches, scale=DBZ, thresholds=(30,), rule=None, kind=CategoricalScores):
+    scores = Scores(kind(scale, thresholds, rule))
     for truth, prediction in batches:
         scores.update(truth, prediction)
     return scores.result()
@@ -35,13 +48,8 @@ def test_scores_of_a_contingency_table():
     # 2 hits, 1 miss, 3 false alarms, 4 correct negatives.
     truth = frames([35, 70, 31, 0, 0, 29, 0, 10, 20, 29])
     prediction = frames([60, 31, 29, 31, 40, 50, 0, 0, 29, 10])
-    csi, pod, far, bias, hss = means(truth, prediction)
-    assert csi == pytest.approx(2 / 6)
-    assert pod == pytest.approx(2 / 3)
-    assert far == pytest.approx(3 / 5)
-    assert bias == pytest.approx(5 / 3)
-    # 2 (2 * 4 - 3 * 1) / (3 * 5 + 5 * 7)
-    assert hss == pytest.approx(10 / 50)
+    # HSS: 2 (2 * 4 - 3 * 1) / (3 * 5 + 5 * 7)
+    assert means(truth, prediction) == pytest.approx([2 / 6, 2 / 3, 3 / 5, 5 / 3, 10 / 50])
 
 
 @pytest.mark.parametrize(
@@ -55,6 +63,7 @@ def test_scores_of_a_contingency_table():
         ([0, 40], [10, 50], [1, 1, 0, 1, 1]),
         ([40, 40], [50, 50], [1, 1, 0, 1, None]),
         ([0, 40], [40, 0], [0, 0, 1, 1, -1]),
+        ([np.nan, np.nan], [0, 40], [None, None, None, None, None]),
     ],
 )
 def test_scores_without_rain_and_at_the_ends(truth, prediction, expected):
@@ -68,25 +77,6 @@ def test_mean_is_over_lead_times_with_a_score():
     assert result["per_frame"]["CSI_30"] == [0.5, 1, None]
     # The score of all counts together would be 2 / 3.
     assert result["mean"]["CSI_30"] == 0.75
-
-
-def test_counts_of_all_sequences_are_added_before_scores_are_computed():
-    rain, dry = frames([40, 40, 40, 40]), frames([0, 0, 0, 0])
-    half = frames([40, 40, 40, 0])
-    result = result_of((rain, half), (np.concatenate([dry, dry]), np.concatenate([dry, half])))
-    assert result["sequences"] == 3
-    # 3 hits, 1 miss, 3 false alarms; the mean of the sequences' scores would be another.
-    assert result["mean"]["CSI_30"] == pytest.approx(3 / 7)
-    assert result["mean"]["FAR_30"] == pytest.approx(3 / 6)
-
-
-def test_missing_values_are_not_counted():
-    truth, prediction = frames([40, 40, 0, 0]), frames([40, 0, 40, 0])
-    longer = frames([40, 40, 0, 0, 0, 0]), frames([40, 0, 40, 0, 40, 0])
-    longer[0][..., 4:, :] = np.nan
-    assert result_of(longer) == result_of((truth, prediction))
-    truth[:] = np.nan
-    assert means(truth, prediction) == [None] * 5
 
 
 @pytest.mark.parametrize("threshold", [30, 40, 50])
@@ -108,13 +98,20 @@ def test_exactly_the_threshold_is_no_event(threshold, to_unit):
     assert result["mean"][f"FAR_{threshold}"] == 0.5
 
 
+@pytest.mark.parametrize("threshold", [0.5, 30, 40])
+def test_an_inclusive_rule_makes_the_threshold_itself_an_event(threshold):
+    truth = frames([threshold, threshold - 0.01, threshold + 0.01])
+    for rule, events in ((EventRule(inclusive=True), 2), (EventRule(), 1)):
+        result = result_of((truth, np.ones_like(truth)), thresholds=(threshold,), rule=rule)
+        assert 1 - result["mean"][f"FAR_{threshold}"] == pytest.approx(events / 3)
+
+
 @pytest.mark.parametrize(
     ("low", "high"), [(0, 70), (0, 75), (-10, 60), (-32, "95.5"), ("29.7", "55.2"), ("0.3", "76.8")]
 )
 def test_levels_exceed_a_threshold_where_exact_arithmetic_says_so(low, high):
     scale = LinearScale("dBZ", float(low), float(high))
-    levels = np.arange(256, dtype=np.uint8)
-    truth = from_uint8(levels)[None, None, None, :, None]
+    truth = from_uint8(np.arange(256, dtype=np.uint8))[None, None, None, :, None]
     low, high = Fraction(low), Fraction(high)
     for threshold in (30, 40, 50):
         expected = sum(low + (high - low) * level / 255 > threshold for level in range(256))
@@ -123,21 +120,11 @@ def test_levels_exceed_a_threshold_where_exact_arithmetic_says_so(low, high):
         assert 1 - result["mean"][f"FAR_{threshold}"] == pytest.approx(expected / 256)
 
 
-@pytest.mark.parametrize("threshold", [0.5, 30, 40])
-def test_an_inclusive_rule_makes_the_threshold_itself_an_event(threshold):
-    truth = frames([threshold, threshold - 0.01, threshold + 0.01])
-    everything = np.ones_like(truth)
-    for rule, events in ((EventRule(inclusive=True), 2), (EventRule(), 1)):
-        result = result_of((truth, everything), thresholds=(threshold,), rule=rule)
-        assert 1 - result["mean"][f"FAR_{threshold}"] == pytest.approx(events / 3)
-
-
 def test_levels_reach_a_threshold_of_sevir():
-    scale = LinearScale("level", 0, 255)
     truth = from_uint8(np.arange(256, dtype=np.uint8))[None, None, None, :, None]
     for threshold in (16, 74, 133, 160, 181, 219):
         pair = truth, np.ones_like(truth)
-        result = result_of(pair, scale=scale, thresholds=(threshold,), rule=EVENT_RULES["sevir"])
+        result = result_of(pair, scale=LEVEL, thresholds=(threshold,), rule=EVENT_RULES["sevir"])
         assert 1 - result["mean"][f"FAR_{threshold}"] == pytest.approx((256 - threshold) / 256)
 
 
@@ -179,7 +166,10 @@ def test_pooled_csi_is_that_of_the_maxima_of_squares():
 
 
 def independent_scores(truth, prediction, threshold):
-    """Scores of values in dBZ, counted one by one, from other forms of the definitions."""
+    """Scores of values in dBZ, counted one by one, from other forms of the definitions.
+
+    Written from the definitions in Wilks, "Statistical Methods in the Atmospheric Sciences".
+    """
     pairs = [
         (bool(t > threshold), bool(p > threshold))
         for t, p in zip(truth.ravel().tolist(), prediction.ravel().tolist(), strict=True)
@@ -204,19 +194,15 @@ def independent_scores(truth, prediction, threshold):
 
 @pytest.mark.parametrize("missing", [0, 0.2])
 def test_scores_equal_those_of_an_independent_implementation(missing):
-    # Written from the definitions in Wilks, "Statistical Methods in the Atmospheric Sciences".
     generator = np.random.default_rng(0)
     truth = generator.uniform(0, 70, (4, 2, 8, 9, 1)).astype(np.float32)
     prediction = (truth + generator.normal(0, 15, truth.shape)).astype(np.float32)
     truth[generator.random(truth.shape) < missing] = np.nan
     thresholds = (20, 30.5, 50)
     unit = DBZ.to_unit(truth), prediction / 70
-    result = result_of(
-        [part[:3] for part in unit], [part[3:] for part in unit], thresholds=thresholds
-    )
-    assert list(result["per_frame"]) == [
-        f"{name}_{t}" for name in NAMES for t in ("20", "30.5", "50")
-    ]
+    halves = [part[:3] for part in unit], [part[3:] for part in unit]
+    result = result_of(*halves, thresholds=thresholds)
+    assert list(result["mean"]) == [f"{name}_{t}" for name in NAMES for t in ("20", "30.5", "50")]
     for threshold in thresholds:
         for frame in range(2):
             expected = independent_scores(truth[:, frame], prediction[:, frame], threshold)
@@ -225,42 +211,116 @@ def test_scores_equal_those_of_an_independent_implementation(missing):
                 assert got == pytest.approx(float(score), rel=1e-12)
 
 
-def test_predictions_outside_0_to_1_are_events_or_not_like_their_bounds():
-    truth = frames([40, 0, 0])
-    prediction = np.array([7.5, -3, 0.1], np.float32)[None, None, None, :, None]
-    assert means(truth, prediction) == [1, 1, 0, 1, 1]
-
-
-def test_result_is_json_types():
-    result = result_of((frames([0, 40]), frames([0, 40])), thresholds=(30, 40, 50))
-    assert json.loads(json.dumps(result, allow_nan=False)) == result
-    assert list(result["mean"])[:4] == ["CSI_30", "CSI_40", "CSI_50", "POD_30"]
-
-
 @pytest.mark.parametrize("thresholds", [(30, 80), (70,), (-1,), (math.nan,), ()])
 def test_thresholds_that_divide_nothing_are_refused(thresholds):
-    with pytest.raises(MimError, match=r"thresholds from 0 to below 70 dBZ.*dbz_max"):
+    with pytest.raises(MimError, match="dbz_max"):
         CategoricalScores(DBZ, thresholds)
     assert CategoricalScores(DBZ, (0, 69.9))
 
 
 def test_a_threshold_that_every_value_reaches_is_refused():
-    level = LinearScale("level", 0.0, 255.0)
-    with pytest.raises(MimError, match=r"thresholds above 0 level, which every value"):
-        CategoricalScores(level, (0.0, 16.0), EVENT_RULES["sevir"])
-    CategoricalScores(level, (0.0, 16.0))
+    with pytest.raises(MimError, match="--thresholds"):
+        CategoricalScores(LEVEL, (0.0, 16.0), EVENT_RULES["sevir"])
+    CategoricalScores(LEVEL, (0.0, 16.0))
     unbounded = LinearScale("level", 0.0, 255.0, clipped=False)
     CategoricalScores(unbounded, (0.0, 16.0), EVENT_RULES["sevir"])
 
 
-def test_bad_batches_are_refused():
-    scores = CategoricalScores(DBZ, (30,))
-    with pytest.raises(MimError, match="at least one sequence"):
-        scores.result()
-    scores.update(frames([0], [0]), frames([0], [0]))
-    with pytest.raises(MimError, match="2 frames so far, received 1"):
-        scores.update(frames([0]), frames([0]))
-    with pytest.raises(MimError, match="one shape"):
-        scores.update(frames([0], [0]), frames([0, 0], [0, 0]))
-    with pytest.raises(MimError, match="finite"):
-        scores.update(frames([0], [0]), frames([0], [np.nan]))
+# The fractions skill score.
+
+
+def noise(shape=(3, 2, 9, 11, 1)):
+    return np.random.default_rng(0).random((2, *shape), np.float32)
+
+
+def fss_of(truth, prediction, *windows):
+    rule = EventRule(windows=windows)
+    return result_of((truth, prediction), thresholds=(40,), rule=rule, kind=FractionsSkillScores)
+
+
+def counted(truth, prediction, side, threshold):
+    """From the definition, window by window."""
+    difference = total = 0
+    for t, p in zip(truth, prediction, strict=True):
+        for row in range(t.shape[0] - side + 1):
+            for column in range(t.shape[1] - side + 1):
+                window = slice(row, row + side), slice(column, column + side)
+                o, f = ((part[window] * 70 > threshold).mean() for part in (t, p))
+                difference += (f - o) ** 2
+                total += f**2 + o**2
+    return 1 - difference / total
+
+
+@pytest.mark.parametrize("side", [1, 3, 4, 9])
+def test_fss_equals_an_independent_count(side):
+    truth, prediction = noise()
+    result = fss_of(truth, prediction, side)
+    for frame in range(2):
+        expected = counted(truth[:, frame, ..., 0], prediction[:, frame, ..., 0], side, 40)
+        assert result["per_frame"][f"FSS_window{side}_40"][frame] == pytest.approx(expected)
+
+
+def test_fss_equals_that_of_the_package_scores():
+    fss_2d = pytest.importorskip("scores.spatial").fss_2d
+    truth, prediction = noise()
+    first, second = (
+        xr.DataArray(part[:, 0, ..., 0] * 70, dims=("n", "y", "x")) for part in (prediction, truth)
+    )
+    expected = fss_2d(
+        first, second, event_threshold=40, window_size=(4, 4), spatial_dims=("y", "x")
+    )
+    result = fss_of(truth, prediction, 4)
+    assert result["per_frame"]["FSS_window4_40"][0] == pytest.approx(float(expected))
+
+
+def test_fss_without_events_without_room_and_with_gaps():
+    truth, prediction = noise()
+    for side in (10, 11, 12):
+        assert fss_of(truth, prediction, side)["mean"] == {f"FSS_window{side}_40": None}
+    low = truth / 2
+    assert fss_of(low, low, 3)["mean"] == {"FSS_window3_40": None}
+    assert fss_of(truth, low, 3)["mean"] == {"FSS_window3_40": 0}
+    gappy, filled = truth.copy(), truth.copy()
+    gappy[:, :, :3], filled[:, :, :3] = np.nan, 0
+    nothing = prediction.copy()
+    nothing[:, :, :3] = 0
+    assert fss_of(gappy, prediction, 3) == fss_of(filled, nothing, 3)
+
+
+# The balanced errors of HKO-7.
+
+
+def balanced(truth, prediction):
+    scores = Scores(BalancedErrors(RAIN))
+    scores.update(truth, prediction)
+    return scores.result()["mean"]
+
+
+def test_heavy_rain_counts_more():
+    rates = np.array([0.1, 1.99, 2.01, 4.9, 5.1, 10.1, 29, 30.1])
+    truth = RAIN.to_unit(rates).reshape(1, 1, 2, 4, 1)
+    weights = 1 + 1 + 2 + 2 + 5 + 10 + 10 + 30
+    assert balanced(truth, truth + np.float32(0.1)) == {
+        "B-MSE": pytest.approx(weights * 0.01, rel=1e-5),
+        "B-MAE": pytest.approx(weights * 0.1, rel=1e-5),
+    }
+
+
+def test_missing_values_have_no_weight_and_sequences_are_averaged():
+    truth = RAIN.to_unit(np.full((2, 1, 2, 2, 1), 40))
+    truth[0, 0, 0] = np.nan
+    prediction = np.full(truth.shape, truth[1, 0, 0, 0] - np.float32(0.1))
+    assert balanced(truth, prediction)["B-MAE"] == pytest.approx((2 + 4) / 2 * 30 * 0.1, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "own"), [("hko7", "B-MSE"), ("sevir", "CSI_pool4"), ("pysteps", "FSS_window4_5")]
+)
+def test_protocols_have_scores_of_their_own(protocol, own):
+    source = ArraySource(np.zeros((1, 1, 8, 8, 1), np.float32))
+    source.scale, source.thresholds, source.threshold_scale = HKO7_DBZ, (5.0,), RAIN
+    scores = scores_for(source, protocol)
+    scores.update(source.sequences([0]), source.sequences([0]))
+    names = set(scores.result()["mean"])
+    assert {"mse", "CSI_5", "power_ratio"} <= names
+    assert names & {"B-MSE", "CSI_pool4", "FSS_window4_5"} == {own}
