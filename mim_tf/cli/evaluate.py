@@ -11,7 +11,7 @@ from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.config.fields import field
 
-ALL_SEQUENCES = {"max_test_sequences": 0}
+ALL_SEQUENCES: dict[str, object] = {"max_test_sequences": 0}
 
 
 @dataclasses.dataclass

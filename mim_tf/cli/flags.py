@@ -92,9 +92,9 @@ def given(
         MimError: for a list of numbers that is malformed.
     """
     fields = [field for field in flag_fields(config) if only is None or field.name in only]
-    recipe = RECIPES[values["recipe"].value] if "recipe" in values else {}
+    recipe = RECIPES[values.recipe] if "recipe" in values else {}
     if config is DataConfig and recipe:  # its defaults are for the data sets that use them
-        used = find_data_set(values["dataset"].value).settings
+        used = find_data_set(values.dataset).settings
         recipe = {name: value for name, value in recipe.items() if name in used}
     chosen = {field.name: recipe[field.name] for field in fields if field.name in recipe}
     return chosen | {

@@ -53,7 +53,7 @@ def _export(values: flags.FlagValues) -> None:
     logging.set_verbosity(logging.WARNING)
     import_tensorflow("to export a model").get_logger().setLevel("WARNING")
     names = ["output", "format", "horizon", "precision", "warmup", "metrics", "freeze"]
-    written = export(values.pretrained_model, **{name: values[name].value for name in names})
+    written = export(values.pretrained_model, **{name: getattr(values, name) for name in names})
     if values.format == "saved_model":
         print(f"version {written.name} of the model in {written}")
     else:

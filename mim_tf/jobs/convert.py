@@ -49,7 +49,7 @@ def check_output(output: str | PathLike) -> None:
     """Raise `MimError` if `output` exists or does not end in `.h5`."""
     if Path(output).suffix != ".h5":
         raise MimError(f"Expected an --output that ends in .h5, got {output}.")
-    check_free(output, "--output")
+    check_free(Path(output), "--output")
 
 
 def summary(model: VideoPredictor, hints: Collection[str]) -> str:

@@ -57,7 +57,9 @@ class Preset:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        values = {name: (getattr(self, name), kind) for name, kind in _OWN.items()}
+        values: dict[str, tuple[object, Any]] = {
+            name: (getattr(self, name), kind) for name, kind in _OWN.items()
+        }
         if clash := self.facts.keys() & values:
             raise MimError(f"The preset {self.name} cannot have a fact {min(clash)}.")
         values |= {name: (value, str | int | float | None) for name, value in self.facts.items()}
