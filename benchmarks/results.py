@@ -43,6 +43,7 @@ def trained(name: str, folder: Path) -> Path:
         run(
             "run.py",
             f"--flagfile={EXPERIMENTS / 'quick.cfg'}",
+            "--max_minutes=0",  # equal cost is counted in updates
             *NETWORKS[name],
             f"--save_dir={runs}",
             f"--gen_frm_dir={folder / 'frames'}",

@@ -57,6 +57,7 @@ def train(flagfile: Path, folder: Path) -> None:
         sys.executable,
         str(ROOT / "run.py"),
         f"--flagfile={flagfile}",
+        "--max_minutes=0",  # --seconds is the limit
         f"--digits={FLAGS.digits}",
         f"--valid_sequences={SEQUENCES}",
         f"--max_test_sequences={SEQUENCES}",

@@ -44,7 +44,7 @@ SMALL = ["--digits=bundled", "--max_test_sequences=2", "--num_save_samples=1", "
 NETWORK = ["--num_hidden=4,4", "--filter_size=3", "--precision=float32"]
 # Tracing the gradient takes most of the time, and what a data set's page shows is its data.
 CHEAPEST = ["--model_name=convlstm_net", "--num_hidden=4", "--reverse_input=False"]
-SHORT = ["--max_iterations=2", "--test_interval=2", "--snapshot_interval=2"]
+SHORT = ["--max_iterations=2", "--test_interval=2", "--snapshot_interval=2", "--max_minutes=0"]
 TRAIN = [*SMALL, *NETWORK, *SHORT]
 MORE = {
     "mim evaluate": SMALL,

@@ -168,11 +168,18 @@ def resumed(stored, values: flags.FlagValues):
     changes = given(type(stored), values)
     if changes.get("precision") == "auto":  # It was chosen when the run started.
         del changes["precision"]
+    if changes.get("max_minutes") and "max_iterations" in changes:  # Both, as in a flagfile.
+        logging.warning(
+            "max_iterations stays %d, as --max_minutes chose it at the start of the run. Add "
+            "--max_minutes=0 to change it.",
+            stored.max_iterations,
+        )
+        del changes["max_iterations"]
     wanted = dataclasses.replace(stored, **changes)
     for name, value, kept in _differences(wanted, stored):
         if name in _PATHS and value and kept:  # Data may have been moved.
             logging.warning("%s is %s now, and was %s.", name, value, kept)
-        elif name not in _FREE_ON_RESUME:
+        elif name not in _FREE_ON_RESUME and (name, value) != ("max_minutes", 0):
             raise MimError(
                 f"--{name}={value} differs from the run to resume, where it is {kept}. Leave the "
                 "flag out, or start a new run without --resume."

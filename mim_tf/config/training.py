@@ -64,6 +64,12 @@ class TrainingConfig:
     max_iterations: int = field(
         80_000, "Iterations to train for.", minimum=1, maximum=_MOST_ITERATIONS
     )
+    max_minutes: float = field(
+        0.0,
+        "Lower max_iterations so that the run ends this many minutes after its start on this "
+        "machine. A resumed run keeps the number chosen. 0: no limit.",
+        minimum=0,
+    )
     rematerialise: bool = field(
         False,
         "Store only the states for the gradient and compute each time step twice: less memory, "

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import time
 from pathlib import Path
 
 import keras
@@ -16,6 +17,7 @@ from mim_tf.data.source import SequenceSource, describe_splits, filled
 from mim_tf.data.split import SPLITS, split_paths
 from mim_tf.errors import MimError
 from mim_tf.evaluation.protocols import scores_for
+from mim_tf.jobs.pace import iterations_within
 from mim_tf.jobs.validation import PageWriter, Validation
 from mim_tf.models import build_model
 from mim_tf.models.machine import check_training
@@ -74,6 +76,7 @@ def train(
             "Expected the policy float32, mixed_bfloat16 or float64 for a run, got mixed_float16. "
             'Call keras.config.set_dtype_policy("mixed_bfloat16").'
         )
+    began = time.perf_counter()
     skip_graph_rewriting()
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)
     if config.on_nan != "stop" and devices.count > 1:
@@ -97,6 +100,8 @@ def train(
         if devices.process_id == 0 and config.num_save_samples:
             check_writable(config.gen_frm_dir)
         scores_for(sources["valid"], config.protocol)  # raises for a missing package
+        if config.max_minutes and not resume:
+            config = _with_iterations(config, model_config, sources, devices, began)
 
         folder = resume
         if folder and not has_state(folder):  # killed before its first snapshot
@@ -157,6 +162,27 @@ def _open_sources(model_config, data_config):
     sources = {split: open_source(data_config, model_config, split) for split in SPLITS[1:]}
     check_overlap(train_source, sources["valid"], data_config)
     return model_config, {"train": train_source, **sources}
+
+
+def _with_iterations(config, model_config, sources, devices, began):
+    """Return `config` with no more than the `max_iterations` that fit into `max_minutes`."""
+    if devices.num_processes > 1:
+        raise MimError(
+            f"Expected one process with --max_minutes, got {devices.num_processes}. Give "
+            "--max_iterations instead."
+        )
+    minutes = f"{config.max_minutes:g} minutes"
+    print(f"Measuring the pace of this machine, to train for {minutes} ...")
+    with devices.scope():
+        model = _initial_model(model_config, config, "")
+    spent = time.perf_counter() - began
+    iterations = iterations_within(
+        config.max_minutes, spent, model, config, sources["train"], sources["valid"]
+    )
+    iterations = min(iterations, config.max_iterations)
+    print(f"This run trains for {iterations} iterations and ends within {minutes} of its start.")
+    keras.utils.set_random_seed(config.seed)  # measuring drew random numbers
+    return dataclasses.replace(config, max_iterations=iterations)
 
 
 def _initial_model(model_config, config, pretrained_model):

@@ -1,0 +1,84 @@
+"""How many iterations fit into the minutes that a run is given."""
+
+import dataclasses
+import math
+import statistics
+import time
+
+import keras
+
+from mim_tf.data.batches import errors_of, training_dataset
+from mim_tf.data.batches.order import evaluated
+from mim_tf.jobs.evaluate import evaluate
+
+MEASURED = 6
+"""Iterations measured at each length of sequences; the first of them is left out."""
+
+
+def iterations_within(minutes: float, spent: float, model, config, train_source, valid_source):
+    """Measure the pace of `model` and return how many iterations end within `minutes`.
+
+    The model is trained on the way, so it cannot be used afterwards.
+
+    Args:
+        minutes: from the start of the run to its last evaluation.
+        spent: seconds since the start of the run.
+        model: a compiled `VideoPredictor`.
+        config: settings of the training.
+        train_source: sequences to train on.
+        valid_source: sequences of each evaluation.
+    """
+    began = time.perf_counter()
+    updates, lengths = config.updates_per_iteration, 2 if config.short_share else 1
+    trial = dataclasses.replace(
+        config, max_iterations=lengths * MEASURED, short_share=0.5 * (lengths == 2)
+    )
+    clock = _Clock()
+    with errors_of(train_source) as source:
+        batches = training_dataset(source, trial, input_length=model.config.input_length)
+        steps = trial.max_iterations * updates
+        model.fit(
+            batches,
+            steps_per_epoch=steps,
+            shuffle=False,
+            verbose=0,
+            callbacks=[clock],
+            check_arrays=False,
+        )
+    half = len(clock.seconds) // lengths
+    full, short = (
+        updates * statistics.fmean(part[updates:])
+        for part in (clock.seconds[-half:], clock.seconds[:half])
+    )
+    iteration = config.short_share * short + (1 - config.short_share) * full
+    tracing, evaluation = _seconds_of_evaluation(model, config, valid_source)
+    # The network of the run itself is traced once more, as in the first update.
+    spent += time.perf_counter() - began + clock.seconds[0] + tracing
+    left = 60 * minutes - spent - evaluation
+    return max(1, math.floor(left / (iteration + evaluation / config.test_interval)))
+
+
+def _seconds_of_evaluation(model, config, source):
+    """Return how much longer the first evaluation takes, and how long each takes."""
+    count = len(evaluated(source, config.max_test_sequences))
+    batch = min(config.batch_size, count)
+    one_batch = dataclasses.replace(config, max_test_sequences=batch, num_save_samples=0)
+    seconds = []
+    for _ in range(2):
+        began = time.perf_counter()
+        evaluate(model, source, one_batch, lambda *sample: None, config.protocol)
+        seconds.append(time.perf_counter() - began)
+    first, second = seconds
+    return max(0, first - second), second * math.ceil(count / batch)
+
+
+class _Clock(keras.callbacks.Callback):
+    """Seconds of each update, its batch's loading included."""
+
+    def on_train_begin(self, logs=None):
+        self.seconds, self.ended_at = [], time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.perf_counter()
+        self.seconds.append(now - self.ended_at)
+        self.ended_at = now
