@@ -54,12 +54,14 @@ def test_an_error_is_one_sentence(tmp_path):
 def test_it_asks_for_weights_to_evaluate(tmp_path):
     result = run(tmp_path, "--is_training=False")
     assert result.returncode == 2
-    assert result.stderr.startswith("error: --pretrained_model=... must be given.")
+    assert "--pretrained_model" in result.stderr.splitlines()[0]
 
 
 def test_it_has_the_flags_of_mim_train(tmp_path):
-    lines = run(tmp_path, "--help").stdout.splitlines()
-    assert "  --[no]is_training  (default: yes)" in lines
-    program = [sys.executable, "-m", "mim_tf", "train", "--help"]
+    lines = run(tmp_path, "--helpfull").stdout.splitlines()
+    assert any("is_training" in line for line in lines)
+    program = [sys.executable, "-m", "mim_tf", "train", "--helpfull"]
     train = subprocess.run(program, cwd=RUN.parent, capture_output=True, text=True).stdout
-    assert {line for line in train.splitlines() if line.startswith("  --")} < set(lines)
+    flags = {line for line in train.splitlines() if line.lstrip().startswith("--")}
+    assert len(flags) > 50
+    assert flags < set(lines)

@@ -99,7 +99,7 @@ def train(
         model_config, sources = _open_sources(model_config, data_config)
         if devices.process_id == 0 and config.num_save_samples:
             check_writable(config.gen_frm_dir)
-        scores_for(sources["valid"], config.protocol)  # raises for a missing package
+        scores_for(sources["valid"], config.protocol)  # raises for thresholds beyond the scale
         if config.max_minutes and not resume:
             config = _with_iterations(config, model_config, sources, devices, began)
 

@@ -508,7 +508,7 @@ def test_a_network_of_ones_own_is_trained_resumed_evaluated_and_exported(mim, ca
     [
         ("none.py", None, "none.py"),
         ("net.txt", "", "net.txt"),
-        ("net.py", "x = 1\n", "net.py registers no network"),
+        ("net.py", "x = 1\n", "register_network(NAME)"),
         ("net.py", "x = 1\nx.y\n", "net.py, line 2: AttributeError"),
         ("net.py", "x = 1\nx =\n", "net.py, line 2: SyntaxError"),
         ("net.py", "import nothing_at_all", "net.py, line 1: ModuleNotFoundError"),

@@ -302,18 +302,6 @@ def test_a_policy_that_wraps_the_optimizer_is_refused(tmp_path, tiny_config):
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_package_of_a_protocol_is_checked_before_training(tmp_path, tiny_config, monkeypatch):
-    for n in range(3):
-        np.save(tmp_path / f"event{n}.npy", np.full((6, 32, 32), 10.0 * n, np.float32))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "scores"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "scores", None)
-    data = mim_tf.DataConfig("radar", str(tmp_path))
-    with pytest.raises(mim_tf.MimError, match="scores"):
-        train(tiny_config, data, settings(tmp_path, protocol="pysteps"))
-    assert not (tmp_path / "runs").exists()
-
-
 def moving_by(*values):
     frames = np.zeros((len(values), 2, 2, 2, 1), np.float32)
     frames[:, 1] = np.array(values).reshape(-1, 1, 1, 1)
