@@ -167,7 +167,7 @@ def measure_openstl(channels: int, batch_size: int, precision: str) -> dict:
 
 
 def in_own_process(measure: str, precision, channels=0, batch_size=0, timeout=None) -> dict:
-    """What this program measures of one configuration, in at most `timeout` seconds."""
+    """Measure one configuration in a process of at most `timeout` seconds."""
     names = ("layers", "img_width", "total_length", "patch_size", "steps", "matrix", "openstl")
     return in_fresh_process(
         "gpu.py",

@@ -13,7 +13,7 @@ from mim_tf.data.sets.moving_mnist.source import ColorMovingMNIST, MovingMNIST
 
 RECORDINGS = 10
 FRAMES = 100
-"""Of a recording: four seconds of video, ten hours of radar."""
+"""Frames of a recording: four seconds of video, ten hours of radar."""
 
 
 def moving_mnist_npz(folder: Path, sequences: int) -> Path:

@@ -70,7 +70,7 @@ def training_rate(experiment: str) -> float:
 
 
 def feed(each: Input, folder: Path) -> dict:
-    """What feed.py measures."""
+    """Return the measurements of feed.py."""
     arguments = list(each.flags)
     if each.maker:
         arguments.append(f"--train_data_paths={each.maker(folder, FLAGS.sequences)}")

@@ -1,4 +1,4 @@
-"""What a benchmark ran on: `python benchmarks/machine.py`."""
+"""Describe the machine of a benchmark: `python benchmarks/machine.py`."""
 
 import datetime
 import importlib.metadata

@@ -1,4 +1,4 @@
-"""What the benchmarks share: clocks, memory, tables, and measurements in fresh processes."""
+"""Shared parts of the benchmarks: clocks, memory, tables, and measurements in fresh processes."""
 
 import json
 import math
@@ -55,7 +55,7 @@ def header(*names) -> None:
 
 
 def in_fresh_process(script: str, *arguments, timeout: float | None = None) -> dict:
-    """What a script of this folder prints as JSON in its last line, run with `arguments`.
+    """Run a script of this folder and return the JSON of its last line.
 
     Args:
         script: its name.

@@ -40,7 +40,7 @@ LARGE = (
 
 
 def training_step(**settings) -> dict:
-    """What training_step.py measures."""
+    """Return the measurements of training_step.py."""
     arguments = [f"--{name}={value}" for name, value in settings.items()]
     return in_fresh_process(
         "training_step.py", *arguments, f"--steps={FLAGS.steps}", "--training_only", "--json"

@@ -21,7 +21,7 @@ NETWORKS = ["mim", "mim_star", "predrnn", "predrnn_pp", "convlstm_net"]
 
 
 def multiply_adds(model) -> int:
-    """Of all convolutions, each applied at every place of the patch grid, for T-1 frames."""
+    """Count the multiply-adds of all convolutions on the patch grid, for T-1 frames."""
     kernels = [w.shape for w in model.trainable_variables if w.name == "kernel"]
     steps = model.config.total_length - 1
     return sum(map(math.prod, kernels)) * math.prod(model.config.grid) * steps

@@ -32,14 +32,14 @@ LOADS = tuple(itertools.product((1, 8), (1, 8)))
 
 
 def exported(folder, model_flags, **settings):
-    """What `export_network.py` reports of a new export."""
+    """Export a network and return the report of `export_network.py`."""
     return in_fresh_process(
         "export_network.py", f"--output={folder}", *_as_flags(settings), *model_flags
     )
 
 
 def served(export, threads, batch_size, concurrent, requests):
-    """What `serve.py` reports."""
+    """Return the report of `serve.py`."""
     settings = {
         "threads": threads,
         "batch_size": batch_size,

@@ -138,7 +138,7 @@ the layer below has computed, and returns new states:
 
 - layer 1 is an ST-LSTM: a ConvLSTM with a second memory `m`, which goes up through the stack
   and from the top back to the bottom of the next time step;
-- in the layers above, a MIM block has in the place of the forget gate a memory of its own. Its
+- in the layers above, a MIM block has a memory of its own instead of the forget gate. Its
   first part, MIM-N, is given how the hidden state below has *changed*, and follows what is not
   stationary; its second part, MIM-S, combines that with the cell state.
 

@@ -2,7 +2,7 @@
 
 
 class MimError(ValueError):
-    """Bad input: says what was expected, what was received and how to mend it."""
+    """Invalid input; the message says what was expected, what was received and what to do."""
 
     # Keras would put the sentence among "Exception encountered when calling" and all arguments.
     _keras_call_info_injected = True

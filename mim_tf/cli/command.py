@@ -1,4 +1,4 @@
-"""What all commands share: flags, help, errors on one line, and the import of Keras."""
+"""Shared parts of all commands: flags, help, errors on one line, and the import of Keras."""
 
 import contextlib
 import dataclasses

@@ -65,7 +65,7 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
 
 
 def _check_scale(data, learnt, split, found):
-    """Scores need the scale of the training; weights may be trained further on another one."""
+    """Check the scale: scores need that of the training; further training may use another."""
     if not learnt or not found or learnt.is_like(found):
         return
     differ = f"in the training of the weights {learnt.words}, here {found.words}"

@@ -15,7 +15,7 @@ ROUNDING = 1e-6
 
 @dataclasses.dataclass(frozen=True)
 class EventRule:
-    """What an event is, and how its scores are averaged."""
+    """Definition of an event, and of the mean of its scores."""
 
     inclusive: bool = False  # whether a value of exactly the threshold is an event
     # Whether a score's mean is made of all frames' counts together, and there is a mean over
@@ -72,7 +72,7 @@ class _EventScores(ScoreKind):
         }
 
     def _events(self, batch, bound):
-        """Where truth and prediction have events, neither where the truth is missing."""
+        """Return where truth and prediction have events, neither where the truth is missing."""
         # Clipping predictions would change nothing, because thresholds lie within the scale.
         observed, predicted = batch.truth > bound, (batch.prediction > bound) & batch.known
         return observed, predicted

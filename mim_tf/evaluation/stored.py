@@ -19,7 +19,7 @@ from mim_tf.storage.paths import list_folder, parse_json, read_text
 T = TypeVar("T")
 
 ARRAYS = ("per_sequence", "groups", "resamples", "samples")
-"""What of a result is not in `scores.json`."""
+"""Parts of a result that `scores.json` does not contain."""
 
 GROUPS = "recording"
 RESAMPLES = "resamples.npz"

@@ -1,1 +1,1 @@
-"""What `mim inspect` does: recognise a path, open what it holds and read every value."""
+"""Inspection of data: recognise a path, open what it holds and read every value."""

@@ -1,1 +1,1 @@
-"""Room."""
+"""The work of each command: train, evaluate, predict, analyze, convert, presets."""

@@ -57,7 +57,7 @@ def _check_length(one, expected):
 
 
 def _batches(inputs, size):
-    """Lists of (number of an input, sequence in it), with contexts of one length in each list."""
+    """Return lists of (input, sequence in it), with contexts of one length in each list."""
 
     def length(pair):
         return inputs[pair[0]].length

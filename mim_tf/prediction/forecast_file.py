@@ -18,7 +18,7 @@ _HOUR = 3600
 
 @dataclasses.dataclass(frozen=True)
 class ForecastOrigin:
-    """What a forecast starts from.
+    """The start of a forecast.
 
     Attributes:
         grid: the input.

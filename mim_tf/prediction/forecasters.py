@@ -92,7 +92,7 @@ def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:
 
 
 def _reason(error):
-    """The line in which TensorFlow gives the reason; the lines before it give the place."""
+    """Return the line in which TensorFlow gives the reason; earlier lines give the place."""
     lines = [line.strip() for line in str(error).splitlines()]
     where = ("Graph execution error", "Detected at node", "<stack traces", "[[{{node")
     return next((line for line in lines if line and not line.startswith(where)), "no reason given")

@@ -146,7 +146,7 @@ def open_input(
 
 
 def _fits_levels(scale):
-    """Whether the network may have been trained on levels divided by 255, as they are here."""
+    """Return whether the network may have been trained on levels divided by 255."""
     if any(scale.unit) or scale.black is None or scale.white is None:
         return False
     return bool(np.min(scale.black) >= 0 and np.max(scale.white) <= 1)
@@ -225,7 +225,7 @@ def open_grid_input(
 
 
 def _spacing(text: str, there: Step, learnt: str, interval: int | None) -> tuple[int, Step]:
-    """The interval between the fields to use, and its step; `learnt` is of the training."""
+    """Return the interval between the fields to use, and its step; `learnt` is of the training."""
     size, unit = there
     if interval or not learnt:
         interval = interval or 1

@@ -128,7 +128,7 @@ def _form(output, asked):
 
 
 def _write_pictures(path, form, levels):
-    """Writes levels `[T, H, W, C]`, uint8, as a GIF, an MP4 or a folder of images."""
+    """Write levels `[T, H, W, C]`, uint8, as a GIF, an MP4 or a folder of images."""
     if form == "mp4":
         if levels.shape[1] % 2 or levels.shape[2] % 2:
             # Players of H.264 expect colours at half the resolution, so even sizes.

@@ -1,1 +1,1 @@
-"""What an evaluation or a run looks like: one page that opens offline, and figures for papers."""
+"""Reports of evaluations and runs: one page that opens offline, and figures for papers."""

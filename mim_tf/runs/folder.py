@@ -55,7 +55,7 @@ def check_no_run(parent: str | Path) -> None:
     if os.path.lexists(Path(parent) / RECORD):
         above = os.path.dirname(os.path.abspath(parent))
         raise MimError(
-            f"Expected the folder of runs to resume the newest of them, received the run {parent}. "
+            f"Expected the folder of runs to resume the newest of them, got the run {parent}. "
             f"Give --save_dir={above}."
         )
 

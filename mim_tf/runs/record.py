@@ -88,7 +88,7 @@ def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MimError(
-            f"{path} is damaged: expected the settings of a run, received {error}. Restore a copy "
+            f"{path} is corrupted: expected the settings of a run, got {error}. Restore a copy "
             "of it, or start a new run with --pretrained_model."
         ) from None
 

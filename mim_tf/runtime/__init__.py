@@ -1,1 +1,1 @@
-"""What this process runs on: the backend of Keras, its memory and optional packages."""
+"""The environment of this process: the backend of Keras, its memory and optional packages."""

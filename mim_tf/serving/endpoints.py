@@ -88,7 +88,7 @@ class Endpoints:
         """Predict as `predict`, from and to physical values; NaN is missing."""
         frames = tf.ensure_shape(frames, (None, None, *self.frame_shape), name="frames")
         is_finite = ~tf.reduce_any(tf.math.is_inf(frames))  # clipping would hide infinity
-        check = tf.debugging.Assert(is_finite, ["frames must be finite or NaN, received infinity."])
+        check = tf.debugging.Assert(is_finite, ["frames must be finite or NaN, got infinity."])
         low, size = self.scale.low, np.subtract(self.scale.high, self.scale.low)
         low, size = tf.constant(low, tf.float32), tf.constant(size, tf.float32)
         with tf.control_dependencies([check]):
@@ -272,7 +272,7 @@ def ensure_frames(frames, shape, name: str, in_unit: bool = True):
     if frames.dtype.is_floating:
         fits = (frames >= 0) & (frames <= 1) if in_unit else tf.math.is_finite(frames)
         needed = "finite and in [0, 1]" if in_unit else "finite"
-        text = f"{name} must be {needed}, received values between"
+        text = f"{name} must be {needed}, got values between"
         ends = [tf.reduce_min(frames), tf.reduce_max(frames)]
         checks.append(tf.debugging.Assert(tf.reduce_all(fits), [text, *ends]))
     with tf.control_dependencies(checks):
@@ -315,7 +315,7 @@ def decode(pictures, frame_shape):
 
     def decode_one(picture):
         known = [tf.strings.substr(picture, 0, len(mark)) == mark for mark in _MARKS]
-        text = "frames must be PNG or JPEG; received another kind of file."
+        text = "frames must be PNG or JPEG; got another kind of file."
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_any(known), [text])]):
             picture = tf.identity(picture)
         frame = tf.io.decode_image(picture, channels, expand_animations=False)

@@ -30,7 +30,7 @@ def read_json(path: Path) -> dict:
     except ValueError as error:
         raise MimError(f"{path} cannot be read: {error}. Restore a copy of it.") from None
     if not isinstance(content, dict):
-        raise MimError(f"{path} is damaged: expected an object, received {content!r:.40}.")
+        raise MimError(f"{path} is corrupted: expected an object, got {content!r:.40}.")
     return content
 
 
@@ -63,7 +63,7 @@ class CsvLog:
         if unfinished or lines != [list(columns), *rows]:
             copy = path.with_name(path.name + ".damaged")
             shutil.copyfile(path, copy)
-            logging.warning("%s is damaged: its good rows are kept, all of it in %s.", path, copy)
+            logging.warning("%s is corrupted: its good rows are kept, all of it in %s.", path, copy)
         rows = [row for row in rows if int(row[0]) <= last_iteration]
         try:
             with replaced_whole(path) as part:

@@ -71,7 +71,7 @@ def opened(
             raise
         except Exception as error:  # Libraries raise many kinds of errors for corrupted files.
             raise MimError(
-                f"{path}: expected {kind}{detail}, received a file that cannot be read as {form} "
+                f"{path}: expected {kind}{detail}, got a file that cannot be read as {form} "
                 f"({error}). {remedy}"
             ) from None
 

@@ -1,4 +1,4 @@
-"""What happens between the iterations of a training, except evaluations (`jobs.validation`).
+"""Callbacks between the iterations of a training, except evaluations (`jobs.validation`).
 
 Keras' own callbacks count batches and epochs. Here an iteration consists of one update per variant
 of its batch, and a snapshot contains everything a resumed run needs.

@@ -68,7 +68,7 @@ def later_months(seconds: np.ndarray, index: int, numbers: np.ndarray, calendar:
 
 
 def _in_months(seconds, calendar):
-    """The month of each time (counted across years), the seconds into it, and its length."""
+    """Return the month of each time (counted across years), the seconds into it, its length."""
     import cftime
 
     dates = cftime.num2date(seconds, EPOCH, calendar)
@@ -85,7 +85,7 @@ def _starts(months, calendar):
 
 
 def _anchor(into, length):
-    """The place in the month that all times share; None if there is none."""
+    """Return the place in the month that all times share, or None."""
     if np.ptp(into) == 0:
         return "start"
     if np.ptp(length - into) == 0:

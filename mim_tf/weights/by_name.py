@@ -99,7 +99,7 @@ class Preset:
         if digest != self.sha256:
             raise MimError(
                 f"{self.path} is not the file that {self.record} describes: expected the SHA-256 "
-                f"{self.sha256}, received {digest}. {again}"
+                f"{self.sha256}, got {digest}. {again}"
             )
 
 
@@ -181,7 +181,7 @@ def check_weights_exist(path: str | PathLike) -> None:
     if is_folder or not os.path.lexists(path):
         raise MimError(
             f"No weights at {path}: expected a weights file or the prefix of a TensorFlow 1 "
-            f"checkpoint, which has a {Path(path).name}.index; received "
+            f"checkpoint, which has a {Path(path).name}.index; got "
             f"{'a folder' if is_folder else 'a path where there is nothing'}."
         )
 

@@ -104,7 +104,7 @@ class StoredWeights:
         if self.stored:
             check_settings(self.path, self.stored, model.config, difference)
         if difference and self.stored:
-            raise MimError(f"{self.path} is damaged: {difference}. Copy or download it again.")
+            raise MimError(f"{self.path} is corrupted: {difference}. Copy or download it again.")
         if difference:
             raise MimError(
                 f"{self.path} holds weights of another architecture: {difference}. A file that "
@@ -159,7 +159,7 @@ def _configuration_text(file: h5py.File) -> str:
     is_text = isinstance(attribute.get_type(), h5py.h5t.TypeStringID) and attribute.shape == ()
     # HDF5 reads whatever type and size a corrupted file declares, and may crash.
     if not is_text or attribute.get_storage_size() > _MAX_CONFIGURATION_BYTES:
-        raise MimError(f"{file.filename} is damaged: its configuration is not text.")
+        raise MimError(f"{file.filename} is corrupted: its configuration is not text.")
     return file.attrs[ATTRIBUTE]
 
 
@@ -170,7 +170,7 @@ def _arrays(group: h5py.Group, key: str, room: int) -> dict[str, np.ndarray]:
         _check_plain(name, dataset)
         room -= dataset.nbytes
         if room < 0:
-            raise MimError(f"{group.file.filename} is damaged: {name} is larger than the file.")
+            raise MimError(f"{group.file.filename} is corrupted: {name} is larger than the file.")
         arrays[name] = dataset[()]
     return arrays
 
@@ -178,11 +178,11 @@ def _arrays(group: h5py.Group, key: str, room: int) -> dict[str, np.ndarray]:
 def _datasets(group: h5py.Group, key: str) -> Iterator[tuple[str, h5py.Dataset]]:
     """Yield (key, data set) for everything under `group`, whose own key is `key`."""
     if key.count("/") > _MAX_DEPTH:
-        raise MimError(f"{group.file.filename} is damaged: its groups have no end.")
+        raise MimError(f"{group.file.filename} is corrupted: its groups have no end.")
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise MimError(
-                f"{group.file.filename}: expected all weights in this file, received a link at "
+                f"{group.file.filename}: expected all weights in this file, got a link at "
                 f"{group.name}/{name}. Save the weights with Keras."
             )
         child = group[name]
@@ -198,7 +198,7 @@ def _check_plain(name: str, dataset: h5py.Dataset) -> None:
     plain = not (dataset.chunks or dataset.external or dataset.is_virtual)
     if dataset.dtype.kind not in "fiu" or not plain:
         raise MimError(
-            f"{path}: expected {name} as plain numbers, received {dataset.dtype}"
+            f"{path}: expected {name} as plain numbers, got {dataset.dtype}"
             f"{'' if plain else ', compressed or kept elsewhere'}. Save the weights with Keras."
         )
     if dataset.id.get_storage_size() < dataset.nbytes:  # HDF5 would return zeros.

@@ -56,14 +56,14 @@ def _configuration(path: Path) -> tuple[ModelConfig, str]:
             settings = {k: _plain(v) for k, v in content["config"]["config"].items()}
             policy = content["config"].get("dtype")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise MimError(f"{path} is damaged: its configuration cannot be read.") from None
+        raise MimError(f"{path} is corrupted: its configuration cannot be read.") from None
     if kind != _CLASS:
-        raise MimError(f"{path} must hold a VideoPredictor of mim_tf, received a {kind} of Keras.")
+        raise MimError(f"{path} must hold a VideoPredictor of mim_tf, got a {kind} of Keras.")
     with contextlib.suppress(TypeError, KeyError):  # a name, or a policy as Keras writes it
         policy = policy if isinstance(policy, str) else policy["config"]["name"]
     if policy not in POLICIES:
         raise MimError(
-            f"{path} is damaged: expected one of {', '.join(POLICIES)} as its policy, received "
+            f"{path} is corrupted: expected one of {', '.join(POLICIES)} as its policy, got "
             f"{policy!r}."
         )
     # The file has the version of Keras only. The name is used where settings are unknown.
@@ -91,7 +91,7 @@ def _parts(path: Path, name: str) -> Iterator[bytes]:
         member = archive.getinfo(name)
         if member.file_size > _MAX_EXPANSION * max(member.compress_size, 1):
             raise MimError(
-                f"{path} is damaged: its {name} would grow from {member.compress_size} to "
+                f"{path} is corrupted: its {name} would grow from {member.compress_size} to "
                 f"{member.file_size} bytes."
             )
         with archive.open(member) as content:

@@ -98,7 +98,7 @@ def read_checkpoint(path: str | PathLike, use_ema: bool = False) -> StoredCheckp
             raise
         except Exception as error:  # TensorFlow raises many kinds of errors.
             raise MimError(
-                f"{prefix} cannot be read as a TensorFlow 1 checkpoint: it is truncated or damaged "
+                f"{prefix} cannot be read as a TensorFlow 1 checkpoint: it is truncated or corrupted "
                 f"({error}). Copy or download it again."
             ) from None
     return StoredCheckpoint(prefix, weights)
@@ -121,8 +121,7 @@ def _values(prefix: Path, reader: Any, use_ema: bool, size: int) -> dict[str, np
     for name in names.values():
         if not dtypes[name].is_floating:
             raise MimError(
-                f"{prefix}: expected {name} as floating-point numbers, received "
-                f"{dtypes[name].name}."
+                f"{prefix}: expected {name} as floating-point numbers, got {dtypes[name].name}."
             )
     return {
         name: np.asarray(reader.get_tensor(stored), np.float32) for name, stored in names.items()
@@ -187,7 +186,7 @@ def _find_network(shapes: Shapes) -> tuple[_Network, list[int]]:
         layers = sorted({int(match[1]) for match in map(pattern.match, shapes) if match})
         if layers and layers != list(range(1, len(layers) + 1)):
             raise MimError(
-                f"Expected weights {network.layer}1/... to {network.layer}L/..., received those of "
+                f"Expected weights {network.layer}1/... to {network.layer}L/..., got those of "
                 f"{', '.join(map(str, layers))}: weights of whole layers are missing."
             )
         if layers:
@@ -216,7 +215,7 @@ def _patches(shapes: Shapes, network: _Network, known: Mapping[str, Any]) -> tup
     choices = ", ".join(f"{side}^2 * {channels}" for side, channels in possible)
     raise MimError(
         f"{name} has {depth} channels, which is patch_size^2 * img_channel: {choices}. Give one "
-        f"of the two; received patch_size {patch_size}, img_channel {img_channel}."
+        f"of the two; got patch_size {patch_size}, img_channel {img_channel}."
     )
 
 
@@ -237,7 +236,7 @@ def _frame_size(shapes: Shapes, patch_size: int, known: Mapping[str, Any]) -> tu
 def _shape(shapes: Shapes, name: str, rank: int) -> tuple[int, ...]:
     if len(shapes.get(name, ())) != rank:
         raise MimError(
-            f"Expected {name} with {rank} axes, received {list(shapes.get(name, ())) or 'none'}: "
+            f"Expected {name} with {rank} axes, got {list(shapes.get(name, ())) or 'none'}: "
             "the weights are incomplete or of another network."
         )
     return shapes[name]

@@ -121,7 +121,7 @@ def assign_tf1_weights(model: VideoPredictor, weights: Mapping[str, np.ndarray])
     for name, variable in variables.items():
         if tuple(variable.shape) != np.shape(weights[name]):
             raise MimError(
-                f"{name}: expected shape {tuple(variable.shape)}, received "
+                f"{name}: expected shape {tuple(variable.shape)}, got "
                 f"{np.shape(weights[name])}: the weights belong to another architecture."
             )
     for name, variable in variables.items():

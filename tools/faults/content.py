@@ -145,7 +145,7 @@ def _h5(path, draw):
 
 
 def _h5_item(file, key, values, draw):
-    """Put another item in the place of an array."""
+    """Put another item instead of an array."""
     shape, part = values.shape, (1, *values.shape[1:])
     options = draw.choice(
         [

@@ -1,4 +1,4 @@
-"""What is in each batch: which sequences, in which variants, how long, with which true frames.
+"""The content of each batch: which sequences, in which variants, how long, with which true frames.
 
 Everything is a function of the seed and the number of the iteration. A resumed run and each of
 several processes therefore get the batches of one uninterrupted process.

@@ -1,1 +1,1 @@
-"""Room."""
+"""The data sets of the package: one file or folder for each."""

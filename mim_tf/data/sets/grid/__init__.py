@@ -1,1 +1,1 @@
-"""Room."""
+"""Fields with coordinates: NetCDF, Zarr and GRIB files through xarray."""

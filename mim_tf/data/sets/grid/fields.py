@@ -127,7 +127,7 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
 
 
 def _time_of(data):
-    """The coordinate with the time of each field, the best if there are several; or None."""
+    """Return the coordinate with the time of each field, the best of several, or None."""
 
     def rank(coordinate):
         # A forecast has a reference time, which is the same for all of its fields.
@@ -167,19 +167,19 @@ def _at_level(path, data, level):
 
 
 def _spatial(data):
-    """The dimensions longer than 1, without time."""
+    """Return the dimensions longer than 1, without time."""
     return [axis for axis in data.dims if data.sizes[axis] > 1 and axis not in _time_dims(data)]
 
 
 def _labels(data, axis):
-    """What a dimension and its coordinate say of themselves: names, CF's axis, units."""
+    """Return the names, the CF axis and the units of a dimension and its coordinate."""
     attrs = data[axis].attrs if axis in data.coords else {}
     names = {str(axis).lower(), str(attrs.get("standard_name", "")).lower()}
     return names, attrs.get("axis"), str(attrs.get("units", ""))
 
 
 def _kind(data, axis):
-    """Whether a dimension is "rows" or "columns"; empty if unknown."""
+    """Return whether a dimension is "rows" or "columns"; empty if unknown."""
     # Not by cf_xarray, which does not recognise dimensions without coordinates.
     names, letter, units = _labels(data, axis)
     if letter == "Y" or names & _ROWS or _NORTH.fullmatch(units):

@@ -114,7 +114,7 @@ class Grid:
         return out
 
     def _wanted(self, numbers):
-        """Number of a block -> its fields, from the cache or the files."""
+        """Return the fields of a block, from the cache or the files."""
         with self._lock:
             found = {n: self._blocks[n] for n in numbers.tolist() if n in self._blocks}
             for number in found:
@@ -139,7 +139,7 @@ class Grid:
         return found
 
     def _load(self, first, last):
-        """The fields from `first` to before `last`, `[T, H, W, C]`, which may span files."""
+        """Return the fields from `first` to before `last`, `[T, H, W, C]`; they may span files."""
         channels = []
         for parts in self.channels:
             fields, offset = [], 0
@@ -191,7 +191,7 @@ def _all_variables(opened):
 
 
 def _fields_of(opened, variable):
-    """The fields of a variable in all files that have it, sorted by time."""
+    """Return the fields of a variable in all files that have it, sorted by time."""
     name, _ = split_name(variable)
     parts = [find_fields(path, each, variable) for path, each in opened if name in each.data_vars]
     if not parts:
@@ -225,7 +225,7 @@ def _common_times(variables, channels) -> Times:
 
 
 def _common_grid(channels) -> "xarray.DataArray":
-    """The grid of all fields, as `template` makes it."""
+    """Return the grid of all fields, as `template` makes it."""
     first = channels[0][0]
     grid = template(first)
     for part in (part for parts in channels for part in parts):
@@ -253,14 +253,14 @@ def _frame_grid(grid) -> FrameGrid:
 
 
 def _as_slice(numbers):
-    """A slice instead of consecutive numbers, because it is read at once."""
+    """Return a slice instead of consecutive numbers, because a slice is read at once."""
     if (np.diff(numbers) == 1).all():
         return slice(int(numbers[0]), int(numbers[-1]) + 1)
     return numbers
 
 
 def _coarse(values, side):
-    """Means of the known values in cells of side x side, float32 `[T, H, W]`."""
+    """Return means of the known values in cells of side x side, float32 `[T, H, W]`."""
     if side == 1:
         return values
     length, rows, columns = values.shape[0], values.shape[1] // side, values.shape[2] // side

@@ -75,7 +75,7 @@ class Stretch(Recording):
 
 
 def _bounds(grid, split, data):
-    """The first time of a split and the first after it, as numbers."""
+    """Return the first time of a split and the first after it, as numbers."""
     count = len(grid)
     if split == ALL:
         return 0, count

@@ -1,1 +1,1 @@
-"""Room."""
+"""Moving MNIST, grey and colour-changing: generated, or from files."""
