@@ -1,7 +1,10 @@
 """Keras is imported lazily; a missing backend or package is a clear error."""
 
+import ast
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,3 +139,19 @@ def test_a_missing_package_is_named_with_its_purpose(monkeypatch, tmp_path, use,
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(MimError, match=purpose):
         use(tmp_path)
+
+
+def test_imports_go_down_the_list_of_packages():
+    root = Path(__file__).parents[1]
+    page = (root / "docs" / "how_it_is_built.md").read_text()
+    packages = re.findall(r"^mim_tf/(\w+)/", page, re.MULTILINE)
+    climbing = [
+        f"{path.relative_to(root)}: {node.module}"
+        for height, package in enumerate(packages)
+        for path in (root / "mim_tf" / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").split(".")[:2] in [["mim_tf", each] for each in packages[:height]]
+    ]
+    assert len(packages) == 18
+    assert not climbing

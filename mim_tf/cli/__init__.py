@@ -1,4 +1,4 @@
-"""The commands, a file for each.
+"""The commands: one file for each, or for a few small ones.
 
 A file declares its flags and has a `main`, which checks paths and imports what it runs: Keras and
 its backend take seconds to import, and help, a mistyped flag or a wrong path need neither.

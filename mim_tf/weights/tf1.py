@@ -98,8 +98,8 @@ def read_checkpoint(path: str | PathLike, use_ema: bool = False) -> StoredCheckp
             raise
         except Exception as error:  # TensorFlow raises many kinds of errors.
             raise MimError(
-                f"{prefix} cannot be read as a TensorFlow 1 checkpoint: it is truncated or corrupted "
-                f"({error}). Copy or download it again."
+                f"{prefix} cannot be read as a TensorFlow 1 checkpoint: it is truncated "
+                f"or corrupted ({error}). Copy or download it again."
             ) from None
     return StoredCheckpoint(prefix, weights)
 
