@@ -153,5 +153,5 @@ def test_imports_go_down_the_list_of_packages():
         if isinstance(node, ast.ImportFrom)
         and (node.module or "").split(".")[:2] in [["mim_tf", each] for each in packages[:height]]
     ]
-    assert len(packages) == 18
+    assert set(packages) == {path.parent.name for path in root.glob("mim_tf/*/__init__.py")}
     assert not climbing
