@@ -12,6 +12,7 @@ from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.errors import is_better
 from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.statistics import Batch
+from mim_tf.values.text import listed, number
 
 Baseline = Callable[[np.ndarray, int], np.ndarray]
 
@@ -47,16 +48,11 @@ def verdict(result: dict, score: str = "mse", name: str = "The model") -> str:
     unbeaten = {name: value for name, value in theirs.items() if not is_better(score, ours, value)}
     does = "does NOT beat" if unbeaten else "beats"
     title = score.upper() if score in ("mse", "mae") else score
-    return f"{name} {does} {_listed(unbeaten or theirs)}: its {title} is {_number(ours)}."
-
-
-def _listed(values):
-    parts = [f"{TITLES[name]} ({_number(value)})" for name, value in values.items()]
-    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
-
-
-def _number(value):
-    return "undefined" if value is None else f"{value:.4g}"
+    parts = [
+        f"{TITLES[each]} ({number(value, 'undefined')})"
+        for each, value in (unbeaten or theirs).items()
+    ]
+    return f"{name} {does} {listed(parts, 'and')}: its {title} is {number(ours, 'undefined')}."
 
 
 # Extrapolation of the last frame along optical flow: the baseline of radar nowcasting.

@@ -20,6 +20,7 @@ from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import direction
 from mim_tf.evaluation.statistics import interval, mean_interval
 from mim_tf.evaluation.stored import Evaluation, read_evaluation
+from mim_tf.values.text import markdown_table, number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -268,7 +269,7 @@ def score_table(comparison: Comparison) -> list[list[str]]:
             _with_interval(each.scores["mean"][score], each.scores["intervals"][score])
             for each in evaluations
         ]
-        theirs = [_number(part["mean"][score]) for part in baselines.values()]
+        theirs = [number(part["mean"][score]) for part in baselines.values()]
         hint = _ARROWS[direction(score)]
         rows.append([f"{score} ({hint})" if hint else score, *cells, *theirs])
     return rows
@@ -291,18 +292,8 @@ def difference_table(comparison: Comparison) -> list[list[str]]:
 
 def _with_interval(mean, ends):
     if ends is None:
-        return _number(mean)
-    return f"{_number(mean)} [{_number(ends[0])}, {_number(ends[1])}]"
-
-
-def _number(value):
-    return "-" if value is None else f"{value:.4g}"
-
-
-def _markdown(rows):
-    header, *body = [[cell.replace("|", r"\|") for cell in row] for row in rows]
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return number(mean)
+    return f"{number(mean)} [{number(ends[0])}, {number(ends[1])}]"
 
 
 _LATEX = str.maketrans(
@@ -326,4 +317,4 @@ def _html(rows):
     return "\n".join(["<table>", *(f"<tr>{line}</tr>" for line in lines), "</table>"])
 
 
-_FORMATS = {"md": _markdown, "latex": _latex, "html": _html}
+_FORMATS = {"md": markdown_table, "latex": _latex, "html": _html}
