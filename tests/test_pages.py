@@ -40,7 +40,9 @@ NOT_RUN = {
 }
 
 WEIGHTS = "checkpoints/mine/run-001/best.weights.h5"
-SMALL = ["--digits=bundled", "--max_test_sequences=2", "--num_save_samples=1", "--batch_size=2"]
+SMALL = ["--max_test_sequences=2", "--num_save_samples=1", "--batch_size=2"]
+# Other data sets refuse the flag.
+WITHOUT_DIGITS = re.compile("finetune|folder|array|grid|weather|hko7|human|kth|radar|sevir|taxibj")
 NETWORK = ["--num_hidden=4,4", "--filter_size=3", "--precision=float32"]
 # Tracing the gradient takes most of the time, and what a data set's page shows is its data.
 CHEAPEST = ["--model_name=convlstm_net", "--num_hidden=4", "--reverse_input=False"]
@@ -48,7 +50,7 @@ SHORT = ["--max_iterations=2", "--test_interval=2", "--snapshot_interval=2", "--
 TRAIN = [*SMALL, *NETWORK, *SHORT]
 MORE = {
     "mim evaluate": SMALL,
-    "mim analyze": ["--digits=bundled", "--sequences=2", "--batch_size=2"],
+    "mim analyze": ["--sequences=2", "--batch_size=2"],
     "mim export": ["--nowarmup"],
 }
 
@@ -70,9 +72,11 @@ def small(command):
     words = shlex.split(command.replace("PATH", "videos.npy"))
     variables = dict(word.split("=") for word in words if re.match(r"[A-Z_]+=", word))
     words = words[len(variables) :]
+    digits = [] if WITHOUT_DIGITS.search(command) else ["--digits=bundled"]
     if words[0] == "mim":
         more = MORE.get(" ".join(words[:2]), [])
-        return variables, ["-m", "mim_tf", *words[1:], *more]
+        reads_digits = words[1] in ("evaluate", "analyze")
+        return variables, ["-m", "mim_tf", *words[1:], *more, *(digits if reads_digits else [])]
     more = SMALL if "--is_training=False" in words else TRAIN
     if any(word.startswith("--flagfile=") for word in words) and "quick.cfg" not in command:
         more = [*TRAIN, *CHEAPEST]
@@ -82,7 +86,7 @@ def small(command):
         more = [*SMALL, *SHORT]
     if "--resume" in words:
         more = [*more, "--max_iterations=3"]
-    return variables, [str(ROOT / "run.py"), *words[2:], *more]
+    return variables, [str(ROOT / "run.py"), *words[2:], *more, *digits]
 
 
 def run(folder, command):
