@@ -74,10 +74,11 @@ def feed(each: Input, folder: Path) -> dict:
     arguments = list(each.flags)
     if each.maker:
         arguments.append(f"--train_data_paths={each.maker(folder, FLAGS.sequences)}")
+    elif "mnist" in each.experiment:
+        arguments.append("--digits=bundled")
     return in_fresh_process(
         "feed.py",
         f"--flagfile={EXPERIMENTS / each.experiment}",
-        "--digits=bundled",
         "--noreverse_input",
         f"--seconds={FLAGS.seconds}",
         f"--most={FLAGS.sequences}",
