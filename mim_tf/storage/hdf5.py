@@ -52,7 +52,7 @@ def _check_heaps(file: BufferedReader, path: str | Path) -> None:
         heaps = [_MAGIC + heap for heap in file.read(_END).split(_MAGIC)[1:]]
         if any(map(_never_ends, heaps)):
             raise MimError(
-                f"{path}: expected HDF5, got a file with zeros in the place of an index. "
+                f"{path}: expected HDF5, got a file with zeros instead of an index. "
                 "Write or download it again."
             )
 

@@ -88,7 +88,7 @@ def test_evaluation_visits_all_or_the_first_with_a_smaller_last_batch():
     ],
 )
 def test_variants_are_mirrored_then_backwards_then_both(reverse_img, reverse_input, expected):
-    """Of two frames, one pixel high and two wide."""
+    """Return two frames, one pixel high and two wide."""
     config = TrainingConfig(reverse_img=reverse_img, reverse_input=reverse_input)
     frames = np.arange(4).reshape(1, 2, 1, 2, 1)
     assert [frames[index].reshape(2, 2).tolist() for index in variants(config)] == expected

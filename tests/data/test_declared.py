@@ -1,4 +1,4 @@
-"""What a data set declares: the settings it uses, its defaults, and sets of one's own."""
+"""The declarations of a data set: the settings it uses, its defaults, and sets of one's own."""
 
 import dataclasses
 import json

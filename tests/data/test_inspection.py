@@ -1,4 +1,4 @@
-"""What `mim inspect` recognises, and what it counts."""
+"""Recognition of data by `mim inspect`, and the values it counts."""
 
 import numpy as np
 import pytest

@@ -32,7 +32,7 @@ TRAINING = {
 
 
 def losses(folder, strategy):
-    """Of five updates, in the order of the iterations, and the last score."""
+    """Return five updates, in the order of the iterations, and the last score."""
     from mim_tf.jobs.train import train
 
     folders = {"save_dir": str(folder / strategy), "gen_frm_dir": str(folder / strategy)}
