@@ -21,7 +21,7 @@ from mim_tf.errors import MimError
 from mim_tf.evaluation.baselines import TITLES, verdict
 from mim_tf.evaluation.compare import Comparison, Difference, compare, difference_table, score_table
 from mim_tf.evaluation.errors import direction, is_better
-from mim_tf.evaluation.stored import Evaluation, find_evaluation
+from mim_tf.evaluation.stored import Evaluation, basis, find_evaluation
 from mim_tf.report import film_strip
 from mim_tf.report.charts import Chart, line_chart
 from mim_tf.report.players import (
@@ -90,6 +90,7 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
         verdict=verdict(scores),
         beats_all=_beats_baselines(evaluation, "mse"),
         scores=scores,
+        basis=basis(scores),
         iteration=material.iteration,
         record=material.record,
         command=material.record and command_line(material.record["command"]),
@@ -163,6 +164,7 @@ def write_comparison(
         against_baselines=verdict(best.scores, score, best.name) if baselines else "",
         beats_all=_beats_baselines(best, score),
         scores=scores,
+        basis=basis(scores),
         titles=titles,
         score_rows=_score_rows(comparison),
         difference_rows=_difference_rows(comparison, titles),
