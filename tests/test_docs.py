@@ -31,7 +31,7 @@ def test_every_file_that_the_pages_name_exists():
     root = DOCS.parent
     missing = [
         f"{page.name}: {path}"
-        for page in [*DOCS.rglob("*.md"), root / "README.md"]
+        for page in [*DOCS.rglob("*.md"), root / "README.md", root / "CONTRIBUTING.md"]
         for path in re.findall(
             r"(?:mim_tf|experiments|benchmarks|tests|tools)/[\w/]+\.\w+", page.read_text()
         )

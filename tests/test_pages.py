@@ -33,10 +33,10 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {
     "--coordinator=": "two processes train in tests/training/test_devices.py",
     "KERAS_BACKEND=jax python run.py --flagfile=experiments/moving_mnist.cfg": "the same",
-    "model.ckpt-80000": "golden checkpoints, in tests/cli/test_convert.py and tests/weights",
-    "--network_module=": "tests/cli/test_network_module.py",
-    "--format=onnx": "tests/serving/test_single_file.py",
-    "--format=litert": "tests/serving/test_single_file.py",
+    "model.ckpt-80000": "golden checkpoints, in tests/weights/test_tf1.py",
+    "--network_module=": "tests/cli/test_commands.py",
+    "--format=onnx": "tests/serving/test_files.py",
+    "--format=litert": "tests/serving/test_files.py",
 }
 
 WEIGHTS = "checkpoints/mine/run-001/best.weights.h5"

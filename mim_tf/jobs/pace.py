@@ -1,4 +1,4 @@
-"""How many iterations fit into the minutes that a run is given."""
+"""The number of iterations that fit into the minutes of a run."""
 
 import dataclasses
 import math

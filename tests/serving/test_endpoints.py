@@ -79,7 +79,7 @@ def test_models_of_any_policy_are_served_in_float32():
 
 @pytest.fixture(scope="module")
 def persistence():
-    """Make endpoints whose forecast repeats the last frame; the network is never run."""
+    """Make endpoints whose forecast repeats the last frame, without running the network."""
 
     def make(scale):
         config = mim_tf.ModelConfig(
