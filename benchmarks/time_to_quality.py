@@ -1,11 +1,12 @@
-"""Quality that recipes reach, against the processor seconds they take.
+"""A speed-run: the quality that recipes reach, against the processor seconds they take.
 
     python benchmarks/time_to_quality.py --output=FOLDER [--seconds=7200] [--flagfiles=A.cfg,B.cfg]
 
 Each flagfile is trained by run.py, in a process of its own, until its last iteration or until it
 has taken so many processor seconds (of all cores, without evaluations), whichever comes first.
-Called again with the same folder, it goes on where it stopped. `time_to_quality.csv` in the folder
-has a row for each evaluation, `time_to_quality.png` shows them.
+Called again with the same folder, it goes on where it stopped. The figure in the folder and the
+printed table, best first, show these runs beside the rows of `time_to_quality.csv`, to which
+`--enter` adds them, a row an evaluation with its machine.
 
 Everything is scored on one set: the first 1,000 generated validation sequences, of digits that are
 in neither training nor test.
@@ -20,6 +21,7 @@ import sys
 import time
 from pathlib import Path
 
+import machine
 import matplotlib.pyplot as plt
 from absl import app, flags
 from measure import EXPERIMENTS, header, row
@@ -29,7 +31,9 @@ import mim_tf
 ROOT = EXPERIMENTS.parent
 SEQUENCES = 1_000
 SHA256 = "cb9c657f0a15df50e53c5347a18b7bf8d80384aad1b2c8e0405c6fd115e647c4"
-COLUMNS = ("recipe", "iteration", "processor_seconds", "mse", "mae", "ssim_uint8")
+TABLE = ROOT / "benchmarks" / "time_to_quality.csv"
+SCORES = ("mse", "mae", "ssim_uint8")
+COLUMNS = ("recipe", "machine", "sequences", "updates", "processor_seconds", *SCORES)
 RECIPES = (
     "time_to_quality/paper2019.cfg",
     "time_to_quality/small_paper2019.cfg",
@@ -49,10 +53,11 @@ flags.DEFINE_list(
 flags.DEFINE_float("seconds", 7200, "Processor seconds for each of them.", lower_bound=0)
 flags.DEFINE_string("digits", "auto", "As for run.py; the fixed set is one of all of MNIST.")
 flags.DEFINE_boolean("train", True, "Train; False: table and figure of what is there.")
+flags.DEFINE_boolean("enter", False, f"Add the runs to {TABLE.name}.")
 
 
 def train(flagfile: Path, folder: Path) -> None:
-    """Trains what `flagfile` says in `folder`, or goes on with it."""
+    """Train what `flagfile` says in `folder`, or go on with it."""
     command = [
         sys.executable,
         str(ROOT / "run.py"),
@@ -93,23 +98,42 @@ def logged(folder: Path) -> dict[int, float]:
         return {int(each["iteration"]): float(each["processor_seconds"]) for each in rows}
 
 
-def evaluations(name: str, folder: Path) -> list[tuple]:
-    """A row of `COLUMNS` for each evaluation of a run."""
-    seconds, rows = logged(folder), []
+def evaluations(name: str, folder: Path) -> list[dict]:
+    """Return a row of `COLUMNS` for each evaluation of a run on this machine."""
+    facts, seconds, rows = machine.facts(), logged(folder), []
+    here = f"{facts['cores']} cores of {facts['processor']}, {facts['instructions']}"
     for path in sorted((folder / "run-001" / "scores").glob("*/scores.json")):
-        iteration, mean = int(path.parent.name), json.loads(path.read_text())["mean"]
-        if iteration in seconds:
-            scores = (mean[score] for score in COLUMNS[3:])
-            rows.append((name, iteration, seconds[iteration], *scores))
+        updates, scores = int(path.parent.name), json.loads(path.read_text())
+        if updates in seconds:
+            found = (name, here, scores["sequences"], updates, seconds[updates])
+            means = (scores["mean"][score] for score in SCORES)
+            rows.append(dict(zip(COLUMNS, (*found, *means), strict=True)))
     return rows
 
 
-def draw(path: Path, rows: list[tuple]) -> None:
-    """MSE over processor seconds, a line for each recipe."""
-    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
-    for name in dict.fromkeys(each[0] for each in rows):
-        points = [each for each in rows if each[0] == name]
-        axes.plot([p[2] for p in points], [p[3] for p in points], marker="o", ms=3, label=name)
+def entered() -> list[dict]:
+    """Return the rows of `TABLE`."""
+    with TABLE.open(newline="") as file:
+        return [
+            {name: text if name in COLUMNS[:2] else float(text) for name, text in each.items()}
+            for each in csv.DictReader(file)
+        ]
+
+
+def runs_of(rows: list[dict]) -> list[list[dict]]:
+    """Return the rows of each recipe on each machine, the best last evaluation first."""
+    runs: dict[tuple, list[dict]] = {}
+    for each in rows:
+        runs.setdefault((each["recipe"], each["machine"]), []).append(each)
+    return sorted(runs.values(), key=lambda run: run[-1]["mse"])
+
+
+def draw(path: Path, rows: list[dict]) -> None:
+    """Draw MSE over processor seconds, a line for each run."""
+    figure, axes = plt.subplots(figsize=(7, 6), layout="constrained")
+    for run in runs_of(rows):
+        points = ([each[name] for each in run] for name in ("processor_seconds", "mse"))
+        axes.plot(*points, marker="o", ms=3, label=run[0]["recipe"])
     axes.set(
         xscale="log",
         yscale="log",
@@ -120,12 +144,12 @@ def draw(path: Path, rows: list[tuple]) -> None:
     axes.set_yticks(ticks, map(str, ticks))
     axes.minorticks_off()
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=2)
+    figure.legend(loc="outside lower center", ncols=1)
     figure.savefig(path, dpi=150)
 
 
 def check_sequences() -> None:
-    """Ends the program where the fixed validation set is not the one of the stored figures."""
+    """Say so if the fixed validation set is not the one of the stored figures."""
     data = mim_tf.DataConfig(digits=FLAGS.digits, valid_sequences=SEQUENCES)
     source = mim_tf.open_source(data, mim_tf.ModelConfig(), "valid")
     digest = hashlib.sha256()
@@ -134,7 +158,7 @@ def check_sequences() -> None:
     if digest.hexdigest() != SHA256:
         print(
             f"The validation sequences are not those of all of MNIST: expected the SHA-256 "
-            f"{SHA256}, received {digest.hexdigest()}. Compare these figures with each other only."
+            f"{SHA256}, got {digest.hexdigest()}. Compare these figures with each other only."
         )
 
 
@@ -147,12 +171,14 @@ def main(_):
         if FLAGS.train and spent(folder) < FLAGS.seconds:
             train(flagfile.resolve(), folder)
         rows += evaluations(flagfile.stem, folder)
-    with (output / "time_to_quality.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
-    draw(output / "time_to_quality.png", rows)
+    everything = entered() + rows
+    if FLAGS.enter:
+        with TABLE.open("a", newline="") as file:
+            csv.DictWriter(file, COLUMNS, lineterminator="\n").writerows(rows)
+    draw(output / "time_to_quality.png", everything)
     header(*COLUMNS)
-    for name in dict.fromkeys(each[0] for each in rows):
-        row(*next(each for each in reversed(rows) if each[0] == name))
+    for run in runs_of(everything):
+        row(*run[-1].values())
 
 
 if __name__ == "__main__":
