@@ -107,9 +107,8 @@ def skipped():
 
 def analyzed(weights, videos):
     """Number of sequences looked at."""
-    config = mim_tf.load_model(weights).config
     data = mim_tf.DataConfig(dataset="array", train_data_paths=videos)
-    return analyze(weights, config, data, 2, 2, 0.1, 0.9)["sequences"]
+    return analyze(mim_tf.load_model(weights), data, 2, 2, 0.1, 0.9)["sequences"]
 
 
 def error_of_export(weights):

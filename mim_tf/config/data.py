@@ -5,8 +5,9 @@ import os
 from collections.abc import Iterable
 
 from mim_tf.config.datasets import DataSet, find_data_set, registered_data_sets
-from mim_tf.config.fields import check_fields, field, to_plain
+from mim_tf.config.fields import complete, field
 from mim_tf.errors import MimError
+from mim_tf.values.text import listed
 
 SCALES = ("unit", "minmax", "standard", "none")
 """Values of `--scale`, besides auto."""
@@ -14,7 +15,6 @@ SCALES = ("unit", "minmax", "standard", "none")
 _FOR_ALL = ("dataset", "train_data_paths", "valid_data_paths", "test_sha256", "check_files")
 """Settings that every data set accepts."""
 
-_MOST_DIGITS = 1000  # frames are white long before
 _MOST_SEQUENCES = 100_000_000  # their order is drawn as a whole, and takes 0.8 GB
 
 
@@ -49,7 +49,7 @@ class DataConfig:
         "(a small set in the package), a path (mnist.npz or a folder of IDX files), or auto: "
         "mnist if available, otherwise bundled.",
     )
-    num_digits: int = field(2, "Digits in a generated sequence.", minimum=1, maximum=_MOST_DIGITS)
+    num_digits: int = field(2, "Digits in a generated sequence.", minimum=1, maximum=1000)
     train_sequences: int = field(
         10_000,
         "Generated training sequences; 0: endless, no two alike.",
@@ -102,10 +102,16 @@ class DataConfig:
         "Resize frames to img_height x img_width; of sevir and hko7 to a whole fraction of theirs.",
     )
     valid_fraction: float = field(
-        0.1, "Share of recordings or sequences to validate on, if all splits are in one path."
+        0.1,
+        "Share of recordings or sequences to validate on, if all splits are in one path.",
+        above=0,
+        below=1,
     )
     test_fraction: float = field(
-        0.1, "Share of recordings or sequences to test on, if all splits are in one path."
+        0.1,
+        "Share of recordings or sequences to test on, if all splits are in one path.",
+        above=0,
+        below=1,
     )
     scale: str = field(
         "auto",
@@ -161,24 +167,21 @@ class DataConfig:
     def __post_init__(self):
         for name in ("train_data_paths", "valid_data_paths"):
             object.__setattr__(self, name, _comma_separated(name, getattr(self, name)))
-        to_plain(self)
-        check_fields(self)
-        for name in ("thresholds", "region"):
-            object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
-        self._check_settings()
-        if len(self.region) not in (0, 4):
+        complete(self)
+        if unused := _unused(self.dataset, vars(self)):
+            sets = registered_data_sets().values()
+            users = [each.name for each in sets if unused[0] in each.settings]
             raise MimError(
-                "Expected region to be four numbers, lat0,lat1,lon0,lon1, got "
-                f"{','.join(f'{n:g}' for n in self.region)}."
+                f"--{unused[0]} is not supported for --dataset={self.dataset}, only for "
+                f"{', '.join(users)}. Leave it out."
             )
+        if len(self.region) not in (0, 4):
+            raise MimError(f"region must be four numbers, lat0,lat1,lon0,lon1, got {self.region}.")
         if not set(self.scale_kinds) <= set(SCALES):
             raise MimError(
-                f"Expected scale to be {', '.join(SCALES)}, or a comma separated list of these, "
-                f"or auto, got {self.scale!r}."
+                f"scale must be auto, {listed(SCALES)}, or a comma separated list of these, got "
+                f"{self.scale!r}."
             )
-        for name in ("valid_fraction", "test_fraction"):
-            if not 0 < getattr(self, name) < 1:
-                raise MimError(f"Expected {name} between 0 and 1, got {getattr(self, name)}.")
         if self.valid_fraction + self.test_fraction >= 1:
             raise MimError(
                 "Expected valid_fraction and test_fraction to be below 1 together, got "
@@ -203,46 +206,34 @@ class DataConfig:
         default = self.declared.thresholds
         return self.thresholds or tuple(default(self) if callable(default) else default)
 
-    def _check_settings(self):
-        for name, _ in _unused(self.dataset, vars(self)):
-            users = [each.name for each in registered_data_sets().values() if name in each.settings]
-            raise MimError(
-                f"--{name} is not supported for --dataset={self.dataset}, only for "
-                f"{', '.join(users)}. Leave it out."
-            )
-
 
 def used_settings(settings: dict) -> dict:
     """Return stored fields of `DataConfig` without those that their data set does not use.
 
     Versions up to 1.2 accepted and stored them, though they had no effect.
     """
-    unused = dict(_unused(settings.get("dataset", DataConfig.dataset), settings))
+    unused = _unused(settings.get("dataset", DataConfig.dataset), settings)
     return {name: value for name, value in settings.items() if name not in unused}
 
 
 def _unused(dataset, settings):
-    """Yield the settings that differ from their defaults and that a data set does not use."""
+    """Return the settings that differ from their defaults and that a data set does not use."""
     used = {*_FOR_ALL, *find_data_set(dataset).settings}
-    for each in dataclasses.fields(DataConfig):
-        value = settings.get(each.name, each.default)
-        value = tuple(value) if isinstance(value, list) else value  # as JSON has it
-        if each.name not in used and value != each.default:
-            yield each.name, value
+    return [
+        each.name
+        for each in dataclasses.fields(DataConfig)
+        if each.name not in used
+        # JSON has no tuples, and the empty tuple is the only one among the defaults.
+        and (settings.get(each.name, each.default) or None) != (each.default or None)
+    ]
 
 
 def _comma_separated(name, value):
-    """Return paths as text; other values are left for `check_fields` to refuse."""
+    """Return one or several paths as text; other values are left for `complete` to refuse."""
     if isinstance(value, str) or not isinstance(value, os.PathLike | Iterable):
         return value
-    texts = []
-    for path in [value] if isinstance(value, os.PathLike) else value:
-        if not isinstance(path, str | os.PathLike):
-            raise MimError(f"Expected {name} to be a path or several, got {path!r} among them.")
-        texts.append(os.fsdecode(path))
-        if "," in texts[-1]:
-            raise MimError(
-                f"{name}: expected paths without a comma, which separates paths, got "
-                f"{texts[-1]}. Rename it."
-            )
-    return ",".join(texts)
+    paths = [value] if isinstance(value, os.PathLike) else list(value)
+    for path in paths:
+        if not isinstance(path, str | os.PathLike) or "," in os.fsdecode(path):
+            raise MimError(f"{name} must be paths without commas, got {path!r}.")
+    return ",".join(map(os.fsdecode, paths))

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from mim_tf.config.fields import check_fields, field, fill_in, recipe_field, to_plain
+from mim_tf.config.fields import complete, field, recipe_field
 from mim_tf.errors import MimError
 
 _MOST_ITERATIONS = 500_000_000
@@ -134,9 +134,7 @@ class TrainingConfig:
     gen_frm_dir: str = field("results", "Folder for predicted frames, by run and iteration.")
 
     def __post_init__(self):
-        to_plain(self)
-        fill_in(self)
-        check_fields(self)
+        complete(self)
 
     @property
     def updates_per_iteration(self) -> int:
@@ -170,22 +168,10 @@ class DeviceConfig:
     process_id: int = field(0, "Number of this process, from 0; process 0 writes all files.")
 
     def __post_init__(self):
-        to_plain(self)
-        if "multi" in str(self.strategy).lower():
-            raise MimError(
-                f"Expected strategy single or mirrored, got {self.strategy}: Keras 3 cannot fit "
-                "with MultiWorkerMirroredStrategy. Use the JAX backend and --coordinator."
-            )
-        check_fields(self)
-        if not 0 <= self.process_id < self.num_processes:
-            raise MimError(
-                f"Expected process_id from 0 to num_processes - 1 = {self.num_processes - 1}, got "
-                f"{self.process_id}."
-            )
-        if self.num_processes > 1 and not self.coordinator:
-            raise MimError(
-                f"Expected coordinator=HOST:PORT with num_processes={self.num_processes}, got none."
-            )
-        port = self.coordinator.partition(":")[2]
-        if self.coordinator not in ("", "auto") and not port.isdigit():
-            raise MimError(f"Expected coordinator HOST:PORT or auto, got {self.coordinator!r}.")
+        complete(self)
+        count, coordinator = self.num_processes, self.coordinator
+        if not 0 <= self.process_id < count:
+            raise MimError(f"process_id must be from 0 to {count - 1}, got {self.process_id}.")
+        is_address = coordinator.partition(":")[2].isdigit()
+        if not is_address and coordinator != "auto" and (coordinator or count > 1):
+            raise MimError(f"coordinator must be HOST:PORT or auto, got {coordinator!r}.")

@@ -2,20 +2,16 @@
 
 from tqdm import tqdm
 
-from mim_tf.config import DataConfig, ModelConfig
+from mim_tf.config import DataConfig
 from mim_tf.data.batches.order import evaluated_batches
 from mim_tf.data.dataset import open_source
 from mim_tf.data.source import filled
 from mim_tf.evaluation.forget_gates import InsideStatistics
-from mim_tf.models import build_model
-from mim_tf.weights import load_weights
 
 
-def analyze(path, config: ModelConfig, data: DataConfig, sequences, batch_size, low, high):
-    """Return what `InsideStatistics` finds in the weights of `path` on so many test sequences."""
-    source = open_source(data, config, "test")
-    model = build_model(config)
-    load_weights(model, path)
+def analyze(model, data: DataConfig, sequences: int, batch_size: int, low: float, high: float):
+    """Return what `InsideStatistics` finds in a network on so many test sequences."""
+    source = open_source(data, model.config, "test")
     statistics = InsideStatistics(model, low, high)
     batches = evaluated_batches(source, batch_size, sequences)
     for indices in tqdm(batches, desc="analyzing", unit="batch", leave=False):
@@ -40,8 +36,7 @@ def summary(result: dict, low: float, high: float) -> str:
     for gate, share in result["saturation"].items():
         below, above = (sum(share[side]) / len(share[side]) for side in ("below", "above"))
         lines.append(f"  {gate:40s} {below + above:6.1%}  ({below:.1%} below, {above:.1%} above)")
-    if result["norms"]:
-        lines.append("Norms, first and last frame:")
+    lines += ["Norms, first and last frame:"] if result["norms"] else []
     for layer, memories in result["norms"].items():
         for memory, values in memories.items():
             lines.append(f"  {memory}, {layer:37s} {values[0]:10.3f} {values[-1]:10.3f}")

@@ -8,7 +8,7 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.config import DataConfig, TrainingConfig
 from mim_tf.data.batches import errors_of, evaluation_dataset
 from mim_tf.data.batches.order import evaluated
 from mim_tf.data.dataset import open_source
@@ -18,13 +18,12 @@ from mim_tf.evaluation.pictures import ErrorMap, load_samples, save_sample
 from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.statistics import interval
 from mim_tf.evaluation.stored import basis, format_scores, write_scores
-from mim_tf.models import build_model
+from mim_tf.models import VideoPredictor
 from mim_tf.models.machine import check_prediction
 from mim_tf.report.pages import write_report_or_warn
 from mim_tf.runs.folder import new_run_folder
 from mim_tf.runs.record import write_record
 from mim_tf.runtime.backend import skip_graph_rewriting
-from mim_tf.weights import load_weights
 from mim_tf.weights.by_name import find_weights
 
 
@@ -33,18 +32,16 @@ def evaluate(
     source: SequenceSource,
     config: TrainingConfig,
     on_sample: Callable[[int, np.ndarray, np.ndarray], None],
-    protocol: str = "mim2019",
 ) -> dict:
     """Score the model's forecasts on `max_test_sequences`, or all, of `source`.
 
     Args:
         model: a `VideoPredictor`; its context are `input_length` frames, it predicts the rest.
         source: of the sequences.
-        config: batch size, number of sequences, number of samples.
+        config: protocol, batch size, number of sequences, number of samples.
         on_sample: called with the number 1, 2, ..., the truth `[T, H, W, C]`, NaN where a value is
             missing, and the forecast `[horizon, H, W, C]` of each of the first `num_save_samples`
             sequences.
-        protocol: of `PROTOCOLS`.
 
     Returns:
         What `write_scores` writes: the scores of all kinds that make sense for the source, their
@@ -54,8 +51,8 @@ def evaluate(
         `load_samples` with the `error_map`.
     """
     context, limit = model.config.input_length, config.max_test_sequences
-    scores, error_map = scores_for(source, protocol), ErrorMap(source.scale)
-    reference = ReferenceScores(source, context, limit, protocol)
+    scores, error_map = scores_for(source, config.protocol), ErrorMap(source.scale)
+    reference = ReferenceScores(source, context, limit, config.protocol)
     indices = evaluated(source, limit)
     batch_size = min(config.batch_size, len(indices))
     check_prediction(model.config, batch_size, source.shape[0])
@@ -80,14 +77,13 @@ def evaluate(
     per_sequence = scores.per_sequence()
     samples = load_samples(per_sequence["mse"], source, indices, forecast, batch_size)
     recordings, groups = np.unique(source.groups(indices), return_inverse=True)
-    resamples = scores.resampled(groups)
-    count = len(recordings)
+    count, resamples = len(recordings), scores.resampled(groups)
     return {
         **scores.result(),
         "recordings": count,
         "intervals": {name: interval(means, count) for name, means in resamples.items()},
         **scores.details(),
-        "protocol": protocol,
+        "protocol": config.protocol,
         "input_length": context,
         **reference.result(),
         "per_sequence": per_sequence,
@@ -98,32 +94,27 @@ def evaluate(
 
 
 def evaluate_weights(
-    model: ModelConfig,
-    data: DataConfig,
-    training: TrainingConfig,
-    pretrained_model: str,
-    protocol: str = "mim2019",
+    network: VideoPredictor, data: DataConfig, training: TrainingConfig, weights: str
 ) -> tuple[str, Path]:
-    """Score a weights file on test sequences and write scores and pictures.
+    """Score a network with its `weights` on test sequences and write scores and pictures.
 
     Returns:
         The scores, what their intervals rest on, `verdict` and, if `data.test_sha256` is given,
         whether the sequences have it, as text; and the new folder `gen_frm_dir/test-...`.
     """
     skip_graph_rewriting()
-    network = build_model(model)
-    load_weights(network, pretrained_model)
+    model = network.config
     source = open_source(data, model, "test")
     check_step(model.frame_step, source.frame_step)
     folder = new_run_folder(training.gen_frm_dir, "test")
-    weights = os.path.realpath(find_weights(pretrained_model))
-    record = {"pretrained_model": weights, **source.describe()}
+    path = os.path.realpath(find_weights(weights))
+    record = {"pretrained_model": path, **source.describe()}
     write_record(folder, model, data, training, {"test": record})
 
     def save(number, truth, forecast):
         save_sample(folder / str(number), truth, forecast, model.input_length, source.scale)
 
-    result = evaluate(network, source, training, save, protocol)
+    result = evaluate(network, source, training, save)
     write_scores(folder, result, model.input_length)
     write_report_or_warn(folder)
     parts = [format_scores(result, model.input_length), f"{basis(result)}\n{verdict(result)}"]
@@ -148,11 +139,10 @@ def identity(result: dict, size: int | None, expected: str) -> str:
         return f"These are the {count:,} sequences of --test_sha256."
     if size and count < size:
         return (
-            f"Scored were {count:,} of {size:,} sequences, and --test_sha256 is the hash of all. "
-            "Compare these scores with scores on the same sequences only."
+            f"Scored were {count:,} of {size:,} sequences, and --test_sha256 is the hash of all."
         )
     digits = f" The digits are: {data['digits_origin']}." if "digits_origin" in data else ""
     return (
         f"These are NOT the sequences of --test_sha256: expected {expected}, got "
-        f"{data['sha256']}.{digits} Compare these scores with each other only."
+        f"{data['sha256']}.{digits}"
     )

@@ -11,6 +11,9 @@ from mim_tf.data.batches import errors_of, training_dataset
 from mim_tf.data.batches.order import evaluated
 from mim_tf.jobs.evaluate import evaluate
 
+FIT = {"check_arrays": False, "shuffle": False, "verbose": 0}
+"""Arguments of `fit`: checks would read the first batch twice; the data is already shuffled."""
+
 MEASURED = 6
 """Iterations measured at each length of sequences; the first of them is left out."""
 
@@ -35,15 +38,11 @@ def iterations_within(minutes: float, spent: float, model, config, train_source,
     )
     clock = _Clock()
     with errors_of(train_source) as source:
-        batches = training_dataset(source, trial, input_length=model.config.input_length)
-        steps = trial.max_iterations * updates
         model.fit(
-            batches,
-            steps_per_epoch=steps,
-            shuffle=False,
-            verbose=0,
+            training_dataset(source, trial, input_length=model.config.input_length),
+            steps_per_epoch=trial.max_iterations * updates,
             callbacks=[clock],
-            check_arrays=False,
+            **FIT,
         )
     half = len(clock.seconds) // lengths
     full, short = (
@@ -66,7 +65,7 @@ def _seconds_of_evaluation(model, config, source):
     seconds = []
     for _ in range(2):
         began = time.perf_counter()
-        evaluate(model, source, one_batch, lambda *sample: None, config.protocol)
+        evaluate(model, source, one_batch, lambda *sample: None)
         seconds.append(time.perf_counter() - began)
     first, second = seconds
     return max(0, first - second), second * math.ceil(count / batch)

@@ -25,13 +25,17 @@ def predict_files(
         MimError: before the first prediction, if the network does not take a context or an output
             cannot hold its prediction; later, for corrupted frames.
     """
-    scale = predictor.config.frame_scale
+    scale, expected = predictor.config.frame_scale, predictor.context_length
     for one, output in zip(inputs, outputs, strict=True):
-        _check_length(one, predictor.context_length)
+        if expected not in (None, one.length):
+            raise MimError(
+                f"{one.path}: expected a context of {expected} frames, as the export takes, got "
+                f"{one.length}. Give --context={expected}, or the weights file, which takes any "
+                "number."
+            )
         output.check(predictor.frame_shape[-1], one.batch_axis, one.origin, scale)
     forecasts: list[list[np.ndarray]] = [[] for _ in inputs]
-    count = sum(one.count for one in inputs)
-    with tqdm(total=count, desc="predicting", unit="sequence", leave=False) as bar:
+    with tqdm(total=sum(one.count for one in inputs), desc="predicting", leave=False) as bar:
         for batch in _batches(inputs, batch_size):
             context = np.stack([inputs[number].read(n) for number, n in batch])
             forecast = scale.clip(predictor.forecast(context))
@@ -44,16 +48,6 @@ def predict_files(
                     one.release()
                     found.clear()
             bar.update(len(batch))
-
-
-def _check_length(one, expected):
-    if expected is not None and one.length != expected:
-        shorter = f"Give --context={expected}."
-        longer = "Give more frames, or the weights file, which takes any number."
-        raise MimError(
-            f"{one.path}: expected a context of {expected} frames, as the export takes, got "
-            f"{one.length}. {shorter if one.frames > expected else longer}"
-        )
 
 
 def _batches(inputs, size):

@@ -17,7 +17,7 @@ from mim_tf.data.source import SequenceSource, describe_splits, filled
 from mim_tf.data.split import SPLITS, split_paths
 from mim_tf.errors import MimError
 from mim_tf.evaluation.protocols import scores_for
-from mim_tf.jobs.pace import iterations_within
+from mim_tf.jobs.pace import FIT, iterations_within
 from mim_tf.jobs.validation import PageWriter, Validation
 from mim_tf.models import build_model
 from mim_tf.models.machine import check_training
@@ -72,17 +72,13 @@ def train(
             process.
     """
     if keras.config.dtype_policy().name == "mixed_float16":
-        raise MimError(
-            "Expected the policy float32, mixed_bfloat16 or float64 for a run, got mixed_float16. "
-            'Call keras.config.set_dtype_policy("mixed_bfloat16").'
-        )
+        raise MimError("Expected another dtype policy than mixed_float16, such as mixed_bfloat16.")
     began = time.perf_counter()
     skip_graph_rewriting()
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)
     if config.on_nan != "stop" and devices.count > 1:
         raise MimError(
-            f"Expected one device with --on_nan={config.on_nan}, got {devices.count}. Leave "
-            "--on_nan out."
+            f"Expected one device with --on_nan={config.on_nan}, got {devices.count} devices."
         )
     if config.scheduled_sampling is None:
         sampled = uses_scheduled_sampling(model_config.model_name)
@@ -91,9 +87,9 @@ def train(
     with contextlib.ExitStack() as until_end:
         if resume and devices.process_id == 0:
             until_end.enter_context(held(resume))
-        memory = config.batch_size // devices.num_processes, config.rematerialise
-        on_host = not has_accelerator()
-        check_training(model_config, *memory, on_host)
+        share = config.batch_size // devices.num_processes
+        memory = share, config.rematerialise, not has_accelerator()
+        check_training(model_config, *memory)
         if pretrained_model and not resume:
             warn_of_kept_scale(model_config.scale, data_config)
         model_config, sources = _open_sources(model_config, data_config)
@@ -110,13 +106,13 @@ def train(
             model = _initial_model(model_config, config, pretrained_model)
             if folder and has_state(folder):
                 load_state(model, folder)
-        check_training(model_config, *memory, on_host, model.step)
+        check_training(model_config, *memory, model.step)
         start = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
         start //= config.updates_per_iteration
         if len(set(starts := devices.gather(start))) > 1:
             raise MimError(
-                f"Expected the same snapshot in all processes, got iterations {starts}. Use a "
-                f"--save_dir that all processes share, not {config.save_dir}."
+                f"Expected a --save_dir that all processes share, got {config.save_dir}, where "
+                f"they resume from iterations {starts}."
             )
         if devices.process_id > 0:
             folder = None
@@ -129,20 +125,18 @@ def train(
             until_end.enter_context(held(folder))
             records = {split: sources[split].describe() for split in ("train", "valid")}
             write_record(folder, model.config, data_config, config, records, pretrained_model)
-        if start >= config.max_iterations:
-            logging.info("%s has already reached iteration %d.", folder, start)
-            if folder:  # perhaps killed between the last snapshot and its scores
-                with contextlib.closing(Events(folder, start)) as writer:
-                    validation = Validation(
-                        config, start, folder, writer, sources["valid"], devices
-                    )
-                    validation.set_model(model)
-                    validation.make_up()
-        else:
+        if start < config.max_iterations:
             if folder:
                 print(describe_splits(sources))
                 logging.info("%s: iterations %d to %d", folder, start + 1, config.max_iterations)
             _fit(model, config, start, folder, sources, devices)
+        elif folder:
+            logging.info("%s has already reached iteration %d.", folder, start)
+            # It may have been killed between the last snapshot and its scores.
+            writer = until_end.enter_context(contextlib.closing(Events(folder, start)))
+            validation = Validation(config, start, folder, writer, sources["valid"], devices)
+            validation.set_model(model)
+            validation.make_up()
         return folder
 
 
@@ -153,12 +147,8 @@ def _open_sources(model_config, data_config):
     it with the step and grid of the frames.
     """
     train_source = open_source(data_config, model_config, "train")
-    model_config = dataclasses.replace(
-        model_config,
-        scale=train_source.scale,
-        frame_step=train_source.frame_step,
-        frame_grid=train_source.frame_grid,
-    )
+    known = {name: getattr(train_source, name) for name in ("scale", "frame_step", "frame_grid")}
+    model_config = dataclasses.replace(model_config, **known)
     sources = {split: open_source(data_config, model_config, split) for split in SPLITS[1:]}
     check_overlap(train_source, sources["valid"], data_config)
     return model_config, {"train": train_source, **sources}
@@ -167,10 +157,7 @@ def _open_sources(model_config, data_config):
 def _with_iterations(config, model_config, sources, devices, began):
     """Return `config` with no more than the `max_iterations` that fit into `max_minutes`."""
     if devices.num_processes > 1:
-        raise MimError(
-            f"Expected one process with --max_minutes, got {devices.num_processes}. Give "
-            "--max_iterations instead."
-        )
+        raise MimError("Expected one process with --max_minutes. Give --max_iterations instead.")
     minutes = f"{config.max_minutes:g} minutes"
     print(f"Measuring the pace of this machine, to train for {minutes} ...")
     with devices.scope():
@@ -191,8 +178,7 @@ def _initial_model(model_config, config, pretrained_model):
     if pretrained_model:
         load_weights(model, pretrained_model)
         logging.info("Weights of %s; iterations start at 1.", pretrained_model)
-    optimizer = make_optimizer(config, model_config.num_hidden[0])
-    compile_for_training(model, optimizer=optimizer)
+    compile_for_training(model, optimizer=make_optimizer(config, model_config.num_hidden[0]))
     return model
 
 
@@ -201,7 +187,6 @@ def _fit(model, config, start, folder, sources, devices):
     # own clean-up. The unfiltered traceback contains both.
     keras.config.disable_traceback_filtering()
     shard = devices.process_id, devices.num_processes
-    updates = (config.max_iterations - start) * config.updates_per_iteration
     with (
         devices.training(),
         memory_errors(),
@@ -210,11 +195,9 @@ def _fit(model, config, start, folder, sources, devices):
     ):
         model.fit(
             training_dataset(source, config, start, shard, model.config.input_length),
-            check_arrays=False,  # would read the first batch twice
-            steps_per_epoch=updates,
-            shuffle=False,  # the data set is already shuffled
-            verbose=0,
+            steps_per_epoch=(config.max_iterations - start) * config.updates_per_iteration,
             callbacks=callbacks,
+            **FIT,
         )
 
 
@@ -254,27 +237,24 @@ def check_overlap(train: SequenceSource, valid: SequenceSource, data: DataConfig
     """
     if train.size is None or valid.size is None:
         return
-    known = _contents(train)
-    copy = next((pair for pair in _contents(valid).items() if pair[0] in known), None)
-    if copy is None:
+    known, others = _contents(train), _contents(valid)
+    if not (copies := known.keys() & others.keys()):
         return
-    message = f"Validation sequence {copy[1]} equals training sequence {known[copy[0]]}"
-    if split_paths(data, "train")[1]:
-        logging.warning("%s: scores of duplicates mean little.", message)
-    else:
+    copy = copies.pop()
+    message = f"Validation sequence {others[copy]} equals training sequence {known[copy]}"
+    if not split_paths(data, "train")[1]:
         raise MimError(
             f"{message}. Remove duplicates from --train_data_paths or --valid_data_paths, or give "
             "one path, which is then divided."
         )
+    logging.warning("%s: scores of duplicates mean little.", message)
 
 
 def _contents(source):
     """Return bytes -> index of the compared sequences in which anything moves."""
-    count = source.size
-    indices = sorted({*range(min(count, _COMPARED)), *range(max(0, count - _COMPARED), count)})
-    found = {}
-    for index in indices:
+    every, found = range(source.size), {}
+    for index in {*every[:_COMPARED], *every[-_COMPARED:]}:
         frames = filled(source.sequences(np.array([index]))[0])
         if (frames[1:] != frames[0]).any():
-            found.setdefault(frames.tobytes(), index)
+            found[frames.tobytes()] = index
     return found

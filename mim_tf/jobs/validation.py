@@ -7,7 +7,6 @@ from absl import logging
 from tqdm import tqdm
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.errors import is_better
 from mim_tf.evaluation.pictures import film_strip, save_sample
 from mim_tf.evaluation.stored import format_scores, write_scores
 from mim_tf.jobs.evaluate import evaluate
@@ -70,7 +69,7 @@ class Validation(OnIteration):
             strip = film_strip(truth, forecast, input_length, self.source.scale)
             self.writer.add_image(f"sample/{number}", strip, iteration)
 
-        result = evaluate(model, self.source, self.config, show, self.config.protocol)
+        result = evaluate(model, self.source, self.config, show)
         # Scores are written last: if they are missing, a resumed run evaluates again.
         self._keep_best(model, iteration, result)
         write_scores(self._scores(iteration), result, input_length)
@@ -79,16 +78,14 @@ class Validation(OnIteration):
         self._log(iteration, result)
 
     def _log(self, iteration, result):
-        scalars, best = dict(result["mean"]), None
-        for name, baseline in result["baselines"].items():
-            mse = scalars[f"mse_{name}"] = baseline["mean"]["mse"]
-            best = mse if best is None or is_better("mse", mse, best) else best
-        for name, value in scalars.items():
+        baselines = {f"mse_{k}": part["mean"]["mse"] for k, part in result["baselines"].items()}
+        for name, value in (result["mean"] | baselines).items():
             if value is not None:
                 self.writer.add_scalar(f"validation/{name}", value, iteration)
         self.writer.flush()
         mse = result["mean"]["mse"]
         if self.bar is not None and mse is not None:
+            best = min(filter(None, baselines.values()), default=None)
             self.bar.show("MSE", f"{mse:.3g}" + (f" (baseline {best:.3g})" if best else ""))
 
     def _keep_best(self, model, iteration, result):
@@ -110,13 +107,12 @@ def _best_so_far(record: Path):
     if not record.exists():
         return math.inf, None
     best = read_json(record)
-    score = best.get("mse")
-    if not isinstance(score, int | float) or not math.isfinite(score):
+    if not isinstance(best.get("mse"), int | float):
         raise MimError(
-            f"Expected a finite mse in {record}, got {score!r}. Copy it from scores/, or move "
-            "best.json and best.weights.h5 away."
+            f"Expected a finite mse in {record}, got {best.get('mse')!r}. Copy it from scores/, or "
+            "move best.json and best.weights.h5 away."
         )
-    return score, best.get("sha256")
+    return best["mse"], best.get("sha256")
 
 
 class PageWriter(OnIteration):

@@ -15,6 +15,19 @@ from mim_tf.version import __version__
 
 _HOUR = 3600
 
+_KEPT = ("long_name", "standard_name", "cell_methods")
+"""Attributes of a field that its forecast has, too."""
+
+_TIMES = {
+    "lead_time": ("forecast_period", "lead time"),
+    "time": ("time", "time of the forecast"),
+    "forecast_reference_time": (
+        "forecast_reference_time",
+        "time of the last field of the context",
+    ),
+}
+"""Coordinate of time -> its standard name and long name."""
+
 
 @dataclasses.dataclass(frozen=True)
 class ForecastOrigin:
@@ -37,81 +50,55 @@ class ForecastOrigin:
         if not self.step[0]:
             raise MimError(
                 f"{self.grid.paths[0]}: expected at least 2 fields to know the times of the "
-                "forecast, got 1. Give more fields (--context limits how many are used), or name "
-                "the --output .npy, which has no times."
+                "forecast, got 1. Raise --context, or name the --output .npy, which has no times."
             )
 
-    def dataset(self, values: np.ndarray):
-        """Return a forecast `[horizon, H, W, C]` of physical values as a data set of xarray.
+    def write(self, path: Path, values: np.ndarray) -> None:
+        """Write a forecast `[horizon, H, W, C]` of physical values as NetCDF 4 (.nc) or Zarr.
 
         It has a variable for each channel over (lead_time, rows, columns). Its coordinates are
         those of the input, `lead_time`, the `time` each field is for, and
         `forecast_reference_time`.
+
+        Raises:
+            MimError: if a package is not installed.
         """
-        xarray = import_xarray()
-        self.check_step()
+        is_zarr = path.suffix == ".zarr"
+        xarray = import_xarray("zarr" if is_zarr else "h5netcdf")
         grid = self.grid
-        later = grid.times.following(self.last, len(values), self.step)
-        lead, unit = later.seconds - grid.times.seconds[self.last], "seconds"
-        if (lead % _HOUR == 0).all():
-            lead, unit = lead // _HOUR, "hours"
-        axes = ("lead_time", *grid.coordinates.dims)
         mapping = grid.channels[0][0].mapping
-        fields: dict[str, tuple] = {}
+        fields = {} if mapping is None else {mapping.name: ((), 0, mapping.attrs)}
+        axes = ("lead_time", *grid.coordinates.dims)
         for channel, name in enumerate(grid.variables):
             known = grid.channels[channel][0].data.attrs
-            kept = ("long_name", "standard_name", "cell_methods")
-            attrs = {key: known[key] for key in kept if key in known}
+            attrs = {key: known[key] for key in _KEPT if key in known}
             attrs["units"] = grid.units[channel] or "1"
             if mapping is not None:
                 attrs["grid_mapping"] = mapping.name
             fields[name.replace("@", "_")] = (axes, values[..., channel], attrs)
-        if mapping is not None:
-            fields[mapping.name] = ((), 0, mapping.attrs)
-        result = xarray.Dataset(fields, grid.coordinates.coords, self._attributes())
-        result = result.assign_coords(
-            lead_time=(
-                "lead_time",
-                lead,
-                {"units": unit} | _named("forecast_period", "lead time"),
-            ),
-            time=("lead_time", later.values, _named("time", "time of the forecast")),
-            forecast_reference_time=(
-                (),
-                grid.times.values[self.last],
-                _named("forecast_reference_time", "time of the last field of the context"),
-            ),
-        )
-        for coordinate in result.coords.values():
-            coordinate.encoding = {"_FillValue": None}
-        return result
-
-    def _attributes(self):
+        later = grid.times.following(self.last, len(values), self.step)
+        lead, unit = later.seconds - grid.times.seconds[self.last], "seconds"
+        if (lead % _HOUR == 0).all():
+            lead, unit = lead // _HOUR, "hours"
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        return {
+        attributes = {
             "Conventions": "CF-1.11",
-            "title": f"Forecast of {', '.join(self.grid.variables)}",
+            "title": f"Forecast of {', '.join(grid.variables)}",
             "source": f"mim_tf {__version__}, {self.weights}",
-            "history": f"{now}: mim predict from {', '.join(map(str, self.grid.paths))}",
+            "history": f"{now}: mim predict from {', '.join(map(str, grid.paths))}",
             "comment": f"Fields are {step_in_words(*self.step)} apart.",
         }
-
-
-def write_forecast(path: Path, values: np.ndarray, origin: ForecastOrigin) -> None:
-    """Write a forecast `[horizon, H, W, C]` of physical values as NetCDF 4 (.nc) or Zarr.
-
-    Raises:
-        MimError: if a package is not installed.
-    """
-    is_zarr = path.suffix == ".zarr"
-    import_xarray("zarr" if is_zarr else "h5netcdf")
-    result = origin.dataset(values)
-    if is_zarr:
-        with warnings.catch_warnings(action="ignore"):  # consolidated metadata, not in Zarr 3 yet
-            result.to_zarr(path)
-    else:
-        result.to_netcdf(path, engine="h5netcdf")
-
-
-def _named(standard_name, long_name):
-    return {"standard_name": standard_name, "long_name": long_name}
+        result = xarray.Dataset(fields, grid.coordinates.coords, attributes).assign_coords(
+            lead_time=("lead_time", lead, {"units": unit}),
+            time=("lead_time", later.values),
+            forecast_reference_time=((), grid.times.values[self.last]),
+        )
+        for name, (standard_name, long_name) in _TIMES.items():
+            result[name].attrs.update(standard_name=standard_name, long_name=long_name)
+        for coordinate in result.coords.values():
+            coordinate.encoding = {"_FillValue": None}
+        if is_zarr:
+            with warnings.catch_warnings(action="ignore"):  # consolidated metadata, not in Zarr 3
+                result.to_zarr(path)
+        else:
+            result.to_netcdf(path, engine="h5netcdf")

@@ -61,9 +61,7 @@ def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:
 
     def forecast(context):
         try:
-            return np.asarray(
-                loaded.signatures["serving_default"](frames=tf.constant(context))["predictions"]
-            )
+            return np.asarray(signature(frames=tf.constant(context))["predictions"])
         except tf.errors.OpError as error:
             raise MimError(
                 f"{path} cannot predict from frames {list(context.shape)}: {_reason(error)}. Give "
@@ -92,23 +90,18 @@ def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:
 
 
 def _reason(error):
-    """Return the line in which TensorFlow gives the reason; earlier lines give the place."""
+    # TensorFlow first says where the error is, then the reason.
     lines = [line.strip() for line in str(error).splitlines()]
     where = ("Graph execution error", "Detected at node", "<stack traces", "[[{{node")
     return next((line for line in lines if line and not line.startswith(where)), "no reason given")
 
 
 def _newest_version(folder):
-    if os.path.isfile(folder / _FILE):
-        return folder
-    versions = [
-        path
-        for path in list_folder(folder, "a weights file or an export")
-        if path.name.isdecimal() and os.path.isfile(path / _FILE)
-    ]
-    if not versions:
-        raise MimError(
-            f"{folder}: expected a weights file, or a folder made by mim export ({_FILE}, or "
-            "subfolders 1, 2, ... with it), got another folder."
-        )
-    return max(versions, key=lambda path: int(path.name))
+    paths = [path for path in list_folder(folder) if path.name.isdecimal()]
+    for path in (folder, *sorted(paths, key=lambda path: int(path.name), reverse=True)):
+        if os.path.isfile(path / _FILE):
+            return path
+    raise MimError(
+        f"{folder}: expected a weights file, or a folder made by mim export ({_FILE}, or "
+        "subfolders 1, 2, ... with it), got another folder."
+    )

@@ -33,10 +33,11 @@ _MOST_CHANNELS = 4
 _LAYOUTS = {3: "[T, H, W]", 4: "[T, H, W, C]", 5: "[N, T, H, W, C]"}
 
 
+@dataclasses.dataclass
 class Input:
     """The sequences of one file or folder, all of one length.
 
-    Args:
+    Attributes:
         path: the file or folder.
         recordings: a `Recording` for each sequence.
         batch_axis: whether they come from an array with a batch axis.
@@ -48,41 +49,38 @@ class Input:
     Raises `MimError` if there are fewer than `context` frames.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        recordings: Sequence[Recording],
-        batch_axis: bool = False,
-        context: int | None = None,
-        interval: int = 1,
-        scale: LinearScale | None = None,
-        origin: ForecastOrigin | None = None,
-    ):
-        self.path, self.batch_axis, self.origin = path, batch_axis, origin
-        self.count = len(recordings)
-        self.frames = len(range(0, recordings[0].length, interval))
-        self.length = context or self.frames
-        self._recordings, self._interval, self._scale = list(recordings), interval, scale
+    path: Path
+    recordings: Sequence[Recording]
+    batch_axis: bool = False
+    context: int | None = None
+    interval: int = 1
+    scale: LinearScale | None = None
+    origin: ForecastOrigin | None = None
+
+    def __post_init__(self):
+        self.count = len(self.recordings)
+        self.frames = len(range(0, self.recordings[0].length, self.interval))
+        self.length = self.context or self.frames
         if self.length > self.frames:
             raise MimError(
-                f"{path}: expected at least {context} frames because of --context, got "
-                f"{self.frames}. Lower --context{' or --frame_interval' * (interval > 1)}."
+                f"{self.path}: expected at least {self.length} frames without a gap, got "
+                f"{self.frames}. Give more, or lower --context or --frame_interval."
             )
 
     def read(self, sequence: int) -> np.ndarray:
         """Return the context of a sequence, `[length, H, W, C]`, as the network takes it."""
-        recording = self._recordings[sequence]
-        before_last = self._interval * np.arange(self.length)[::-1]
+        recording = self.recordings[sequence]
+        before_last = self.interval * np.arange(self.length)[::-1]
         frames = recording.read(recording.length - 1 - before_last)
-        if self._scale:
+        if self.scale:
             if np.isinf(frames).any():
                 raise MimError(f"{recording.name}: expected finite values or NaN, got infinity.")
-            frames = self._scale.to_unit(frames)
+            frames = self.scale.to_unit(frames)
         return filled(frames)
 
     def release(self) -> None:
         """Free the memory of decoded frames; nothing can be read afterwards."""
-        self._recordings = []
+        self.recordings = ()
 
 
 def list_inputs(path: str | Path) -> tuple[list[Path], bool]:
@@ -91,15 +89,11 @@ def list_inputs(path: str | Path) -> tuple[list[Path], bool]:
     if not os.path.lexists(path):
         raise MimError(f"{path}: expected frames as --input, found nothing there. Check it.")
     inside, itself = find_recordings(path, suffixes, fewest_images=1)
-    if itself and inside:
+    if bool(itself) == bool(inside):
+        found = f"images and also {inside[0].name}" if itself else "something else"
         raise MimError(
-            f"{path}: expected images or a folder of inputs, got images and also "
-            f"{inside[0].name}. Move one or the other elsewhere."
-        )
-    if not itself and not inside:
-        raise MimError(
-            f"{path}: expected {', '.join(suffixes)}, a folder of images, or a folder of these. "
-            "Check --input."
+            f"{path}: expected {', '.join(suffixes)}, a folder of images, or a folder of these as "
+            f"--input, got {found}."
         )
     return ([path], False) if itself else (inside, True)
 
@@ -132,10 +126,8 @@ def open_input(
         names = [f"{path}[{n}]" if batch_axis else str(path) for n in range(len(array))]
         recordings = [ArrayVideo(*pair) for pair in zip(names, array, strict=True)]
     if has_levels and scale and not scale.clipped and not _fits_levels(scale):
-        units = [scale.unit] if isinstance(scale.unit, str) else scale.unit
         raise MimError(
-            f"{path}: expected an array of floats{' in ' * any(units)}"
-            f"{', '.join(filter(None, units))}, physical values as in the training, got levels "
+            f"{path}: expected an array of floats, physical values as in the training, got levels "
             "0..255. Convert them."
         )
     is_physical = scale is not None and not has_levels
@@ -211,25 +203,16 @@ def open_grid_input(
     check_grid(config.frame_grid, grid.frame_grid, text, must=False)
     interval, step = _spacing(text, grid.step, config.frame_step, interval)
     first, last = runs(grid.times, 0, len(grid))[-1]
-    length = context or predictor.context_length or config.input_length
-    found = len(range(first, last, interval))
-    if found < length:
-        apart = f" {step_in_words(*step)} apart" if interval > 1 else ""
-        raise MimError(
-            f"{text}: expected at least {length} fields{apart} without a gap before the forecast, "
-            f"got {found}, {grid.times.span(first, last)}. Give more, or lower --context."
-        )
     origin = ForecastOrigin(grid, last - 1, weights, step)
-    stretch = Stretch(grid, first, last)
-    return Input(Path(text), [stretch], False, length, interval, scale, origin)
+    length = context or predictor.context_length or config.input_length
+    return Input(Path(text), [Stretch(grid, first, last)], False, length, interval, scale, origin)
 
 
 def _spacing(text: str, there: Step, learnt: str, interval: int | None) -> tuple[int, Step]:
     """Return the interval between the fields to use, and its step; `learnt` is of the training."""
     size, unit = there
     if interval or not learnt:
-        interval = interval or 1
-        return interval, (size * interval, unit)
+        return interval or 1, (size * (interval or 1), unit)
     wanted = step_from_words(learnt)
     if not size:  # a single field
         return 1, wanted

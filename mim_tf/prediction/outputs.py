@@ -10,7 +10,7 @@ import numpy as np
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import to_uint8
 from mim_tf.evaluation.pictures import MILLISECONDS_PER_FRAME, shown_frames, write_picture
-from mim_tf.prediction.forecast_file import ForecastOrigin, write_forecast
+from mim_tf.prediction.forecast_file import ForecastOrigin
 from mim_tf.storage.paths import check_free, written_whole
 from mim_tf.values.scale import UNIT, LinearScale
 
@@ -36,22 +36,19 @@ class Output:
         scale: LinearScale = UNIT,
     ) -> None:
         """Raise `MimError` if this form cannot hold such frames, or several sequences."""
+        expected = ""
         if self.form in _WITH_COORDINATES:
-            if origin is None:
-                raise MimError(
-                    f"{self.path}: expected an --input with coordinates (NetCDF, Zarr, GRIB), got "
-                    "another. Name the --output .npy."
-                )
-            origin.check_step()
+            if origin:
+                origin.check_step()
+            else:
+                expected = "an --input with coordinates (NetCDF, Zarr, GRIB)"
         elif self.form != "npy" and batch_axis:
-            raise MimError(
-                f"{self.path}: expected one sequence for this format, got an input with a batch "
-                "axis. Name the --output .npy, or leave --format out."
-            )
+            expected = "one sequence, not an input with a batch axis"
         elif self.form != "npy" and channels not in (1, 3) and not scale.names:
+            expected = f"1 or 3 channels for pictures, got {channels}"
+        if expected:
             raise MimError(
-                f"{self.path}: expected 1 or 3 channels for pictures, got {channels}. Name the "
-                "--output .npy, or leave --format out."
+                f"{self.path}: expected {expected}. Name the --output .npy, or leave --format out."
             )
 
     def write(
@@ -75,7 +72,7 @@ class Output:
             elif self.form not in _WITH_COORDINATES:
                 _write_pictures(part, self.form, to_uint8(shown_frames(frames, scale)))
             elif origin is not None:  # see `check`
-                write_forecast(part, scale.to_physical(frames), origin)
+                origin.write(part, scale.to_physical(frames))
 
 
 def name_outputs(
@@ -89,42 +86,37 @@ def name_outputs(
         form: form of many outputs; None: npy. The name of a single output tells its form.
     """
     output = Path(output)
+    forms = {suffix: form for form, suffix in FORMS.items()}
     if many:
         form = form or "npy"
         is_file = os.path.lexists(output) and not os.path.isdir(output)
-        if output.suffix in filter(None, FORMS.values()) or is_file:
+        if is_file or (output.suffix and output.suffix in forms):
             raise MimError(
                 f"{output}: expected a folder as --output for a folder of inputs, got a file. "
                 "--format is the format of the files in it."
             )
         names = [path.name if os.path.isdir(path) else path.stem for path in inputs]
-        outputs = [Output(output / f"{name}{FORMS[form]}", form) for name in names]
-    else:
-        outputs = [Output(output, _form(output, form))]
-    made: dict[Path, Path] = {}
-    for path, one in zip(inputs, outputs, strict=True):
-        if one.path in made:
-            raise MimError(
-                f"{made[one.path]} and {path} would both become {one.path}. Rename one of them."
-            )
-        made[one.path] = path
-        check_free(one.path, "--output")
-    return outputs
-
-
-def _form(output, asked):
-    if asked is not None:
+        paths = [output / f"{name}{FORMS[form]}" for name in names]
+    elif form:
         raise MimError(
-            f"--format is for a folder of inputs; the name of --output={output} tells the format "
-            "of one. Leave --format out."
+            "Expected --format only for a folder of inputs, because the name of one output, "
+            f"{output}, tells its format. Leave it out."
         )
-    for form, suffix in FORMS.items():
-        if output.suffix.lower() == suffix:
-            return form
-    raise MimError(
-        f"{output}: expected an --output that ends in .npy, .gif, .mp4, .nc or .zarr, or a folder "
-        f"of images without suffix, got {output.suffix}."
-    )
+    else:
+        form, paths = forms.get(output.suffix.lower()), [output]
+    if form is None:
+        raise MimError(
+            f"{output}: expected an --output that ends in .npy, .gif, .mp4, .nc or .zarr, or a "
+            f"folder of images without suffix, got {output.suffix}."
+        )
+    for number, path in enumerate(paths):
+        check_free(path, "--output")
+        if (first := paths.index(path)) < number:
+            raise MimError(
+                f"{inputs[first]} and {inputs[number]} would both become {path}. Rename one of "
+                "them."
+            )
+    return [Output(path, form) for path in paths]
 
 
 def _write_pictures(path, form, levels):
@@ -134,10 +126,8 @@ def _write_pictures(path, form, levels):
             # Players of H.264 expect colours at half the resolution, so even sizes.
             levels = levels.repeat(2, axis=1).repeat(2, axis=2)
         levels = levels.repeat(3 // levels.shape[-1], axis=-1)
-        rate = 1000 // MILLISECONDS_PER_FRAME
-        imageio.imwrite(
-            path, levels, plugin="pyav", codec="libx264", fps=rate, out_pixel_format="yuv420p"
-        )
+        h264 = {"plugin": "pyav", "codec": "libx264", "out_pixel_format": "yuv420p"}
+        imageio.imwrite(path, levels, fps=1000 // MILLISECONDS_PER_FRAME, **h264)
         return
     pictures = levels[..., 0] if levels.shape[-1] == 1 else levels
     if form == "gif":

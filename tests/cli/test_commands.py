@@ -235,7 +235,7 @@ def test_data_is_split_as_in_the_run_of_the_weights(mim, tiny_model, monkeypatch
     looked_at = []
     real = analyze.analyze
     monkeypatch.setattr(
-        analyze, "analyze", lambda *given: looked_at.append(given[2]) or real(*given)
+        analyze, "analyze", lambda *given: looked_at.append(given[1]) or real(*given)
     )
     mim("analyze", "--pretrained_model=best.weights.h5")
     assert looked_at == [kept]
