@@ -13,7 +13,6 @@ from absl import flags as absl_flags
 from absl import logging
 
 from mim_tf.cli.flags import UsageError, define_config_flags, parse
-from mim_tf.config import DataConfig
 from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.runtime.backend import backend_errors, check_backend
@@ -38,7 +37,7 @@ class Command:
         main: runs it, given the values of the flags and then a string for each of `arguments`.
         flags: dataclass of the flags that only this command has.
         configs: configurations whose fields are flags too.
-        data_fields: names of fields of `DataConfig` that are flags too.
+        fields: configuration -> names of its fields that are flags too.
         basics: flags that `--help` shows; empty: all. `--helpfull` shows all flags by group.
         required: flags that have to be given.
         arguments: names of the arguments that are not flags, such as PATH; "RUN...": one or more.
@@ -49,7 +48,7 @@ class Command:
     main: Callable[..., None]
     flags: type = NetworkFlags
     configs: tuple[type, ...] = ()
-    data_fields: tuple[str, ...] = ()
+    fields: dict[type, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     basics: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
@@ -64,8 +63,8 @@ class Command:
         """Return the flags, not parsed yet."""
         values = absl_flags.FlagValues()
         define_config_flags(self.flags, *self.configs, values=values)
-        if self.data_fields:
-            define_config_flags(DataConfig, values=values, only=self.data_fields)
+        for config, names in self.fields.items():
+            define_config_flags(config, values=values, only=names)
         for name, default in self.defaults.items():
             values.set_default(name, default)
         return values

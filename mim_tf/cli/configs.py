@@ -12,18 +12,11 @@ from mim_tf.errors import MimError
 from mim_tf.runs.folder import RECORD
 from mim_tf.weights.by_name import check_weights_exist
 
-_FREE_ON_RESUME = {
-    "max_iterations",
-    "display_interval",
-    "test_interval",
-    "snapshot_interval",
-    "num_save_samples",
-    "max_test_sequences",
-    "on_nan",
-    "rematerialise",
-    "save_dir",
-    "gen_frm_dir",
-}
+_FREE_ON_RESUME = (
+    *("max_iterations", "display_interval", "test_interval", "snapshot_interval"),
+    *("num_save_samples", "max_test_sequences", "on_nan", "rematerialise"),
+    *("save_dir", "gen_frm_dir"),
+)
 _PATHS = ("train_data_paths", "valid_data_paths")
 
 
@@ -39,10 +32,10 @@ def check_data_flags(values: flags.FlagValues, paths: tuple[str, ...] = _PATHS) 
     """
     if not values.network_module and values["dataset"].present:
         DataConfig(**given(DataConfig, values))
-    if values["pretrained_model"].value:
+    if values.pretrained_model:
         check_weights_exist(values.pretrained_model)
     for name in paths:
-        for path in filter(None, map(str.strip, getattr(values, name).split(","))):
+        for path in filter(None, map(str.strip, values[name].value.split(","))):
             if not os.path.lexists(path) and not set("*?[:") & set(path):
                 raise MimError(f"{path}: expected the data of --{name}, found no such file.")
 
@@ -63,22 +56,23 @@ def model_config(
     if weights:
         from mim_tf.weights.files import read_weights
 
-        return adapted(read_weights(weights), weights, values)
+        return _adapted(read_weights(weights), weights, values)
     changes = given(ModelConfig, values)
-    return ModelConfig(**{**(_frame_sizes(data, changes) if data else {}), **changes})
+    return ModelConfig(**((_frame_sizes(data, changes) if data else {}) | changes))
 
 
-def adapted(stored, weights: str, values: flags.FlagValues) -> ModelConfig:
-    """Return the configuration of weights that were read, with the flags that may differ.
+def load_network(values: flags.FlagValues, weights: str):
+    """Build the network of `weights` and load them; flags and errors as for `model_config`."""
+    from mim_tf.models import build_model
+    from mim_tf.weights.files import read_weights
 
-    Args:
-        stored: what `read_weights` returned.
-        weights: path of the weights.
-        values: the flags.
+    stored = read_weights(weights)
+    network = build_model(_adapted(stored, weights, values))
+    stored.load(network)
+    return network
 
-    Raises:
-        MimError: if a flag contradicts the architecture.
-    """
+
+def _adapted(stored, weights, values):
     changes = given(ModelConfig, values)
     config = stored.config(**changes)
     wanted = dataclasses.replace(config, **changes)
@@ -103,14 +97,13 @@ def data_config(values: flags.FlagValues, weights: str) -> DataConfig:
     if not stored or not _is_same_data(changes, stored):
         return DataConfig(**changes)
     found = dataclasses.replace(stored, **changes)
-    taken = {
-        name: ",".join(map(str, kept)) if isinstance(kept, tuple) else kept
+    settings = [
+        f"--{name}={','.join(map(str, kept)) if isinstance(kept, tuple) else kept}"
         for name, kept, _ in _differences(found, DataConfig())
         if name not in changes
-    }
-    if taken:
-        settings = " ".join(f"--{name}={value}" for name, value in taken.items())
-        logging.info("As in %s: %s", Path(weights).parent / RECORD, settings)
+    ]
+    if settings:
+        logging.info("As in %s: %s", Path(weights).parent / RECORD, " ".join(settings))
     return found
 
 
@@ -119,41 +112,38 @@ def _data_of_run(weights):
     from mim_tf.runs.record import read_record
 
     folder = Path(weights).parent
-    if not os.path.isfile(weights) or not os.path.lexists(folder / RECORD):
-        return None
-    try:
-        return read_record(folder)[1]
-    except MimError as error:
-        logging.warning("%s", error)
-        return None
+    if os.path.isfile(weights) and os.path.lexists(folder / RECORD):
+        try:
+            return read_record(folder)[1]
+        except MimError as error:
+            logging.warning("%s", error)
+    return None
 
 
 def _is_same_data(changes, stored):
     # One path may be given as training or as validation data.
-    given_paths = [name for name in _PATHS if name in changes]
-    if "dataset" not in changes and not given_paths:
-        return True
+    paths = [name for name in _PATHS if name in changes]
+    if not paths:
+        return "dataset" not in changes
     from mim_tf.data.split import named_paths
 
     ours = {name: named_paths(changes.get(name, "")).keys() for name in _PATHS}
     theirs = {name: named_paths(getattr(stored, name)).keys() for name in _PATHS}
-    is_each = bool(given_paths) and all(ours[name] == theirs[name] for name in given_paths)
-    is_same_set = set.union(*map(set, ours.values())) == set.union(*map(set, theirs.values()))
-    return changes.get("dataset", stored.dataset) == stored.dataset and (is_each or is_same_set)
+    is_same = all(ours[name] == theirs[name] for name in paths) or (
+        set().union(*ours.values()) == set().union(*theirs.values())
+    )
+    return is_same and changes.get("dataset", stored.dataset) == stored.dataset
 
 
 def _frame_sizes(data, changes):
     from mim_tf.data.dataset import frame_shape
 
-    shape = frame_shape(data)
-    if shape is None:
-        return {}
-    height, width, channels = shape
-    sizes = {"img_channel": channels}
-    if not data.resize:
-        sizes["img_width"] = width
-        if "img_width" not in changes:  # Without --img_height, the height follows --img_width.
-            sizes["img_height"] = height
+    names = ("img_height", "img_width", "img_channel")
+    sizes = dict(zip(names, frame_shape(data) or (), strict=False))
+    if data.resize:
+        return {name: size for name, size in sizes.items() if name == "img_channel"}
+    if "img_width" in changes:  # Without --img_height, the height follows --img_width.
+        sizes.pop("img_height", None)
     return sizes
 
 

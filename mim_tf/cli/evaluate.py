@@ -1,12 +1,11 @@
 """`mim evaluate` and `mim analyze`: scores of weights on test sequences, and their gates."""
 
-import csv
 import dataclasses
 
 from absl import flags, logging
 
 from mim_tf.cli.command import Command, NetworkFlags, import_keras, share_cores
-from mim_tf.cli.configs import check_data_flags, data_config, model_config
+from mim_tf.cli.configs import check_data_flags, data_config, load_network
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.config.fields import field
@@ -33,8 +32,7 @@ def _evaluate(values: flags.FlagValues) -> None:
     data = data_config(values, weights)
     from mim_tf.jobs.evaluate import evaluate_weights
 
-    model = model_config(values, weights)
-    report, folder = evaluate_weights(model, data, training, weights, training.protocol)
+    report, folder = evaluate_weights(load_network(values, weights), data, training, weights)
     print(f"{report}\nScores, pictures and report.html are in {folder}.")
 
 
@@ -72,16 +70,15 @@ def _analyze(values: flags.FlagValues) -> None:
     from mim_tf.evaluation.forget_gates import draw
     from mim_tf.jobs.analyze import analyze, summary, table
     from mim_tf.runs.folder import new_run_folder
-    from mim_tf.storage.files import write_json
+    from mim_tf.storage.files import csv_bytes, write_json
 
-    config = model_config(values, path)
-    result = analyze(path, config, data, values.sequences, values.batch_size, low, high)
+    network = load_network(values, path)
+    result = analyze(network, data, values.sequences, values.batch_size, low, high)
     folder = new_run_folder(values.output, "analysis")
     write_json(folder / "inside.json", result)
-    with (folder / "inside.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(table(result))
-    title = f"{config.model_name}: {path}, {result['sequences']} sequences"
-    draw(folder / "inside.png", result, config.input_length, title)
+    (folder / "inside.csv").write_bytes(csv_bytes(table(result)))
+    title = f"{network.config.model_name}: {path}, {result['sequences']} sequences"
+    draw(folder / "inside.png", result, network.config.input_length, title)
     print(summary(result, low, high))
     print(f"The values of every frame, and a figure, are in {folder}.")
 

@@ -10,14 +10,12 @@ from pathlib import Path
 from absl import flags
 
 from mim_tf.cli.command import Command, NetworkFlags, import_keras
-from mim_tf.cli.configs import adapted
+from mim_tf.cli.configs import load_network
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.weights.by_name import check_weights_exist
-
-_OF_GRID = ("variables", "region", "coarsen")
 
 
 @dataclasses.dataclass
@@ -79,20 +77,15 @@ def main(values: flags.FlagValues) -> None:
     outputs = name_outputs(paths, many, values.output, values.format)
     import_keras(values.network_module)
     from mim_tf.jobs.predict import predict_files
-    from mim_tf.models import build_model
     from mim_tf.prediction.forecasters import from_export, from_weights
-    from mim_tf.weights.files import read_weights
 
     if is_export:
         predictor = from_export(weights, horizon)
     else:
-        stored = read_weights(weights)
-        model = build_model(adapted(stored, weights, values))
-        stored.load(model)
-        predictor = from_weights(model, horizon or model.config.horizon)
+        predictor = from_weights(load_network(values, weights), horizon)
     context, interval = values.context, values.frame_interval
     if is_grid:
-        part = DataConfig(dataset="grid", **given(DataConfig, values, only=_OF_GRID))
+        part = DataConfig(dataset="grid", **given(DataConfig, values))
         inputs = [open_grid_input(values.input, predictor, weights, part, context, interval)]
     else:
         shape, scale = predictor.frame_shape, predictor.config.scale
@@ -110,7 +103,7 @@ PREDICT = Command(
     main,
     Flags,
     configs=(ModelConfig,),
-    data_fields=_OF_GRID,
+    fields={DataConfig: ("variables", "region", "coarsen")},
     basics=tuple(field.name for field in dataclasses.fields(Flags)),
     required=("pretrained_model", "input", "output"),
 )

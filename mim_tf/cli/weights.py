@@ -7,6 +7,8 @@ from pathlib import Path
 from absl import flags, logging
 
 from mim_tf.cli.command import Command, NetworkFlags, import_keras
+from mim_tf.cli.flags import given
+from mim_tf.config import ModelConfig
 from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.runtime.optional import import_tensorflow
@@ -95,19 +97,7 @@ EXPORT = Command(
 
 
 @dataclasses.dataclass
-class _Hints:
-    """Fields of `ModelConfig` that a checkpoint does not have, or not always."""
-
-    patch_size: int = field(None, "Side of the patches; this or --img_channel.", minimum=1)
-    img_channel: int = field(None, "Channels of a frame.", minimum=1)
-    img_width: int = field(None, "Width of a frame, if the network has no peepholes.", minimum=1)
-    img_height: int = field(None, "Height of a frame, if it is not the width.", minimum=1)
-    input_length: int = field(None, "Context length to store in the file.", minimum=1)
-    total_length: int = field(None, "Context and horizon to store in the file.", minimum=1)
-
-
-@dataclasses.dataclass
-class _Convert(_Hints):
+class _Convert:
     checkpoint: str = field("", "Prefix of the checkpoint, such as model.ckpt-80000.")
     output: str = field("", "File to make, FILE.h5.")
     use_ema: bool = field(False, "Use the moving averages of the weights.")
@@ -125,8 +115,7 @@ def _convert(values: flags.FlagValues) -> None:
     from mim_tf.jobs.convert import convert, summary, table
     from mim_tf.weights import load_weights
 
-    names = [field.name for field in dataclasses.fields(_Hints)]
-    hints = {name: values[name].value for name in names if values[name].value is not None}
+    hints = given(ModelConfig, values)
     model = convert(values.checkpoint, values.output, values.use_ema, **hints)
     if values.verify:
         load_weights(model, values.output)
@@ -137,9 +126,17 @@ def _convert(values: flags.FlagValues) -> None:
 
 CONVERT = Command(
     "Converts a checkpoint of the 2019 code into a weights file.\n\n"
-    "mim convert --checkpoint=model.ckpt-80000 --output=mim.weights.h5 --patch_size=4",
+    "mim convert --checkpoint=model.ckpt-80000 --output=mim.weights.h5 --patch_size=4\n\n"
+    "A checkpoint does not have the lengths, and needs --patch_size or --img_channel.\n"
+    "Without peepholes it needs --img_width, too.",
     _convert,
     _Convert,
+    fields={
+        ModelConfig: (
+            *("patch_size", "img_channel", "img_width", "img_height"),
+            *("input_length", "total_length"),
+        )
+    },
     required=("checkpoint", "output"),
 )
 

@@ -138,9 +138,7 @@ def identity(result: dict, size: int | None, expected: str) -> str:
     if data["sha256"] == expected:
         return f"These are the {count:,} sequences of --test_sha256."
     if size and count < size:
-        return (
-            f"Scored were {count:,} of {size:,} sequences, and --test_sha256 is the hash of all."
-        )
+        return f"Scored were {count:,} of {size:,} sequences, and --test_sha256 is the hash of all."
     digits = f" The digits are: {data['digits_origin']}." if "digits_origin" in data else ""
     return (
         f"These are NOT the sequences of --test_sha256: expected {expected}, got "

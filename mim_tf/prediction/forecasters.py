@@ -36,8 +36,9 @@ class Predictor:
     forecast: Callable[[np.ndarray], np.ndarray]
 
 
-def from_weights(model: VideoPredictor, horizon: int) -> Predictor:
+def from_weights(model: VideoPredictor, horizon: int | None = None) -> Predictor:
     """Return the predictor of a model, which takes contexts of any length."""
+    horizon = horizon or model.config.horizon
 
     def forecast(context):
         return model.forecast(context, horizon, batch_size=len(context))

@@ -6,7 +6,6 @@ packages import their modules when a name is first used (PEP 562).
 
 import contextlib
 import importlib
-import importlib.util
 import os
 from collections.abc import Callable, Iterator
 
@@ -38,28 +37,15 @@ def backend_errors() -> Iterator[None]:
         raise
     except (ImportError, ValueError) as error:
         # A missing package is named in an ImportError; an unknown backend is a ValueError of Keras.
+        check_backend(os.environ.get("KERAS_BACKEND") or "tensorflow")
         missing = (getattr(error, "name", None) or "").partition(".")[0]
-        chosen = os.environ.get("KERAS_BACKEND", "")
-        if chosen and chosen not in BACKENDS:
-            check_backend(chosen)
         if missing not in BACKENDS:
             raise
-        others = [each for each in BACKENDS if each != missing and _is_installed(each)]
-        if others:
-            mending = f"{BACKENDS[others[0]]} is installed: set KERAS_BACKEND={others[0]}."
-        else:
-            mending = f"Install it: pip install {missing}."
+        other = next(name for name in BACKENDS if name != missing)
         raise BackendError(
             f"Expected {BACKENDS[missing]} as the backend of Keras, but it cannot be imported "
-            f"({error}). {mending}"
+            f"({error}). Install it with pip install {missing}, or set KERAS_BACKEND={other}."
         ) from None
-
-
-def _is_installed(package):
-    try:
-        return importlib.util.find_spec(package) is not None
-    except ValueError:  # A test or user has replaced the module.
-        return False
 
 
 def lazy_names(package: str, modules: dict[str, str]) -> Callable[[str], object]:

@@ -28,10 +28,7 @@ def import_xarray(*backends: str):
     """
     missing = [name for name in ("xarray", *backends) if importlib.util.find_spec(name) is None]
     if missing:
-        raise MimError(
-            f"Fields with coordinates need {' and '.join(missing)}, not installed: "
-            'pip install "mim_tf[grid]".'
-        )
+        raise MimError(f'{" and ".join(missing)} not installed: pip install "mim_tf[grid]".')
     import xarray
 
     return xarray

@@ -34,6 +34,13 @@ def read_json(path: Path) -> dict:
     return content
 
 
+def csv_bytes(rows) -> bytes:
+    """Return rows as the content of a CSV file."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
 class CsvLog:
     """A CSV file of numbers with one row per iteration.
 
@@ -67,7 +74,7 @@ class CsvLog:
         rows = [row for row in rows if int(row[0]) <= last_iteration]
         try:
             with replaced_whole(path) as part:
-                part.write_bytes(_csv([columns, *rows]))
+                part.write_bytes(csv_bytes([columns, *rows]))
         except OSError as error:
             raise MimError(f"{path} cannot be written: {error}. Make it writable.") from None
         self.path = path
@@ -79,7 +86,7 @@ class CsvLog:
         """Add a row. If it cannot be written, log a warning and keep it for the next call."""
         self._waiting.append(row[: len(self.columns)])
         try:
-            _append(self.path, _csv(self._waiting))
+            _append(self.path, csv_bytes(self._waiting))
         except OSError as error:
             if len(self._waiting) == 1:
                 logging.warning(
@@ -89,12 +96,6 @@ class CsvLog:
         if len(self._waiting) > 1:
             logging.warning("%s is complete again.", self.path)
         self._waiting = []
-
-
-def _csv(rows):
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
 
 
 def _append(path, content):

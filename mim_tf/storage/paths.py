@@ -23,8 +23,7 @@ _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
+    **dict.fromkeys((stat.S_IFCHR, stat.S_IFBLK), "a device"),
 }
 
 
@@ -42,9 +41,7 @@ def open_file(path: str | Path, kind: str = "a file") -> BufferedReader:
             return open(path, "rb")
     except (OSError, ValueError) as error:
         raise _cannot_open(path, kind, "file", error) from None
-    raise MimError(
-        f"{path}: expected {kind}, found {_KINDS.get(found, 'something else')}. Check the path."
-    )
+    raise MimError(f"{path}: expected {kind}, found {_KINDS[found]}. Check the path.")
 
 
 @contextlib.contextmanager
@@ -92,14 +89,12 @@ def walk(folder: str | Path, kind: str = "a folder") -> Iterator[tuple[Path, lis
     seen, waiting = set(), [Path(folder)]
     while waiting:
         current = waiting.pop()
-        entries = list_folder(current, kind)
-        status = os.stat(current)
-        if (status.st_dev, status.st_ino) in seen:
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders = [entry for entry in entries if os.path.isdir(entry)]
-        waiting += reversed(folders)
-        yield current, [entry.name for entry in entries if entry not in folders]
+        entries, real = list_folder(current, kind), os.path.realpath(current)
+        if real not in seen:
+            seen.add(real)
+            folders = [entry for entry in entries if os.path.isdir(entry)]
+            waiting += reversed(folders)
+            yield current, [entry.name for entry in entries if entry not in folders]
 
 
 def read_text(path: str | Path, kind: str = "a file of text") -> str:
@@ -124,13 +119,10 @@ def _finite(number):
 
 
 def _cannot_open(path, kind, noun, error):
+    found = f"a path that cannot be opened ({getattr(error, 'strerror', None) or error})"
     if isinstance(error, FileNotFoundError):
-        return MimError(f"{path}: expected {kind}, found no such {noun}. Check the path.")
-    reason = getattr(error, "strerror", None) or error
-    return MimError(
-        f"{path}: expected {kind}, found a path that cannot be opened ({reason}). Check the path "
-        "and its permissions."
-    )
+        found = f"no such {noun}"
+    return MimError(f"{path}: expected {kind}, found {found}. Check the path.")
 
 
 def check_free(path: str | Path, other: str) -> None:
@@ -160,7 +152,12 @@ def replaced_whole(path: Path, suffix: str = "") -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
         part = Path(folder) / f"part{suffix}"
         yield part
-        move_into_place(part, path)
+        # Contents reach the disk before the rename does, and the rename before this returns, so
+        # that a power cut leaves the old or the new file.
+        for written in (part, *part.rglob("*")) if part.is_dir() else (part,):
+            _sync(written)
+        os.replace(part, path)
+        _sync(path.parent)
 
 
 @contextlib.contextmanager
@@ -188,15 +185,6 @@ def written_whole(
         raise MimError(f"{path} cannot be written: {error}. Choose another place.") from None
 
 
-def move_into_place(part: Path, path: Path) -> None:
-    """Rename a complete file or folder to `path`; a power cut leaves the old or the new one."""
-    # Contents reach the disk before the rename does, and the rename before this returns.
-    for written in (part, *part.rglob("*")) if part.is_dir() else (part,):
-        _sync(written)
-    os.replace(part, path)
-    _sync(path.parent)
-
-
 def _sync(path):
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -211,7 +199,7 @@ def _sync(path):
 def remove_debris(folder: Path) -> None:
     """Delete temporary files that killed processes left in `folder`; nobody may be writing there.
 
-    `*.part` are those of version 1.2.0.
+    `*.part` are those of versions up to 1.3.
     """
     for path in folder.glob(".writing-*"):
         shutil.rmtree(path, ignore_errors=True)
