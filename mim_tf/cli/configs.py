@@ -25,10 +25,7 @@ def check_data_flags(values: flags.FlagValues, paths: tuple[str, ...] = _PATHS) 
 
     It is called before Keras is imported. Without --dataset a run may say which data set the flags
     belong to, and --network_module may register it. Readers of data check patterns such as *.nc.
-
-    Args:
-        values: the flags.
-        paths: the flags with paths that are needed.
+    `paths` are the flags with paths that are needed.
     """
     if not values.network_module and values["dataset"].present:
         DataConfig(**given(DataConfig, values))
@@ -45,10 +42,7 @@ def model_config(
 ) -> ModelConfig:
     """Return the model's configuration from flags, over the configuration in `weights` if given.
 
-    Args:
-        values: the flags.
-        weights: a path of weights, or empty.
-        data: what to train on; gives size and channels of frames that no flag gives.
+    The `data` to train on gives size and channels of frames that no flag gives.
 
     Raises:
         MimError: if a flag contradicts the architecture of `weights`, or they cannot be read.

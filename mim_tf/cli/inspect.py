@@ -16,8 +16,7 @@ from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import check_free, written_whole
 
-SHOWN = 5
-BINS = 64
+SHOWN, BINS = 5, 64
 
 
 @dataclasses.dataclass
@@ -85,8 +84,8 @@ def _write_contact_sheet(output, sources, scale):
 
 
 def _free_name(path):
-    names = [f"inspect-{Path(path).name}.png"]
-    names += [f"inspect-{Path(path).name}-{number}.png" for number in range(2, 1000)]
+    endings = ("", *(f"-{number}" for number in range(2, 1000)))
+    names = (f"inspect-{Path(path).name}{ending}.png" for ending in endings)
     return next(name for name in names if not os.path.lexists(name))
 
 

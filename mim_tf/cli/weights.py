@@ -56,10 +56,8 @@ def _export(values: flags.FlagValues) -> None:
     import_tensorflow("to export a model").get_logger().setLevel("WARNING")
     names = ["output", "format", "horizon", "precision", "warmup", "metrics", "freeze"]
     written = export(values.pretrained_model, **{name: getattr(values, name) for name in names})
-    if values.format == "saved_model":
-        print(f"version {written.name} of the model in {written}")
-    else:
-        print(f"the model in {written}")
+    version = f"version {written.name} of " if values.format == "saved_model" else ""
+    print(f"{version}the model in {written}")
 
 
 def export(
@@ -79,11 +77,11 @@ def export(
     from mim_tf.serving import write_file, write_saved_model
     from mim_tf.weights import load_model
 
-    if settings.get("metrics") and format != "saved_model":
-        raise MimError("--metrics needs --format=saved_model: the other formats have no assets.")
     model = load_model(weights, **({"precision": precision} if precision else {}))
     if format == "saved_model":
         return write_saved_model(model, output, horizon, **settings)
+    if settings.get("metrics"):
+        raise MimError("--metrics needs --format=saved_model: the other formats have no assets.")
     return write_file(model, output, format, horizon)
 
 

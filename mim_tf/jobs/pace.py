@@ -21,15 +21,8 @@ MEASURED = 6
 def iterations_within(minutes: float, spent: float, model, config, train_source, valid_source):
     """Measure the pace of `model` and return how many iterations end within `minutes`.
 
-    The model is trained on the way, so it cannot be used afterwards.
-
-    Args:
-        minutes: from the start of the run to its last evaluation.
-        spent: seconds since the start of the run.
-        model: a compiled `VideoPredictor`.
-        config: settings of the training.
-        train_source: sequences to train on.
-        valid_source: sequences of each evaluation.
+    The minutes go from the start of the run, `spent` seconds ago, to its last evaluation. The
+    compiled model is trained on the way, so it cannot be used afterwards.
     """
     began = time.perf_counter()
     updates, lengths = config.updates_per_iteration, 2 if config.short_share else 1

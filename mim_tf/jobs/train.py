@@ -187,43 +187,33 @@ def _fit(model, config, start, folder, sources, devices):
     # own clean-up. The unfiltered traceback contains both.
     keras.config.disable_traceback_filtering()
     shard = devices.process_id, devices.num_processes
+    stop = StopInOrder(config, start, devices)
     with (
         devices.training(),
         memory_errors(),
         errors_of(sources["train"]) as source,
-        _callbacks(config, start, folder, sources, devices) as callbacks,
+        stop.listening(),
+        contextlib.ExitStack() as until_end,
     ):
-        model.fit(
-            training_dataset(source, config, start, shard, model.config.input_length),
-            steps_per_epoch=(config.max_iterations - start) * config.updates_per_iteration,
-            callbacks=callbacks,
-            **FIT,
-        )
-
-
-@contextlib.contextmanager
-def _callbacks(config, start, folder, sources, devices):
-    divergence = Divergence(config, start, folder, sources["train"].size)
-    stop = StopInOrder(config, start, devices)
-    everywhere = [RestartedMean(config, start), stop]
-    with contextlib.ExitStack() as until_end:
-        until_end.enter_context(stop.listening())
-        if not folder:
-            yield [divergence, *everywhere]
-            return
-        writer = until_end.enter_context(contextlib.closing(Events(folder, start)))
-        bar = until_end.enter_context(contextlib.closing(ProgressBar(config, start)))
         # Keras calls them in this order. A diverged update must not be logged or saved. The
         # snapshot precedes the evaluation, so that no evaluation can lose what was learnt. The page
         # shows the scores. The last two concern all processes and wait for the slowest.
-        yield [
-            divergence,
-            Logs(config, start, folder, writer, bar),
-            Snapshots(config, start, folder, devices),
-            Validation(config, start, folder, writer, sources["valid"], devices, bar),
-            PageWriter(config, start, folder),
-            *everywhere,
-        ]
+        callbacks = [Divergence(config, start, folder, source.size)]
+        if folder:
+            writer = until_end.enter_context(contextlib.closing(Events(folder, start)))
+            bar = until_end.enter_context(contextlib.closing(ProgressBar(config, start)))
+            callbacks += [
+                Logs(config, start, folder, writer, bar),
+                Snapshots(config, start, folder, devices),
+                Validation(config, start, folder, writer, sources["valid"], devices, bar),
+                PageWriter(config, start, folder),
+            ]
+        model.fit(
+            training_dataset(source, config, start, shard, model.config.input_length),
+            steps_per_epoch=(config.max_iterations - start) * config.updates_per_iteration,
+            callbacks=[*callbacks, RestartedMean(config, start), stop],
+            **FIT,
+        )
 
 
 _COMPARED = 16

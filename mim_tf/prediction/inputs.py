@@ -106,13 +106,12 @@ def open_input(
     scale: LinearScale | None = None,
     interval: int = 1,
 ) -> Input:
-    """Open a `.npy` file, a video, a GIF or a folder of images.
+    """Open a `.npy` file, a video, a GIF or a folder of images; `context` and more as for `Input`.
 
     Args:
         path: as from `list_inputs`.
         frame_shape: (H, W, C) of the network.
         resize: whether frames of another height and width are resized or refused.
-        context, interval: as for `Input`.
         scale: scale of the network; arrays of floats then hold physical values, NaN where missing.
             None: they hold frames in [0, 1].
     """
@@ -125,15 +124,15 @@ def open_input(
         array, batch_axis = _five_axes(array, frame_shape)
         names = [f"{path}[{n}]" if batch_axis else str(path) for n in range(len(array))]
         recordings = [ArrayVideo(*pair) for pair in zip(names, array, strict=True)]
-    if has_levels and scale and not scale.clipped and not _fits_levels(scale):
+    if has_levels and scale and scale.clipped:
+        scale = None  # levels 0..255 stand for its range, as frames do
+    if has_levels and scale and not _fits_levels(scale):
         raise MimError(
             f"{path}: expected an array of floats, physical values as in the training, got levels "
             "0..255. Convert them."
         )
     is_physical = scale is not None and not has_levels
     opened = convert_recordings(recordings, frame_shape, resize, any_range=is_physical)
-    if scale and scale.clipped and has_levels:
-        scale = None  # levels 0..255 stand for its range, as frames do
     return Input(path, opened, batch_axis, context, interval, scale)
 
 
@@ -145,17 +144,17 @@ def _fits_levels(scale):
 
 
 def _five_axes(array, frame_shape):
-    """`[N, T, H, W, C]`, and whether the array has an axis N.
+    """Return an array as `[N, T, H, W, C]`, and whether it has an axis N.
 
     Four axes are `[N, T, H, W]` if the network is grey and either the last axes are its height and
     width, or the last one is longer than any number of channels; otherwise `[T, H, W, C]`.
     """
-    height, width, channels = frame_shape
+    *size, channels = frame_shape
     if array.ndim == 5:
         return array, True
     if array.ndim == 3:
         return array[None, ..., None], False
-    grey = array.shape[2:] == (height, width) or array.shape[-1] > _MOST_CHANNELS
+    grey = [*array.shape[2:]] == size or array.shape[-1] > _MOST_CHANNELS
     return (array[..., None], True) if channels == 1 and grey else (array[None], False)
 
 
@@ -179,8 +178,7 @@ def open_grid_input(
 
     Args:
         text: a file, store, pattern or folder.
-        predictor: the network.
-        weights: its file, for the record in the output.
+        predictor, weights: the network, and its file for the record in the output.
         part: variables, region and coarsening; the variables of the training by default.
         context: number of fields to use; None: as many as in the training.
         interval: use every Nth field; None: fields as far apart as in the training, if known.

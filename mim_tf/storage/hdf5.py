@@ -23,13 +23,7 @@ _HEADER = 16
 def opened_hdf5(
     path: str | Path, kind: str, remedy: str = "Save or download it again."
 ) -> Iterator[h5py.File]:
-    """Open an HDF5 file to read, and turn any error while it is read into a `MimError`.
-
-    Args:
-        path: of the file.
-        kind: what the file should be, such as "a weights file".
-        remedy: what the user can do.
-    """
+    """Open an HDF5 file to read, and turn any error into a `MimError`, as `opened` does."""
     with opened(path, kind, form="HDF5", remedy=remedy) as file:
         _check_heaps(file, path)
         with h5py.File(path) as content:

@@ -30,9 +30,7 @@ _KINDS = {
 def open_file(path: str | Path, kind: str = "a file") -> BufferedReader:
     """Open a regular file to read its bytes, or raise `MimError`; links are followed.
 
-    Args:
-        path: of the file.
-        kind: what the file should be, such as "a picture", for the error message.
+    `kind` is what the file should be, such as "a picture", for the error message.
     """
     try:
         # Opening a FIFO would block, so the kind of file is looked up first.
@@ -54,12 +52,8 @@ def opened(
 ) -> Iterator[BufferedReader]:
     """Open a file as `open_file` does, and turn any error while it is read into a `MimError`.
 
-    Args:
-        path: of the file.
-        kind: what the file should be, such as "a picture".
-        detail: more about the kind, used if the file exists but has another content.
-        form: name of the expected format, for the error message.
-        remedy: what the user can do.
+    For its message, `detail` is more about the kind, `form` the name of the expected format and
+    `remedy` what the user can do.
     """
     with open_file(path, kind) as file:
         try:
@@ -164,20 +158,16 @@ def replaced_whole(path: Path, suffix: str = "") -> Iterator[Path]:
 def written_whole(
     path: str | Path, suffix: str = "", other: str = "name", replace: bool = False
 ) -> Iterator[Path]:
-    """Yield a path to write to; what is there at the end becomes `path` atomically.
+    """Yield a path as `replaced_whole`; raise `MimError` if `path` exists or cannot be written.
 
     Args:
         path: of the file or folder to create; missing parent folders are created.
         suffix: end of the yielded path, from which writers choose the format; "" for a folder.
         other: what the user can change if `path` exists, for the error message.
-        replace: whether an existing file is replaced; otherwise it is an error.
-
-    Raises:
-        MimError: if `path` exists or cannot be written. Nothing is written then.
+        replace: whether an existing file is replaced.
     """
-    path = Path(path)
     try:
-        with replaced_whole(path, suffix) as part:
+        with replaced_whole(Path(path), suffix) as part:
             yield part
             if not replace:
                 check_free(path, other)
