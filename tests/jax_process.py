@@ -15,7 +15,7 @@ import numpy as np
 import mim_tf
 import mim_tf.inspection.recognise
 import mim_tf.jobs.convert
-import mim_tf.jobs.predict
+import mim_tf.prediction.forecasters
 from mim_tf.cli.weights import export
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches import training_dataset

@@ -32,7 +32,7 @@ def check_data_flags(values: flags.FlagValues, paths: tuple[str, ...] = _PATHS) 
     if values.pretrained_model:
         check_weights_exist(values.pretrained_model)
     for name in paths:
-        for path in filter(None, map(str.strip, values[name].value.split(","))):
+        for path in filter(None, map(str.strip, getattr(values, name).split(","))):
             if not os.path.lexists(path) and not set("*?[:") & set(path):
                 raise MimError(f"{path}: expected the data of --{name}, found no such file.")
 

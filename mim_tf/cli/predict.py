@@ -76,8 +76,7 @@ def main(values: flags.FlagValues) -> None:
     paths, many = ([Path(values.input)], False) if is_grid else list_inputs(values.input)
     outputs = name_outputs(paths, many, values.output, values.format)
     import_keras(values.network_module)
-    from mim_tf.jobs.predict import predict_files
-    from mim_tf.prediction.forecasters import from_export, from_weights
+    from mim_tf.prediction.forecasters import from_export, from_weights, predict_files
 
     if is_export:
         predictor = from_export(weights, horizon)

@@ -15,7 +15,7 @@ SCALES = ("unit", "minmax", "standard", "none")
 _FOR_ALL = ("dataset", "train_data_paths", "valid_data_paths", "test_sha256", "check_files")
 """Settings that every data set accepts."""
 
-_MOST_SEQUENCES = 100_000_000  # their order is drawn as a whole, and takes 0.8 GB
+_MOST = 100_000_000  # sequences: their order is drawn as a whole, and takes 0.8 GB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,26 +51,16 @@ class DataConfig:
     )
     num_digits: int = field(2, "Digits in a generated sequence.", minimum=1, maximum=1000)
     train_sequences: int = field(
-        10_000,
-        "Generated training sequences; 0: endless, no two alike.",
-        minimum=0,
-        maximum=_MOST_SEQUENCES,
+        10_000, "Generated training sequences; 0: endless, no two alike.", minimum=0, maximum=_MOST
     )
-    valid_sequences: int = field(
-        2_000, "Generated validation sequences.", minimum=1, maximum=_MOST_SEQUENCES
-    )
-    test_sequences: int = field(
-        3_000, "Generated test sequences.", minimum=1, maximum=_MOST_SEQUENCES
-    )
+    valid_sequences: int = field(2_000, "Generated validation sequences.", minimum=1, maximum=_MOST)
+    test_sequences: int = field(3_000, "Generated test sequences.", minimum=1, maximum=_MOST)
     test_sha256: str = field(
         "",
-        "Expected SHA-256 of all test sequences, as recorded in scores.json. An evaluation reports "
-        "whether it matches.",
+        "SHA-256 of all test sequences in scores.json; an evaluation reports whether it matches.",
     )
     data_seed: int = field(
-        0,
-        "Seed of generated sequences, and of the split by recording; fixes train, valid, test.",
-        minimum=0,
+        0, "Seed of generated sequences and of the split by recording.", minimum=0
     )
     taxibj_order: str = field(
         "chronological",
@@ -88,8 +78,7 @@ class DataConfig:
         False, "Use a small synthetic city instead of TaxiBJ's files, to try things out."
     )
     check_files: bool = field(
-        True,
-        "Compare arrays in .npz files with their checksums first, which reads each file once.",
+        True, "Compare arrays in .npz files with their checksums first, which reads each file once."
     )
     window_stride: int = field(
         1, "Frames between the starts of two windows of a recording.", minimum=1, maximum=10**9
@@ -102,24 +91,17 @@ class DataConfig:
         "Resize frames to img_height x img_width; of sevir and hko7 to a whole fraction of theirs.",
     )
     valid_fraction: float = field(
-        0.1,
-        "Share of recordings or sequences to validate on, if all splits are in one path.",
-        above=0,
-        below=1,
+        0.1, "Share of the data to validate on, if all splits are in one path.", above=0, below=1
     )
     test_fraction: float = field(
-        0.1,
-        "Share of recordings or sequences to test on, if all splits are in one path.",
-        above=0,
-        below=1,
+        0.1, "Share of the data to test on, if all splits are in one path.", above=0, below=1
     )
     scale: str = field(
         "auto",
         "How values of grid and array are scaled for the network, comma separated if channels "
         "differ: unit (already in [0, 1]), minmax (lowest and highest value of the training split "
         "become 0 and 1), standard (mean 0, standard deviation 1) or none; auto: standard for "
-        "grid, unit for array. The scale is stored with the weights and undone in scores, pictures "
-        "and predictions.",
+        "grid, unit for array. Scores, pictures and predictions have the original values.",
     )
     variables: str = field(
         "",
@@ -159,9 +141,8 @@ class DataConfig:
     )
     thresholds: tuple[float, ...] = field(
         (),
-        "Thresholds of the scores of events. Empty: those of the data set, 30, 40 and 50 dBZ of "
-        "radar; 16, 74, 133, 160, 181 and 219 of the levels of VIL; 0.5, 2, 5, 10 and 30 mm/h of "
-        "hko7.",
+        "Thresholds of the scores of events. Empty: 30, 40 and 50 dBZ of radar; 16, 74, 133, 160, "
+        "181 and 219 of the levels of VIL; 0.5, 2, 5, 10 and 30 mm/h of hko7.",
     )
 
     def __post_init__(self):

@@ -9,9 +9,7 @@ from mim_tf.values.grid import FrameGrid
 from mim_tf.values.scale import UNIT, LinearScale
 from mim_tf.values.step import step_from_words
 
-_MOST_LAYERS = 100
-"""With more layers, building and tracing a step takes many minutes."""
-
+_MOST_LAYERS = 100  # with more, building and tracing a step takes many minutes
 _NAMES_OF_2019 = {"mim_pp": "mim_star"}
 
 
@@ -37,7 +35,7 @@ class ModelConfig:
         (64, 64, 64, 64), "Channels of each layer, comma separated; all the same.", minimum=1
     )
     filter_size: int = field(5, "Side of the square convolution kernels; odd.", minimum=1)
-    stride: int = field(1, "Stride of the convolutions; must be 1.")
+    stride: int = field(1, "Stride of the convolutions; must be 1.", minimum=1, maximum=1)
     patch_size: int = field(
         4,
         "Side of the square patches a frame is cut into. The paper's Moving MNIST experiment uses "
@@ -63,18 +61,11 @@ class ModelConfig:
         choices=("float32", "bfloat16", "auto"),
     )
     scale: LinearScale | None = field(
-        None,
-        "Physical values of the numbers in frames, fitted to the training data; None: plain "
-        "numbers in [0, 1].",
-        is_flag=False,
+        None, "Physical values of the numbers in frames; None: numbers in [0, 1].", is_flag=False
     )
-    frame_step: str = field(
-        "", "Time between two frames, such as 6 hours; empty: unknown.", is_flag=False
-    )
+    frame_step: str = field("", "Time between two frames, such as 6 hours.", is_flag=False)
     frame_grid: FrameGrid | None = field(
-        None,
-        "Coordinates of the rows and columns of the training data; None: unknown.",
-        is_flag=False,
+        None, "Coordinates of rows and columns; None: unknown.", is_flag=False
     )
 
     def __post_init__(self):
@@ -85,8 +76,7 @@ class ModelConfig:
             object.__setattr__(self, "frame_grid", grid)
         object.__setattr__(self, "img_height", self.img_height or self.img_width)
         complete(self)
-        self._check_sizes()
-        self._check_ablations()
+        self._check_together()
         if self.frame_step:
             step_from_words(self.frame_step)
         name = _NAMES_OF_2019.get(self.model_name, self.model_name)
@@ -117,12 +107,7 @@ class ModelConfig:
         """Return the number of frames predicted after the context."""
         return self.total_length - self.input_length
 
-    def _check_sizes(self):
-        if self.stride != 1:
-            raise MimError(
-                f"Expected stride 1, got {self.stride}: all states share one spatial size. Raise "
-                "patch_size to make the states smaller."
-            )
+    def _check_together(self):
         if self.filter_size % 2 == 0:
             raise MimError(f"Expected an odd filter_size, got {self.filter_size}.")
         if not 1 <= len(self.num_hidden) <= _MOST_LAYERS:
@@ -131,8 +116,8 @@ class ModelConfig:
             )
         if len(set(self.num_hidden)) > 1:
             raise MimError(
-                "Expected the same num_hidden in every layer, because the spatial memory m passes "
-                f"through all layers, got {self.num_hidden}."
+                f"Expected the same num_hidden in every layer, got {self.num_hidden}: the spatial "
+                "memory m passes through all layers."
             )
         divisor = math.gcd(self.img_height, self.img_width)
         if divisor % self.patch_size:
@@ -149,11 +134,8 @@ class ModelConfig:
         channels = self.scale.channels if self.scale else None
         if channels not in (None, self.img_channel):
             raise MimError(
-                f"Expected img_channel={channels}, as the scale has, got {self.img_channel}. Leave "
-                "img_channel out: the data determines it."
+                f"Expected img_channel={channels}, as the data has, got {self.img_channel}."
             )
-
-    def _check_ablations(self):
         if self.mim_n and not self.mim_s:
             raise MimError(
                 "Expected mim_n=False with mim_s=False: only MIM-S uses the output of MIM-N."

@@ -5,8 +5,8 @@ import dataclasses
 from mim_tf.config.fields import complete, field, recipe_field
 from mim_tf.errors import MimError
 
-_MOST_ITERATIONS = 500_000_000
-"""With four updates per iteration, the count of updates fits 32 bits."""
+_MOST = 500_000_000
+"""Iterations. With four updates per iteration, the count of updates fits 32 bits."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +34,7 @@ class TrainingConfig:
         choices=("constant", "cosine", "wsd"),
     )
     warmup_iterations: int = recipe_field(
-        "Iterations over which the learning rate rises linearly to lr.",
-        paper2019=0,
-        fast=20,
-        minimum=0,
-        maximum=_MOST_ITERATIONS,
+        "Iterations in which the rate rises to lr.", paper2019=0, fast=20, minimum=0, maximum=_MOST
     )
     beta_1: float = recipe_field(
         "Decay of Adam's first moment.", paper2019=0.95, fast=0.9, minimum=0, below=1
@@ -61,9 +57,7 @@ class TrainingConfig:
         minimum=0,
     )
     batch_size: int = field(8, "Sequences in a batch.", minimum=1)
-    max_iterations: int = field(
-        80_000, "Iterations to train for.", minimum=1, maximum=_MOST_ITERATIONS
-    )
+    max_iterations: int = field(80_000, "Iterations to train for.", minimum=1, maximum=_MOST)
     max_minutes: float = field(
         0.0,
         "Lower max_iterations so that the run ends this many minutes after its start on this "
@@ -124,10 +118,7 @@ class TrainingConfig:
         choices=("mim2019", "openstl", "per_pixel", "hko7", "sevir", "pysteps"),
     )
     seed: int = field(
-        0,
-        "Seed of initial weights, order of the data and scheduled sampling.",
-        minimum=0,
-        maximum=2**32 - 1,
+        0, "Seed of initial weights, order of data and sampling.", minimum=0, maximum=2**32 - 1
     )
     evaluate_ema: bool = field(False, "Evaluate and also save the moving average of the weights.")
     save_dir: str = field("checkpoints", "Folder of all runs; each run creates a subfolder.")

@@ -67,7 +67,9 @@ class ForecastOrigin:
         xarray = import_xarray("zarr" if is_zarr else "h5netcdf")
         grid = self.grid
         mapping = grid.channels[0][0].mapping
-        fields = {} if mapping is None else {mapping.name: ((), 0, mapping.attrs)}
+        fields: dict[str, tuple] = {}
+        if mapping is not None:
+            fields[mapping.name] = ((), 0, mapping.attrs)
         axes = ("lead_time", *grid.coordinates.dims)
         for channel, name in enumerate(grid.variables):
             known = grid.channels[channel][0].data.attrs

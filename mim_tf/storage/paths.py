@@ -119,13 +119,13 @@ def _cannot_open(path, kind, noun, error):
     return MimError(f"{path}: expected {kind}, found {found}. Check the path.")
 
 
-def check_free(path: str | Path, other: str) -> None:
+def check_free(path: str | os.PathLike, other: str) -> None:
     """Raise `MimError` if `path` exists; the message tells the user to change `other`."""
     if os.path.lexists(path):
         raise MimError(f"{path} exists already. Remove it or give another {other}.")
 
 
-def check_writable(folder: str | Path) -> None:
+def check_writable(folder: str | os.PathLike) -> None:
     """Create `folder` if it is missing; raise `MimError` if no file can be written in it."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
