@@ -73,8 +73,7 @@ def _adapted(stored, weights, values):
     for name, value, kept in _differences(wanted, config):
         if name in ARCHITECTURE_FIELDS:
             raise MimError(
-                f"--{name}={value} contradicts {weights}, where {name} is {kept}. "
-                "Leave the flag out: the architecture comes from the file."
+                f"--{name}={value} contradicts {weights}, where {name} is {kept}. Leave it out."
             )
     return wanted
 
@@ -117,15 +116,14 @@ def _data_of_run(weights):
 def _is_same_data(changes, stored):
     # One path may be given as training or as validation data.
     paths = [name for name in _PATHS if name in changes]
-    if not paths:
-        return "dataset" not in changes
+    if not paths and "dataset" not in changes:
+        return True
     from mim_tf.data.split import named_paths
 
     ours = {name: named_paths(changes.get(name, "")).keys() for name in _PATHS}
     theirs = {name: named_paths(getattr(stored, name)).keys() for name in _PATHS}
-    is_same = all(ours[name] == theirs[name] for name in paths) or (
-        set().union(*ours.values()) == set().union(*theirs.values())
-    )
+    is_each = bool(paths) and all(ours[name] == theirs[name] for name in paths)
+    is_same = is_each or set().union(*ours.values()) == set().union(*theirs.values())
     return is_same and changes.get("dataset", stored.dataset) == stored.dataset
 
 
@@ -153,20 +151,18 @@ def resumed(stored, values: flags.FlagValues):
     if changes.get("precision") == "auto":  # It was chosen when the run started.
         del changes["precision"]
     if changes.get("max_minutes") and "max_iterations" in changes:  # Both, as in a flagfile.
+        del changes["max_iterations"]
         logging.warning(
-            "max_iterations stays %d, as --max_minutes chose it at the start of the run. Add "
-            "--max_minutes=0 to change it.",
+            "max_iterations stays %d, as --max_minutes chose. Add --max_minutes=0 to change it.",
             stored.max_iterations,
         )
-        del changes["max_iterations"]
     wanted = dataclasses.replace(stored, **changes)
     for name, value, kept in _differences(wanted, stored):
         if name in _PATHS and value and kept:  # Data may have been moved.
             logging.warning("%s is %s now, and was %s.", name, value, kept)
         elif name not in _FREE_ON_RESUME and (name, value) != ("max_minutes", 0):
             raise MimError(
-                f"--{name}={value} differs from the run to resume, where it is {kept}. Leave the "
-                "flag out, or start a new run without --resume."
+                f"--{name}={value} differs from the run to resume, with {kept}. Leave it out."
             )
     return wanted
 

@@ -1,6 +1,6 @@
 """`mim COMMAND`: finds the command and runs it."""
 
-import importlib
+import pkgutil
 import sys
 from collections.abc import Sequence
 
@@ -56,4 +56,4 @@ def overview() -> str:
 
 
 def _load(name):
-    return getattr(importlib.import_module(f"mim_tf.cli.{COMMANDS[name]}"), name.upper())
+    return pkgutil.resolve_name(f"mim_tf.cli.{COMMANDS[name]}:{name.upper()}")

@@ -153,21 +153,14 @@ class DataConfig:
             sets = registered_data_sets().values()
             users = [each.name for each in sets if unused[0] in each.settings]
             raise MimError(
-                f"--{unused[0]} is not supported for --dataset={self.dataset}, only for "
-                f"{', '.join(users)}. Leave it out."
+                f"--{unused[0]} is only for {listed(users)}, not for --dataset={self.dataset}."
             )
         if len(self.region) not in (0, 4):
             raise MimError(f"region must be four numbers, lat0,lat1,lon0,lon1, got {self.region}.")
         if not set(self.scale_kinds) <= set(SCALES):
-            raise MimError(
-                f"scale must be auto, {listed(SCALES)}, or a comma separated list of these, got "
-                f"{self.scale!r}."
-            )
+            raise MimError(f"scale must be auto, {listed(SCALES)}, or a list, got {self.scale!r}.")
         if self.valid_fraction + self.test_fraction >= 1:
-            raise MimError(
-                "Expected valid_fraction and test_fraction to be below 1 together, got "
-                f"{self.valid_fraction} and {self.test_fraction}. Lower them."
-            )
+            raise MimError("valid_fraction and test_fraction must be below 1 together.")
 
     @property
     def declared(self) -> DataSet:

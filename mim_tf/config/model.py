@@ -111,39 +111,27 @@ class ModelConfig:
         if self.filter_size % 2 == 0:
             raise MimError(f"Expected an odd filter_size, got {self.filter_size}.")
         if not 1 <= len(self.num_hidden) <= _MOST_LAYERS:
-            raise MimError(
-                f"Expected num_hidden of at most {_MOST_LAYERS} layers, got {len(self.num_hidden)}."
-            )
+            raise MimError(f"num_hidden must have 1 to {_MOST_LAYERS} layers.")
         if len(set(self.num_hidden)) > 1:
-            raise MimError(
-                f"Expected the same num_hidden in every layer, got {self.num_hidden}: the spatial "
-                "memory m passes through all layers."
-            )
+            # The spatial memory m passes through all layers.
+            raise MimError(f"num_hidden must be the same in every layer, got {self.num_hidden}.")
         divisor = math.gcd(self.img_height, self.img_width)
         if divisor % self.patch_size:
             fitting = ", ".join(str(side) for side in range(1, 17) if divisor % side == 0)
             raise MimError(
-                f"Expected a patch_size that divides height and width, got {self.patch_size} for "
-                f"{self.img_height} x {self.img_width}. Use {fitting}, or other frames."
+                f"patch_size must divide {self.img_height} x {self.img_width}, as {fitting} do, "
+                f"got {self.patch_size}."
             )
         if self.total_length <= self.input_length:
-            raise MimError(
-                f"total_length must be above input_length {self.input_length}, got "
-                f"{self.total_length}."
-            )
+            lengths = f"{self.total_length} and {self.input_length}"
+            raise MimError(f"total_length must be above input_length, got {lengths}.")
         channels = self.scale.channels if self.scale else None
         if channels not in (None, self.img_channel):
-            raise MimError(
-                f"Expected img_channel={channels}, as the data has, got {self.img_channel}."
-            )
+            raise MimError(f"img_channel must be {channels}, as in scale, got {self.img_channel}.")
         if self.mim_n and not self.mim_s:
-            raise MimError(
-                "Expected mim_n=False with mim_s=False: only MIM-S uses the output of MIM-N."
-            )
+            raise MimError("Expected mim_n=False with mim_s=False: only MIM-S uses MIM-N.")
         if self.differencing == "paper" and not self.mim_n:
-            raise MimError(
-                "Expected mim_n=True with differencing=paper, which is the input of MIM-N."
-            )
+            raise MimError("Expected mim_n=True with differencing=paper, the input of MIM-N.")
 
 
 ABLATION_FIELDS = ("mim_n", "mim_s", "differencing")

@@ -37,10 +37,7 @@ def from_json(path: str | PathLike, text: str) -> ModelConfig:
         raise MimError(f"{path} is corrupted: its configuration cannot be read.") from None
     stored = {name: value for name, value in stored.items() if name not in _OF_TRAINING}
     if unknown := sorted(stored.keys() - ModelConfig.__dataclass_fields__):
-        raise MimError(
-            f"Expected settings of mim_tf {__version__} in {path}, got {', '.join(unknown)} from "
-            f"version {version}. Install that version."
-        )
+        raise MimError(f"{path} has {', '.join(unknown)} of a later mim_tf. Install {version}.")
     try:
         return ModelConfig(**stored)
     except (TypeError, MimError) as error:

@@ -77,9 +77,7 @@ def train(
     skip_graph_rewriting()
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)
     if config.on_nan != "stop" and devices.count > 1:
-        raise MimError(
-            f"Expected one device with --on_nan={config.on_nan}, got {devices.count} devices."
-        )
+        raise MimError(f"Expected one device with --on_nan={config.on_nan}, got {devices.count}.")
     if config.scheduled_sampling is None:
         sampled = uses_scheduled_sampling(model_config.model_name)
         config = dataclasses.replace(config, scheduled_sampling=sampled)
@@ -110,10 +108,7 @@ def train(
         start = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
         start //= config.updates_per_iteration
         if len(set(starts := devices.gather(start))) > 1:
-            raise MimError(
-                f"Expected a --save_dir that all processes share, got {config.save_dir}, where "
-                f"they resume from iterations {starts}."
-            )
+            raise MimError(f"--save_dir must be shared: processes resume from {starts}.")
         if devices.process_id > 0:
             folder = None
         elif folder:
@@ -233,10 +228,7 @@ def check_overlap(train: SequenceSource, valid: SequenceSource, data: DataConfig
     copy = copies.pop()
     message = f"Validation sequence {others[copy]} equals training sequence {known[copy]}"
     if not split_paths(data, "train")[1]:
-        raise MimError(
-            f"{message}. Remove duplicates from --train_data_paths or --valid_data_paths, or give "
-            "one path, which is then divided."
-        )
+        raise MimError(f"{message}. Remove it from --train_data_paths or --valid_data_paths.")
     logging.warning("%s: scores of duplicates mean little.", message)
 
 

@@ -108,10 +108,7 @@ def _best_so_far(record: Path):
         return math.inf, None
     best = read_json(record)
     if not isinstance(best.get("mse"), int | float):
-        raise MimError(
-            f"Expected a finite mse in {record}, got {best.get('mse')!r}. Copy it from scores/, or "
-            "move best.json and best.weights.h5 away."
-        )
+        raise MimError(f"Expected a finite mse in {record}. Copy it from scores/.")
     return best["mse"], best.get("sha256")
 
 

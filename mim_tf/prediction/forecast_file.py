@@ -49,8 +49,8 @@ class ForecastOrigin:
         """Raise `MimError` if the step is unknown, so that the forecast has no times."""
         if not self.step[0]:
             raise MimError(
-                f"{self.grid.paths[0]}: expected at least 2 fields to know the times of the "
-                "forecast, got 1. Raise --context, or name the --output .npy, which has no times."
+                f"{self.grid.paths[0]}: expected 2 fields or more, to know the times of a forecast. "
+                "Raise --context, or name the --output .npy."
             )
 
     def write(self, path: Path, values: np.ndarray) -> None:

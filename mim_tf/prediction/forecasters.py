@@ -68,10 +68,8 @@ def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:
         try:
             return np.asarray(signature(frames=tf.constant(context))["predictions"])
         except tf.errors.OpError as error:
-            raise MimError(
-                f"{path} cannot predict from frames {list(context.shape)}: {_reason(error)}. Give "
-                "other frames, or fewer at a time with --batch_size."
-            ) from None
+            shape, reason = list(context.shape), _reason(error)
+            raise MimError(f"{path} cannot predict from frames {shape}: {reason}.") from None
 
     try:
         loaded = tf.saved_model.load(str(path))
@@ -82,14 +80,10 @@ def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:
         found = found or forecast(np.zeros((1, length or 1, *shape), np.float32)).shape[1]
     except Exception as error:  # TensorFlow raises many classes for corrupted files
         raise MimError(
-            f"{path} cannot be used: expected an export with the signature serving_default, from "
-            f"frames to predictions ({error}). Make it with mim export."
+            f"{path} cannot be used: expected an export of mim export ({error})."
         ) from None
     if horizon not in (None, found):
-        raise MimError(
-            f"{folder}: expected --horizon={found}, for which it was exported, got {horizon}. "
-            "Leave the flag out, export again, or give the weights file."
-        )
+        raise MimError(f"{folder}: expected --horizon={found}, as exported, got {horizon}.")
     height, width, channels = shape
     return Predictor(config, (height, width, channels), found, length, forecast)
 
@@ -106,10 +100,7 @@ def _newest_version(folder):
     for path in (folder, *sorted(paths, key=lambda path: int(path.name), reverse=True)):
         if os.path.isfile(path / _FILE):
             return path
-    raise MimError(
-        f"{folder}: expected a weights file, or a folder made by mim export ({_FILE}, or "
-        "subfolders 1, 2, ... with it), got another folder."
-    )
+    raise MimError(f"{folder}: expected a weights file, or a folder made by mim export.")
 
 
 def predict_files(
@@ -127,9 +118,8 @@ def predict_files(
     for one, output in zip(inputs, outputs, strict=True):
         if expected not in (None, one.length):
             raise MimError(
-                f"{one.path}: expected a context of {expected} frames, as the export takes, got "
-                f"{one.length}. Give --context={expected}, or the weights file, which takes any "
-                "number."
+                f"{one.path}: expected {expected} frames, as the export takes, got {one.length}. "
+                f"Give --context={expected}, or the weights file, which takes any number."
             )
         output.check(predictor.frame_shape[-1], one.batch_axis, one.origin, scale)
     forecasts: list[list[np.ndarray]] = [[] for _ in inputs]

@@ -91,10 +91,8 @@ def list_inputs(path: str | Path) -> tuple[list[Path], bool]:
     inside, itself = find_recordings(path, suffixes, fewest_images=1)
     if bool(itself) == bool(inside):
         found = f"images and also {inside[0].name}" if itself else "something else"
-        raise MimError(
-            f"{path}: expected {', '.join(suffixes)}, a folder of images, or a folder of these as "
-            f"--input, got {found}."
-        )
+        expected = f"{', '.join(suffixes)}, a folder of images, or a folder of these"
+        raise MimError(f"{path}: expected {expected} as --input, got {found}.")
     return ([path], False) if itself else (inside, True)
 
 
@@ -127,10 +125,7 @@ def open_input(
     if has_levels and scale and scale.clipped:
         scale = None  # levels 0..255 stand for its range, as frames do
     if has_levels and scale and not _fits_levels(scale):
-        raise MimError(
-            f"{path}: expected an array of floats, physical values as in the training, got levels "
-            "0..255. Convert them."
-        )
+        raise MimError(f"{path}: expected floats, physical values as in training, got 0..255.")
     is_physical = scale is not None and not has_levels
     opened = convert_recordings(recordings, frame_shape, resize, any_range=is_physical)
     return Input(path, opened, batch_axis, context, interval, scale)
@@ -187,8 +182,8 @@ def open_grid_input(
     scale = config.scale
     if scale is None:
         raise MimError(
-            f"{weights}: expected weights with a scale to predict from {text}, got weights for "
-            "frames in [0, 1]. Train with --dataset=grid, or give a .npy file."
+            f"{weights}: expected weights with a scale to predict from {text}. Train them with "
+            "--dataset=grid, or give a .npy file."
         )
     variables = part.variables or ",".join(scale.names)
     grid = open_grid([Path(text)], dataclasses.replace(part, variables=variables))

@@ -13,6 +13,7 @@ from mim_tf.evaluation.pictures import MILLISECONDS_PER_FRAME, shown_frames, wri
 from mim_tf.prediction.forecast_file import ForecastOrigin
 from mim_tf.storage.paths import check_free, written_whole
 from mim_tf.values.scale import UNIT, LinearScale
+from mim_tf.values.text import listed
 
 FORMS = {form: f".{form}" for form in ("npy", "gif", "mp4", "images", "nc", "zarr")}
 FORMS["images"] = ""
@@ -91,31 +92,20 @@ def name_outputs(
         form = form or "npy"
         is_file = os.path.lexists(output) and not os.path.isdir(output)
         if is_file or (output.suffix and output.suffix in forms):
-            raise MimError(
-                f"{output}: expected a folder as --output for a folder of inputs, got a file. "
-                "--format is the format of the files in it."
-            )
+            raise MimError(f"{output}: expected a folder as --output for a folder of inputs.")
         names = [path.name if os.path.isdir(path) else path.stem for path in inputs]
         paths = [output / f"{name}{FORMS[form]}" for name in names]
     elif form:
-        raise MimError(
-            "Expected --format only for a folder of inputs, because the name of one output, "
-            f"{output}, tells its format. Leave it out."
-        )
+        raise MimError(f"--format is for a folder of inputs: {output} has its format in its name.")
     else:
         form, paths = forms.get(output.suffix.lower()), [output]
     if form is None:
-        raise MimError(
-            f"{output}: expected an --output that ends in .npy, .gif, .mp4, .nc or .zarr, or a "
-            f"folder of images without suffix, got {output.suffix}."
-        )
+        suffixes = listed(suffix or "no suffix for a folder of images" for suffix in forms)
+        raise MimError(f"Expected an --output that ends in {suffixes}, got {output}.")
     for number, path in enumerate(paths):
         check_free(path, "--output")
         if (first := paths.index(path)) < number:
-            raise MimError(
-                f"{inputs[first]} and {inputs[number]} would both become {path}. Rename one of "
-                "them."
-            )
+            raise MimError(f"{inputs[first]} and {inputs[number]} would both become {path}.")
     return [Output(path, form) for path in paths]
 
 

@@ -22,10 +22,7 @@ class BackendError(MimError, ImportError):
 def check_backend(name: str) -> None:
     """Raise `BackendError` if mim_tf does not support the backend of that name."""
     if name not in BACKENDS:
-        raise BackendError(
-            f"Expected the backend TensorFlow or JAX; got KERAS_BACKEND={name}. Set "
-            "KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax before Keras is imported."
-        )
+        raise BackendError(f"Set KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax, not {name}.")
 
 
 @contextlib.contextmanager

@@ -45,10 +45,7 @@ def _check_heaps(file: BufferedReader, path: str | Path) -> None:
         file.seek(start)
         heaps = [_MAGIC + heap for heap in file.read(_END).split(_MAGIC)[1:]]
         if any(map(_never_ends, heaps)):
-            raise MimError(
-                f"{path}: expected HDF5, got a file with zeros instead of an index. "
-                "Write or download it again."
-            )
+            raise MimError(f"{path}: expected HDF5, got zeros instead of an index.")
 
 
 def _never_ends(heap):

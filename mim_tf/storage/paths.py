@@ -129,7 +129,7 @@ def check_writable(folder: str | os.PathLike) -> None:
     """Create `folder` if it is missing; raise `MimError` if no file can be written in it."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
+        with tempfile.TemporaryFile(dir=Path(folder)) as file:
             file.write(b"x")
     except OSError as error:
         raise MimError(f"{folder} cannot be written in: {error}. Choose another folder.") from None
