@@ -28,6 +28,17 @@ class NetworkFlags:
     )
 
 
+@dataclasses.dataclass
+class WeightsFlags(NetworkFlags):
+    """The flag for weights of any kind, too."""
+
+    pretrained_model: str = field(
+        "",
+        "Weights: a file, a name of mim presets, or the prefix of a TensorFlow 1 checkpoint. Their "
+        "architecture is used; a flag that contradicts it is an error.",
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Command:
     """A command.

@@ -4,22 +4,13 @@ import dataclasses
 
 from absl import flags, logging
 
-from mim_tf.cli.command import Command, NetworkFlags, import_keras, share_cores
+from mim_tf.cli.command import Command, WeightsFlags, import_keras, share_cores
 from mim_tf.cli.configs import check_data_flags, data_config, load_network
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.config.fields import field
 
 ALL_SEQUENCES: dict[str, object] = {"max_test_sequences": 0}
-
-
-@dataclasses.dataclass
-class _Evaluate(NetworkFlags):
-    pretrained_model: str = field(
-        "",
-        "Weights to evaluate: a file, a name of mim presets, or the prefix of a TensorFlow 1 "
-        "checkpoint. Their architecture is used; a flag that contradicts it is an error.",
-    )
 
 
 def _evaluate(values: flags.FlagValues) -> None:
@@ -40,7 +31,7 @@ EVALUATE = Command(
     "Scores weights on the test split and writes scores and pictures.\n\n"
     "mim evaluate --pretrained_model=run-001/best.weights.h5 --dataset=mnist",
     _evaluate,
-    _Evaluate,
+    WeightsFlags,
     configs=(ModelConfig, DataConfig, TrainingConfig),
     basics=(
         *("pretrained_model", "dataset", "train_data_paths", "valid_data_paths", "total_length"),
@@ -52,8 +43,7 @@ EVALUATE = Command(
 
 
 @dataclasses.dataclass
-class _Analyze(NetworkFlags):
-    pretrained_model: str = field("", "Weights to analyze.")
+class _Analyze(WeightsFlags):
     sequences: int = field(32, "Test sequences to use.", minimum=1)
     batch_size: int = field(8, "Sequences in a batch.", minimum=1)
     low: float = field(0.1, "Gate values below are saturated.")

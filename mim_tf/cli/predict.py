@@ -17,6 +17,8 @@ from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.weights.by_name import check_weights_exist
 
+_OF_GRID = ("variables", "region", "coarsen")
+
 
 @dataclasses.dataclass
 class Flags(NetworkFlags):
@@ -69,9 +71,7 @@ def main(values: flags.FlagValues) -> None:
     if not is_export:
         check_weights_exist(weights)
     elif changes := given(ModelConfig, values):
-        raise MimError(
-            f"{weights}: an export is complete; leave out {', '.join(f'--{n}' for n in changes)}."
-        )
+        raise MimError(f"{weights}: an export is complete. Leave out --{', --'.join(changes)}.")
     is_grid = has_coordinates(values.input)
     paths, many = ([Path(values.input)], False) if is_grid else list_inputs(values.input)
     outputs = name_outputs(paths, many, values.output, values.format)
@@ -84,8 +84,9 @@ def main(values: flags.FlagValues) -> None:
         predictor = from_weights(load_network(values, weights), horizon)
     context, interval = values.context, values.frame_interval
     if is_grid:
-        part = DataConfig(dataset="grid", **given(DataConfig, values))
-        inputs = [open_grid_input(values.input, predictor, weights, part, context, interval)]
+        part = {name: getattr(values, name) for name in _OF_GRID}
+        grid = DataConfig("grid", **part)
+        inputs = [open_grid_input(values.input, predictor, weights, grid, context, interval)]
     else:
         shape, scale = predictor.frame_shape, predictor.config.scale
         inputs = [
@@ -102,7 +103,7 @@ PREDICT = Command(
     main,
     Flags,
     configs=(ModelConfig,),
-    fields={DataConfig: ("variables", "region", "coarsen")},
+    fields={DataConfig: _OF_GRID},
     basics=tuple(field.name for field in dataclasses.fields(Flags)),
     required=("pretrained_model", "input", "output"),
 )

@@ -1,7 +1,6 @@
 """Evaluations during a training: scores, pictures, the best weights so far, and the run's page."""
 
 import math
-from pathlib import Path
 
 from absl import logging
 from tqdm import tqdm
@@ -25,10 +24,12 @@ class Validation(OnIteration):
 
     def __init__(self, config, start_iteration, folder, writer, source, devices, bar=None):
         super().__init__(config, start_iteration)
-        self.folder = folder
+        self.folder, self.record = folder, folder / "best.json"
         self.bar = bar
         self.pictures = pictures_folder(folder, config.gen_frm_dir)
-        self.best, self.scored_on = _best_so_far(folder / "best.json")
+        self.best = read_json(self.record) if self.record.exists() else {}
+        if self.best and not isinstance(self.best.get("mse"), int | float):
+            raise MimError(f"Expected a finite mse in {self.record}. Copy it from scores/.")
         self.writer = writer
         self.source = source
         self.devices = devices
@@ -90,26 +91,13 @@ class Validation(OnIteration):
 
     def _keep_best(self, model, iteration, result):
         mse, sequences = result["mean"]["mse"], result["data"]["sha256"]
-        if self.scored_on not in (None, sequences):
+        if self.best.get("sha256") not in (None, sequences):
             logging.warning("The validation sequences have changed: the best weights start anew.")
-            self.best = math.inf
-        self.scored_on = sequences
-        if mse is None or not mse < self.best:
-            return
-        save_weights(model, self.folder / "best.weights.h5")
-        best = {"iteration": iteration, "mse": mse, "sha256": sequences}
-        write_json(self.folder / "best.json", best)
-        self.best = mse
-
-
-def _best_so_far(record: Path):
-    """Return the smallest MSE (infinite if none) and the SHA-256 of its sequences, if known."""
-    if not record.exists():
-        return math.inf, None
-    best = read_json(record)
-    if not isinstance(best.get("mse"), int | float):
-        raise MimError(f"Expected a finite mse in {record}. Copy it from scores/.")
-    return best["mse"], best.get("sha256")
+            self.best = {}
+        if mse is not None and mse < self.best.get("mse", math.inf):
+            save_weights(model, self.folder / "best.weights.h5")
+            self.best = {"iteration": iteration, "mse": mse, "sha256": sequences}
+            write_json(self.record, self.best)
 
 
 class PageWriter(OnIteration):

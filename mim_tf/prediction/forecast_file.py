@@ -49,7 +49,7 @@ class ForecastOrigin:
         """Raise `MimError` if the step is unknown, so that the forecast has no times."""
         if not self.step[0]:
             raise MimError(
-                f"{self.grid.paths[0]}: expected 2 fields or more, to know the times of a forecast. "
+                f"{self.grid.paths[0]}: expected 2 fields or more to know the times of a forecast. "
                 "Raise --context, or name the --output .npy."
             )
 
