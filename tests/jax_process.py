@@ -20,7 +20,7 @@ from mim_tf.cli.weights import export
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches import training_dataset
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.jobs.analyze import analyze
+from mim_tf.jobs.evaluate import analyze
 from mim_tf.training.devices import OneDevice
 from mim_tf.training.optimizers import AdamInsideRoot
 

@@ -1,12 +1,11 @@
 """Shared parts of all commands: flags, help, errors on one line, and the import of Keras."""
 
-import contextlib
 import dataclasses
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from absl import flags as absl_flags
@@ -64,11 +63,6 @@ class Command:
     required: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     defaults: dict[str, object] = dataclasses.field(default_factory=dict)
-
-    @property
-    def summary(self) -> str:
-        """The first line of `doc`."""
-        return self.doc.strip().splitlines()[0]
 
     def flag_values(self) -> absl_flags.FlagValues:
         """Return the flags, not parsed yet."""
@@ -167,8 +161,12 @@ def import_keras(network_module: str = "") -> None:
         BackendError: if the backend is missing or not supported.
         MimError: if `network_module` is missing, fails or registers no network.
     """
-    with _interruptible(), backend_errors():
-        keras = importlib.import_module("keras")
+    handler = signal.signal(signal.SIGINT, _end)
+    try:
+        with backend_errors():
+            keras = importlib.import_module("keras")
+    finally:
+        signal.signal(signal.SIGINT, handler)
     check_backend(keras.backend.backend())
     if network_module:
         from mim_tf.models.registry import import_network_module
@@ -176,16 +174,7 @@ def import_keras(network_module: str = "") -> None:
         import_network_module(network_module)
 
 
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """End the process at Ctrl-C, which C++ modules would turn into an ImportError."""
-
-    def end(*_):
-        os.write(2, b"\ninterrupted\n")
-        os._exit(128 + signal.SIGINT)
-
-    handler = signal.signal(signal.SIGINT, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
+def _end(*_):
+    # C++ modules would turn the KeyboardInterrupt of Ctrl-C into an ImportError.
+    os.write(2, b"\ninterrupted\n")
+    os._exit(128 + signal.SIGINT)

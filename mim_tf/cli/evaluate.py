@@ -58,7 +58,7 @@ def _analyze(values: flags.FlagValues) -> None:
     import_keras(values.network_module)
     data = data_config(values, path)
     from mim_tf.evaluation.forget_gates import draw
-    from mim_tf.jobs.analyze import analyze, summary, table
+    from mim_tf.jobs.evaluate import analysis_summary, analysis_table, analyze
     from mim_tf.runs.folder import new_run_folder
     from mim_tf.storage.files import csv_bytes, write_json
 
@@ -66,10 +66,10 @@ def _analyze(values: flags.FlagValues) -> None:
     result = analyze(network, data, values.sequences, values.batch_size, low, high)
     folder = new_run_folder(values.output, "analysis")
     write_json(folder / "inside.json", result)
-    (folder / "inside.csv").write_bytes(csv_bytes(table(result)))
+    (folder / "inside.csv").write_bytes(csv_bytes(analysis_table(result)))
     title = f"{network.config.model_name}: {path}, {result['sequences']} sequences"
     draw(folder / "inside.png", result, network.config.input_length, title)
-    print(summary(result, low, high))
+    print(analysis_summary(result, low, high))
     print(f"The values of every frame, and a figure, are in {folder}.")
 
 

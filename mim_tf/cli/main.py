@@ -46,7 +46,7 @@ def overview() -> str:
         [
             "usage: mim COMMAND [FLAGS]",
             "",
-            *(f"  {name:11}{_load(name).summary}" for name in COMMANDS),
+            *(f"  {name:11}{_load(name).doc.splitlines()[0]}" for name in COMMANDS),
             "",
             "mim COMMAND --help lists the flags to start with, --helpfull all of them:",
             "  mim train --dataset=mnist --recipe=fast --max_iterations=2000",

@@ -1,4 +1,4 @@
-"""Evaluation of a model on a data set, and of a weights file on the test split."""
+"""Evaluation of a model on a data set and on the test split, and analysis of its gates."""
 
 import os
 from collections.abc import Callable
@@ -10,10 +10,11 @@ from tqdm import tqdm
 
 from mim_tf.config import DataConfig, TrainingConfig
 from mim_tf.data.batches import errors_of, evaluation_dataset
-from mim_tf.data.batches.order import evaluated
+from mim_tf.data.batches.order import evaluated, evaluated_batches
 from mim_tf.data.dataset import open_source
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import SequenceSource, filled
 from mim_tf.evaluation.baselines import ReferenceScores, verdict
+from mim_tf.evaluation.forget_gates import InsideStatistics
 from mim_tf.evaluation.pictures import ErrorMap, load_samples, save_sample
 from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.statistics import interval
@@ -144,3 +145,37 @@ def identity(result: dict, size: int | None, expected: str) -> str:
         f"These are NOT the sequences of --test_sha256: expected {expected}, got "
         f"{data['sha256']}.{digits}"
     )
+
+
+def analyze(model, data: DataConfig, sequences: int, batch_size: int, low: float, high: float):
+    """Return what `InsideStatistics` finds in a network on so many test sequences."""
+    source = open_source(data, model.config, "test")
+    statistics = InsideStatistics(model, low, high)
+    batches = evaluated_batches(source, batch_size, sequences)
+    for indices in tqdm(batches, desc="analyzing", unit="batch", leave=False):
+        statistics.update(filled(source.sequences(indices)))
+    return statistics.result()
+
+
+def analysis_table(result: dict) -> list[list]:
+    """Return rows of what, gate or memory, and the value of each frame; a header first."""
+    rows = []
+    for gate, share in result["saturation"].items():
+        rows += [[f"share {side}", gate, *values] for side, values in share.items()]
+    for layer, memories in result["norms"].items():
+        rows += [["norm", f"{memory}, {layer}", *values] for memory, values in memories.items()]
+    frames = range(1, len(rows[0]) - 1) if rows else []
+    return [["what", "where", *frames], *rows]
+
+
+def analysis_summary(result: dict, low: float, high: float) -> str:
+    """Return the means over frames of what is saturated, and the norms at both ends."""
+    lines = [f"Saturated gate values (below {low:g} or above {high:g}), mean over frames:"]
+    for gate, share in result["saturation"].items():
+        below, above = (sum(share[side]) / len(share[side]) for side in ("below", "above"))
+        lines.append(f"  {gate:40s} {below + above:6.1%}  ({below:.1%} below, {above:.1%} above)")
+    lines += ["Norms, first and last frame:"] if result["norms"] else []
+    for layer, memories in result["norms"].items():
+        for memory, values in memories.items():
+            lines.append(f"  {memory}, {layer:37s} {values[0]:10.3f} {values[-1]:10.3f}")
+    return "\n".join(lines)

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.stored import read_evaluation
@@ -14,9 +13,6 @@ from mim_tf.storage.paths import check_free, check_writable
 from mim_tf.values.text import markdown_table, number
 from mim_tf.weights.by_name import PACKAGED, Preset, read_preset
 
-if TYPE_CHECKING:
-    from mim_tf.models import VideoPredictor
-
 _FACTS = ("training_data", "updates", "command", "seed", "hardware", "hours", "limits", "licence")
 """Facts that a card says are not known if they are missing."""
 
@@ -24,7 +20,7 @@ _LISTED = ("mse", "mae", "ssim_uint8", "ssim")
 
 
 def save_preset(
-    model: "VideoPredictor",
+    model,
     folder: str | PathLike,
     name: str,
     description: str,
@@ -36,7 +32,7 @@ def save_preset(
     """Write the weights of `model`, to be found by their name where MIM_TF_PRESETS is `folder`.
 
     Args:
-        model: what to save.
+        model: a `VideoPredictor`.
         folder: created if it is missing.
         name: letters, digits, - and _; the files are NAME.weights.h5 and NAME.json.
         description: what the weights predict, and with which network.

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import math
+import statistics
 import time
 from pathlib import Path
 
@@ -11,13 +13,14 @@ from absl import logging
 
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 from mim_tf.data.batches import errors_of, training_dataset
+from mim_tf.data.batches.order import evaluated
 from mim_tf.data.dataset import open_source
 from mim_tf.data.scale_fit import warn_of_kept_scale
 from mim_tf.data.source import SequenceSource, describe_splits, filled
 from mim_tf.data.split import SPLITS, split_paths
 from mim_tf.errors import MimError
 from mim_tf.evaluation.protocols import scores_for
-from mim_tf.jobs.pace import FIT, iterations_within
+from mim_tf.jobs.evaluate import evaluate
 from mim_tf.jobs.validation import PageWriter, Validation
 from mim_tf.models import build_model
 from mim_tf.models.machine import check_training
@@ -28,19 +31,17 @@ from mim_tf.runtime.backend import skip_graph_rewriting
 from mim_tf.runtime.memory import memory_errors
 from mim_tf.storage.files import read_json
 from mim_tf.storage.paths import check_writable
-from mim_tf.training.callbacks import (
-    Divergence,
-    Events,
-    Logs,
-    ProgressBar,
-    RestartedMean,
-    Snapshots,
-    StopInOrder,
-)
+from mim_tf.training import callbacks
 from mim_tf.training.compile import compile_for_training, draw_biases, make_optimizer
 from mim_tf.training.devices import has_accelerator, open_devices
 from mim_tf.training.state import load_state
 from mim_tf.weights import load_weights
+
+_FIT = {"check_arrays": False, "shuffle": False, "verbose": 0}
+"""Arguments of `fit`: checks would read the first batch twice; the data is already shuffled."""
+
+MEASURED = 6
+"""Iterations measured at each length of sequences; the first of them is left out."""
 
 
 def train(
@@ -54,10 +55,7 @@ def train(
     """Train a network with regular evaluations, and keep a record of the run.
 
     Args:
-        model_config: the network.
-        data_config: the data.
-        config: the training.
-        device_config: the devices; default: one device.
+        model_config, data_config, config, device_config: all settings; by default one device.
         pretrained_model: a weights file to start from. Iterations and scheduled sampling start at
             the beginning.
         resume: the folder of a run to continue from its last snapshot, or from the start if it
@@ -128,7 +126,7 @@ def train(
         elif folder:
             logging.info("%s has already reached iteration %d.", folder, start)
             # It may have been killed between the last snapshot and its scores.
-            writer = until_end.enter_context(contextlib.closing(Events(folder, start)))
+            writer = until_end.enter_context(contextlib.closing(callbacks.Events(folder, start)))
             validation = Validation(config, start, folder, writer, sources["valid"], devices)
             validation.set_model(model)
             validation.make_up()
@@ -182,7 +180,7 @@ def _fit(model, config, start, folder, sources, devices):
     # own clean-up. The unfiltered traceback contains both.
     keras.config.disable_traceback_filtering()
     shard = devices.process_id, devices.num_processes
-    stop = StopInOrder(config, start, devices)
+    stop = callbacks.StopInOrder(config, start, devices)
     with (
         devices.training(),
         memory_errors(),
@@ -193,22 +191,80 @@ def _fit(model, config, start, folder, sources, devices):
         # Keras calls them in this order. A diverged update must not be logged or saved. The
         # snapshot precedes the evaluation, so that no evaluation can lose what was learnt. The page
         # shows the scores. The last two concern all processes and wait for the slowest.
-        callbacks = [Divergence(config, start, folder, source.size)]
+        wanted = [callbacks.Divergence(config, start, folder, source.size)]
         if folder:
-            writer = until_end.enter_context(contextlib.closing(Events(folder, start)))
-            bar = until_end.enter_context(contextlib.closing(ProgressBar(config, start)))
-            callbacks += [
-                Logs(config, start, folder, writer, bar),
-                Snapshots(config, start, folder, devices),
+            writer = until_end.enter_context(contextlib.closing(callbacks.Events(folder, start)))
+            bar = until_end.enter_context(contextlib.closing(callbacks.ProgressBar(config, start)))
+            wanted += [
+                callbacks.Logs(config, start, folder, writer, bar),
+                callbacks.Snapshots(config, start, folder, devices),
                 Validation(config, start, folder, writer, sources["valid"], devices, bar),
                 PageWriter(config, start, folder),
             ]
         model.fit(
             training_dataset(source, config, start, shard, model.config.input_length),
             steps_per_epoch=(config.max_iterations - start) * config.updates_per_iteration,
-            callbacks=[*callbacks, RestartedMean(config, start), stop],
-            **FIT,
+            callbacks=[*wanted, callbacks.RestartedMean(config, start), stop],
+            **_FIT,
         )
+
+
+def iterations_within(minutes: float, spent: float, model, config, train_source, valid_source):
+    """Measure the pace of `model` and return how many iterations end within `minutes`.
+
+    The minutes go from the start of the run, `spent` seconds ago, to its last evaluation. The
+    compiled model is trained on the way, so it cannot be used afterwards.
+    """
+    began = time.perf_counter()
+    updates, lengths = config.updates_per_iteration, 2 if config.short_share else 1
+    trial = dataclasses.replace(
+        config, max_iterations=lengths * MEASURED, short_share=0.5 * (lengths == 2)
+    )
+    clock = _Clock()
+    with errors_of(train_source) as source:
+        model.fit(
+            training_dataset(source, trial, input_length=model.config.input_length),
+            steps_per_epoch=trial.max_iterations * updates,
+            callbacks=[clock],
+            **_FIT,
+        )
+    half = len(clock.seconds) // lengths
+    full, short = (
+        updates * statistics.fmean(part[updates:])
+        for part in (clock.seconds[-half:], clock.seconds[:half])
+    )
+    iteration = config.short_share * short + (1 - config.short_share) * full
+    tracing, evaluation = _seconds_of_evaluation(model, config, valid_source)
+    # The network of the run itself is traced once more, as in the first update.
+    spent += time.perf_counter() - began + clock.seconds[0] + tracing
+    left = 60 * minutes - spent - evaluation
+    return max(1, math.floor(left / (iteration + evaluation / config.test_interval)))
+
+
+def _seconds_of_evaluation(model, config, source):
+    """Return how much longer the first evaluation takes, and how long each takes."""
+    count = len(evaluated(source, config.max_test_sequences))
+    batch = min(config.batch_size, count)
+    one_batch = dataclasses.replace(config, max_test_sequences=batch, num_save_samples=0)
+    seconds = []
+    for _ in range(2):
+        began = time.perf_counter()
+        evaluate(model, source, one_batch, lambda *sample: None)
+        seconds.append(time.perf_counter() - began)
+    first, second = seconds
+    return max(0, first - second), second * math.ceil(count / batch)
+
+
+class _Clock(keras.callbacks.Callback):
+    """Seconds of each update, its batch's loading included."""
+
+    def on_train_begin(self, logs=None):
+        self.seconds, self.ended_at = [], time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.perf_counter()
+        self.seconds.append(now - self.ended_at)
+        self.ended_at = now
 
 
 _COMPARED = 16

@@ -133,7 +133,7 @@ def predict_files(
                 if len(found) == one.count:
                     frames = np.stack(found) if one.batch_axis else frames
                     outputs[number].write(frames, scale, one.origin)
-                    one.release()
+                    one.recordings = ()  # frees the memory of decoded frames
                     found.clear()
             bar.update(len(batch))
 

@@ -4,7 +4,6 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,14 +19,11 @@ from mim_tf.data.sets.grid.times import runs
 from mim_tf.data.source import filled
 from mim_tf.data.windows import Recording
 from mim_tf.errors import MimError
-from mim_tf.prediction.forecast_file import ForecastOrigin
+from mim_tf.prediction.outputs import ForecastOrigin
 from mim_tf.storage.paths import list_folder
 from mim_tf.values.grid import check_grid
 from mim_tf.values.scale import LinearScale
 from mim_tf.values.step import Step, step_from_words, step_in_words
-
-if TYPE_CHECKING:
-    from mim_tf.prediction.forecasters import Predictor
 
 _MOST_CHANNELS = 4
 _LAYOUTS = {3: "[T, H, W]", 4: "[T, H, W, C]", 5: "[N, T, H, W, C]"}
@@ -77,10 +73,6 @@ class Input:
                 raise MimError(f"{recording.name}: expected finite values or NaN, got infinity.")
             frames = self.scale.to_unit(frames)
         return filled(frames)
-
-    def release(self) -> None:
-        """Free the memory of decoded frames; nothing can be read afterwards."""
-        self.recordings = ()
 
 
 def list_inputs(path: str | Path) -> tuple[list[Path], bool]:
@@ -163,7 +155,7 @@ def has_coordinates(text: str) -> bool:
 
 def open_grid_input(
     text: str,
-    predictor: "Predictor",
+    predictor,
     weights: str,
     part: DataConfig,
     context: int | None = None,
@@ -173,7 +165,7 @@ def open_grid_input(
 
     Args:
         text: a file, store, pattern or folder.
-        predictor, weights: the network, and its file for the record in the output.
+        predictor, weights: a `Predictor`, and its file for the record in the output.
         part: variables, region and coarsening; the variables of the training by default.
         context: number of fields to use; None: as many as in the training.
         interval: use every Nth field; None: fields as far apart as in the training, if known.

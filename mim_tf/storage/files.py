@@ -13,20 +13,20 @@ from pathlib import Path
 from absl import logging
 
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import open_file, parse_json, read_text, replaced_whole
+from mim_tf.storage import paths
 
 
 def write_json(path: Path, content) -> None:
     """Write JSON atomically; raise `OSError` if that fails."""
-    with replaced_whole(path) as part:
+    with paths.replaced_whole(path) as part:
         part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict:
     """Return the object in a JSON file; raise `MimError` if it is missing or corrupted."""
-    text = read_text(path)
+    text = paths.read_text(path)
     try:
-        content = parse_json(text)
+        content = paths.parse_json(text)
     except ValueError as error:
         raise MimError(f"{path} cannot be read: {error}. Restore a copy of it.") from None
     if not isinstance(content, dict):
@@ -60,7 +60,7 @@ class CsvLog:
     def __init__(self, path: Path, columns, last_iteration: int):
         lines, unfinished = [list(columns)], ""
         if os.path.lexists(path):
-            with open_file(path, "a log of numbers") as file:
+            with paths.open_file(path, "a log of numbers") as file:
                 text = file.read().decode("utf-8", "replace")
             *whole, unfinished = text.split("\n")
             lines = [line.rstrip("\r").split(",") for line in whole]
@@ -72,11 +72,8 @@ class CsvLog:
             shutil.copyfile(path, copy)
             logging.warning("%s is corrupted: its good rows are kept, all of it in %s.", path, copy)
         rows = [row for row in rows if int(row[0]) <= last_iteration]
-        try:
-            with replaced_whole(path) as part:
-                part.write_bytes(csv_bytes([columns, *rows]))
-        except OSError as error:
-            raise MimError(f"{path} cannot be written: {error}. Make it writable.") from None
+        with paths.written_whole(path, replace=True) as part:
+            part.write_bytes(csv_bytes([columns, *rows]))
         self.path = path
         self.columns = columns
         self.last = dict(zip(columns, map(float, rows[-1]), strict=True)) if rows else {}
