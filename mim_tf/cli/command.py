@@ -40,29 +40,17 @@ class WeightsFlags(NetworkFlags):
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """A command.
+    """A command: what it does, and its flags."""
 
-    Attributes:
-        doc: what it does; the first line is its entry in the list of commands.
-        main: runs it, given the values of the flags and then a string for each of `arguments`.
-        flags: dataclass of the flags that only this command has.
-        configs: configurations whose fields are flags too.
-        fields: configuration -> names of its fields that are flags too.
-        basics: flags that `--help` shows; empty: all. `--helpfull` shows all flags by group.
-        required: flags that have to be given.
-        arguments: names of the arguments that are not flags, such as PATH; "RUN...": one or more.
-        defaults: flag -> default that differs from the configuration's.
-    """
-
-    doc: str
-    main: Callable[..., None]
-    flags: type = NetworkFlags
-    configs: tuple[type, ...] = ()
-    fields: dict[type, tuple[str, ...]] = dataclasses.field(default_factory=dict)
-    basics: tuple[str, ...] = ()
-    required: tuple[str, ...] = ()
-    arguments: tuple[str, ...] = ()
-    defaults: dict[str, object] = dataclasses.field(default_factory=dict)
+    doc: str  # what it does; the first line is its entry in the list of commands
+    main: Callable[..., None]  # runs it, given the flags and then each of `arguments`
+    flags: type = NetworkFlags  # dataclass of the flags that only this command has
+    configs: tuple[type, ...] = ()  # configurations whose fields are flags too
+    fields: dict[type, tuple[str, ...]] = dataclasses.field(default_factory=dict)  # some of theirs
+    basics: tuple[str, ...] = ()  # flags that `--help` shows; empty: all, like `--helpfull`
+    required: tuple[str, ...] = ()  # flags that have to be given
+    arguments: tuple[str, ...] = ()  # those that are not flags; "RUN...": one or more
+    defaults: dict[str, object] = dataclasses.field(default_factory=dict)  # other than in configs
 
     def flag_values(self) -> absl_flags.FlagValues:
         """Return the flags, not parsed yet."""
@@ -105,8 +93,7 @@ class Command:
 def run(command: Command, arguments: Sequence[str], program: str) -> None:
     """Run `command` as `program`, or print its help.
 
-    Raises:
-        SystemExit: with status 1 for a `MimError`, 2 for a wrong command line, 130 for Ctrl-C.
+    It exits with status 1 for a `MimError`, 2 for a wrong command line and 130 for Ctrl-C.
     """
     # Otherwise absl warns about logging before its own flags, which are not used, are parsed.
     absl_flags.FLAGS.mark_as_parsed()
@@ -157,9 +144,7 @@ def share_cores() -> None:
 def import_keras(network_module: str = "") -> None:
     """Import Keras and its backend, and the networks that the file `network_module` registers.
 
-    Raises:
-        BackendError: if the backend is missing or not supported.
-        MimError: if `network_module` is missing, fails or registers no network.
+    Raises `MimError` if the backend is missing or not supported, or the file registers no network.
     """
     handler = signal.signal(signal.SIGINT, _end)
     try:

@@ -42,10 +42,8 @@ def model_config(
 ) -> ModelConfig:
     """Return the model's configuration from flags, over the configuration in `weights` if given.
 
-    The `data` to train on gives size and channels of frames that no flag gives.
-
-    Raises:
-        MimError: if a flag contradicts the architecture of `weights`, or they cannot be read.
+    The `data` to train on gives size and channels of frames that no flag gives. Raises `MimError`
+    if a flag contradicts the architecture of `weights`, or they cannot be read.
     """
     if weights:
         from mim_tf.weights.files import read_weights
@@ -142,8 +140,7 @@ def _frame_sizes(data, changes):
 def resumed(stored, values: flags.FlagValues):
     """Return a configuration of the run to resume, with the flags that may change.
 
-    Raises:
-        MimError: if a flag was given that would make it another run.
+    Raises `MimError` if a flag was given that would make it another run.
     """
     if isinstance(stored, DataConfig):
         values.set_default("dataset", stored.dataset)

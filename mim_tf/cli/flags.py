@@ -92,9 +92,7 @@ def given(config: type, values: flags.FlagValues = FLAGS) -> dict:
 def parse(values: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
     """Set `values` to what `arguments` give, and return the arguments that are not flags.
 
-    Raises:
-        UsageError: for a flag that does not exist or has a wrong value, or a flagfile that cannot
-            be read.
+    Raises `UsageError` for a wrong flag or value, or a flagfile that cannot be read.
     """
     try:
         _check_flagfiles(arguments)

@@ -22,12 +22,7 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command that `arguments` name, by default the arguments of this process.
-
-    Raises:
-        SystemExit: with status 1 for an error that the command reports, 2 for a wrong command line
-            and 130 for Ctrl-C.
-    """
+    """Run the command that `arguments` name, by default the arguments of this process."""
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("--help", "-h", "help"):
         print(overview())

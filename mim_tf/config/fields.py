@@ -45,11 +45,8 @@ def complete(config) -> None:
     """Convert and check the values of a new `config`, field by field.
 
     Paths become text, and lists and arrays tuples. A field that is None takes the default of the
-    recipe, if it has one.
-
-    Raises:
-        MimError: for the first value of another kind than its field, out of its bounds, or not
-            finite in float32, in which numbers are used.
+    recipe, if it has one. Raises `MimError` for the first value of another kind than its field, out
+    of its bounds, or not finite in float32, in which numbers are used.
     """
     for each in dataclasses.fields(config):
         value, by_recipe = getattr(config, each.name), each.metadata["by_recipe"]

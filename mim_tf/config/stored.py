@@ -25,10 +25,9 @@ def to_json(config: ModelConfig) -> str:
 
 
 def from_json(path: str | PathLike, text: str) -> ModelConfig:
-    """Return the configuration in `text`; `path` is the file for error messages.
+    """Return the configuration in `text`, which is in the file `path`.
 
-    Raises:
-        MimError: if the text is corrupted or a later version wrote it.
+    Raises `MimError` if the text is corrupted or a later version wrote it.
     """
     try:
         content = parse_json(text)

@@ -31,9 +31,8 @@ def convert(
         The model, with the weights.
 
     Raises:
-        MimError: if `output` exists or its folder cannot be written in, or the checkpoint cannot be
-            read or needs another hint.
-        OSError: if the disk becomes full.
+        MimError: if `output` exists or cannot be written, or the checkpoint cannot be read or needs
+            another hint.
     """
     if Path(output).suffix != ".h5":
         raise MimError(f"Expected an --output that ends in .h5, got {output}.")

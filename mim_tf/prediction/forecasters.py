@@ -23,21 +23,13 @@ _FILE = "saved_model.pb"
 
 @dataclasses.dataclass(frozen=True)
 class Predictor:
-    """A network with its weights, and what callers have to know of it.
+    """A network with its weights, and what callers have to know of it."""
 
-    Attributes:
-        config: configuration of the network; the default one for exports that do not hold it.
-        frame_shape: (H, W, C).
-        horizon: frames it predicts.
-        context_length: frames it needs; None: any number.
-        forecast: function from contexts `[B, T, H, W, C]` to `[B, horizon, H, W, C]`, float32.
-    """
-
-    config: ModelConfig
+    config: ModelConfig  # the default one for exports that do not hold it
     frame_shape: tuple[int, int, int]
-    horizon: int
-    context_length: int | None
-    forecast: Callable[[np.ndarray], np.ndarray]
+    horizon: int  # frames it predicts
+    context_length: int | None  # frames it needs; None: any number
+    forecast: Callable[[np.ndarray], np.ndarray]  # [B, T, H, W, C] -> [B, horizon, H, W, C]
 
 
 def from_weights(model: VideoPredictor, horizon: int | None = None) -> Predictor:
@@ -53,11 +45,8 @@ def from_weights(model: VideoPredictor, horizon: int | None = None) -> Predictor
 def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:
     """Return the predictor of the newest version of an export.
 
-    `folder` has a subfolder 1, 2, ... for each version, or is one of these.
-
-    Raises:
-        MimError: if it is not an export, is corrupted or has another horizon, or TensorFlow is not
-            installed.
+    `folder` has a subfolder 1, 2, ... for each version, or is one of these. Raises `MimError` if it
+    is no export, is corrupted or has another horizon, or TensorFlow is not installed.
     """
     path = _newest_version(Path(folder))
     stored = path / "assets" / "model_config.json"
@@ -108,11 +97,9 @@ def predict_files(
 ) -> None:
     """Predict from each input and write the result to its output, clipped if the scale is.
 
-    A batch has sequences of one context length. Inputs are released one by one.
-
-    Raises:
-        MimError: before the first prediction, if the network does not take a context or an output
-            cannot hold its prediction; later, for corrupted frames.
+    A batch has sequences of one context length. Inputs are released one by one. Raises `MimError`
+    before the first prediction, if the network does not take a context or an output cannot hold its
+    prediction; later, for corrupted frames.
     """
     scale, expected = predictor.config.frame_scale, predictor.context_length
     for one, output in zip(inputs, outputs, strict=True):

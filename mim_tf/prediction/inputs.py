@@ -33,25 +33,16 @@ _LAYOUTS = {3: "[T, H, W]", 4: "[T, H, W, C]", 5: "[N, T, H, W, C]"}
 class Input:
     """The sequences of one file or folder, all of one length.
 
-    Attributes:
-        path: the file or folder.
-        recordings: a `Recording` for each sequence.
-        batch_axis: whether they come from an array with a batch axis.
-        context: number of frames to use, the last ones; None: all.
-        interval: use every Nth frame, the last among them.
-        scale: scale of the network, if the recordings hold physical values.
-        origin: coordinates and times, if the input has them.
-
     Raises `MimError` if there are fewer than `context` frames.
     """
 
     path: Path
-    recordings: Sequence[Recording]
-    batch_axis: bool = False
-    context: int | None = None
-    interval: int = 1
-    scale: LinearScale | None = None
-    origin: ForecastOrigin | None = None
+    recordings: Sequence[Recording]  # one for each sequence
+    batch_axis: bool = False  # whether they come from an array with a batch axis
+    context: int | None = None  # number of frames to use, the last ones; None: all
+    interval: int = 1  # use every Nth frame, the last among them
+    scale: LinearScale | None = None  # of the network, if the recordings hold physical values
+    origin: ForecastOrigin | None = None  # coordinates and times, if the input has them
 
     def __post_init__(self):
         self.count = len(self.recordings)

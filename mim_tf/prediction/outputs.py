@@ -35,29 +35,19 @@ _KEPT = ("long_name", "standard_name", "cell_methods")
 _TIMES = {
     "lead_time": ("forecast_period", "lead time"),
     "time": ("time", "time of the forecast"),
-    "forecast_reference_time": (
-        "forecast_reference_time",
-        "time of the last field of the context",
-    ),
+    "forecast_reference_time": ("forecast_reference_time", "time of the last field of the context"),
 }
 """Coordinate of time -> its standard name and long name."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ForecastOrigin:
-    """The start of a forecast.
+    """The start of a forecast."""
 
-    Attributes:
-        grid: the input.
-        last: number of the last field of the context.
-        weights: file or export that predicts.
-        step: step from a field of the forecast to the next.
-    """
-
-    grid: Grid
-    last: int
-    weights: str
-    step: Step
+    grid: Grid  # the input
+    last: int  # number of the last field of the context
+    weights: str  # file or export that predicts
+    step: Step  # from a field of the forecast to the next
 
     def check_step(self) -> None:
         """Raise `MimError` if the step is unknown, so that the forecast has no times."""
@@ -72,10 +62,7 @@ class ForecastOrigin:
 
         It has a variable for each channel over (lead_time, rows, columns). Its coordinates are
         those of the input, `lead_time`, the `time` each field is for, and
-        `forecast_reference_time`.
-
-        Raises:
-            MimError: if a package is not installed.
+        `forecast_reference_time`. Raises `MimError` if a package is not installed.
         """
         is_zarr = path.suffix == ".zarr"
         xarray = import_xarray("zarr" if is_zarr else "h5netcdf")
@@ -160,10 +147,8 @@ class Output:
 
         `.npy`, NetCDF and Zarr hold physical values, float32, or frames if there are none. Pictures
         hold levels 0..255, truncated as in the 2019 code, of the first channel where channels have
-        names. GIF and MP4 show five frames a second.
-
-        Raises:
-            MimError: if the output exists or cannot be written.
+        names. GIF and MP4 show five frames a second. Raises `MimError` if the output exists or
+        cannot be written.
         """
         with written_whole(self.path, FORMS[self.form], "--output") as part:
             if self.form == "npy":

@@ -46,11 +46,9 @@ def backend_errors() -> Iterator[None]:
 
 
 def lazy_names(package: str, modules: dict[str, str]) -> Callable[[str], object]:
-    """Return a module's `__getattr__` that imports names when they are first used.
+    """Return the `__getattr__` of `package`, which imports names when they are first used.
 
-    Args:
-        package: name of the module.
-        modules: name -> module that defines it, or "" for a submodule of `package`.
+    `modules` is name -> module that defines it, or "" for a submodule of `package`.
     """
 
     def __getattr__(name: str) -> object:  # noqa: N807

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import struct
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -53,8 +54,7 @@ def _never_ends(heap):
     end = min(int.from_bytes(heap[8:_HEADER], "little"), len(heap))
     place = _HEADER
     while place + _HEADER <= end:
-        index = int.from_bytes(heap[place : place + 2], "little")
-        size = int.from_bytes(heap[place + 8 : place + _HEADER], "little")
+        index, size = struct.unpack_from("<H6xQ", heap, place)
         if index == size == 0:
             return True
         place += _HEADER + -(-size // 8) * 8 if index else size
