@@ -134,6 +134,7 @@ def test_paths_of_data_become_text(given, kept):
 def test_paths_and_arrays_become_text_and_tuples():
     assert TrainingConfig(save_dir=Path("runs")).save_dir == "runs"
     assert ModelConfig(num_hidden=np.array([8, 8])).num_hidden == (8, 8)
+    assert ModelConfig(num_hidden=["8", "8"]).num_hidden == (8, 8)
     assert DataConfig("radar", thresholds=[30]).thresholds == (30.0,)
 
 
