@@ -70,9 +70,7 @@ def _adapted(stored, weights, values):
     wanted = dataclasses.replace(config, **changes)
     for name, value, kept in _differences(wanted, config):
         if name in ARCHITECTURE_FIELDS:
-            raise MimError(
-                f"--{name}={value} contradicts {weights}, where {name} is {kept}. Leave it out."
-            )
+            raise MimError(f"--{name}={value} contradicts {weights}, where {name} is {kept}.")
     return wanted
 
 
@@ -149,18 +147,13 @@ def resumed(stored, values: flags.FlagValues):
         del changes["precision"]
     if changes.get("max_minutes") and "max_iterations" in changes:  # Both, as in a flagfile.
         del changes["max_iterations"]
-        logging.warning(
-            "max_iterations stays %d, as --max_minutes chose. Add --max_minutes=0 to change it.",
-            stored.max_iterations,
-        )
+        logging.warning("max_iterations is kept: add --max_minutes=0 to change it.")
     wanted = dataclasses.replace(stored, **changes)
     for name, value, kept in _differences(wanted, stored):
         if name in _PATHS and value and kept:  # Data may have been moved.
             logging.warning("%s is %s now, and was %s.", name, value, kept)
         elif name not in _FREE_ON_RESUME and (name, value) != ("max_minutes", 0):
-            raise MimError(
-                f"--{name}={value} differs from the run to resume, with {kept}. Leave it out."
-            )
+            raise MimError(f"--{name}={value} differs from the run to resume, with {kept}.")
     return wanted
 
 

@@ -61,12 +61,7 @@ def _export(values: flags.FlagValues) -> None:
 
 
 def export(
-    weights,
-    output,
-    horizon: int = 0,
-    format: str = "saved_model",
-    precision: str | None = None,
-    **settings,
+    weights, output, horizon: int = 0, format="saved_model", precision=None, **settings
 ) -> Path:
     """Write the model whose weights are at `weights` for a server; arguments as the flags.
 

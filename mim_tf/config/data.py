@@ -151,10 +151,8 @@ class DataConfig:
         complete(self)
         if unused := _unused(self.dataset, vars(self)):
             sets = registered_data_sets().values()
-            users = [each.name for each in sets if unused[0] in each.settings]
-            raise MimError(
-                f"--{unused[0]} is only for {listed(users)}, not for --dataset={self.dataset}."
-            )
+            users = listed((each.name for each in sets if unused[0] in each.settings), "and")
+            raise MimError(f"--{unused[0]} is for {users}, not for --dataset={self.dataset}.")
         if len(self.region) not in (0, 4):
             raise MimError(f"region must be four numbers, lat0,lat1,lon0,lon1, got {self.region}.")
         if not set(self.scale_kinds) <= set(SCALES):

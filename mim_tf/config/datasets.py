@@ -77,10 +77,8 @@ def registered_data_sets() -> dict[str, DataSet]:
 def find_data_set(name: str) -> DataSet:
     """Return the data set of a name, or raise `MimError`."""
     if name not in _DATA_SETS:
-        raise MimError(
-            f"dataset must be {listed(_DATA_SETS)}, or one that --network_module registers, got "
-            f"{name!r}."
-        )
+        known = listed([*_DATA_SETS, "one that --network_module registers"])
+        raise MimError(f"dataset must be {known}, got {name!r}.")
     return _DATA_SETS[name]
 
 

@@ -17,8 +17,7 @@ _NAMES_OF_2019 = {"mim_pp": "mim_star"}
 class ModelConfig:
     """Configuration of a network. Lengths are in frames, sizes in pixels.
 
-    Raises:
-        MimError: for a value that no network can be built with.
+    Raises `MimError` for a value that no network can be built with.
     """
 
     model_name: str = field(
@@ -45,8 +44,7 @@ class ModelConfig:
     layer_norm: bool = field(True, "Tensor layer norm after the gates' convolutions.")
     mim_n: bool = field(True, "MIM-N in mim and mim_star; without it MIM-S gets D = 0.")
     mim_s: bool = field(
-        True,
-        "MIM-S in mim and mim_star. Without MIM-S and MIM-N they are predrnn and predrnn_pp.",
+        True, "MIM-S in mim and mim_star. Without MIM-S and MIM-N they are predrnn and predrnn_pp."
     )
     differencing: str = field(
         "code",
@@ -119,8 +117,7 @@ class ModelConfig:
         if divisor % self.patch_size:
             fitting = ", ".join(str(side) for side in range(1, 17) if divisor % side == 0)
             raise MimError(
-                f"patch_size must divide {self.img_height} x {self.img_width}, as {fitting} do, "
-                f"got {self.patch_size}."
+                f"patch_size must divide the frames, as {fitting}; got {self.patch_size}."
             )
         if self.total_length <= self.input_length:
             lengths = f"{self.total_length} and {self.input_length}"

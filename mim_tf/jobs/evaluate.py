@@ -29,10 +29,7 @@ from mim_tf.weights.by_name import find_weights
 
 
 def evaluate(
-    model,
-    source: SequenceSource,
-    config: TrainingConfig,
-    on_sample: Callable[[int, np.ndarray, np.ndarray], None],
+    model, source: SequenceSource, config: TrainingConfig, on_sample: Callable[..., None]
 ) -> dict:
     """Score the model's forecasts on `max_test_sequences`, or all, of `source`.
 
@@ -127,10 +124,8 @@ def evaluate_weights(
 def check_step(learnt: str, found: str) -> None:
     """Log a warning if frames are not as far apart as in training; "" where that is unknown."""
     if learnt and found not in ("", learnt):
-        logging.warning(
-            "Expected frames %s apart, as in training, got frames %s apart. Set --frame_interval.",
-            *(learnt, found),
-        )
+        message = "Expected frames %s apart, as in training, got %s. Set --frame_interval."
+        logging.warning(message, learnt, found)
 
 
 def identity(result: dict, size: int | None, expected: str) -> str:

@@ -66,8 +66,7 @@ def train(
 
     Raises:
         MimError: for the policy mixed_float16, data or weights that do not fit, a training that
-            exceeds the memory of this machine, a run that another process trains, and a lost
-            process.
+            exceeds the memory, a run that another process trains, and a lost process.
     """
     if keras.config.dtype_policy().name == "mixed_float16":
         raise MimError("Expected another dtype policy than mixed_float16, such as mixed_bfloat16.")

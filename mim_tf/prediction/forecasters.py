@@ -68,9 +68,7 @@ def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:
         # The signature of early exports does not hold the horizon, so that it is measured.
         found = found or forecast(np.zeros((1, length or 1, *shape), np.float32)).shape[1]
     except Exception as error:  # TensorFlow raises many classes for corrupted files
-        raise MimError(
-            f"{path} cannot be used: expected an export of mim export ({error})."
-        ) from None
+        raise MimError(f"{path} cannot be used, make it with mim export: {error}.") from None
     if horizon not in (None, found):
         raise MimError(f"{folder}: expected --horizon={found}, as exported, got {horizon}.")
     height, width, channels = shape
@@ -104,10 +102,8 @@ def predict_files(
     scale, expected = predictor.config.frame_scale, predictor.context_length
     for one, output in zip(inputs, outputs, strict=True):
         if expected not in (None, one.length):
-            raise MimError(
-                f"{one.path}: expected {expected} frames, as the export takes, got {one.length}. "
-                f"Give --context={expected}, or the weights file, which takes any number."
-            )
+            remedy = f"Give --context={expected}, or the weights file, which takes any number."
+            raise MimError(f"{one.path}: expected {expected} frames, got {one.length}. {remedy}")
         output.check(predictor.frame_shape[-1], one.batch_axis, one.origin, scale)
     forecasts: list[list[np.ndarray]] = [[] for _ in inputs]
     with tqdm(total=sum(one.count for one in inputs), desc="predicting", leave=False) as bar:

@@ -49,10 +49,8 @@ class Input:
         self.frames = len(range(0, self.recordings[0].length, self.interval))
         self.length = self.context or self.frames
         if self.length > self.frames:
-            raise MimError(
-                f"{self.path}: expected at least {self.length} frames without a gap, got "
-                f"{self.frames}. Give more, or lower --context or --frame_interval."
-            )
+            remedy = f"got {self.frames}. Lower --context or --frame_interval."
+            raise MimError(f"{self.path}: expected at least {self.length} frames, {remedy}")
 
     def read(self, sequence: int) -> np.ndarray:
         """Return the context of a sequence, `[length, H, W, C]`, as the network takes it."""
@@ -145,12 +143,7 @@ def has_coordinates(text: str) -> bool:
 
 
 def open_grid_input(
-    text: str,
-    predictor,
-    weights: str,
-    part: DataConfig,
-    context: int | None = None,
-    interval: int | None = None,
+    text: str, predictor, weights: str, part: DataConfig, context=None, interval=None
 ) -> Input:
     """Open fields with coordinates; the context is their last fields without a gap.
 
@@ -164,17 +157,12 @@ def open_grid_input(
     config = predictor.config
     scale = config.scale
     if scale is None:
-        raise MimError(
-            f"{weights}: expected weights with a scale to predict from {text}. Train them with "
-            "--dataset=grid, or give a .npy file."
-        )
+        raise MimError(f"{weights}: expected weights trained with --dataset=grid for {text}.")
     variables = part.variables or ",".join(scale.names)
     grid = open_grid([Path(text)], dataclasses.replace(part, variables=variables))
     if grid.frame_shape != predictor.frame_shape:
-        raise MimError(
-            f"{text}: expected fields of (height, width, channels) {predictor.frame_shape} as in "
-            f"the training, got {grid.frame_shape}. Give its --region, --coarsen and --variables."
-        )
+        found = f"{grid.frame_shape}. Give its --region, --coarsen and --variables."
+        raise MimError(f"{text}: expected frames of {predictor.frame_shape}, got {found}")
     check_units(scale, grid.variables, grid.units)
     check_grid(config.frame_grid, grid.frame_grid, text, must=False)
     interval, step = _spacing(text, grid.step, config.frame_step, interval)
@@ -193,8 +181,6 @@ def _spacing(text: str, there: Step, learnt: str, interval: int | None) -> tuple
     if not size:  # a single field
         return 1, wanted
     if unit != wanted[1] or wanted[0] % size:
-        raise MimError(
-            f"{text}: expected fields {learnt} apart as in the training, or a fraction of it, got "
-            f"{step_in_words(*there)}. Give other fields, or use every Nth with --frame_interval=N."
-        )
+        found = f"{step_in_words(*there)}. Use every Nth field with --frame_interval=N."
+        raise MimError(f"{text}: expected {learnt}, or a fraction, between fields, got {found}")
     return wanted[0] // size, wanted

@@ -52,10 +52,8 @@ class ForecastOrigin:
     def check_step(self) -> None:
         """Raise `MimError` if the step is unknown, so that the forecast has no times."""
         if not self.step[0]:
-            raise MimError(
-                f"{self.grid.paths[0]}: expected 2 fields or more to know the times of a forecast. "
-                "Raise --context, or name the --output .npy."
-            )
+            remedy = "Raise --context, or name the --output .npy."
+            raise MimError(f"{self.grid.paths[0]}: expected 2 fields or more for times. {remedy}")
 
     def write(self, path: Path, values: np.ndarray) -> None:
         """Write a forecast `[horizon, H, W, C]` of physical values as NetCDF 4 (.nc) or Zarr.
@@ -115,11 +113,7 @@ class Output:
     form: str
 
     def check(
-        self,
-        channels: int,
-        batch_axis: bool,
-        origin: ForecastOrigin | None = None,
-        scale: LinearScale = UNIT,
+        self, channels: int, batch_axis: bool, origin=None, scale: LinearScale = UNIT
     ) -> None:
         """Raise `MimError` if this form cannot hold such frames, or several sequences."""
         expected = ""
@@ -133,16 +127,9 @@ class Output:
         elif self.form != "npy" and channels not in (1, 3) and not scale.names:
             expected = f"1 or 3 channels for pictures, got {channels}"
         if expected:
-            raise MimError(
-                f"{self.path}: expected {expected}. Name the --output .npy, or leave --format out."
-            )
+            raise MimError(f"{self.path}: expected {expected}. Name the --output .npy.")
 
-    def write(
-        self,
-        frames: np.ndarray,
-        scale: LinearScale = UNIT,
-        origin: ForecastOrigin | None = None,
-    ) -> None:
+    def write(self, frames: np.ndarray, scale: LinearScale = UNIT, origin=None) -> None:
         """Write frames `[horizon, H, W, C]`, or for `.npy` also `[N, ...]`, atomically.
 
         `.npy`, NetCDF and Zarr hold physical values, float32, or frames if there are none. Pictures

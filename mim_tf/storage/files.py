@@ -82,29 +82,22 @@ class CsvLog:
     def append(self, row) -> None:
         """Add a row. If it cannot be written, log a warning and keep it for the next call."""
         self._waiting.append(row[: len(self.columns)])
+        content = csv_bytes(self._waiting)
         try:
-            _append(self.path, csv_bytes(self._waiting))
+            with self.path.open("ab", buffering=0) as file:
+                size = file.tell()
+                # On a full disk a part may be written; it is cut off and tried again later.
+                if file.write(content) < len(content):
+                    file.truncate(size)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             if len(self._waiting) == 1:
-                logging.warning(
-                    "%s cannot be written, its rows wait: %s.", self.path, error.strerror
-                )
+                message = "%s cannot be written, its rows wait: %s."
+                logging.warning(message, self.path, error.strerror)
             return
         if len(self._waiting) > 1:
             logging.warning("%s is complete again.", self.path)
         self._waiting = []
-
-
-def _append(path, content):
-    # On a full disk a part of the rows may be written; they are cut off and tried again later.
-    with path.open("ab", buffering=0) as file:
-        size = file.tell()
-        try:
-            if file.write(content) < len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        except OSError:
-            file.truncate(size)
-            raise
 
 
 def _is_row(cells, columns):

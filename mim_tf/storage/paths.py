@@ -26,6 +26,8 @@ _KINDS = {
     **dict.fromkeys((stat.S_IFCHR, stat.S_IFBLK), "a device"),
 }
 
+_REMEDY = "Save or download it again."
+
 
 def open_file(path: str | Path, kind: str = "a file") -> BufferedReader:
     """Open a regular file to read its bytes, or raise `MimError`; links are followed.
@@ -44,11 +46,7 @@ def open_file(path: str | Path, kind: str = "a file") -> BufferedReader:
 
 @contextlib.contextmanager
 def opened(
-    path: str | Path,
-    kind: str,
-    detail: str = "",
-    form: str = "one",
-    remedy: str = "Save or download it again.",
+    path: str | Path, kind: str, detail: str = "", form: str = "one", remedy: str = _REMEDY
 ) -> Iterator[BufferedReader]:
     """Open a file as `open_file` does, and turn any error while it is read into a `MimError`.
 
