@@ -28,9 +28,6 @@ GROUPS = {
 """Titles of the flags of each configuration."""
 
 
-_BOOLEAN = ("true", "false")
-
-
 class UsageError(MimError):
     """A command line that is wrong."""
 
@@ -106,7 +103,9 @@ def parse(values: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
         if match := re.match(r"flag --(\w+)=(.*?): ", message, re.DOTALL):
             name, value = match.groups()
             parser = values[name].parser
-            expected = parser.syntactic_help or listed(getattr(parser, "enum_values", _BOOLEAN))
+            expected = parser.syntactic_help or listed(
+                getattr(parser, "enum_values", ("true", "false"))
+            )
             message = f"Expected {expected} as --{name}, got {value!r}."
         raise UsageError(f"{message.removesuffix('.')}.") from None
 

@@ -44,7 +44,12 @@ def main(values: flags.FlagValues, path: str) -> None:
         raise MimError(f"Expected an --output that ends in .html or .png, got {output}.")
     check_free(output, "--output")
     import_keras(values.network_module)
+    import numpy as np
+
+    from mim_tf.data.batches.order import spread
     from mim_tf.data.files.recordings import list_recordings
+    from mim_tf.data.source import filled
+    from mim_tf.evaluation.pictures import contact_sheet, write_picture
     from mim_tf.inspection.survey import describe_data, describe_sizes, soundness, survey
 
     if kind == "weights":
@@ -64,23 +69,13 @@ def main(values: flags.FlagValues, path: str) -> None:
 
         write_data_page(output, path, kind, sources, found, sizes)
         print(f"The page is {output}.")
-    else:
-        count = _write_contact_sheet(output, sources.values(), source.scale)
-        print(f"{count} sequences, from the first to the last, are in {output}.")
-
-
-def _write_contact_sheet(output, sources, scale):
-    """Return the number of sequences on the sheet."""
-    import numpy as np
-
-    from mim_tf.data.batches.order import spread
-    from mim_tf.data.source import filled
-    from mim_tf.evaluation.pictures import contact_sheet, write_picture
-
-    rows = [row for each in sources for row in each.sequences(spread(each.size, SHOWN))]
+        return
+    rows = [
+        row for each in sources.values() for row in each.sequences(spread(each.size or 0, SHOWN))
+    ]
     with written_whole(output, ".png", other="--output") as part:
-        write_picture(part, contact_sheet(filled(np.stack(rows)), scale))
-    return len(rows)
+        write_picture(part, contact_sheet(filled(np.stack(rows)), source.scale))
+    print(f"{len(rows)} sequences, from the first to the last, are in {output}.")
 
 
 def _free_name(path):

@@ -20,6 +20,14 @@ COMMANDS = {
 }
 """Command -> module of this package that has it, as a constant of the same name."""
 
+_OVERVIEW = """usage: mim COMMAND [FLAGS]
+
+{}
+
+mim COMMAND --help lists the flags to start with, --helpfull all of them:
+  mim train --dataset=mnist --recipe=fast --max_iterations=2000
+  mim predict --pretrained_model=moving-mnist --input=a.npy --output=b.gif"""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that `arguments` name, by default the arguments of this process."""
@@ -37,17 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def overview() -> str:
     """Return the usage, a line for each command, and the first commands to try."""
-    return "\n".join(
-        [
-            "usage: mim COMMAND [FLAGS]",
-            "",
-            *(f"  {name:11}{_load(name).doc.splitlines()[0]}" for name in COMMANDS),
-            "",
-            "mim COMMAND --help lists the flags to start with, --helpfull all of them:",
-            "  mim train --dataset=mnist --recipe=fast --max_iterations=2000",
-            "  mim predict --pretrained_model=moving-mnist --input=a.npy --output=b.gif",
-        ]
-    )
+    commands = (f"  {name:11}{_load(name).doc.splitlines()[0]}" for name in COMMANDS)
+    return _OVERVIEW.format("\n".join(commands))
 
 
 def _load(name):

@@ -39,12 +39,8 @@ class Flags(NetworkFlags):
         "of an input with coordinates also NAME.nc or NAME.zarr; of a folder of inputs, a folder "
         "with a result for each. Nothing is replaced.",
     )
-    horizon: int = field(
-        None, "Frames to predict; by default as many as the model was trained for.", minimum=1
-    )
-    context: int = field(
-        None, "Use only this many frames, the last of each input; by default all.", minimum=1
-    )
+    horizon: int = field(None, "Frames to predict; by default as many as in training.", minimum=1)
+    context: int = field(None, "Last frames of each input to use; by default all.", minimum=1)
     frame_interval: int = field(
         None,
         "Use every Nth frame, counted from the last; by default all, or of an input with "
@@ -89,9 +85,8 @@ def main(values: flags.FlagValues) -> None:
         inputs = [open_grid_input(values.input, predictor, weights, grid, context, interval)]
     else:
         shape, scale = predictor.frame_shape, predictor.config.scale
-        inputs = [
-            open_input(path, shape, values.resize, context, scale, interval or 1) for path in paths
-        ]
+        settings = shape, values.resize, context, scale, interval or 1
+        inputs = [open_input(path, *settings) for path in paths]
     predict_files(predictor, inputs, outputs, values.batch_size)
     origin = inputs[0].origin
     apart = f", {step_in_words(*origin.step)} apart" if origin and origin.step[0] else ""

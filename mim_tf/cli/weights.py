@@ -40,9 +40,7 @@ class _Export(NetworkFlags):
         "Make the weights of a saved_model constants of its graph: faster for one sequence at a "
         "time, but needs a few times the memory of the weights.",
     )
-    warmup: bool = field(
-        True, "Write requests with which a server warms up; needs tensorflow-serving-api."
-    )
+    warmup: bool = field(True, "Write requests to warm up a server; needs tensorflow-serving-api.")
     metrics: str = field(None, "JSON file to put into the version's assets.")
 
 
@@ -89,6 +87,10 @@ EXPORT = Command(
 )
 
 
+_HINTS = ("patch_size", "img_channel", "img_width", "img_height", "input_length", "total_length")
+"""Fields of `ModelConfig` that a checkpoint does not have, or not always."""
+
+
 @dataclasses.dataclass
 class _Convert:
     checkpoint: str = field("", "Prefix of the checkpoint, such as model.ckpt-80000.")
@@ -117,16 +119,11 @@ def _convert(values: flags.FlagValues) -> None:
 CONVERT = Command(
     "Converts a checkpoint of the 2019 code into a weights file.\n\n"
     "mim convert --checkpoint=model.ckpt-80000 --output=mim.weights.h5 --patch_size=4\n\n"
-    "A checkpoint does not have the lengths, and needs --patch_size or --img_channel.\n"
-    "Without peepholes it needs --img_width, too.",
+    "It needs --patch_size or --img_channel, and without peepholes --img_width.",
     _convert,
     _Convert,
-    fields={
-        ModelConfig: (
-            *("patch_size", "img_channel", "img_width", "img_height"),
-            *("input_length", "total_length"),
-        )
-    },
+    fields={ModelConfig: _HINTS},
+    defaults=dict.fromkeys(_HINTS),
     required=("checkpoint", "output"),
 )
 

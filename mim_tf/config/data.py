@@ -56,12 +56,9 @@ class DataConfig:
     valid_sequences: int = field(2_000, "Generated validation sequences.", minimum=1, maximum=_MOST)
     test_sequences: int = field(3_000, "Generated test sequences.", minimum=1, maximum=_MOST)
     test_sha256: str = field(
-        "",
-        "SHA-256 of all test sequences in scores.json; an evaluation reports whether it matches.",
+        "", "SHA-256 that all test sequences should have; an evaluation says whether they do."
     )
-    data_seed: int = field(
-        0, "Seed of generated sequences and of the split by recording.", minimum=0
-    )
+    data_seed: int = field(0, "Seed of generated sequences and of splits by recording.", minimum=0)
     taxibj_order: str = field(
         "chronological",
         "chronological, or reference: newest frame first, as in the 2019 code, whose model "
@@ -74,11 +71,9 @@ class DataConfig:
         "training windows, as in the 2019 code; clean: those training windows are left out.",
         choices=("reference", "clean"),
     )
-    taxibj_synthetic: bool = field(
-        False, "Use a small synthetic city instead of TaxiBJ's files, to try things out."
-    )
+    taxibj_synthetic: bool = field(False, "Use a small synthetic city, to try TaxiBJ out.")
     check_files: bool = field(
-        True, "Compare arrays in .npz files with their checksums first, which reads each file once."
+        True, "Compare .npz files with their checksums first, which reads each file once."
     )
     window_stride: int = field(
         1, "Frames between the starts of two windows of a recording.", minimum=1, maximum=10**9
@@ -87,8 +82,7 @@ class DataConfig:
         1, "Frames of a recording from one frame of a window to the next.", minimum=1, maximum=10**9
     )
     resize: bool = field(
-        False,
-        "Resize frames to img_height x img_width; of sevir and hko7 to a whole fraction of theirs.",
+        False, "Resize frames to the model's; of sevir and hko7 to a whole fraction of theirs."
     )
     valid_fraction: float = field(
         0.1, "Share of the data to validate on, if all splits are in one path.", above=0, below=1
@@ -118,9 +112,7 @@ class DataConfig:
         "Part of the globe to take of grid: lat0,lat1,lon0,lon1 in degrees, from lon0 eastwards; "
         "empty: all.",
     )
-    coarsen: int = field(
-        1, "Rows and columns of grid whose mean becomes one value of a frame.", minimum=1
-    )
+    coarsen: int = field(1, "Rows and columns of grid whose mean becomes one value.", minimum=1)
     radar_values: str = field(
         "dbz",
         "What radar arrays hold: dbz (reflectivity) or unit (already in [0, 1]). Levels 0..255 of "

@@ -8,6 +8,7 @@ from mim_tf.errors import MimError
 from mim_tf.values.grid import FrameGrid
 from mim_tf.values.scale import UNIT, LinearScale
 from mim_tf.values.step import step_from_words
+from mim_tf.values.text import listed
 
 _MOST_LAYERS = 100  # with more, building and tracing a step takes many minutes
 _NAMES_OF_2019 = {"mim_pp": "mim_star"}
@@ -62,9 +63,7 @@ class ModelConfig:
         None, "Physical values of the numbers in frames; None: numbers in [0, 1].", is_flag=False
     )
     frame_step: str = field("", "Time between two frames, such as 6 hours.", is_flag=False)
-    frame_grid: FrameGrid | None = field(
-        None, "Coordinates of rows and columns; None: unknown.", is_flag=False
-    )
+    frame_grid: FrameGrid | None = field(None, "Coordinates of rows and columns.", is_flag=False)
 
     def __post_init__(self):
         if isinstance(self.scale, dict):  # from JSON
@@ -115,10 +114,8 @@ class ModelConfig:
             raise MimError(f"num_hidden must be the same in every layer, got {self.num_hidden}.")
         divisor = math.gcd(self.img_height, self.img_width)
         if divisor % self.patch_size:
-            fitting = ", ".join(str(side) for side in range(1, 17) if divisor % side == 0)
-            raise MimError(
-                f"patch_size must divide the frames, as {fitting}; got {self.patch_size}."
-            )
+            fitting = listed(side for side in range(1, 17) if divisor % side == 0)
+            raise MimError(f"patch_size must be {fitting} here, got {self.patch_size}.")
         if self.total_length <= self.input_length:
             lengths = f"{self.total_length} and {self.input_length}"
             raise MimError(f"total_length must be above input_length, got {lengths}.")

@@ -79,12 +79,8 @@ class TrainingConfig:
         "2019 code, all networks except convlstm_net.",
     )
     sampling_start_value: float = field(1.0, "Probability of a true frame at the start.", minimum=0)
-    sampling_changing_rate: float = field(
-        2e-5, "Decrease of that probability per iteration.", minimum=0
-    )
-    sampling_stop_iter: int = field(
-        50_000, "Iteration from which no true frames are given.", minimum=0
-    )
+    sampling_changing_rate: float = field(2e-5, "Decrease of probability per iteration.", minimum=0)
+    sampling_stop_iter: int = field(50_000, "First iteration without true frames.", minimum=0)
     sampling_share: float = recipe_field(
         "Share of max_iterations over which that probability falls linearly to 0; 0: follow "
         "sampling_changing_rate and sampling_stop_iter instead.",
@@ -117,9 +113,7 @@ class TrainingConfig:
         "events as in that benchmark or package).",
         choices=("mim2019", "openstl", "per_pixel", "hko7", "sevir", "pysteps"),
     )
-    seed: int = field(
-        0, "Seed of initial weights, order of data and sampling.", minimum=0, maximum=2**32 - 1
-    )
+    seed: int = field(0, "Seed of weights, data order and sampling.", minimum=0, maximum=2**32 - 1)
     evaluate_ema: bool = field(False, "Evaluate and also save the moving average of the weights.")
     save_dir: str = field("checkpoints", "Folder of all runs; each run creates a subfolder.")
     gen_frm_dir: str = field("results", "Folder for predicted frames, by run and iteration.")

@@ -19,7 +19,7 @@ from mim_tf.weights.tf1_names import tf1_variables
 def convert(
     checkpoint: str | PathLike, output: str | PathLike, use_ema: bool = False, **hints: Any
 ) -> VideoPredictor:
-    """Write the weights of a TensorFlow 1 checkpoint as a weights file of mim_tf.
+    """Write the weights of a TensorFlow 1 checkpoint as a weights file, and return the model.
 
     Args:
         checkpoint: its prefix, such as `model.ckpt-80000`, or one of its files.
@@ -27,12 +27,7 @@ def convert(
         use_ema: take the exponential moving averages of the weights.
         **hints: fields of `ModelConfig` that a checkpoint does not have.
 
-    Returns:
-        The model, with the weights.
-
-    Raises:
-        MimError: if `output` exists or cannot be written, or the checkpoint cannot be read or needs
-            another hint.
+    Raises `MimError` if `output` cannot be written, or the checkpoint needs another hint.
     """
     if Path(output).suffix != ".h5":
         raise MimError(f"Expected an --output that ends in .h5, got {output}.")

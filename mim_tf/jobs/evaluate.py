@@ -35,8 +35,7 @@ def evaluate(
 
     Args:
         model: a `VideoPredictor`; its context are `input_length` frames, it predicts the rest.
-        source: the sequences.
-        config: protocol, batch size, number of sequences, number of samples.
+        source, config: the sequences, and the settings of a training that concern evaluations.
         on_sample: called with the number 1, 2, ..., the truth `[T, H, W, C]`, NaN where a value is
             missing, and the forecast `[horizon, H, W, C]` of each of the first `num_save_samples`
             sequences.

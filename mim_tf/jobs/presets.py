@@ -66,16 +66,12 @@ def save_preset(
 def add_scores(
     folder: str | PathLike, name: str, evaluations: Sequence[str | Path], scored_on: str
 ) -> None:
-    """Add scores to a saved preset, for the list and its model card.
+    """Add scores to the preset `name` in `folder`, for the list and its model card.
 
     Args:
-        folder: of the preset.
-        name: of the preset.
+        folder, name: as for `save_preset`.
         evaluations: folders that `mim evaluate --pretrained_model=NAME` made, one per protocol.
         scored_on: which sequences were scored, in words.
-
-    Raises:
-        MimError: if the preset or an evaluation cannot be read.
     """
     preset = read_preset(Path(folder) / f"{name}.json")
     scores = dict(preset.scores)

@@ -128,7 +128,7 @@ def train(
             writer = until_end.enter_context(contextlib.closing(callbacks.Events(folder, start)))
             validation = Validation(config, start, folder, writer, sources["valid"], devices)
             validation.set_model(model)
-            validation.make_up()
+            validation.on_train_begin()
         return folder
 
 
@@ -216,9 +216,8 @@ def iterations_within(minutes: float, spent: float, model, config, train_source,
     """
     began = time.perf_counter()
     updates, lengths = config.updates_per_iteration, 2 if config.short_share else 1
-    trial = dataclasses.replace(
-        config, max_iterations=lengths * MEASURED, short_share=0.5 * (lengths == 2)
-    )
+    share = 0.5 if lengths == 2 else 0
+    trial = dataclasses.replace(config, max_iterations=lengths * MEASURED, short_share=share)
     clock = _Clock()
     with errors_of(train_source) as source:
         model.fit(

@@ -25,23 +25,17 @@ class Validation(OnIteration):
     def __init__(self, config, start_iteration, folder, writer, source, devices, bar=None):
         super().__init__(config, start_iteration)
         self.folder, self.record = folder, folder / "best.json"
-        self.bar = bar
+        self.writer, self.source, self.devices, self.bar = writer, source, devices, bar
         self.pictures = pictures_folder(folder, config.gen_frm_dir)
         self.best = read_json(self.record) if self.record.exists() else {}
         if self.best and not isinstance(self.best.get("mse"), int | float):
             raise MimError(f"Expected a finite mse in {self.record}. Copy it from scores/.")
-        self.writer = writer
-        self.source = source
-        self.devices = devices
-
-    def on_train_begin(self, logs=None):
-        self.make_up()
 
     def on_iteration(self, iteration, logs):
         if self.due(iteration, self.config.test_interval):
             self._try(iteration)
 
-    def make_up(self) -> None:
+    def on_train_begin(self, logs=None):
         """Evaluate the first iteration, if the run was killed between its snapshot and scores."""
         due = self.start and self.due(self.start, self.config.test_interval)
         if due and not (self._scores(self.start) / "scores.json").exists():

@@ -1,7 +1,7 @@
 """Predictions from files to files, by networks: a model, or a SavedModel made by `mim export`."""
 
+import collections
 import dataclasses
-import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -122,12 +122,9 @@ def predict_files(
 
 
 def _batches(inputs, size):
-    """Return lists of (input, sequence in it), with contexts of one length in each list."""
-
-    def length(pair):
-        return inputs[pair[0]].length
-
-    pairs = [(number, n) for number, one in enumerate(inputs) for n in range(one.count)]
-    for _, group in itertools.groupby(sorted(pairs, key=length), length):
-        alike = list(group)
-        yield from (alike[first : first + size] for first in range(0, len(alike), size))
+    """Yield lists of (input, sequence in it), with contexts of one length in each list."""
+    by_length = collections.defaultdict(list)
+    for number, one in enumerate(inputs):
+        by_length[one.length] += [(number, n) for n in range(one.count)]
+    for _, pairs in sorted(by_length.items()):
+        yield from (pairs[first : first + size] for first in range(0, len(pairs), size))

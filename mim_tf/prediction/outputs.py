@@ -20,8 +20,7 @@ from mim_tf.values.step import Step, step_in_words
 from mim_tf.values.text import listed
 from mim_tf.version import __version__
 
-FORMS = {form: f".{form}" for form in ("npy", "gif", "mp4", "images", "nc", "zarr")}
-FORMS["images"] = ""
+FORMS = {f: f".{f}" for f in ("npy", "gif", "mp4", "images", "nc", "zarr")} | {"images": ""}
 """Form of an output -> its suffix; images are a folder."""
 
 _WITH_COORDINATES = ("nc", "zarr")

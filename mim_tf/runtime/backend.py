@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 
 from mim_tf.errors import MimError
 
-BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
-"""Value of KERAS_BACKEND -> name."""
+BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}  # value of KERAS_BACKEND -> name
 
 
 class BackendError(MimError, ImportError):

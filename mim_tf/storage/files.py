@@ -51,10 +51,8 @@ class CsvLog:
             columns, continues without them.
         last_iteration: later rows are left out, because they will be written again.
 
-    Raises `MimError` if the file cannot be read or written.
-
-    Attributes:
-        last: column -> number of the last row; empty if there is no row.
+    Raises `MimError` if the file cannot be read or written. `last` is column -> number of the last
+    row, empty if there is no row.
     """
 
     def __init__(self, path: Path, columns, last_iteration: int):
@@ -74,8 +72,7 @@ class CsvLog:
         rows = [row for row in rows if int(row[0]) <= last_iteration]
         with paths.written_whole(path, replace=True) as part:
             part.write_bytes(csv_bytes([columns, *rows]))
-        self.path = path
-        self.columns = columns
+        self.path, self.columns = path, columns
         self.last = dict(zip(columns, map(float, rows[-1]), strict=True)) if rows else {}
         self._waiting: list = []
 

@@ -16,8 +16,7 @@ _END = 4 * 2**20
 """Bytes checked at each end of a file, where writers put indices; data lies between them."""
 
 _MAGIC = b"GCOL\1\0\0\0"
-_HEADER = 16
-"""Bytes in the header of a global heap, and of each object in it."""
+_HEADER = 16  # bytes in the header of a global heap, and of each object in it
 
 
 @contextlib.contextmanager

@@ -158,11 +158,8 @@ def written_whole(
 ) -> Iterator[Path]:
     """Yield a path as `replaced_whole`; raise `MimError` if `path` exists or cannot be written.
 
-    Args:
-        path: of the file or folder to create; missing parent folders are created.
-        suffix: end of the yielded path, from which writers choose the format; "" for a folder.
-        other: what the user can change if `path` exists, for the error message.
-        replace: whether an existing file is replaced.
+    The yielded path ends in `suffix`, from which writers choose the format. `other` is what the
+    user can change if `path` exists, unless it may be replaced.
     """
     try:
         with replaced_whole(Path(path), suffix) as part:
