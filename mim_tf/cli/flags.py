@@ -53,7 +53,7 @@ class _ListParser(flags.ArgumentParser):
 
     def parse(self, argument):
         parts = argument.split(",") if isinstance(argument, str) else argument
-        return tuple(self.kind(part) for part in parts if str(part).strip())
+        return tuple(self.kind(part) for part in map(str.strip, map(str, parts)) if part)
 
 
 def _define(field, group, values):
@@ -103,9 +103,8 @@ def parse(values: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
         if match := re.match(r"flag --(\w+)=(.*?): ", message, re.DOTALL):
             name, value = match.groups()
             parser = values[name].parser
-            expected = parser.syntactic_help or listed(
-                getattr(parser, "enum_values", ("true", "false"))
-            )
+            choices = getattr(parser, "enum_values", ("true", "false"))
+            expected = parser.syntactic_help or listed(choices)
             message = f"Expected {expected} as --{name}, got {value!r}."
         raise UsageError(f"{message.removesuffix('.')}.") from None
 

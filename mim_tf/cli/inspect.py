@@ -70,9 +70,8 @@ def main(values: flags.FlagValues, path: str) -> None:
         write_data_page(output, path, kind, sources, found, sizes)
         print(f"The page is {output}.")
         return
-    rows = [
-        row for each in sources.values() for row in each.sequences(spread(each.size or 0, SHOWN))
-    ]
+    parts = sources.values()
+    rows = [row for part in parts for row in part.sequences(spread(part.size or 0, SHOWN))]
     with written_whole(output, ".png", other="--output") as part:
         write_picture(part, contact_sheet(filled(np.stack(rows)), source.scale))
     print(f"{len(rows)} sequences, from the first to the last, are in {output}.")

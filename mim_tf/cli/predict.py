@@ -80,8 +80,7 @@ def main(values: flags.FlagValues) -> None:
         predictor = from_weights(load_network(values, weights), horizon)
     context, interval = values.context, values.frame_interval
     if is_grid:
-        part = {name: getattr(values, name) for name in _OF_GRID}
-        grid = DataConfig("grid", **part)
+        grid = DataConfig("grid", **{name: getattr(values, name) for name in _OF_GRID})
         inputs = [open_grid_input(values.input, predictor, weights, grid, context, interval)]
     else:
         shape, scale = predictor.frame_shape, predictor.config.scale

@@ -104,8 +104,7 @@ def evaluate_weights(
     source = open_source(data, model, "test")
     check_step(model.frame_step, source.frame_step)
     folder = new_run_folder(training.gen_frm_dir, "test")
-    path = os.path.realpath(find_weights(weights))
-    record = {"pretrained_model": path, **source.describe()}
+    record = {"pretrained_model": os.path.realpath(find_weights(weights)), **source.describe()}
     write_record(folder, model, data, training, {"test": record})
 
     def save(number, truth, forecast):
@@ -133,12 +132,10 @@ def identity(result: dict, size: int | None, expected: str) -> str:
     if data["sha256"] == expected:
         return f"These are the {count:,} sequences of --test_sha256."
     if size and count < size:
-        return f"Scored were {count:,} of {size:,} sequences, and --test_sha256 is the hash of all."
+        return f"Scored were {count:,} of {size:,} sequences; --test_sha256 is of all."
     digits = f" The digits are: {data['digits_origin']}." if "digits_origin" in data else ""
-    return (
-        f"These are NOT the sequences of --test_sha256: expected {expected}, got "
-        f"{data['sha256']}.{digits}"
-    )
+    found = f"expected {expected}, got {data['sha256']}.{digits}"
+    return f"These are NOT the sequences of --test_sha256: {found}"
 
 
 def analyze(model, data: DataConfig, sequences: int, batch_size: int, low: float, high: float):

@@ -29,7 +29,7 @@ def save_preset(
     replace: bool = False,
     **facts: str | int | float | None,
 ) -> Path:
-    """Write the weights of `model`, to be found by their name where MIM_TF_PRESETS is `folder`.
+    """Write weights, to be found by name where MIM_TF_PRESETS is `folder`, and return their path.
 
     Args:
         model: a `VideoPredictor`.
@@ -41,12 +41,8 @@ def save_preset(
         **facts: text and numbers for the model card, such as `training_data`, `updates`, `seed`,
             `command`, `hardware`, `hours`, `limits` and `licence`.
 
-    Returns:
-        The path of the weights file.
-
     Raises:
         MimError: if a preset of that name exists, or `folder` cannot be written in.
-        OSError: if the disk becomes full.
     """
     from mim_tf.weights import save_weights  # Listing presets does without Keras.
 

@@ -63,7 +63,9 @@ def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:
     try:
         loaded = tf.saved_model.load(str(path))
         signature = loaded.signatures["serving_default"]
-        _, length, *shape = signature.structured_input_signature[1]["frames"].shape.as_list()
+        frames = signature.structured_input_signature[1]["frames"]
+        _, length, height, width, channels = frames.shape.as_list()
+        shape = height, width, channels
         found = signature.structured_outputs["predictions"].shape[1]
         # The signature of early exports does not hold the horizon, so that it is measured.
         found = found or forecast(np.zeros((1, length or 1, *shape), np.float32)).shape[1]
@@ -71,8 +73,7 @@ def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:
         raise MimError(f"{path} cannot be used, make it with mim export: {error}.") from None
     if horizon not in (None, found):
         raise MimError(f"{folder}: expected --horizon={found}, as exported, got {horizon}.")
-    height, width, channels = shape
-    return Predictor(config, (height, width, channels), found, length, forecast)
+    return Predictor(config, shape, found, length, forecast)
 
 
 def _reason(error):

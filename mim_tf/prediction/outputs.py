@@ -111,9 +111,7 @@ class Output:
     path: Path
     form: str
 
-    def check(
-        self, channels: int, batch_axis: bool, origin=None, scale: LinearScale = UNIT
-    ) -> None:
+    def check(self, channels: int, batch_axis: bool, origin=None, scale=UNIT) -> None:
         """Raise `MimError` if this form cannot hold such frames, or several sequences."""
         expected = ""
         if self.form in _WITH_COORDINATES:

@@ -38,10 +38,8 @@ def backend_errors() -> Iterator[None]:
         if missing not in BACKENDS:
             raise
         other = next(name for name in BACKENDS if name != missing)
-        raise BackendError(
-            f"Expected {BACKENDS[missing]} as the backend of Keras, but it cannot be imported "
-            f"({error}). Install it with pip install {missing}, or set KERAS_BACKEND={other}."
-        ) from None
+        mending = f"Install it: pip install {missing}, or set KERAS_BACKEND={other}."
+        raise BackendError(f"{BACKENDS[missing]} cannot be imported ({error}). {mending}") from None
 
 
 def lazy_names(package: str, modules: dict[str, str]) -> Callable[[str], object]:

@@ -10,9 +10,7 @@ def import_tensorflow(purpose: str):
     try:
         import tensorflow
     except ImportError:
-        raise MimError(
-            f"TensorFlow is needed {purpose} and is not installed: pip install tensorflow."
-        ) from None
+        raise MimError(f"TensorFlow is needed {purpose}: pip install tensorflow.") from None
     return tensorflow
 
 

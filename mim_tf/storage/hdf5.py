@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import open_file, opened
+from mim_tf.storage.paths import REMEDY, open_file, opened
 
 _END = 4 * 2**20
 """Bytes checked at each end of a file, where writers put indices; data lies between them."""
@@ -20,9 +20,7 @@ _HEADER = 16  # bytes in the header of a global heap, and of each object in it
 
 
 @contextlib.contextmanager
-def opened_hdf5(
-    path: str | Path, kind: str, remedy: str = "Save or download it again."
-) -> Iterator[h5py.File]:
+def opened_hdf5(path: str | Path, kind: str, remedy: str = REMEDY) -> Iterator[h5py.File]:
     """Open an HDF5 file to read, and turn any error into a `MimError`, as `opened` does."""
     with opened(path, kind, form="HDF5", remedy=remedy) as file:
         _check_heaps(file, path)

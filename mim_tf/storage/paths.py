@@ -26,7 +26,7 @@ _KINDS = {
     **dict.fromkeys((stat.S_IFCHR, stat.S_IFBLK), "a device"),
 }
 
-_REMEDY = "Save or download it again."
+REMEDY = "Save or download it again."
 
 
 def open_file(path: str | Path, kind: str = "a file") -> BufferedReader:
@@ -46,7 +46,7 @@ def open_file(path: str | Path, kind: str = "a file") -> BufferedReader:
 
 @contextlib.contextmanager
 def opened(
-    path: str | Path, kind: str, detail: str = "", form: str = "one", remedy: str = _REMEDY
+    path: str | Path, kind: str, detail: str = "", form: str = "one", remedy: str = REMEDY
 ) -> Iterator[BufferedReader]:
     """Open a file as `open_file` does, and turn any error while it is read into a `MimError`.
 
@@ -59,10 +59,8 @@ def opened(
         except MimError:
             raise
         except Exception as error:  # Libraries raise many kinds of errors for corrupted files.
-            raise MimError(
-                f"{path}: expected {kind}{detail}, got a file that cannot be read as {form} "
-                f"({error}). {remedy}"
-            ) from None
+            found = f"a file that cannot be read as {form} ({error})"
+            raise MimError(f"{path}: expected {kind}{detail}, got {found}. {remedy}") from None
 
 
 def list_folder(folder: str | Path, kind: str = "a folder") -> list[Path]:
