@@ -23,8 +23,7 @@ class DataConfig:
     """Where the sequences come from.
 
     `train_data_paths` and `valid_data_paths` may also be paths or lists of paths, which become
-    text. Raises `MimError` for values that cannot be used, and for settings that the data set does
-    not use.
+    text. Raises `MimError` for wrong values, and for settings that the data set does not use.
     """
 
     dataset: str = field(

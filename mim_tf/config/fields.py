@@ -59,9 +59,9 @@ def complete(config) -> None:
             if isinstance(value, str | bytes) or not isinstance(value, Iterable):
                 example = each.default or (30,)
                 raise MimError(f"{each.name} must be numbers, such as {example}, got {value!r}.")
-            # Lists of absl flags contain text.
-            items = (int(n) if kind is int and str(n).isdecimal() else n for n in value)
-            value = tuple(_checked(each.name, item, kind, each.metadata) for item in items)
+            if kind is int:  # Lists of absl flags contain text.
+                value = (int(n) if isinstance(n, str) and n.isdecimal() else n for n in value)
+            value = tuple(_checked(each.name, item, kind, each.metadata) for item in value)
         elif value is not None or type(None) not in others:
             value = _checked(each.name, value, kind, each.metadata)
         object.__setattr__(config, each.name, value)
