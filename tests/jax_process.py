@@ -15,12 +15,12 @@ import numpy as np
 import mim_tf
 import mim_tf.inspection.recognise
 import mim_tf.jobs.convert
-import mim_tf.jobs.predict
+import mim_tf.prediction.forecasters
 from mim_tf.cli.weights import export
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches import training_dataset
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.jobs.analyze import analyze
+from mim_tf.jobs.evaluate import analyze
 from mim_tf.training.devices import OneDevice
 from mim_tf.training.optimizers import AdamInsideRoot
 
@@ -107,9 +107,8 @@ def skipped():
 
 def analyzed(weights, videos):
     """Number of sequences looked at."""
-    config = mim_tf.load_model(weights).config
     data = mim_tf.DataConfig(dataset="array", train_data_paths=videos)
-    return analyze(weights, config, data, 2, 2, 0.1, 0.9)["sequences"]
+    return analyze(mim_tf.load_model(weights), data, 2, 2, 0.1, 0.9)["sequences"]
 
 
 def error_of_export(weights):

@@ -9,7 +9,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from mim_tf.cli.configs import model_config
+from mim_tf.cli.configs import load_network
 from mim_tf.cli.evaluate import EVALUATE
 from mim_tf.cli.flags import given, parse
 from mim_tf.config import DataConfig, TrainingConfig
@@ -29,8 +29,8 @@ def record_scores() -> dict:
         parse(values, [f"--flagfile={FLAGFILE}", *subset, f"--gen_frm_dir={folder}"])
         configs = (DataConfig, TrainingConfig)
         data, training = (config(**given(config, values)) for config in configs)
-        model = model_config(values, values.pretrained_model)
-        _, written = evaluate_weights(model, data, training, values.pretrained_model)
+        network = load_network(values, values.pretrained_model)
+        _, written = evaluate_weights(network, data, training, values.pretrained_model)
         scores = json.loads((written / "scores.json").read_text())
     return {"sha256": scores["data"]["sha256"], "mean": scores["mean"]}
 

@@ -1,5 +1,5 @@
 """The commands: one file for each, or for a few small ones.
 
-A file declares its flags and has a `main`, which checks paths and imports what it runs: Keras and
-its backend take seconds to import, and help, a mistyped flag or a wrong path need neither.
+A file declares flags, checks paths and imports what it runs. Keras and its backend take seconds
+to import, and help, a mistyped flag or a wrong path need neither.
 """

@@ -1,19 +1,17 @@
 """Shared parts of all commands: flags, help, errors on one line, and the import of Keras."""
 
-import contextlib
 import dataclasses
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from absl import flags as absl_flags
 from absl import logging
 
 from mim_tf.cli.flags import UsageError, define_config_flags, parse
-from mim_tf.config import DataConfig
 from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.runtime.backend import backend_errors, check_backend
@@ -29,43 +27,37 @@ class NetworkFlags:
     )
 
 
+@dataclasses.dataclass
+class WeightsFlags(NetworkFlags):
+    """The flag for weights of any kind, too."""
+
+    pretrained_model: str = field(
+        "",
+        "Weights: a file, a name of mim presets, or the prefix of a TensorFlow 1 checkpoint. Their "
+        "architecture is used; a flag that contradicts it is an error.",
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """A command.
+    """A command: what it does, and its flags."""
 
-    Attributes:
-        doc: what it does; the first line is its entry in the list of commands.
-        main: runs it, given the values of the flags and then a string for each of `arguments`.
-        flags: dataclass of the flags that only this command has.
-        configs: configurations whose fields are flags too.
-        data_fields: names of fields of `DataConfig` that are flags too.
-        basics: flags that `--help` shows; empty: all. `--helpfull` shows all flags by group.
-        required: flags that have to be given.
-        arguments: names of the arguments that are not flags, such as PATH; "RUN...": one or more.
-        defaults: flag -> default that differs from the configuration's.
-    """
-
-    doc: str
-    main: Callable[..., None]
-    flags: type = NetworkFlags
-    configs: tuple[type, ...] = ()
-    data_fields: tuple[str, ...] = ()
-    basics: tuple[str, ...] = ()
-    required: tuple[str, ...] = ()
-    arguments: tuple[str, ...] = ()
-    defaults: dict[str, object] = dataclasses.field(default_factory=dict)
-
-    @property
-    def summary(self) -> str:
-        """The first line of `doc`."""
-        return self.doc.strip().splitlines()[0]
+    doc: str  # what it does; the first line is its entry in the list of commands
+    main: Callable[..., None]  # runs it, given the flags and then each of `arguments`
+    flags: type = NetworkFlags  # dataclass of the flags that only this command has
+    configs: tuple[type, ...] = ()  # configurations whose fields are flags too
+    fields: dict[type, tuple[str, ...]] = dataclasses.field(default_factory=dict)  # some of theirs
+    basics: tuple[str, ...] = ()  # flags that `--help` shows; empty: all, like `--helpfull`
+    required: tuple[str, ...] = ()  # flags that have to be given
+    arguments: tuple[str, ...] = ()  # those that are not flags; "RUN...": one or more
+    defaults: dict[str, object] = dataclasses.field(default_factory=dict)  # other than in configs
 
     def flag_values(self) -> absl_flags.FlagValues:
         """Return the flags, not parsed yet."""
         values = absl_flags.FlagValues()
         define_config_flags(self.flags, *self.configs, values=values)
-        if self.data_fields:
-            define_config_flags(DataConfig, values=values, only=self.data_fields)
+        for config, names in self.fields.items():
+            define_config_flags(config, values=values, only=names)
         for name, default in self.defaults.items():
             values.set_default(name, default)
         return values
@@ -101,8 +93,7 @@ class Command:
 def run(command: Command, arguments: Sequence[str], program: str) -> None:
     """Run `command` as `program`, or print its help.
 
-    Raises:
-        SystemExit: with status 1 for a `MimError`, 2 for a wrong command line, 130 for Ctrl-C.
+    It exits with status 1 for a `MimError`, 2 for a wrong command line and 130 for Ctrl-C.
     """
     # Otherwise absl warns about logging before its own flags, which are not used, are parsed.
     absl_flags.FLAGS.mark_as_parsed()
@@ -153,12 +144,14 @@ def share_cores() -> None:
 def import_keras(network_module: str = "") -> None:
     """Import Keras and its backend, and the networks that the file `network_module` registers.
 
-    Raises:
-        BackendError: if the backend is missing or not supported.
-        MimError: if `network_module` is missing, fails or registers no network.
+    Raises `MimError` if the backend is missing or not supported, or the file registers no network.
     """
-    with _interruptible(), backend_errors():
-        keras = importlib.import_module("keras")
+    handler = signal.signal(signal.SIGINT, _end)
+    try:
+        with backend_errors():
+            keras = importlib.import_module("keras")
+    finally:
+        signal.signal(signal.SIGINT, handler)
     check_backend(keras.backend.backend())
     if network_module:
         from mim_tf.models.registry import import_network_module
@@ -166,16 +159,7 @@ def import_keras(network_module: str = "") -> None:
         import_network_module(network_module)
 
 
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """End the process at Ctrl-C, which C++ modules would turn into an ImportError."""
-
-    def end(*_):
-        os.write(2, b"\ninterrupted\n")
-        os._exit(128 + signal.SIGINT)
-
-    handler = signal.signal(signal.SIGINT, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
+def _end(*_):
+    # C++ modules would turn the KeyboardInterrupt of Ctrl-C into an ImportError.
+    os.write(2, b"\ninterrupted\n")
+    os._exit(128 + signal.SIGINT)

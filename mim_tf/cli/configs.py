@@ -12,18 +12,11 @@ from mim_tf.errors import MimError
 from mim_tf.runs.folder import RECORD
 from mim_tf.weights.by_name import check_weights_exist
 
-_FREE_ON_RESUME = {
-    "max_iterations",
-    "display_interval",
-    "test_interval",
-    "snapshot_interval",
-    "num_save_samples",
-    "max_test_sequences",
-    "on_nan",
-    "rematerialise",
-    "save_dir",
-    "gen_frm_dir",
-}
+_FREE_ON_RESUME = (
+    *("max_iterations", "display_interval", "test_interval", "snapshot_interval"),
+    *("num_save_samples", "max_test_sequences", "on_nan", "rematerialise"),
+    *("save_dir", "gen_frm_dir"),
+)
 _PATHS = ("train_data_paths", "valid_data_paths")
 
 
@@ -32,14 +25,11 @@ def check_data_flags(values: flags.FlagValues, paths: tuple[str, ...] = _PATHS) 
 
     It is called before Keras is imported. Without --dataset a run may say which data set the flags
     belong to, and --network_module may register it. Readers of data check patterns such as *.nc.
-
-    Args:
-        values: the flags.
-        paths: the flags with paths that are needed.
+    `paths` are the flags with paths that are needed.
     """
     if not values.network_module and values["dataset"].present:
         DataConfig(**given(DataConfig, values))
-    if values["pretrained_model"].value:
+    if values.pretrained_model:
         check_weights_exist(values.pretrained_model)
     for name in paths:
         for path in filter(None, map(str.strip, getattr(values, name).split(","))):
@@ -52,42 +42,35 @@ def model_config(
 ) -> ModelConfig:
     """Return the model's configuration from flags, over the configuration in `weights` if given.
 
-    Args:
-        values: the flags.
-        weights: a path of weights, or empty.
-        data: what to train on; gives size and channels of frames that no flag gives.
-
-    Raises:
-        MimError: if a flag contradicts the architecture of `weights`, or they cannot be read.
+    The `data` to train on gives size and channels of frames that no flag gives. Raises `MimError`
+    if a flag contradicts the architecture of `weights`, or they cannot be read.
     """
     if weights:
         from mim_tf.weights.files import read_weights
 
-        return adapted(read_weights(weights), weights, values)
+        return _adapted(read_weights(weights), weights, values)
     changes = given(ModelConfig, values)
-    return ModelConfig(**{**(_frame_sizes(data, changes) if data else {}), **changes})
+    return ModelConfig(**((_frame_sizes(data, changes) if data else {}) | changes))
 
 
-def adapted(stored, weights: str, values: flags.FlagValues) -> ModelConfig:
-    """Return the configuration of weights that were read, with the flags that may differ.
+def load_network(values: flags.FlagValues, weights: str):
+    """Build the network of `weights` and load them; flags and errors as for `model_config`."""
+    from mim_tf.models import build_model
+    from mim_tf.weights.files import read_weights
 
-    Args:
-        stored: what `read_weights` returned.
-        weights: path of the weights.
-        values: the flags.
+    stored = read_weights(weights)
+    network = build_model(_adapted(stored, weights, values))
+    stored.load(network)
+    return network
 
-    Raises:
-        MimError: if a flag contradicts the architecture.
-    """
+
+def _adapted(stored, weights, values):
     changes = given(ModelConfig, values)
     config = stored.config(**changes)
     wanted = dataclasses.replace(config, **changes)
     for name, value, kept in _differences(wanted, config):
         if name in ARCHITECTURE_FIELDS:
-            raise MimError(
-                f"--{name}={value} contradicts {weights}, where {name} is {kept}. "
-                "Leave the flag out: the architecture comes from the file."
-            )
+            raise MimError(f"--{name}={value} contradicts {weights}, where {name} is {kept}.")
     return wanted
 
 
@@ -103,14 +86,13 @@ def data_config(values: flags.FlagValues, weights: str) -> DataConfig:
     if not stored or not _is_same_data(changes, stored):
         return DataConfig(**changes)
     found = dataclasses.replace(stored, **changes)
-    taken = {
-        name: ",".join(map(str, kept)) if isinstance(kept, tuple) else kept
+    settings = [
+        f"--{name}={','.join(map(str, kept)) if isinstance(kept, tuple) else kept}"
         for name, kept, _ in _differences(found, DataConfig())
         if name not in changes
-    }
-    if taken:
-        settings = " ".join(f"--{name}={value}" for name, value in taken.items())
-        logging.info("As in %s: %s", Path(weights).parent / RECORD, settings)
+    ]
+    if settings:
+        logging.info("As in %s: %s", Path(weights).parent / RECORD, " ".join(settings))
     return found
 
 
@@ -119,49 +101,44 @@ def _data_of_run(weights):
     from mim_tf.runs.record import read_record
 
     folder = Path(weights).parent
-    if not os.path.isfile(weights) or not os.path.lexists(folder / RECORD):
-        return None
-    try:
-        return read_record(folder)[1]
-    except MimError as error:
-        logging.warning("%s", error)
-        return None
+    if os.path.isfile(weights) and os.path.lexists(folder / RECORD):
+        try:
+            return read_record(folder)[1]
+        except MimError as error:
+            logging.warning("%s", error)
+    return None
 
 
 def _is_same_data(changes, stored):
     # One path may be given as training or as validation data.
-    given_paths = [name for name in _PATHS if name in changes]
-    if "dataset" not in changes and not given_paths:
+    paths = [name for name in _PATHS if name in changes]
+    if not paths and "dataset" not in changes:
         return True
     from mim_tf.data.split import named_paths
 
     ours = {name: named_paths(changes.get(name, "")).keys() for name in _PATHS}
     theirs = {name: named_paths(getattr(stored, name)).keys() for name in _PATHS}
-    is_each = bool(given_paths) and all(ours[name] == theirs[name] for name in given_paths)
-    is_same_set = set.union(*map(set, ours.values())) == set.union(*map(set, theirs.values()))
-    return changes.get("dataset", stored.dataset) == stored.dataset and (is_each or is_same_set)
+    is_each = bool(paths) and all(ours[name] == theirs[name] for name in paths)
+    is_same = is_each or set().union(*ours.values()) == set().union(*theirs.values())
+    return is_same and changes.get("dataset", stored.dataset) == stored.dataset
 
 
 def _frame_sizes(data, changes):
     from mim_tf.data.dataset import frame_shape
 
-    shape = frame_shape(data)
-    if shape is None:
-        return {}
-    height, width, channels = shape
-    sizes = {"img_channel": channels}
-    if not data.resize:
-        sizes["img_width"] = width
-        if "img_width" not in changes:  # Without --img_height, the height follows --img_width.
-            sizes["img_height"] = height
+    names = ("img_height", "img_width", "img_channel")
+    sizes = dict(zip(names, frame_shape(data) or (), strict=False))
+    if data.resize:
+        return {name: size for name, size in sizes.items() if name == "img_channel"}
+    if "img_width" in changes:  # Without --img_height, the height follows --img_width.
+        sizes.pop("img_height", None)
     return sizes
 
 
 def resumed(stored, values: flags.FlagValues):
     """Return a configuration of the run to resume, with the flags that may change.
 
-    Raises:
-        MimError: if a flag was given that would make it another run.
+    Raises `MimError` if a flag was given that would make it another run.
     """
     if isinstance(stored, DataConfig):
         values.set_default("dataset", stored.dataset)
@@ -169,21 +146,14 @@ def resumed(stored, values: flags.FlagValues):
     if changes.get("precision") == "auto":  # It was chosen when the run started.
         del changes["precision"]
     if changes.get("max_minutes") and "max_iterations" in changes:  # Both, as in a flagfile.
-        logging.warning(
-            "max_iterations stays %d, as --max_minutes chose it at the start of the run. Add "
-            "--max_minutes=0 to change it.",
-            stored.max_iterations,
-        )
         del changes["max_iterations"]
+        logging.warning("max_iterations is kept: add --max_minutes=0 to change it.")
     wanted = dataclasses.replace(stored, **changes)
     for name, value, kept in _differences(wanted, stored):
         if name in _PATHS and value and kept:  # Data may have been moved.
             logging.warning("%s is %s now, and was %s.", name, value, kept)
         elif name not in _FREE_ON_RESUME and (name, value) != ("max_minutes", 0):
-            raise MimError(
-                f"--{name}={value} differs from the run to resume, where it is {kept}. Leave the "
-                "flag out, or start a new run without --resume."
-            )
+            raise MimError(f"--{name}={value} differs from the run to resume, with {kept}.")
     return wanted
 
 

@@ -1,26 +1,16 @@
 """`mim evaluate` and `mim analyze`: scores of weights on test sequences, and their gates."""
 
-import csv
 import dataclasses
 
 from absl import flags, logging
 
-from mim_tf.cli.command import Command, NetworkFlags, import_keras, share_cores
-from mim_tf.cli.configs import check_data_flags, data_config, model_config
+from mim_tf.cli.command import Command, WeightsFlags, import_keras, share_cores
+from mim_tf.cli.configs import check_data_flags, data_config, load_network
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.config.fields import field
 
 ALL_SEQUENCES: dict[str, object] = {"max_test_sequences": 0}
-
-
-@dataclasses.dataclass
-class _Evaluate(NetworkFlags):
-    pretrained_model: str = field(
-        "",
-        "Weights to evaluate: a file, a name of mim presets, or the prefix of a TensorFlow 1 "
-        "checkpoint. Their architecture is used; a flag that contradicts it is an error.",
-    )
 
 
 def _evaluate(values: flags.FlagValues) -> None:
@@ -33,8 +23,7 @@ def _evaluate(values: flags.FlagValues) -> None:
     data = data_config(values, weights)
     from mim_tf.jobs.evaluate import evaluate_weights
 
-    model = model_config(values, weights)
-    report, folder = evaluate_weights(model, data, training, weights, training.protocol)
+    report, folder = evaluate_weights(load_network(values, weights), data, training, weights)
     print(f"{report}\nScores, pictures and report.html are in {folder}.")
 
 
@@ -42,7 +31,7 @@ EVALUATE = Command(
     "Scores weights on the test split and writes scores and pictures.\n\n"
     "mim evaluate --pretrained_model=run-001/best.weights.h5 --dataset=mnist",
     _evaluate,
-    _Evaluate,
+    WeightsFlags,
     configs=(ModelConfig, DataConfig, TrainingConfig),
     basics=(
         *("pretrained_model", "dataset", "train_data_paths", "valid_data_paths", "total_length"),
@@ -54,8 +43,7 @@ EVALUATE = Command(
 
 
 @dataclasses.dataclass
-class _Analyze(NetworkFlags):
-    pretrained_model: str = field("", "Weights to analyze.")
+class _Analyze(WeightsFlags):
     sequences: int = field(32, "Test sequences to use.", minimum=1)
     batch_size: int = field(8, "Sequences in a batch.", minimum=1)
     low: float = field(0.1, "Gate values below are saturated.")
@@ -70,19 +58,18 @@ def _analyze(values: flags.FlagValues) -> None:
     import_keras(values.network_module)
     data = data_config(values, path)
     from mim_tf.evaluation.forget_gates import draw
-    from mim_tf.jobs.analyze import analyze, summary, table
+    from mim_tf.jobs.evaluate import analysis_summary, analysis_table, analyze
     from mim_tf.runs.folder import new_run_folder
-    from mim_tf.storage.files import write_json
+    from mim_tf.storage.files import csv_bytes, write_json
 
-    config = model_config(values, path)
-    result = analyze(path, config, data, values.sequences, values.batch_size, low, high)
+    network = load_network(values, path)
+    result = analyze(network, data, values.sequences, values.batch_size, low, high)
     folder = new_run_folder(values.output, "analysis")
     write_json(folder / "inside.json", result)
-    with (folder / "inside.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(table(result))
-    title = f"{config.model_name}: {path}, {result['sequences']} sequences"
-    draw(folder / "inside.png", result, config.input_length, title)
-    print(summary(result, low, high))
+    (folder / "inside.csv").write_bytes(csv_bytes(analysis_table(result)))
+    title = f"{network.config.model_name}: {path}, {result['sequences']} sequences"
+    draw(folder / "inside.png", result, network.config.input_length, title)
+    print(analysis_summary(result, low, high))
     print(f"The values of every frame, and a figure, are in {folder}.")
 
 

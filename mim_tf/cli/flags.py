@@ -44,85 +44,52 @@ def define_config_flags(
         flags.DEFINE_alias("dataset_name", "dataset", flag_values=values)  # its name in 2019
 
 
+class _ListParser(flags.ArgumentParser):
+    """Parser of values of one kind, separated by commas."""
+
+    def __init__(self, kind):
+        self.kind = kind
+        self.syntactic_help = f"{'names' if kind is str else 'numbers'} separated by commas"
+
+    def parse(self, argument):
+        parts = argument.split(",") if isinstance(argument, str) else argument
+        return tuple(self.kind(part) for part in map(str.strip, map(str, parts)) if part)
+
+
 def _define(field, group, values):
-    kind, help = _kind(field), field.metadata["help"]
-    choices, minimum = field.metadata.get("choices"), field.metadata.get("minimum")
-    default, by_recipe = field.default, field.metadata.get("by_recipe")
-    if by_recipe:
+    kind, *_ = typing.get_args(field.type) or (field.type,)
+    default, help = field.default, field.metadata["help"]
+    if by_recipe := field.metadata["by_recipe"]:
         help += f" Default: {', '.join(f'{v} for --recipe={k}' for k, v in by_recipe.items())}."
     where = {"flag_values": values, "module_name": group}
-    if choices:
-        flags.DEFINE_enum(field.name, default, list(choices), help, **where)
-    elif kind is bool:
-        flags.DEFINE_boolean(field.name, default, help, **where)
-    elif kind is int:
-        flags.DEFINE_integer(field.name, default, help, lower_bound=minimum, **where)
-    elif kind is float:
-        flags.DEFINE_float(field.name, default, help, lower_bound=minimum, **where)
-    elif kind is list:
-        flags.DEFINE_list(field.name, list(default), help, **where)
+    if field.metadata["choices"]:
+        flags.DEFINE_enum(field.name, default, list(field.metadata["choices"]), help, **where)
+    elif typing.get_origin(field.type) is tuple:
+        shown = flags.ListSerializer(",")
+        flags.DEFINE(_ListParser(kind), field.name, default, help, serializer=shown, **where)
+    elif kind in (int, float):
+        define = flags.DEFINE_integer if kind is int else flags.DEFINE_float
+        define(field.name, default, help, lower_bound=field.metadata["minimum"], **where)
     else:
-        default = _joined(default) if kind is tuple else default
-        flags.DEFINE_string(field.name, default, help, **where)
+        define = flags.DEFINE_boolean if kind is bool else flags.DEFINE_string
+        define(field.name, default, help, **where)
 
 
-def _kind(field):
-    """Return the type of a value that is not None: tuple for numbers, list for texts."""
-    if typing.get_origin(field.type) is tuple:
-        return list if typing.get_args(field.type)[0] is str else tuple
-    kinds = typing.get_args(field.type) or (field.type,)
-    return next(kind for kind in kinds if kind is not type(None))
-
-
-def _joined(numbers):
-    return ",".join(f"{number:g}" for number in numbers)
-
-
-def given(
-    config: type, values: flags.FlagValues = FLAGS, only: Iterable[str] | None = None
-) -> dict:
-    """Return the values that the user or the recipe set, by the names of the fields of `config`.
-
-    Args:
-        config: of the fields.
-        values: the flags.
-        only: names of the fields that have a flag; None: all.
-
-    Raises:
-        MimError: for a list of numbers that is malformed.
-    """
-    fields = [field for field in flag_fields(config) if only is None or field.name in only]
+def given(config: type, values: flags.FlagValues = FLAGS) -> dict:
+    """Return the values that the user or the recipe set, by the names of the fields of `config`."""
+    names = [field.name for field in flag_fields(config) if field.name in values]
     recipe = RECIPES[values.recipe] if "recipe" in values else {}
     if config is DataConfig and recipe:  # its defaults are for the data sets that use them
         used = find_data_set(values.dataset).settings
         recipe = {name: value for name, value in recipe.items() if name in used}
-    chosen = {field.name: recipe[field.name] for field in fields if field.name in recipe}
-    return chosen | {
-        field.name: _value(field, values) for field in fields if values[field.name].present
-    }
-
-
-def _value(field, values):
-    value = values[field.name].value
-    if _kind(field) is not tuple:
-        return value
-    kind = typing.get_args(field.type)[0]
-    try:
-        return tuple(kind(number) for number in value.split(",") if number.strip())
-    except ValueError:
-        example = _joined(field.default or (1, 2))
-        raise MimError(
-            f"Expected numbers separated by commas as --{field.name}, such as {example}; got "
-            f"{value!r}."
-        ) from None
+    chosen = {name: recipe[name] for name in names if name in recipe}
+    return chosen | {name: values[name].value for name in names if values[name].present}
 
 
 def parse(values: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
     """Set `values` to what `arguments` give, and return the arguments that are not flags.
 
-    Raises:
-        UsageError: for a flag that does not exist or has a wrong value, or a flagfile that cannot
-            be read.
+    Raises `UsageError` for a wrong flag or value, or a flagfile that cannot be read.
     """
     try:
         _check_flagfiles(arguments)
@@ -131,10 +98,15 @@ def parse(values: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
     except flags.UnrecognizedFlagError as error:
         guess = did_you_mean(f"--{error.flagname}", [f"--{name}" for name in values])
         raise UsageError(f"Unknown flag --{error.flagname}.{guess}") from None
-    except flags.IllegalFlagValueError as error:
-        raise UsageError(_about_value(values, str(error))) from None
     except (flags.Error, ValueError) as error:
-        raise UsageError(f"{str(error).removesuffix('.')}.") from None
+        message = str(error)
+        if match := re.match(r"flag --(\w+)=(.*?): ", message, re.DOTALL):
+            name, value = match.groups()
+            parser = values[name].parser
+            choices = getattr(parser, "enum_values", ("true", "false"))
+            expected = parser.syntactic_help or listed(choices)
+            message = f"Expected {expected} as --{name}, got {value!r}."
+        raise UsageError(f"{message.removesuffix('.')}.") from None
 
 
 def _check_flagfiles(lines, seen=()):
@@ -146,16 +118,3 @@ def _check_flagfiles(lines, seen=()):
         path = os.path.expanduser((path or " ".join(lines[number + 1 : number + 2])).strip())
         if path and path not in seen:
             _check_flagfiles(read_text(path, "a flagfile").splitlines(), (*seen, path))
-
-
-def _about_value(values, message):
-    match = re.match(r"flag --(\w+)=(.*?): ", message, re.DOTALL)
-    if not match:
-        return message
-    name, value = match.groups()
-    flag = values[name]
-    if isinstance(flag, flags.EnumFlag):
-        expected = listed(flag.parser.enum_values)
-    else:
-        expected = "true or false" if flag.boolean else flag.parser.syntactic_help
-    return f"Expected {expected} as --{name}, got {value!r}."

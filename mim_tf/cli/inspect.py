@@ -16,8 +16,7 @@ from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import check_free, written_whole
 
-SHOWN = 5
-BINS = 64
+SHOWN, BINS = 5, 64
 
 
 @dataclasses.dataclass
@@ -45,7 +44,12 @@ def main(values: flags.FlagValues, path: str) -> None:
         raise MimError(f"Expected an --output that ends in .html or .png, got {output}.")
     check_free(output, "--output")
     import_keras(values.network_module)
+    import numpy as np
+
+    from mim_tf.data.batches.order import spread
     from mim_tf.data.files.recordings import list_recordings
+    from mim_tf.data.source import filled
+    from mim_tf.evaluation.pictures import contact_sheet, write_picture
     from mim_tf.inspection.survey import describe_data, describe_sizes, soundness, survey
 
     if kind == "weights":
@@ -65,28 +69,17 @@ def main(values: flags.FlagValues, path: str) -> None:
 
         write_data_page(output, path, kind, sources, found, sizes)
         print(f"The page is {output}.")
-    else:
-        count = _write_contact_sheet(output, sources.values(), source.scale)
-        print(f"{count} sequences, from the first to the last, are in {output}.")
-
-
-def _write_contact_sheet(output, sources, scale):
-    """Return the number of sequences on the sheet."""
-    import numpy as np
-
-    from mim_tf.data.batches.order import spread
-    from mim_tf.data.source import filled
-    from mim_tf.evaluation.pictures import contact_sheet, write_picture
-
-    rows = [row for each in sources for row in each.sequences(spread(each.size, SHOWN))]
+        return
+    parts = sources.values()
+    rows = [row for part in parts for row in part.sequences(spread(part.size or 0, SHOWN))]
     with written_whole(output, ".png", other="--output") as part:
-        write_picture(part, contact_sheet(filled(np.stack(rows)), scale))
-    return len(rows)
+        write_picture(part, contact_sheet(filled(np.stack(rows)), source.scale))
+    print(f"{len(rows)} sequences, from the first to the last, are in {output}.")
 
 
 def _free_name(path):
-    names = [f"inspect-{Path(path).name}.png"]
-    names += [f"inspect-{Path(path).name}-{number}.png" for number in range(2, 1000)]
+    endings = ("", *(f"-{number}" for number in range(2, 1000)))
+    names = (f"inspect-{Path(path).name}{ending}.png" for ending in endings)
     return next(name for name in names if not os.path.lexists(name))
 
 

@@ -1,6 +1,6 @@
 """`mim COMMAND`: finds the command and runs it."""
 
-import importlib
+import pkgutil
 import sys
 from collections.abc import Sequence
 
@@ -20,14 +20,17 @@ COMMANDS = {
 }
 """Command -> module of this package that has it, as a constant of the same name."""
 
+_OVERVIEW = """usage: mim COMMAND [FLAGS]
+
+{}
+
+mim COMMAND --help lists the flags to start with, --helpfull all of them:
+  mim train --dataset=mnist --recipe=fast --max_iterations=2000
+  mim predict --pretrained_model=moving-mnist --input=a.npy --output=b.gif"""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command that `arguments` name, by default the arguments of this process.
-
-    Raises:
-        SystemExit: with status 1 for an error that the command reports, 2 for a wrong command line
-            and 130 for Ctrl-C.
-    """
+    """Run the command that `arguments` name, by default the arguments of this process."""
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("--help", "-h", "help"):
         print(overview())
@@ -42,18 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def overview() -> str:
     """Return the usage, a line for each command, and the first commands to try."""
-    return "\n".join(
-        [
-            "usage: mim COMMAND [FLAGS]",
-            "",
-            *(f"  {name:11}{_load(name).summary}" for name in COMMANDS),
-            "",
-            "mim COMMAND --help lists the flags to start with, --helpfull all of them:",
-            "  mim train --dataset=mnist --recipe=fast --max_iterations=2000",
-            "  mim predict --pretrained_model=moving-mnist --input=a.npy --output=b.gif",
-        ]
-    )
+    commands = (f"  {name:11}{_load(name).doc.splitlines()[0]}" for name in COMMANDS)
+    return _OVERVIEW.format("\n".join(commands))
 
 
 def _load(name):
-    return getattr(importlib.import_module(f"mim_tf.cli.{COMMANDS[name]}"), name.upper())
+    return pkgutil.resolve_name(f"mim_tf.cli.{COMMANDS[name]}:{name.upper()}")

@@ -70,9 +70,7 @@ COMPARE = Command(
 @dataclasses.dataclass
 class _Filmstrip:
     output: str = field("strip.pdf", "PDF or PNG file to make.")
-    sequence: str = field(
-        "1", "Number of a sequence, from 1 to 4; or best, median or worst of the first run."
-    )
+    sequence: str = field("1", "Sequence 1 to 4, or best, median or worst of the first run.")
     names: tuple[str, ...] = field((), "Names of the models, such as MIM,ConvLSTM.")
 
 

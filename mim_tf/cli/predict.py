@@ -10,7 +10,7 @@ from pathlib import Path
 from absl import flags
 
 from mim_tf.cli.command import Command, NetworkFlags, import_keras
-from mim_tf.cli.configs import adapted
+from mim_tf.cli.configs import load_network
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.config.fields import field
@@ -39,12 +39,8 @@ class Flags(NetworkFlags):
         "of an input with coordinates also NAME.nc or NAME.zarr; of a folder of inputs, a folder "
         "with a result for each. Nothing is replaced.",
     )
-    horizon: int = field(
-        None, "Frames to predict; by default as many as the model was trained for.", minimum=1
-    )
-    context: int = field(
-        None, "Use only this many frames, the last of each input; by default all.", minimum=1
-    )
+    horizon: int = field(None, "Frames to predict; by default as many as in training.", minimum=1)
+    context: int = field(None, "Last frames of each input to use; by default all.", minimum=1)
     frame_interval: int = field(
         None,
         "Use every Nth frame, counted from the last; by default all, or of an input with "
@@ -71,34 +67,25 @@ def main(values: flags.FlagValues) -> None:
     if not is_export:
         check_weights_exist(weights)
     elif changes := given(ModelConfig, values):
-        raise MimError(
-            f"{weights}: an export is complete; leave out {', '.join(f'--{n}' for n in changes)}."
-        )
+        raise MimError(f"{weights}: an export is complete. Leave out --{', --'.join(changes)}.")
     is_grid = has_coordinates(values.input)
     paths, many = ([Path(values.input)], False) if is_grid else list_inputs(values.input)
     outputs = name_outputs(paths, many, values.output, values.format)
     import_keras(values.network_module)
-    from mim_tf.jobs.predict import predict_files
-    from mim_tf.models import build_model
-    from mim_tf.prediction.forecasters import from_export, from_weights
-    from mim_tf.weights.files import read_weights
+    from mim_tf.prediction.forecasters import from_export, from_weights, predict_files
 
     if is_export:
         predictor = from_export(weights, horizon)
     else:
-        stored = read_weights(weights)
-        model = build_model(adapted(stored, weights, values))
-        stored.load(model)
-        predictor = from_weights(model, horizon or model.config.horizon)
+        predictor = from_weights(load_network(values, weights), horizon)
     context, interval = values.context, values.frame_interval
     if is_grid:
-        part = DataConfig(dataset="grid", **given(DataConfig, values, only=_OF_GRID))
-        inputs = [open_grid_input(values.input, predictor, weights, part, context, interval)]
+        grid = DataConfig("grid", **{name: getattr(values, name) for name in _OF_GRID})
+        inputs = [open_grid_input(values.input, predictor, weights, grid, context, interval)]
     else:
         shape, scale = predictor.frame_shape, predictor.config.scale
-        inputs = [
-            open_input(path, shape, values.resize, context, scale, interval or 1) for path in paths
-        ]
+        settings = shape, values.resize, context, scale, interval or 1
+        inputs = [open_input(path, *settings) for path in paths]
     predict_files(predictor, inputs, outputs, values.batch_size)
     origin = inputs[0].origin
     apart = f", {step_in_words(*origin.step)} apart" if origin and origin.step[0] else ""
@@ -110,7 +97,7 @@ PREDICT = Command(
     main,
     Flags,
     configs=(ModelConfig,),
-    data_fields=_OF_GRID,
+    fields={DataConfig: _OF_GRID},
     basics=tuple(field.name for field in dataclasses.fields(Flags)),
     required=("pretrained_model", "input", "output"),
 )

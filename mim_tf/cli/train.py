@@ -7,7 +7,7 @@ import dataclasses
 
 from absl import flags, logging
 
-from mim_tf.cli.command import Command, NetworkFlags, import_keras, share_cores
+from mim_tf.cli.command import Command, WeightsFlags, import_keras, share_cores
 from mim_tf.cli.configs import check_data_flags, model_config, resumed
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
@@ -16,14 +16,9 @@ from mim_tf.runs.folder import check_no_run, last_run, pictures_folder
 
 
 @dataclasses.dataclass
-class Flags(NetworkFlags):
-    """Flags of `mim train` alone."""
+class Flags(WeightsFlags):
+    """Flags of `mim train` alone, which starts from weights if they are given."""
 
-    pretrained_model: str = field(
-        "",
-        "Weights to start from: a file, a name of mim presets, or the prefix of a TensorFlow 1 "
-        "checkpoint. Their architecture is used; a flag that contradicts it is an error.",
-    )
     resume: bool = field(False, "Resume the newest run in --save_dir from its last snapshot.")
 
 

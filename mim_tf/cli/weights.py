@@ -7,6 +7,8 @@ from pathlib import Path
 from absl import flags, logging
 
 from mim_tf.cli.command import Command, NetworkFlags, import_keras
+from mim_tf.cli.flags import given
+from mim_tf.config import ModelConfig
 from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.runtime.optional import import_tensorflow
@@ -38,9 +40,7 @@ class _Export(NetworkFlags):
         "Make the weights of a saved_model constants of its graph: faster for one sequence at a "
         "time, but needs a few times the memory of the weights.",
     )
-    warmup: bool = field(
-        True, "Write requests with which a server warms up; needs tensorflow-serving-api."
-    )
+    warmup: bool = field(True, "Write requests to warm up a server; needs tensorflow-serving-api.")
     metrics: str = field(None, "JSON file to put into the version's assets.")
 
 
@@ -54,19 +54,12 @@ def _export(values: flags.FlagValues) -> None:
     import_tensorflow("to export a model").get_logger().setLevel("WARNING")
     names = ["output", "format", "horizon", "precision", "warmup", "metrics", "freeze"]
     written = export(values.pretrained_model, **{name: getattr(values, name) for name in names})
-    if values.format == "saved_model":
-        print(f"version {written.name} of the model in {written}")
-    else:
-        print(f"the model in {written}")
+    version = f"version {written.name} of " if values.format == "saved_model" else ""
+    print(f"{version}the model in {written}")
 
 
 def export(
-    weights,
-    output,
-    horizon: int = 0,
-    format: str = "saved_model",
-    precision: str | None = None,
-    **settings,
+    weights, output, horizon: int = 0, format="saved_model", precision=None, **settings
 ) -> Path:
     """Write the model whose weights are at `weights` for a server; arguments as the flags.
 
@@ -77,11 +70,11 @@ def export(
     from mim_tf.serving import write_file, write_saved_model
     from mim_tf.weights import load_model
 
-    if settings.get("metrics") and format != "saved_model":
-        raise MimError("--metrics needs --format=saved_model: the other formats have no assets.")
     model = load_model(weights, **({"precision": precision} if precision else {}))
     if format == "saved_model":
         return write_saved_model(model, output, horizon, **settings)
+    if settings.get("metrics"):
+        raise MimError("--metrics needs --format=saved_model: the other formats have no assets.")
     return write_file(model, output, format, horizon)
 
 
@@ -94,20 +87,12 @@ EXPORT = Command(
 )
 
 
-@dataclasses.dataclass
-class _Hints:
-    """Fields of `ModelConfig` that a checkpoint does not have, or not always."""
-
-    patch_size: int = field(None, "Side of the patches; this or --img_channel.", minimum=1)
-    img_channel: int = field(None, "Channels of a frame.", minimum=1)
-    img_width: int = field(None, "Width of a frame, if the network has no peepholes.", minimum=1)
-    img_height: int = field(None, "Height of a frame, if it is not the width.", minimum=1)
-    input_length: int = field(None, "Context length to store in the file.", minimum=1)
-    total_length: int = field(None, "Context and horizon to store in the file.", minimum=1)
+_HINTS = ("patch_size", "img_channel", "img_width", "img_height", "input_length", "total_length")
+"""Fields of `ModelConfig` that a checkpoint does not have, or not always."""
 
 
 @dataclasses.dataclass
-class _Convert(_Hints):
+class _Convert:
     checkpoint: str = field("", "Prefix of the checkpoint, such as model.ckpt-80000.")
     output: str = field("", "File to make, FILE.h5.")
     use_ema: bool = field(False, "Use the moving averages of the weights.")
@@ -117,16 +102,12 @@ class _Convert(_Hints):
 def _convert(values: flags.FlagValues) -> None:
     check_free(values.output, "--output")
     if not is_checkpoint(values.checkpoint):
-        raise MimError(
-            f"No TensorFlow 1 checkpoint at {values.checkpoint}: expected the prefix of a file "
-            "PREFIX.index."
-        )
+        raise MimError(f"No TensorFlow 1 checkpoint at {values.checkpoint}: expected its prefix.")
     import_keras()
     from mim_tf.jobs.convert import convert, summary, table
     from mim_tf.weights import load_weights
 
-    names = [field.name for field in dataclasses.fields(_Hints)]
-    hints = {name: values[name].value for name in names if values[name].value is not None}
+    hints = given(ModelConfig, values)
     model = convert(values.checkpoint, values.output, values.use_ema, **hints)
     if values.verify:
         load_weights(model, values.output)
@@ -137,9 +118,12 @@ def _convert(values: flags.FlagValues) -> None:
 
 CONVERT = Command(
     "Converts a checkpoint of the 2019 code into a weights file.\n\n"
-    "mim convert --checkpoint=model.ckpt-80000 --output=mim.weights.h5 --patch_size=4",
+    "mim convert --checkpoint=model.ckpt-80000 --output=mim.weights.h5 --patch_size=4\n\n"
+    "It needs --patch_size or --img_channel, and without peepholes --img_width.",
     _convert,
     _Convert,
+    fields={ModelConfig: _HINTS},
+    defaults=dict.fromkeys(_HINTS),
     required=("checkpoint", "output"),
 )
 

@@ -1,7 +1,6 @@
 """Configurations of model, data, training and devices; every default stands once, here.
 
-Field names are those of the 2019 code's flags. `mim_tf.cli.flags` makes a command line flag of
-every field, with the field's `help` as its description.
+Field names are those of the 2019 code's flags. `mim_tf.cli.flags` makes a flag of every field.
 """
 
 from mim_tf.config.data import DataConfig

@@ -5,8 +5,9 @@ import os
 from collections.abc import Iterable
 
 from mim_tf.config.datasets import DataSet, find_data_set, registered_data_sets
-from mim_tf.config.fields import check_fields, field, to_plain
+from mim_tf.config.fields import complete, field
 from mim_tf.errors import MimError
+from mim_tf.values.text import listed
 
 SCALES = ("unit", "minmax", "standard", "none")
 """Values of `--scale`, besides auto."""
@@ -14,8 +15,7 @@ SCALES = ("unit", "minmax", "standard", "none")
 _FOR_ALL = ("dataset", "train_data_paths", "valid_data_paths", "test_sha256", "check_files")
 """Settings that every data set accepts."""
 
-_MOST_DIGITS = 1000  # frames are white long before
-_MOST_SEQUENCES = 100_000_000  # their order is drawn as a whole, and takes 0.8 GB
+_MOST = 100_000_000  # sequences: their order is drawn as a whole, and takes 0.8 GB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +23,7 @@ class DataConfig:
     """Where the sequences come from.
 
     `train_data_paths` and `valid_data_paths` may also be paths or lists of paths, which become
-    text. Raises `MimError` for values that cannot be used, and for settings that the data set does
-    not use.
+    text. Raises `MimError` for wrong values, and for settings that the data set does not use.
     """
 
     dataset: str = field(
@@ -49,29 +48,16 @@ class DataConfig:
         "(a small set in the package), a path (mnist.npz or a folder of IDX files), or auto: "
         "mnist if available, otherwise bundled.",
     )
-    num_digits: int = field(2, "Digits in a generated sequence.", minimum=1, maximum=_MOST_DIGITS)
+    num_digits: int = field(2, "Digits in a generated sequence.", minimum=1, maximum=1000)
     train_sequences: int = field(
-        10_000,
-        "Generated training sequences; 0: endless, no two alike.",
-        minimum=0,
-        maximum=_MOST_SEQUENCES,
+        10_000, "Generated training sequences; 0: endless, no two alike.", minimum=0, maximum=_MOST
     )
-    valid_sequences: int = field(
-        2_000, "Generated validation sequences.", minimum=1, maximum=_MOST_SEQUENCES
-    )
-    test_sequences: int = field(
-        3_000, "Generated test sequences.", minimum=1, maximum=_MOST_SEQUENCES
-    )
+    valid_sequences: int = field(2_000, "Generated validation sequences.", minimum=1, maximum=_MOST)
+    test_sequences: int = field(3_000, "Generated test sequences.", minimum=1, maximum=_MOST)
     test_sha256: str = field(
-        "",
-        "Expected SHA-256 of all test sequences, as recorded in scores.json. An evaluation reports "
-        "whether it matches.",
+        "", "SHA-256 that all test sequences should have; an evaluation says whether they do."
     )
-    data_seed: int = field(
-        0,
-        "Seed of generated sequences, and of the split by recording; fixes train, valid, test.",
-        minimum=0,
-    )
+    data_seed: int = field(0, "Seed of generated sequences and of splits by recording.", minimum=0)
     taxibj_order: str = field(
         "chronological",
         "chronological, or reference: newest frame first, as in the 2019 code, whose model "
@@ -84,12 +70,9 @@ class DataConfig:
         "training windows, as in the 2019 code; clean: those training windows are left out.",
         choices=("reference", "clean"),
     )
-    taxibj_synthetic: bool = field(
-        False, "Use a small synthetic city instead of TaxiBJ's files, to try things out."
-    )
+    taxibj_synthetic: bool = field(False, "Use a small synthetic city, to try TaxiBJ out.")
     check_files: bool = field(
-        True,
-        "Compare arrays in .npz files with their checksums first, which reads each file once.",
+        True, "Compare .npz files with their checksums first, which reads each file once."
     )
     window_stride: int = field(
         1, "Frames between the starts of two windows of a recording.", minimum=1, maximum=10**9
@@ -98,22 +81,20 @@ class DataConfig:
         1, "Frames of a recording from one frame of a window to the next.", minimum=1, maximum=10**9
     )
     resize: bool = field(
-        False,
-        "Resize frames to img_height x img_width; of sevir and hko7 to a whole fraction of theirs.",
+        False, "Resize frames to the model's; of sevir and hko7 to a whole fraction of theirs."
     )
     valid_fraction: float = field(
-        0.1, "Share of recordings or sequences to validate on, if all splits are in one path."
+        0.1, "Share of the data to validate on, if all splits are in one path.", above=0, below=1
     )
     test_fraction: float = field(
-        0.1, "Share of recordings or sequences to test on, if all splits are in one path."
+        0.1, "Share of the data to test on, if all splits are in one path.", above=0, below=1
     )
     scale: str = field(
         "auto",
         "How values of grid and array are scaled for the network, comma separated if channels "
         "differ: unit (already in [0, 1]), minmax (lowest and highest value of the training split "
         "become 0 and 1), standard (mean 0, standard deviation 1) or none; auto: standard for "
-        "grid, unit for array. The scale is stored with the weights and undone in scores, pictures "
-        "and predictions.",
+        "grid, unit for array. Scores, pictures and predictions have the original values.",
     )
     variables: str = field(
         "",
@@ -130,9 +111,7 @@ class DataConfig:
         "Part of the globe to take of grid: lat0,lat1,lon0,lon1 in degrees, from lon0 eastwards; "
         "empty: all.",
     )
-    coarsen: int = field(
-        1, "Rows and columns of grid whose mean becomes one value of a frame.", minimum=1
-    )
+    coarsen: int = field(1, "Rows and columns of grid whose mean becomes one value.", minimum=1)
     radar_values: str = field(
         "dbz",
         "What radar arrays hold: dbz (reflectivity) or unit (already in [0, 1]). Levels 0..255 of "
@@ -153,37 +132,24 @@ class DataConfig:
     )
     thresholds: tuple[float, ...] = field(
         (),
-        "Thresholds of the scores of events. Empty: those of the data set, 30, 40 and 50 dBZ of "
-        "radar; 16, 74, 133, 160, 181 and 219 of the levels of VIL; 0.5, 2, 5, 10 and 30 mm/h of "
-        "hko7.",
+        "Thresholds of the scores of events. Empty: 30, 40 and 50 dBZ of radar; 16, 74, 133, 160, "
+        "181 and 219 of the levels of VIL; 0.5, 2, 5, 10 and 30 mm/h of hko7.",
     )
 
     def __post_init__(self):
         for name in ("train_data_paths", "valid_data_paths"):
             object.__setattr__(self, name, _comma_separated(name, getattr(self, name)))
-        to_plain(self)
-        check_fields(self)
-        for name in ("thresholds", "region"):
-            object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
-        self._check_settings()
+        complete(self)
+        if unused := _unused(self.dataset, vars(self)):
+            sets = registered_data_sets().values()
+            users = listed((each.name for each in sets if unused[0] in each.settings), "and")
+            raise MimError(f"--{unused[0]} is for {users}, not for --dataset={self.dataset}.")
         if len(self.region) not in (0, 4):
-            raise MimError(
-                "Expected region to be four numbers, lat0,lat1,lon0,lon1, got "
-                f"{','.join(f'{n:g}' for n in self.region)}."
-            )
+            raise MimError(f"region must be four numbers, lat0,lat1,lon0,lon1, got {self.region}.")
         if not set(self.scale_kinds) <= set(SCALES):
-            raise MimError(
-                f"Expected scale to be {', '.join(SCALES)}, or a comma separated list of these, "
-                f"or auto, got {self.scale!r}."
-            )
-        for name in ("valid_fraction", "test_fraction"):
-            if not 0 < getattr(self, name) < 1:
-                raise MimError(f"Expected {name} between 0 and 1, got {getattr(self, name)}.")
+            raise MimError(f"scale must be auto, {listed(SCALES)}, or a list, got {self.scale!r}.")
         if self.valid_fraction + self.test_fraction >= 1:
-            raise MimError(
-                "Expected valid_fraction and test_fraction to be below 1 together, got "
-                f"{self.valid_fraction} and {self.test_fraction}. Lower them."
-            )
+            raise MimError("valid_fraction and test_fraction must be below 1 together.")
 
     @property
     def declared(self) -> DataSet:
@@ -203,46 +169,34 @@ class DataConfig:
         default = self.declared.thresholds
         return self.thresholds or tuple(default(self) if callable(default) else default)
 
-    def _check_settings(self):
-        for name, _ in _unused(self.dataset, vars(self)):
-            users = [each.name for each in registered_data_sets().values() if name in each.settings]
-            raise MimError(
-                f"--{name} is not supported for --dataset={self.dataset}, only for "
-                f"{', '.join(users)}. Leave it out."
-            )
-
 
 def used_settings(settings: dict) -> dict:
     """Return stored fields of `DataConfig` without those that their data set does not use.
 
     Versions up to 1.2 accepted and stored them, though they had no effect.
     """
-    unused = dict(_unused(settings.get("dataset", DataConfig.dataset), settings))
+    unused = _unused(settings.get("dataset", DataConfig.dataset), settings)
     return {name: value for name, value in settings.items() if name not in unused}
 
 
 def _unused(dataset, settings):
-    """Yield the settings that differ from their defaults and that a data set does not use."""
+    """Return the settings that differ from their defaults and that a data set does not use."""
     used = {*_FOR_ALL, *find_data_set(dataset).settings}
-    for each in dataclasses.fields(DataConfig):
-        value = settings.get(each.name, each.default)
-        value = tuple(value) if isinstance(value, list) else value  # as JSON has it
-        if each.name not in used and value != each.default:
-            yield each.name, value
+    return [
+        each.name
+        for each in dataclasses.fields(DataConfig)
+        if each.name not in used
+        # JSON has no tuples, and the empty tuple is the only one among the defaults.
+        and (settings.get(each.name, each.default) or None) != (each.default or None)
+    ]
 
 
 def _comma_separated(name, value):
-    """Return paths as text; other values are left for `check_fields` to refuse."""
+    """Return one or several paths as text; other values are left for `complete` to refuse."""
     if isinstance(value, str) or not isinstance(value, os.PathLike | Iterable):
         return value
-    texts = []
-    for path in [value] if isinstance(value, os.PathLike) else value:
-        if not isinstance(path, str | os.PathLike):
-            raise MimError(f"Expected {name} to be a path or several, got {path!r} among them.")
-        texts.append(os.fsdecode(path))
-        if "," in texts[-1]:
-            raise MimError(
-                f"{name}: expected paths without a comma, which separates paths, got "
-                f"{texts[-1]}. Rename it."
-            )
-    return ",".join(texts)
+    paths = [value] if isinstance(value, os.PathLike) else list(value)
+    for path in paths:
+        if not isinstance(path, str | os.PathLike) or "," in os.fsdecode(path):
+            raise MimError(f"{name} must be paths without commas, got {path!r}.")
+    return ",".join(map(os.fsdecode, paths))

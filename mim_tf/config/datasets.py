@@ -5,11 +5,12 @@ when a data set is opened, not before: an opener may be text, "module:function".
 """
 
 import dataclasses
-import importlib
+import pkgutil
 from collections.abc import Callable
 from typing import Any
 
 from mim_tf.errors import MimError
+from mim_tf.values.text import listed
 
 FrameShape = tuple[int, int, int]
 
@@ -76,18 +77,13 @@ def registered_data_sets() -> dict[str, DataSet]:
 def find_data_set(name: str) -> DataSet:
     """Return the data set of a name, or raise `MimError`."""
     if name not in _DATA_SETS:
-        raise MimError(
-            f"Expected dataset to be one of {', '.join(_DATA_SETS)}, got {name!r}. Register your "
-            "own with mim_tf.register_data_set, in a file given as --network_module."
-        )
+        known = listed([*_DATA_SETS, "one that --network_module registers"])
+        raise MimError(f"dataset must be {known}, got {name!r}.")
     return _DATA_SETS[name]
 
 
 def _resolved(function):
-    if callable(function):
-        return function
-    module, _, name = function.partition(":")
-    return getattr(importlib.import_module(module), name)
+    return function if callable(function) else pkgutil.resolve_name(function)
 
 
 def _built_in(name: str, frame_shape: FrameShape | None = None, **declared) -> None:

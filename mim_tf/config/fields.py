@@ -1,6 +1,5 @@
 """Fields of a configuration: default, flag description and bounds in one declaration."""
 
-import contextlib
 import dataclasses
 import math
 import numbers
@@ -8,12 +7,13 @@ import operator
 import os
 import struct
 import typing
+from collections.abc import Iterable
 
 from mim_tf.errors import MimError
+from mim_tf.values.text import listed
 
 _LARGEST = 2**63 - 1  # larger whole numbers fit neither NumPy nor TensorFlow
 _KIND_NAMES = {str: "text", bool: "True or False", int: "a whole number", float: "a number"}
-
 
 _UNBOUNDED: dict[str, typing.Any] = {
     "choices": (),  # the only values it may have; none: any
@@ -41,88 +41,60 @@ def flag_fields(config: type) -> list[dataclasses.Field]:
     return [each for each in dataclasses.fields(config) if each.metadata.get("is_flag", True)]
 
 
-def to_plain(config) -> None:
-    """Turn paths of a new `config` into text, and lists and arrays into tuples.
+def complete(config) -> None:
+    """Convert and check the values of a new `config`, field by field.
 
-    Other values stay as they are, for `check_fields` to refuse.
+    Paths become text, and lists and arrays tuples. A field that is None takes the default of the
+    recipe, if it has one. Raises `MimError` for the first value of another kind than its field, out
+    of its bounds, or not finite in float32, in which numbers are used.
     """
     for each in dataclasses.fields(config):
-        value = getattr(config, each.name)
-        if each.type is str and isinstance(value, os.PathLike):
+        value, by_recipe = getattr(config, each.name), each.metadata["by_recipe"]
+        kind, *others = typing.get_args(each.type) or (each.type,)
+        if value is None and by_recipe:
+            value = by_recipe[config.recipe]
+        if isinstance(value, os.PathLike):
             value = os.fsdecode(value)
-        elif _is_tuple(each) and not isinstance(value, str | bytes):
-            with contextlib.suppress(TypeError):
-                value = tuple(value)
+        if typing.get_origin(each.type) is tuple:
+            if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+                example = each.default or (30,)
+                raise MimError(f"{each.name} must be numbers, such as {example}, got {value!r}.")
+            if kind is int:  # Lists of absl flags contain text.
+                value = (int(n) if isinstance(n, str) and n.isdecimal() else n for n in value)
+            value = tuple(_checked(each.name, item, kind, each.metadata) for item in value)
+        elif value is not None or type(None) not in others:
+            value = _checked(each.name, value, kind, each.metadata)
         object.__setattr__(config, each.name, value)
 
 
-def fill_in(config) -> None:
-    """Set the fields of a new `config` that are None to the values of its recipe."""
-    for each in dataclasses.fields(config):
-        values = each.metadata["by_recipe"] or {}
-        # list() because a recipe of a wrong type may not be hashable.
-        if getattr(config, each.name) is None and config.recipe in list(values):
-            object.__setattr__(config, each.name, values[config.recipe])
-
-
-def check_fields(config) -> None:
-    """Raise `MimError` for the first value of another kind than its field, or out of its bounds.
-
-    Numbers have to be finite in float32, in which they are used.
-    """
-    for each in dataclasses.fields(config):
-        value = getattr(config, each.name)
-        kinds = typing.get_args(each.type) or (each.type,)
-        if value is None and type(None) in kinds:
-            continue
-        if _is_tuple(each) and not isinstance(value, tuple):
-            example = each.default or (30,)
-            raise MimError(f"{each.name} must be numbers, such as {example}, got {value!r}.")
-        for item in value if _is_tuple(each) else (value,):
-            _check_kind(each.name, item, kinds[0])
-            _check_bounds(each.name, item, each.metadata)
-
-
-def _is_tuple(each):
-    return typing.get_origin(each.type) is tuple
-
-
-def _check_kind(name, value, kind):
-    # NumPy's numbers are accepted, and bool, which Python takes for a number, is not.
+def _checked(name, value, kind, bounds):
+    """Return a value as its `kind`; NumPy's numbers are accepted, and bool only where it is."""
     accepted = {int: numbers.Integral, float: numbers.Real}.get(kind, kind)
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         wanted = _KIND_NAMES.get(kind, f"a {kind.__name__}")
         raise MimError(f"{name} must be {wanted}, got {value!r}.")
-    if kind is float and not math.isfinite(_as_float32(value)):
-        raise MimError(f"{name} must be a finite number in float32, got {value}.")
-
-
-def _check_bounds(name, value, bounds):
     if bounds["choices"] and value not in bounds["choices"]:
-        *others, last = bounds["choices"]
-        raise MimError(f"{name} must be {', '.join(others)} or {last}, got {value!r}.")
-    if not isinstance(value, numbers.Real):
-        return
-    largest = _LARGEST if bounds["maximum"] is None else bounds["maximum"]
+        raise MimError(f"{name} must be {listed(bounds['choices'])}, got {value!r}.")
+    if kind not in (int, float):
+        return value
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise MimError(f"{name} must fit 64 bits, got {value.bit_length()} bits.")
     used = _as_float32(value)  # in which 0.999999999 is 1
+    if not math.isfinite(used):
+        raise MimError(f"{name} must be a finite number in float32, got {value}.")
     for word, bound, compare, number in (
-        ("at most", largest, operator.le, value),
+        ("at most", bounds["maximum"], operator.le, value),
         ("at least", bounds["minimum"], operator.ge, value),
         ("above", bounds["above"], operator.gt, used),
         ("below", bounds["below"], operator.lt, used),
     ):
         if bound is not None and not compare(number, bound):
-            raise MimError(f"{name} must be {word} {bound}, got {_shown(value)}.")
+            raise MimError(f"{name} must be {word} {bound}, got {value}.")
+    return kind(value)
 
 
 def _as_float32(value):
     try:
         return struct.unpack("f", struct.pack("f", value))[0]
-    except (OverflowError, struct.error):  # the latter for whole numbers beyond float64
+    except OverflowError:
         return math.inf
-
-
-def _shown(value):
-    """Return a number in at most a line."""
-    long = isinstance(value, int) and value.bit_length() > 200
-    return f"one of {value.bit_length()} bits" if long else f"{value}"

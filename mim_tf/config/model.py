@@ -3,15 +3,14 @@
 import dataclasses
 import math
 
-from mim_tf.config.fields import check_fields, field, to_plain
+from mim_tf.config.fields import complete, field
 from mim_tf.errors import MimError
 from mim_tf.values.grid import FrameGrid
 from mim_tf.values.scale import UNIT, LinearScale
 from mim_tf.values.step import step_from_words
+from mim_tf.values.text import listed
 
-_MOST_LAYERS = 100
-"""With more layers, building and tracing a step takes many minutes."""
-
+_MOST_LAYERS = 100  # with more, building and tracing a step takes many minutes
 _NAMES_OF_2019 = {"mim_pp": "mim_star"}
 
 
@@ -19,8 +18,7 @@ _NAMES_OF_2019 = {"mim_pp": "mim_star"}
 class ModelConfig:
     """Configuration of a network. Lengths are in frames, sizes in pixels.
 
-    Raises:
-        MimError: for a value that no network can be built with.
+    Raises `MimError` for a value that no network can be built with.
     """
 
     model_name: str = field(
@@ -34,10 +32,10 @@ class ModelConfig:
     input_length: int = field(10, "Context length: true frames the network is given.", minimum=1)
     total_length: int = field(20, "Frames of a sequence: context and horizon.")
     num_hidden: tuple[int, ...] = field(
-        (64, 64, 64, 64), "Channels of each layer, comma separated; all the same."
+        (64, 64, 64, 64), "Channels of each layer, comma separated; all the same.", minimum=1
     )
     filter_size: int = field(5, "Side of the square convolution kernels; odd.", minimum=1)
-    stride: int = field(1, "Stride of the convolutions; must be 1.")
+    stride: int = field(1, "Stride of the convolutions; must be 1.", minimum=1, maximum=1)
     patch_size: int = field(
         4,
         "Side of the square patches a frame is cut into. The paper's Moving MNIST experiment uses "
@@ -47,8 +45,7 @@ class ModelConfig:
     layer_norm: bool = field(True, "Tensor layer norm after the gates' convolutions.")
     mim_n: bool = field(True, "MIM-N in mim and mim_star; without it MIM-S gets D = 0.")
     mim_s: bool = field(
-        True,
-        "MIM-S in mim and mim_star. Without MIM-S and MIM-N they are predrnn and predrnn_pp.",
+        True, "MIM-S in mim and mim_star. Without MIM-S and MIM-N they are predrnn and predrnn_pp."
     )
     differencing: str = field(
         "code",
@@ -63,19 +60,10 @@ class ModelConfig:
         choices=("float32", "bfloat16", "auto"),
     )
     scale: LinearScale | None = field(
-        None,
-        "Physical values of the numbers in frames, fitted to the training data; None: plain "
-        "numbers in [0, 1].",
-        is_flag=False,
+        None, "Physical values of the numbers in frames; None: numbers in [0, 1].", is_flag=False
     )
-    frame_step: str = field(
-        "", "Time between two frames, such as 6 hours; empty: unknown.", is_flag=False
-    )
-    frame_grid: FrameGrid | None = field(
-        None,
-        "Coordinates of the rows and columns of the training data; None: unknown.",
-        is_flag=False,
-    )
+    frame_step: str = field("", "Time between two frames, such as 6 hours.", is_flag=False)
+    frame_grid: FrameGrid | None = field(None, "Coordinates of rows and columns.", is_flag=False)
 
     def __post_init__(self):
         if isinstance(self.scale, dict):  # from JSON
@@ -83,18 +71,13 @@ class ModelConfig:
         if not isinstance(self.frame_grid, FrameGrid):  # from JSON, or text of version 1.2
             grid = FrameGrid.from_stored(self.frame_grid) if self.frame_grid else None
             object.__setattr__(self, "frame_grid", grid)
-        to_plain(self)
-        if isinstance(self.num_hidden, tuple):
-            object.__setattr__(self, "num_hidden", tuple(map(_number, self.num_hidden)))
         object.__setattr__(self, "img_height", self.img_height or self.img_width)
-        check_fields(self)
-        self._check_sizes()
-        self._check_ablations()
+        complete(self)
+        self._check_together()
         if self.frame_step:
             step_from_words(self.frame_step)
         name = _NAMES_OF_2019.get(self.model_name, self.model_name)
         object.__setattr__(self, "model_name", name)
-        object.__setattr__(self, "num_hidden", tuple(int(n) for n in self.num_hidden))
 
     @property
     def frame_scale(self) -> LinearScale:
@@ -121,54 +104,28 @@ class ModelConfig:
         """Return the number of frames predicted after the context."""
         return self.total_length - self.input_length
 
-    def _check_sizes(self):
-        if self.stride != 1:
-            raise MimError(
-                f"Expected stride 1, got {self.stride}: all states share one spatial size. Raise "
-                "patch_size to make the states smaller."
-            )
+    def _check_together(self):
         if self.filter_size % 2 == 0:
             raise MimError(f"Expected an odd filter_size, got {self.filter_size}.")
-        if not 1 <= len(self.num_hidden) <= _MOST_LAYERS or min(self.num_hidden) < 1:
-            raise MimError(
-                f"Expected num_hidden with 1 to {_MOST_LAYERS} positive numbers, one per layer, "
-                f"got {len(self.num_hidden)}: {self.num_hidden!s:.60}."
-            )
+        if not 1 <= len(self.num_hidden) <= _MOST_LAYERS:
+            raise MimError(f"num_hidden must have 1 to {_MOST_LAYERS} layers.")
         if len(set(self.num_hidden)) > 1:
-            raise MimError(
-                "Expected the same num_hidden in every layer, because the spatial memory m passes "
-                f"through all layers, got {self.num_hidden}."
-            )
+            # The spatial memory m passes through all layers.
+            raise MimError(f"num_hidden must be the same in every layer, got {self.num_hidden}.")
         divisor = math.gcd(self.img_height, self.img_width)
         if divisor % self.patch_size:
-            fitting = ", ".join(str(side) for side in range(1, 17) if divisor % side == 0)
-            raise MimError(
-                f"Expected a patch_size that divides height and width, got {self.patch_size} for "
-                f"{self.img_height} x {self.img_width}. Use {fitting}, or other frames."
-            )
+            fitting = listed(side for side in range(1, 17) if divisor % side == 0)
+            raise MimError(f"patch_size must be {fitting} here, got {self.patch_size}.")
         if self.total_length <= self.input_length:
-            raise MimError(
-                f"Expected total_length above input_length ({self.input_length}), got "
-                f"{self.total_length}."
-            )
+            lengths = f"{self.total_length} and {self.input_length}"
+            raise MimError(f"total_length must be above input_length, got {lengths}.")
         channels = self.scale.channels if self.scale else None
         if channels not in (None, self.img_channel):
-            raise MimError(
-                f"Expected img_channel={channels}, as the scale has, got {self.img_channel}. Leave "
-                "img_channel out: the data determines it."
-            )
-
-    def _check_ablations(self):
+            raise MimError(f"img_channel must be {channels}, as in scale, got {self.img_channel}.")
         if self.mim_n and not self.mim_s:
-            raise MimError(
-                "Expected mim_n=False with mim_s=False, got mim_n=True: only MIM-S uses the output "
-                "of MIM-N. To remove MIM-N alone, set mim_n=False and leave mim_s."
-            )
+            raise MimError("Expected mim_n=False with mim_s=False: only MIM-S uses MIM-N.")
         if self.differencing == "paper" and not self.mim_n:
-            raise MimError(
-                "Expected mim_n=True with differencing=paper, got mim_n=False: differencing "
-                "chooses the input of MIM-N. Leave one of them out."
-            )
+            raise MimError("Expected mim_n=True with differencing=paper, the input of MIM-N.")
 
 
 ABLATION_FIELDS = ("mim_n", "mim_s", "differencing")
@@ -179,8 +136,3 @@ ARCHITECTURE_FIELDS = (
     *("filter_size", "stride", "patch_size", "layer_norm", *ABLATION_FIELDS),
 )
 """Fields of `ModelConfig` that determine the weights; the other fields may change later."""
-
-
-def _number(value):
-    # Lists of absl flags contain strings.
-    return int(value) if isinstance(value, str) and value.isdecimal() else value

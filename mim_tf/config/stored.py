@@ -7,7 +7,6 @@ from os import PathLike
 from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import parse_json
-from mim_tf.values.scale import LinearScale
 from mim_tf.version import __version__
 
 ATTRIBUTE = "mim_tf"
@@ -26,10 +25,9 @@ def to_json(config: ModelConfig) -> str:
 
 
 def from_json(path: str | PathLike, text: str) -> ModelConfig:
-    """Return the configuration in `text`; `path` is the file for error messages.
+    """Return the configuration in `text`, which is in the file `path`.
 
-    Raises:
-        MimError: if the text is corrupted or a later version wrote it.
+    Raises `MimError` if the text is corrupted or a later version wrote it.
     """
     try:
         content = parse_json(text)
@@ -37,27 +35,9 @@ def from_json(path: str | PathLike, text: str) -> ModelConfig:
     except (ValueError, TypeError, KeyError):
         raise MimError(f"{path} is corrupted: its configuration cannot be read.") from None
     stored = {name: value for name, value in stored.items() if name not in _OF_TRAINING}
-    defaults = {field.name: field.default for field in dataclasses.fields(ModelConfig)}
-    if unknown := sorted(set(stored) - set(defaults)):
-        raise MimError(
-            f"Expected settings of mim_tf {__version__} in {path}, got {', '.join(unknown)} from "
-            f"version {version}. Install that version."
-        )
+    if unknown := sorted(stored.keys() - ModelConfig.__dataclass_fields__):
+        raise MimError(f"{path} has {', '.join(unknown)} of a later mim_tf. Install {version}.")
     try:
-        objects = {name: stored.pop(name, None) for name in ("scale", "frame_grid")}
-        # The constructor would accept "64" and True for numbers; JSON of ours has neither.
-        wrong = [name for name, value in stored.items() if not _same_kind(value, defaults[name])]
-        if wrong:
-            name = wrong[0]
-            raise MimError(f"expected {name} like {defaults[name]!r}, got {stored[name]!r}.")
-        if objects["scale"]:
-            objects["scale"] = LinearScale(**objects["scale"])
-        return ModelConfig(**stored, **objects)
+        return ModelConfig(**stored)
     except (TypeError, MimError) as error:
         raise MimError(f"{path} is corrupted: {error}") from None
-
-
-def _same_kind(value: object, default: object) -> bool:
-    if isinstance(default, tuple):
-        return isinstance(value, list) and all(_same_kind(item, default[0]) for item in value)
-    return type(value) is type(default)

@@ -2,11 +2,11 @@
 
 import dataclasses
 
-from mim_tf.config.fields import check_fields, field, fill_in, recipe_field, to_plain
+from mim_tf.config.fields import complete, field, recipe_field
 from mim_tf.errors import MimError
 
-_MOST_ITERATIONS = 500_000_000
-"""With four updates per iteration, the count of updates fits 32 bits."""
+_MOST = 500_000_000
+"""Iterations. With four updates per iteration, the count of updates fits 32 bits."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +34,7 @@ class TrainingConfig:
         choices=("constant", "cosine", "wsd"),
     )
     warmup_iterations: int = recipe_field(
-        "Iterations over which the learning rate rises linearly to lr.",
-        paper2019=0,
-        fast=20,
-        minimum=0,
-        maximum=_MOST_ITERATIONS,
+        "Iterations in which the rate rises to lr.", paper2019=0, fast=20, minimum=0, maximum=_MOST
     )
     beta_1: float = recipe_field(
         "Decay of Adam's first moment.", paper2019=0.95, fast=0.9, minimum=0, below=1
@@ -61,9 +57,7 @@ class TrainingConfig:
         minimum=0,
     )
     batch_size: int = field(8, "Sequences in a batch.", minimum=1)
-    max_iterations: int = field(
-        80_000, "Iterations to train for.", minimum=1, maximum=_MOST_ITERATIONS
-    )
+    max_iterations: int = field(80_000, "Iterations to train for.", minimum=1, maximum=_MOST)
     max_minutes: float = field(
         0.0,
         "Lower max_iterations so that the run ends this many minutes after its start on this "
@@ -85,12 +79,8 @@ class TrainingConfig:
         "2019 code, all networks except convlstm_net.",
     )
     sampling_start_value: float = field(1.0, "Probability of a true frame at the start.", minimum=0)
-    sampling_changing_rate: float = field(
-        2e-5, "Decrease of that probability per iteration.", minimum=0
-    )
-    sampling_stop_iter: int = field(
-        50_000, "Iteration from which no true frames are given.", minimum=0
-    )
+    sampling_changing_rate: float = field(2e-5, "Decrease of probability per iteration.", minimum=0)
+    sampling_stop_iter: int = field(50_000, "First iteration without true frames.", minimum=0)
     sampling_share: float = recipe_field(
         "Share of max_iterations over which that probability falls linearly to 0; 0: follow "
         "sampling_changing_rate and sampling_stop_iter instead.",
@@ -123,20 +113,13 @@ class TrainingConfig:
         "events as in that benchmark or package).",
         choices=("mim2019", "openstl", "per_pixel", "hko7", "sevir", "pysteps"),
     )
-    seed: int = field(
-        0,
-        "Seed of initial weights, order of the data and scheduled sampling.",
-        minimum=0,
-        maximum=2**32 - 1,
-    )
+    seed: int = field(0, "Seed of weights, data order and sampling.", minimum=0, maximum=2**32 - 1)
     evaluate_ema: bool = field(False, "Evaluate and also save the moving average of the weights.")
     save_dir: str = field("checkpoints", "Folder of all runs; each run creates a subfolder.")
     gen_frm_dir: str = field("results", "Folder for predicted frames, by run and iteration.")
 
     def __post_init__(self):
-        to_plain(self)
-        fill_in(self)
-        check_fields(self)
+        complete(self)
 
     @property
     def updates_per_iteration(self) -> int:
@@ -170,22 +153,10 @@ class DeviceConfig:
     process_id: int = field(0, "Number of this process, from 0; process 0 writes all files.")
 
     def __post_init__(self):
-        to_plain(self)
-        if "multi" in str(self.strategy).lower():
-            raise MimError(
-                f"Expected strategy single or mirrored, got {self.strategy}: Keras 3 cannot fit "
-                "with MultiWorkerMirroredStrategy. Use the JAX backend and --coordinator."
-            )
-        check_fields(self)
-        if not 0 <= self.process_id < self.num_processes:
-            raise MimError(
-                f"Expected process_id from 0 to num_processes - 1 = {self.num_processes - 1}, got "
-                f"{self.process_id}."
-            )
-        if self.num_processes > 1 and not self.coordinator:
-            raise MimError(
-                f"Expected coordinator=HOST:PORT with num_processes={self.num_processes}, got none."
-            )
-        port = self.coordinator.partition(":")[2]
-        if self.coordinator not in ("", "auto") and not port.isdigit():
-            raise MimError(f"Expected coordinator HOST:PORT or auto, got {self.coordinator!r}.")
+        complete(self)
+        count, coordinator = self.num_processes, self.coordinator
+        if not 0 <= self.process_id < count:
+            raise MimError(f"process_id must be from 0 to {count - 1}, got {self.process_id}.")
+        is_address = coordinator.partition(":")[2].isdigit()
+        if not is_address and coordinator != "auto" and (coordinator or count > 1):
+            raise MimError(f"coordinator must be HOST:PORT or auto, got {coordinator!r}.")

@@ -1,7 +1,6 @@
 """Checkpoints of the 2019 code are converted to weights files."""
 
 import dataclasses
-import math
 from collections.abc import Collection
 from os import PathLike
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor, build_model
-from mim_tf.storage.paths import check_free
+from mim_tf.storage.paths import check_free, check_writable
 from mim_tf.weights.files import save_weights
 from mim_tf.weights.tf1 import read_checkpoint
 from mim_tf.weights.tf1_names import tf1_variables
@@ -20,7 +19,7 @@ from mim_tf.weights.tf1_names import tf1_variables
 def convert(
     checkpoint: str | PathLike, output: str | PathLike, use_ema: bool = False, **hints: Any
 ) -> VideoPredictor:
-    """Write the weights of a TensorFlow 1 checkpoint as a weights file of mim_tf.
+    """Write the weights of a TensorFlow 1 checkpoint as a weights file, and return the model.
 
     Args:
         checkpoint: its prefix, such as `model.ckpt-80000`, or one of its files.
@@ -28,39 +27,27 @@ def convert(
         use_ema: take the exponential moving averages of the weights.
         **hints: fields of `ModelConfig` that a checkpoint does not have.
 
-    Returns:
-        The model, with the weights.
-
-    Raises:
-        MimError: if `output` exists, or the checkpoint cannot be read or needs another hint.
+    Raises `MimError` if `output` cannot be written, or the checkpoint needs another hint.
     """
-    check_output(output)
+    if Path(output).suffix != ".h5":
+        raise MimError(f"Expected an --output that ends in .h5, got {output}.")
+    check_free(output, "--output")
     stored = read_checkpoint(checkpoint, use_ema)
     model = build_model(dataclasses.replace(stored.config(**hints), **hints))
     stored.load(model)
-    try:
-        save_weights(model, output)
-    except OSError as error:
-        raise MimError(f"{output} cannot be written: {error}. Choose another place.") from None
+    check_writable(Path(output).parent)
+    save_weights(model, output)
     return model
-
-
-def check_output(output: str | PathLike) -> None:
-    """Raise `MimError` if `output` exists or does not end in `.h5`."""
-    if Path(output).suffix != ".h5":
-        raise MimError(f"Expected an --output that ends in .h5, got {output}.")
-    check_free(Path(output), "--output")
 
 
 def summary(model: VideoPredictor, hints: Collection[str]) -> str:
     """Describe what was converted; `hints` has the names of the fields that were given."""
     config = model.config
     height, width, channels = config.frame_shape
-    count = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     lines = [
         f"{config.model_name}: {len(config.num_hidden)} layers of {config.num_hidden[0]} channels, "
         f"{config.filter_size}x{config.filter_size} convolutions, "
-        f"{'with' if config.layer_norm else 'without'} layer norm, {count:,} weights",
+        f"with{'' if config.layer_norm else 'out'} layer norm, {model.count_params():,} weights",
         f"frames: {height} x {width} x {channels} (H x W x C) in patches of {config.patch_size}",
     ]
     for name in ("input_length", "total_length"):

@@ -1,4 +1,4 @@
-"""Evaluation of a model on a data set, and of a weights file on the test split."""
+"""Evaluation of a model on a data set and on the test split, and analysis of its gates."""
 
 import os
 from collections.abc import Callable
@@ -8,43 +8,37 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.config import DataConfig, TrainingConfig
 from mim_tf.data.batches import errors_of, evaluation_dataset
-from mim_tf.data.batches.order import evaluated
+from mim_tf.data.batches.order import evaluated, evaluated_batches
 from mim_tf.data.dataset import open_source
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import SequenceSource, filled
 from mim_tf.evaluation.baselines import ReferenceScores, verdict
+from mim_tf.evaluation.forget_gates import InsideStatistics
 from mim_tf.evaluation.pictures import ErrorMap, load_samples, save_sample
 from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.statistics import interval
 from mim_tf.evaluation.stored import basis, format_scores, write_scores
-from mim_tf.models import build_model
+from mim_tf.models import VideoPredictor
 from mim_tf.models.machine import check_prediction
 from mim_tf.report.pages import write_report_or_warn
 from mim_tf.runs.folder import new_run_folder
 from mim_tf.runs.record import write_record
 from mim_tf.runtime.backend import skip_graph_rewriting
-from mim_tf.weights import load_weights
 from mim_tf.weights.by_name import find_weights
 
 
 def evaluate(
-    model,
-    source: SequenceSource,
-    config: TrainingConfig,
-    on_sample: Callable[[int, np.ndarray, np.ndarray], None],
-    protocol: str = "mim2019",
+    model, source: SequenceSource, config: TrainingConfig, on_sample: Callable[..., None]
 ) -> dict:
     """Score the model's forecasts on `max_test_sequences`, or all, of `source`.
 
     Args:
         model: a `VideoPredictor`; its context are `input_length` frames, it predicts the rest.
-        source: of the sequences.
-        config: batch size, number of sequences, number of samples.
+        source, config: the sequences, and the settings of a training that concern evaluations.
         on_sample: called with the number 1, 2, ..., the truth `[T, H, W, C]`, NaN where a value is
             missing, and the forecast `[horizon, H, W, C]` of each of the first `num_save_samples`
             sequences.
-        protocol: of `PROTOCOLS`.
 
     Returns:
         What `write_scores` writes: the scores of all kinds that make sense for the source, their
@@ -54,8 +48,8 @@ def evaluate(
         `load_samples` with the `error_map`.
     """
     context, limit = model.config.input_length, config.max_test_sequences
-    scores, error_map = scores_for(source, protocol), ErrorMap(source.scale)
-    reference = ReferenceScores(source, context, limit, protocol)
+    scores, error_map = scores_for(source, config.protocol), ErrorMap(source.scale)
+    reference = ReferenceScores(source, context, limit, config.protocol)
     indices = evaluated(source, limit)
     batch_size = min(config.batch_size, len(indices))
     check_prediction(model.config, batch_size, source.shape[0])
@@ -80,14 +74,13 @@ def evaluate(
     per_sequence = scores.per_sequence()
     samples = load_samples(per_sequence["mse"], source, indices, forecast, batch_size)
     recordings, groups = np.unique(source.groups(indices), return_inverse=True)
-    resamples = scores.resampled(groups)
-    count = len(recordings)
+    count, resamples = len(recordings), scores.resampled(groups)
     return {
         **scores.result(),
         "recordings": count,
         "intervals": {name: interval(means, count) for name, means in resamples.items()},
         **scores.details(),
-        "protocol": protocol,
+        "protocol": config.protocol,
         "input_length": context,
         **reference.result(),
         "per_sequence": per_sequence,
@@ -98,32 +91,26 @@ def evaluate(
 
 
 def evaluate_weights(
-    model: ModelConfig,
-    data: DataConfig,
-    training: TrainingConfig,
-    pretrained_model: str,
-    protocol: str = "mim2019",
+    network: VideoPredictor, data: DataConfig, training: TrainingConfig, weights: str
 ) -> tuple[str, Path]:
-    """Score a weights file on test sequences and write scores and pictures.
+    """Score a network with its `weights` on test sequences and write scores and pictures.
 
     Returns:
         The scores, what their intervals rest on, `verdict` and, if `data.test_sha256` is given,
         whether the sequences have it, as text; and the new folder `gen_frm_dir/test-...`.
     """
     skip_graph_rewriting()
-    network = build_model(model)
-    load_weights(network, pretrained_model)
+    model = network.config
     source = open_source(data, model, "test")
     check_step(model.frame_step, source.frame_step)
     folder = new_run_folder(training.gen_frm_dir, "test")
-    weights = os.path.realpath(find_weights(pretrained_model))
-    record = {"pretrained_model": weights, **source.describe()}
+    record = {"pretrained_model": os.path.realpath(find_weights(weights)), **source.describe()}
     write_record(folder, model, data, training, {"test": record})
 
     def save(number, truth, forecast):
         save_sample(folder / str(number), truth, forecast, model.input_length, source.scale)
 
-    result = evaluate(network, source, training, save, protocol)
+    result = evaluate(network, source, training, save)
     write_scores(folder, result, model.input_length)
     write_report_or_warn(folder)
     parts = [format_scores(result, model.input_length), f"{basis(result)}\n{verdict(result)}"]
@@ -135,10 +122,8 @@ def evaluate_weights(
 def check_step(learnt: str, found: str) -> None:
     """Log a warning if frames are not as far apart as in training; "" where that is unknown."""
     if learnt and found not in ("", learnt):
-        logging.warning(
-            "Expected frames %s apart, as in training, got frames %s apart. Set --frame_interval.",
-            *(learnt, found),
-        )
+        message = "Expected frames %s apart, as in training, got %s. Set --frame_interval."
+        logging.warning(message, learnt, found)
 
 
 def identity(result: dict, size: int | None, expected: str) -> str:
@@ -147,12 +132,41 @@ def identity(result: dict, size: int | None, expected: str) -> str:
     if data["sha256"] == expected:
         return f"These are the {count:,} sequences of --test_sha256."
     if size and count < size:
-        return (
-            f"Scored were {count:,} of {size:,} sequences, and --test_sha256 is the hash of all. "
-            "Compare these scores with scores on the same sequences only."
-        )
+        return f"Scored were {count:,} of {size:,} sequences; --test_sha256 is of all."
     digits = f" The digits are: {data['digits_origin']}." if "digits_origin" in data else ""
-    return (
-        f"These are NOT the sequences of --test_sha256: expected {expected}, got "
-        f"{data['sha256']}.{digits} Compare these scores with each other only."
-    )
+    found = f"expected {expected}, got {data['sha256']}.{digits}"
+    return f"These are NOT the sequences of --test_sha256: {found}"
+
+
+def analyze(model, data: DataConfig, sequences: int, batch_size: int, low: float, high: float):
+    """Return what `InsideStatistics` finds in a network on so many test sequences."""
+    source = open_source(data, model.config, "test")
+    statistics = InsideStatistics(model, low, high)
+    batches = evaluated_batches(source, batch_size, sequences)
+    for indices in tqdm(batches, desc="analyzing", unit="batch", leave=False):
+        statistics.update(filled(source.sequences(indices)))
+    return statistics.result()
+
+
+def analysis_table(result: dict) -> list[list]:
+    """Return rows of what, gate or memory, and the value of each frame; a header first."""
+    rows = []
+    for gate, share in result["saturation"].items():
+        rows += [[f"share {side}", gate, *values] for side, values in share.items()]
+    for layer, memories in result["norms"].items():
+        rows += [["norm", f"{memory}, {layer}", *values] for memory, values in memories.items()]
+    frames = range(1, len(rows[0]) - 1) if rows else []
+    return [["what", "where", *frames], *rows]
+
+
+def analysis_summary(result: dict, low: float, high: float) -> str:
+    """Return the means over frames of what is saturated, and the norms at both ends."""
+    lines = [f"Saturated gate values (below {low:g} or above {high:g}), mean over frames:"]
+    for gate, share in result["saturation"].items():
+        below, above = (sum(share[side]) / len(share[side]) for side in ("below", "above"))
+        lines.append(f"  {gate:40s} {below + above:6.1%}  ({below:.1%} below, {above:.1%} above)")
+    lines += ["Norms, first and last frame:"] if result["norms"] else []
+    for layer, memories in result["norms"].items():
+        for memory, values in memories.items():
+            lines.append(f"  {memory}, {layer:37s} {values[0]:10.3f} {values[-1]:10.3f}")
+    return "\n".join(lines)

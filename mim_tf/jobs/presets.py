@@ -5,17 +5,13 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.stored import read_evaluation
 from mim_tf.storage.files import write_json
-from mim_tf.storage.paths import check_free
+from mim_tf.storage.paths import check_free, check_writable
 from mim_tf.values.text import markdown_table, number
 from mim_tf.weights.by_name import PACKAGED, Preset, read_preset
-
-if TYPE_CHECKING:
-    from mim_tf.models import VideoPredictor
 
 _FACTS = ("training_data", "updates", "command", "seed", "hardware", "hours", "limits", "licence")
 """Facts that a card says are not known if they are missing."""
@@ -24,7 +20,7 @@ _LISTED = ("mse", "mae", "ssim_uint8", "ssim")
 
 
 def save_preset(
-    model: "VideoPredictor",
+    model,
     folder: str | PathLike,
     name: str,
     description: str,
@@ -33,10 +29,10 @@ def save_preset(
     replace: bool = False,
     **facts: str | int | float | None,
 ) -> Path:
-    """Write the weights of `model`, to be found by their name where MIM_TF_PRESETS is `folder`.
+    """Write weights, to be found by name where MIM_TF_PRESETS is `folder`, and return their path.
 
     Args:
-        model: what to save.
+        model: a `VideoPredictor`.
         folder: created if it is missing.
         name: letters, digits, - and _; the files are NAME.weights.h5 and NAME.json.
         description: what the weights predict, and with which network.
@@ -45,11 +41,8 @@ def save_preset(
         **facts: text and numbers for the model card, such as `training_data`, `updates`, `seed`,
             `command`, `hardware`, `hours`, `limits` and `licence`.
 
-    Returns:
-        The path of the weights file.
-
     Raises:
-        MimError: if a preset of that name exists, or it cannot be written.
+        MimError: if a preset of that name exists, or `folder` cannot be written in.
     """
     from mim_tf.weights import save_weights  # Listing presets does without Keras.
 
@@ -59,28 +52,22 @@ def save_preset(
     if not replace:
         check_free(preset.path, "name")
         check_free(preset.record, "name")
-    try:
-        save_weights(model, preset.path, half=half)
-        digest = hashlib.sha256(preset.path.read_bytes()).hexdigest()
-        write_json(preset.record, dataclasses.replace(preset, sha256=digest).to_json())
-    except OSError as error:
-        raise MimError(f"{folder} cannot be written in: {error}. Choose another folder.") from None
+    check_writable(folder)
+    save_weights(model, preset.path, half=half)
+    digest = hashlib.sha256(preset.path.read_bytes()).hexdigest()
+    write_json(preset.record, dataclasses.replace(preset, sha256=digest).to_json())
     return preset.path
 
 
 def add_scores(
     folder: str | PathLike, name: str, evaluations: Sequence[str | Path], scored_on: str
 ) -> None:
-    """Add scores to a saved preset, for the list and its model card.
+    """Add scores to the preset `name` in `folder`, for the list and its model card.
 
     Args:
-        folder: of the preset.
-        name: of the preset.
+        folder, name: as for `save_preset`.
         evaluations: folders that `mim evaluate --pretrained_model=NAME` made, one per protocol.
         scored_on: which sequences were scored, in words.
-
-    Raises:
-        MimError: if the preset or an evaluation cannot be read.
     """
     preset = read_preset(Path(folder) / f"{name}.json")
     scores = dict(preset.scores)
@@ -119,39 +106,31 @@ def cards(presets: Iterable[Preset]) -> str:
     return "\n\n".join(["# Model cards", *map(_card, presets)])
 
 
-def _card(preset: Preset) -> str:
-    rows = [
-        *(
-            (name.replace("_", " "), f"{fact:,}" if type(fact) is int else str(fact or "not known"))
-            for name, fact in {**dict.fromkeys(_FACTS, ""), **preset.facts}.items()
-        ),
-        ("parameters", f"{preset.parameters:,}"),
-        ("file", f"`{preset.path.name}`, {_size(preset)}, SHA-256 `{preset.sha256}`"),
-    ]
-    parts = [f"## {preset.name}", preset.description, markdown_table([("", ""), *rows])]
+def _card(preset):
+    rows = [("", "")]
+    for name, fact in {**dict.fromkeys(_FACTS, ""), **preset.facts}.items():
+        text = f"{fact:,}" if type(fact) is int else str(fact or "not known")
+        rows.append((name.replace("_", " "), text))
+    rows.append(("parameters", f"{preset.parameters:,}"))
+    rows.append(("file", f"`{preset.path.name}`, {_size(preset)}, SHA-256 `{preset.sha256}`"))
+    parts = [f"## {preset.name}", preset.description, markdown_table(rows)]
     if preset.scores:
         parts.append(f"Scores with their 95 % bootstrap intervals, on {preset.scored_on}:")
     for protocol, scores in preset.scores.items():
         baselines = scores["baselines"]
-        header = (f"`{protocol}`", "these weights", *(each.replace("_", " ") for each in baselines))
-        body = [
-            (
-                f"`{name}`",
-                _mean(scores, name),
-                *(number(each.get(name)) for each in baselines.values()),
-            )
-            for name in scores["mean"]
-        ]
-        parts.append(markdown_table([header, *body]))
+        rows = [(f"`{protocol}`", "these weights", *(each.replace("_", " ") for each in baselines))]
+        for name in scores["mean"]:
+            others = [number(each.get(name)) for each in baselines.values()]
+            rows.append((f"`{name}`", _mean(scores, name), *others))
+        parts.append(markdown_table(rows))
     return "\n\n".join(parts)
 
 
-def _mean(scores: dict[str, Any], name: str) -> str:
+def _mean(scores, name):
     mean, interval = number(scores["mean"][name]), scores["intervals"].get(name)
     return f"{mean} [{number(interval[0])}, {number(interval[1])}]" if interval else mean
 
 
-def _size(preset: Preset) -> str:
-    if not preset.path.is_file():
-        return "file missing"
-    return f"{preset.path.stat().st_size / 1e6:.1f} MB"
+def _size(preset):
+    path = preset.path
+    return f"{path.stat().st_size / 1e6:.1f} MB" if path.is_file() else "file missing"

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import math
+import statistics
 import time
 from pathlib import Path
 
@@ -11,13 +13,14 @@ from absl import logging
 
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 from mim_tf.data.batches import errors_of, training_dataset
+from mim_tf.data.batches.order import evaluated
 from mim_tf.data.dataset import open_source
 from mim_tf.data.scale_fit import warn_of_kept_scale
 from mim_tf.data.source import SequenceSource, describe_splits, filled
 from mim_tf.data.split import SPLITS, split_paths
 from mim_tf.errors import MimError
 from mim_tf.evaluation.protocols import scores_for
-from mim_tf.jobs.pace import iterations_within
+from mim_tf.jobs.evaluate import evaluate
 from mim_tf.jobs.validation import PageWriter, Validation
 from mim_tf.models import build_model
 from mim_tf.models.machine import check_training
@@ -28,19 +31,17 @@ from mim_tf.runtime.backend import skip_graph_rewriting
 from mim_tf.runtime.memory import memory_errors
 from mim_tf.storage.files import read_json
 from mim_tf.storage.paths import check_writable
-from mim_tf.training.callbacks import (
-    Divergence,
-    Events,
-    Logs,
-    ProgressBar,
-    RestartedMean,
-    Snapshots,
-    StopInOrder,
-)
+from mim_tf.training import callbacks
 from mim_tf.training.compile import compile_for_training, draw_biases, make_optimizer
 from mim_tf.training.devices import has_accelerator, open_devices
 from mim_tf.training.state import load_state
 from mim_tf.weights import load_weights
+
+_FIT = {"check_arrays": False, "shuffle": False, "verbose": 0}
+"""Arguments of `fit`: checks would read the first batch twice; the data is already shuffled."""
+
+MEASURED = 6
+"""Iterations measured at each length of sequences; the first of them is left out."""
 
 
 def train(
@@ -54,10 +55,7 @@ def train(
     """Train a network with regular evaluations, and keep a record of the run.
 
     Args:
-        model_config: the network.
-        data_config: the data.
-        config: the training.
-        device_config: the devices; default: one device.
+        model_config, data_config, config, device_config: all settings; by default one device.
         pretrained_model: a weights file to start from. Iterations and scheduled sampling start at
             the beginning.
         resume: the folder of a run to continue from its last snapshot, or from the start if it
@@ -68,22 +66,15 @@ def train(
 
     Raises:
         MimError: for the policy mixed_float16, data or weights that do not fit, a training that
-            exceeds the memory of this machine, a run that another process trains, and a lost
-            process.
+            exceeds the memory, a run that another process trains, and a lost process.
     """
     if keras.config.dtype_policy().name == "mixed_float16":
-        raise MimError(
-            "Expected the policy float32, mixed_bfloat16 or float64 for a run, got mixed_float16. "
-            'Call keras.config.set_dtype_policy("mixed_bfloat16").'
-        )
+        raise MimError("Expected another dtype policy than mixed_float16, such as mixed_bfloat16.")
     began = time.perf_counter()
     skip_graph_rewriting()
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)
     if config.on_nan != "stop" and devices.count > 1:
-        raise MimError(
-            f"Expected one device with --on_nan={config.on_nan}, got {devices.count}. Leave "
-            "--on_nan out."
-        )
+        raise MimError(f"Expected one device with --on_nan={config.on_nan}, got {devices.count}.")
     if config.scheduled_sampling is None:
         sampled = uses_scheduled_sampling(model_config.model_name)
         config = dataclasses.replace(config, scheduled_sampling=sampled)
@@ -91,9 +82,9 @@ def train(
     with contextlib.ExitStack() as until_end:
         if resume and devices.process_id == 0:
             until_end.enter_context(held(resume))
-        memory = config.batch_size // devices.num_processes, config.rematerialise
-        on_host = not has_accelerator()
-        check_training(model_config, *memory, on_host)
+        share = config.batch_size // devices.num_processes
+        memory = share, config.rematerialise, not has_accelerator()
+        check_training(model_config, *memory)
         if pretrained_model and not resume:
             warn_of_kept_scale(model_config.scale, data_config)
         model_config, sources = _open_sources(model_config, data_config)
@@ -110,14 +101,11 @@ def train(
             model = _initial_model(model_config, config, pretrained_model)
             if folder and has_state(folder):
                 load_state(model, folder)
-        check_training(model_config, *memory, on_host, model.step)
+        check_training(model_config, *memory, model.step)
         start = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
         start //= config.updates_per_iteration
         if len(set(starts := devices.gather(start))) > 1:
-            raise MimError(
-                f"Expected the same snapshot in all processes, got iterations {starts}. Use a "
-                f"--save_dir that all processes share, not {config.save_dir}."
-            )
+            raise MimError(f"--save_dir must be shared: processes resume from {starts}.")
         if devices.process_id > 0:
             folder = None
         elif folder:
@@ -129,20 +117,18 @@ def train(
             until_end.enter_context(held(folder))
             records = {split: sources[split].describe() for split in ("train", "valid")}
             write_record(folder, model.config, data_config, config, records, pretrained_model)
-        if start >= config.max_iterations:
-            logging.info("%s has already reached iteration %d.", folder, start)
-            if folder:  # perhaps killed between the last snapshot and its scores
-                with contextlib.closing(Events(folder, start)) as writer:
-                    validation = Validation(
-                        config, start, folder, writer, sources["valid"], devices
-                    )
-                    validation.set_model(model)
-                    validation.make_up()
-        else:
+        if start < config.max_iterations:
             if folder:
                 print(describe_splits(sources))
                 logging.info("%s: iterations %d to %d", folder, start + 1, config.max_iterations)
             _fit(model, config, start, folder, sources, devices)
+        elif folder:
+            logging.info("%s has already reached iteration %d.", folder, start)
+            # It may have been killed between the last snapshot and its scores.
+            writer = until_end.enter_context(contextlib.closing(callbacks.Events(folder, start)))
+            validation = Validation(config, start, folder, writer, sources["valid"], devices)
+            validation.set_model(model)
+            validation.on_train_begin()
         return folder
 
 
@@ -153,12 +139,8 @@ def _open_sources(model_config, data_config):
     it with the step and grid of the frames.
     """
     train_source = open_source(data_config, model_config, "train")
-    model_config = dataclasses.replace(
-        model_config,
-        scale=train_source.scale,
-        frame_step=train_source.frame_step,
-        frame_grid=train_source.frame_grid,
-    )
+    known = {name: getattr(train_source, name) for name in ("scale", "frame_step", "frame_grid")}
+    model_config = dataclasses.replace(model_config, **known)
     sources = {split: open_source(data_config, model_config, split) for split in SPLITS[1:]}
     check_overlap(train_source, sources["valid"], data_config)
     return model_config, {"train": train_source, **sources}
@@ -167,10 +149,7 @@ def _open_sources(model_config, data_config):
 def _with_iterations(config, model_config, sources, devices, began):
     """Return `config` with no more than the `max_iterations` that fit into `max_minutes`."""
     if devices.num_processes > 1:
-        raise MimError(
-            f"Expected one process with --max_minutes, got {devices.num_processes}. Give "
-            "--max_iterations instead."
-        )
+        raise MimError("Expected one process with --max_minutes. Give --max_iterations instead.")
     minutes = f"{config.max_minutes:g} minutes"
     print(f"Measuring the pace of this machine, to train for {minutes} ...")
     with devices.scope():
@@ -191,8 +170,7 @@ def _initial_model(model_config, config, pretrained_model):
     if pretrained_model:
         load_weights(model, pretrained_model)
         logging.info("Weights of %s; iterations start at 1.", pretrained_model)
-    optimizer = make_optimizer(config, model_config.num_hidden[0])
-    compile_for_training(model, optimizer=optimizer)
+    compile_for_training(model, optimizer=make_optimizer(config, model_config.num_hidden[0]))
     return model
 
 
@@ -201,46 +179,90 @@ def _fit(model, config, start, folder, sources, devices):
     # own clean-up. The unfiltered traceback contains both.
     keras.config.disable_traceback_filtering()
     shard = devices.process_id, devices.num_processes
-    updates = (config.max_iterations - start) * config.updates_per_iteration
+    stop = callbacks.StopInOrder(config, start, devices)
     with (
         devices.training(),
         memory_errors(),
         errors_of(sources["train"]) as source,
-        _callbacks(config, start, folder, sources, devices) as callbacks,
+        stop.listening(),
+        contextlib.ExitStack() as until_end,
     ):
-        model.fit(
-            training_dataset(source, config, start, shard, model.config.input_length),
-            check_arrays=False,  # would read the first batch twice
-            steps_per_epoch=updates,
-            shuffle=False,  # the data set is already shuffled
-            verbose=0,
-            callbacks=callbacks,
-        )
-
-
-@contextlib.contextmanager
-def _callbacks(config, start, folder, sources, devices):
-    divergence = Divergence(config, start, folder, sources["train"].size)
-    stop = StopInOrder(config, start, devices)
-    everywhere = [RestartedMean(config, start), stop]
-    with contextlib.ExitStack() as until_end:
-        until_end.enter_context(stop.listening())
-        if not folder:
-            yield [divergence, *everywhere]
-            return
-        writer = until_end.enter_context(contextlib.closing(Events(folder, start)))
-        bar = until_end.enter_context(contextlib.closing(ProgressBar(config, start)))
         # Keras calls them in this order. A diverged update must not be logged or saved. The
         # snapshot precedes the evaluation, so that no evaluation can lose what was learnt. The page
         # shows the scores. The last two concern all processes and wait for the slowest.
-        yield [
-            divergence,
-            Logs(config, start, folder, writer, bar),
-            Snapshots(config, start, folder, devices),
-            Validation(config, start, folder, writer, sources["valid"], devices, bar),
-            PageWriter(config, start, folder),
-            *everywhere,
-        ]
+        wanted = [callbacks.Divergence(config, start, folder, source.size)]
+        if folder:
+            writer = until_end.enter_context(contextlib.closing(callbacks.Events(folder, start)))
+            bar = until_end.enter_context(contextlib.closing(callbacks.ProgressBar(config, start)))
+            wanted += [
+                callbacks.Logs(config, start, folder, writer, bar),
+                callbacks.Snapshots(config, start, folder, devices),
+                Validation(config, start, folder, writer, sources["valid"], devices, bar),
+                PageWriter(config, start, folder),
+            ]
+        model.fit(
+            training_dataset(source, config, start, shard, model.config.input_length),
+            steps_per_epoch=(config.max_iterations - start) * config.updates_per_iteration,
+            callbacks=[*wanted, callbacks.RestartedMean(config, start), stop],
+            **_FIT,
+        )
+
+
+def iterations_within(minutes: float, spent: float, model, config, train_source, valid_source):
+    """Measure the pace of `model` and return how many iterations end within `minutes`.
+
+    The minutes go from the start of the run, `spent` seconds ago, to its last evaluation. The
+    compiled model is trained on the way, so it cannot be used afterwards.
+    """
+    began = time.perf_counter()
+    updates, lengths = config.updates_per_iteration, 2 if config.short_share else 1
+    share = 0.5 if lengths == 2 else 0
+    trial = dataclasses.replace(config, max_iterations=lengths * MEASURED, short_share=share)
+    clock = _Clock()
+    with errors_of(train_source) as source:
+        model.fit(
+            training_dataset(source, trial, input_length=model.config.input_length),
+            steps_per_epoch=trial.max_iterations * updates,
+            callbacks=[clock],
+            **_FIT,
+        )
+    half = len(clock.seconds) // lengths
+    full, short = (
+        updates * statistics.fmean(part[updates:])
+        for part in (clock.seconds[-half:], clock.seconds[:half])
+    )
+    iteration = config.short_share * short + (1 - config.short_share) * full
+    tracing, evaluation = _seconds_of_evaluation(model, config, valid_source)
+    # The network of the run itself is traced once more, as in the first update.
+    spent += time.perf_counter() - began + clock.seconds[0] + tracing
+    left = 60 * minutes - spent - evaluation
+    return max(1, math.floor(left / (iteration + evaluation / config.test_interval)))
+
+
+def _seconds_of_evaluation(model, config, source):
+    """Return how much longer the first evaluation takes, and how long each takes."""
+    count = len(evaluated(source, config.max_test_sequences))
+    batch = min(config.batch_size, count)
+    one_batch = dataclasses.replace(config, max_test_sequences=batch, num_save_samples=0)
+    seconds = []
+    for _ in range(2):
+        began = time.perf_counter()
+        evaluate(model, source, one_batch, lambda *sample: None)
+        seconds.append(time.perf_counter() - began)
+    first, second = seconds
+    return max(0, first - second), second * math.ceil(count / batch)
+
+
+class _Clock(keras.callbacks.Callback):
+    """Seconds of each update, its batch's loading included."""
+
+    def on_train_begin(self, logs=None):
+        self.seconds, self.ended_at = [], time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.perf_counter()
+        self.seconds.append(now - self.ended_at)
+        self.ended_at = now
 
 
 _COMPARED = 16
@@ -254,27 +276,21 @@ def check_overlap(train: SequenceSource, valid: SequenceSource, data: DataConfig
     """
     if train.size is None or valid.size is None:
         return
-    known = _contents(train)
-    copy = next((pair for pair in _contents(valid).items() if pair[0] in known), None)
-    if copy is None:
+    known, others = _contents(train), _contents(valid)
+    if not (copies := known.keys() & others.keys()):
         return
-    message = f"Validation sequence {copy[1]} equals training sequence {known[copy[0]]}"
-    if split_paths(data, "train")[1]:
-        logging.warning("%s: scores of duplicates mean little.", message)
-    else:
-        raise MimError(
-            f"{message}. Remove duplicates from --train_data_paths or --valid_data_paths, or give "
-            "one path, which is then divided."
-        )
+    copy = copies.pop()
+    message = f"Validation sequence {others[copy]} equals training sequence {known[copy]}"
+    if not split_paths(data, "train")[1]:
+        raise MimError(f"{message}. Remove it from --train_data_paths or --valid_data_paths.")
+    logging.warning("%s: scores of duplicates mean little.", message)
 
 
 def _contents(source):
     """Return bytes -> index of the compared sequences in which anything moves."""
-    count = source.size
-    indices = sorted({*range(min(count, _COMPARED)), *range(max(0, count - _COMPARED), count)})
-    found = {}
-    for index in indices:
+    every, found = range(source.size), {}
+    for index in {*every[:_COMPARED], *every[-_COMPARED:]}:
         frames = filled(source.sequences(np.array([index]))[0])
         if (frames[1:] != frames[0]).any():
-            found.setdefault(frames.tobytes(), index)
+            found[frames.tobytes()] = index
     return found

@@ -1,13 +1,11 @@
 """Evaluations during a training: scores, pictures, the best weights so far, and the run's page."""
 
 import math
-from pathlib import Path
 
 from absl import logging
 from tqdm import tqdm
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.errors import is_better
 from mim_tf.evaluation.pictures import film_strip, save_sample
 from mim_tf.evaluation.stored import format_scores, write_scores
 from mim_tf.jobs.evaluate import evaluate
@@ -26,22 +24,18 @@ class Validation(OnIteration):
 
     def __init__(self, config, start_iteration, folder, writer, source, devices, bar=None):
         super().__init__(config, start_iteration)
-        self.folder = folder
-        self.bar = bar
+        self.folder, self.record = folder, folder / "best.json"
+        self.writer, self.source, self.devices, self.bar = writer, source, devices, bar
         self.pictures = pictures_folder(folder, config.gen_frm_dir)
-        self.best, self.scored_on = _best_so_far(folder / "best.json")
-        self.writer = writer
-        self.source = source
-        self.devices = devices
-
-    def on_train_begin(self, logs=None):
-        self.make_up()
+        self.best = read_json(self.record) if self.record.exists() else {}
+        if self.best and not isinstance(self.best.get("mse"), int | float):
+            raise MimError(f"Expected a finite mse in {self.record}. Copy it from scores/.")
 
     def on_iteration(self, iteration, logs):
         if self.due(iteration, self.config.test_interval):
             self._try(iteration)
 
-    def make_up(self) -> None:
+    def on_train_begin(self, logs=None):
         """Evaluate the first iteration, if the run was killed between its snapshot and scores."""
         due = self.start and self.due(self.start, self.config.test_interval)
         if due and not (self._scores(self.start) / "scores.json").exists():
@@ -70,7 +64,7 @@ class Validation(OnIteration):
             strip = film_strip(truth, forecast, input_length, self.source.scale)
             self.writer.add_image(f"sample/{number}", strip, iteration)
 
-        result = evaluate(model, self.source, self.config, show, self.config.protocol)
+        result = evaluate(model, self.source, self.config, show)
         # Scores are written last: if they are missing, a resumed run evaluates again.
         self._keep_best(model, iteration, result)
         write_scores(self._scores(iteration), result, input_length)
@@ -79,44 +73,25 @@ class Validation(OnIteration):
         self._log(iteration, result)
 
     def _log(self, iteration, result):
-        scalars, best = dict(result["mean"]), None
-        for name, baseline in result["baselines"].items():
-            mse = scalars[f"mse_{name}"] = baseline["mean"]["mse"]
-            best = mse if best is None or is_better("mse", mse, best) else best
-        for name, value in scalars.items():
+        baselines = {f"mse_{k}": part["mean"]["mse"] for k, part in result["baselines"].items()}
+        for name, value in (result["mean"] | baselines).items():
             if value is not None:
                 self.writer.add_scalar(f"validation/{name}", value, iteration)
         self.writer.flush()
         mse = result["mean"]["mse"]
         if self.bar is not None and mse is not None:
+            best = min(filter(None, baselines.values()), default=None)
             self.bar.show("MSE", f"{mse:.3g}" + (f" (baseline {best:.3g})" if best else ""))
 
     def _keep_best(self, model, iteration, result):
         mse, sequences = result["mean"]["mse"], result["data"]["sha256"]
-        if self.scored_on not in (None, sequences):
+        if self.best.get("sha256") not in (None, sequences):
             logging.warning("The validation sequences have changed: the best weights start anew.")
-            self.best = math.inf
-        self.scored_on = sequences
-        if mse is None or not mse < self.best:
-            return
-        save_weights(model, self.folder / "best.weights.h5")
-        best = {"iteration": iteration, "mse": mse, "sha256": sequences}
-        write_json(self.folder / "best.json", best)
-        self.best = mse
-
-
-def _best_so_far(record: Path):
-    """Return the smallest MSE (infinite if none) and the SHA-256 of its sequences, if known."""
-    if not record.exists():
-        return math.inf, None
-    best = read_json(record)
-    score = best.get("mse")
-    if not isinstance(score, int | float) or not math.isfinite(score):
-        raise MimError(
-            f"Expected a finite mse in {record}, got {score!r}. Copy it from scores/, or move "
-            "best.json and best.weights.h5 away."
-        )
-    return score, best.get("sha256")
+            self.best = {}
+        if mse is not None and mse < self.best.get("mse", math.inf):
+            save_weights(model, self.folder / "best.weights.h5")
+            self.best = {"iteration": iteration, "mse": mse, "sha256": sequences}
+            write_json(self.record, self.best)
 
 
 class PageWriter(OnIteration):

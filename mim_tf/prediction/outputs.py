@@ -1,24 +1,107 @@
-"""Files to which predictions are written."""
+"""Files to which predictions are written: arrays, pictures, videos and CF data sets."""
 
 import dataclasses
+import datetime
 import os
+import warnings
 from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
 
+from mim_tf.data.sets.grid.grid import Grid
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import to_uint8
 from mim_tf.evaluation.pictures import MILLISECONDS_PER_FRAME, shown_frames, write_picture
-from mim_tf.prediction.forecast_file import ForecastOrigin, write_forecast
+from mim_tf.runtime.optional import import_xarray
 from mim_tf.storage.paths import check_free, written_whole
 from mim_tf.values.scale import UNIT, LinearScale
+from mim_tf.values.step import Step, step_in_words
+from mim_tf.values.text import listed
+from mim_tf.version import __version__
 
-FORMS = {form: f".{form}" for form in ("npy", "gif", "mp4", "images", "nc", "zarr")}
-FORMS["images"] = ""
+FORMS = {f: f".{f}" for f in ("npy", "gif", "mp4", "images", "nc", "zarr")} | {"images": ""}
 """Form of an output -> its suffix; images are a folder."""
 
 _WITH_COORDINATES = ("nc", "zarr")
+
+
+_HOUR = 3600
+
+_KEPT = ("long_name", "standard_name", "cell_methods")
+"""Attributes of a field that its forecast has, too."""
+
+_TIMES = {
+    "lead_time": ("forecast_period", "lead time"),
+    "time": ("time", "time of the forecast"),
+    "forecast_reference_time": ("forecast_reference_time", "time of the last field of the context"),
+}
+"""Coordinate of time -> its standard name and long name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ForecastOrigin:
+    """The start of a forecast."""
+
+    grid: Grid  # the input
+    last: int  # number of the last field of the context
+    weights: str  # file or export that predicts
+    step: Step  # from a field of the forecast to the next
+
+    def check_step(self) -> None:
+        """Raise `MimError` if the step is unknown, so that the forecast has no times."""
+        if not self.step[0]:
+            remedy = "Raise --context, or name the --output .npy."
+            raise MimError(f"{self.grid.paths[0]}: expected 2 fields or more for times. {remedy}")
+
+    def write(self, path: Path, values: np.ndarray) -> None:
+        """Write a forecast `[horizon, H, W, C]` of physical values as NetCDF 4 (.nc) or Zarr.
+
+        It has a variable for each channel over (lead_time, rows, columns). Its coordinates are
+        those of the input, `lead_time`, the `time` each field is for, and
+        `forecast_reference_time`. Raises `MimError` if a package is not installed.
+        """
+        is_zarr = path.suffix == ".zarr"
+        xarray = import_xarray("zarr" if is_zarr else "h5netcdf")
+        grid = self.grid
+        mapping = grid.channels[0][0].mapping
+        fields: dict[str, tuple] = {}
+        if mapping is not None:
+            fields[mapping.name] = ((), 0, mapping.attrs)
+        axes = ("lead_time", *grid.coordinates.dims)
+        for channel, name in enumerate(grid.variables):
+            known = grid.channels[channel][0].data.attrs
+            attrs = {key: known[key] for key in _KEPT if key in known}
+            attrs["units"] = grid.units[channel] or "1"
+            if mapping is not None:
+                attrs["grid_mapping"] = mapping.name
+            fields[name.replace("@", "_")] = (axes, values[..., channel], attrs)
+        later = grid.times.following(self.last, len(values), self.step)
+        lead, unit = later.seconds - grid.times.seconds[self.last], "seconds"
+        if (lead % _HOUR == 0).all():
+            lead, unit = lead // _HOUR, "hours"
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        attributes = {
+            "Conventions": "CF-1.11",
+            "title": f"Forecast of {', '.join(grid.variables)}",
+            "source": f"mim_tf {__version__}, {self.weights}",
+            "history": f"{now}: mim predict from {', '.join(map(str, grid.paths))}",
+            "comment": f"Fields are {step_in_words(*self.step)} apart.",
+        }
+        result = xarray.Dataset(fields, grid.coordinates.coords, attributes).assign_coords(
+            lead_time=("lead_time", lead, {"units": unit}),
+            time=("lead_time", later.values),
+            forecast_reference_time=((), grid.times.values[self.last]),
+        )
+        for name, (standard_name, long_name) in _TIMES.items():
+            result[name].attrs.update(standard_name=standard_name, long_name=long_name)
+        for coordinate in result.coords.values():
+            coordinate.encoding = {"_FillValue": None}
+        if is_zarr:
+            with warnings.catch_warnings(action="ignore"):  # consolidated metadata, not in Zarr 3
+                result.to_zarr(path)
+        else:
+            result.to_netcdf(path, engine="h5netcdf")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,46 +111,28 @@ class Output:
     path: Path
     form: str
 
-    def check(
-        self,
-        channels: int,
-        batch_axis: bool,
-        origin: ForecastOrigin | None = None,
-        scale: LinearScale = UNIT,
-    ) -> None:
+    def check(self, channels: int, batch_axis: bool, origin=None, scale=UNIT) -> None:
         """Raise `MimError` if this form cannot hold such frames, or several sequences."""
+        expected = ""
         if self.form in _WITH_COORDINATES:
-            if origin is None:
-                raise MimError(
-                    f"{self.path}: expected an --input with coordinates (NetCDF, Zarr, GRIB), got "
-                    "another. Name the --output .npy."
-                )
-            origin.check_step()
+            if origin:
+                origin.check_step()
+            else:
+                expected = "an --input with coordinates (NetCDF, Zarr, GRIB)"
         elif self.form != "npy" and batch_axis:
-            raise MimError(
-                f"{self.path}: expected one sequence for this format, got an input with a batch "
-                "axis. Name the --output .npy, or leave --format out."
-            )
+            expected = "one sequence, not an input with a batch axis"
         elif self.form != "npy" and channels not in (1, 3) and not scale.names:
-            raise MimError(
-                f"{self.path}: expected 1 or 3 channels for pictures, got {channels}. Name the "
-                "--output .npy, or leave --format out."
-            )
+            expected = f"1 or 3 channels for pictures, got {channels}"
+        if expected:
+            raise MimError(f"{self.path}: expected {expected}. Name the --output .npy.")
 
-    def write(
-        self,
-        frames: np.ndarray,
-        scale: LinearScale = UNIT,
-        origin: ForecastOrigin | None = None,
-    ) -> None:
+    def write(self, frames: np.ndarray, scale: LinearScale = UNIT, origin=None) -> None:
         """Write frames `[horizon, H, W, C]`, or for `.npy` also `[N, ...]`, atomically.
 
         `.npy`, NetCDF and Zarr hold physical values, float32, or frames if there are none. Pictures
         hold levels 0..255, truncated as in the 2019 code, of the first channel where channels have
-        names. GIF and MP4 show five frames a second.
-
-        Raises:
-            MimError: if the output exists or cannot be written.
+        names. GIF and MP4 show five frames a second. Raises `MimError` if the output exists or
+        cannot be written.
         """
         with written_whole(self.path, FORMS[self.form], "--output") as part:
             if self.form == "npy":
@@ -75,7 +140,7 @@ class Output:
             elif self.form not in _WITH_COORDINATES:
                 _write_pictures(part, self.form, to_uint8(shown_frames(frames, scale)))
             elif origin is not None:  # see `check`
-                write_forecast(part, scale.to_physical(frames), origin)
+                origin.write(part, scale.to_physical(frames))
 
 
 def name_outputs(
@@ -89,42 +154,26 @@ def name_outputs(
         form: form of many outputs; None: npy. The name of a single output tells its form.
     """
     output = Path(output)
+    forms = {suffix: form for form, suffix in FORMS.items()}
     if many:
         form = form or "npy"
         is_file = os.path.lexists(output) and not os.path.isdir(output)
-        if output.suffix in filter(None, FORMS.values()) or is_file:
-            raise MimError(
-                f"{output}: expected a folder as --output for a folder of inputs, got a file. "
-                "--format is the format of the files in it."
-            )
+        if is_file or (output.suffix and output.suffix in forms):
+            raise MimError(f"{output}: expected a folder as --output for a folder of inputs.")
         names = [path.name if os.path.isdir(path) else path.stem for path in inputs]
-        outputs = [Output(output / f"{name}{FORMS[form]}", form) for name in names]
+        paths = [output / f"{name}{FORMS[form]}" for name in names]
+    elif form:
+        raise MimError(f"--format is for a folder of inputs: {output} has its format in its name.")
     else:
-        outputs = [Output(output, _form(output, form))]
-    made: dict[Path, Path] = {}
-    for path, one in zip(inputs, outputs, strict=True):
-        if one.path in made:
-            raise MimError(
-                f"{made[one.path]} and {path} would both become {one.path}. Rename one of them."
-            )
-        made[one.path] = path
-        check_free(one.path, "--output")
-    return outputs
-
-
-def _form(output, asked):
-    if asked is not None:
-        raise MimError(
-            f"--format is for a folder of inputs; the name of --output={output} tells the format "
-            "of one. Leave --format out."
-        )
-    for form, suffix in FORMS.items():
-        if output.suffix.lower() == suffix:
-            return form
-    raise MimError(
-        f"{output}: expected an --output that ends in .npy, .gif, .mp4, .nc or .zarr, or a folder "
-        f"of images without suffix, got {output.suffix}."
-    )
+        form, paths = forms.get(output.suffix.lower()), [output]
+    if form is None:
+        suffixes = listed(suffix or "no suffix for a folder of images" for suffix in forms)
+        raise MimError(f"Expected an --output that ends in {suffixes}, got {output}.")
+    for number, path in enumerate(paths):
+        check_free(path, "--output")
+        if (first := paths.index(path)) < number:
+            raise MimError(f"{inputs[first]} and {inputs[number]} would both become {path}.")
+    return [Output(path, form) for path in paths]
 
 
 def _write_pictures(path, form, levels):
@@ -134,10 +183,8 @@ def _write_pictures(path, form, levels):
             # Players of H.264 expect colours at half the resolution, so even sizes.
             levels = levels.repeat(2, axis=1).repeat(2, axis=2)
         levels = levels.repeat(3 // levels.shape[-1], axis=-1)
-        rate = 1000 // MILLISECONDS_PER_FRAME
-        imageio.imwrite(
-            path, levels, plugin="pyav", codec="libx264", fps=rate, out_pixel_format="yuv420p"
-        )
+        h264 = {"plugin": "pyav", "codec": "libx264", "out_pixel_format": "yuv420p"}
+        imageio.imwrite(path, levels, fps=1000 // MILLISECONDS_PER_FRAME, **h264)
         return
     pictures = levels[..., 0] if levels.shape[-1] == 1 else levels
     if form == "gif":

@@ -6,14 +6,12 @@ packages import their modules when a name is first used (PEP 562).
 
 import contextlib
 import importlib
-import importlib.util
 import os
 from collections.abc import Callable, Iterator
 
 from mim_tf.errors import MimError
 
-BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
-"""Value of KERAS_BACKEND -> name."""
+BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}  # value of KERAS_BACKEND -> name
 
 
 class BackendError(MimError, ImportError):
@@ -23,10 +21,7 @@ class BackendError(MimError, ImportError):
 def check_backend(name: str) -> None:
     """Raise `BackendError` if mim_tf does not support the backend of that name."""
     if name not in BACKENDS:
-        raise BackendError(
-            f"Expected the backend TensorFlow or JAX; got KERAS_BACKEND={name}. Set "
-            "KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax before Keras is imported."
-        )
+        raise BackendError(f"Set KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax, not {name}.")
 
 
 @contextlib.contextmanager
@@ -38,36 +33,19 @@ def backend_errors() -> Iterator[None]:
         raise
     except (ImportError, ValueError) as error:
         # A missing package is named in an ImportError; an unknown backend is a ValueError of Keras.
+        check_backend(os.environ.get("KERAS_BACKEND") or "tensorflow")
         missing = (getattr(error, "name", None) or "").partition(".")[0]
-        chosen = os.environ.get("KERAS_BACKEND", "")
-        if chosen and chosen not in BACKENDS:
-            check_backend(chosen)
         if missing not in BACKENDS:
             raise
-        others = [each for each in BACKENDS if each != missing and _is_installed(each)]
-        if others:
-            mending = f"{BACKENDS[others[0]]} is installed: set KERAS_BACKEND={others[0]}."
-        else:
-            mending = f"Install it: pip install {missing}."
-        raise BackendError(
-            f"Expected {BACKENDS[missing]} as the backend of Keras, but it cannot be imported "
-            f"({error}). {mending}"
-        ) from None
-
-
-def _is_installed(package):
-    try:
-        return importlib.util.find_spec(package) is not None
-    except ValueError:  # A test or user has replaced the module.
-        return False
+        other = next(name for name in BACKENDS if name != missing)
+        mending = f"Install it: pip install {missing}, or set KERAS_BACKEND={other}."
+        raise BackendError(f"{BACKENDS[missing]} cannot be imported ({error}). {mending}") from None
 
 
 def lazy_names(package: str, modules: dict[str, str]) -> Callable[[str], object]:
-    """Return a module's `__getattr__` that imports names when they are first used.
+    """Return the `__getattr__` of `package`, which imports names when they are first used.
 
-    Args:
-        package: name of the module.
-        modules: name -> module that defines it, or "" for a submodule of `package`.
+    `modules` is name -> module that defines it, or "" for a submodule of `package`.
     """
 
     def __getattr__(name: str) -> object:  # noqa: N807

@@ -31,10 +31,8 @@ def memory_errors() -> Iterator[None]:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        raise MimError(
-            f"{in_words(error)} Lower batch_size, num_hidden or total_length, raise patch_size, or "
-            "add --rematerialise."
-        ) from None
+        mending = "Lower batch_size, num_hidden or total_length, or add --rematerialise."
+        raise MimError(f"{in_words(error)} {mending}") from None
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -6,32 +6,19 @@ from mim_tf.errors import MimError
 
 
 def import_tensorflow(purpose: str):
-    """Import TensorFlow; `purpose` is for the error, such as "to read a TensorFlow 1 checkpoint".
-
-    Raises:
-        MimError: if TensorFlow is not installed.
-    """
+    """Import TensorFlow, or raise `MimError` with the `purpose`, such as "to export a model"."""
     try:
         import tensorflow
     except ImportError:
-        raise MimError(
-            f"TensorFlow is needed {purpose} and is not installed: pip install tensorflow."
-        ) from None
+        raise MimError(f"TensorFlow is needed {purpose}: pip install tensorflow.") from None
     return tensorflow
 
 
 def import_xarray(*backends: str):
-    """Import xarray, after checking that `backends`, the packages it reads with, are installed.
-
-    Raises:
-        MimError: if one of them is not installed.
-    """
+    """Import xarray; raise `MimError` if it or one of the `backends` it reads with is missing."""
     missing = [name for name in ("xarray", *backends) if importlib.util.find_spec(name) is None]
     if missing:
-        raise MimError(
-            f"Fields with coordinates need {' and '.join(missing)}, not installed: "
-            'pip install "mim_tf[grid]".'
-        )
+        raise MimError(f'{" and ".join(missing)} not installed: pip install "mim_tf[grid]".')
     import xarray
 
     return xarray

@@ -13,25 +13,32 @@ from pathlib import Path
 from absl import logging
 
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import open_file, parse_json, read_text, replaced_whole
+from mim_tf.storage import paths
 
 
 def write_json(path: Path, content) -> None:
     """Write JSON atomically; raise `OSError` if that fails."""
-    with replaced_whole(path) as part:
+    with paths.replaced_whole(path) as part:
         part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict:
     """Return the object in a JSON file; raise `MimError` if it is missing or corrupted."""
-    text = read_text(path)
+    text = paths.read_text(path)
     try:
-        content = parse_json(text)
+        content = paths.parse_json(text)
     except ValueError as error:
         raise MimError(f"{path} cannot be read: {error}. Restore a copy of it.") from None
     if not isinstance(content, dict):
         raise MimError(f"{path} is corrupted: expected an object, got {content!r:.40}.")
     return content
+
+
+def csv_bytes(rows) -> bytes:
+    """Return rows as the content of a CSV file."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
 
 
 class CsvLog:
@@ -44,16 +51,14 @@ class CsvLog:
             columns, continues without them.
         last_iteration: later rows are left out, because they will be written again.
 
-    Raises `MimError` if the file cannot be read or written.
-
-    Attributes:
-        last: column -> number of the last row; empty if there is no row.
+    Raises `MimError` if the file cannot be read or written. `last` is column -> number of the last
+    row, empty if there is no row.
     """
 
     def __init__(self, path: Path, columns, last_iteration: int):
         lines, unfinished = [list(columns)], ""
         if os.path.lexists(path):
-            with open_file(path, "a log of numbers") as file:
+            with paths.open_file(path, "a log of numbers") as file:
                 text = file.read().decode("utf-8", "replace")
             *whole, unfinished = text.split("\n")
             lines = [line.rstrip("\r").split(",") for line in whole]
@@ -65,48 +70,31 @@ class CsvLog:
             shutil.copyfile(path, copy)
             logging.warning("%s is corrupted: its good rows are kept, all of it in %s.", path, copy)
         rows = [row for row in rows if int(row[0]) <= last_iteration]
-        try:
-            with replaced_whole(path) as part:
-                part.write_bytes(_csv([columns, *rows]))
-        except OSError as error:
-            raise MimError(f"{path} cannot be written: {error}. Make it writable.") from None
-        self.path = path
-        self.columns = columns
+        with paths.written_whole(path, replace=True) as part:
+            part.write_bytes(csv_bytes([columns, *rows]))
+        self.path, self.columns = path, columns
         self.last = dict(zip(columns, map(float, rows[-1]), strict=True)) if rows else {}
         self._waiting: list = []
 
     def append(self, row) -> None:
         """Add a row. If it cannot be written, log a warning and keep it for the next call."""
         self._waiting.append(row[: len(self.columns)])
+        content = csv_bytes(self._waiting)
         try:
-            _append(self.path, _csv(self._waiting))
+            with self.path.open("ab", buffering=0) as file:
+                size = file.tell()
+                # On a full disk a part may be written; it is cut off and tried again later.
+                if file.write(content) < len(content):
+                    file.truncate(size)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             if len(self._waiting) == 1:
-                logging.warning(
-                    "%s cannot be written, its rows wait: %s.", self.path, error.strerror
-                )
+                message = "%s cannot be written, its rows wait: %s."
+                logging.warning(message, self.path, error.strerror)
             return
         if len(self._waiting) > 1:
             logging.warning("%s is complete again.", self.path)
         self._waiting = []
-
-
-def _csv(rows):
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
-
-
-def _append(path, content):
-    # On a full disk a part of the rows may be written; they are cut off and tried again later.
-    with path.open("ab", buffering=0) as file:
-        size = file.tell()
-        try:
-            if file.write(content) < len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        except OSError:
-            file.truncate(size)
-            raise
 
 
 def _is_row(cells, columns):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import struct
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -9,27 +10,18 @@ from pathlib import Path
 import h5py
 
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import open_file, opened
+from mim_tf.storage.paths import REMEDY, open_file, opened
 
 _END = 4 * 2**20
 """Bytes checked at each end of a file, where writers put indices; data lies between them."""
 
 _MAGIC = b"GCOL\1\0\0\0"
-_HEADER = 16
-"""Bytes in the header of a global heap, and of each object in it."""
+_HEADER = 16  # bytes in the header of a global heap, and of each object in it
 
 
 @contextlib.contextmanager
-def opened_hdf5(
-    path: str | Path, kind: str, remedy: str = "Save or download it again."
-) -> Iterator[h5py.File]:
-    """Open an HDF5 file to read, and turn any error while it is read into a `MimError`.
-
-    Args:
-        path: of the file.
-        kind: what the file should be, such as "a weights file".
-        remedy: what the user can do.
-    """
+def opened_hdf5(path: str | Path, kind: str, remedy: str = REMEDY) -> Iterator[h5py.File]:
+    """Open an HDF5 file to read, and turn any error into a `MimError`, as `opened` does."""
     with opened(path, kind, form="HDF5", remedy=remedy) as file:
         _check_heaps(file, path)
         with h5py.File(path) as content:
@@ -51,10 +43,7 @@ def _check_heaps(file: BufferedReader, path: str | Path) -> None:
         file.seek(start)
         heaps = [_MAGIC + heap for heap in file.read(_END).split(_MAGIC)[1:]]
         if any(map(_never_ends, heaps)):
-            raise MimError(
-                f"{path}: expected HDF5, got a file with zeros instead of an index. "
-                "Write or download it again."
-            )
+            raise MimError(f"{path}: expected HDF5, got zeros instead of an index.")
 
 
 def _never_ends(heap):
@@ -62,8 +51,7 @@ def _never_ends(heap):
     end = min(int.from_bytes(heap[8:_HEADER], "little"), len(heap))
     place = _HEADER
     while place + _HEADER <= end:
-        index = int.from_bytes(heap[place : place + 2], "little")
-        size = int.from_bytes(heap[place + 8 : place + _HEADER], "little")
+        index, size = struct.unpack_from("<H6xQ", heap, place)
         if index == size == 0:
             return True
         place += _HEADER + -(-size // 8) * 8 if index else size

@@ -23,17 +23,16 @@ _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
+    **dict.fromkeys((stat.S_IFCHR, stat.S_IFBLK), "a device"),
 }
+
+REMEDY = "Save or download it again."
 
 
 def open_file(path: str | Path, kind: str = "a file") -> BufferedReader:
     """Open a regular file to read its bytes, or raise `MimError`; links are followed.
 
-    Args:
-        path: of the file.
-        kind: what the file should be, such as "a picture", for the error message.
+    `kind` is what the file should be, such as "a picture", for the error message.
     """
     try:
         # Opening a FIFO would block, so the kind of file is looked up first.
@@ -42,27 +41,17 @@ def open_file(path: str | Path, kind: str = "a file") -> BufferedReader:
             return open(path, "rb")
     except (OSError, ValueError) as error:
         raise _cannot_open(path, kind, "file", error) from None
-    raise MimError(
-        f"{path}: expected {kind}, found {_KINDS.get(found, 'something else')}. Check the path."
-    )
+    raise MimError(f"{path}: expected {kind}, found {_KINDS[found]}. Check the path.")
 
 
 @contextlib.contextmanager
 def opened(
-    path: str | Path,
-    kind: str,
-    detail: str = "",
-    form: str = "one",
-    remedy: str = "Save or download it again.",
+    path: str | Path, kind: str, detail: str = "", form: str = "one", remedy: str = REMEDY
 ) -> Iterator[BufferedReader]:
     """Open a file as `open_file` does, and turn any error while it is read into a `MimError`.
 
-    Args:
-        path: of the file.
-        kind: what the file should be, such as "a picture".
-        detail: more about the kind, used if the file exists but has another content.
-        form: name of the expected format, for the error message.
-        remedy: what the user can do.
+    For its message, `detail` is more about the kind, `form` the name of the expected format and
+    `remedy` what the user can do.
     """
     with open_file(path, kind) as file:
         try:
@@ -70,10 +59,8 @@ def opened(
         except MimError:
             raise
         except Exception as error:  # Libraries raise many kinds of errors for corrupted files.
-            raise MimError(
-                f"{path}: expected {kind}{detail}, got a file that cannot be read as {form} "
-                f"({error}). {remedy}"
-            ) from None
+            found = f"a file that cannot be read as {form} ({error})"
+            raise MimError(f"{path}: expected {kind}{detail}, got {found}. {remedy}") from None
 
 
 def list_folder(folder: str | Path, kind: str = "a folder") -> list[Path]:
@@ -92,14 +79,12 @@ def walk(folder: str | Path, kind: str = "a folder") -> Iterator[tuple[Path, lis
     seen, waiting = set(), [Path(folder)]
     while waiting:
         current = waiting.pop()
-        entries = list_folder(current, kind)
-        status = os.stat(current)
-        if (status.st_dev, status.st_ino) in seen:
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders = [entry for entry in entries if os.path.isdir(entry)]
-        waiting += reversed(folders)
-        yield current, [entry.name for entry in entries if entry not in folders]
+        entries, real = list_folder(current, kind), os.path.realpath(current)
+        if real not in seen:
+            seen.add(real)
+            folders = [entry for entry in entries if os.path.isdir(entry)]
+            waiting += reversed(folders)
+            yield current, [entry.name for entry in entries if entry not in folders]
 
 
 def read_text(path: str | Path, kind: str = "a file of text") -> str:
@@ -124,26 +109,23 @@ def _finite(number):
 
 
 def _cannot_open(path, kind, noun, error):
+    found = f"a path that cannot be opened ({getattr(error, 'strerror', None) or error})"
     if isinstance(error, FileNotFoundError):
-        return MimError(f"{path}: expected {kind}, found no such {noun}. Check the path.")
-    reason = getattr(error, "strerror", None) or error
-    return MimError(
-        f"{path}: expected {kind}, found a path that cannot be opened ({reason}). Check the path "
-        "and its permissions."
-    )
+        found = f"no such {noun}"
+    return MimError(f"{path}: expected {kind}, found {found}. Check the path.")
 
 
-def check_free(path: str | Path, other: str) -> None:
+def check_free(path: str | os.PathLike, other: str) -> None:
     """Raise `MimError` if `path` exists; the message tells the user to change `other`."""
     if os.path.lexists(path):
         raise MimError(f"{path} exists already. Remove it or give another {other}.")
 
 
-def check_writable(folder: str | Path) -> None:
+def check_writable(folder: str | os.PathLike) -> None:
     """Create `folder` if it is missing; raise `MimError` if no file can be written in it."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
+        with tempfile.TemporaryFile(dir=Path(folder)) as file:
             file.write(b"x")
     except OSError as error:
         raise MimError(f"{folder} cannot be written in: {error}. Choose another folder.") from None
@@ -160,41 +142,30 @@ def replaced_whole(path: Path, suffix: str = "") -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
         part = Path(folder) / f"part{suffix}"
         yield part
-        move_into_place(part, path)
+        # Contents reach the disk before the rename does, and the rename before this returns, so
+        # that a power cut leaves the old or the new file.
+        for written in (part, *part.rglob("*")) if part.is_dir() else (part,):
+            _sync(written)
+        os.replace(part, path)
+        _sync(path.parent)
 
 
 @contextlib.contextmanager
 def written_whole(
     path: str | Path, suffix: str = "", other: str = "name", replace: bool = False
 ) -> Iterator[Path]:
-    """Yield a path to write to; what is there at the end becomes `path` atomically.
+    """Yield a path as `replaced_whole`; raise `MimError` if `path` exists or cannot be written.
 
-    Args:
-        path: of the file or folder to create; missing parent folders are created.
-        suffix: end of the yielded path, from which writers choose the format; "" for a folder.
-        other: what the user can change if `path` exists, for the error message.
-        replace: whether an existing file is replaced; otherwise it is an error.
-
-    Raises:
-        MimError: if `path` exists or cannot be written. Nothing is written then.
+    The yielded path ends in `suffix`, from which writers choose the format. `other` is what the
+    user can change if `path` exists, unless it may be replaced.
     """
-    path = Path(path)
     try:
-        with replaced_whole(path, suffix) as part:
+        with replaced_whole(Path(path), suffix) as part:
             yield part
             if not replace:
                 check_free(path, other)
     except OSError as error:
         raise MimError(f"{path} cannot be written: {error}. Choose another place.") from None
-
-
-def move_into_place(part: Path, path: Path) -> None:
-    """Rename a complete file or folder to `path`; a power cut leaves the old or the new one."""
-    # Contents reach the disk before the rename does, and the rename before this returns.
-    for written in (part, *part.rglob("*")) if part.is_dir() else (part,):
-        _sync(written)
-    os.replace(part, path)
-    _sync(path.parent)
 
 
 def _sync(path):
@@ -211,7 +182,7 @@ def _sync(path):
 def remove_debris(folder: Path) -> None:
     """Delete temporary files that killed processes left in `folder`; nobody may be writing there.
 
-    `*.part` are those of version 1.2.0.
+    `*.part` are those of versions up to 1.3.
     """
     for path in folder.glob(".writing-*"):
         shutil.rmtree(path, ignore_errors=True)

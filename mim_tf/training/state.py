@@ -14,7 +14,7 @@ from absl import logging
 
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import PREVIOUS_STATE, STATE
-from mim_tf.storage.paths import move_into_place, open_file
+from mim_tf.storage.paths import open_file, replaced_whole
 from mim_tf.weights import load_weights, save_weights
 
 _MARK = b"\nsha256 "
@@ -24,19 +24,14 @@ _BLOCK = 2**20
 
 def save_state(model: keras.Model, folder: Path) -> None:
     """Write the state of `model` to `folder` atomically, and keep the previous state."""
-    part = folder / f"{STATE}.part"
-    try:
+    with replaced_whole(folder / STATE) as part:
         save_weights(model, part, with_optimizer=True)
         digest = _digest(part, part.stat().st_size)
         with part.open("ab") as file:  # HDF5 ignores bytes after its end
             file.write(_MARK + digest.encode())
-    except OSError:
-        part.unlink(missing_ok=True)  # the disk may be full
-        raise
-    # A kill between the two renames leaves the previous state only, which `load_state` accepts.
-    if (folder / STATE).exists():
-        os.replace(folder / STATE, folder / PREVIOUS_STATE)
-    move_into_place(part, folder / STATE)
+        # A kill between the two renames leaves the previous state, which `load_state` accepts.
+        if (folder / STATE).exists():
+            os.replace(folder / STATE, folder / PREVIOUS_STATE)
 
 
 def load_state(model: keras.Model, folder: Path) -> None:

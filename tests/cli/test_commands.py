@@ -19,7 +19,7 @@ from mim_tf.cli.predict import PREDICT
 from mim_tf.cli.weights import export
 from mim_tf.errors import MimError
 from mim_tf.evaluation.stored import write_scores
-from mim_tf.jobs import analyze
+from mim_tf.jobs import evaluate
 from mim_tf.jobs.presets import save_preset
 from mim_tf.prediction.outputs import FORMS
 from mim_tf.runs.record import write_record
@@ -233,9 +233,9 @@ def test_data_is_split_as_in_the_run_of_the_weights(mim, tiny_model, monkeypatch
     kept = mim_tf.DataConfig(dataset="array", train_data_paths="a.npy", data_seed=5)
     write_record(tmp_path, tiny_model.config, kept, mim_tf.TrainingConfig(), {})
     looked_at = []
-    real = analyze.analyze
+    real = evaluate.analyze
     monkeypatch.setattr(
-        analyze, "analyze", lambda *given: looked_at.append(given[2]) or real(*given)
+        evaluate, "analyze", lambda *given: looked_at.append(given[1]) or real(*given)
     )
     mim("analyze", "--pretrained_model=best.weights.h5")
     assert looked_at == [kept]

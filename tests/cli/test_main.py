@@ -10,7 +10,7 @@ import pytest
 from absl import flags as absl_flags
 
 from mim_tf.cli.command import Command, run
-from mim_tf.cli.flags import GROUPS, define_config_flags, given
+from mim_tf.cli.flags import GROUPS, define_config_flags, given, parse
 from mim_tf.cli.main import COMMANDS
 from mim_tf.cli.train import TRAIN
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
@@ -268,6 +268,5 @@ def test_values_have_the_types_of_their_fields(values):
     assert given(ModelConfig, values) == {"num_hidden": (8, 8), "layer_norm": False}
     assert given(DataConfig, values) == {"dataset": "mnist", "thresholds": (1.0, 2.5)}
     assert given(TrainingConfig, values) == {"lr": 1.0, "scheduled_sampling": True, "seed": 3}
-    values(["mim", "--num_hidden=8,x"])
-    with pytest.raises(MimError, match="--num_hidden"):
-        given(ModelConfig, values)
+    with pytest.raises(MimError, match="numbers separated by commas as --num_hidden"):
+        parse(values, ["--num_hidden=8,x"])

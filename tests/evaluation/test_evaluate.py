@@ -116,13 +116,12 @@ def paths(tmp_path, tiny_model, tiny_frames):
     return tmp_path / "a.weights.h5", tmp_path / "test.npy"
 
 
-def test_an_evaluation_can_be_read_back(paths, tmp_path, tiny_config, tiny_model, tiny_frames):
+def test_an_evaluation_can_be_read_back(paths, tmp_path, tiny_model, tiny_frames):
     weights, frames = map(str, paths)
-    training = TrainingConfig(
-        batch_size=4, max_test_sequences=0, num_save_samples=1, gen_frm_dir=str(tmp_path / "out")
-    )
+    sizes = {"batch_size": 4, "max_test_sequences": 0, "num_save_samples": 1}
+    training = TrainingConfig(protocol="openstl", gen_frm_dir=str(tmp_path / "out"), **sizes)
     data = DataConfig(train_data_paths=str(tmp_path / "train.npy"), valid_data_paths=frames)
-    text, folder = evaluate_weights(tiny_config, data, training, weights, "openstl")
+    text, folder = evaluate_weights(tiny_model, data, training, weights)
     assert text.splitlines()[-1].startswith("The model ")
     assert folder == tmp_path / "out" / "test-001"
     assert {path.name for path in folder.iterdir()} == {

@@ -10,7 +10,7 @@ import mim_tf
 from mim_tf.cli.configs import resumed
 from mim_tf.cli.train import TRAIN
 from mim_tf.errors import MimError
-from mim_tf.jobs import pace
+from mim_tf.jobs import train as pace
 from mim_tf.jobs.train import train
 from tests.training.test_train import DATA, settings
 

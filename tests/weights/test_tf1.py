@@ -364,7 +364,7 @@ def test_averages_are_converted_and_unknown_settings_are_defaults(tmp_path):
         ("b.h5", {"patch_size": None}, "patch_size"),
         ("b.h5", {"img_width": 32}, "img_width"),
         ("b.h5", {"input_length": 20}, "input_length"),
-        ("a.h5/b.h5/c.h5", {}, r"c\.h5"),
+        ("a.h5/b.h5/c.h5", {}, r"a\.h5/b\.h5"),
     ],
 )
 def test_a_conversion_that_fails_writes_nothing(tmp_path, output, changes, words):
