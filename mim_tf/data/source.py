@@ -63,11 +63,12 @@ class SequenceSource(abc.ABC):
 
     def describe(self) -> dict:
         """Return what a run records about its data, as JSON types; at least these three."""
-        return {
+        record = {
             "source": type(self).__name__,
             "sequences": self.size,
             "shape": list(self.shape),
         }
+        return record | ({"scale": self.scale.as_json()} if self.scale else {})
 
 
 class WrappedSource(SequenceSource):

@@ -3,6 +3,7 @@
 import abc
 import functools
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -46,9 +47,12 @@ class WindowSource(SequenceSource):
         stride: frames between the starts of two windows.
         interval: frames from one frame of a window to the next.
         starts: (recording, first frame) of each window, integers `[N, 2]`; None: every `stride`.
+        part: start and end of the part of each recording to take, as shares of its length.
         description: added to `describe`.
+        attributes: of a `SequenceSource`, such as `scale`.
 
-    Raises `TooShortError` if there is no window.
+    Raises `TooShortError` if there is no window, and `MimError` if the part of a recording is too
+    short for one or thresholds are outside the scale.
     """
 
     def __init__(
@@ -59,24 +63,39 @@ class WindowSource(SequenceSource):
         stride: int = 1,
         interval: int = 1,
         starts: Sequence[tuple[int, int]] | np.ndarray | None = None,
+        part: tuple[float, float] = (0.0, 1.0),
         description: dict | None = None,
+        **attributes: Any,
     ):
+        vars(self).update(attributes)
+        scale = self.threshold_scale or self.scale
+        if self.thresholds and scale:
+            scale.check_thresholds(self.thresholds)
         self.recordings = list(recordings)
         self.shape = (total_length, *frame_shape)
         self._offsets = np.arange(total_length) * interval
+        span = self._offsets[-1] + 1
         if starts is None:
-            ends = [recording.length - self._offsets[-1] for recording in self.recordings]
-            starts = [(i, start) for i, end in enumerate(ends) for start in range(0, end, stride)]
+            starts = []
+            for number, recording in enumerate(self.recordings):
+                first, end = (round(recording.length * share) for share in part)
+                if end - first < span and part != (0.0, 1.0):
+                    raise MimError(
+                        f"{recording.name}: expected at least {span} frames in each part of its "
+                        f"time, to train, validate and test on, got {end - first} of "
+                        f"{recording.length}. Raise valid_fraction and test_fraction, lower "
+                        "total_length or frame_interval, or add recordings: three stay whole."
+                    )
+                starts += [(number, start) for start in range(first, end - span + 1, stride)]
         self._starts = np.asarray(starts, np.int64).reshape(-1, 2)
         self.size = len(self._starts)
         self._description = description or {}
         if not self.size:
             longest = max((recording.length for recording in self.recordings), default=0)
             raise TooShortError(
-                f"Expected a recording of at least {self._offsets[-1] + 1} frames (total_length "
-                f"{total_length}, frame_interval {interval}), got {len(self.recordings)} "
-                f"recordings, the longest of {longest} frames. Lower total_length or "
-                "frame_interval, or add longer recordings."
+                f"Expected a recording of at least {span} frames (total_length {total_length}, "
+                f"frame_interval {interval}), got {len(self.recordings)}, the longest of {longest} "
+                "frames. Lower total_length or frame_interval, or add longer recordings."
             )
 
     def sequences(self, indices: Indices) -> np.ndarray:
@@ -122,35 +141,3 @@ class WindowSource(SequenceSource):
             **self._description,
             "recordings": [recording.name for recording in self.recordings],
         }
-
-
-def starts_within(
-    recordings: Sequence[Recording],
-    part: tuple[float, float],
-    total_length: int,
-    stride: int,
-    interval: int,
-) -> list[tuple[int, int]]:
-    """Return (recording, first frame) of the windows within a part of each recording.
-
-    Args:
-        recordings: to take them from.
-        part: its start and end, as shares of a recording's length.
-        total_length, stride, interval: as for `WindowSource`.
-
-    Raises:
-        MimError: if the part of a recording is shorter than a window.
-    """
-    starts = []
-    span = (total_length - 1) * interval + 1
-    for number, recording in enumerate(recordings):
-        first, end = (round(recording.length * share) for share in part)
-        if end - first < span:
-            raise MimError(
-                f"{recording.name}: expected at least {span} frames (total_length {total_length}, "
-                f"frame_interval {interval}) in each part of its time, to train, validate and test "
-                f"on, got {end - first} of {recording.length}. Raise valid_fraction and "
-                "test_fraction, lower total_length, or add recordings: three or more stay whole."
-            )
-        starts += [(number, start) for start in range(first, end - span + 1, stride)]
-    return starts

@@ -10,8 +10,8 @@ import numpy as np
 from mim_tf.config import DataConfig
 from mim_tf.config.datasets import find_data_set
 from mim_tf.data.dataset import frame_shape, open_part
-from mim_tf.data.files.npz_member import member_keys
-from mim_tf.data.files.videos import VIDEO_SUFFIXES
+from mim_tf.data.files.arrays import member_keys
+from mim_tf.data.files.recordings import VIDEO_SUFFIXES
 from mim_tf.data.sets.grid.files import is_grid, is_pattern
 from mim_tf.data.sets.hko7 import PICTURES
 from mim_tf.data.sets.human36m import has_pictures

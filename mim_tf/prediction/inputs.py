@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import check_array, open_array
-from mim_tf.data.files.recordings import ArrayVideo, convert_recordings, find_recordings
-from mim_tf.data.files.videos import VIDEO_SUFFIXES
+from mim_tf.data.files.arrays import check_array, open_npy
+from mim_tf.data.files.recordings import (
+    VIDEO_SUFFIXES,
+    ArrayVideo,
+    convert_recordings,
+    find_recordings,
+)
 from mim_tf.data.scale_fit import check_units
 from mim_tf.data.sets.grid.files import is_grid, is_pattern
-from mim_tf.data.sets.grid.grid import open_grid
-from mim_tf.data.sets.grid.source import Stretch
+from mim_tf.data.sets.grid.grid import Stretch, cached_grid
 from mim_tf.data.sets.grid.times import runs
 from mim_tf.data.source import filled
 from mim_tf.data.windows import Recording
@@ -125,7 +128,7 @@ def open_input(
     recordings: list[Path | ArrayVideo] = [path]
     batch_axis, has_levels = False, True
     if not os.path.isdir(path) and path.suffix.lower() == ".npy":
-        array = open_array(path, time_first=False)
+        array = open_npy(path, swap=False)
         check_array(array, path, _LAYOUTS)
         has_levels = array.dtype == np.uint8
         array, batch_axis = _five_axes(array, frame_shape)
@@ -201,7 +204,7 @@ def open_grid_input(
             "frames in [0, 1]. Train with --dataset=grid, or give a .npy file."
         )
     variables = part.variables or ",".join(scale.names)
-    grid = open_grid([Path(text)], dataclasses.replace(part, variables=variables))
+    grid = cached_grid([Path(text)], dataclasses.replace(part, variables=variables))
     if grid.frame_shape != predictor.frame_shape:
         raise MimError(
             f"{text}: expected fields of (height, width, channels) {predictor.frame_shape} as in "

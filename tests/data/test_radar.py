@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mim_tf.config import DataConfig
-from mim_tf.data.sets.radar import list_events, open_events
+from mim_tf.data.sets.radar import list_events
 from mim_tf.errors import MimError
 from tests.radar_files import (
     ARRAYS,
@@ -226,8 +225,6 @@ def test_bad_options_are_refused(tmp_path):
         opened(tmp_path, thresholds=(30, 60))
     with pytest.raises(MimError, match="total_length"):
         opened(tmp_path, total_length=6)
-    with pytest.raises(MimError):
-        open_events([], 3, DataConfig("radar"))
 
 
 def test_folders_that_are_no_event_are_refused(tmp_path):

@@ -17,7 +17,7 @@ from mim_tf.config import DataConfig
 from mim_tf.data.files.arrays import from_uint8
 from mim_tf.data.files.images import image_header, pooled, pooling_factors, read_image
 from mim_tf.data.source import Indices
-from mim_tf.data.split import ALL, SPLITS, one_folder
+from mim_tf.data.split import ALL, SPLITS, one_folder, shared_paths, with_paths
 from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder, opened, read_text
@@ -145,21 +145,15 @@ class RadarRun(Recording):
         return frame
 
 
-def open_hko7(
-    paths: list[Path],
-    split: str,
-    frame_shape: tuple[int, int, int],
-    total_length: int,
-    data: DataConfig,
-) -> WindowSource:
+def open_hko7(data: DataConfig, split: str, frame_shape, total_length: int) -> WindowSource:
     """Open windows of the rainy days of a split; thresholds are rain rates in mm/h.
 
-    `paths` is the one folder that holds `radarPNG`, `radarPNG_mask` and the lists of days,
+    One folder holds `radarPNG`, `radarPNG_mask` and the lists of days,
     `hko7_rainy_train_days.txt`, `..._valid_days.txt` and `..._test_days.txt`. Without the folder
-    of masks every pixel counts. With `resize` of `data`, H and W of `frame_shape` are a whole
-    fraction of the data's.
+    of masks every pixel counts. With `resize`, H and W of `frame_shape` are a whole fraction of
+    the data's.
     """
-    root = one_folder(paths)
+    root = one_folder(shared_paths(data, split))
     has_masks = os.path.isdir(root / MASKS)
     if not has_masks:
         logging.warning("%s: there is no folder %s, so every pixel counts.", root, MASKS)
@@ -168,15 +162,15 @@ def open_hko7(
     wanted = frame_shape[:2] if data.resize else size
     factors = pooling_factors(str(root), size, wanted)
 
-    def files(time):
+    def files_of(time):
         mask = root / MASKS / f"{time:%Y/%m/%d/RAD%y%m%d%H%M%S}.mask"
         return _picture_path(root, time), mask if has_masks else None
 
     def run_of(times):
-        every = [files(time) if time else None for time in times]
-        return RadarRun(f"{times[0]:%Y-%m-%d %H:%M}", every, size, factors)
+        files = [files_of(time) if time else None for time in times]
+        return RadarRun(f"{times[0]:%Y-%m-%d %H:%M}", files, size, factors)
 
-    source = WindowSource(
+    return WindowSource(
         map(run_of, split_runs(times)),
         (*wanted, 1),
         total_length,
@@ -185,20 +179,19 @@ def open_hko7(
         description={
             "source": "HKO-7",
             "paths": [str(root)],
-            "scale": DBZ.as_json(),
             "frames": len(times),
             "masks": has_masks,
         },
+        scale=DBZ,
+        converted=(RAIN,),
+        thresholds=data.event_thresholds,
+        threshold_scale=RAIN,
+        has_missing=True,
     )
-    source.scale, source.converted = DBZ, (RAIN,)
-    source.thresholds, source.threshold_scale = data.event_thresholds, RAIN
-    if data.event_thresholds:
-        RAIN.check_thresholds(data.event_thresholds)
-    source.has_missing = True
-    return source
 
 
-def hko7_frame_shape(paths: list[Path]) -> tuple[int, int, int]:
+@with_paths
+def shape_of_hko7(paths: list[Path], data: DataConfig) -> tuple[int, int, int]:
     """Return (H, W, 1) of the frames, from the header of one picture."""
     root = one_folder(paths)
     time, *_ = read_times(root, read_days(root, ALL))

@@ -13,20 +13,22 @@ import itertools
 import math
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 import h5py
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import check_interval, check_length, take
-from mim_tf.data.files.npz_member import (
+from mim_tf.data.files.arrays import (
     LARGEST_DEFLATE_RATIO,
+    check_interval,
+    check_length,
     member_keys,
     member_shape,
     read_member,
+    take,
 )
 from mim_tf.data.source import Indices, SequenceSource
+from mim_tf.data.split import shared_paths, split_paths
 from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
 from mim_tf.storage.hdf5 import opened_hdf5
@@ -40,40 +42,33 @@ SIDE, DAYS = 32, 56
 """Rows and columns, and days, of the synthetic city."""
 
 
-class RawSlots(NamedTuple):
-    """The slots of one file: counts `[slots, 2, H, W]` in vehicles and dates `YYYYMMDDss`."""
-
-    name: str
-    data: np.ndarray
-    dates: list[bytes]
-
-
 class Year(Recording):
     """The complete days of one file; `dropped` days were left out.
 
-    `counts` are float32 `[slots, H, W, 2]`, not negative; `times` are half hours since a fixed day,
-    increasing, with gaps. `scale` is set before frames are read.
+    `data` are counts `[slots, 2, H, W]` in vehicles and `dates` are `YYYYMMDDss`. `counts` are
+    float32 `[slots, H, W, 2]`, not negative; `times` are half hours since a fixed day, increasing,
+    with gaps. `scale` is set before frames are read.
     """
 
     scale: LinearScale
 
-    def __init__(self, raw: RawSlots):
-        self.name = raw.name
-        times = slot_times(raw.name, raw.dates)
+    def __init__(self, name: str, data: np.ndarray, dates: list[bytes]):
+        self.name = name
+        times = slot_times(name, dates)
         days, first, slots = np.unique(times // SLOTS_A_DAY, return_index=True, return_counts=True)
         complete = first[slots == SLOTS_A_DAY]
         if not len(complete):
             raise MimError(
-                f"{raw.name}: Expected a day with all {SLOTS_A_DAY} half hours, got {len(days)} "
+                f"{name}: Expected a day with all {SLOTS_A_DAY} half hours, got {len(days)} "
                 "incomplete days. Use the whole file."
             )
         kept = (complete[:, None] + np.arange(SLOTS_A_DAY)).ravel()
-        self.counts = np.ascontiguousarray(raw.data.transpose(0, 2, 3, 1)[kept])
+        self.counts = np.ascontiguousarray(data.transpose(0, 2, 3, 1)[kept])
         finite = np.isfinite(self.counts).all(axis=(1, 2, 3))
         if not finite.all():
             raise MimError(
-                f"{raw.name}: Expected finite counts in single precision, got another value at "
-                f"{raw.dates[kept[np.argmin(finite)]]!r}. Replace it or leave that slot out."
+                f"{name}: Expected finite counts in single precision, got another value at "
+                f"{dates[kept[np.argmin(finite)]]!r}. Replace it or leave that slot out."
             )
         np.maximum(self.counts, 0, out=self.counts)
         self.times = times[kept]
@@ -92,11 +87,7 @@ class NewestFirst(WindowSource):
 
 
 def open_taxibj(
-    paths: list[Path],
-    split: str,
-    total_length: int,
-    data: DataConfig,
-    test_windows: int = TEST_WINDOWS,
+    data: DataConfig, split: str, frame_shape, total_length: int, test_windows: int = TEST_WINDOWS
 ) -> SequenceSource:
     """Open a split of TaxiBJ, of another city in its format, or of a synthetic one.
 
@@ -108,10 +99,13 @@ def open_taxibj(
     (data/TaxiBJ.ipynb in github.com/Sosa-Liu/AdaSTTC). The 2019 code left out the last window
     before every gap and at the end of every file, so its test windows begin a few slots earlier.
 
-    `paths` are a folder with files `*_InOut.h5`, such as BJ13_M32x32_T30_InOut.h5, whose names sort
-    by year, or else with dataset.npz; or such `.h5` files, in year order; or one `.npz`; or empty
-    for the synthetic city. "valid" and "test" are the same windows.
+    The path is a folder with files `*_InOut.h5`, such as BJ13_M32x32_T30_InOut.h5, whose names sort
+    by year, or else with dataset.npz; or such `.h5` files, in year order; or one `.npz`; or there
+    is none, for the synthetic city. "valid" and "test" are the same windows.
     """
+    paths, _ = split_paths(data, split)
+    if paths:
+        paths = shared_paths(data, split, "by date, and all splits have one scale")
     files = _files(paths, data.taxibj_synthetic)
     if any(path.suffix == ".npz" for path in files):
         chosen = data.taxibj_order, data.taxibj_split
@@ -121,20 +115,19 @@ def open_taxibj(
                 "and --taxibj_split=reference. Change these, or use the .h5 files."
             )
         return TaxiBJNpzSource(files[0], split, total_length, data.check_files)
-    years = [Year(raw) for raw in ([synthetic_city()] if not files else map(read_h5, files))]
+    years = list(map(read_h5, files)) or [Year("synthetic city", *synthetic_city())]
     _check_years(years)
+    starts = windows([year.times for year in years], total_length)
+    train, test = split_windows(starts, total_length, data.taxibj_split, test_windows)
     scale, clipped = _fit_scale(years, test_windows)
     for year in years:
         year.scale = scale
-    starts = windows([year.times for year in years], total_length)
-    train, test = split_windows(starts, total_length, data.taxibj_split, test_windows)
     starts = train if split == "train" else test
     # Years without a window of the split are not kept in memory.
     used, starts[:, 0] = np.unique(starts[:, 0], return_inverse=True)
-    height, width, _ = years[0].counts.shape[1:]
-    source = (NewestFirst if data.taxibj_order == "reference" else WindowSource)(
+    return (NewestFirst if data.taxibj_order == "reference" else WindowSource)(
         [years[i] for i in used],
-        (height, width, CHANNELS),
+        years[0].counts.shape[1:],
         total_length,
         starts=starts,
         description={
@@ -143,17 +136,18 @@ def open_taxibj(
             "order": data.taxibj_order,
             "rule": data.taxibj_split,
             "test_windows": test_windows,
-            "scale": scale.as_json(),
             "dropped_days": sum(year.dropped for year in years),
             "clipped_values": clipped,
         },
+        scale=scale,
     )
-    source.scale = scale
-    return source
 
 
-def taxibj_frame_shape(paths: list[Path], data: DataConfig) -> tuple[int, int, int]:
-    """Return (H, W, C) of the frames, from the first file."""
+def shape_of_taxibj(data: DataConfig) -> tuple[int, int, int] | None:
+    """Return (H, W, C) of the frames, from the first file; None without a path."""
+    paths, _ = split_paths(data, "train")
+    if not paths and not data.taxibj_synthetic:
+        return None
     files = _files(paths, data.taxibj_synthetic)
     if not files:
         return SIDE, SIDE, CHANNELS
@@ -167,10 +161,11 @@ def taxibj_frame_shape(paths: list[Path], data: DataConfig) -> tuple[int, int, i
     return height, width, CHANNELS
 
 
-def read_h5(path: str | Path) -> RawSlots:
+def read_h5(path: str | Path) -> Year:
     """Read one file; raise `MimError` before memory is allocated for a size it cannot have."""
     with _opened(path) as (data, date):
-        return RawSlots(str(path), data.astype(np.float32)[...], date[...].tolist())
+        counts, dates = data.astype(np.float32)[...], date[...].tolist()
+    return Year(str(path), counts, dates)
 
 
 @contextlib.contextmanager
@@ -188,8 +183,7 @@ def _opened(path):
         if not fits or 0 in data.shape:
             raise MimError(
                 f"{path}: Expected data as numbers [slots, {CHANNELS}, height, width] and date as "
-                f"bytes S10 [slots], got {data.dtype} {list(data.shape)} and {date.dtype} "
-                f"{list(date.shape)}. Convert them."
+                f"S10 [slots], got {data.dtype} {data.shape} and {date.dtype} {date.shape}."
             )
         for each in datasets:
             _check_stored(path, each)
@@ -216,24 +210,22 @@ def _check_stored(path, dataset):
 
 def slot_times(name: str, dates: list[bytes]) -> np.ndarray:
     """Return dates `YYYYMMDDss` as half hours since a fixed day, int64 `[slots]`, increasing."""
-    times = np.empty(len(dates), np.int64)
+    times: list[int] = []
     for n, date in enumerate(dates):
         try:
             day, slot = datetime.date.fromisoformat(date[:8].decode()), int(date[8:])
-            if len(date) != 10 or not date.isdigit() or not 1 <= slot <= SLOTS_A_DAY:
-                raise ValueError
+            time = day.toordinal() * SLOTS_A_DAY + slot - 1
+            is_date = len(date) == 10 and date.isdigit() and 1 <= slot <= SLOTS_A_DAY
         except ValueError:
+            is_date = False
+        if not is_date or (times and time <= times[-1]):
             raise MimError(
-                f"{name}: Expected dates YYYYMMDDss with ss from 01 to {SLOTS_A_DAY}, got {date!r} "
-                f"in slot {n}. Correct it or leave the slot out."
-            ) from None
-        times[n] = day.toordinal() * SLOTS_A_DAY + slot - 1
-        if n and times[n] <= times[n - 1]:
-            raise MimError(
-                f"{name}: Expected dates that increase, got {dates[n - 1]!r} and then {date!r} in "
-                f"slots {n - 1} and {n}. Sort the slots by date and remove duplicates."
+                f"{name}: Expected dates YYYYMMDDss that increase, with ss from 01 to "
+                f"{SLOTS_A_DAY}, got {date!r} in slot {n}, after {dates[max(n - 1, 0)]!r}. Correct "
+                "it or leave the slot out."
             )
-    return times
+        times.append(time)
+    return np.array(times, np.int64)
 
 
 def windows(times: list[np.ndarray], total_length: int) -> np.ndarray:
@@ -270,12 +262,11 @@ def split_windows(
 
 def _files(paths, synthetic):
     """Return the data files of `paths`; none for the synthetic city."""
-    if synthetic and paths:
-        raise MimError(f"Expected no files with --taxibj_synthetic, got {paths[0]}. Leave one out.")
-    if not synthetic and not paths:
+    if synthetic == bool(paths):
         raise MimError(
-            "Expected the folder or files of TaxiBJ, got no path. Give --train_data_paths, or "
-            "--taxibj_synthetic for a small synthetic city."
+            "Expected the folder or files of TaxiBJ in --train_data_paths, or --taxibj_synthetic "
+            f"for a small synthetic city, got {paths[0] if paths else 'none'} "
+            f"and --taxibj_synthetic={synthetic}."
         )
     if len(paths) != 1 or not os.path.isdir(paths[0]):
         return paths
@@ -284,10 +275,9 @@ def _files(paths, synthetic):
     files = [path for path in entries if fnmatch.fnmatch(path.name, "[!.]*_InOut.h5")]
     files = files or [path for path in entries if path.name == "dataset.npz"]
     if not files:
-        found = ", ".join(path.name for path in entries[:5]) or "nothing"
         raise MimError(
-            f"{paths[0]}: Expected files named *_InOut.h5 or dataset.npz, got {found}. Give the "
-            "folder that holds them, or the files themselves."
+            f"{paths[0]}: Expected files named *_InOut.h5 or dataset.npz, got "
+            f"{', '.join(path.name for path in entries[:5]) or 'nothing'}. Give their folder."
         )
     return files
 
@@ -296,8 +286,8 @@ def _check_years(years):
     for earlier, later in itertools.pairwise(years):
         if later.counts.shape[1:] != earlier.counts.shape[1:]:
             raise MimError(
-                f"{later.name}: Expected the [height, width] {list(earlier.counts.shape[1:3])} of "
-                f"{earlier.name}, got {list(later.counts.shape[1:3])}. Use files of one grid."
+                f"{later.name}: Expected the [height, width, 2] {list(earlier.counts.shape[1:])} "
+                f"of {earlier.name}, got {list(later.counts.shape[1:])}. Use files of one grid."
             )
         if later.times[0] <= earlier.times[-1]:
             raise MimError(
@@ -308,18 +298,16 @@ def _check_years(years):
 
 def _fit_scale(years, held_out):
     """Return the scale of all but the last `held_out` slots, and the number of values outside."""
-    counts = [year.counts for year in years]
-    left = sum(map(len, counts)) - held_out
-    extremes = []
-    for part in counts:
-        known, left = part[: max(left, 0)], left - len(part)
-        if len(known):
-            extremes += [float(known.min()), float(known.max())]
-    low, high = min(extremes), max(extremes)
+    count = sum(year.length for year in years) - held_out
+    lows, highs = (
+        np.concatenate([extreme(year.counts, axis=(1, 2, 3)) for year in years])[:count]
+        for extreme in (np.min, np.max)
+    )
+    low, high = float(lows.min()), float(highs.max())
     if low == high:
         raise MimError(f"{years[0].name}: Expected counts that differ, got {low} everywhere.")
-    clipped = sum(np.count_nonzero((part < low) | (part > high)) for part in counts)
-    return LinearScale("vehicles", low, high), int(clipped)
+    outside = (np.count_nonzero((y.counts < low) | (y.counts > high)) for y in years)
+    return LinearScale("vehicles", low, high), int(sum(outside))
 
 
 class TaxiBJNpzSource(SequenceSource):
@@ -345,9 +333,8 @@ class TaxiBJNpzSource(SequenceSource):
         fit = first[0] == second[0] and first[2:] == second[2:]
         if not fit or first[2] != CHANNELS or 0 in first + second:
             raise MimError(
-                f"{path}: Expected {' and '.join(self._keys)} as [N, frames, {CHANNELS}, height, "
-                f"width] of one N, height and width, got {list(first)} and {list(second)}. Use the "
-                "whole file."
+                f"{path}: Expected X and Y as [N, frames, {CHANNELS}, height, width] that differ "
+                f"in frames alone, got {first} and {second}. Use the whole file."
             )
         check_length(self.path, first[1] + second[1], total_length)
         for key, part in zip(self._keys, self._parts, strict=True):
@@ -376,8 +363,8 @@ class TaxiBJNpzSource(SequenceSource):
         }
 
 
-def synthetic_city() -> RawSlots:
-    """Return eight weeks of a city in the format of TaxiBJ, to try things out without the data.
+def synthetic_city() -> tuple[np.ndarray, list[bytes]]:
+    """Return counts and dates of eight weeks of a city, to try things out without the data.
 
     Nothing in it was measured. Traffic runs from homes to offices in the morning and back in the
     evening, in waves that cross the city, with a third of the strength at weekends.
@@ -394,7 +381,7 @@ def synthetic_city() -> RawSlots:
     counts = random.poisson(mean.reshape(-1, CHANNELS, SIDE, SIDE)).astype(np.float32)
     days = [datetime.date(2001, 3, 5) + datetime.timedelta(day) for day in range(DAYS)]  # a Monday
     dates = [b"%s%02d" % (f"{day:%Y%m%d}".encode(), s + 1) for day in days for s in slot.flat]
-    return RawSlots("synthetic city", counts, dates)
+    return counts, dates
 
 
 def _districts(random, count, radius):

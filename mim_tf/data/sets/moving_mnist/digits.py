@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
-from mim_tf.data.files.npz_member import LARGEST_DEFLATE_RATIO, read_member
+from mim_tf.data.files.arrays import LARGEST_DEFLATE_RATIO, read_member
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import opened, written_whole
 

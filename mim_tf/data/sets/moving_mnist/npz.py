@@ -13,8 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.files.arrays import ArraySource, check_interval, check_length, take
-from mim_tf.data.files.npz_member import member_keys, member_shape, read_member
+from mim_tf.data.files.arrays import (
+    ArraySource,
+    check_interval,
+    check_length,
+    member_keys,
+    member_shape,
+    read_member,
+    take,
+)
 from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import check_free, written_whole
