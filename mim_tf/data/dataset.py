@@ -10,9 +10,8 @@ from absl import logging
 
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale
-from mim_tf.data.source import SequenceSource
+from mim_tf.data.source import SequenceSource, TooShortError
 from mim_tf.data.split import ALL, SPLITS, how_divided, split_paths
-from mim_tf.data.windows import TooShortError
 from mim_tf.errors import MimError
 from mim_tf.values.grid import check_grid
 from mim_tf.values.scale import LinearScale
@@ -66,13 +65,9 @@ def open_part(
 ) -> SequenceSource:
     """Open a split, or "all" of a set that is divided by recording or sequence.
 
-    Args:
-        data: where the sequences come from.
-        split: "train", "valid", "test", or "all".
-        frame_shape: (H, W, C) of frames that are generated or resized, and of videos and images.
-        total_length: frames of a sequence; None: as many as the file has, where it says so.
-        scale: of the weights; None: as the data says, or `data.scale`, fitted to the training
-            split, or to all where "all" is opened.
+    `frame_shape` is that of frames that are generated or resized, and of videos and images. Without
+    `total_length`, sequences are as long as the file says. Without `scale`, of the weights,
+    `data.scale` is fitted to the training split, or to all where "all" is opened.
     """
     declared = data.declared
     open_split = functools.partial(

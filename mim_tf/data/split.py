@@ -51,9 +51,8 @@ def shared_paths(data: DataConfig, split: str, rule: str = "as published") -> li
     paths, shared = split_paths(data, split)
     if not shared or not paths:
         raise MimError(
-            f"--dataset={data.dataset} is divided {rule}: expected one path with all splits, got "
-            f"{data.train_data_paths!r} and {data.valid_data_paths!r}. Give --train_data_paths "
-            "alone."
+            f"--dataset={data.dataset} is divided {rule}: give --train_data_paths alone, one path "
+            "with all splits."
         )
     return paths
 
@@ -62,8 +61,7 @@ def one_folder(paths: list[Path]) -> Path:
     """Return the single folder in `paths`, or raise `MimError`."""
     if len(paths) != 1 or not os.path.isdir(paths[0]):
         raise MimError(
-            "Expected one folder with all splits, divided as published, got "
-            f"{', '.join(map(str, paths))}. Give it as --train_data_paths alone."
+            f"Expected one folder with all splits as --train_data_paths, got {[*map(str, paths)]}."
         )
     return paths[0]
 
@@ -123,8 +121,7 @@ def check_apart(
     for each in files:
         if Path(os.path.realpath(each)) in others:
             raise MimError(
-                f"{each}: expected it in train_data_paths or valid_data_paths, found it in both. "
-                "Move it out of the folder, or leave it out of the other paths."
+                f"{each}: expected it in train_data_paths or valid_data_paths, found it in both."
             )
 
 
@@ -142,9 +139,9 @@ def divide(items: list, data: DataConfig, split: str) -> list[Any]:
         return list(items)
     if valid + test >= count:
         raise MimError(
-            "Expected enough recordings or sequences to divide into train, valid and test, got "
-            f"{count} for valid_fraction {data.valid_fraction} and test_fraction "
-            f"{data.test_fraction}. Lower these, or give train_data_paths and valid_data_paths."
+            f"Expected enough recordings or sequences for three splits, got {count} for "
+            f"valid_fraction {data.valid_fraction} and test_fraction {data.test_fraction}. Lower "
+            "these, or give train_data_paths and valid_data_paths."
         )
     # One shuffle for all splits, cut in three: the splits share nothing and cover everything.
     order = np.random.default_rng(data.data_seed).permutation(count)

@@ -10,8 +10,7 @@ from tqdm import tqdm
 from mim_tf.data.batches.order import evaluation_batches
 from mim_tf.data.files.recordings import frame_sizes
 from mim_tf.data.scale_fit import ScaledSource, ValueStatistics
-from mim_tf.data.source import SequenceSource, filled
-from mim_tf.data.windows import WindowSource
+from mim_tf.data.source import SequenceSource, WindowSource, filled
 
 _BATCH = 16
 

@@ -41,8 +41,7 @@ class LinearScale:
                 object.__setattr__(self, name, tuple(value))
         if not np.all(np.less(self.low, self.high)):
             raise MimError(
-                f"Expected a scale whose low value is below the high one, got {self.low} and "
-                f"{self.high} {self.unit}."
+                f"Expected a scale from low to high, got {self.low} to {self.high} {self.unit}."
             )
 
     @property
@@ -115,10 +114,7 @@ class LinearScale:
     def check_thresholds(self, thresholds: Sequence[float]) -> None:
         """Raise `MimError` unless all thresholds are in the range of frames, and there are some."""
         if not self.is_uniform:
-            raise MimError(
-                f"Expected one unit for all channels to use thresholds, got {', '.join(self.unit)}."
-                " Leave the thresholds out."
-            )
+            raise MimError(f"Expected one unit to use --thresholds, got {', '.join(self.unit)}.")
         _check_range(thresholds, float(np.min(self.low)), float(np.max(self.high)), self.unit)
 
 

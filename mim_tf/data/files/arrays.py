@@ -29,9 +29,7 @@ CHUNK_VALUES = 2**22
 """Values that are checked at a time, to limit memory."""
 LARGEST_DEFLATE_RATIO = 1032
 """Deflate cannot compress any content further than this."""
-_MAIN_KEYS = ("frames", "data")
 _BLOCK_BYTES = 2**16
-_KINDS = {"iu": "integers", "f": "floats", "u": "unsigned integers"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,9 +161,9 @@ def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) ->
     """
     is_number = array.dtype == np.uint8 or array.dtype.kind == "f"
     if array.ndim not in layouts or 0 in array.shape or not is_number:
+        expected = " or ".join(layouts.values())
         raise MimError(
-            f"{name}: Expected frames {' or '.join(layouts.values())}, uint8 or floats, got "
-            f"{array.dtype} {list(array.shape)}. Convert and reshape them."
+            f"{name}: Expected {expected}, uint8 or floats, got {array.dtype} {list(array.shape)}."
         )
 
 
@@ -182,7 +180,6 @@ def check_interval(
     name: str,
     axes: tuple[str, ...],
     low: float = 0,
-    remedy: str = "Divide levels 0..255 by 255 or save them as uint8",
 ) -> None:
     """Raise `MimError` for the first value that is NaN or outside [`low`, 1].
 
@@ -199,8 +196,8 @@ def check_interval(
         position[0] += start
         place = ", ".join(f"{axis} {n}" for axis, n in zip(axes, position, strict=False))
         raise MimError(
-            f"{name}: Expected values in [{low}, 1], got {value} in {place}. {remedy}; replace "
-            "missing values."
+            f"{name}: Expected values in [{low}, 1], got {value} in {place}. Scale them, or save "
+            "levels 0..255 as uint8; replace missing values."
         )
 
 
@@ -220,12 +217,10 @@ def member_keys(path: str | Path) -> list[str]:
 def main_key(path: str | Path) -> str:
     """Return the name of the only array of a `.npz` file, or of `frames` or `data`."""
     keys = member_keys(path)
-    chosen = keys if len(keys) == 1 else [key for key in _MAIN_KEYS if key in keys]
+    chosen = keys if len(keys) == 1 else [key for key in ("frames", "data") if key in keys]
     if len(chosen) != 1:
-        raise MimError(
-            f"{path}: Expected one array, or one named {' or '.join(_MAIN_KEYS)}, got "
-            f"{', '.join(keys) or 'none'}. Save the frames alone."
-        )
+        got = ", ".join(keys) or "none"
+        raise MimError(f"{path}: Expected one array, or one named frames or data, got {got}.")
     return chosen[0]
 
 
@@ -276,9 +271,8 @@ def _member(path, key, kinds, rank):
         if dtype.hasobject:
             raise ValueError(f"{key} has pickled Python objects, which are never loaded")
         if kinds and (dtype.kind not in kinds or len(shape) != rank):
-            raise MimError(
-                f"{path}: Expected {key} as {_KINDS[kinds]} with {rank} axes, got {dtype} "
-                f"{list(shape)}. Convert it."
+            raise ValueError(
+                f"{key} has {rank} axes and a dtype of kind {kinds}, not {dtype}{shape}"
             )
         _check_size(path, info, start + math.prod(shape) * dtype.itemsize)
         yield archive, info, start, shape, order, dtype

@@ -44,9 +44,8 @@ from mim_tf.data.files.images import (
     read_image,
     resize_image,
 )
-from mim_tf.data.source import Indices
+from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import split_recordings, with_paths
-from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder, opened, walk
 
@@ -79,10 +78,7 @@ class Pictures(Recording):
     def __init__(self, name: str | Path, paths: Iterable, decode: Callable):
         self.name = str(name)
         # A copy, because the decoded array may be a view of a larger picture.
-        self._frames = [
-            LazyValue(functools.partial(lambda path: np.array(decode(path), np.uint8), path))
-            for path in paths
-        ]
+        self._frames = [LazyValue(lambda p=path: np.array(decode(p), np.uint8)) for path in paths]
         self.length = len(self._frames)
 
     def read(self, positions: Indices) -> np.ndarray:
@@ -140,8 +136,7 @@ class Video(Recording):
             decoded += 1
         if decoded < self.length:
             raise MimError(
-                f"{self.name}: Expected {self.length} frames, one a packet, got {decoded}. The "
-                "file is corrupted; encode it again, for example with ffmpeg."
+                f"{self.name}: Expected {self.length} frames, got {decoded}. Encode it again."
             )
         return frames
 
@@ -253,10 +248,8 @@ def list_recordings(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     inside, itself = find_recordings(folder, VIDEO_SUFFIXES, 2)
     if not inside and not itself:
-        raise MimError(
-            f"{folder}: Expected a folder with videos ({', '.join(VIDEO_SUFFIXES)}) or with "
-            "subfolders of at least two images each. Check the path."
-        )
+        suffixes = ", ".join(VIDEO_SUFFIXES)
+        raise MimError(f"{folder}: Expected videos ({suffixes}) or subfolders of two images.")
     return inside or [folder]
 
 

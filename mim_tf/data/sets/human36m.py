@@ -8,7 +8,6 @@ the central half of each side of a picture.
 import math
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from absl import logging
@@ -16,8 +15,8 @@ from absl import logging
 from mim_tf.config import DataConfig
 from mim_tf.data.files.images import eight_bits, read_image, to_channels
 from mim_tf.data.files.recordings import Pictures, find_named
+from mim_tf.data.source import WindowSource
 from mim_tf.data.split import split_paths
-from mim_tf.data.windows import WindowSource
 from mim_tf.errors import MimError
 
 SCENARIO = "Walking"
@@ -33,13 +32,6 @@ _NAME = re.compile(
     r"\.(?P<camera>\d+)_(?P<frame>\d+)\.(jpg|jpeg|png))"
 )
 _FOLDER = "a folder with pictures of Human3.6M"
-
-
-class _Picture(NamedTuple):
-    path: Path
-    subject: str
-    view: tuple[str, str]  # take (with subject and scenario) and camera
-    frame: int
 
 
 def open_human(data: DataConfig, split: str, frame_shape, total_length: int) -> WindowSource:
@@ -59,13 +51,13 @@ def open_human(data: DataConfig, split: str, frame_shape, total_length: int) -> 
             f"{FRAME_STEP * INTERVAL} frames of the video apart, got none among {len(pictures)}. "
             "Lower --total_length, or get all with data/human36m.sh."
         )
-    found = sorted({picture.subject for picture in pictures}, key=subjects.index)
+    found = sorted({name["subject"] for _, name in pictures}, key=subjects.index)
     if len(found) < len(subjects):
         absent = ", ".join(set(subjects) - set(found))
         logging.warning("Human3.6M: there is no picture of %s in the given folders.", absent)
     recording = Pictures(
         f"{SCENARIO} of {', '.join(found)}",
-        [picture.path for picture in pictures],
+        [path for path, _ in pictures],
         lambda path: crop_and_resize(path, read_image(path), *frame_shape[:2]),
     )
     return WindowSource(
@@ -88,7 +80,9 @@ def has_pictures(folder: Path) -> bool:
     return bool(find_named([folder], _NAME, _FOLDER))
 
 
-def window_starts(pictures: list[_Picture], total_length: int, stride: int) -> list[int]:
+def window_starts(
+    pictures: list[tuple[Path, re.Match[str]]], total_length: int, stride: int
+) -> list[int]:
     """Return the positions in `pictures`, sorted by file name, at which a window starts.
 
     The first and the last picture of a window are from one take and camera, and as many frames of
@@ -98,11 +92,11 @@ def window_starts(pictures: list[_Picture], total_length: int, stride: int) -> l
     starts = []
     start = 0
     while start + INTERVAL * total_length - 1 < len(pictures):
-        first, last = pictures[start], pictures[start + span]
-        if first.view != last.view:  # The next view begins at one of the next pictures.
-            start += 1
+        (_, first), (_, last) = pictures[start], pictures[start + span]
+        if first.group("take", "camera") != last.group("take", "camera"):
+            start += 1  # The next view begins at one of the next pictures.
             continue
-        if last.frame - first.frame == FRAME_STEP * span:
+        if int(last["frame"]) - int(first["frame"]) == FRAME_STEP * span:
             starts.append(start)
         start += stride
     return starts
@@ -144,19 +138,15 @@ def _central_half(side):
 
 def _find_pictures(paths, subjects):
     """Return the pictures of `subjects`, sorted by file name."""
-    pictures, other = [], set()
-    for path, name in find_named(paths, _NAME, _FOLDER):
-        subject, scenario = name["subject"], name["scenario"]
-        if scenario == SCENARIO and subject in subjects:
-            view = name["take"], name["camera"]
-            pictures.append(_Picture(path, subject, view, int(name["frame"])))
-        else:
-            other.add(f"{subject} {scenario}")
+    found = find_named(paths, _NAME, _FOLDER)
+    wanted = {(subject, SCENARIO) for subject in subjects}
+    pictures = [each for each in found if each[1].group("subject", "scenario") in wanted]
     if not pictures:
-        example = f"{subjects[0]}_{SCENARIO}_1.54138969_000471.jpg"
+        other = sorted({" ".join(name.group("subject", "scenario")) for _, name in found})
         raise MimError(
-            f"{_listed(paths)}: Expected pictures of {_listed(subjects)} such as {example}, got "
-            f"{_listed(sorted(other)) or 'none'}. Get them with data/human36m.sh."
+            f"{_listed(paths)}: Expected pictures of {_listed(subjects)} such as {subjects[0]}_"
+            f"{SCENARIO}_1.54138969_000471.jpg, got {_listed(other) or 'none'}. Get them with "
+            "data/human36m.sh."
         )
     return pictures
 

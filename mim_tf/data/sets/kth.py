@@ -15,8 +15,8 @@ from absl import logging
 from mim_tf.config import DataConfig
 from mim_tf.data.files.images import FrameFormat, list_images, read_image
 from mim_tf.data.files.recordings import Pictures, Video, find_named
+from mim_tf.data.source import Recording, WindowSource
 from mim_tf.data.split import split_paths
-from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
 
 TRAIN_PERSONS, TEST_PERSONS = range(1, 17), range(17, 26)

@@ -24,9 +24,8 @@ from mim_tf.data.files.arrays import (
 )
 from mim_tf.data.files.images import image_header, natural_order, read_image
 from mim_tf.data.files.recordings import Pictures
-from mim_tf.data.source import Indices
+from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import split_recordings, with_paths
-from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder
 from mim_tf.values.scale import LinearScale
@@ -94,10 +93,7 @@ def list_events(folder: str | Path) -> list[Path]:
     arrays = (".npy", ".npz")
     events = [each for each in entries if os.path.isdir(each) or each.suffix.lower() in arrays]
     if not events:
-        raise MimError(
-            f"{folder}: Expected radar events: subfolders of PNG pictures or of .npy files [H, W], "
-            "or .npy or .npz files [T, H, W]; got none. Give the folder above them."
-        )
+        raise MimError(f"{folder}: Expected radar events, subfolders or .npy or .npz files.")
     return events
 
 
@@ -162,10 +158,8 @@ def _frame_files(folder):
     pictures = [file for file in entries if file.suffix.lower() == ".png"]
     arrays = [file for file in entries if file.suffix.lower() == ".npy"]
     if bool(pictures) == bool(arrays):
-        raise MimError(
-            f"{folder}: Expected PNG pictures or .npy files [H, W], got "
-            f"{'both' if pictures else 'neither'}. Give the folder directly above the events."
-        )
+        got = "both" if pictures else "neither"
+        raise MimError(f"{folder}: Expected PNG pictures or .npy files [H, W], got {got}.")
     return pictures or arrays
 
 
@@ -175,10 +169,7 @@ def _common_layout(files):
     first = layout_of(files[0])
     for file in files[1:]:
         if layout_of(file) != first:
-            raise MimError(
-                f"{file}: Expected the size and dtype of {files[0].name}, {first}, got "
-                f"{layout_of(file)}. Frames of an event need one size and one dtype."
-            )
+            raise MimError(f"{file}: Expected {first} as {files[0].name}, got {layout_of(file)}.")
     return first
 
 
@@ -226,8 +217,8 @@ def open_radar(data: DataConfig, split: str, frame_shape, total_length: int) -> 
     for event in events:
         if tuple(event.frame_shape) != size:
             raise MimError(
-                f"{event.name}: Expected frames of {size} pixels as in {events[0].name}, got "
-                f"{tuple(event.frame_shape)}. Use events of one size."
+                f"{event.name}: Expected {size} pixels as in {events[0].name}, got "
+                f"{tuple(event.frame_shape)}."
             )
     return WindowSource(
         events,

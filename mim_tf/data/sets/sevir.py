@@ -5,7 +5,6 @@ it is asked for; nothing stays open or in memory.
 """
 
 import collections
-import contextlib
 import csv
 import datetime
 import io
@@ -19,9 +18,8 @@ from absl import logging
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files.images import pooled, pooling_factors
-from mim_tf.data.source import Indices
+from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import ALL, one_folder, shared_paths, with_paths
-from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
 from mim_tf.storage.hdf5 import opened_hdf5
 from mim_tf.storage.paths import opened
@@ -117,12 +115,10 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
 
 
 def _exists(path):
-    # Not os.path.exists, which is False in a folder without permission, too.
-    with contextlib.suppress(OSError):
-        try:
-            os.lstat(path)
-        except FileNotFoundError:
-            return False
+    try:
+        os.lstat(path)
+    except OSError as error:  # Not os.path.exists, which is False without permission, too.
+        return not isinstance(error, FileNotFoundError)
     return True
 
 
@@ -135,20 +131,15 @@ def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
     for name, events in by_file.items():
         path = root / "data" / name
         with opened_hdf5(path, "a file of SEVIR") as file:
-            shape = file[kind].shape if kind in file else ()
+            shape: tuple[int, ...] = file[kind].shape if kind in file else ()
             wanted = f"[N, H, W, {FRAMES}]" if size is None else f"[N, {size}, {FRAMES}]"
             if len(shape) != 4 or shape[-1] != FRAMES or size not in (None, shape[1:3]):
-                raise MimError(
-                    f"{path}: Expected a data set {kind} {wanted}, got {list(shape)}. Download it "
-                    "again."
-                )
+                raise MimError(f"{path}: Expected a data set {kind} {wanted}, got {list(shape)}.")
             for event in events:
                 is_row = 0 <= event.row < shape[0]
                 if not is_row or ("id" in file and file["id"].asstr()[event.row] != event.id):
-                    raise MimError(
-                        f"{path}: Expected event {event.id} in row {event.row} of {shape[0]}, as "
-                        f"in {CATALOG}, got another. Download both again."
-                    )
+                    row = f"row {event.row} of {shape[0]}"
+                    raise MimError(f"{path}: Expected event {event.id} of {CATALOG} in {row}.")
         size = shape[1:3]
     return size or (0, 0)
 
@@ -190,10 +181,7 @@ def open_sevir(data: DataConfig, split: str, frame_shape, total_length: int) -> 
     counts = collections.Counter(entry.split for entry in entries)
     chosen = [entry for entry in entries if split in (ALL, entry.split)]
     if not chosen:
-        raise MimError(
-            f"{root}: Expected events of type {kind} for {split}, got {dict(counts)}. Download "
-            "the files of the other years."
-        )
+        raise MimError(f"{root}: Expected events of type {kind} for {split}, got {dict(counts)}.")
     size = check_files(root, kind, chosen)
     wanted = frame_shape[:2] if data.resize else size
     factors = pooling_factors(str(root), size, wanted)

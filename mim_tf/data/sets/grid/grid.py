@@ -14,17 +14,18 @@ from mim_tf.data.sets.grid.fields import (
     Fields,
     cut,
     degrees,
+    expand,
     find_fields,
+    open_datasets,
+    read_errors,
     select,
     split_name,
     template,
     variable_names,
 )
-from mim_tf.data.sets.grid.files import expand, open_datasets, read_errors
 from mim_tf.data.sets.grid.times import Times, join_times, runs, usual_step
-from mim_tf.data.source import Indices
+from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import ALL, SPLITS, check_apart, needed_paths, with_paths
-from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
 from mim_tf.values.grid import Axis, FrameGrid
 from mim_tf.values.scale import LinearScale
@@ -161,13 +162,13 @@ class Grid:
             where = {part.time: slice(start, end), **where}
         with read_errors(part.path):
             values = part.data.isel(where).transpose(*where).values
-        values = np.float32(values.reshape(-1, *values.shape[-2:]))
+        values = values.reshape(-1, *values.shape[-2:]).astype(np.float32)
         side = self._coarsen
         if side == 1:
             return values
         height, width = (size * side for size in self.frame_shape[:2])
         exact = values[:, :height, :width].astype(np.float64)
-        return np.float32(pooled(exact, (side, side), largest=False))
+        return pooled(exact, (side, side), largest=False).astype(np.float32)
 
 
 def cached_grid(paths: list[Path], data: DataConfig) -> Grid:
@@ -191,10 +192,8 @@ def _all_variables(opened):
     path, first = opened[0]
     found = found or [str(name) for name, data in first.data_vars.items() if data.ndim >= 2][:1]
     if not found:
-        raise MimError(
-            f"{path}: expected a variable over time and two further axes, got "
-            f"{', '.join(map(str, first.data_vars)) or 'none'}."
-        )
+        names = ", ".join(map(str, first.data_vars)) or "none"
+        raise MimError(f"{path}: expected a variable over time and two further axes, got {names}.")
     return tuple(found)
 
 
@@ -203,17 +202,15 @@ def _fields_of(opened, variable):
     name, _ = split_name(variable)
     parts = [find_fields(path, each, variable) for path, each in opened if name in each.data_vars]
     if not parts:
-        known = dict.fromkeys(str(name) for _, each in opened for name in each.data_vars)
-        raise MimError(
-            f"{opened[0][0]}: expected the variable {name}, got {', '.join(known) or 'none'}. "
-            "Choose with --variables."
-        )
+        every = dict.fromkeys(str(name) for _, each in opened for name in each.data_vars)
+        known = ", ".join(every) or "none"
+        raise MimError(f"{opened[0][0]}: no variable {name} among {known}. Choose --variables.")
     parts.sort(key=lambda part: part.times.seconds[0])
     for part in parts:
         if part.unit != parts[0].unit:
             raise MimError(
-                f"{part.path}: expected {variable} in {parts[0].unit or 'no unit'} as in "
-                f"{parts[0].path}, got {part.unit or 'no unit'}. Convert one of them."
+                f"{part.path}: expected {variable} in the unit of {parts[0].path}, "
+                f"{parts[0].unit!r}, got {part.unit!r}."
             )
     return parts
 
@@ -224,7 +221,7 @@ def _common_times(variables, channels) -> Times:
         if times.calendar != first.calendar or not np.array_equal(times.seconds, first.seconds):
             raise MimError(
                 f"{variable}: expected the {len(first)} times of {variables[0]}, {first.span()}, "
-                f"got {len(times)}, {times.span()}. All variables need the same times."
+                f"got {len(times)}, {times.span()}."
             )
     return first
 
@@ -243,8 +240,7 @@ def _common_grid(channels) -> "xarray.DataArray":
         if not same:
             raise MimError(
                 f"{part.path}: expected {part.data.name} on the grid of {first.path}, "
-                f"{_frame_grid(grid).words}, got {_frame_grid(other).words}. Use one grid for all "
-                "files (xarray: interp_like)."
+                f"{_frame_grid(grid).words}, got {_frame_grid(other).words}."
             )
     return grid
 
@@ -342,10 +338,7 @@ def _bounds(grid, split, data):
         asked = f"--split_dates={data.split_dates}"
         dates = data.split_dates.split(",")
         if len(dates) != 2:
-            raise MimError(
-                "Expected two dates, where validation and where test begin, such as "
-                f"--split_dates=2016-01-01,2017-01-01, got {asked}."
-            )
+            raise MimError(f"Expected two dates, where validation and test begin, got {asked}.")
         edges = [0, *map(grid.times.position, dates), count]
     else:
         asked = f"--valid_fraction={data.valid_fraction:g} --test_fraction={data.test_fraction:g}"
@@ -356,7 +349,7 @@ def _bounds(grid, split, data):
         if first >= last:
             raise MimError(
                 f"Expected times for each split, got none for {name} because of {asked}: the data "
-                f"is from {grid.times.span()}. Change the flags."
+                f"is from {grid.times.span()}."
             )
     number = SPLITS.index(split)
     return edges[number], edges[number + 1]

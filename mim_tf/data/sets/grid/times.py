@@ -166,13 +166,12 @@ def join_times(parts: list[tuple[Path, Times]]) -> Times:
         continues = times.calendar == _PROLEPTIC and later.has_one_gregorian
         if later.calendar != times.calendar and not continues:
             raise MimError(
-                f"{later_path}: expected the calendar of {path}, {times.calendar}, got "
-                f"{later.calendar}."
+                f"{later_path}: expected {path}'s calendar {times.calendar}, got {later.calendar}."
             )
         if later.seconds[0] <= times.seconds[-1]:
             raise MimError(
                 f"{later_path}: expected times after {times.text(-1)}, the last of {path}, got "
-                f"{later.text(0)}. Leave out one of the files, or the times they share."
+                f"{later.text(0)}."
             )
     return Times(np.concatenate([times.seconds for _, times in parts]), parts[0][1].calendar)
 
