@@ -19,10 +19,7 @@ class ValueStatistics:
     """Count, mean, deviation and range of each channel, gathered part by part without NaN.
 
     Source: Chan, Golub and LeVeque, 1979, for merging moments. Sums of squares would lose the
-    deviation of values such as 101,325 Pa +- 1.
-
-    Attributes:
-        count, mean, low, high: `[C]`, float64.
+    deviation of values such as 101,325 Pa +- 1. `count`, `mean`, `low`, `high` are float64 `[C]`.
     """
 
     def __init__(self, channels: int):
@@ -117,7 +114,8 @@ def _statistics(source, every):
     frames = sum(len(positions) for _, positions in used)
     with tqdm(total=frames, desc="fitting the scale", unit="frame", leave=False) as progress:
         for recording, positions in used:
-            for part in np.split(positions, range(step, len(positions), step)):
+            for first in range(0, len(positions), step):
+                part = positions[first : first + step]
                 found.update(recording.read(part))
                 progress.update(len(part))
     return found

@@ -238,7 +238,6 @@ def describe_splits(sources: dict[str, SequenceSource]) -> str:
 
 def _describe(source):
     record = source.describe()
-    length, height, width, channels = source.shape
     count = "endless" if source.size is None else f"{source.size:,}"
     origin = record.get("source", type(source).__name__)
     if record.get("paths"):
@@ -248,7 +247,11 @@ def _describe(source):
         origin += f" {first}" + (f" and {len(others)} more" if others else "")
     if "selected_from" in record:
         origin += f" (of its {record['selected_from']:,} sequences)"
-    return (
-        f"{count} sequences of {length} frames, {height} x {width} x {channels} "
-        f"(height x width x channels), {origin}"
-    )
+    return f"{size_in_words(count, source.shape)}, {origin}"
+
+
+def size_in_words(count: object, shape: Sequence[int]) -> str:
+    """Return the number of sequences and their (T, H, W, C) as text."""
+    length, height, width, channels = shape
+    size = f"{height} x {width} x {channels} (height x width x channels)"
+    return f"{count} sequences of {length} frames, {size}"

@@ -84,12 +84,10 @@ def take(array: np.ndarray, index: Any) -> np.ndarray:
 
 
 class ArraySource(SequenceSource):
-    """Sequences of one array; nothing is copied before a sequence is asked for.
+    """Sequences of one array `[N, T, H, W]` or `[N, T, H, W, C]`, uint8 or float in [0, 1].
 
-    Args:
-        array: `[N, T, H, W]` or `[N, T, H, W, C]`, uint8 in 0..255 or float in [0, 1].
-        total_length: frames of a sequence; longer ones are cut to their first frames. None: all.
-        name: file or other origin, for messages and `describe`.
+    Nothing is copied before a sequence is asked for. Sequences are cut to their first
+    `total_length` frames. `name` is the file or other origin, for messages and `describe`.
     """
 
     def __init__(self, array: np.ndarray, total_length: int | None = None, name: str = "array"):

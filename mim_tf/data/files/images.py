@@ -50,9 +50,9 @@ class FrameFormat:
 
 
 def list_images(folder: str | Path) -> list[Path]:
-    """Return the pictures directly in `folder`, sorted by name, without hidden files."""
+    """Return the pictures directly in `folder`, in natural order, without hidden files."""
     paths = [path for path in list_folder(folder) if not path.name.startswith(".")]
-    return [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+    return sorted((p for p in paths if p.suffix.lower() in IMAGE_SUFFIXES), key=natural_order)
 
 
 def natural_order(path: Path) -> tuple:

@@ -362,7 +362,7 @@ def convert_recordings(
 def native_shape(recording: Path) -> tuple[int, ...]:
     """Return (H, W, C) of the frames of a video or folder of images; a video has 3 channels."""
     if os.path.isdir(recording):
-        return read_image(_pictures(recording)[0]).shape
+        return read_image(list_images(recording)[0]).shape
     return (*video_size(recording), 3)
 
 
@@ -381,11 +381,7 @@ def _open_recording(recording, form):
     form.check_channels(recording, (1, 3))
     if not os.path.isdir(recording):
         return Video(recording, form)
-    paths = _pictures(recording)
+    paths = list_images(recording)
     # Checking one size finds most mistakes early; the other pictures are checked when decoded.
     form.check_size(recording, image_header(paths[0])[:2])
     return Pictures(recording, paths, lambda path: form.convert(path, read_image(path)))
-
-
-def _pictures(folder):
-    return sorted(list_images(folder), key=natural_order)

@@ -16,7 +16,7 @@ from mim_tf.config import DataConfig
 from mim_tf.data.files.images import eight_bits, read_image, to_channels
 from mim_tf.data.files.recordings import Pictures, find_named
 from mim_tf.data.source import WindowSource
-from mim_tf.data.split import split_paths
+from mim_tf.data.split import needed_paths
 from mim_tf.errors import MimError
 
 SCENARIO = "Walking"
@@ -40,7 +40,7 @@ def open_human(data: DataConfig, split: str, frame_shape, total_length: int) -> 
     The pictures are in folders or their subfolders. Frames of a window are 10 frames of the video
     apart. Source: 2019 code, its reader of Human3.6M.
     """
-    paths, _ = split_paths(data, split)
+    paths, _ = needed_paths(data, split)
     is_train = split == "train"
     subjects = TRAIN_SUBJECTS if is_train else TEST_SUBJECTS
     pictures = _find_pictures(paths, subjects)

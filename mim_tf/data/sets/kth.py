@@ -16,7 +16,7 @@ from mim_tf.config import DataConfig
 from mim_tf.data.files.images import FrameFormat, list_images, read_image
 from mim_tf.data.files.recordings import Pictures, Video, find_named
 from mim_tf.data.source import Recording, WindowSource
-from mim_tf.data.split import split_paths
+from mim_tf.data.split import needed_paths
 from mim_tf.errors import MimError
 
 TRAIN_PERSONS, TEST_PERSONS = range(1, 17), range(17, 26)
@@ -39,7 +39,7 @@ def open_kth(data: DataConfig, split: str, frame_shape, total_length: int) -> Wi
     `personNN_<action>_dK_uncomp.avi`, or folders of that name with `image_####.jpg`, whose numbers
     may have gaps.
     """
-    paths, _ = split_paths(data, split)
+    paths, _ = needed_paths(data, split)
     persons = TRAIN_PERSONS if split == "train" else TEST_PERSONS
     takes = [(path, name) for path, name in find_takes(paths) if int(name["person"]) in persons]
     if not takes:

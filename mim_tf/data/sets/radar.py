@@ -13,15 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import (
-    CHUNK_VALUES,
-    Stamp,
-    check_array,
-    open_frames,
-    open_npy,
-    take,
-    to_float32,
-)
+from mim_tf.data.files import arrays
 from mim_tf.data.files.images import image_header, natural_order, read_image
 from mim_tf.data.files.recordings import Pictures
 from mim_tf.data.source import Indices, Recording, WindowSource
@@ -53,7 +45,7 @@ class RadarValues(NamedTuple):
         # Before the conversion, because numbers such as -1.8e308 do not fit into float32.
         stored = np.where(gone, 0, stored)
         is_unit = stored.dtype == np.uint8 or self.kind == "unit"
-        frames = to_float32(stored) if is_unit else self.scale.to_unit(stored)
+        frames = arrays.to_float32(stored) if is_unit else self.scale.to_unit(stored)
         frames[gone] = np.nan
         return frames
 
@@ -90,8 +82,8 @@ def parse_missing(text: str) -> tuple[float, ...]:
 def list_events(folder: str | Path) -> list[Path]:
     """Return the events in a folder: subfolders, and `.npy` and `.npz` files, in natural order."""
     entries = _visible_entries(folder)
-    arrays = (".npy", ".npz")
-    events = [each for each in entries if os.path.isdir(each) or each.suffix.lower() in arrays]
+    suffixes = (".npy", ".npz")
+    events = [each for each in entries if os.path.isdir(each) or each.suffix.lower() in suffixes]
     if not events:
         raise MimError(f"{folder}: Expected radar events, subfolders or .npy or .npz files.")
     return events
@@ -122,7 +114,7 @@ class Event(Recording):
             (self.length, *self.frame_shape), dtype = array.shape, array.dtype
             # A mapped file stays open, and there may be more events than files a process may open.
             self._array = None if isinstance(array, np.memmap) else array
-        self._stamps = [Stamp.of(file) for file in self._files]
+        self._stamps = [arrays.Stamp.of(file) for file in self._files]
         if values and dtype != np.uint8:
             self._check_values(values)
 
@@ -132,7 +124,7 @@ class Event(Recording):
 
     def _check_values(self, values):
         """Raise `MimError` for the first impossible value; read floats in parts."""
-        step = max(1, CHUNK_VALUES // math.prod(self.frame_shape))
+        step = max(1, arrays.CHUNK_VALUES // math.prod(self.frame_shape))
         for start in range(0, self.length, step):
             fault = values.find_fault(self._stored(range(start, min(start + step, self.length))))
             if fault:
@@ -147,7 +139,8 @@ class Event(Recording):
         for stamp in [self._stamps[n] for n in positions] if self._folder else self._stamps:
             stamp.check()
         if not self._folder:
-            return take(_open_event_array(self._files[0], self._check), np.asarray(positions))
+            array = _open_event_array(self._files[0], self._check)
+            return arrays.take(array, np.asarray(positions))
         if self._pictures:
             return self._pictures.levels(positions)
         return np.stack([np.load(self._files[n], allow_pickle=False) for n in positions])
@@ -156,11 +149,11 @@ class Event(Recording):
 def _frame_files(folder):
     entries = _visible_entries(folder)
     pictures = [file for file in entries if file.suffix.lower() == ".png"]
-    arrays = [file for file in entries if file.suffix.lower() == ".npy"]
-    if bool(pictures) == bool(arrays):
+    others = [file for file in entries if file.suffix.lower() == ".npy"]
+    if bool(pictures) == bool(others):
         got = "both" if pictures else "neither"
         raise MimError(f"{folder}: Expected PNG pictures or .npy files [H, W], got {got}.")
-    return pictures or arrays
+    return pictures or others
 
 
 def _common_layout(files):
@@ -174,8 +167,8 @@ def _common_layout(files):
 
 
 def _array_layout(file):
-    array = open_npy(file, swap=False)
-    check_array(array, file, {2: "[H, W], a file each"})
+    array = arrays.open_npy(file, swap=False)
+    arrays.check_array(array, file, {2: "[H, W], a file each"})
     return array.shape, array.dtype
 
 
@@ -195,10 +188,10 @@ def _visible_entries(folder):
 
 def _open_event_array(path, check):
     """Return the array `[T, H, W]` of a file."""
-    array = open_frames(path, check, swap=False)
+    array = arrays.open_frames(path, check, swap=False)
     if array.ndim == 4 and array.shape[-1] == 1:
         array = array[..., 0]
-    check_array(array, path, {3: "[T, H, W] or [T, H, W, 1] of an event"})
+    arrays.check_array(array, path, {3: "[T, H, W] or [T, H, W, 1] of an event"})
     return array
 
 

@@ -138,8 +138,8 @@ def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
             for event in events:
                 is_row = 0 <= event.row < shape[0]
                 if not is_row or ("id" in file and file["id"].asstr()[event.row] != event.id):
-                    row = f"row {event.row} of {shape[0]}"
-                    raise MimError(f"{path}: Expected event {event.id} of {CATALOG} in {row}.")
+                    place = f"row {event.row} of {shape[0]}, as in {CATALOG}"
+                    raise MimError(f"{path}: Expected event {event.id} in {place}.")
         size = shape[1:3]
     return size or (0, 0)
 

@@ -18,15 +18,7 @@ import h5py
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import (
-    LARGEST_DEFLATE_RATIO,
-    check_interval,
-    check_length,
-    member_keys,
-    member_shape,
-    read_member,
-    take,
-)
+from mim_tf.data.files import arrays
 from mim_tf.data.source import Indices, Recording, SequenceSource, WindowSource
 from mim_tf.data.split import shared_paths, split_paths
 from mim_tf.errors import MimError
@@ -148,8 +140,8 @@ def shape_of_taxibj(data: DataConfig) -> tuple[int, int, int] | None:
     if files[0].suffix != ".npz":
         with _opened(files[0]) as (counts, _):
             return (*counts.shape[2:4], CHANNELS)
-    key = "X_train" if "X_train" in member_keys(files[0]) else "X_test"
-    *_, height, width = member_shape(files[0], key, "f", 5)
+    key = "X_train" if "X_train" in arrays.member_keys(files[0]) else "X_test"
+    *_, height, width = arrays.member_shape(files[0], key, "f", 5)
     return height, width, CHANNELS
 
 
@@ -189,7 +181,7 @@ def _check_stored(path, dataset):
         shapes = zip(dataset.shape, dataset.chunks, strict=True)
         stored = dataset.id.get_num_chunks() == math.prod(-(-n // chunk) for n, chunk in shapes)
         largest = max(dataset.nbytes, math.prod(dataset.chunks) * dataset.dtype.itemsize)
-        possible = os.path.getsize(path) * LARGEST_DEFLATE_RATIO
+        possible = os.path.getsize(path) * arrays.LARGEST_DEFLATE_RATIO
     if not stored or largest > possible:
         name = dataset.name.lstrip("/")
         raise ValueError(f"it does not hold the {dataset.nbytes} bytes of {name}")
@@ -293,7 +285,7 @@ class TaxiBJNpzSource(SequenceSource):
         self.path = str(path)
         suffix = "train" if split == "train" else "test"
         self._keys = [f"X_{suffix}", f"Y_{suffix}"]
-        self._parts = [read_member(path, key, "f", 5, check) for key in self._keys]
+        self._parts = [arrays.read_member(path, key, "f", 5, check) for key in self._keys]
         first, second = (part.shape for part in self._parts)
         fit = first[0] == second[0] and first[2:] == second[2:]
         if not fit or first[2] != CHANNELS or 0 in first + second:
@@ -301,15 +293,15 @@ class TaxiBJNpzSource(SequenceSource):
                 f"{path}: Expected X and Y as [N, frames, {CHANNELS}, height, width] that differ "
                 f"in frames alone, got {first} and {second}. Use the whole file."
             )
-        check_length(self.path, first[1] + second[1], total_length)
+        arrays.check_length(self.path, first[1] + second[1], total_length)
         for key, part in zip(self._keys, self._parts, strict=True):
-            check_interval(part, f"{path}, {key}", ("sequence", "frame"), -1)
+            arrays.check_interval(part, f"{path}, {key}", ("sequence", "frame"), -1)
         self.size, _, _, height, width = first
         self.shape = (total_length, height, width, CHANNELS)
 
     def sequences(self, indices: Indices) -> np.ndarray:
         indices = np.asarray(indices, np.int64)
-        parts = [take(part, indices) for part in self._parts]
+        parts = [arrays.take(part, indices) for part in self._parts]
         unit = (np.concatenate(parts, axis=1, dtype=np.float32)[:, : self.shape[0]] + 1) / 2
         return np.ascontiguousarray(unit.transpose(0, 1, 3, 4, 2))
 

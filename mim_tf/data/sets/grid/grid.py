@@ -42,13 +42,10 @@ _USUAL_LENGTH = 12
 class Grid:
     """Fields of one or several variables, `[T, H, W, C]`, read lazily and by chunk.
 
-    Args:
-        paths: files, stores, patterns or folders. Files follow each other in time, or hold other
-            variables.
-        variables: NAME or NAME@LEVEL of each channel; empty: all fields over time.
-        region: as for `select`.
-        coarsen: rows and columns whose mean becomes one value; an incomplete cell at the end is
-            left out.
+    Files at `paths`, stores, patterns or folders, follow each other in time, or hold other
+    variables. `variables` are NAME or NAME@LEVEL of each channel; by default all fields over time.
+    `region` is as for `select`. `coarsen` rows and columns become one value, their mean; an
+    incomplete cell at the end is left out.
 
     Attributes:
         variables, units: of the channels.
@@ -87,39 +84,24 @@ class Grid:
         size = len(self._rows) * len(self._columns)
         each = sum(size * max(4, parts[0].data.dtype.itemsize) for parts in self.channels)
         self._most = max(1, CACHE_BYTES // 2 // each)
-        starts: list[int] = []
-        offset = 0
+        edges = [0]
         for part in self.channels[0]:
-            end = offset + len(part.times)
-            starts += range(offset, end, min(part.chunk, self._most))
-            offset = end
-        self._edges = np.array([*starts, offset], np.int64)
+            chunk, end = min(part.chunk, self._most), edges[-1] + len(part.times)
+            edges = [*edges, *range(edges[-1] + chunk, end, chunk), end]
+        self._edges = np.array(edges, np.int64)
         self._blocks: collections.OrderedDict[int, np.ndarray] = collections.OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self):
         return len(self.times)
 
-    def describe(self) -> dict:
-        """Return variables, units and grid as JSON types."""
-        return {
-            "source": "grid",
-            "paths": [str(path) for path in self.paths],
-            "variables": list(self.variables),
-            "units": list(self.units),
-            "grid": self.frame_grid.words,
-            "times_in_a_chunk": self.channels[0][0].chunk,
-        }
-
     def read(self, positions: Indices) -> np.ndarray:
         """Return the fields at `positions`, `[len(positions), H, W, C]`, NaN where missing."""
         positions = np.asarray(positions, np.int64)
         numbers = np.searchsorted(self._edges, positions, side="right") - 1
         blocks = self._wanted(np.unique(numbers))
-        out = np.empty((len(positions), *self.frame_shape), np.float32)
-        for place, (position, number) in enumerate(zip(positions, numbers, strict=True)):
-            out[place] = blocks[number][position - self._edges[number]]
-        return out
+        places = zip(numbers.tolist(), positions - self._edges[numbers], strict=True)
+        return np.stack([blocks[number][place] for number, place in places])
 
     def _wanted(self, numbers):
         """Return the fields of blocks by their numbers, from the cache or the files."""
@@ -209,8 +191,8 @@ def _fields_of(opened, variable):
     for part in parts:
         if part.unit != parts[0].unit:
             raise MimError(
-                f"{part.path}: expected {variable} in the unit of {parts[0].path}, "
-                f"{parts[0].unit!r}, got {part.unit!r}."
+                f"{part.path}: expected {variable} in {parts[0].unit or 'no unit'} as in "
+                f"{parts[0].path}, got {part.unit or 'no unit'}."
             )
     return parts
 
@@ -305,8 +287,13 @@ def open_grid(
         total_length,
         stride,
         data.frame_interval,
-        description=grid.describe()
-        | {
+        description={
+            "source": "grid",
+            "paths": [str(path) for path in grid.paths],
+            "variables": list(grid.variables),
+            "units": list(grid.units),
+            "grid": grid.frame_grid.words,
+            "times_in_a_chunk": grid.channels[0][0].chunk,
             "from": grid.times.text(first),
             "to": grid.times.text(last - 1),
             "step": frame_step,

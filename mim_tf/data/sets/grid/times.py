@@ -19,12 +19,10 @@ _MOST_SECONDS = np.iinfo(np.int64).max // 10**9
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-    """Sorted points in time without duplicates.
+    """Sorted points in time without duplicates: int64 seconds `[T]` since 1970 in their calendar.
 
-    Attributes:
-        seconds: int64 `[T]`, since 1970 in their calendar.
-        calendar: its CF name; "proleptic_gregorian" only if there are dates before 1582-10-15,
-            because it is "standard" from then on.
+    The calendar has its CF name; it is "proleptic_gregorian" only if there are dates before
+    1582-10-15, because it is "standard" from then on.
     """
 
     seconds: np.ndarray

@@ -75,8 +75,8 @@ class _ClipFile:
 
     def __init__(self, path, check):
         self.path = path
-        keys = _checked_keys(path)
-        raw_keys = [key for key in ("input_raw_data", "output_raw_data") if key in keys]
+        output = [key for key in member_keys(path) if key == "output_raw_data"]
+        raw_keys = ["input_raw_data", *output]
         raw = [read_member(path, key, "f", 4, check) for key in raw_keys]
         dims = read_member(path, "dims", "iu", 2)
         expected = [list(frames.shape[1:]) for frames in raw]
@@ -125,16 +125,8 @@ def _checked_clips(path, raw):
 
 def npz_frame_shape(path: str | Path) -> tuple[int, int, int]:
     """Return (H, W, C) of the frames of a released file, from a header."""
-    _checked_keys(path)
     _, channels, height, width = member_shape(path, "input_raw_data", "f", 4)
     return height, width, channels
-
-
-def _checked_keys(path):
-    keys = member_keys(path)
-    if not set(KEYS) <= set(keys):
-        raise MimError(f"{path}: Expected the arrays {', '.join(KEYS)}, got {keys}.")
-    return keys
 
 
 def write_npz(
@@ -142,11 +134,9 @@ def write_npz(
 ) -> None:
     """Write sequences in the released format, atomically, to a new file.
 
-    Args:
-        path: file to write.
-        sequences: `[N, T, H, W, C]` or `[N, T, H, W]`, float in [0, 1] or uint8.
-        input_length: number of the T frames that are input; the others are output.
-        compressed: whether to write a smaller file, which is loaded whole when it is used.
+    They are `[N, T, H, W, C]` or `[N, T, H, W]`, float in [0, 1] or uint8. The first `input_length`
+    of the T frames are input, the others output. A `compressed` file is smaller, but is loaded
+    whole when it is used.
     """
     source = ArraySource(sequences, name="sequences")
     count, (total_length, height, width, channels) = len(sequences), source.shape
