@@ -33,7 +33,6 @@ MISSING = 255
 LAST = {"train": datetime.datetime(2019, 1, 1), "valid": datetime.datetime(2019, 6, 1)}
 """The last moment of training and of validation, as later papers divide the events."""
 LEVELS = LinearScale("level", 0, 255)
-_COLUMNS = {"id", "file_name", "file_index", "img_type", "time_utc", "pct_missing"}
 
 
 def vil_of_levels(levels: np.ndarray) -> np.ndarray:
@@ -90,15 +89,14 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
     path = root / CATALOG
     with opened(path, f"the catalogue of SEVIR, {CATALOG}") as file:
         reader = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline=""))
-        absent = _COLUMNS - set(reader.fieldnames or ())
-        if absent:
-            raise ValueError(f"there is no column {', '.join(sorted(absent))}")
         rows = [row for row in reader if row["img_type"] == kind]
         times = collections.Counter(row["id"] for row in rows)
         entries = [
             Entry(
-                *(row["id"], row["file_name"], int(float(row["file_index"]))),
-                time=datetime.datetime.fromisoformat(row["time_utc"]),
+                row["id"],
+                row["file_name"],
+                int(float(row["file_index"])),
+                datetime.datetime.fromisoformat(row["time_utc"]),
             )
             for row in rows
             if float(row["pct_missing"] or "nan") == 0 and times[row["id"]] == 1

@@ -220,16 +220,10 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
     rows, columns = others
     if _kind(data, rows) == "columns" or _kind(data, columns) == "rows":
         rows, columns = columns, rows
-    mapping = data.attrs.get("grid_mapping", data.encoding.get("grid_mapping"))
-    return Fields(
-        path,
-        data,
-        dimension,
-        rows,
-        columns,
-        read_times(path, np.atleast_1d(time.values)),
-        dataset[mapping] if mapping in dataset.variables else None,
-    )
+    times = read_times(path, np.atleast_1d(time.values))
+    named = data.attrs.get("grid_mapping", data.encoding.get("grid_mapping"))
+    mapping = dataset[named] if named in dataset.variables else None
+    return Fields(path, data, dimension, rows, columns, times, mapping)
 
 
 def _time_of(data):
