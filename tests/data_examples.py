@@ -25,8 +25,7 @@ def write_example(kind, folder):
         np.savez(folder / "videos.npz", levels(2, 5, 16, 20))
         return folder / "videos.npz", "5 frames, 16 x 20 x 1"
     if kind == "taxibj":
-        city = synthetic_city()
-        write_h5(folder / "BJ13_M32x32_T30_InOut.h5", city.data, city.dates)
+        write_h5(folder / "BJ13_M32x32_T30_InOut.h5", *synthetic_city())
         return folder, "8 frames, 32 x 32 x 2"
     if kind == "grid":
         return grid_files.write(folder / "t2m.nc", grid_files.dataset()), "12 frames, 6 x 8 x 2"

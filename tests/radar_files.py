@@ -4,7 +4,7 @@ import imageio.v3 as imageio
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.sets.radar import list_events, open_events
+from mim_tf.data.sets.radar import open_radar
 from mim_tf.values.scale import LinearScale
 
 DBZ = LinearScale("dBZ", -10, 60)
@@ -43,5 +43,5 @@ ARRAYS = [save_arrays, save_npy, save_npz, save_compressed]
 
 def opened(folder, total_length=3, **settings):
     """The windows of all events in `folder`, read as these fields of `DataConfig` say."""
-    data = DataConfig("radar", **{"dbz_min": DBZ.low, "dbz_max": DBZ.high, **settings})
-    return open_events(list_events(folder), total_length, data)
+    data = DataConfig("radar", folder, **{"dbz_min": DBZ.low, "dbz_max": DBZ.high, **settings})
+    return open_radar(data, "all", None, total_length)

@@ -39,8 +39,8 @@ def write_h5(path, data, date, **options):
 
 def open_city(paths, split, total_length, test_windows=TEST_WINDOWS, **settings):
     """`open_taxibj` with fields of `DataConfig`."""
-    data = DataConfig("taxibj", **settings)
-    return open_taxibj([Path(path) for path in paths], split, total_length, data, test_windows)
+    data = DataConfig("taxibj", [Path(path) for path in paths], **settings)
+    return open_taxibj(data, split, None, total_length, test_windows)
 
 
 def open_small(path, split="test", **settings):

@@ -86,9 +86,11 @@ def _resolved(function):
     return function if callable(function) else pkgutil.resolve_name(function)
 
 
-def _built_in(name: str, frame_shape: FrameShape | None = None, **declared) -> None:
-    """Register a data set of the package, whose functions have its name in data/dataset.py."""
-    functions = f"mim_tf.data.dataset:{{}}_{name}"
+def _built_in(
+    name: str, module: str, frame_shape: FrameShape | None = None, **declared: Any
+) -> None:
+    """Register a data set of the package, whose functions have its name in a module of data/."""
+    functions = f"mim_tf.data.{module}:{{}}_{name}"
     shape = frame_shape or functions.format("shape_of")
     register_data_set(DataSet(name, functions.format("open"), shape, **declared))
 
@@ -98,20 +100,22 @@ _FRACTIONS = ("valid_fraction", "test_fraction")
 _DIVIDED = (*_FRACTIONS, "data_seed")  # by recording or sequence, drawn with the seed
 
 _DIGITS = ("digits", "num_digits", "train_sequences", "valid_sequences", "test_sequences")
-_built_in("mnist", settings=(*_DIGITS, *_DIVIDED))
+_built_in("mnist", "sets.moving_mnist.source", settings=(*_DIGITS, *_DIVIDED))
 register_data_set(dataclasses.replace(find_data_set("mnist"), name="mnist_color"))
 _built_in(
     "taxibj",
+    "sets.taxibj",
     settings=("taxibj_order", "taxibj_split", "taxibj_synthetic"),
     any_scale=True,  # fitted to each city, so weights of one can be scored on another
     splits=("train", "test"),
     usual_length=8,
 )
-_built_in("human", (128, 128, 3), splits=("train", "test"), usual_length=8)
-_built_in("kth", (128, 128, 1), splits=("train", "test"), usual_length=20)
+_built_in("human", "sets.human36m", (128, 128, 3), splits=("train", "test"), usual_length=8)
+_built_in("kth", "sets.kth", (128, 128, 1), splits=("train", "test"), usual_length=20)
 _RADAR = ("radar_values", "radar_missing", "dbz_min", "dbz_max", "thresholds")
 _built_in(
     "radar",
+    "sets.radar",
     settings=(*_RADAR, *_WINDOWS, *_DIVIDED),
     thresholds=(30.0, 40.0, 50.0),  # dBZ
     scale_settings=("dbz_min", "dbz_max"),
@@ -119,6 +123,7 @@ _built_in(
 )
 _built_in(
     "sevir",
+    "sets.sevir",
     settings=("sevir_type", "resize", "thresholds", *_WINDOWS),
     # Levels of VIL: the thresholds of the benchmark are for that type alone.
     thresholds=lambda data: (
@@ -129,11 +134,19 @@ _built_in(
 )
 _built_in(
     "hko7",
+    "sets.hko7",
     settings=("resize", "thresholds", *_WINDOWS),
     thresholds=(0.5, 2.0, 5.0, 10.0, 30.0),  # mm/h
     usual_length=25,
 )
-_built_in("folder", settings=("resize", *_WINDOWS, *_DIVIDED), usual_length=20)
-_built_in("array", settings=("scale", "resize", *_WINDOWS, *_DIVIDED), scale_kind="unit")
+_built_in("folder", "files.recordings", settings=("resize", *_WINDOWS, *_DIVIDED), usual_length=20)
+_built_in(
+    "array",
+    "files.recordings",
+    settings=("scale", "resize", *_WINDOWS, *_DIVIDED),
+    scale_kind="unit",
+)
 _GRID = ("scale", "variables", "region", "coarsen", "split_dates")
-_built_in("grid", settings=(*_GRID, *_WINDOWS, *_FRACTIONS), scale_kind="standard")
+_built_in(
+    "grid", "sets.grid.grid", settings=(*_GRID, *_WINDOWS, *_FRACTIONS), scale_kind="standard"
+)

@@ -7,8 +7,7 @@ from absl import logging
 from tqdm import tqdm
 
 from mim_tf.config import DataConfig
-from mim_tf.data.source import Indices, SequenceSource, WrappedSource
-from mim_tf.data.windows import WindowSource
+from mim_tf.data.source import Indices, SequenceSource, WindowSource, WrappedSource
 from mim_tf.errors import MimError
 from mim_tf.values.scale import LinearScale
 
@@ -20,10 +19,7 @@ class ValueStatistics:
     """Count, mean, deviation and range of each channel, gathered part by part without NaN.
 
     Source: Chan, Golub and LeVeque, 1979, for merging moments. Sums of squares would lose the
-    deviation of values such as 101,325 Pa +- 1.
-
-    Attributes:
-        count, mean, low, high: `[C]`, float64.
+    deviation of values such as 101,325 Pa +- 1. `count`, `mean`, `low`, `high` are float64 `[C]`.
     """
 
     def __init__(self, channels: int):
@@ -63,32 +59,23 @@ def fit_scale(
     window is read and counted once, or only some sequences where nothing is fitted. Pictures show
     the lowest value that was read as black and the highest as white.
 
-    Args:
-        source: of the training split, with physical values, NaN where missing.
-        kinds: one for all channels, or one for each.
-        names: of the channels.
-        units: of the channels.
-
-    Raises:
-        MimError: for another number of kinds, and for a channel without two different values.
+    `source` has the physical values of the training split, NaN where missing, `names` and `units`
+    are of its channels. There is one of `kinds` for all channels, or one for each.
     """
     channels = source.shape[-1]
     if len(kinds) not in (1, channels):
         raise MimError(
-            f"Expected one --scale, or one for each of the {channels} channels "
-            f"({', '.join(names)}), got {len(kinds)}: {','.join(kinds)}."
+            f"Expected one --scale, or one for each of {', '.join(names)}, got {','.join(kinds)}."
         )
     kinds = kinds * (channels // len(kinds))
     found = _statistics(source, every=bool({"minmax", "standard"} & set(kinds)))
     low, high = np.zeros(channels), np.ones(channels)
-    for channel, kind in enumerate(kinds):
-        lowest, highest = found.low[channel], found.high[channel]
-        _check_range(kind, names[channel], lowest, highest)
+    for n, kind in enumerate(kinds):
+        _check_range(kind, names[n], found.low[n], found.high[n])
         if kind == "minmax":
-            low[channel], high[channel] = lowest, highest
+            low[n], high[n] = found.low[n], found.high[n]
         if kind == "standard":
-            mean = found.mean[channel]
-            low[channel], high[channel] = mean, mean + found.deviation[channel]
+            low[n], high[n] = found.mean[n], found.mean[n] + found.deviation[n]
     in_unit = set(kinds) == {"unit"}
     white = np.where(found.low < found.high, found.high, found.low + 1)
     return LinearScale(
@@ -104,19 +91,16 @@ def fit_scale(
 
 def _check_range(kind, name, lowest, highest):
     if not lowest <= highest:
-        expected, advice = "values, not only missing ones", "Leave it out of --variables"
-    elif kind == "unit" and not 0 <= lowest <= highest <= 1:
-        expected, advice = "values in [0, 1] for --scale=unit", "Use --scale=minmax or standard"
+        raise MimError(f"{name}: expected values, got only missing ones. Choose --variables.")
+    if kind == "unit" and not 0 <= lowest <= highest <= 1:
+        expected = "values in [0, 1] for --scale=unit"
     elif kind in ("minmax", "standard") and not lowest < highest:
-        expected, advice = "values that differ", "Leave the channel out, or use --scale=none"
+        expected = f"values that differ for --scale={kind}"
     elif not math.isfinite(lowest) or not math.isfinite(highest):
-        expected, advice = "finite values, or NaN for missing ones", "Replace infinite values"
+        expected = "finite values, or NaN for missing ones"
     else:
         return
-    raise MimError(
-        f"{name}: expected {expected}, in the training split, got "
-        f"{f'{lowest:g} to {highest:g}' if lowest <= highest else 'none'}. {advice}."
-    )
+    raise MimError(f"{name}: expected {expected} in training, got {lowest:g} to {highest:g}.")
 
 
 def _statistics(source, every):
@@ -130,7 +114,8 @@ def _statistics(source, every):
     frames = sum(len(positions) for _, positions in used)
     with tqdm(total=frames, desc="fitting the scale", unit="frame", leave=False) as progress:
         for recording, positions in used:
-            for part in np.split(positions, range(step, len(positions), step)):
+            for first in range(0, len(positions), step):
+                part = positions[first : first + step]
                 found.update(recording.read(part))
                 progress.update(len(part))
     return found
@@ -147,25 +132,17 @@ def warn_of_kept_scale(scale: LinearScale | None, data: DataConfig) -> None:
 
 
 def check_units(scale: LinearScale, names: tuple[str, ...], units: tuple[str, ...]) -> None:
-    """Raise `MimError` if channels are not in the units of the scale of the weights.
-
-    Args:
-        scale: of the weights.
-        names: of the channels of the data.
-        units: of the channels of the data.
-    """
+    """Raise `MimError` if channels are not in the units of `scale`, of the weights."""
     expected = scale.unit if isinstance(scale.unit, tuple) else (scale.unit,) * len(units)
-    if len(expected) != len(units):
-        raise MimError(
-            f"The weights were trained on {len(expected)} channels ({', '.join(scale.names)}), "
-            f"the data has {len(units)} ({', '.join(names)}). Choose them with --variables."
+    if expected != tuple(units):
+        theirs, ours = (
+            ", ".join(f"{name} in {unit or 'no unit'}" for name, unit in zip(*each, strict=False))
+            for each in ((scale.names or names, expected), (names, units))
         )
-    for name, ours, theirs in zip(names, units, expected, strict=True):
-        if ours != theirs:
-            raise MimError(
-                f"{name}: expected values in {theirs or 'no unit'}, as the weights were trained "
-                f"on, got {ours or 'no unit'}. Convert the data, or choose --variables."
-            )
+        raise MimError(
+            f"The weights were trained on {theirs}, the data has {ours}. Convert the data, or "
+            "choose --variables."
+        )
 
 
 class ScaledSource(WrappedSource):
@@ -190,10 +167,9 @@ class ScaledSource(WrappedSource):
         wrong = (values < 0) | (values > 1) if self._in_unit else np.isinf(values)
         if wrong.any():
             expected = "in [0, 1] for --scale=unit" if self._in_unit else "finite"
+            place = np.asarray(indices)[np.argwhere(wrong)[0][0]]
             raise MimError(
-                f"Expected values {expected}, or NaN for missing ones, got "
-                f"{values[wrong][0]:g} in sequence "
-                f"{np.asarray(indices)[np.argwhere(wrong)[0][0]]}. Replace it."
+                f"Expected values {expected}, got {values[wrong][0]:g} in sequence {place}."
             )
         return self.scale.to_unit(values)
 

@@ -1,14 +1,26 @@
-"""Sources of frame sequences: what every data set is once it is opened."""
+"""Sources of frame sequences: what every data set is once it is opened.
+
+Windows of longer recordings, such as videos, radar events and days of traffic, are sources too.
+"""
 
 import abc
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
+from mim_tf.errors import MimError
 from mim_tf.values.grid import FrameGrid
 from mim_tf.values.scale import ConvertedScale, LinearScale
+from mim_tf.values.step import step_from_words
 
 Indices = Sequence[int] | np.ndarray
+
+FEW_RECORDINGS = 5
+"""Fewer recordings are divided into blocks of time."""
+
+MOST_BLOCKS = 15
 
 
 class SequenceSource(abc.ABC):
@@ -63,11 +75,12 @@ class SequenceSource(abc.ABC):
 
     def describe(self) -> dict:
         """Return what a run records about its data, as JSON types; at least these three."""
-        return {
+        record = {
             "source": type(self).__name__,
             "sequences": self.size,
             "shape": list(self.shape),
         }
+        return record | ({"scale": self.scale.as_json()} if self.scale else {})
 
 
 class WrappedSource(SequenceSource):
@@ -88,6 +101,131 @@ class WrappedSource(SequenceSource):
         return self.source.describe()
 
 
+class TooShortError(MimError):
+    """All recordings are shorter than a window."""
+
+
+class Recording(abc.ABC):
+    """Consecutive frames, of which windows are taken.
+
+    Attributes:
+        name: shown in messages and in the record of a run.
+        length: number of frames.
+    """
+
+    name: str
+    length: int
+
+    @abc.abstractmethod
+    def read(self, positions: Indices) -> np.ndarray:
+        """Return frames as `[len(positions), H, W, C]`, float32; NaN where missing."""
+
+
+class WindowSource(SequenceSource):
+    """Windows of `total_length` frames, each in one recording.
+
+    Args:
+        recordings: of frames of one shape.
+        frame_shape: (H, W, C).
+        total_length: frames of a window.
+        stride: frames between the starts of two windows.
+        interval: frames from one frame of a window to the next.
+        starts: (recording, first frame) of each window, integers `[N, 2]`; None: every `stride`.
+        part: start and end of the part of each recording to take, as shares of its length.
+        description: added to `describe`.
+        attributes: of a `SequenceSource`, such as `scale`.
+
+    Raises `TooShortError` if there is no window, and `MimError` if the part of a recording is too
+    short for one or thresholds are outside the scale.
+    """
+
+    def __init__(
+        self,
+        recordings: Iterable[Recording],
+        frame_shape: tuple[int, int, int],
+        total_length: int,
+        stride: int = 1,
+        interval: int = 1,
+        starts: Sequence[tuple[int, int]] | np.ndarray | None = None,
+        part: tuple[float, float] = (0.0, 1.0),
+        description: dict | None = None,
+        **attributes: Any,
+    ):
+        vars(self).update(attributes)
+        scale = self.threshold_scale or self.scale
+        if self.thresholds and scale:
+            scale.check_thresholds(self.thresholds)
+        self.recordings = list(recordings)
+        self.shape = (total_length, *frame_shape)
+        self._offsets = np.arange(total_length) * interval
+        span = self._offsets[-1] + 1
+        if starts is None:
+            starts = []
+            for number, recording in enumerate(self.recordings):
+                first, end = (round(recording.length * share) for share in part)
+                if end - first < span and part != (0.0, 1.0):
+                    raise MimError(
+                        f"{recording.name}: expected at least {span} frames in each part of its "
+                        f"time, to train, validate and test on, got {end - first}. Raise "
+                        "valid_fraction and test_fraction, lower total_length, or add recordings."
+                    )
+                starts += [(number, start) for start in range(first, end - span + 1, stride)]
+        self._starts = np.asarray(starts, np.int64).reshape(-1, 2)
+        self.size = len(self._starts)
+        self._description = description or {}
+        if not self.size:
+            longest = max((recording.length for recording in self.recordings), default=0)
+            raise TooShortError(
+                f"Expected a recording of at least {span} frames (total_length {total_length}, "
+                f"frame_interval {interval}), got {len(self.recordings)}, the longest of {longest} "
+                "frames. Lower total_length or frame_interval, or add longer recordings."
+            )
+
+    def sequences(self, indices: Indices) -> np.ndarray:
+        out = [
+            self.recordings[recording].read(start + self._offsets)
+            for recording, start in self._starts[np.asarray(indices, np.int64)].tolist()
+        ]
+        return np.stack(out) if out else np.empty((0, *self.shape), np.float32)
+
+    def groups(self, indices: Indices) -> np.ndarray:
+        """Number the recordings of windows; if there are few recordings, number blocks of time."""
+        return self._groups[np.asarray(indices, np.int64)]
+
+    @functools.cached_property
+    def _groups(self):
+        used, number = np.unique(self._starts[:, 0], return_inverse=True)
+        if len(used) >= FEW_RECORDINGS:
+            return number
+        firsts, interval = self._starts[:, 1], self._offsets[1] if len(self._offsets) > 1 else 1
+        low, high = np.full(len(used), firsts.max()), np.zeros(len(used), np.int64)
+        np.minimum.at(low, number, firsts)
+        np.maximum.at(high, number, firsts)
+        extent = high - low + 1
+        # Neighbouring blocks depend on each other at their border, because windows reach across it
+        # and errors last. The longer the blocks, the less: three windows and a day at least.
+        block = max(3 * (self._offsets[-1] + 1), extent.sum() // MOST_BLOCKS)
+        step, unit = step_from_words(self.frame_step) if self.frame_step else (0, "")
+        if unit == "seconds":
+            block = max(block, -(-86_400 * interval // step))
+        count = np.maximum(extent // block, 1)
+        within = (firsts - low[number]) * count[number] // extent[number]
+        return (np.cumsum(count) - count)[number] + within
+
+    def frames_in_windows(self) -> Iterator[tuple[Recording, np.ndarray]]:
+        """Yield each recording, and the sorted positions of its frames that are in any window."""
+        numbers, starts = self._starts[np.argsort(self._starts[:, 0], kind="stable")].T
+        ends = np.searchsorted(numbers, np.arange(len(self.recordings)), side="right")
+        for recording, part in zip(self.recordings, np.split(starts, ends[:-1]), strict=True):
+            yield recording, np.unique(part[:, None] + self._offsets)
+
+    def describe(self) -> dict:
+        return super().describe() | {
+            **self._description,
+            "recordings": [recording.name for recording in self.recordings],
+        }
+
+
 def filled(frames: np.ndarray) -> np.ndarray:
     """Return `frames` as networks take them, with 0 where values are missing (NaN)."""
     return np.where(np.isnan(frames), np.float32(0), frames)
@@ -100,7 +238,6 @@ def describe_splits(sources: dict[str, SequenceSource]) -> str:
 
 def _describe(source):
     record = source.describe()
-    length, height, width, channels = source.shape
     count = "endless" if source.size is None else f"{source.size:,}"
     origin = record.get("source", type(source).__name__)
     if record.get("paths"):
@@ -110,7 +247,11 @@ def _describe(source):
         origin += f" {first}" + (f" and {len(others)} more" if others else "")
     if "selected_from" in record:
         origin += f" (of its {record['selected_from']:,} sequences)"
-    return (
-        f"{count} sequences of {length} frames, {height} x {width} x {channels} "
-        f"(height x width x channels), {origin}"
-    )
+    return f"{size_in_words(count, source.shape)}, {origin}"
+
+
+def size_in_words(count: object, shape: Sequence[int]) -> str:
+    """Return the number of sequences and their (T, H, W, C) as text."""
+    length, height, width, channels = shape
+    size = f"{height} x {width} x {channels} (height x width x channels)"
+    return f"{count} sequences of {length} frames, {size}"

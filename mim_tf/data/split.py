@@ -1,6 +1,7 @@
 """Which files a split is read from, and how one set is divided into splits."""
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -22,22 +23,58 @@ def split_paths(data: DataConfig, split: str) -> tuple[list[Path], bool]:
 
     `train_data_paths` are for "train", `valid_data_paths` for "valid" and "test" alike. If only
     one of them is given, or both are the same, all splits are in it, and each path counts once.
-
-    Raises:
-        MimError: if only some of the paths are the same.
+    Raises `MimError` if only some of the paths are the same.
     """
     train, valid = named_paths(data.train_data_paths), named_paths(data.valid_data_paths)
     twice = train.keys() & valid.keys()
     if twice and train.keys() != valid.keys():
         raise MimError(
             "Expected train_data_paths and valid_data_paths to be the same or to have nothing in "
-            f"common, got {', '.join(str(train[path][0]) for path in sorted(twice))} in both. "
-            "Leave it out of one, so that nothing is both trained and tested on."
+            f"common, got {', '.join(str(train[path][0]) for path in sorted(twice))} in both."
         )
     if not train or not valid or twice:
         return [same[0] for same in (train or valid).values()], True
     chosen = train if split == "train" else valid
     return [path for same in chosen.values() for path in same], False
+
+
+def needed_paths(data: DataConfig, split: str) -> tuple[list[Path], bool]:
+    """Return `split_paths`, or raise `MimError` if there are none."""
+    paths, shared = split_paths(data, split)
+    if not paths:
+        raise MimError(f"--dataset={data.dataset} needs its files: give --train_data_paths.")
+    return paths, shared
+
+
+def shared_paths(data: DataConfig, split: str, rule: str = "as published") -> list[Path]:
+    """Return the paths that hold all splits, which a set divides by its own `rule`."""
+    paths, shared = split_paths(data, split)
+    if not shared or not paths:
+        raise MimError(
+            f"--dataset={data.dataset} is divided {rule}: give --train_data_paths alone, one path "
+            "with all splits."
+        )
+    return paths
+
+
+def one_folder(paths: list[Path]) -> Path:
+    """Return the single folder in `paths`, or raise `MimError`."""
+    if len(paths) != 1 or not os.path.isdir(paths[0]):
+        raise MimError(
+            f"Expected one folder with all splits as --train_data_paths, got {[*map(str, paths)]}."
+        )
+    return paths[0]
+
+
+def with_paths(read: Callable) -> Callable:
+    """Turn a function of paths and `DataConfig` into one of `DataConfig`; None without paths."""
+
+    @functools.wraps(read)
+    def of_config(data):
+        paths, _ = split_paths(data, "train")
+        return read(paths, data) if paths else None
+
+    return of_config
 
 
 def named_paths(text: str) -> dict[Path, list[Path]]:
@@ -48,19 +85,34 @@ def named_paths(text: str) -> dict[Path, list[Path]]:
     return found
 
 
+def split_recordings(
+    list_in: Callable[[Path], list], data: DataConfig, split: str, along_time: bool = False
+) -> tuple[list, tuple[float, float]]:
+    """Return the recordings of a split, and the part of each that belongs to it.
+
+    `list_in` returns the recordings at a path. With `along_time`, one or two recordings, too few
+    to divide, are cut: training first, then validation, then test.
+    """
+    paths, shared = needed_paths(data, split)
+    recordings = [recording for path in paths for recording in list_in(path)]
+    if not shared:
+        if data.dataset != "array":  # whose videos do not have paths
+            check_apart(recordings, list_in, data, split)
+    elif along_time and len(recordings) < len(SPLITS):
+        first, last = 1 - data.valid_fraction - data.test_fraction, 1 - data.test_fraction
+        parts = {"train": (0.0, first), "valid": (first, last), "test": (last, 1.0)}
+        return recordings, parts.get(split, (0.0, 1.0))
+    else:
+        recordings = divide(recordings, data, split)
+    return recordings, (0.0, 1.0)
+
+
 def check_apart(
     files: list[Path], list_files: Callable[[Path], list[Path]], data: DataConfig, split: str
 ) -> None:
-    """Check that no file of a split with its own paths is also in the paths of the others.
+    """Raise `MimError` if a file of a split with its own paths is also in the paths of the others.
 
-    Args:
-        files: of the split.
-        list_files: from one of the paths to the files in it.
-        data: the paths.
-        split: "train", or "valid" or "test".
-
-    Raises:
-        MimError: for a file in both, which a link may also be.
+    It may also be a link. `list_files` returns the files at one of the paths.
     """
     others = set(named_paths(data.valid_data_paths if split == "train" else data.train_data_paths))
     for path in list(others):
@@ -69,60 +121,31 @@ def check_apart(
     for each in files:
         if Path(os.path.realpath(each)) in others:
             raise MimError(
-                f"{each}: expected each recording or file in train_data_paths or valid_data_paths, "
-                "found it in both. Move it out of the folder, or leave it out of the other paths."
+                f"{each}: expected it in train_data_paths or valid_data_paths, found it in both."
             )
-
-
-def one_folder(paths: list[Path]) -> Path:
-    """Return the single folder in `paths`, or raise `MimError`."""
-    if len(paths) != 1 or not os.path.isdir(paths[0]):
-        raise MimError(
-            "Expected one folder with all splits, divided as published, got "
-            f"{', '.join(map(str, paths))}. Give it as --train_data_paths alone."
-        )
-    return paths[0]
 
 
 def divide(items: list, data: DataConfig, split: str) -> list[Any]:
     """Return the items of a split in their order; each item belongs to exactly one split.
 
     `valid_fraction` and `test_fraction` of them, at least one each, are drawn with `data_seed`.
-
-    Raises:
-        MimError: if there are too few for three splits.
+    Raises `MimError` if there are too few for three splits.
     """
+    count = len(items)
+    valid = max(1, round(count * data.valid_fraction))
+    test = max(1, round(count * data.test_fraction))
+    bounds = {"valid": (0, valid), "test": (valid, valid + test), "train": (valid + test, count)}
     if split == ALL:
         return list(items)
-    count = len(items)
-    valid, test = (
-        max(1, round(count * share)) for share in (data.valid_fraction, data.test_fraction)
-    )
     if valid + test >= count:
         raise MimError(
-            "Expected enough recordings or sequences to divide into train, valid and test, got "
-            f"{count} for valid_fraction {data.valid_fraction} and test_fraction "
-            f"{data.test_fraction}. Lower these, add recordings, or give train_data_paths and "
-            "valid_data_paths."
+            f"Expected enough recordings or sequences for three splits, got {count} for "
+            f"valid_fraction {data.valid_fraction} and test_fraction {data.test_fraction}. Lower "
+            "these, or give train_data_paths and valid_data_paths."
         )
     # One shuffle for all splits, cut in three: the splits share nothing and cover everything.
     order = np.random.default_rng(data.data_seed).permutation(count)
-    first, last = {
-        "valid": (0, valid),
-        "test": (valid, valid + test),
-        "train": (valid + test, count),
-    }[split]
-    return [items[i] for i in sorted(order[first:last])]
-
-
-def part_of_time(data: DataConfig, split: str) -> tuple[float, float]:
-    """Return start and end, as shares of its length, of what each recording gives to a split.
-
-    For one or two recordings, too few to divide: training first, then validation, then test.
-    """
-    train = 1 - data.valid_fraction - data.test_fraction
-    ends = {"train": (0.0, train), "valid": (train, 1 - data.test_fraction), ALL: (0.0, 1.0)}
-    return ends.get(split, (1 - data.test_fraction, 1.0))
+    return [items[i] for i in sorted(order[slice(*bounds[split])])]
 
 
 def how_divided(data: DataConfig, split: str) -> str:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from mim_tf.data.files.npz_member import read_member
+from mim_tf.data.files.arrays import read_member
 from mim_tf.errors import MimError
 from mim_tf.evaluation.statistics import as_json
 from mim_tf.storage.files import write_json

@@ -10,9 +10,9 @@ import numpy as np
 from mim_tf.config import DataConfig
 from mim_tf.config.datasets import find_data_set
 from mim_tf.data.dataset import frame_shape, open_part
-from mim_tf.data.files.npz_member import member_keys
-from mim_tf.data.files.videos import VIDEO_SUFFIXES
-from mim_tf.data.sets.grid.files import is_grid, is_pattern
+from mim_tf.data.files.arrays import member_keys
+from mim_tf.data.files.recordings import VIDEO_SUFFIXES
+from mim_tf.data.sets.grid.fields import is_grid, is_pattern
 from mim_tf.data.sets.hko7 import PICTURES
 from mim_tf.data.sets.human36m import has_pictures
 from mim_tf.data.sets.kth import find_takes
@@ -21,16 +21,14 @@ from mim_tf.data.sets.sevir import CATALOG, TYPES
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder, opened
+from mim_tf.values.text import number, text_table
 from mim_tf.weights.by_name import find_preset, is_checkpoint
 
 
 def recognise(path: str | Path) -> str:
-    """Return "weights" or a built-in data set, by names and keys.
+    """Return "weights" or a built-in data set, by names and keys, or raise `MimError`.
 
     The name of a preset is "weights"; radar events of pictures are recognised as a "folder".
-
-    Raises:
-        MimError: if `path` does not exist or is neither.
     """
     path = Path(path)
     if is_checkpoint(path) or find_preset(path):
@@ -41,8 +39,7 @@ def recognise(path: str | Path) -> str:
     if kind is None:
         raise MimError(
             f"{path}: expected weights (.h5, a TensorFlow 1 prefix), data (.npz, .npy, .h5 of "
-            "TaxiBJ, NetCDF, GRIB, Zarr, a video) or a folder of them, got something else. Name "
-            "the data set with --dataset if it is one."
+            "TaxiBJ, NetCDF, GRIB, Zarr, a video) or a folder of them. Give --dataset."
         )
     return kind
 
@@ -57,10 +54,7 @@ def _file_kind(path):
         return "taxibj" if "X_train" in keys else "array"
     with opened(path, "a file or folder"), contextlib.suppress(OSError), h5py.File(path) as file:
         if TYPES.keys() & file.keys():
-            raise MimError(
-                f"{path}: expected the folder that holds {CATALOG} and data, got one file of "
-                "SEVIR. Give that folder."
-            )
+            raise MimError(f"{path}: got one file of SEVIR. Give the folder with {CATALOG}.")
         return "taxibj" if "date" in file else "weights"
     if path.suffix == ".h5":
         return "weights"
@@ -89,18 +83,12 @@ def _folder_kind(folder):
 def open_all(
     path: str | Path, kind: str, data_settings: dict, model_settings: dict
 ) -> dict[str, SequenceSource]:
-    """Open a source for each split that the data set itself has, or one of all.
+    """Open a source for each split that the data set `kind` itself has, or one of all.
 
-    Args:
-        path: of the data.
-        kind: its data set, as from `recognise`.
-        data_settings: fields of `DataConfig`; without `window_stride`, windows begin
-            `total_length` frames apart.
-        model_settings: fields of `ModelConfig` that replace the data's own: `img_width`,
-            `img_height` (by default the width, if given), `img_channel`, `total_length`.
-
-    Raises:
-        MimError: for data that cannot be read.
+    `data_settings` are fields of `DataConfig`; without `window_stride`, windows begin
+    `total_length` frames apart. `model_settings` are fields of `ModelConfig` that replace the
+    data's own: `img_width`, `img_height` (by default the width, if given), `img_channel`,
+    `total_length`.
     """
     declared = find_data_set(kind)
     length = model_settings.get("total_length") or declared.usual_length
@@ -122,12 +110,8 @@ def open_all(
 def describe_weights(path: str | Path, known: dict) -> str:
     """Load all weights and return the configuration, and shape, mean and deviation of each weight.
 
-    Args:
-        path: weights of any kind.
-        known: fields of `ModelConfig` that the weights do not contain.
-
-    Raises:
-        MimError: for weights that are corrupted, not finite or cannot be loaded.
+    `known` are fields of `ModelConfig` that the weights do not contain. Raises `MimError` for
+    weights that are corrupted, not finite or cannot be loaded.
     """
     from mim_tf.weights import load_model  # Data is described without Keras.
 
@@ -137,13 +121,7 @@ def describe_weights(path: str | Path, known: dict) -> str:
     for weight in model.trainable_variables:
         values = np.asarray(weight)
         shape = " x ".join(map(str, values.shape))
-        rows.append([weight.path, shape, f"{values.mean():.4g}", f"{values.std():.4g}"])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        [
-            f"{path}: weights of {model.config.model_name}, {model.count_params():,} parameters",
-            *settings,
-            *("  " + "  ".join(map(str.ljust, row, widths)) for row in rows),
-            "Sound: all weights are there, fit the configuration and are finite.",
-        ]
-    )
+        rows.append([weight.path, shape, number(values.mean()), number(values.std())])
+    head = f"{path}: weights of {model.config.model_name}, {model.count_params():,} parameters"
+    sound = "Sound: all weights are there, fit the configuration and are finite."
+    return "\n".join([head, *settings, *text_table(rows), sound])

@@ -10,27 +10,18 @@ from tqdm import tqdm
 from mim_tf.data.batches.order import evaluation_batches
 from mim_tf.data.files.recordings import frame_sizes
 from mim_tf.data.scale_fit import ScaledSource, ValueStatistics
-from mim_tf.data.source import SequenceSource, filled
-from mim_tf.data.windows import WindowSource
+from mim_tf.data.source import SequenceSource, WindowSource, filled, size_in_words
 
 _BATCH = 16
 
 
 def survey(source: SequenceSource, bins: int = 0) -> dict:
-    """Read every sequence of a finite source.
+    """Read every sequence of a finite source; raise `MimError` if one cannot be read.
 
-    Args:
-        source: the data.
-        bins: of the histograms; 0: none, which is faster.
-
-    Returns:
-        `sequences`; `shape` (T, H, W, C); `min`, `mean` and `max` of each channel without missing
-        values (None where all are missing); `missing`, their share; `still`, the number of
-        sequences whose frames are all the same; and `histogram`, how many values of each channel
-        are in each bin from black to white, as pictures show them.
-
-    Raises:
-        MimError: for the first sequence that cannot be read.
+    Returns `sequences`; `shape` (T, H, W, C); `min`, `mean` and `max` of each channel without
+    missing values (None where all are missing); `missing`, their share; `still`, the number of
+    sequences whose frames are all the same; and `histogram`, how many values of each channel are
+    in each of the `bins` from black to white, as pictures show them. Without bins it is faster.
     """
     size, channels = source.size or 0, source.shape[-1]
     values, still = ValueStatistics(channels), 0
@@ -100,11 +91,7 @@ def describe_data(name: str, source: SequenceSource, found: dict) -> str:
 
 def size_of(found: dict) -> str:
     """Return the number of sequences and their shape, from the result of `survey`."""
-    length, height, width, channels = found["shape"]
-    return (
-        f"{found['sequences']} sequences of {length} frames, {height} x {width} x {channels} "
-        "(height x width x channels)"
-    )
+    return size_in_words(found["sequences"], found["shape"])
 
 
 def summary(source: SequenceSource, found: dict) -> dict[str, str]:

@@ -8,16 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import check_array, open_array
-from mim_tf.data.files.recordings import ArrayVideo, convert_recordings, find_recordings
-from mim_tf.data.files.videos import VIDEO_SUFFIXES
+from mim_tf.data.files.arrays import check_array, open_npy
+from mim_tf.data.files.recordings import (
+    VIDEO_SUFFIXES,
+    ArrayVideo,
+    convert_recordings,
+    find_recordings,
+)
 from mim_tf.data.scale_fit import check_units
-from mim_tf.data.sets.grid.files import is_grid, is_pattern
-from mim_tf.data.sets.grid.grid import open_grid
-from mim_tf.data.sets.grid.source import Stretch
+from mim_tf.data.sets.grid.fields import is_grid, is_pattern
+from mim_tf.data.sets.grid.grid import Stretch, cached_grid
 from mim_tf.data.sets.grid.times import runs
-from mim_tf.data.source import filled
-from mim_tf.data.windows import Recording
+from mim_tf.data.source import Recording, filled
 from mim_tf.errors import MimError
 from mim_tf.prediction.outputs import ForecastOrigin
 from mim_tf.storage.paths import list_folder
@@ -97,7 +99,7 @@ def open_input(
     recordings: list[Path | ArrayVideo] = [path]
     batch_axis, has_levels = False, True
     if not os.path.isdir(path) and path.suffix.lower() == ".npy":
-        array = open_array(path, time_first=False)
+        array = open_npy(path, swap=False)
         check_array(array, path, _LAYOUTS)
         has_levels = array.dtype == np.uint8
         array, batch_axis = _five_axes(array, frame_shape)
@@ -159,7 +161,7 @@ def open_grid_input(
     if scale is None:
         raise MimError(f"{weights}: expected weights trained with --dataset=grid for {text}.")
     variables = part.variables or ",".join(scale.names)
-    grid = open_grid([Path(text)], dataclasses.replace(part, variables=variables))
+    grid = cached_grid([Path(text)], dataclasses.replace(part, variables=variables))
     if grid.frame_shape != predictor.frame_shape:
         found = f"{grid.frame_shape}. Give its --region, --coarsen and --variables."
         raise MimError(f"{text}: expected frames of {predictor.frame_shape}, got {found}")

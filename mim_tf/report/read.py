@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mim_tf.data.files.npz_member import member_keys, read_member
+from mim_tf.data.files.arrays import member_keys, read_member
 from mim_tf.errors import MimError
 from mim_tf.evaluation.stored import (
     Evaluation,

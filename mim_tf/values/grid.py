@@ -1,7 +1,6 @@
 """Where the rows and columns of frames lie, as weights files keep it of the training data."""
 
 import dataclasses
-import math
 import re
 
 import numpy as np
@@ -16,12 +15,9 @@ _WORDS_OF_1_2 = re.compile(r"(\d+) (\S.*?)(?: \((\S+) to (\S+)\))?(?: x |$)")
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
-    """The rows or the columns of frames.
+    """The rows or the columns of frames: the name of the dimension, such as "lat", and its size.
 
-    Attributes:
-        name: name of the dimension, such as "lat".
-        size: number of rows or columns.
-        coordinates: some of their coordinates, see `of`; empty where there are none.
+    `coordinates` are some of its coordinates, see `of`; empty where there are none.
     """
 
     name: str
@@ -31,7 +27,7 @@ class Axis:
     def __post_init__(self):
         object.__setattr__(self, "coordinates", tuple(map(float, self.coordinates)))
         right_types = isinstance(self.name, str) and type(self.size) is int and self.size > 0
-        if not right_types or not all(map(math.isfinite, self.coordinates)):
+        if not right_types or not np.isfinite(self.coordinates).all():
             raise ValueError("Expected a name, a positive size and finite coordinates.")
 
     @classmethod
@@ -65,10 +61,8 @@ class Axis:
     def is_same(self, found: "Axis", where: str) -> bool:
         """Return whether `found`, the axis of the files `where`, has the same coordinates.
 
-        Longitudes that differ by a full circle are the same.
-
-        Raises:
-            MimError: if the axis is reversed, or is a globe that begins at another longitude.
+        Longitudes that differ by a full circle are the same. Raises `MimError` if the axis is
+        reversed, or is a globe that begins at another longitude.
         """
         if not self.coordinates or not found.coordinates or self.size != found.size:
             return (self.size, self.coordinates) == (found.size, found.coordinates)
@@ -103,11 +97,7 @@ class FrameGrid:
 
     @classmethod
     def from_stored(cls, stored: dict | str) -> "FrameGrid":
-        """Return the grid from JSON, or from the text that version 1.2 wrote instead.
-
-        Raises:
-            MimError: if it is corrupted.
-        """
+        """Return the grid from JSON, or from the text that version 1.2 wrote instead."""
         try:
             if isinstance(stored, str):
                 axes = [
@@ -122,18 +112,12 @@ class FrameGrid:
 
 
 def check_grid(learnt: FrameGrid | None, found: FrameGrid | None, where: str, must: bool) -> None:
-    """Check that frames lie where those of the training did; nothing if either is unknown.
+    """Check that frames of the files `where` lie where those of the training did, if it is known.
 
-    Args:
-        learnt: the grid of the training.
-        found: the grid of the frames.
-        where: files of the frames, for messages.
-        must: whether another place raises an error, as for two splits of one run. Otherwise it
-            logs a warning, because weights may be tried elsewhere.
-
-    Raises:
-        MimError: also for reversed rows or columns, and for a globe that begins at another
-            longitude, which are as easily corrected as overlooked.
+    Another place raises `MimError` if it `must` be the same, as for two splits of one run, and logs
+    a warning otherwise, because weights may be tried elsewhere. Reversed rows or columns, and a
+    globe that begins at another longitude, always raise: they are as easily corrected as
+    overlooked.
     """
     if not learnt or not found:
         return
@@ -143,7 +127,7 @@ def check_grid(learnt: FrameGrid | None, found: FrameGrid | None, where: str, mu
     if must:
         raise MimError(
             f"{where}: expected the grid of the training, {learnt.words}, got {found.words}. Use "
-            "one grid for all paths (xarray: interp_like, sortby, roll)."
+            "one grid for all paths."
         )
     logging.warning(
         "%s: the model was trained on fields of %s, these are of %s. It may predict them badly.",

@@ -15,16 +15,9 @@ Numbers = float | tuple[float, ...]
 class LinearScale:
     """A linear map from frames to physical values: 0 stands for `low`, 1 for `high`.
 
-    Each argument is one value for all channels, or a tuple with one for each.
-
-    Args:
-        unit: unit of physical values.
-        low: physical value of 0.
-        high: physical value of 1, above `low`.
-        clipped: whether frames are clipped to [0, 1]; otherwise values may lie beyond.
-        black: physical value that pictures show as black; None: `low`.
-        white: physical value that pictures show as white; None: `high`.
-        names: names of the channels, if any.
+    Each argument is one value for all channels, or a tuple with one for each. Unless frames are
+    `clipped` to [0, 1], values may lie beyond. Pictures show the physical value `black` (None:
+    `low`) as black and `white` (None: `high`) as white. `names` are those of the channels, if any.
     """
 
     unit: str | tuple[str, ...]
@@ -41,8 +34,7 @@ class LinearScale:
                 object.__setattr__(self, name, tuple(value))
         if not np.all(np.less(self.low, self.high)):
             raise MimError(
-                f"Expected a scale whose low value is below the high one, got {self.low} and "
-                f"{self.high} {self.unit}."
+                f"Expected a scale from low to high, got {self.low} to {self.high} {self.unit}."
             )
 
     @property
@@ -80,13 +72,17 @@ class LinearScale:
 
     def to_unit(self, values: np.ndarray) -> np.ndarray:
         """Return physical values `[..., C]` as float32 frames, clipped if `clipped`."""
-        size = np.asarray(np.subtract(self.high, self.low), np.float32)
-        return self.clip((np.asarray(values, np.float32) - np.asarray(self.low, np.float32)) / size)
+        return self.clip(
+            (np.asarray(values, np.float32) - np.asarray(self.low, np.float32)) / self._size
+        )
 
     def to_physical(self, frames: np.ndarray) -> np.ndarray:
         """Return frames `[..., C]` as float32 physical values, not clipped."""
-        size = np.asarray(np.subtract(self.high, self.low), np.float32)
-        return np.asarray(frames, np.float32) * size + np.asarray(self.low, np.float32)
+        return np.asarray(frames, np.float32) * self._size + np.asarray(self.low, np.float32)
+
+    @property
+    def _size(self):
+        return np.asarray(np.subtract(self.high, self.low), np.float32)
 
     def clip(self, frames: np.ndarray) -> np.ndarray:
         """Return frames as float32, in [0, 1] if the scale is `clipped`."""
@@ -95,30 +91,25 @@ class LinearScale:
 
     def shown(self, frames: np.ndarray) -> np.ndarray:
         """Return frames `[..., C]` as pictures show them, float32 from 0 (black) to 1 (white)."""
+        frames = np.asarray(frames, np.float32)
         if self.black is None or self.white is None:
-            return np.clip(np.asarray(frames, np.float32), 0, 1)
+            return np.clip(frames, 0, 1)
         size = np.subtract(self.high, self.low)
         black, white = (
             np.float32(np.subtract(end, self.low) / size) for end in (self.black, self.white)
         )
-        return np.clip((np.asarray(frames, np.float32) - black) / (white - black), 0, 1)
+        return np.clip((frames - black) / (white - black), 0, 1)
 
     def as_json(self) -> dict:
         """Return the arguments that differ from their defaults, as JSON types."""
-        changed = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        }
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        changed = {name: value for name, value in vars(self).items() if value != defaults[name]}
         return json.loads(json.dumps(changed))
 
     def check_thresholds(self, thresholds: Sequence[float]) -> None:
         """Raise `MimError` unless all thresholds are in the range of frames, and there are some."""
         if not self.is_uniform:
-            raise MimError(
-                f"Expected one unit for all channels to use thresholds, got {', '.join(self.unit)}."
-                " Leave the thresholds out."
-            )
+            raise MimError(f"Expected one unit to use --thresholds, got {', '.join(self.unit)}.")
         _check_range(thresholds, float(np.min(self.low)), float(np.max(self.high)), self.unit)
 
 
@@ -130,11 +121,8 @@ UNIT = LinearScale("", 0.0, 1.0)
 class ConvertedScale:
     """Values that are an increasing function of those of a linear scale, such as rain rates.
 
-    Attributes:
-        unit: unit of these values.
-        scale: the linear scale.
-        convert: function from values of `scale` to these values, arrays of floats.
-        invert: the inverse function.
+    `convert` is the function from values of `scale` to these values, arrays of floats, and `invert`
+    the inverse function.
     """
 
     unit: str

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig
-from mim_tf.data.sets.hko7 import RAIN, dbz_of_rain, hko7_frame_shape, open_hko7, rain_of_dbz
+from mim_tf.data.sets.hko7 import RAIN, dbz_of_rain, open_hko7, rain_of_dbz, shape_of_hko7
 from mim_tf.errors import MimError
 from tests.hko7_files import DAYS, SIZE, times, write_frame, write_hko7
 
 
 def opened(folder, split="train", total_length=25, shape=(*SIZE, 1), **settings):
-    data = DataConfig("hko7", **settings)
-    return open_hko7([folder], split, shape, total_length, data)
+    data = DataConfig("hko7", folder, **settings)
+    return open_hko7(data, split, shape, total_length)
 
 
 def levels(source, *indices):
@@ -31,7 +31,7 @@ def test_rain_follows_from_reflectivity():
 
 def test_windows_of_the_days_of_a_split(tmp_path):
     write_hko7(tmp_path)
-    assert hko7_frame_shape([tmp_path]) == (*SIZE, 1)
+    assert shape_of_hko7(DataConfig("hko7", tmp_path)) == (*SIZE, 1)
     for number, split in enumerate(("train", "valid", "test")):
         source = opened(tmp_path, split)
         assert (source.size, source.shape) == (3, (25, *SIZE, 1))

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 from skimage.transform import resize
 
-from mim_tf.data.sets.human36m import crop_and_resize, open_human36m
+from mim_tf.config import DataConfig
+from mim_tf.data.sets.human36m import crop_and_resize, open_human
 from mim_tf.errors import MimError
 
 
@@ -30,7 +31,7 @@ def windows(source):
 
 
 def opened(folder, split="train", total_length=2):
-    return open_human36m([folder], split, total_length, 4, 4)
+    return open_human(DataConfig("human", folder), split, (4, 4, 3), total_length)
 
 
 def test_windows_of_two_cameras(tmp_path):
@@ -93,7 +94,8 @@ def test_subfolders_and_several_folders_are_one_list(tmp_path):
     for first, subject in enumerate(("S1", "S5", "S6")):
         folder = tmp_path / "ab"[first > 1] / subject / "camera"
         write(folder, f"{subject}_Walking.54138969", fifths(10), first=10 * first)
-    source = open_human36m([tmp_path / "a", tmp_path / "b"], "train", 2, 4, 4)
+    data = DataConfig("human", [tmp_path / "a", tmp_path / "b"])
+    source = open_human(data, "train", (4, 4, 3), 2)
     assert windows(source) == [[0, 2], [10, 12], [20, 22]]
     assert source.describe()["subjects"] == ["S1", "S5", "S6"]
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mim_tf.data.sets.human36m import open_human36m
+from mim_tf.config import DataConfig
+from mim_tf.data.sets.human36m import open_human
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "data" / "human36m.sh"
 SUBJECTS = ("S1", "S5", "S6", "S7", "S8", "S9", "S11")
@@ -91,7 +92,7 @@ def test_all_subjects_are_unpacked_once_and_can_be_opened(mirror, destination):
     assert "has no SHA256SUMS" in done.stdout
     assert files(destination) == EVERYTHING
     assert {path.name for path in destination.iterdir()} == set(SUBJECTS)
-    source = open_human36m([destination], "test", 2, 4, 4)
+    source = open_human(DataConfig("human", destination), "test", (4, 4, 3), 2)
     np.testing.assert_array_equal(source.sequences([0]), np.ones((1, 2, 4, 4, 3)))
 
     shutil.rmtree(mirror)

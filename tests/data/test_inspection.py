@@ -5,7 +5,7 @@ import pytest
 
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.scale_fit import ScaledSource
-from mim_tf.data.windows import Recording, WindowSource
+from mim_tf.data.source import Recording, WindowSource
 from mim_tf.errors import MimError
 from mim_tf.inspection.recognise import open_all, recognise
 from mim_tf.inspection.survey import count_frames, soundness, survey

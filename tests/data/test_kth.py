@@ -4,7 +4,8 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from mim_tf.data.files.videos import Video
+from mim_tf.config import DataConfig
+from mim_tf.data.files.recordings import Video
 from mim_tf.data.sets.kth import open_kth, window_starts
 from mim_tf.errors import MimError
 from tests.small_videos import numbered_frames, write_video
@@ -21,7 +22,7 @@ def write_pictures(folder, name, numbers):
 
 
 def opened(folder, split="train", total_length=4, shape=(6, 6, 1)):
-    return open_kth([folder], split, shape, total_length)
+    return open_kth(DataConfig("kth", folder), split, shape, total_length)
 
 
 def places(source):

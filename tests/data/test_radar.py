@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mim_tf.config import DataConfig
-from mim_tf.data.sets.radar import list_events, open_events
+from mim_tf.data.sets.radar import list_events
 from mim_tf.errors import MimError
 from tests.radar_files import (
     ARRAYS,
@@ -167,7 +166,7 @@ def test_there_may_be_more_events_than_open_files(tmp_path):
 
 @pytest.mark.parametrize("save", [save_arrays, save_npy, save_npz])
 def test_frames_stay_in_their_files(tmp_path, monkeypatch, save):
-    monkeypatch.setattr("mim_tf.data.sets.radar.CHUNK_VALUES", 5 * 64 * 64)
+    monkeypatch.setattr("mim_tf.data.files.arrays.CHUNK_VALUES", 5 * 64 * 64)
     frames = np.zeros((100, 64, 64), np.float32)
     save(tmp_path / "event", frames)
     tracemalloc.start()
@@ -203,7 +202,7 @@ def test_pictures_of_one_channel_are_grey(tmp_path, mode):
     ],
 )
 def test_impossible_values_are_located(tmp_path, monkeypatch, save, value, options, flag):
-    monkeypatch.setattr("mim_tf.data.sets.radar.CHUNK_VALUES", 50)
+    monkeypatch.setattr("mim_tf.data.files.arrays.CHUNK_VALUES", 50)
     frames = np.zeros((8, 4, 6), np.float32)
     frames[5, 1, 1] = value
     frames[6] = value
@@ -226,8 +225,6 @@ def test_bad_options_are_refused(tmp_path):
         opened(tmp_path, thresholds=(30, 60))
     with pytest.raises(MimError, match="total_length"):
         opened(tmp_path, total_length=6)
-    with pytest.raises(MimError):
-        open_events([], 3, DataConfig("radar"))
 
 
 def test_folders_that_are_no_event_are_refused(tmp_path):

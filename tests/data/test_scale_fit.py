@@ -7,7 +7,7 @@ from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data import scale_fit
 from mim_tf.data.dataset import open_source
 from mim_tf.data.scale_fit import ScaledSource, fit_scale, warn_of_kept_scale
-from mim_tf.data.windows import Recording, WindowSource
+from mim_tf.data.source import Recording, WindowSource
 from mim_tf.errors import MimError
 
 

@@ -3,15 +3,15 @@ import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig
-from mim_tf.data.sets.sevir import VIL, levels_of_vil, open_sevir, sevir_frame_shape, vil_of_levels
+from mim_tf.data.sets.sevir import VIL, levels_of_vil, open_sevir, shape_of_sevir, vil_of_levels
 from mim_tf.errors import MimError
 from mim_tf.values.scale import LinearScale
 from tests.sevir_files import events, write_catalog, write_sevir
 
 
 def opened(folder, split="train", total_length=25, shape=(8, 8, 1), **settings):
-    data = DataConfig("sevir", **{"window_stride": 12, **settings})
-    return open_sevir([folder], split, shape, total_length, data)
+    data = DataConfig("sevir", folder, **{"window_stride": 12, **settings})
+    return open_sevir(data, split, shape, total_length)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_vil_has_levels():
 
 def test_an_event_has_three_windows_of_13_and_12_frames(tmp_path):
     write_sevir(tmp_path)
-    assert sevir_frame_shape([tmp_path], "vil") == (8, 8, 1)
+    assert shape_of_sevir(DataConfig("sevir", tmp_path)) == (8, 8, 1)
     source = opened(tmp_path)
     assert (source.size, source.shape) == (6, (25, 8, 8, 1))
     levels = source.sequences([0, 1, 2, 3])[..., 4, 4, 0] * 255
@@ -152,4 +152,4 @@ def test_bad_files_are_refused(tmp_path, damage, name):
     with pytest.raises(MimError, match=name):
         opened(tmp_path)
     with pytest.raises(MimError, match=r"--train_data_paths"):
-        sevir_frame_shape([tmp_path, tmp_path], "vil")
+        shape_of_sevir(DataConfig("sevir", [tmp_path, tmp_path / "data"]))

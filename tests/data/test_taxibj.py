@@ -108,9 +108,8 @@ def test_files_may_be_listed(city):
     for given_paths in (paths, [folder]):
         source = open_city(given_paths, "train", 5, test_windows=20)
         np.testing.assert_array_equal(source.sequences(range(160)), expected)
-    for wrong in (paths[::-1], [paths[0]] * 2):
-        with pytest.raises(MimError, match=rf"{wrong[1].name}: .*{wrong[0].name}"):
-            open_city(wrong, "train", 5, test_windows=20)
+    with pytest.raises(MimError, match=rf"{paths[0].name}: .*{paths[1].name}"):
+        open_city(paths[::-1], "train", 5, test_windows=20)
     other = paths[0].rename(folder / "NYC.h5")
     assert open_city([other], "train", 5, test_windows=20).size == 44 + 92 - 20
     small = write_h5(folder / "small.h5", counts(48, 1)[:, :, :2], DATES_2014)
@@ -362,23 +361,23 @@ def test_npz_has_no_other_order_split_or_company(tmp_path):
         with pytest.raises(MimError, match=r"dataset\.npz.*--taxibj_order"):
             open_city([path], "test", 8, **options)
     with pytest.raises(MimError, match=r"dataset\.npz"):
-        open_city([path, path], "test", 8)
+        open_city([path, tmp_path / "b.npz"], "test", 8)
 
 
 # The synthetic city.
 
 
 def test_commuters_cross_the_city_on_working_days():
-    city = synthetic_city()
-    assert city.data.dtype == np.float32
-    assert np.array_equal(city.data, np.floor(city.data))
-    days = city.data.reshape(8, 7, 48, 2, 32, 32)
+    counts, _ = synthetic_city()
+    assert counts.dtype == np.float32
+    assert np.array_equal(counts, np.floor(counts))
+    days = counts.reshape(8, 7, 48, 2, 32, 32)
     for flow in days[:, :5].mean(axis=(0, 1, 4, 5)).T:
         assert 13 <= flow[:24].argmax() <= 19
         assert 34 <= flow[24:].argmax() + 24 <= 41
         assert flow[:8].mean() < flow.max() / 20
     assert days[:, 5:].mean() < days[:, :5].mean() / 2
-    np.testing.assert_array_equal(city.data, synthetic_city().data)
+    np.testing.assert_array_equal(counts, synthetic_city()[0])
 
 
 @pytest.mark.parametrize("total_length", [8, 48])

@@ -8,9 +8,8 @@ import pytest
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.source import SequenceSource, WrappedSource
+from mim_tf.data.source import Recording, SequenceSource, WindowSource, WrappedSource
 from mim_tf.data.split import Selection, divide, split_paths
-from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
 
 NAMES = [f"event-{number:02d}" for number in range(20)]

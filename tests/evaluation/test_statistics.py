@@ -7,8 +7,8 @@ from scipy import stats
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.scale_fit import ScaledSource
 from mim_tf.data.sets.hko7 import RAIN
+from mim_tf.data.source import Recording, WindowSource
 from mim_tf.data.split import Selection
-from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
 from mim_tf.evaluation import statistics
 from mim_tf.evaluation.errors import ConvertedErrors, PhysicalErrors, PixelErrors

@@ -20,9 +20,9 @@ from absl import flags
 import mim_tf
 from mim_tf.cli.flags import define_config_flags, parse
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
-from mim_tf.data.files.arrays import ArraySource, open_array
+from mim_tf.data.files.arrays import ArraySource, open_npy
 from mim_tf.data.files.recordings import array_recordings, list_recordings, open_recordings
-from mim_tf.data.sets.human36m import open_human36m
+from mim_tf.data.sets.human36m import open_human
 from mim_tf.data.sets.moving_mnist.digits import PARTS, load_digits
 from mim_tf.data.sets.moving_mnist.npz import NpzSource, write_npz
 from mim_tf.data.source import filled
@@ -160,12 +160,12 @@ def _frames(open_source):
     return read
 
 
-_npy = _frames(lambda path: ArraySource(open_array(path), name=path))
+_npy = _frames(lambda path: ArraySource(open_npy(path), name=path))
 _clips = _frames(lambda path: NpzSource([path]))
 _radar = _frames(radar_files.opened)
 _taxibj = _frames(taxibj_files.open_small)
 _taxibj_npz = _frames(lambda path: taxibj_files.open_city([path], "train", 8))
-_human = _frames(lambda path: open_human36m([path], "train", 3, 8, 8))
+_human = _frames(lambda path: open_human(DataConfig("human", path), "train", (8, 8, 3), 3))
 _array = _frames(
     lambda path: open_recordings(array_recordings(path), (8, 6, 1), 4, DataConfig("folder"))
 )

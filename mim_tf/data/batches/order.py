@@ -18,29 +18,19 @@ class TrainingOrder:
     """Item n: indices of the sequences in batch n = 0, 1, 2, ... of a training, without end.
 
     A finite set is shuffled anew in each epoch: every sequence comes once, and a batch may reach
-    into the next epoch. An endless set is visited in order. All batches have one size.
+    into the next epoch. An endless set, of `size` None, is visited in order. All batches have one
+    size. Epoch e is a function of (`seed`, e).
 
-    Args:
-        size: sequences of the set, None if endless.
-        batch_size: sequences in a batch, of all processes together.
-        seed: of the shuffles; epoch e is a function of (seed, e).
-        shard: (process, processes), where several train together. Each has an equal share of the
-            rows of every batch, process 0 the first.
-
-    Attributes:
-        rows: of the process in every batch.
-        share: number of these rows.
-
-    Raises:
-        MimError: if a batch cannot be divided equally among the processes.
+    `shard` is (process, processes), where several train together. Each has an equal share of the
+    rows of every batch, process 0 the first: `rows`, `share` of them. Raises `MimError` if a batch
+    cannot be divided equally.
     """
 
     def __init__(self, size: int | None, batch_size: int, seed: int, shard=(0, 1)):
         process, processes = shard
         if batch_size % processes:
             raise MimError(
-                f"Expected batch_size to be a multiple of the number of processes, {processes}, "
-                f"which have equal shares of a batch; got {batch_size}."
+                f"Expected batch_size as a multiple of {processes} processes, got {batch_size}."
             )
         self.share = batch_size // processes
         self._size = size
@@ -106,21 +96,14 @@ def true_frame_probability(config: TrainingConfig, iteration: int) -> float:
         return config.sampling_start_value * max(1 - fallen, 0.0)
     if iteration >= config.sampling_stop_iter:
         return 0.0
-    fallen = config.sampling_changing_rate * iteration
-    return max(config.sampling_start_value - fallen, 0.0)
+    return max(config.sampling_start_value - config.sampling_changing_rate * iteration, 0.0)
 
 
 def draw_flags(config: TrainingConfig, iteration: int, rows, steps: int) -> np.ndarray:
     """Draw flags: 1 where the network gets the true frame, 0 where it gets its own prediction.
 
-    Args:
-        config: of the training.
-        iteration: 1, 2, ...; all its updates have the same flags.
-        rows: of the batch, for which to draw.
-        steps: frames after the context that a prediction follows.
-
-    Returns:
-        float32 `[len(rows), steps]`.
+    They are float32 `[len(rows), steps]`, for these rows of the batch and each frame after the
+    context that a prediction follows. All updates of iteration 1, 2, ... have the same flags.
     """
     random = np.random.default_rng([config.seed, iteration])
     # The whole batch is drawn, so that each process has the rows that one process would have.

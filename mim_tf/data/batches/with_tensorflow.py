@@ -30,17 +30,9 @@ def training_dataset(
 
     With scheduled sampling or short sequences, the inputs are a dict of `frames` and the `flags`
     of `draw_flags`. Each batch comes `config.updates_per_iteration` times, as each of its
-    `variants`. Missing values are 0 in inputs and NaN in targets.
-
-    Args:
-        source: of the sequences.
-        config: batch size, seed, variants, scheduled sampling and short sequences.
-        start_iteration: iterations that were already trained.
-        shard: as for `TrainingOrder`; B is the share of the process.
-        input_length: context length; only dicts depend on it.
-
-    Raises:
-        MimError: as for `TrainingOrder`.
+    `variants`. Missing values are 0 in inputs and NaN in targets. `start_iteration` iterations were
+    already trained. `shard` is as for `TrainingOrder`; B is the share of the process. Only dicts
+    depend on `input_length`, the context length.
     """
     order = TrainingOrder(source.size, config.batch_size, config.seed, shard)
     numbers = tf.data.Dataset.counter(start_iteration)
@@ -72,11 +64,7 @@ def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0) 
 
 @contextlib.contextmanager
 def errors_of(source: SequenceSource):
-    """Raise the `MimError` of a source, instead of TensorFlow's error about it.
-
-    Yields:
-        The source to make data sets of.
-    """
+    """Yield a source to make data sets of; raise its `MimError` instead of TensorFlow's error."""
     watched = _WatchedSource(source)
     try:
         yield watched

@@ -1,13 +1,20 @@
-"""Arrays of frames, in memory and in `.npy` files.
+"""Arrays of frames, in memory, in `.npy` files and in `.npz` files.
 
 Arrays of files are memory-mapped: only the sequences that are asked for are read. `Stamp` and
 `take` protect a mapped file that another program changes meanwhile. The checks that every array of
 frames has to pass are here, too.
+
+A `.npz` file is a ZIP archive of `.npy` files. An uncompressed one lies in the archive as it is, so
+that it can be mapped; a compressed one is read as a whole.
 """
 
+import contextlib
 import dataclasses
+import functools
 import math
 import os
+import zipfile
+from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -16,10 +23,13 @@ import numpy as np
 
 from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import opened
+from mim_tf.storage.paths import open_file, opened
 
 CHUNK_VALUES = 2**22
 """Values that are checked at a time, to limit memory."""
+LARGEST_DEFLATE_RATIO = 1032
+"""Deflate cannot compress any content further than this."""
+_BLOCK_BYTES = 2**16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,17 +53,11 @@ class Stamp:
         except FileNotFoundError:
             return
         if now != self:
-            raise MimError(
-                f"{self.path} was changed while it was in use: expected {self.size} bytes, got "
-                f"{now.size} and another modification time. Start again."
-            )
+            raise MimError(f"{self.path} was changed while it was in use. Start again.")
 
 
 class MappedArray(np.memmap):
-    """A memory-mapped array that carries the stamp of its file; read it with `take`.
-
-    Arguments as for `numpy.memmap`, with an open file.
-    """
+    """A `numpy.memmap` of an open file that carries the file's stamp; read it with `take`."""
 
     stamp: Stamp | None = None
 
@@ -80,12 +84,10 @@ def take(array: np.ndarray, index: Any) -> np.ndarray:
 
 
 class ArraySource(SequenceSource):
-    """Sequences of one array; nothing is copied before a sequence is asked for.
+    """Sequences of one array `[N, T, H, W]` or `[N, T, H, W, C]`, uint8 or float in [0, 1].
 
-    Args:
-        array: `[N, T, H, W]` or `[N, T, H, W, C]`, uint8 in 0..255 or float in [0, 1].
-        total_length: frames of a sequence; longer ones are cut to their first frames. None: all.
-        name: file or other origin, for messages and `describe`.
+    Nothing is copied before a sequence is asked for. Sequences are cut to their first
+    `total_length` frames. `name` is the file or other origin, for messages and `describe`.
     """
 
     def __init__(self, array: np.ndarray, total_length: int | None = None, name: str = "array"):
@@ -112,11 +114,11 @@ class ArraySource(SequenceSource):
         }
 
 
-def open_array(path: str | Path, time_first: bool | None = None) -> np.ndarray:
+def open_npy(path: str | Path, swap: bool = True) -> np.ndarray:
     """Map a `.npy` file as `[N, T, ...]`, or whatever else it holds.
 
-    `time_first` says whether its axes are `[T, N, H, W]`. None: they are exactly if the file looks
-    like `mnist_test_seq.npy`, uint8 `[20, more than 20, 64, 64]`.
+    With `swap`, `[T, N, H, W]` becomes `[N, T, H, W]` if the file looks like `mnist_test_seq.npy`,
+    uint8 `[20, more than 20, 64, 64]`.
     """
     with opened(path, "a .npy file", " written by numpy.save without pickling") as file:
         shape, order, dtype = read_header(file)
@@ -126,26 +128,15 @@ def open_array(path: str | Path, time_first: bool | None = None) -> np.ndarray:
         if expected != size:
             raise ValueError(f"its header declares {expected} bytes, it has {size}")
         array = MappedArray(file, dtype, "r", file.tell(), shape, order)
-    if time_first is None:
-        time_first = (
-            array.ndim == 4
-            and array.dtype == np.uint8
-            and array.shape[0] == 20 < array.shape[1]
-            and array.shape[2:] == (64, 64)
-        )
-    if time_first and array.ndim < 4:
-        raise MimError(f"{path}: Expected [T, N, H, W], got shape {array.shape}.")
-    return array.swapaxes(0, 1) if time_first else array
+    is_like = array.dtype == np.uint8 and array.ndim == 4 and array.shape[2:] == (64, 64)
+    return array.swapaxes(0, 1) if swap and is_like and 20 == len(array) < array.shape[1] else array
 
 
 def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype]:
     """Return shape, order and dtype of a `.npy` stream; use it within `opened`."""
-    version = np.lib.format.read_magic(stream)
-    read = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }[version]
-    shape, fortran, dtype = read(stream)
+    formats = np.lib.format
+    readers = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}
+    shape, fortran, dtype = readers[formats.read_magic(stream)](stream)
     if min(shape, default=0) < 0:
         raise ValueError(f"shape {shape}")
     return shape, "F" if fortran else "C", dtype
@@ -168,9 +159,9 @@ def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) ->
     """
     is_number = array.dtype == np.uint8 or array.dtype.kind == "f"
     if array.ndim not in layouts or 0 in array.shape or not is_number:
+        expected = " or ".join(layouts.values())
         raise MimError(
-            f"{name}: Expected frames {' or '.join(layouts.values())}, levels as uint8 or floats, "
-            f"got {array.dtype} {list(array.shape)}. Convert and reshape them."
+            f"{name}: Expected {expected}, uint8 or floats, got {array.dtype} {list(array.shape)}."
         )
 
 
@@ -178,8 +169,7 @@ def check_length(name: str, received: int, total_length: int) -> None:
     """Raise `MimError` if sequences of `received` frames are shorter than `total_length`."""
     if received < total_length:
         raise MimError(
-            f"{name}: Expected at least total_length = {total_length} frames a sequence, got "
-            f"{received}. Lower --total_length or use longer sequences."
+            f"{name}: Expected at least --total_length={total_length} frames, got {received}."
         )
 
 
@@ -188,7 +178,6 @@ def check_interval(
     name: str,
     axes: tuple[str, ...],
     low: float = 0,
-    remedy: str = "Divide levels 0..255 by 255 or save them as uint8",
 ) -> None:
     """Raise `MimError` for the first value that is NaN or outside [`low`, 1].
 
@@ -205,6 +194,112 @@ def check_interval(
         position[0] += start
         place = ", ".join(f"{axis} {n}" for axis, n in zip(axes, position, strict=False))
         raise MimError(
-            f"{name}: Expected values in [{low}, 1], got {value} in {place}. {remedy}; replace "
-            "missing values."
+            f"{name}: Expected values in [{low}, 1], got {value} in {place}. Scale them, or save "
+            "levels 0..255 as uint8; replace missing values."
         )
+
+
+def open_frames(path: Path, check: bool = True, swap: bool = True) -> np.ndarray:
+    """Open the array of a `.npy` file (as `open_npy`) or the main array of a `.npz` file."""
+    if path.suffix.lower() == ".npz":
+        return read_member(path, main_key(path), check=check)
+    return open_npy(path, swap)
+
+
+def member_keys(path: str | Path) -> list[str]:
+    """Return the names of the arrays in a `.npz` file."""
+    with _opened(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def main_key(path: str | Path) -> str:
+    """Return the name of the only array of a `.npz` file, or of `frames` or `data`."""
+    keys = member_keys(path)
+    chosen = keys if len(keys) == 1 else [key for key in ("frames", "data") if key in keys]
+    if len(chosen) != 1:
+        got = ", ".join(keys) or "none"
+        raise MimError(f"{path}: Expected one array, or one named frames or data, got {got}.")
+    return chosen[0]
+
+
+def read_member(
+    path: str | Path, key: str, kinds: str = "", rank: int = 0, check: bool = True
+) -> np.ndarray:
+    """Read an array of a `.npz` file, or map it if it is not compressed.
+
+    `kinds` are NumPy's kinds that the dtype may have, such as "iu", and `rank` the number of axes;
+    without them both are free. With `check`, a mapped array is compared with its checksum
+    (CRC-32), which reads it once in this process; a compressed array always is. Pickles are never
+    loaded, and sizes are checked before memory is allocated.
+    """
+    with _member(path, key, kinds, rank) as (archive, info, start, shape, order, dtype):
+        if info.compress_type == zipfile.ZIP_STORED and 0 not in shape and dtype.itemsize:
+            if check:
+                _check_crc(Stamp.of(path), key)
+            with open_file(path) as file:
+                offset = _data_offset(file, info) + start
+                return MappedArray(file, dtype, "r", offset, shape, order)
+        with archive.open(info) as stream:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def member_shape(path: str | Path, key: str, kinds: str = "", rank: int = 0) -> tuple[int, ...]:
+    """Return the shape of an array from its header; arguments as for `read_member`."""
+    with _member(path, key, kinds, rank) as (_, _, _, shape, _, _):
+        return shape
+
+
+@contextlib.contextmanager
+def _opened(path) -> Iterator[zipfile.ZipFile]:
+    with opened(path, "a .npz file", " written by numpy.savez") as file, zipfile.ZipFile(file) as z:
+        names = [name.removesuffix(".npy") for name in z.namelist()]
+        if len(set(names)) < len(names):
+            raise ValueError("it has two arrays of one name")
+        yield z
+
+
+@contextlib.contextmanager
+def _member(path, key, kinds, rank):
+    """Yield (archive, its entry, bytes of the `.npy` header, shape, order, dtype) of an array."""
+    with _opened(path) as archive:
+        info = archive.getinfo(f"{key}.npy")
+        with archive.open(info) as stream:
+            shape, order, dtype = read_header(stream)
+            start = stream.tell()
+        if dtype.hasobject:
+            raise ValueError(f"{key} has pickled Python objects, which are never loaded")
+        if kinds and (dtype.kind not in kinds or len(shape) != rank):
+            raise ValueError(
+                f"{key} has {rank} axes and a dtype of kind {kinds}, not {dtype}{shape}"
+            )
+        _check_size(path, info, start + math.prod(shape) * dtype.itemsize)
+        yield archive, info, start, shape, order, dtype
+
+
+@functools.cache
+def _check_crc(stamp, key):
+    """Raise `MimError` if a member does not match its checksum; cached by the file's stamp."""
+    with _opened(stamp.path) as archive, archive.open(f"{key}.npy") as stream:
+        # zipfile compares the checksum at the end of the member.
+        while stream.read(_BLOCK_BYTES):
+            pass
+
+
+def _check_size(path, info, declared):
+    """Raise `ValueError` if the file cannot hold the `declared` bytes of a member."""
+    ratios = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: LARGEST_DEFLATE_RATIO}
+    if info.compress_type not in ratios:
+        raise ValueError(f"{info.filename} is neither stored nor deflated")
+    possible = info.compress_size * ratios[info.compress_type]
+    in_file = info.header_offset + info.compress_size <= os.path.getsize(path)
+    if declared != info.file_size or declared > possible or not in_file:
+        raise ValueError(f"{info.filename} does not have the {declared} bytes that it declares")
+
+
+def _data_offset(file, info):
+    """Return where the bytes of a stored member begin, behind its local header."""
+    file.seek(info.header_offset)
+    local = file.read(30)
+    # The lengths of the name and of the extra field may differ from the archive's directory.
+    name, extra = int.from_bytes(local[26:28], "little"), int.from_bytes(local[28:30], "little")
+    return info.header_offset + len(local) + name + extra

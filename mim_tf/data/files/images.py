@@ -17,12 +17,8 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 @dataclasses.dataclass(frozen=True)
 class FrameFormat:
-    """The form that frames must have, and whether those of another size are resized or refused.
-
-    Attributes:
-        frame_shape: (H, W, C) of every frame, the model's.
-        resize: whether other heights and widths are resized.
-        any_range: whether floats may have any value, NaN too.
+    """The (H, W, C) that frames must have, whether other sizes are resized or refused, and
+    whether floats may have any value, NaN too.
     """
 
     frame_shape: tuple[int, int, int]
@@ -41,10 +37,9 @@ class FrameFormat:
     def check_channels(self, name: str, possible: tuple[int, ...]) -> None:
         """Raise `MimError` if frames of any of the `possible` numbers of channels are not C."""
         if self.frame_shape[-1] not in possible:
-            numbers = " or ".join(map(str, possible))
             raise MimError(
-                f"{name}: Expected the model's {self.frame_shape[-1]} channels, got {numbers}. Set "
-                f"--img_channel to {numbers}, or convert the data to arrays."
+                f"{name}: Expected the model's {self.frame_shape[-1]} channels, got "
+                f"{' or '.join(map(str, possible))}. Set --img_channel."
             )
 
     def convert(self, name: str, image: np.ndarray) -> np.ndarray:
@@ -55,9 +50,9 @@ class FrameFormat:
 
 
 def list_images(folder: str | Path) -> list[Path]:
-    """Return the pictures directly in `folder`, sorted by name, without hidden files."""
+    """Return the pictures directly in `folder`, in natural order, without hidden files."""
     paths = [path for path in list_folder(folder) if not path.name.startswith(".")]
-    return [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+    return sorted((p for p in paths if p.suffix.lower() in IMAGE_SUFFIXES), key=natural_order)
 
 
 def natural_order(path: Path) -> tuple:

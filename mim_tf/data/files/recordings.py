@@ -1,19 +1,41 @@
-"""Recordings of any kind: videos, folders of images, and the videos of an array.
+"""Recordings of any kind: videos, folders of pictures, and the videos of an array.
 
-`list_recordings` and `array_recordings` find them; `open_recordings` opens them as windows of
+Pictures and videos are decoded when first read, then kept as uint8. `Pictures` has a file for each
+frame and decodes only the frames that are read; `Video` decodes a whole video file at once, because
+frames of a video depend on each other.
+
+`list_recordings` and `array_recordings` find recordings; `open_recordings` opens them as windows of
 frames of one shape.
 """
 
 import collections
+import contextlib
+import functools
 import os
 import re
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
+import PIL.Image
+import PIL.ImageSequence
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import check_array, check_interval, open_array, take, to_float32
+from mim_tf.data.files.arrays import (
+    Stamp,
+    check_array,
+    check_interval,
+    from_uint8,
+    main_key,
+    member_shape,
+    open_frames,
+    open_npy,
+    take,
+    to_float32,
+)
 from mim_tf.data.files.images import (
     FrameFormat,
     image_header,
@@ -22,12 +44,150 @@ from mim_tf.data.files.images import (
     read_image,
     resize_image,
 )
-from mim_tf.data.files.npz_member import main_key, member_shape, open_frames
-from mim_tf.data.files.videos import VIDEO_SUFFIXES, Pictures, Video, video_size
-from mim_tf.data.source import Indices
-from mim_tf.data.windows import Recording, WindowSource, starts_within
+from mim_tf.data.source import Indices, Recording, WindowSource
+from mim_tf.data.split import split_recordings, with_paths
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import list_folder, walk
+from mim_tf.storage.paths import list_folder, opened, walk
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".gif")
+LARGEST_FRAME = 178_956_970
+"""In pixels; also Pillow's limit for pictures."""
+_GIF_TAIL = 1024
+
+
+class LazyValue:
+    """An array that is made at the first call, by one thread, while other threads wait.
+
+    If making it fails, the next call tries again.
+    """
+
+    def __init__(self, make: Callable):
+        self._make, self._value = make, None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Any:
+        with self._lock:
+            if self._value is None:
+                self._value = self._make()
+            return self._value
+
+
+class Pictures(Recording):
+    """A recording with a picture file for each frame; `decode` makes uint8 `[H, W, C]` of one."""
+
+    def __init__(self, name: str | Path, paths: Iterable, decode: Callable):
+        self.name = str(name)
+        # A copy, because the decoded array may be a view of a larger picture.
+        self._frames = [LazyValue(lambda p=path: np.array(decode(p), np.uint8)) for path in paths]
+        self.length = len(self._frames)
+
+    def read(self, positions: Indices) -> np.ndarray:
+        return from_uint8(self.levels(positions))
+
+    def levels(self, positions: Indices) -> np.ndarray:
+        """Return frames at `positions` as uint8 `[len(positions), H, W, C]`."""
+        return np.stack([self._frames[position]() for position in positions])
+
+
+class Video(Recording):
+    """The video in a file of any format that FFmpeg reads.
+
+    Its length is the number of packets in the container, known without decoding. Rotation marks
+    are ignored.
+
+    Raises `MimError` for files that cannot be opened and for another size than `form` has; at the
+    first read, for videos that cannot be decoded to as many frames.
+    """
+
+    def __init__(self, path: str | Path, form: FrameFormat):
+        self.name = str(path)
+        self._path = path
+        self._form = form
+        with _open_stream(self._path) as (container, stream):
+            self._stamp = Stamp.of(self._path)
+            if not 0 < stream.height * stream.width <= LARGEST_FRAME:
+                raise ValueError(f"frames of {stream.height} x {stream.width}")
+            form.check_size(self.name, (stream.height, stream.width))
+            found = self.length = 0
+            for packet in container.demux(stream):
+                # The last packet is empty; frames before the start of a cut video are discarded.
+                found += packet.size > 0
+                self.length += packet.size > 0 and not packet.is_discard
+            # FFmpeg merges the frames of a GIF without times, as imageio writes it.
+            self._untimed = container.format.name == "gif" and found < stream.frames
+            if self._untimed:
+                found = self.length = sum(1 for _ in _untimed_frames(self._path))
+            if found < stream.frames:
+                raise ValueError(f"it ends early: there are {found} of {stream.frames} frames")
+            if not self.length:
+                raise ValueError("there is no frame in it")
+        self._frames = LazyValue(self._decode)
+
+    def read(self, positions: Indices) -> np.ndarray:
+        return from_uint8(self._frames()[positions])
+
+    def _decode(self):
+        self._stamp.check()
+        frames = np.empty((self.length, *self._form.frame_shape), np.uint8)
+        pictures = (_untimed_frames if self._untimed else _frames)(self._path)
+        decoded = 0
+        for frame, picture in zip(frames, pictures, strict=False):
+            frame[:] = self._form.convert(self.name, picture)
+            decoded += 1
+        if decoded < self.length:
+            raise MimError(
+                f"{self.name}: Expected {self.length} frames, got {decoded}. Encode it again."
+            )
+        return frames
+
+
+def video_size(path: str | Path) -> tuple[int, int]:
+    """Return (height, width) of the first video stream of a file."""
+    with _open_stream(path) as (_, stream):
+        return stream.height, stream.width
+
+
+@contextlib.contextmanager
+def _open_stream(path):
+    """Yield the opened container and its video stream."""
+    # A playlist with the name of a video must not make FFmpeg access the internet.
+    options = {"protocol_whitelist": "file"}
+    with (
+        opened(path, "a video", remedy="Encode or download it again.") as file,
+        av.open(file, options=options, metadata_errors="replace") as container,
+    ):
+        if container.format.name == "gif":
+            _check_end(file)
+        stream = container.streams.best("video")
+        if stream is None or stream.codec_context is None:
+            raise ValueError("there is no video stream in it that can be decoded")
+        yield container, stream
+
+
+def _frames(path) -> Iterator[np.ndarray]:
+    """Yield RGB frames, uint8 `[H, W, 3]`."""
+    with _open_stream(path) as (container, stream):
+        stream.thread_type = "AUTO"
+        # The size may change within a video; FFmpeg checks it before it allocates memory.
+        stream.codec_context.options = {"max_pixels": str(LARGEST_FRAME)}
+        for picture in container.decode(stream):
+            yield picture.to_ndarray(format="rgb24")
+
+
+def _untimed_frames(path) -> Iterator[np.ndarray]:
+    """Yield the RGB frames of a GIF without times."""
+    with opened(path, "a video") as file, PIL.Image.open(file) as image:
+        for picture in PIL.ImageSequence.Iterator(image):
+            yield np.asarray(picture.convert("RGB"))
+
+
+def _check_end(file):
+    """Raise `ValueError` if a GIF is truncated; FFmpeg would return the frames that are left."""
+    position = file.tell()
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _GIF_TAIL))
+    if not file.read().rstrip(b"\0").endswith(b";"):
+        raise ValueError("it ends early")
+    file.seek(position)
 
 
 class ArrayVideo(Recording):
@@ -73,7 +233,7 @@ def array_recordings(path: str | Path, check: bool = True) -> list[ArrayVideo]:
 def array_frame_shape(path: str | Path) -> tuple[int, int, int]:
     """Return (H, W, C) of the frames of such a file, from its header."""
     is_npz = Path(path).suffix == ".npz"
-    shape = member_shape(path, main_key(path)) if is_npz else open_array(path).shape
+    shape = member_shape(path, main_key(path)) if is_npz else open_npy(path).shape
     if len(shape) not in (4, 5):
         array_recordings(path)  # raises the error
     return (*shape[2:], 1)[:3]
@@ -88,11 +248,8 @@ def list_recordings(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     inside, itself = find_recordings(folder, VIDEO_SUFFIXES, 2)
     if not inside and not itself:
-        found = "none of them" if os.path.isdir(folder) else "no such folder"
-        raise MimError(
-            f"{folder}: Expected a folder with videos ({', '.join(VIDEO_SUFFIXES)}) or with "
-            f"subfolders of at least two images each, got {found}. Check the path."
-        )
+        suffixes = ", ".join(VIDEO_SUFFIXES)
+        raise MimError(f"{folder}: Expected videos ({suffixes}) or subfolders of two images.")
     return inside or [folder]
 
 
@@ -131,8 +288,7 @@ def find_named(paths: list[Path], name: re.Pattern, kind: str) -> list[tuple[Pat
                 match = name.fullmatch(path.name)
                 if match and match["key"] in found:
                     raise MimError(
-                        f"{path}: Expected each recording or picture once, got it as "
-                        f"{found[match['key']][0]} too. Leave out one of them."
+                        f"{path}: Expected it once, got {found[match['key']][0]} too. Remove one."
                     )
                 if match:
                     found[match["key"]] = path, match
@@ -154,25 +310,42 @@ def open_recordings(
     of the part to take of each recording, as shares of its length. With `any_range` floats of
     arrays may be outside [0, 1], or NaN.
     """
-    opened = convert_recordings(recordings, frame_shape, data.resize, any_range)
-    length = total_length or opened[0].length
-    stride, interval = data.window_stride, data.frame_interval
-    is_whole = part == (0.0, 1.0)
+    converted = convert_recordings(recordings, frame_shape, data.resize, any_range)
     return WindowSource(
-        opened,
+        converted,
         frame_shape,
-        length,
-        stride,
-        interval,
-        None if is_whole else starts_within(opened, part, length, stride, interval),
+        total_length or converted[0].length,
+        data.window_stride,
+        data.frame_interval,
+        part=part,
         description={
             "source": "recordings",
-            "window_stride": stride,
-            "frame_interval": interval,
+            "window_stride": data.window_stride,
+            "frame_interval": data.frame_interval,
             "resize": data.resize,
-            **({} if is_whole else {"part_of_each_recording": list(part)}),
+            **({} if part == (0.0, 1.0) else {"part_of_each_recording": list(part)}),
         },
     )
+
+
+def open_folder(data: DataConfig, split: str, frame_shape, total_length: int) -> WindowSource:
+    """Open a split of videos and folders of images, divided by recording or along time."""
+    recordings, part = split_recordings(list_recordings, data, split, along_time=True)
+    return open_recordings(recordings, frame_shape, total_length, data, part)
+
+
+def open_array(
+    data: DataConfig, split: str, frame_shape, total_length: int | None, scale=None
+) -> WindowSource:
+    """Open a split of the videos of arrays, divided by video or along time."""
+    list_in = functools.partial(array_recordings, check=data.check_files)
+    recordings, part = split_recordings(list_in, data, split, along_time=True)
+    any_range = scale is not None or set(data.scale_kinds) != {"unit"}
+    return open_recordings(recordings, frame_shape, total_length, data, part, any_range)
+
+
+shape_of_array = with_paths(lambda paths, _: array_frame_shape(paths[0]))
+shape_of_folder = with_paths(lambda paths, _: native_shape(list_recordings(paths[0])[0]))
 
 
 def convert_recordings(
@@ -189,7 +362,7 @@ def convert_recordings(
 def native_shape(recording: Path) -> tuple[int, ...]:
     """Return (H, W, C) of the frames of a video or folder of images; a video has 3 channels."""
     if os.path.isdir(recording):
-        return read_image(_pictures(recording)[0]).shape
+        return read_image(list_images(recording)[0]).shape
     return (*video_size(recording), 3)
 
 
@@ -208,11 +381,7 @@ def _open_recording(recording, form):
     form.check_channels(recording, (1, 3))
     if not os.path.isdir(recording):
         return Video(recording, form)
-    paths = _pictures(recording)
+    paths = list_images(recording)
     # Checking one size finds most mistakes early; the other pictures are checked when decoded.
     form.check_size(recording, image_header(paths[0])[:2])
     return Pictures(recording, paths, lambda path: form.convert(path, read_image(path)))
-
-
-def _pictures(folder):
-    return sorted(list_images(folder), key=natural_order)

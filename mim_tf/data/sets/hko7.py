@@ -16,9 +16,8 @@ from absl import logging
 from mim_tf.config import DataConfig
 from mim_tf.data.files.arrays import from_uint8
 from mim_tf.data.files.images import image_header, pooled, pooling_factors, read_image
-from mim_tf.data.source import Indices
-from mim_tf.data.split import ALL, SPLITS, one_folder
-from mim_tf.data.windows import Recording, WindowSource
+from mim_tf.data.source import Indices, Recording, WindowSource
+from mim_tf.data.split import ALL, SPLITS, one_folder, shared_paths, with_paths
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder, opened, read_text
 from mim_tf.values.scale import ConvertedScale, LinearScale
@@ -30,6 +29,7 @@ MOST_MISSING = 2
 DBZ = LinearScale("dBZ", -10, 60)
 A, B = 58.53, 1.56  # of Z = A R^B
 
+_PLACE = "%Y/%m/%d/RAD%y%m%d%H%M%S"
 _NAME = re.compile(r"RAD\d{12}\.png")
 _DAY = re.compile(r"\s*(\d{8})\b")
 
@@ -53,16 +53,12 @@ def read_days(root: Path, split: str) -> list[str]:
     days: set[str] = set()
     for each in SPLITS if split == ALL else (split,):
         path = root / f"hko7_rainy_{each}_days.txt"
-        lines = read_text(path, "a list of days of HKO-7").split("\n")
-        for number, line in enumerate(lines, 1):
+        for line in read_text(path, "a list of days of HKO-7").split("\n"):
             match = _DAY.match(line)
             if match:
                 days.add(match[1])
             elif line.strip():
-                raise MimError(
-                    f"{path}: Expected a day such as 20150101 in line {number}, got "
-                    f"{line.strip()!r}. Download it again."
-                )
+                raise MimError(f"{path}: Expected days such as 20150101, got {line.strip()!r}.")
     return sorted(days)
 
 
@@ -76,10 +72,7 @@ def read_times(root: Path, days: list[str]) -> list[datetime.datetime]:
                 try:
                     times.append(datetime.datetime.strptime(path.name, "RAD%y%m%d%H%M%S.png"))
                 except ValueError:
-                    raise MimError(
-                        f"{path}: Expected a name such as RAD150101000000.png, got a time that "
-                        "does not exist. Rename it or leave it out."
-                    ) from None
+                    raise MimError(f"{path}: Expected RADyymmddHHMMSS.png of a time.") from None
     if not times:
         raise MimError(
             f"{root}: Expected pictures such as {PICTURES}/2015/01/01/RAD150101000000.png of the "
@@ -106,60 +99,48 @@ def split_runs(times: list[datetime.datetime]) -> list[list[datetime.datetime | 
 class RadarRun(Recording):
     """Frames every six minutes, read when asked for; nothing stays in memory.
 
-    `files` are the picture and the mask of each frame; None for a missing frame, and for the mask
-    if every pixel counts. `factors` rows and columns become one value, the mean of what counts.
+    `times` has None for missing frames. Without masks every pixel counts. `factors` rows and
+    columns of `size` become one value, the mean of what counts.
     """
 
-    def __init__(
-        self,
-        name: str,
-        files: list[tuple[Path, Path | None] | None],
-        size: tuple[int, int],
-        factors: tuple[int, int],
-    ):
-        self.name = name
-        self.length = len(files)
-        self._files = files
-        self._size = size
-        self._factors = factors
+    def __init__(self, root: Path, times: list, has_masks: bool, size: tuple, factors: tuple):
+        self.name = f"{times[0]:%Y-%m-%d %H:%M}"
+        self.length = len(times)
+        self._root, self._times, self._has_masks = root, times, has_masks
+        self._size, self._factors = size, factors
 
     def read(self, positions: Indices) -> np.ndarray:
-        frames = np.stack([self._frame(self._files[position]) for position in positions])
+        frames = np.stack([self._frame(self._times[position]) for position in positions])
         return pooled(frames, self._factors, largest=False)[..., None]
 
-    def _frame(self, files):
-        if files is None:
+    def _frame(self, time):
+        if time is None:
             return np.full(self._size, np.nan, np.float32)
-        path, mask = files
+        path = _picture_path(self._root, time)
         picture = read_image(path)
         if picture.shape != (*self._size, 1) or picture.dtype != np.uint8:
             raise MimError(
-                f"{path}: Expected a grey picture of 8 bits and {self._size[0]} x {self._size[1]} "
-                f"pixels, got {picture.dtype} {list(picture.shape)}. Download it again."
+                f"{path}: Expected a grey picture of 8 bits and {self._size} pixels, got "
+                f"{picture.dtype} {picture.shape}. Download it again."
             )
         frame = from_uint8(picture[..., 0])
-        if mask:
+        if self._has_masks:
+            mask = self._root / MASKS / f"{time:{_PLACE}}.mask"
             with opened(mask, "a mask of HKO-7") as file:
                 counts = np.frombuffer(zlib.decompress(file.read()), np.uint8)
                 frame[counts.reshape(self._size) == 0] = np.nan
         return frame
 
 
-def open_hko7(
-    paths: list[Path],
-    split: str,
-    frame_shape: tuple[int, int, int],
-    total_length: int,
-    data: DataConfig,
-) -> WindowSource:
+def open_hko7(data: DataConfig, split: str, frame_shape, total_length: int) -> WindowSource:
     """Open windows of the rainy days of a split; thresholds are rain rates in mm/h.
 
-    `paths` is the one folder that holds `radarPNG`, `radarPNG_mask` and the lists of days,
+    One folder holds `radarPNG`, `radarPNG_mask` and the lists of days,
     `hko7_rainy_train_days.txt`, `..._valid_days.txt` and `..._test_days.txt`. Without the folder
-    of masks every pixel counts. With `resize` of `data`, H and W of `frame_shape` are a whole
-    fraction of the data's.
+    of masks every pixel counts. With `resize`, H and W of `frame_shape` are a whole fraction of
+    the data's.
     """
-    root = one_folder(paths)
+    root = one_folder(shared_paths(data, split))
     has_masks = os.path.isdir(root / MASKS)
     if not has_masks:
         logging.warning("%s: there is no folder %s, so every pixel counts.", root, MASKS)
@@ -167,17 +148,8 @@ def open_hko7(
     size = image_header(_picture_path(root, times[0]))[:2]
     wanted = frame_shape[:2] if data.resize else size
     factors = pooling_factors(str(root), size, wanted)
-
-    def files(time):
-        mask = root / MASKS / f"{time:%Y/%m/%d/RAD%y%m%d%H%M%S}.mask"
-        return _picture_path(root, time), mask if has_masks else None
-
-    def run_of(times):
-        every = [files(time) if time else None for time in times]
-        return RadarRun(f"{times[0]:%Y-%m-%d %H:%M}", every, size, factors)
-
-    source = WindowSource(
-        map(run_of, split_runs(times)),
+    return WindowSource(
+        [RadarRun(root, run, has_masks, size, factors) for run in split_runs(times)],
         (*wanted, 1),
         total_length,
         data.window_stride,
@@ -185,20 +157,19 @@ def open_hko7(
         description={
             "source": "HKO-7",
             "paths": [str(root)],
-            "scale": DBZ.as_json(),
             "frames": len(times),
             "masks": has_masks,
         },
+        scale=DBZ,
+        converted=(RAIN,),
+        thresholds=data.event_thresholds,
+        threshold_scale=RAIN,
+        has_missing=True,
     )
-    source.scale, source.converted = DBZ, (RAIN,)
-    source.thresholds, source.threshold_scale = data.event_thresholds, RAIN
-    if data.event_thresholds:
-        RAIN.check_thresholds(data.event_thresholds)
-    source.has_missing = True
-    return source
 
 
-def hko7_frame_shape(paths: list[Path]) -> tuple[int, int, int]:
+@with_paths
+def shape_of_hko7(paths: list[Path], data: DataConfig) -> tuple[int, int, int]:
     """Return (H, W, 1) of the frames, from the header of one picture."""
     root = one_folder(paths)
     time, *_ = read_times(root, read_days(root, ALL))
@@ -206,4 +177,4 @@ def hko7_frame_shape(paths: list[Path]) -> tuple[int, int, int]:
 
 
 def _picture_path(root, time):
-    return root / PICTURES / f"{time:%Y/%m/%d/RAD%y%m%d%H%M%S}.png"
+    return root / PICTURES / f"{time:{_PLACE}}.png"

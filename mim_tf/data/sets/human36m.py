@@ -8,22 +8,20 @@ the central half of each side of a picture.
 import math
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from absl import logging
 
+from mim_tf.config import DataConfig
 from mim_tf.data.files.images import eight_bits, read_image, to_channels
-from mim_tf.data.files.recordings import find_named
-from mim_tf.data.files.videos import Pictures
-from mim_tf.data.windows import WindowSource
+from mim_tf.data.files.recordings import Pictures, find_named
+from mim_tf.data.source import WindowSource
+from mim_tf.data.split import needed_paths
 from mim_tf.errors import MimError
 
 SCENARIO = "Walking"
 TRAIN_SUBJECTS = ("S1", "S5", "S6", "S7", "S8")
 TEST_SUBJECTS = ("S9", "S11")
-FRAME_SHAPE = (128, 128, 3)
-"""As published."""
 FRAME_STEP, INTERVAL = 5, 2
 """Frames from a stored picture to the next, and pictures from a frame of a window to the next."""
 TRAIN_STRIDE, TEST_STRIDE = 10, 5
@@ -36,45 +34,35 @@ _NAME = re.compile(
 _FOLDER = "a folder with pictures of Human3.6M"
 
 
-class _Picture(NamedTuple):
-    path: Path
-    subject: str
-    view: tuple[str, str]  # take (with subject and scenario) and camera
-    frame: int
+def open_human(data: DataConfig, split: str, frame_shape, total_length: int) -> WindowSource:
+    """Open windows of a split ("train", "valid" or "test"), RGB, resized to `frame_shape`.
 
-
-def open_human36m(
-    paths: list[Path], split: str, total_length: int, height: int, width: int
-) -> WindowSource:
-    """Open windows of a split ("train", "valid" or "test"), RGB of `height` x `width`.
-
-    `paths` are folders that hold the pictures, themselves or in subfolders. Frames of a window are
-    10 frames of the video apart. Source: 2019 code, its reader of Human3.6M.
+    The pictures are in folders or their subfolders. Frames of a window are 10 frames of the video
+    apart. Source: 2019 code, its reader of Human3.6M.
     """
+    paths, _ = needed_paths(data, split)
     is_train = split == "train"
-    listed = ", ".join(map(str, paths))
     subjects = TRAIN_SUBJECTS if is_train else TEST_SUBJECTS
     pictures = _find_pictures(paths, subjects)
     starts = window_starts(pictures, total_length, TRAIN_STRIDE if is_train else TEST_STRIDE)
     if not starts:
         raise MimError(
-            f"{listed}: Expected {total_length} pictures of one camera and take, "
-            f"{FRAME_STEP * INTERVAL} frames of the video apart, got none among {len(pictures)} "
-            f"pictures of {SCENARIO}. Lower --total_length, or get all with data/human36m.sh."
+            f"{_listed(paths)}: Expected {total_length} pictures of one camera and take, "
+            f"{FRAME_STEP * INTERVAL} frames of the video apart, got none among {len(pictures)}. "
+            "Lower --total_length, or get all with data/human36m.sh."
         )
-    there = {picture.subject for picture in pictures}
-    for subject in subjects:
-        if subject not in there:
-            logging.warning("Human3.6M: there is no picture of %s in the given folders.", subject)
-    found = [subject for subject in subjects if subject in there]
+    found = sorted({name["subject"] for _, name in pictures}, key=subjects.index)
+    if len(found) < len(subjects):
+        absent = ", ".join(set(subjects) - set(found))
+        logging.warning("Human3.6M: there is no picture of %s in the given folders.", absent)
     recording = Pictures(
         f"{SCENARIO} of {', '.join(found)}",
-        [picture.path for picture in pictures],
-        lambda path: crop_and_resize(path, read_image(path), height, width),
+        [path for path, _ in pictures],
+        lambda path: crop_and_resize(path, read_image(path), *frame_shape[:2]),
     )
     return WindowSource(
         [recording],
-        (height, width, 3),
+        (*frame_shape[:2], 3),
         total_length,
         interval=INTERVAL,
         starts=[(0, start) for start in starts],
@@ -92,7 +80,9 @@ def has_pictures(folder: Path) -> bool:
     return bool(find_named([folder], _NAME, _FOLDER))
 
 
-def window_starts(pictures: list[_Picture], total_length: int, stride: int) -> list[int]:
+def window_starts(
+    pictures: list[tuple[Path, re.Match[str]]], total_length: int, stride: int
+) -> list[int]:
     """Return the positions in `pictures`, sorted by file name, at which a window starts.
 
     The first and the last picture of a window are from one take and camera, and as many frames of
@@ -102,11 +92,11 @@ def window_starts(pictures: list[_Picture], total_length: int, stride: int) -> l
     starts = []
     start = 0
     while start + INTERVAL * total_length - 1 < len(pictures):
-        first, last = pictures[start], pictures[start + span]
-        if first.view != last.view:  # The next view begins at one of the next pictures.
-            start += 1
+        (_, first), (_, last) = pictures[start], pictures[start + span]
+        if first.group("take", "camera") != last.group("take", "camera"):
+            start += 1  # The next view begins at one of the next pictures.
             continue
-        if last.frame - first.frame == FRAME_STEP * span:
+        if int(last["frame"]) - int(first["frame"]) == FRAME_STEP * span:
             starts.append(start)
         start += stride
     return starts
@@ -121,8 +111,7 @@ def crop_and_resize(path: str | Path, image: np.ndarray, height: int, width: int
     rows, columns = image.shape[:2]
     if min(rows, columns) < 2:
         raise MimError(
-            f"{path}: Expected a picture of at least 2 x 2 pixels, got {rows} x {columns}. "
-            "Download it again."
+            f"{path}: Expected at least 2 x 2 pixels, got {rows} x {columns}. Download it again."
         )
     crop = to_channels(eight_bits(image[_central_half(rows), _central_half(columns)]), 3)
     if crop.shape[:2] == (height, width):
@@ -149,18 +138,18 @@ def _central_half(side):
 
 def _find_pictures(paths, subjects):
     """Return the pictures of `subjects`, sorted by file name."""
-    pictures, other = [], set()
-    for path, name in find_named(paths, _NAME, _FOLDER):
-        subject, scenario = name["subject"], name["scenario"]
-        if scenario == SCENARIO and subject in subjects:
-            view = name["take"], name["camera"]
-            pictures.append(_Picture(path, subject, view, int(name["frame"])))
-        else:
-            other.add(f"{subject} {scenario}")
+    found = find_named(paths, _NAME, _FOLDER)
+    wanted = {(subject, SCENARIO) for subject in subjects}
+    pictures = [each for each in found if each[1].group("subject", "scenario") in wanted]
     if not pictures:
-        example = f"{subjects[0]}_{SCENARIO}_1.54138969_000471.jpg"
+        other = sorted({" ".join(name.group("subject", "scenario")) for _, name in found})
         raise MimError(
-            f"{', '.join(map(str, paths))}: Expected pictures of {', '.join(subjects)} such as "
-            f"{example}, got {', '.join(sorted(other)) or 'none'}. Get them with data/human36m.sh."
+            f"{_listed(paths)}: Expected pictures of {_listed(subjects)} such as {subjects[0]}_"
+            f"{SCENARIO}_1.54138969_000471.jpg, got {_listed(other) or 'none'}. Get them with "
+            "data/human36m.sh."
         )
     return pictures
+
+
+def _listed(words):
+    return ", ".join(map(str, words))

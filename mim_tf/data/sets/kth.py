@@ -12,15 +12,14 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
+from mim_tf.config import DataConfig
 from mim_tf.data.files.images import FrameFormat, list_images, read_image
-from mim_tf.data.files.recordings import find_named
-from mim_tf.data.files.videos import Pictures, Video
-from mim_tf.data.windows import Recording, WindowSource
+from mim_tf.data.files.recordings import Pictures, Video, find_named
+from mim_tf.data.source import Recording, WindowSource
+from mim_tf.data.split import needed_paths
 from mim_tf.errors import MimError
 
 TRAIN_PERSONS, TEST_PERSONS = range(1, 17), range(17, 26)
-FRAME_SHAPE = (128, 128, 1)
-"""As published for video prediction."""
 FAST_ACTIONS = ("jogging", "running")
 FAST_STEP = 3
 """Frames from one window to the next of actions in which persons soon leave the picture."""
@@ -33,27 +32,24 @@ _NAME = re.compile(
 _FRAME = re.compile(r"image_(\d+)\.\w+")
 
 
-def open_kth(
-    paths: list[Path], split: str, frame_shape: tuple[int, int, int], total_length: int
-) -> WindowSource:
+def open_kth(data: DataConfig, split: str, frame_shape, total_length: int) -> WindowSource:
     """Open windows of a split ("train", "valid" or "test"), resized to `frame_shape`.
 
-    `paths` are folders that hold the recordings, themselves or in subfolders: the videos
+    The recordings, in folders or their subfolders, are the videos
     `personNN_<action>_dK_uncomp.avi`, or folders of that name with `image_####.jpg`, whose numbers
     may have gaps.
     """
+    paths, _ = needed_paths(data, split)
     persons = TRAIN_PERSONS if split == "train" else TEST_PERSONS
     takes = [(path, name) for path, name in find_takes(paths) if int(name["person"]) in persons]
     if not takes:
         raise MimError(
-            f"{', '.join(map(str, paths))}: Expected recordings for {split} such as "
-            f"person{persons[0]:02d}_walking_d1_uncomp.avi, got none. Give the folder that holds "
-            "the six actions."
+            f"{', '.join(map(str, paths))}: Expected recordings such as "
+            f"person{persons[0]:02d}_walking_d1_uncomp.avi for {split}, got none."
         )
-    found = sorted({int(name["person"]) for _, name in takes})
-    absent = sorted(set(persons) - set(found))
-    if absent:
-        logging.warning("KTH: there is no recording of persons %s.", ", ".join(map(str, absent)))
+    found = {int(name["person"]) for _, name in takes}
+    if len(found) < len(persons):
+        logging.warning("KTH: no recording of persons %s.", sorted(set(persons) - found))
     form = FrameFormat(frame_shape, resize=True)
     recordings, starts = [], []
     for number, (path, name) in enumerate(takes):
@@ -69,7 +65,7 @@ def open_kth(
         description={
             "source": "KTH",
             "paths": [str(path) for path in paths],
-            "persons": found,
+            "persons": sorted(found),
             "actions": sorted({name["action"] for _, name in takes}),
         },
     )
@@ -102,10 +98,7 @@ def _open(path, form) -> tuple[Recording, np.ndarray]:
         video = Video(path, form)
         return video, np.arange(video.length)
     named = [(_FRAME.fullmatch(picture.name), picture) for picture in list_images(path)]
-    numbered = {int(match[1]): picture for match, picture in named if match}
-    numbers = sorted(numbered)
-    pictures = [numbered[number] for number in numbers]
-    return (
-        Pictures(path, pictures, lambda each: form.convert(each, read_image(each))),
-        np.array(numbers),
-    )
+    numbered = sorted({int(match[1]): picture for match, picture in named if match}.items())
+    pictures = [picture for _, picture in numbered]
+    recording = Pictures(path, pictures, lambda each: form.convert(each, read_image(each)))
+    return recording, np.array([number for number, _ in numbered])

@@ -5,7 +5,6 @@ it is asked for; nothing stays open or in memory.
 """
 
 import collections
-import contextlib
 import csv
 import datetime
 import io
@@ -19,9 +18,8 @@ from absl import logging
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files.images import pooled, pooling_factors
-from mim_tf.data.source import Indices
-from mim_tf.data.split import ALL, one_folder
-from mim_tf.data.windows import Recording, WindowSource
+from mim_tf.data.source import Indices, Recording, WindowSource
+from mim_tf.data.split import ALL, one_folder, shared_paths, with_paths
 from mim_tf.errors import MimError
 from mim_tf.storage.hdf5 import opened_hdf5
 from mim_tf.storage.paths import opened
@@ -35,7 +33,6 @@ MISSING = 255
 LAST = {"train": datetime.datetime(2019, 1, 1), "valid": datetime.datetime(2019, 6, 1)}
 """The last moment of training and of validation, as later papers divide the events."""
 LEVELS = LinearScale("level", 0, 255)
-_COLUMNS = {"id", "file_name", "file_index", "img_type", "time_utc", "pct_missing"}
 
 
 def vil_of_levels(levels: np.ndarray) -> np.ndarray:
@@ -92,9 +89,6 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
     path = root / CATALOG
     with opened(path, f"the catalogue of SEVIR, {CATALOG}") as file:
         reader = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline=""))
-        absent = _COLUMNS - set(reader.fieldnames or ())
-        if absent:
-            raise ValueError(f"there is no column {', '.join(sorted(absent))}")
         rows = [row for row in reader if row["img_type"] == kind]
         times = collections.Counter(row["id"] for row in rows)
         entries = [
@@ -109,29 +103,20 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
         ]
     names = {entry.file_name for entry in entries}
     there = {name for name in names if _exists(root / "data" / name)}
+    missing = f"{len(names - there)} of the {len(names)} files of type {kind} are missing"
     if not there:
-        raise MimError(
-            f"{root}: Expected files of type {kind} in {CATALOG}, got none of {len(names)}, such "
-            f"as data/{min(names, default='...')}. Download them, or set --sevir_type."
-        )
+        raise MimError(f"{root}: {missing}. Download them, or set --sevir_type.")
     if len(there) < len(names):
-        logging.warning(
-            "SEVIR: %d of the %d files of type %s are missing; their events are left out.",
-            len(names) - len(there),
-            len(names),
-            kind,
-        )
+        logging.warning("SEVIR: %s; their events are left out.", missing)
     found = [entry for entry in entries if entry.file_name in there]
     return sorted(found, key=lambda entry: (entry.time, entry.id))
 
 
 def _exists(path):
-    # Not os.path.exists, which is False in a folder without permission, too.
-    with contextlib.suppress(OSError):
-        try:
-            os.lstat(path)
-        except FileNotFoundError:
-            return False
+    try:
+        os.lstat(path)
+    except OSError as error:  # Not os.path.exists, which is False without permission, too.
+        return not isinstance(error, FileNotFoundError)
     return True
 
 
@@ -144,24 +129,15 @@ def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
     for name, events in by_file.items():
         path = root / "data" / name
         with opened_hdf5(path, "a file of SEVIR") as file:
-            shape = file[kind].shape if kind in file else None
-            if shape is None or len(shape) != 4 or shape[-1] != FRAMES:
-                raise MimError(
-                    f"{path}: Expected a data set {kind} [N, H, W, {FRAMES}], got "
-                    f"{'none' if shape is None else list(shape)}. Download it again."
-                )
+            shape: tuple[int, ...] = file[kind].shape if kind in file else ()
+            wanted = f"[N, H, W, {FRAMES}]" if size is None else f"[N, {size}, {FRAMES}]"
+            if len(shape) != 4 or shape[-1] != FRAMES or size not in (None, shape[1:3]):
+                raise MimError(f"{path}: Expected a data set {kind} {wanted}, got {list(shape)}.")
             for event in events:
                 is_row = 0 <= event.row < shape[0]
                 if not is_row or ("id" in file and file["id"].asstr()[event.row] != event.id):
-                    raise MimError(
-                        f"{path}: Expected event {event.id} in row {event.row}, as in {CATALOG}, "
-                        f"got {'another' if is_row else f'{shape[0]} rows'}. Download both again."
-                    )
-        if size not in (None, shape[1:3]):
-            raise MimError(
-                f"{path}: Expected frames of {size} pixels as in the other files, got "
-                f"{shape[1:3]}. Download it again."
-            )
+                    place = f"row {event.row} of {shape[0]}, as in {CATALOG}"
+                    raise MimError(f"{path}: Expected event {event.id} in {place}.")
         size = shape[1:3]
     return size or (0, 0)
 
@@ -192,31 +168,22 @@ class SevirEvent(Recording):
         return pooled(frames, self._factors, largest=kind == "vil")[..., None]
 
 
-def open_sevir(
-    paths: list[Path],
-    split: str,
-    frame_shape: tuple[int, int, int],
-    total_length: int,
-    data: DataConfig,
-) -> WindowSource:
+def open_sevir(data: DataConfig, split: str, frame_shape, total_length: int) -> WindowSource:
     """Open windows of the events of a split ("train", "valid", "test" or "all").
 
-    `paths` is the one folder that holds `CATALOG.csv` and `data`. Missing files are left out, with
-    a warning. With `resize`, H and W of `frame_shape` are a whole fraction of the data's.
+    One folder holds `CATALOG.csv` and `data`. Missing files are left out, with a warning. With
+    `resize`, H and W of `frame_shape` are a whole fraction of the data's.
     """
-    root, kind = one_folder(paths), data.sevir_type
+    root, kind = one_folder(shared_paths(data, split)), data.sevir_type
     entries = read_catalog(root, kind)
     counts = collections.Counter(entry.split for entry in entries)
     chosen = [entry for entry in entries if split in (ALL, entry.split)]
     if not chosen:
-        raise MimError(
-            f"{root}: Expected events of type {kind} in the dates for {split}, got {dict(counts)}. "
-            "Download the files of the other years."
-        )
+        raise MimError(f"{root}: Expected events of type {kind} for {split}, got {dict(counts)}.")
     size = check_files(root, kind, chosen)
     wanted = frame_shape[:2] if data.resize else size
     factors = pooling_factors(str(root), size, wanted)
-    source = WindowSource(
+    return WindowSource(
         [SevirEvent(e.id, root / "data" / e.file_name, e.row, kind, factors) for e in chosen],
         (*wanted, 1),
         total_length,
@@ -226,20 +193,18 @@ def open_sevir(
             "source": "SEVIR",
             "paths": [str(root)],
             "type": kind,
-            "scale": TYPES[kind].scale.as_json(),
             "events": len(chosen),
             "events_by_split": dict(sorted(counts.items())),
         },
+        scale=TYPES[kind].scale,
+        converted=TYPES[kind].converted,
+        thresholds=data.event_thresholds,
+        has_missing=kind == "vil",
     )
-    source.scale, source.converted = TYPES[kind].scale, TYPES[kind].converted
-    source.thresholds = data.event_thresholds
-    if source.thresholds:
-        source.scale.check_thresholds(source.thresholds)
-    source.has_missing = kind == "vil"
-    return source
 
 
-def sevir_frame_shape(paths: list[Path], kind: str) -> tuple[int, int, int]:
-    """Return (H, W, 1) of the frames of an image type, from one file."""
-    root = one_folder(paths)
+@with_paths
+def shape_of_sevir(paths: list[Path], data: DataConfig) -> tuple[int, int, int]:
+    """Return (H, W, 1) of the frames, from one file."""
+    root, kind = one_folder(paths), data.sevir_type
     return (*check_files(root, kind, read_catalog(root, kind)[:1]), 1)

@@ -13,21 +13,14 @@ import itertools
 import math
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 import h5py
 import numpy as np
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import check_interval, check_length, take
-from mim_tf.data.files.npz_member import (
-    LARGEST_DEFLATE_RATIO,
-    member_keys,
-    member_shape,
-    read_member,
-)
-from mim_tf.data.source import Indices, SequenceSource
-from mim_tf.data.windows import Recording, WindowSource
+from mim_tf.data.files import arrays
+from mim_tf.data.source import Indices, Recording, SequenceSource, WindowSource
+from mim_tf.data.split import shared_paths, split_paths
 from mim_tf.errors import MimError
 from mim_tf.storage.hdf5 import opened_hdf5
 from mim_tf.storage.paths import list_folder
@@ -40,41 +33,29 @@ SIDE, DAYS = 32, 56
 """Rows and columns, and days, of the synthetic city."""
 
 
-class RawSlots(NamedTuple):
-    """The slots of one file: counts `[slots, 2, H, W]` in vehicles and dates `YYYYMMDDss`."""
-
-    name: str
-    data: np.ndarray
-    dates: list[bytes]
-
-
 class Year(Recording):
     """The complete days of one file; `dropped` days were left out.
 
-    `counts` are float32 `[slots, H, W, 2]`, not negative; `times` are half hours since a fixed day,
-    increasing, with gaps. `scale` is set before frames are read.
+    `data` are counts `[slots, 2, H, W]` in vehicles and `dates` are `YYYYMMDDss`. `counts` are
+    float32 `[slots, H, W, 2]`, not negative; `times` are half hours since a fixed day, increasing,
+    with gaps. `scale` is set before frames are read.
     """
 
     scale: LinearScale
 
-    def __init__(self, raw: RawSlots):
-        self.name = raw.name
-        times = slot_times(raw.name, raw.dates)
+    def __init__(self, name: str, data: np.ndarray, dates: list[bytes]):
+        self.name = name
+        times = slot_times(name, dates)
         days, first, slots = np.unique(times // SLOTS_A_DAY, return_index=True, return_counts=True)
         complete = first[slots == SLOTS_A_DAY]
         if not len(complete):
-            raise MimError(
-                f"{raw.name}: Expected a day with all {SLOTS_A_DAY} half hours, got {len(days)} "
-                "incomplete days. Use the whole file."
-            )
+            raise MimError(f"{name}: Expected a day with all {SLOTS_A_DAY} half hours, got none.")
         kept = (complete[:, None] + np.arange(SLOTS_A_DAY)).ravel()
-        self.counts = np.ascontiguousarray(raw.data.transpose(0, 2, 3, 1)[kept])
+        self.counts = np.ascontiguousarray(data.transpose(0, 2, 3, 1)[kept])
         finite = np.isfinite(self.counts).all(axis=(1, 2, 3))
         if not finite.all():
-            raise MimError(
-                f"{raw.name}: Expected finite counts in single precision, got another value at "
-                f"{raw.dates[kept[np.argmin(finite)]]!r}. Replace it or leave that slot out."
-            )
+            date = dates[kept[np.argmin(finite)]]
+            raise MimError(f"{name}: Expected finite float32 counts at {date!r}.")
         np.maximum(self.counts, 0, out=self.counts)
         self.times = times[kept]
         self.length = len(kept)
@@ -92,11 +73,7 @@ class NewestFirst(WindowSource):
 
 
 def open_taxibj(
-    paths: list[Path],
-    split: str,
-    total_length: int,
-    data: DataConfig,
-    test_windows: int = TEST_WINDOWS,
+    data: DataConfig, split: str, frame_shape, total_length: int, test_windows: int = TEST_WINDOWS
 ) -> SequenceSource:
     """Open a split of TaxiBJ, of another city in its format, or of a synthetic one.
 
@@ -108,33 +85,35 @@ def open_taxibj(
     (data/TaxiBJ.ipynb in github.com/Sosa-Liu/AdaSTTC). The 2019 code left out the last window
     before every gap and at the end of every file, so its test windows begin a few slots earlier.
 
-    `paths` are a folder with files `*_InOut.h5`, such as BJ13_M32x32_T30_InOut.h5, whose names sort
-    by year, or else with dataset.npz; or such `.h5` files, in year order; or one `.npz`; or empty
-    for the synthetic city. "valid" and "test" are the same windows.
+    The path is a folder with files `*_InOut.h5`, such as BJ13_M32x32_T30_InOut.h5, whose names sort
+    by year, or else with dataset.npz; or such `.h5` files, in year order; or one `.npz`; or there
+    is none, for the synthetic city. "valid" and "test" are the same windows.
     """
+    paths, _ = split_paths(data, split)
+    if paths:
+        paths = shared_paths(data, split, "by date, and all splits have one scale")
     files = _files(paths, data.taxibj_synthetic)
     if any(path.suffix == ".npz" for path in files):
         chosen = data.taxibj_order, data.taxibj_split
         if len(files) > 1 or chosen != ("chronological", "reference"):
             raise MimError(
                 f"{files[0]} has no dates: Expected it alone, with --taxibj_order=chronological "
-                "and --taxibj_split=reference. Change these, or use the .h5 files."
+                "and --taxibj_split=reference."
             )
         return TaxiBJNpzSource(files[0], split, total_length, data.check_files)
-    years = [Year(raw) for raw in ([synthetic_city()] if not files else map(read_h5, files))]
+    years = list(map(read_h5, files)) or [Year("synthetic city", *synthetic_city())]
     _check_years(years)
+    times = [year.times for year in years]
+    train, test = split_windows(times, total_length, data.taxibj_split, test_windows)
     scale, clipped = _fit_scale(years, test_windows)
     for year in years:
         year.scale = scale
-    starts = windows([year.times for year in years], total_length)
-    train, test = split_windows(starts, total_length, data.taxibj_split, test_windows)
     starts = train if split == "train" else test
     # Years without a window of the split are not kept in memory.
     used, starts[:, 0] = np.unique(starts[:, 0], return_inverse=True)
-    height, width, _ = years[0].counts.shape[1:]
-    source = (NewestFirst if data.taxibj_order == "reference" else WindowSource)(
+    return (NewestFirst if data.taxibj_order == "reference" else WindowSource)(
         [years[i] for i in used],
-        (height, width, CHANNELS),
+        years[0].counts.shape[1:],
         total_length,
         starts=starts,
         description={
@@ -143,34 +122,34 @@ def open_taxibj(
             "order": data.taxibj_order,
             "rule": data.taxibj_split,
             "test_windows": test_windows,
-            "scale": scale.as_json(),
             "dropped_days": sum(year.dropped for year in years),
             "clipped_values": clipped,
         },
+        scale=scale,
     )
-    source.scale = scale
-    return source
 
 
-def taxibj_frame_shape(paths: list[Path], data: DataConfig) -> tuple[int, int, int]:
-    """Return (H, W, C) of the frames, from the first file."""
+def shape_of_taxibj(data: DataConfig) -> tuple[int, int, int] | None:
+    """Return (H, W, C) of the frames, from the first file; None without a path."""
+    paths, _ = split_paths(data, "train")
+    if not paths and not data.taxibj_synthetic:
+        return None
     files = _files(paths, data.taxibj_synthetic)
     if not files:
         return SIDE, SIDE, CHANNELS
     if files[0].suffix != ".npz":
         with _opened(files[0]) as (counts, _):
             return (*counts.shape[2:4], CHANNELS)
-    keys = [key for key in member_keys(files[0]) if key in ("X_train", "X_test")]
-    if not keys:
-        raise MimError(f"{files[0]}: Expected TaxiBJ's dataset.npz, got no array X_train.")
-    _, _, _, height, width = member_shape(files[0], keys[0], "f", 5)
+    key = "X_train" if "X_train" in arrays.member_keys(files[0]) else "X_test"
+    *_, height, width = arrays.member_shape(files[0], key, "f", 5)
     return height, width, CHANNELS
 
 
-def read_h5(path: str | Path) -> RawSlots:
+def read_h5(path: str | Path) -> Year:
     """Read one file; raise `MimError` before memory is allocated for a size it cannot have."""
     with _opened(path) as (data, date):
-        return RawSlots(str(path), data.astype(np.float32)[...], date[...].tolist())
+        counts, dates = data.astype(np.float32)[...], date[...].tolist()
+    return Year(str(path), counts, dates)
 
 
 @contextlib.contextmanager
@@ -179,17 +158,13 @@ def _opened(path):
     with opened_hdf5(path, "an .h5 file of TaxiBJ", "Download it again.") as file:
         data, date = datasets = file.get("data"), file.get("date")
         if not all(isinstance(each, h5py.Dataset) and each.shape is not None for each in datasets):
-            raise MimError(
-                f"{path}: Expected the arrays data and date, got {', '.join(file) or 'nothing'}. "
-                "Use a file like BJ13_M32x32_T30_InOut.h5."
-            )
+            raise MimError(f"{path}: Expected the arrays data and date, got {list(file)}.")
         fits = data.dtype.kind in "iuf" and data.ndim == 4 and data.shape[1] == CHANNELS
         fits = fits and date.dtype.kind == "S" and date.shape == data.shape[:1]
         if not fits or 0 in data.shape:
             raise MimError(
                 f"{path}: Expected data as numbers [slots, {CHANNELS}, height, width] and date as "
-                f"bytes S10 [slots], got {data.dtype} {list(data.shape)} and {date.dtype} "
-                f"{list(date.shape)}. Convert them."
+                f"S10 [slots], got {data.dtype} {data.shape} and {date.dtype} {date.shape}."
             )
         for each in datasets:
             _check_stored(path, each)
@@ -197,7 +172,7 @@ def _opened(path):
 
 
 def _check_stored(path, dataset):
-    """Raise `MimError` if the file does not or cannot hold all of a data set."""
+    """Raise `ValueError` if the file does not or cannot hold all of a data set."""
     # HDF5 would read zeros for chunks that were never written, and for virtual data sets.
     if dataset.chunks is None:
         stored = dataset.id.get_storage_size() == dataset.nbytes and not dataset.external
@@ -206,76 +181,64 @@ def _check_stored(path, dataset):
         shapes = zip(dataset.shape, dataset.chunks, strict=True)
         stored = dataset.id.get_num_chunks() == math.prod(-(-n // chunk) for n, chunk in shapes)
         largest = max(dataset.nbytes, math.prod(dataset.chunks) * dataset.dtype.itemsize)
-        possible = os.path.getsize(path) * LARGEST_DEFLATE_RATIO
+        possible = os.path.getsize(path) * arrays.LARGEST_DEFLATE_RATIO
     if not stored or largest > possible:
-        raise MimError(
-            f"{path}: Expected {dataset.nbytes} bytes of {dataset.name.lstrip('/')}, got a file "
-            "that does not hold them. Download it again."
-        )
+        name = dataset.name.lstrip("/")
+        raise ValueError(f"it does not hold the {dataset.nbytes} bytes of {name}")
 
 
 def slot_times(name: str, dates: list[bytes]) -> np.ndarray:
     """Return dates `YYYYMMDDss` as half hours since a fixed day, int64 `[slots]`, increasing."""
-    times = np.empty(len(dates), np.int64)
+    times: list[int] = []
     for n, date in enumerate(dates):
         try:
             day, slot = datetime.date.fromisoformat(date[:8].decode()), int(date[8:])
-            if len(date) != 10 or not date.isdigit() or not 1 <= slot <= SLOTS_A_DAY:
-                raise ValueError
+            time = day.toordinal() * SLOTS_A_DAY + slot - 1
+            is_date = len(date) == 10 and date.isdigit() and 1 <= slot <= SLOTS_A_DAY
         except ValueError:
+            is_date = False
+        if not is_date or (times and time <= times[-1]):
             raise MimError(
-                f"{name}: Expected dates YYYYMMDDss with ss from 01 to {SLOTS_A_DAY}, got {date!r} "
-                f"in slot {n}. Correct it or leave the slot out."
-            ) from None
-        times[n] = day.toordinal() * SLOTS_A_DAY + slot - 1
-        if n and times[n] <= times[n - 1]:
-            raise MimError(
-                f"{name}: Expected dates that increase, got {dates[n - 1]!r} and then {date!r} in "
-                f"slots {n - 1} and {n}. Sort the slots by date and remove duplicates."
+                f"{name}: Expected dates YYYYMMDDss that increase, with ss from 01 to "
+                f"{SLOTS_A_DAY}, got {date!r} in slot {n}, after {dates[max(n - 1, 0)]!r}."
             )
-    return times
+        times.append(time)
+    return np.array(times, np.int64)
 
 
-def windows(times: list[np.ndarray], total_length: int) -> np.ndarray:
-    """Return (file, first slot) of every run of `total_length` slots in a file, int64 `[N, 2]`."""
+def split_windows(
+    times: list[np.ndarray], total_length: int, rule: str, test_windows: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the windows to train on and the last `test_windows`, to test on.
+
+    They are (file, first slot), int64 `[N, 2]`, of every run of `total_length` slots in a file. By
+    the rule "reference" all others are for training, by "clean" only those that share no slot with
+    a test window.
+    """
     starts = []
     for number, slots in enumerate(times):
         # Times increase, so a run has no gap if its last slot is as late as it should be.
         last = slots[total_length - 1 :]
         runs = np.flatnonzero(last - slots[: len(last)] == total_length - 1)
         starts.append(np.stack([np.full_like(runs, number), runs], axis=1))
-    return np.concatenate(starts)
-
-
-def split_windows(
-    starts: np.ndarray, total_length: int, rule: str, test_windows: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Divide windows into those to train on and the last `test_windows`, to test on.
-
-    By the rule "reference" all others are for training, by "clean" only those that share no slot
-    with a test window.
-    """
-    train, test = np.split(starts, [max(len(starts) - test_windows, 0)])
+    train, test = np.split(np.concatenate(starts), [-test_windows])
     if rule == "clean" and len(train):
         number, first = test[0]
         train = train[(train[:, 0] < number) | (train[:, 1] + total_length <= first)]
     if not len(train):
         raise MimError(
-            f"Expected more than {test_windows} windows of {total_length} half hours, got "
-            f"{len(starts)}, none of them to train on by --taxibj_split={rule}. Lower "
-            "--total_length, or add files."
+            f"Expected more than {test_windows} windows of --total_length={total_length} half "
+            f"hours, got {sum(map(len, starts))}, none to train on by --taxibj_split={rule}."
         )
     return train, test
 
 
 def _files(paths, synthetic):
     """Return the data files of `paths`; none for the synthetic city."""
-    if synthetic and paths:
-        raise MimError(f"Expected no files with --taxibj_synthetic, got {paths[0]}. Leave one out.")
-    if not synthetic and not paths:
+    if synthetic == bool(paths):
         raise MimError(
-            "Expected the folder or files of TaxiBJ, got no path. Give --train_data_paths, or "
-            "--taxibj_synthetic for a small synthetic city."
+            "Expected files in --train_data_paths or --taxibj_synthetic, for a small synthetic "
+            f"city, got {'both' if synthetic else 'neither'}."
         )
     if len(paths) != 1 or not os.path.isdir(paths[0]):
         return paths
@@ -284,42 +247,30 @@ def _files(paths, synthetic):
     files = [path for path in entries if fnmatch.fnmatch(path.name, "[!.]*_InOut.h5")]
     files = files or [path for path in entries if path.name == "dataset.npz"]
     if not files:
-        found = ", ".join(path.name for path in entries[:5]) or "nothing"
-        raise MimError(
-            f"{paths[0]}: Expected files named *_InOut.h5 or dataset.npz, got {found}. Give the "
-            "folder that holds them, or the files themselves."
-        )
+        raise MimError(f"{paths[0]}: Expected files named *_InOut.h5 or dataset.npz in it.")
     return files
 
 
 def _check_years(years):
     for earlier, later in itertools.pairwise(years):
         if later.counts.shape[1:] != earlier.counts.shape[1:]:
-            raise MimError(
-                f"{later.name}: Expected the [height, width] {list(earlier.counts.shape[1:3])} of "
-                f"{earlier.name}, got {list(later.counts.shape[1:3])}. Use files of one grid."
-            )
+            raise MimError(f"{later.name}: Expected the height and width of {earlier.name}.")
         if later.times[0] <= earlier.times[-1]:
-            raise MimError(
-                f"{later.name}: Expected dates after those of {earlier.name}, got earlier or the "
-                "same ones. Give the files in year order, each once."
-            )
+            raise MimError(f"{later.name}: Expected dates after {earlier.name}, in year order.")
 
 
 def _fit_scale(years, held_out):
     """Return the scale of all but the last `held_out` slots, and the number of values outside."""
-    counts = [year.counts for year in years]
-    left = sum(map(len, counts)) - held_out
-    extremes = []
-    for part in counts:
-        known, left = part[: max(left, 0)], left - len(part)
-        if len(known):
-            extremes += [float(known.min()), float(known.max())]
-    low, high = min(extremes), max(extremes)
+    count = sum(year.length for year in years) - held_out
+    lows, highs = (
+        np.concatenate([extreme(year.counts, axis=(1, 2, 3)) for year in years])[:count]
+        for extreme in (np.min, np.max)
+    )
+    low, high = float(lows.min()), float(highs.max())
     if low == high:
         raise MimError(f"{years[0].name}: Expected counts that differ, got {low} everywhere.")
-    clipped = sum(np.count_nonzero((part < low) | (part > high)) for part in counts)
-    return LinearScale("vehicles", low, high), int(clipped)
+    outside = (np.count_nonzero((y.counts < low) | (y.counts > high)) for y in years)
+    return LinearScale("vehicles", low, high), int(sum(outside))
 
 
 class TaxiBJNpzSource(SequenceSource):
@@ -334,31 +285,23 @@ class TaxiBJNpzSource(SequenceSource):
         self.path = str(path)
         suffix = "train" if split == "train" else "test"
         self._keys = [f"X_{suffix}", f"Y_{suffix}"]
-        found = member_keys(path)
-        if not set(self._keys) <= set(found):
-            raise MimError(
-                f"{path}: Expected the arrays {' and '.join(self._keys)}, got "
-                f"{', '.join(found) or 'none'}. Use the dataset.npz of TaxiBJ."
-            )
-        self._parts = [read_member(path, key, "f", 5, check) for key in self._keys]
+        self._parts = [arrays.read_member(path, key, "f", 5, check) for key in self._keys]
         first, second = (part.shape for part in self._parts)
         fit = first[0] == second[0] and first[2:] == second[2:]
         if not fit or first[2] != CHANNELS or 0 in first + second:
             raise MimError(
-                f"{path}: Expected {' and '.join(self._keys)} as [N, frames, {CHANNELS}, height, "
-                f"width] of one N, height and width, got {list(first)} and {list(second)}. Use the "
-                "whole file."
+                f"{path}: Expected X and Y as [N, frames, {CHANNELS}, height, width] that differ "
+                f"in frames alone, got {first} and {second}. Use the whole file."
             )
-        check_length(self.path, first[1] + second[1], total_length)
+        arrays.check_length(self.path, first[1] + second[1], total_length)
         for key, part in zip(self._keys, self._parts, strict=True):
-            remedy = "Scale the counts linearly to [-1, 1]"
-            check_interval(part, f"{path}, {key}", ("sequence", "frame"), -1, remedy)
+            arrays.check_interval(part, f"{path}, {key}", ("sequence", "frame"), -1)
         self.size, _, _, height, width = first
         self.shape = (total_length, height, width, CHANNELS)
 
     def sequences(self, indices: Indices) -> np.ndarray:
         indices = np.asarray(indices, np.int64)
-        parts = [take(part, indices) for part in self._parts]
+        parts = [arrays.take(part, indices) for part in self._parts]
         unit = (np.concatenate(parts, axis=1, dtype=np.float32)[:, : self.shape[0]] + 1) / 2
         return np.ascontiguousarray(unit.transpose(0, 1, 3, 4, 2))
 
@@ -376,8 +319,8 @@ class TaxiBJNpzSource(SequenceSource):
         }
 
 
-def synthetic_city() -> RawSlots:
-    """Return eight weeks of a city in the format of TaxiBJ, to try things out without the data.
+def synthetic_city() -> tuple[np.ndarray, list[bytes]]:
+    """Return counts and dates of eight weeks of a city, to try things out without the data.
 
     Nothing in it was measured. Traffic runs from homes to offices in the morning and back in the
     evening, in waves that cross the city, with a third of the strength at weekends.
@@ -394,7 +337,7 @@ def synthetic_city() -> RawSlots:
     counts = random.poisson(mean.reshape(-1, CHANNELS, SIDE, SIDE)).astype(np.float32)
     days = [datetime.date(2001, 3, 5) + datetime.timedelta(day) for day in range(DAYS)]  # a Monday
     dates = [b"%s%02d" % (f"{day:%Y%m%d}".encode(), s + 1) for day in days for s in slot.flat]
-    return RawSlots("synthetic city", counts, dates)
+    return counts, dates
 
 
 def _districts(random, count, radius):

@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import ArraySource, open_array
+from mim_tf.data.files.arrays import ArraySource, open_npy
 from mim_tf.data.files.images import FrameFormat, read_image
-from mim_tf.data.files.recordings import array_recordings, open_recordings
-from mim_tf.data.files.videos import Video
+from mim_tf.data.files.recordings import Video, array_recordings, open_recordings
 from mim_tf.data.sets.moving_mnist.digits import load_digits
 from mim_tf.data.sets.moving_mnist.npz import NpzSource, write_npz
 from mim_tf.errors import MimError
@@ -72,7 +71,7 @@ def radar_writer(save):
 
 # Path -> how an example is written there, and how it is read.
 FILES = {
-    "a.npy": (lambda p: np.save(p, FRAMES), lambda p: every(ArraySource(open_array(p)))),
+    "a.npy": (lambda p: np.save(p, FRAMES), lambda p: every(ArraySource(open_npy(p)))),
     "a.npz": (
         lambda p: np.savez_compressed(p, FRAMES),
         lambda p: every(open_recordings(array_recordings(p), (4, 6, 1), 2, DataConfig("array"))),

@@ -7,13 +7,14 @@ from PIL import Image
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files.recordings import (
+    LazyValue,
+    Pictures,
     array_recordings,
     frame_sizes,
     list_recordings,
     native_shape,
     open_recordings,
 )
-from mim_tf.data.files.videos import LazyValue, Pictures
 from mim_tf.errors import MimError
 from tests.small_videos import HEIGHT, WIDTH, numbered_frames, write_video
 

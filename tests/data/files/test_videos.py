@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.images import FrameFormat
-from mim_tf.data.files.videos import Video
+from mim_tf.data.files.recordings import Video
 from mim_tf.errors import MimError
 from tests.small_videos import HEIGHT, WIDTH, numbered_frames, write_video
 
@@ -160,7 +160,7 @@ def test_names_that_look_like_addresses_are_files(tmp_path, monkeypatch):
 
 def test_oversized_frames_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
     path = write_video(tmp_path / "a.mkv", numbered_frames(3))
-    monkeypatch.setattr("mim_tf.data.files.videos.LARGEST_FRAME", HEIGHT * WIDTH - 1)
+    monkeypatch.setattr("mim_tf.data.files.recordings.LARGEST_FRAME", HEIGHT * WIDTH - 1)
     with pytest.raises(MimError, match=r"a\.mkv"):
         Video(path, RGB)
 

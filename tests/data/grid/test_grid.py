@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from mim_tf.data.sets.grid import grid as module
-from mim_tf.data.sets.grid.files import expand
+from mim_tf.data.sets.grid.fields import expand
 from mim_tf.data.sets.grid.grid import Grid
 from mim_tf.errors import MimError
 from tests import grid_files
@@ -42,7 +42,7 @@ def test_fields_are_those_of_the_file(tmp_path, name, chunk):
     positions = [7, 3, 23, 4, 4]
     np.testing.assert_array_equal(grid.read(positions), expected(FIELDS, "t2m", "u10")[positions])
     np.testing.assert_array_equal(grid.latitude, grid_files.LATITUDES)
-    assert grid.describe()["grid"] == "6 lat (60 to 30) x 8 lon (0 to 315)"
+    assert grid.frame_grid.words == "6 lat (60 to 30) x 8 lon (0 to 315)"
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ from mim_tf.cli.flags import given
 from mim_tf.cli.train import TRAIN
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.dataset import frame_shape, open_source
-from mim_tf.data.sets.grid.grid import Grid
-from mim_tf.data.sets.grid.source import open_fields
+from mim_tf.data.sets.grid.grid import Grid, open_grid
 from mim_tf.data.source import describe_splits
 from mim_tf.errors import MimError
 from mim_tf.values.scale import LinearScale
@@ -76,7 +75,7 @@ def test_what_leaves_no_windows(path, settings, message):
 def test_no_window_crosses_a_gap_or_a_change_of_step(tmp_path):
     fields = grid_files.dataset(40).isel(time=[*range(10), *range(12, 20), *range(21, 40, 2)])
     path = grid_files.write(tmp_path / "a.nc", fields)
-    source = open_fields([path], "train", False, 4, DataConfig(dataset="grid", variables="u10"))
+    source = open_grid(DataConfig("grid", path, variables="u10"), "all", None, 4)
     # 10 and 8 times six hours apart; those that are twelve hours apart are in no window.
     assert source.size == (10 - 3) + (8 - 3)
     assert source.describe()["step"] == "6 hours"
@@ -127,8 +126,8 @@ def test_grid_to_score_on_needs_no_files_to_train_on(path, tmp_path):
 
 def test_without_a_length_windows_are_as_long_as_there_are_frames(path):
     for interval, length in ((1, 12), (3, 12), (6, 7)):
-        data = DataConfig(dataset="grid", frame_interval=interval)
-        assert open_fields([path], "all", True, None, data).shape[0] == length
+        data = DataConfig("grid", path, frame_interval=interval)
+        assert open_grid(data, "all", None, None).shape[0] == length
 
 
 def test_frames_may_be_further_apart_and_unscaled(path):
@@ -182,7 +181,7 @@ def test_values_in_unit_are_checked_and_marked_as_such(tmp_path):
 def test_real_annual_temperatures_of_a_360_day_calendar():
     samples = pytest.importorskip("iris_sample_data", reason="real files come with this package")
     path = Path(samples.path) / "A1B_north_america.nc"
-    source = open_fields([path], "train", True, 20, DataConfig(dataset="grid", coarsen=2))
+    source = open_grid(DataConfig("grid", path, coarsen=2), "train", None, 20)
     record = source.describe()
     assert record["from"] == "1860-06-01"
     assert (record["step"], record["gaps"], record["units"]) == ("1 year", 0, ["K"])
@@ -234,8 +233,8 @@ def test_only_the_fields_of_a_window_are_read(sparse, monkeypatch):
     values = Grid([sparse]).read([number - 1, number])
     assert np.isnan(values[0]).all()
     assert (values[1] == number).all()
-    data = DataConfig(dataset="grid", region=(41, 45, 5, 9))
-    source = open_fields([sparse], "train", True, 24, data)
+    data = DataConfig("grid", sparse, region=(41, 45, 5, 9))
+    source = open_grid(data, "train", None, 24)
     assert read == [(number - 1, number + 1)]
     source.sequences([0, 70_000])
     assert read[1:] == [(0, 24), (70_000, 70_024)]

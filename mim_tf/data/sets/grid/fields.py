@@ -1,14 +1,34 @@
-"""A variable of a data set as fields over time: which axis is which, and which part is used."""
+"""NetCDF files, GRIB files and Zarr stores, and their variables as fields over time.
 
+Files are opened as data sets of xarray, which read lazily. Which axis of a variable is which, and
+which part of it is used, is decided here.
+"""
+
+import contextlib
 import dataclasses
+import glob
+import os
 import re
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mim_tf.data.files.images import natural_order
 from mim_tf.data.sets.grid.times import Times, read_times
 from mim_tf.errors import MimError
+from mim_tf.runtime.optional import import_xarray
+from mim_tf.storage.hdf5 import check_hdf5
+from mim_tf.storage.paths import list_folder, opened, walk
+
+SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf", ".grib", ".grib2", ".grb", ".grb2", ".zarr")
+"""Names of files and stores; which format it is follows from the first bytes."""
+
+_ZARR_METADATA = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
+_ENGINES = {b"\x89HDF": "h5netcdf", b"CDF": "scipy", b"GRIB": "cfgrib"}
+_WAIT = "If it is still being written, wait; otherwise write or download it again."
 
 _ROWS = {"latitude", "lat", "y", "grid_latitude", "projection_y_coordinate", "rlat", "south_north"}
 _COLUMNS = {"longitude", "lon", "x", "grid_longitude", "projection_x_coordinate", "rlon"}
@@ -20,6 +40,99 @@ _NORTH, _EAST = (re.compile(f"degrees?_?{name}", re.IGNORECASE) for name in ("n(
 
 _TOLERANCE = 1e-4
 """In degrees; coordinates are often float32, which holds 360 to 2e-5."""
+
+
+def is_grid(path: Path) -> bool:
+    """Return whether a path has the name or the content of a file or store with coordinates."""
+    return path.suffix.lower() in SUFFIXES or _is_zarr(path)
+
+
+def _is_zarr(path):
+    return any(os.path.exists(path / name) for name in _ZARR_METADATA)
+
+
+def is_pattern(path: Path) -> bool:
+    """Return whether a path is a pattern for files with coordinates, such as data/*.nc."""
+    return (
+        glob.has_magic(str(path)) and not os.path.exists(path) and path.suffix.lower() in SUFFIXES
+    )
+
+
+def expand(paths: list[Path]) -> list[Path]:
+    """Return the files and stores at `paths`, which may be patterns or folders of them."""
+    return [found for path in paths for found in _expanded(path)]
+
+
+def _expanded(path):
+    if os.path.exists(path) and (os.path.isfile(path) or is_grid(path)):
+        return [path]
+    if os.path.isdir(path):
+        found = [child for child in list_folder(path) if is_grid(child) and child.name[0] != "."]
+    else:
+        found = [Path(name) for name in glob.glob(str(path), recursive=True)]
+    if not found:
+        raise MimError(
+            f"{path}: expected a NetCDF or GRIB file, a Zarr store, a pattern such as 'data/*.nc' "
+            f"or a folder of them ({', '.join(SUFFIXES)})."
+        )
+    return sorted(found, key=natural_order)
+
+
+def open_datasets(path: Path) -> list:
+    """Return what a file or store holds, as xarray data sets.
+
+    A GRIB file whose messages do not fit into one data set gives several. No index file is written.
+    """
+    engine = _engine(path)
+    if engine == "zarr":
+        # Zarr would never finish to read a named pipe or a device.
+        for folder, names in walk(path, "a Zarr store"):
+            for name in names:
+                if not os.path.isfile(folder / name):
+                    raise MimError(f"{folder / name}: expected a regular file of a Zarr store.")
+    if engine == "h5netcdf":
+        check_hdf5(path)
+    xarray = import_xarray(*([] if engine == "scipy" else [engine]))  # xarray itself needs SciPy
+    # Warnings about missing Zarr metadata and broken conventions do not help here.
+    with read_errors(path), warnings.catch_warnings(action="ignore"):
+        if engine == "cfgrib":
+            import cfgrib
+
+            return cfgrib.open_datasets(
+                str(path), backend_kwargs={"indexpath": ""}, decode_timedelta=False
+            )
+        return [xarray.open_dataset(path, engine=engine, cache=False, decode_timedelta=False)]
+
+
+def _engine(path):
+    if os.path.isdir(path):
+        if _is_zarr(path):
+            return "zarr"
+        raise MimError(f"{path}: expected a Zarr store, got a folder without metadata. {_WAIT}")
+    with opened(path, "a file of fields") as file:
+        start = file.read(8)
+    for magic, engine in _ENGINES.items():
+        if start.startswith(magic):
+            return engine
+    raise MimError(f"{path}: expected NetCDF, GRIB or Zarr, got a start of {start!r}. {_WAIT}")
+
+
+@contextlib.contextmanager
+def read_errors(path: Path) -> Iterator[None]:
+    """Turn every exception inside into a `MimError` that names `path`."""
+    try:
+        yield
+    except MimError:
+        raise
+    except Exception as error:  # HDF5, Zarr's codecs and eccodes raise classes of their own
+        text = str(error).strip() or type(error).__name__
+        if isinstance(error, BlockingIOError) or "unable to lock" in text.lower():
+            reason = "is being written by another process. Wait until it has finished."
+        elif "cftime" in text:
+            reason = 'has a calendar that needs the package cftime: pip install "mim_tf[grid]".'
+        else:
+            reason = f"cannot be read: {text.splitlines()[0]}. {_WAIT}"
+        raise MimError(f"{path} {reason}") from None
 
 
 @dataclasses.dataclass
@@ -61,9 +174,7 @@ def split_name(text: str) -> tuple[str, float | None]:
     try:
         return name.strip(), float(level) if level else None
     except ValueError:
-        raise MimError(
-            f"Expected NAME or NAME@LEVEL, such as z@500, in --variables, got {text!r}."
-        ) from None
+        raise MimError(f"Expected NAME or NAME@LEVEL in --variables, got {text!r}.") from None
 
 
 def variable_names(dataset) -> list[str]:
@@ -79,7 +190,7 @@ def variable_names(dataset) -> list[str]:
         if name not in bounds
         and data.dtype.kind in "fiu"
         and _time_of(data) is not None
-        and len(_spatial(data)) == 2
+        and len(_without_time(data, 1)) == 2
     ]
 
 
@@ -95,35 +206,24 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
         data = _at_level(path, data, level)
     time = _time_of(data)
     if time is None:
-        raise MimError(
-            f"{path}: expected a time axis for {name}, with units such as 'hours since "
-            f"2000-01-01', got the coordinates {', '.join(map(str, data.coords)) or 'none'}. "
-            "Add it (xarray: expand_dims)."
-        )
+        raise MimError(f"{path}: expected a time axis for {name}, got {list(data.coords)}.")
     dimension = time.dims[0] if time.dims else None
-    others = _spatial(data)
+    others = _without_time(data, 1)
     if len(others) < 2:  # a region may be a single row or column
-        others = [each for each in data.dims if each != dimension]
+        others = _without_time(data)
     data = data.isel({each: 0 for each in data.dims if each not in (dimension, *others)})
     if len(others) != 2:
         sizes = ", ".join(f"{each} of {data.sizes[each]}" for each in others)
         raise MimError(
-            f"{path}: expected {name} over time and two axes, got the further axes {sizes}. "
-            f"Choose a level with --variables={name}@LEVEL, or select it (xarray: sel)."
+            f"{path}: expected {name} over two axes, got {sizes}. Choose --variables={name}@LEVEL."
         )
     rows, columns = others
     if _kind(data, rows) == "columns" or _kind(data, columns) == "rows":
         rows, columns = columns, rows
-    mapping = data.attrs.get("grid_mapping", data.encoding.get("grid_mapping"))
-    return Fields(
-        path,
-        data,
-        dimension,
-        rows,
-        columns,
-        read_times(path, np.atleast_1d(time.values)),
-        dataset[mapping] if mapping in dataset.variables else None,
-    )
+    times = read_times(path, np.atleast_1d(time.values))
+    named = data.attrs.get("grid_mapping", data.encoding.get("grid_mapping"))
+    mapping = dataset[named] if named in dataset.variables else None
+    return Fields(path, data, dimension, rows, columns, times, mapping)
 
 
 def _time_of(data):
@@ -141,11 +241,6 @@ def _time_of(data):
     return min(along or [each for each in times if each.ndim == 0], key=rank, default=None)
 
 
-def _time_dims(data):
-    time = _time_of(data)
-    return time.dims if time is not None else ()
-
-
 def _is_time(coordinate):
     if coordinate.dtype.kind == "O" and coordinate.size:
         return hasattr(np.ravel(coordinate.values)[0], "calendar")  # an object of cftime
@@ -153,11 +248,9 @@ def _is_time(coordinate):
 
 
 def _at_level(path, data, level):
-    for axis in data.dims:
-        if axis not in data.coords or axis in _time_dims(data) or _kind(data, axis):
-            continue
-        values = np.asarray(data[axis].values)
-        if values.dtype.kind in "fiu":
+    for axis in _without_time(data):
+        values = np.asarray(data[axis].values if axis in data.coords else ())
+        if values.dtype.kind in "fiu" and len(values) and not _kind(data, axis):
             found = np.flatnonzero(np.isclose(values, level))
             if len(found):
                 return data.isel({axis: int(found[0])})
@@ -166,9 +259,11 @@ def _at_level(path, data, level):
     raise MimError(f"{path}: {data.name} has no levels. Leave @{level:g} out of --variables.")
 
 
-def _spatial(data):
-    """Return the dimensions longer than 1, without time."""
-    return [axis for axis in data.dims if data.sizes[axis] > 1 and axis not in _time_dims(data)]
+def _without_time(data, longer_than=0):
+    """Return the dimensions but time that are longer than a number."""
+    time = _time_of(data)
+    dims = () if time is None else time.dims
+    return [axis for axis in data.dims if data.sizes[axis] > longer_than and axis not in dims]
 
 
 def _labels(data, axis):
@@ -200,12 +295,10 @@ def template(fields: Fields):
 
 
 def select(grid, region: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the numbers of the rows and columns of `region`, columns from west to east.
+    """Return the numbers of the rows and columns of a `template` in `region`, from west to east.
 
-    Args:
-        grid: a `template`.
-        region: lat0, lat1, lon0, lon1 in degrees, ends included, eastwards from lon0 to lon1 even
-            across the date line; empty: all.
+    A region is lat0, lat1, lon0, lon1 in degrees, ends included, eastwards from lon0 to lon1 even
+    across the date line; empty: all.
     """
     rows, columns = grid.dims
     if not region:
@@ -213,8 +306,7 @@ def select(grid, region: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
     latitude, longitude = degrees(grid, rows), degrees(grid, columns)
     if latitude is None or longitude is None:
         raise MimError(
-            "Expected latitudes along the rows and longitudes along the columns to use --region, "
-            f"got a grid of {rows} and {columns}. Leave --region out."
+            f"Expected latitudes and longitudes for --region, got rows of {rows} and {columns}."
         )
     south, north = sorted(region[:2])
     west, east = region[2:]
@@ -226,9 +318,8 @@ def select(grid, region: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
     found_rows = np.flatnonzero((latitude >= south - _TOLERANCE) & (latitude <= north + _TOLERANCE))
     if not len(found_rows) or not len(inside):
         raise MimError(
-            f"Expected a --region (lat0,lat1,lon0,lon1) within latitudes {latitude.min():g} to "
-            f"{latitude.max():g} and longitudes {longitude.min():g} to {longitude.max():g}, got "
-            f"{','.join(f'{x:g}' for x in region)}."
+            f"Expected a --region within latitudes {latitude.min():g} to {latitude.max():g} and "
+            f"longitudes {longitude.min():g} to {longitude.max():g}, got {region}."
         )
     return found_rows, inside[np.argsort(offset[inside], kind="stable")]
 
@@ -239,10 +330,8 @@ def cut(grid, rows: np.ndarray, columns: np.ndarray, coarsen: int):
     Longitudes continue beyond 360 where a region wraps around.
     """
     if min(len(rows), len(columns)) < coarsen:
-        raise MimError(
-            f"Expected at least {coarsen} rows and columns because of --coarsen={coarsen}, got "
-            f"{len(rows)} x {len(columns)}. Lower it."
-        )
+        size = f"{len(rows)} x {len(columns)}"
+        raise MimError(f"Expected rows and columns for --coarsen={coarsen}, got {size}.")
     row, column = grid.dims
     grid = grid.isel({row: rows, column: columns})
     if degrees(grid, column) is not None:

@@ -1,6 +1,7 @@
-"""All files of a grid as one object: channels, times, and fields by their number."""
+"""All files of a grid as one object: channels, times, and fields by their number; and windows."""
 
 import collections
+import dataclasses
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,39 +9,43 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mim_tf.config import DataConfig
+from mim_tf.data.files.images import pooled
 from mim_tf.data.sets.grid.fields import (
     Fields,
     cut,
     degrees,
+    expand,
     find_fields,
+    open_datasets,
+    read_errors,
     select,
     split_name,
     template,
     variable_names,
 )
-from mim_tf.data.sets.grid.files import expand, open_datasets, read_errors
-from mim_tf.data.sets.grid.times import Times, join_times, usual_step
-from mim_tf.data.source import Indices
+from mim_tf.data.sets.grid.times import Times, join_times, runs, usual_step
+from mim_tf.data.source import Indices, Recording, WindowSource
+from mim_tf.data.split import ALL, SPLITS, check_apart, needed_paths, with_paths
 from mim_tf.errors import MimError
 from mim_tf.values.grid import Axis, FrameGrid
+from mim_tf.values.scale import LinearScale
+from mim_tf.values.step import step_in_words
 
 if TYPE_CHECKING:
     import xarray
 
 CACHE_BYTES = 2**28
 """Size of the fields that are kept, because others of their chunk may be needed next."""
+_USUAL_LENGTH = 12
 
 
 class Grid:
     """Fields of one or several variables, `[T, H, W, C]`, read lazily and by chunk.
 
-    Args:
-        paths: files, stores, patterns or folders. Files follow each other in time, or hold other
-            variables.
-        variables: NAME or NAME@LEVEL of each channel; empty: all fields over time.
-        region: as for `select`.
-        coarsen: rows and columns whose mean becomes one value; an incomplete cell at the end is
-            left out.
+    Files at `paths`, stores, patterns or folders, follow each other in time, or hold other
+    variables. `variables` are NAME or NAME@LEVEL of each channel; by default all fields over time.
+    `region` is as for `select`. `coarsen` rows and columns become one value, their mean; an
+    incomplete cell at the end is left out.
 
     Attributes:
         variables, units: of the channels.
@@ -66,7 +71,7 @@ class Grid:
         self.channels = [_fields_of(opened, variable) for variable in self.variables]
         self.times = _common_times(self.variables, self.channels)
         self.step = usual_step(self.times)
-        self.units = tuple(map(_common_unit, self.variables, self.channels))
+        self.units = tuple(parts[0].unit for parts in self.channels)
         grid = _common_grid(self.channels)
         self._rows, self._columns = select(grid, region)
         self._coarsen = coarsen
@@ -79,42 +84,27 @@ class Grid:
         size = len(self._rows) * len(self._columns)
         each = sum(size * max(4, parts[0].data.dtype.itemsize) for parts in self.channels)
         self._most = max(1, CACHE_BYTES // 2 // each)
-        starts: list[int] = []
-        offset = 0
+        edges = [0]
         for part in self.channels[0]:
-            end = offset + len(part.times)
-            starts += range(offset, end, min(part.chunk, self._most))
-            offset = end
-        self._edges = np.array([*starts, offset], np.int64)
+            chunk, end = min(part.chunk, self._most), edges[-1] + len(part.times)
+            edges = [*edges, *range(edges[-1] + chunk, end, chunk), end]
+        self._edges = np.array(edges, np.int64)
         self._blocks: collections.OrderedDict[int, np.ndarray] = collections.OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self):
         return len(self.times)
 
-    def describe(self) -> dict:
-        """Return variables, units and grid as JSON types."""
-        return {
-            "source": "grid",
-            "paths": [str(path) for path in self.paths],
-            "variables": list(self.variables),
-            "units": list(self.units),
-            "grid": self.frame_grid.words,
-            "times_in_a_chunk": self.channels[0][0].chunk,
-        }
-
     def read(self, positions: Indices) -> np.ndarray:
         """Return the fields at `positions`, `[len(positions), H, W, C]`, NaN where missing."""
         positions = np.asarray(positions, np.int64)
         numbers = np.searchsorted(self._edges, positions, side="right") - 1
         blocks = self._wanted(np.unique(numbers))
-        out = np.empty((len(positions), *self.frame_shape), np.float32)
-        for place, (position, number) in enumerate(zip(positions, numbers, strict=True)):
-            out[place] = blocks[number][position - self._edges[number]]
-        return out
+        places = zip(numbers.tolist(), positions - self._edges[numbers], strict=True)
+        return np.stack([blocks[number][place] for number, place in places])
 
     def _wanted(self, numbers):
-        """Return the fields of a block, from the cache or the files."""
+        """Return the fields of blocks by their numbers, from the cache or the files."""
         with self._lock:
             found = {n: self._blocks[n] for n in numbers.tolist() if n in self._blocks}
             for number in found:
@@ -123,14 +113,11 @@ class Grid:
         at_a_time = max(1, self._most // int(np.diff(self._edges).max()))
         # One read for blocks that follow each other is much faster than one for each.
         for run in np.split(absent, np.flatnonzero(np.diff(absent) != 1) + 1):
-            for start in range(0, len(run), at_a_time):
-                part = run[start : start + at_a_time]
+            for part in np.split(run, range(at_a_time, len(run), at_a_time)) if len(run) else []:
                 edges = self._edges[part[0] : part[-1] + 2]
                 fields = np.split(self._load(edges[0], edges[-1]), edges[1:-1] - edges[0])
                 # Copies, because a view would keep the whole array in memory.
-                found.update(
-                    (n, each.copy()) for n, each in zip(part.tolist(), fields, strict=True)
-                )
+                found |= {n: each.copy() for n, each in zip(part.tolist(), fields, strict=True)}
         with self._lock:
             self._blocks.update({number: found[number] for number in absent.tolist()})
             kept = sum(block.nbytes for block in self._blocks.values())
@@ -157,10 +144,16 @@ class Grid:
             where = {part.time: slice(start, end), **where}
         with read_errors(part.path):
             values = part.data.isel(where).transpose(*where).values
-        return _coarse(np.float32(values.reshape(-1, *values.shape[-2:])), self._coarsen)
+        values = values.reshape(-1, *values.shape[-2:]).astype(np.float32)
+        side = self._coarsen
+        if side == 1:
+            return values
+        height, width = (size * side for size in self.frame_shape[:2])
+        exact = values[:, :height, :width].astype(np.float64)
+        return pooled(exact, (side, side), largest=False).astype(np.float32)
 
 
-def open_grid(paths: list[Path], data: DataConfig) -> Grid:
+def cached_grid(paths: list[Path], data: DataConfig) -> Grid:
     """Return the grid of a configuration; the last one opened is reused while its files stay."""
     names = tuple(filter(None, map(str.strip, data.variables.split(","))))
     state = tuple((path, path.stat().st_mtime_ns) for path in expand(paths))
@@ -177,40 +170,31 @@ _OPENED: dict[tuple, Grid] = {}
 def _all_variables(opened):
     # Sorted, because a Zarr store lists its variables in any order, another one after a copy.
     found = sorted({name for _, dataset in opened for name in variable_names(dataset)})
-    if found:
-        return tuple(found)
-    # The first variable that cannot be used; to open it raises the reason.
-    path, dataset = opened[0]
-    for name, data in dataset.data_vars.items():
-        if data.ndim >= 2:
-            return (str(name),)
-    raise MimError(
-        f"{path}: expected a variable over time and two further axes, got "
-        f"{', '.join(map(str, dataset.data_vars)) or 'none'}."
-    )
+    # Otherwise the first variable that cannot be used; to open it raises the reason.
+    path, first = opened[0]
+    found = found or [str(name) for name, data in first.data_vars.items() if data.ndim >= 2][:1]
+    if not found:
+        names = ", ".join(map(str, first.data_vars)) or "none"
+        raise MimError(f"{path}: expected a variable over time and two further axes, got {names}.")
+    return tuple(found)
 
 
 def _fields_of(opened, variable):
-    """Return the fields of a variable in all files that have it, sorted by time."""
+    """Return the fields of a variable in all files that have it, sorted by time, of one unit."""
     name, _ = split_name(variable)
     parts = [find_fields(path, each, variable) for path, each in opened if name in each.data_vars]
     if not parts:
-        known = dict.fromkeys(str(name) for _, each in opened for name in each.data_vars)
-        raise MimError(
-            f"{opened[0][0]}: expected the variable {name}, got {', '.join(known) or 'none'}. "
-            "Choose with --variables."
-        )
-    return sorted(parts, key=lambda part: part.times.seconds[0])
-
-
-def _common_unit(variable, parts):
+        every = dict.fromkeys(str(name) for _, each in opened for name in each.data_vars)
+        known = ", ".join(every) or "none"
+        raise MimError(f"{opened[0][0]}: no variable {name} among {known}. Choose --variables.")
+    parts.sort(key=lambda part: part.times.seconds[0])
     for part in parts:
         if part.unit != parts[0].unit:
             raise MimError(
                 f"{part.path}: expected {variable} in {parts[0].unit or 'no unit'} as in "
-                f"{parts[0].path}, got {part.unit or 'no unit'}. Convert one of them."
+                f"{parts[0].path}, got {part.unit or 'no unit'}."
             )
-    return parts[0].unit
+    return parts
 
 
 def _common_times(variables, channels) -> Times:
@@ -219,7 +203,7 @@ def _common_times(variables, channels) -> Times:
         if times.calendar != first.calendar or not np.array_equal(times.seconds, first.seconds):
             raise MimError(
                 f"{variable}: expected the {len(first)} times of {variables[0]}, {first.span()}, "
-                f"got {len(times)}, {times.span()}. All variables need the same times."
+                f"got {len(times)}, {times.span()}."
             )
     return first
 
@@ -237,9 +221,8 @@ def _common_grid(channels) -> "xarray.DataArray":
         )
         if not same:
             raise MimError(
-                f"{part.path}: expected {part.data.name} on the grid of {first.data.name} in "
-                f"{first.path}, {_frame_grid(grid).words}, got {_frame_grid(other).words}. Use one "
-                "grid for all files (xarray: interp_like)."
+                f"{part.path}: expected {part.data.name} on the grid of {first.path}, "
+                f"{_frame_grid(grid).words}, got {_frame_grid(other).words}."
             )
     return grid
 
@@ -259,13 +242,101 @@ def _as_slice(numbers):
     return numbers
 
 
-def _coarse(values, side):
-    """Return means of the known values in cells of side x side, float32 `[T, H, W]`."""
-    if side == 1:
-        return values
-    length, rows, columns = values.shape[0], values.shape[1] // side, values.shape[2] // side
-    cells = values[:, : rows * side, : columns * side].reshape(length, rows, side, columns, side)
-    known = ~np.isnan(cells)
-    with np.errstate(invalid="ignore"):  # cells without a known value become NaN
-        sums = np.where(known, cells, 0).sum(axis=(2, 4), dtype=np.float64)
-        return np.float32(sums / known.sum(axis=(2, 4)))
+class Stretch(Recording):
+    """Fields of a grid from `first` to before `last`, without a gap."""
+
+    def __init__(self, grid: Grid, first: int, last: int):
+        self.name = grid.times.span(first, last)
+        self.length = last - first
+        self._grid, self._first = grid, first
+
+    def read(self, positions: Indices) -> np.ndarray:
+        return self._grid.read(self._first + np.asarray(positions))
+
+
+def open_grid(
+    data: DataConfig,
+    split: str,
+    frame_shape,
+    total_length: int | None,
+    scale: LinearScale | None = None,
+) -> WindowSource:
+    """Open windows of physical values, NaN where missing, without a gap or a change of step.
+
+    Where one path holds all splits, training comes first, then validation, then test, and no window
+    is in two of them. Without `total_length`, windows have 12 frames or as many as there are
+    without a gap, and do not overlap. The variables of a `scale` are opened by default.
+    """
+    paths, shared = needed_paths(data, split)
+    if not shared:
+        check_apart(expand(paths), lambda path: expand([path]), data, split)
+    if scale and not data.variables:
+        data = dataclasses.replace(data, variables=",".join(scale.names))
+    grid = cached_grid(paths, data)
+    first, last = _bounds(grid, split if shared else ALL, data)
+    stretches = [Stretch(grid, *run) for run in runs(grid.times, first, last)]
+    stride = data.window_stride
+    if total_length is None:
+        longest = max(each.length for each in stretches)
+        total_length = stride = min(_USUAL_LENGTH, 1 + (longest - 1) // data.frame_interval)
+    step, unit = grid.step
+    frame_step = step_in_words(step * data.frame_interval, unit)
+    return WindowSource(
+        stretches,
+        grid.frame_shape,
+        total_length,
+        stride,
+        data.frame_interval,
+        description={
+            "source": "grid",
+            "paths": [str(path) for path in grid.paths],
+            "variables": list(grid.variables),
+            "units": list(grid.units),
+            "grid": grid.frame_grid.words,
+            "times_in_a_chunk": grid.channels[0][0].chunk,
+            "from": grid.times.text(first),
+            "to": grid.times.text(last - 1),
+            "step": frame_step,
+            "gaps": len(stretches) - 1,
+            "region": list(data.region),
+            "coarsen": data.coarsen,
+        },
+        names=grid.variables,
+        units=grid.units,
+        latitude=grid.latitude,
+        frame_grid=grid.frame_grid,
+        frame_step=frame_step if step else "",
+        has_missing=True,
+    )
+
+
+@with_paths
+def shape_of_grid(paths: list[Path], data: DataConfig) -> tuple[int, int, int]:
+    """Return (H, W, C) of the frames."""
+    return cached_grid(paths, data).frame_shape
+
+
+def _bounds(grid, split, data):
+    """Return the first time of a split and the first after it, as numbers."""
+    count = len(grid)
+    if split == ALL:
+        return 0, count
+    if data.split_dates:
+        asked = f"--split_dates={data.split_dates}"
+        dates = data.split_dates.split(",")
+        if len(dates) != 2:
+            raise MimError(f"Expected two dates, where validation and test begin, got {asked}.")
+        edges = [0, *map(grid.times.position, dates), count]
+    else:
+        asked = f"--valid_fraction={data.valid_fraction:g} --test_fraction={data.test_fraction:g}"
+        test = max(1, round(count * data.test_fraction))
+        valid = max(1, round(count * data.valid_fraction))
+        edges = [0, count - test - valid, count - test, count]
+    for name, first, last in zip(SPLITS, edges, edges[1:], strict=False):
+        if first >= last:
+            raise MimError(
+                f"Expected times for each split, got none for {name} because of {asked}: the data "
+                f"is from {grid.times.span()}."
+            )
+    number = SPLITS.index(split)
+    return edges[number], edges[number + 1]

@@ -1,4 +1,4 @@
-"""Times of fields: calendars, steps and gaps."""
+"""Times of fields: calendars, steps of seconds or calendar months, and gaps."""
 
 import dataclasses
 import itertools
@@ -8,9 +8,10 @@ import numpy as np
 
 from mim_tf.errors import MimError
 from mim_tf.runtime.optional import import_xarray
-from mim_tf.values.step import EPOCH, SHORTEST_MONTH, Step, later_months, month_steps
+from mim_tf.values.step import DAY, Step
 
 STANDARD, _PROLEPTIC = "standard", "proleptic_gregorian"
+_EPOCH = "seconds since 1970-01-01"
 _FIRST_GREGORIAN = np.datetime64("1582-10-15", "s").astype(np.int64)
 _MOST_SECONDS = np.iinfo(np.int64).max // 10**9
 """The range of datetime64[ns] around 1970: from 1677 to 2262."""
@@ -18,12 +19,10 @@ _MOST_SECONDS = np.iinfo(np.int64).max // 10**9
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-    """Sorted points in time without duplicates.
+    """Sorted points in time without duplicates: int64 seconds `[T]` since 1970 in their calendar.
 
-    Attributes:
-        seconds: int64 `[T]`, since 1970 in their calendar.
-        calendar: its CF name; "proleptic_gregorian" only if there are dates before 1582-10-15,
-            because it is "standard" from then on.
+    The calendar has its CF name; it is "proleptic_gregorian" only if there are dates before
+    1582-10-15, because it is "standard" from then on.
     """
 
     seconds: np.ndarray
@@ -42,12 +41,11 @@ class Times:
         """The times as xarray has them: datetime64[ns], or objects of cftime outside its range."""
         if self.has_one_gregorian and (np.abs(self.seconds) < _MOST_SECONDS).all():
             return self.seconds.astype("datetime64[s]").astype("datetime64[ns]")
-        return _cftime().num2date(self.seconds, EPOCH, self.calendar)
+        return self._dates(self.seconds)
 
     def text(self, index: int) -> str:
         """Return a time as text, without trailing zeros."""
-        value = str(_cftime().num2date(self.seconds[index], EPOCH, self.calendar))
-        return value.removesuffix(":00").removesuffix(" 00:00")
+        return str(self._dates(self.seconds[index])).removesuffix(":00").removesuffix(" 00:00")
 
     def span(self, first: int = 0, end: int | None = None) -> str:
         """Return the first and last of the times from `first` to before `end` as text."""
@@ -62,24 +60,66 @@ class Times:
             raise MimError(
                 f"Expected a date such as 2016-01-01 in --split_dates, got {date!r}."
             ) from None
-        seconds = _cftime().date2num(moment, EPOCH, self.calendar)
+        seconds = _cftime().date2num(moment, _EPOCH, self.calendar)
         return int(np.searchsorted(self.seconds, seconds))
-
-    def following(self, index: int, count: int, step: Step) -> "Times":
-        """Return the `count` times after `index`, each a step further."""
-        size, unit = step
-        numbers = size * np.arange(1, count + 1)
-        if unit == "seconds":
-            return Times(self.seconds[index] + numbers, self.calendar)
-        return Times(later_months(self.seconds, index, numbers, self.calendar), self.calendar)
 
     def steps(self) -> tuple[np.ndarray, str]:
         """Return the steps from each time to the next `[T - 1]` and their unit, see `Step`."""
-        seconds = np.diff(self.seconds)
-        if not len(seconds) or seconds.min() < SHORTEST_MONTH:
-            return seconds, "seconds"
-        months = month_steps(self.seconds, self.calendar)
-        return (seconds, "seconds") if months is None else (months, "months")
+        steps = np.diff(self.seconds)
+        if not len(steps) or steps.min() < 28 * DAY:
+            return steps, "seconds"
+        months, into, length = self._in_months()
+        counts = np.diff(months)
+        days = steps / DAY / np.maximum(counts, 1)
+        # Steps of one length, such as 30 days, often fall into the next month by accident. They are
+        # months only if all times have the same place in their month.
+        by_accident = not (steps % steps.min()).any() and not _anchor(into, length)
+        if by_accident or counts.min() < 1 or days.min() < 28 or days.max() > 31:
+            return steps, "seconds"
+        return counts, "months"
+
+    def following(self, index: int, count: int, step: Step) -> "Times":
+        """Return the `count` times after `index`, each a step further.
+
+        After months, they have the same day, or the end or middle of the month where all times
+        have it.
+        """
+        numbers = step[0] * np.arange(1, count + 1)
+        if step[1] == "seconds":
+            return Times(self.seconds[index] + numbers, self.calendar)
+        months, into, length = self._in_months()
+        start, end = (self._starts(months[index] + numbers + later) for later in (0, 1))
+        anchor = _anchor(into, length)
+        # The 31st becomes the last day of a shorter month.
+        later = np.minimum(start + into[index], end - DAY + into[index] % DAY)
+        if anchor == "end":
+            later = end - (length - into)[index]
+        if anchor == "middle":
+            later = start + (end - start) // 2
+        return Times(later, self.calendar)
+
+    def _dates(self, seconds):
+        return _cftime().num2date(seconds, _EPOCH, self.calendar)
+
+    def _in_months(self):
+        """Return the month of each time (counted across years), the seconds into it, its length."""
+        months = np.array([12 * date.year + date.month - 1 for date in self._dates(self.seconds)])
+        start = self._starts(months)
+        return months, self.seconds - start, self._starts(months + 1) - start
+
+    def _starts(self, months):
+        firsts = ((month // 12, month % 12 + 1, 1) for month in months.tolist())
+        dates = [_cftime().datetime(*first, calendar=self.calendar) for first in firsts]
+        return np.asarray(_cftime().date2num(dates, _EPOCH, self.calendar), np.int64)
+
+
+def _anchor(into, length):
+    """Return the place in the month that all times share; empty if there is none."""
+    if np.ptp(into) == 0:
+        return "start"
+    if np.ptp(length - into) == 0:
+        return "end"
+    return "middle" if (2 * into == length).all() else ""
 
 
 def _cftime():
@@ -95,18 +135,16 @@ def read_times(path: Path, values: np.ndarray) -> Times:
     if not values.size:
         raise MimError(f"{path}: expected at least one time, got none. {writing}.")
     if values.dtype.kind == "M":
+        missing = np.isnat(values)
+        if missing.any():
+            number = f"{np.argmax(missing) + 1} of {len(values)}"
+            raise MimError(f"{path}: expected a time for field number {number}. {writing}.")
         # Rounded, because floats such as days since 1900 are exact only to about a second.
         rounded = (values + np.timedelta64(500, "ms")).astype("datetime64[s]")
-        seconds, calendar, missing = rounded.astype(np.int64), _PROLEPTIC, np.isnat(values)
+        seconds, calendar = rounded.astype(np.int64), _PROLEPTIC
     else:
         calendar = values[0].calendar
-        seconds = np.rint(_cftime().date2num(values, EPOCH, calendar)).astype(np.int64)
-        missing = np.zeros(len(values), bool)
-    if missing.any():
-        raise MimError(
-            f"{path}: expected a time for each field, got none for number {np.argmax(missing) + 1} "
-            f"of {len(values)}. {writing}."
-        )
+        seconds = np.rint(_cftime().date2num(values, _EPOCH, calendar)).astype(np.int64)
     is_old = calendar == _PROLEPTIC and (seconds < _FIRST_GREGORIAN).any()
     gregorian = calendar in (STANDARD, "gregorian", _PROLEPTIC) and not is_old
     times = Times(seconds, STANDARD if gregorian else calendar)
@@ -114,8 +152,7 @@ def read_times(path: Path, values: np.ndarray) -> Times:
     if len(back):
         raise MimError(
             f"{path}: expected sorted times without duplicates, got {times.text(back[0])}, then "
-            f"{times.text(back[0] + 1)}. {writing}; otherwise use sortby and drop_duplicates of "
-            "xarray."
+            f"{times.text(back[0] + 1)}. {writing}; or use xarray's sortby and drop_duplicates."
         )
     return times
 
@@ -127,13 +164,12 @@ def join_times(parts: list[tuple[Path, Times]]) -> Times:
         continues = times.calendar == _PROLEPTIC and later.has_one_gregorian
         if later.calendar != times.calendar and not continues:
             raise MimError(
-                f"{later_path}: expected the calendar of {path}, {times.calendar}, got "
-                f"{later.calendar}. Files of one run need one calendar."
+                f"{later_path}: expected {path}'s calendar {times.calendar}, got {later.calendar}."
             )
         if later.seconds[0] <= times.seconds[-1]:
             raise MimError(
                 f"{later_path}: expected times after {times.text(-1)}, the last of {path}, got "
-                f"{later.text(0)}. Leave out one of the files, or the times they share."
+                f"{later.text(0)}."
             )
     return Times(np.concatenate([times.seconds for _, times in parts]), parts[0][1].calendar)
 

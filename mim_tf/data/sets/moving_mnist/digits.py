@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
-from mim_tf.data.files.npz_member import LARGEST_DEFLATE_RATIO, read_member
+from mim_tf.data.files.arrays import LARGEST_DEFLATE_RATIO, read_member
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import opened, written_whole
 
@@ -61,7 +61,7 @@ def load_digits(choice: str = "auto", patience: float = 10.0) -> Digits:
     else:
         raise MimError(
             "Expected --digits to be auto, bundled, mnist, an mnist.npz or a folder of IDX files, "
-            f"got {str(choice)!r}. Check the path."
+            f"got {str(choice)!r}."
         )
     counts = [f"{len(getattr(digits, part))} {part}" for part in PARTS]
     logging.info("Digits: %s; %s.", digits.origin, ", ".join(counts))
@@ -73,8 +73,7 @@ def _bundled(origin):
 
 
 def _read_mnist(path, origin):
-    train, test = (_read_images(path, key) for key in ("x_train", "x_test"))
-    return _divided(train, test, origin)
+    return _divided(*(_read_images(path, key) for key in ("x_train", "x_test")), origin)
 
 
 def _read_images(path, key):
@@ -92,19 +91,18 @@ def _divided(train, test, origin):
 def _checked(path, images):
     if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or not len(images):
         raise MimError(
-            f"{path}: Expected digits uint8 [n, 28, 28], got {images.dtype} {list(images.shape)}. "
-            "Use MNIST's own files."
+            f"{path}: Expected digits uint8 [n, 28, 28], got {images.dtype} {list(images.shape)}."
         )
     return images
 
 
 def _find_idx(folder, part):
     names = [f"{part}-images{mark}idx3-ubyte{end}" for mark in "-." for end in ("", ".gz")]
-    for name in names:
-        path = os.path.join(folder, name)
-        if os.path.isfile(path):
-            return path
-    raise MimError(f"{folder}: Expected one of {', '.join(names)}, got none of them.")
+    paths = [os.path.join(folder, name) for name in names]
+    found = next(filter(os.path.isfile, paths), None)
+    if found is None:
+        raise MimError(f"{folder}: Expected one of {', '.join(names)}, got none of them.")
+    return found
 
 
 def _read_idx(path):

@@ -13,8 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.files.arrays import ArraySource, check_interval, check_length, take
-from mim_tf.data.files.npz_member import member_keys, member_shape, read_member
+from mim_tf.data.files.arrays import (
+    ArraySource,
+    check_interval,
+    check_length,
+    member_keys,
+    member_shape,
+    read_member,
+    take,
+)
 from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import check_free, written_whole
@@ -37,17 +44,14 @@ class NpzSource(SequenceSource):
         self, paths: Sequence[str | Path], total_length: int | None = None, check: bool = True
     ):
         self.paths = [str(path) for path in paths]
-        if not self.paths:
-            raise MimError("Expected at least one .npz file, got no path.")
         self._files = [_ClipFile(path, check) for path in self.paths]
         total_length = total_length or self._files[0].length
-        channels, height, width = self._files[0].frame_shape
+        channels, height, width = shape = self._files[0].frame_shape
         for file in self._files:
             check_length(file.path, file.length, total_length)
-            if file.frame_shape != (channels, height, width):
+            if file.frame_shape != shape:
                 raise MimError(
-                    f"{file.path}: Expected the [C, H, W] {[channels, height, width]} of "
-                    f"{self.paths[0]}, got {list(file.frame_shape)}. Use files of one shape."
+                    f"{file.path}: Expected [C, H, W] as {self.paths[0]}, got {file.frame_shape}."
                 )
         self._ends = np.cumsum([file.size for file in self._files])
         self.size = int(self._ends[-1])
@@ -71,22 +75,20 @@ class _ClipFile:
 
     def __init__(self, path, check):
         self.path = path
-        keys = _checked_keys(path)
-        clips = read_member(path, "clips", "iu", 3)
-        dims = read_member(path, "dims", "iu", 2)
-        raw_keys = [key for key in ("input_raw_data", "output_raw_data") if key in keys]
+        output = [key for key in member_keys(path) if key == "output_raw_data"]
+        raw_keys = ["input_raw_data", *output]
         raw = [read_member(path, key, "f", 4, check) for key in raw_keys]
-        self.frame_shape = raw[0].shape[1:]
-        self._raw = raw[0], raw[-1]
+        dims = read_member(path, "dims", "iu", 2)
         expected = [list(frames.shape[1:]) for frames in raw]
         if dims.tolist() != expected or expected[0] != expected[-1]:
             raise MimError(
-                f"{path}: Expected dims {expected}, the [C, H, W] of input and output frames, of "
-                f"one shape; got {dims.tolist()}. Correct dims or the frames."
+                f"{path}: Expected dims {expected} of one [C, H, W], got {dims.tolist()}."
             )
         if any(0 in frames.shape for frames in raw):
             raise MimError(f"{path}: Expected at least one frame, got none.")
-        self._check_clips(clips)
+        self.frame_shape = raw[0].shape[1:]
+        self._raw = raw[0], raw[-1]
+        clips = _checked_clips(path, self._raw)
         self._starts = clips[:, :, 0].astype(np.int64)
         self.size = clips.shape[1]
         self._context, horizon = map(int, clips[:, 0, 1])
@@ -101,40 +103,30 @@ class _ClipFile:
         for part, raw, start in zip(parts, self._raw, self._starts[:, n], strict=True):
             part[:] = take(raw, slice(start, start + len(part))).transpose(0, 2, 3, 1)
 
-    def _check_clips(self, clips):
-        if clips.shape[0] != 2 or clips.shape[2] != 2 or clips.shape[1] == 0:
-            raise MimError(
-                f"{self.path}: Expected clips [2, N, 2] with at least one sequence, got "
-                f"{list(clips.shape)}."
-            )
-        for name, rows, frames in zip(("input", "output"), clips, self._raw, strict=True):
-            # Python's integers, because a sum of stored ones may overflow.
-            for n, (start, length) in enumerate(rows.tolist()):
-                inside = start >= 0 and length >= 1 and start + length <= len(frames)
-                if not inside or length != rows[0, 1]:
-                    raise MimError(
-                        f"{self.path}: Expected {name} clips of one length, as the first is "
-                        f"({rows[0, 1]}), within the {len(frames)} {name} frames; got start "
-                        f"{start}, length {length} for sequence {n}. Correct clips or use the "
-                        "whole file."
-                    )
+
+def _checked_clips(path, raw):
+    """Return the clips of a file, whose frames are `raw`, of input and of output."""
+    clips = read_member(path, "clips", "iu", 3)
+    if clips.shape[0] != 2 or clips.shape[2] != 2 or clips.shape[1] == 0:
+        raise MimError(
+            f"{path}: Expected clips [2, N, 2] with at least one sequence, got {list(clips.shape)}."
+        )
+    for name, rows, frames in zip(("input", "output"), clips, raw, strict=True):
+        # Python's integers, because a sum of stored ones may overflow.
+        for n, (start, length) in enumerate(rows.tolist()):
+            inside = start >= 0 and length >= 1 and start + length <= len(frames)
+            if not inside or length != rows[0, 1]:
+                raise MimError(
+                    f"{path}: Expected {name} clips of one length, within {len(frames)} frames, "
+                    f"got start {start}, length {length} for sequence {n}."
+                )
+    return clips
 
 
 def npz_frame_shape(path: str | Path) -> tuple[int, int, int]:
     """Return (H, W, C) of the frames of a released file, from a header."""
-    _checked_keys(path)
     _, channels, height, width = member_shape(path, "input_raw_data", "f", 4)
     return height, width, channels
-
-
-def _checked_keys(path):
-    keys = member_keys(path)
-    if not set(KEYS) <= set(keys):
-        raise MimError(
-            f"{path}: Expected the keys {', '.join(KEYS)}, got {', '.join(keys) or 'none'}. Write "
-            "such a file with mim_tf.data.sets.moving_mnist.npz.write_npz."
-        )
-    return keys
 
 
 def write_npz(
@@ -142,19 +134,14 @@ def write_npz(
 ) -> None:
     """Write sequences in the released format, atomically, to a new file.
 
-    Args:
-        path: file to write.
-        sequences: `[N, T, H, W, C]` or `[N, T, H, W]`, float in [0, 1] or uint8.
-        input_length: number of the T frames that are input; the others are output.
-        compressed: whether to write a smaller file, which is loaded whole when it is used.
+    They are `[N, T, H, W, C]` or `[N, T, H, W]`, float in [0, 1] or uint8. The first `input_length`
+    of the T frames are input, the others output. A `compressed` file is smaller, but is loaded
+    whole when it is used.
     """
     source = ArraySource(sequences, name="sequences")
     count, (total_length, height, width, channels) = len(sequences), source.shape
     if not 0 < input_length < total_length:
-        raise MimError(
-            f"Expected an input_length of 1 to {total_length - 1} for sequences of {total_length} "
-            f"frames, got {input_length}."
-        )
+        raise MimError(f"Expected an input_length of 1 to {total_length - 1}, got {input_length}.")
     check_free(path, "name")
     starts = np.arange(count)[:, None] * total_length + [0, input_length]
     lengths = np.broadcast_to([input_length, total_length - input_length], starts.shape)

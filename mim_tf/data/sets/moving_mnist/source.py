@@ -8,13 +8,12 @@ colours are computed in whole numbers or by operations that are correctly rounde
 import functools
 import hashlib
 import math
-from pathlib import Path
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import ArraySource, from_uint8, open_array
+from mim_tf.data.files.arrays import ArraySource, from_uint8, open_npy
 from mim_tf.data.sets.moving_mnist.digits import load_digits
 from mim_tf.data.sets.moving_mnist.npz import NpzSource, npz_frame_shape
 from mim_tf.data.source import Indices, SequenceSource
@@ -247,17 +246,18 @@ _GENERATORS = {"mnist": MovingMNIST, "mnist_color": ColorMovingMNIST}
 _digits = functools.cache(load_digits)
 
 
-def moving_mnist_frame_shape(paths: list[Path], data: DataConfig) -> tuple[int, int, int]:
+def shape_of_mnist(data: DataConfig) -> tuple[int, int, int]:
     """Return (H, W, C) of the frames in the first file; 64 x 64 if they are generated."""
+    paths, _ = split_paths(data, "train")
     if not paths:
         return (*_SIZE, _GENERATORS[data.dataset].channels)
     if paths[0].suffix == ".npy":
-        return (*open_array(paths[0]).shape[2:], 1)[:3]
+        return (*open_npy(paths[0]).shape[2:], 1)[:3]
     return npz_frame_shape(paths[0])
 
 
-def open_moving_mnist(
-    data: DataConfig, split: str, frame_shape: tuple[int, int, int], total_length: int | None
+def open_mnist(
+    data: DataConfig, split: str, frame_shape, total_length: int | None
 ) -> SequenceSource:
     """Open a split, or "all" of files; without `total_length` it is as long as in the file."""
     paths, shared = split_paths(data, split)
@@ -268,7 +268,7 @@ def open_moving_mnist(
     if all(path.suffix == ".npy" for path in paths):
         if len(paths) > 1:
             raise MimError(f"Expected one .npy file, got {len(paths)}.")
-        source: SequenceSource = ArraySource(open_array(paths[0]), total_length, name=str(paths[0]))
+        source: SequenceSource = ArraySource(open_npy(paths[0]), total_length, name=str(paths[0]))
     else:
         source = NpzSource(paths, total_length, data.check_files)
     if not shared or to_test_only or split == ALL:
