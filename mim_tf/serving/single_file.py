@@ -27,9 +27,8 @@ def write_file(model: VideoPredictor, path, format: str, horizon: int = 0) -> Pa
         format: onnx, which needs tf2onnx, or litert.
         horizon: frames to predict; 0: the network's horizon.
 
-    Raises:
-        MimError: if an argument does not fit, `path` exists or cannot be written, or tf2onnx is
-            not installed. Nothing is written then.
+    Raises `MimError` if an argument does not fit, `path` exists or cannot be written, or tf2onnx is
+    not installed. Nothing is written then.
     """
     path, config = Path(path), model.config
     if format not in SUFFIXES:

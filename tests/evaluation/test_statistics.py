@@ -11,7 +11,7 @@ from mim_tf.data.split import Selection
 from mim_tf.data.windows import Recording, WindowSource
 from mim_tf.errors import MimError
 from mim_tf.evaluation import statistics
-from mim_tf.evaluation.errors import ConvertedErrors, PhysicalErrors, PixelErrors
+from mim_tf.evaluation.errors import PixelErrors, UnitErrors, unit_errors
 from mim_tf.evaluation.events import (
     BalancedErrors,
     CategoricalScores,
@@ -30,8 +30,8 @@ KINDS = {
     "mim2019": FrameScores("mim2019"),
     "openstl": FrameScores("openstl"),
     "per_pixel": PixelErrors(),
-    "physical": PhysicalErrors(DBZ),
-    "converted": ConvertedErrors(RAIN),
+    "physical": unit_errors(DBZ)[0],
+    "converted": UnitErrors(RAIN.unit, RAIN.to_physical),
     "balanced": BalancedErrors(RAIN),
     "categorical": CategoricalScores(DBZ, (20, 40)),
     "pooled": CategoricalScores(DBZ, (20, 40), EventRule(True, True, (4,))),
