@@ -176,10 +176,9 @@ def choose_samples(errors: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """
     first = list(range(min(FIRST, len(errors))))
     order = np.argsort(errors)[: np.count_nonzero(~np.isnan(errors))]
-    if not len(order):
-        return np.array(first), ["first"] * len(first)
-    chosen = [order[0], order[(len(order) - 1) // 2], order[-1]]
-    return np.array([*first, *chosen]), ["first"] * len(first) + ["best", "median", "worst"]
+    chosen = [order[n] for n in (0, (len(order) - 1) // 2, -1)] if len(order) else []
+    kinds = ["first"] * len(first) + ["best", "median", "worst"][: len(chosen)]
+    return np.array([*first, *chosen]), kinds
 
 
 def load_samples(

@@ -1,7 +1,7 @@
 """Protocols: which scores an evaluation has, under which names, with which clipping and range."""
 
-import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,28 +12,14 @@ from mim_tf.evaluation.statistics import Batch, ScoreKind, Scores, Values
 from mim_tf.values.scale import UNIT, LinearScale
 
 
-class Frames:
+class Frames(NamedTuple):
     """Truth and prediction of a batch, 0 where missing, in the forms that protocols score."""
 
-    def __init__(self, batch: Batch, scale: LinearScale):
-        self._batch, self._scale = batch, scale
-        self.truth, self.prediction = batch.pair("filled", np.asarray)
-
-    @property
-    def clipped(self) -> np.ndarray:
-        """The prediction, in [0, 1] if the scale is clipped."""
-        return self._scale.clip(self.prediction)
-
-    @functools.cached_property
-    def shown(self) -> tuple[np.ndarray, np.ndarray]:
-        """Both from black to white, in [0, 1]."""
-        return self._batch.pair("shown", self._scale.shown)
-
-    @functools.cached_property
-    def levels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Both as uint8."""
-        truth, prediction = self.shown
-        return errors.to_uint8(truth), errors.to_uint8(prediction)
+    truth: np.ndarray
+    prediction: np.ndarray
+    clipped: np.ndarray  # the prediction, in [0, 1] if the scale is clipped
+    shown: tuple[np.ndarray, np.ndarray]  # both from black to white, in [0, 1]
+    levels: tuple[np.ndarray, np.ndarray]  # both as uint8
 
 
 FRAME_SCORES: dict[str, dict[str, Callable[[Frames], np.ndarray]]] = {
@@ -77,7 +63,10 @@ class FrameScores(ScoreKind):
         self._functions, self._scale = FRAME_SCORES[protocol], scale
 
     def addends(self, batch: Batch) -> Values:
-        frames = Frames(batch, self._scale)
+        truth, prediction = batch.pair("filled", np.asarray)
+        shown = batch.pair("shown", self._scale.shown)
+        levels = batch.pair("levels", lambda frames: errors.to_uint8(self._scale.shown(frames)))
+        frames = Frames(truth, prediction, self._scale.clip(prediction), shown, levels)
         values = {n: np.asarray(score(frames), np.float64) for n, score in self._functions.items()}
         return values | {"sequences": np.ones(batch.truth.shape[:2])}
 

@@ -89,7 +89,6 @@ class Scores:
         self.kinds = kinds
         self.sequences = 0
         self._clipped = scale.clipped
-        self._horizon: int | None = None
         self._parts: list[list[Values]] = [[] for _ in kinds]
 
     def update(self, truth: ArrayLike, prediction: ArrayLike) -> Batch:
@@ -102,11 +101,6 @@ class Scores:
             raise MimError(
                 "Expected truth and prediction of one shape [B, horizon, H, W, C], got "
                 f"{truth.shape} and {prediction.shape}. Give predicted frames without the context."
-            )
-        if self._horizon not in (None, truth.shape[1]):
-            raise MimError(
-                f"Expected a horizon of {self._horizon} frames as in earlier batches, got "
-                f"{truth.shape[1]}. Use new scores for another horizon."
             )
         if self._clipped and ((truth < 0) | (truth > 1)).any():
             raise MimError(
@@ -128,7 +122,6 @@ class Scores:
     def add(self, batch: Batch) -> None:
         """Add a batch that other scores have checked."""
         self.sequences += len(batch.truth)
-        self._horizon = batch.truth.shape[1]
         for kind, parts in zip(self.kinds, self._parts, strict=True):
             parts.append(kind.addends(batch))
 

@@ -90,7 +90,8 @@ def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
     """
     path = find_evaluation(folder)
     scores = read_scores(path / "scores.json")
-    per_sequence = parsed(path / "per_sequence.csv", _columns)
+    per_sequence = parsed(path / "per_sequence.csv", parse_columns)
+    per_sequence.pop("sequence", None)
     groups = per_sequence.pop(GROUPS, None)
     lengths = {len(values) for values in per_sequence.values()}
     if set(per_sequence) != set(scores["mean"]) or lengths != {scores["sequences"]}:
@@ -130,7 +131,7 @@ def read_scores(path: Path) -> dict:
     return parsed(path, _scores)
 
 
-def parsed(path: Path, parse: Callable[[str], T]) -> T:
+def parsed(path: Path, parse: Callable[[str], T], remedy: str = _AGAIN) -> T:
     """Return what `parse` makes of the text of a file of a run or an evaluation.
 
     Whatever wrong content leads to in `parse` is raised as a `MimError`, as is a missing file.
@@ -138,9 +139,9 @@ def parsed(path: Path, parse: Callable[[str], T]) -> T:
     try:
         return parse(read_text(path, "a file of an evaluation"))
     except MimError as error:
-        raise MimError(f"{error} {_AGAIN}") from None
+        raise MimError(f"{error} {remedy}") from None
     except (ValueError, TypeError, LookupError, AttributeError, csv.Error) as error:
-        raise MimError(f"{path} is corrupted or of an older version ({error}). {_AGAIN}") from None
+        raise MimError(f"{path} is corrupted or of an older version ({error}). {remedy}") from None
 
 
 def _scores(text):
@@ -165,12 +166,12 @@ def _numbers(values, count):
         raise ValueError(f"{values!r:.40} instead of {count} numbers")
 
 
-def _columns(text):
+def parse_columns(text: str) -> dict[str, np.ndarray]:
+    """Return the columns of a CSV file of numbers by name; an empty cell is NaN."""
     if not text.endswith("\n"):
         raise ValueError("it ends within a row")
-    (_, *names), *rows = csv.reader(text.splitlines())
-    table = np.array([[float(cell or "nan") for cell in row] for row in rows])
-    return dict(zip(names, table[:, 1:].T, strict=True))
+    table = zip(*csv.reader(text.splitlines()), strict=True)
+    return {name: np.array([float(cell or "nan") for cell in cells]) for name, *cells in table}
 
 
 @dataclasses.dataclass(frozen=True)

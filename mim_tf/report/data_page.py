@@ -34,18 +34,11 @@ def write_data_page(
     found: dict[str, dict],
     sizes: str = "",
 ) -> None:
-    """Write the page of the data at `path`.
+    """Write the page of the data at `path`, which were read as data set `kind`.
 
-    Args:
-        output: file to make, in .html.
-        path: path of the data.
-        kind: name of the data set, as from `recognise`.
-        sources: name of a split -> its sequences.
-        found: name of a split -> result of `survey`, with histograms.
-        sizes: a line about the sizes of files, or nothing.
-
-    Raises:
-        MimError: if `output` exists or does not end in .html, or data cannot be read.
+    `sources` and `found` have by split the sequences and the result of `survey`, with histograms;
+    `sizes` is a line about the sizes of files. Raises `MimError` if `output` exists or does not end
+    in .html, or data cannot be read.
     """
     check_page_path(output)
     parts = [

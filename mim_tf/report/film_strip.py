@@ -64,12 +64,10 @@ def write_film_strip(
 
 def _index(samples, sequence):
     """Return the index of a sequence by its number or its kind in the first samples."""
-    shared = shared_indices(samples)
-    named = {
-        str(index + 1) if kind == "first" else str(kind): int(index)
-        for kind, index in zip(samples[0].kind, samples[0].index, strict=True)
-        if index in shared
-    }
+    shared, named = shared_indices(samples), {}
+    for kind, index in zip(samples[0].kind, samples[0].index, strict=True):
+        if index in shared:
+            named[str(index + 1) if kind == "first" else str(kind)] = int(index)
     if sequence not in named:
         raise MimError(f"Expected a --sequence of {', '.join(named)}, got {sequence!r}.")
     return named[sequence]
@@ -78,10 +76,7 @@ def _index(samples, sequence):
 def draw(samples: Mapping[str, Samples], field: Field, index: int) -> Figure:
     """Return a figure of one sequence, a row for the truth and two for each network.
 
-    Args:
-        samples: name of a network -> its samples, on the same sequences.
-        field: meaning of the levels.
-        index: index of the sequence, which all samples have.
+    `samples` are by name of a network, on the same sequences; all have the one of `index`.
     """
     pairs = {
         name: [field.shown(frames) for frames in each.of(index)] for name, each in samples.items()

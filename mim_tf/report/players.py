@@ -106,10 +106,10 @@ def difference_limit(truth: np.ndarray, forecast: np.ndarray) -> float:
 
 
 class Bar(NamedTuple):
-    """Colour bar: its picture, and the text at its ends."""
+    """Colour bar."""
 
     picture: str
-    low: str
+    low: str  # text at its left end
     high: str
 
 
@@ -180,10 +180,8 @@ def sequence_players(
 def within_budget(draw: Callable[[int], list[Player]], width: int, budget: int) -> list[Player]:
     """Return players whose pictures are small enough, reduced by the smallest power of two.
 
-    Args:
-        draw: makes the players with height and width divided by its argument.
-        width: of all frames of a sequence, side by side.
-        budget: characters of all pictures together.
+    `draw` makes the players with height and width divided by its argument. All frames of a
+    sequence, side by side, have `width` pixels; all pictures have at most `budget` characters.
     """
     reduction = 1
     while True:

@@ -1,6 +1,5 @@
 """Read what the folder of a run or of an evaluation holds for its page."""
 
-import csv
 import os
 import re
 from pathlib import Path
@@ -11,13 +10,14 @@ from mim_tf.evaluation.stored import (
     Evaluation,
     Samples,
     evaluations_of,
+    parse_columns,
+    parsed,
     read_evaluation,
     read_samples,
     read_scores,
 )
 from mim_tf.runs.folder import RECORD
 from mim_tf.storage.files import read_json
-from mim_tf.storage.paths import read_text
 
 _RECORD = {
     "command": list,
@@ -30,7 +30,6 @@ _RECORD = {
 class Material(NamedTuple):
     """Content of a report."""
 
-    folder: Path
     evaluation: Evaluation
     samples: Samples
     iteration: int | None  # of the evaluation, in a run
@@ -57,7 +56,7 @@ def read_material(folder: str | Path) -> Material:
     records = [each for each in (folder, run) if each and os.path.lexists(each / RECORD)]
     record = read_run_record(records[0]) if records else None
     samples, log = read_samples(path), read_log(folder)
-    return Material(folder, evaluation, samples, iteration, record, log, validations)
+    return Material(evaluation, samples, iteration, record, log, validations)
 
 
 def _run_around(evaluation):
@@ -79,19 +78,15 @@ def read_run_record(run: Path) -> dict:
 def read_log(run: Path) -> dict[str, list[float]]:
     """Return the columns of `train.csv`, none if it is missing; `MimError` if it is corrupted."""
     path = run / "train.csv"
-    if not os.path.lexists(path):
-        return {}
-    text = read_text(path, "a log of numbers")
+    return parsed(path, _log, "Restore a copy of it.") if os.path.lexists(path) else {}
+
+
+def _log(text):
     # Training may still be writing the last line, or was killed while it did.
-    rows = csv.reader(text[: text.rfind("\n") + 1].splitlines())
-    try:
-        columns = zip(*rows, strict=True)
-        log = {name: [float(cell) for cell in cells] for name, *cells in columns}
-        if not {"iteration", "loss"} <= log.keys():
-            raise ValueError("expected the columns iteration and loss")
-    except (ValueError, csv.Error) as error:
-        raise MimError(f"{path} is corrupted ({error}).") from None
-    return log
+    log = parse_columns(text[: text.rfind("\n") + 1])
+    if not {"iteration", "loss"} <= log.keys():
+        raise ValueError("expected the columns iteration and loss")
+    return {name: values.tolist() for name, values in log.items()}
 
 
 class Origin(NamedTuple):

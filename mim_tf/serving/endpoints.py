@@ -99,7 +99,7 @@ class Endpoints:
         """
         frames = ensure_frames(frames, (None, None), "frames")
         predictions = self.predict_uint8(decode(frames, self.frame_shape))["predictions"]
-        return {"predictions": predictions, "png_bytes": encode(predictions)}
+        return {"predictions": predictions, "png_bytes": tf.io.encode_png(predictions)}
 
     def start(self, batch_size):
         """Return the states of `batch_size` (int32, no axes) streams before their first frame.
@@ -283,10 +283,3 @@ def decode(pictures, frame_shape):
 
     frames = tf.map_fn(decode_one, tf.reshape(pictures, [-1]), fn_output_signature=tf.uint8)
     return tf.reshape(frames, tf.concat([tf.shape(pictures), frame_shape], 0))
-
-
-def encode(frames):
-    """Return frames `[B, T, H, W, C]`, uint8, as PNG strings `[B, T]`."""
-    flat = tf.reshape(frames, tf.concat([[-1], tf.shape(frames)[2:]], 0))
-    pictures = tf.map_fn(tf.io.encode_png, flat, fn_output_signature=tf.string)
-    return tf.reshape(pictures, tf.shape(frames)[:2])

@@ -293,7 +293,7 @@ def _report_files(folder):
 def _report(path):
     material = read_material(path)
     evaluation = [material.evaluation.scores, material.evaluation.per_sequence]
-    return [*evaluation, vars(material.samples), *material[4:]]
+    return [*evaluation, vars(material.samples), *material[3:]]
 
 
 def _flags(path):
