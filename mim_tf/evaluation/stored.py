@@ -90,7 +90,7 @@ def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
     """
     path = find_evaluation(folder)
     scores = read_scores(path / "scores.json")
-    per_sequence = parsed(path / "per_sequence.csv", parse_columns)
+    per_sequence = parsed(path / "per_sequence.csv", lambda text: parse_columns(text, "nan"))
     per_sequence.pop("sequence", None)
     groups = per_sequence.pop(GROUPS, None)
     lengths = {len(values) for values in per_sequence.values()}
@@ -166,12 +166,12 @@ def _numbers(values, count):
         raise ValueError(f"{values!r:.40} instead of {count} numbers")
 
 
-def parse_columns(text: str) -> dict[str, np.ndarray]:
-    """Return the columns of a CSV file of numbers by name; an empty cell is NaN."""
+def parse_columns(text: str, empty: str = "") -> dict[str, np.ndarray]:
+    """Return the columns of a CSV file of numbers by name; an empty cell stands for `empty`."""
     if not text.endswith("\n"):
         raise ValueError("it ends within a row")
     table = zip(*csv.reader(text.splitlines()), strict=True)
-    return {name: np.array([float(cell or "nan") for cell in cells]) for name, *cells in table}
+    return {name: np.array([float(cell or empty) for cell in cells]) for name, *cells in table}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,16 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.stored import (
-    Evaluation,
-    Samples,
-    evaluations_of,
-    parse_columns,
-    parsed,
-    read_evaluation,
-    read_samples,
-    read_scores,
-)
+from mim_tf.evaluation import stored
 from mim_tf.runs.folder import RECORD
 from mim_tf.storage.files import read_json
 
@@ -30,8 +21,8 @@ _RECORD = {
 class Material(NamedTuple):
     """Content of a report."""
 
-    evaluation: Evaluation
-    samples: Samples
+    evaluation: stored.Evaluation
+    samples: stored.Samples
     iteration: int | None  # of the evaluation, in a run
     record: dict | None  # content of run.json, if there is one
     log: dict[str, list[float]]  # columns of train.csv, if there is one
@@ -43,19 +34,19 @@ def read_material(folder: str | Path) -> Material:
 
     Raises `MimError` if there are no scores, or a file is corrupted.
     """
-    folder, evaluation = Path(folder), read_evaluation(folder)
+    folder, evaluation = Path(folder), stored.read_evaluation(folder)
     path = evaluation.folder.resolve()
     if "baselines" not in evaluation.scores:
         raise MimError(f"Expected baselines in {path / 'scores.json'}. Evaluate again.")
     validations = {
-        int(each.name): read_scores(each / "scores.json")
-        for each in evaluations_of(folder)
+        int(each.name): stored.read_scores(each / "scores.json")
+        for each in stored.evaluations_of(folder)
         if each.name.isdecimal()
     }
     run, iteration = _run_around(path)
     records = [each for each in (folder, run) if each and os.path.lexists(each / RECORD)]
     record = read_run_record(records[0]) if records else None
-    samples, log = read_samples(path), read_log(folder)
+    samples, log = stored.read_samples(path), read_log(folder)
     return Material(evaluation, samples, iteration, record, log, validations)
 
 
@@ -78,12 +69,12 @@ def read_run_record(run: Path) -> dict:
 def read_log(run: Path) -> dict[str, list[float]]:
     """Return the columns of `train.csv`, none if it is missing; `MimError` if it is corrupted."""
     path = run / "train.csv"
-    return parsed(path, _log, "Restore a copy of it.") if os.path.lexists(path) else {}
+    return stored.parsed(path, _log, "Restore a copy of it.") if os.path.lexists(path) else {}
 
 
 def _log(text):
     # Training may still be writing the last line, or was killed while it did.
-    log = parse_columns(text[: text.rfind("\n") + 1])
+    log = stored.parse_columns(text[: text.rfind("\n") + 1])
     if not {"iteration", "loss"} <= log.keys():
         raise ValueError("expected the columns iteration and loss")
     return {name: values.tolist() for name, values in log.items()}

@@ -20,8 +20,8 @@ NAMES = ["mse", "mae", "psnr", "ssim_uint8", "ssim_float", "sharpness"]
 DBZ = LinearScale("dBZ", -10, 60)
 
 
-def result_of(kind, *pair):
-    scores = Scores(kind)
+def result_of(kinds, *pair):
+    scores = Scores(*(kinds if isinstance(kinds, list) else [kinds]))
     scores.update(*pair)
     return scores.result()
 
@@ -223,7 +223,7 @@ def test_errors_of_one_value():
 
 def test_errors_in_physical_units_leave_out_missing_values_and_do_not_clip():
     truth, prediction = two_frames([np.nan, 0], [np.nan, np.nan]), two_frames([1, 1.5], [1, 1])
-    result = result_of(*unit_errors(DBZ), truth, prediction)
+    result = result_of(unit_errors(DBZ), truth, prediction)
     assert result["per_frame"] == {"mae_dBZ": [105, None], "rmse_dBZ": [105, None]}
     assert result["mean"] == {"mae_dBZ": 105, "rmse_dBZ": 105}
 
