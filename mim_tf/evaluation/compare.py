@@ -53,7 +53,7 @@ class Difference:
                 f"{self.other} is {'higher' if self.mean > 0 else 'lower'} than {self.first} in "
                 f"{self.score} by {amount}, which does not say which is better."
             )
-        worse = ({self.first, self.other} - {self.better}).pop()
+        worse = self.first if self.better == self.other else self.other
         end = "and the interval excludes 0" if self.excludes_zero else "but the interval includes 0"
         if not self.interval:
             end = "of which there is no interval"
@@ -183,14 +183,12 @@ def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Compari
 
 def _what_differs(paths: list[Path]) -> list[str]:
     """Return what is left of different paths without the parts they all begin and end with."""
-    shortest = min(len(path.parts) for path in paths)
-
-    def same(parts):
-        return next((n for n in range(shortest) if len({part[n] for part in parts}) > 1), shortest)
-
-    first = min(same([path.parts for path in paths]), shortest - 1)
-    last = min(same([path.parts[::-1] for path in paths]), shortest - first - 1)
-    return [str(Path(*path.parts[first : len(path.parts) - last])) for path in paths]
+    parts = [list(path.parts) for path in paths]
+    for end in (0, -1):
+        while min(map(len, parts)) > 1 and len({each[end] for each in parts}) == 1:
+            for each in parts:
+                del each[end]
+    return [str(Path(*each)) for each in parts]
 
 
 def _check_same_test(first, other):

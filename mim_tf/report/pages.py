@@ -133,7 +133,7 @@ def write_comparison(
         in_pairs=[each.sentence for each in differences] if len(titles) > 2 else [],
         against_baselines=comparison.baselines and verdict(best.scores, score, best.name),
         titles=titles,
-        difference_rows=_difference_rows(comparison, titles),
+        differences=_differences(comparison),
         players=players,
         strip=strip,
         costs=[COSTS, *([name, *_cost(each)] for name, each in zip(titles, origins, strict=True))],
@@ -239,31 +239,14 @@ def _numbers(scores):
     return [["lead time", *scores["per_frame"]], *rows]
 
 
-def _difference_rows(comparison: Comparison, names: list[str]) -> list[list[str]]:
-    """Return a header and a row for each difference; bars of one score have one scale."""
+def _differences(comparison: Comparison) -> list[tuple[Difference, float, list[str]]]:
+    """Return each difference with the limit of its bar, equal for one score, and its cells."""
     limits: dict[str, float] = {}
     for each in comparison.differences:
         ends = map(abs, [each.mean or 0, *(each.interval or [])])
         limits[each.score] = max(limits.get(each.score, 0), *ends)
-    header, *rows = difference_table(comparison)
-    bars = [_interval_bar(each, limits[each.score], names) for each in comparison.differences]
-    return [
-        [*cells[:3], bar, *cells[3:]]
-        for cells, bar in zip([header, *rows], ["below 0, above 0", *bars], strict=True)
-    ]
-
-
-def _interval_bar(each: Difference, limit: float, names: list[str]) -> str:
-    """Return a bar around zero, in the colour of the better run if the interval excludes 0."""
-    if each.mean is None or not limit:
-        return ""
-    low, high = each.interval or (each.mean, each.mean)
-    low, mean, high = (round(50 + 46 * value / limit, 1) for value in (low, each.mean, high))
-    style = f" style-{names.index(each.better)}" if each.better and each.excludes_zero else ""
-    return Markup(
-        '<svg class="interval{}" viewBox="0 0 100 16" aria-hidden="true"><path class="grid" '
-        'd="M50 0V16"/><path class="span" d="M{} 8H{}"/><circle cx="{}" cy="8" r="3"/></svg>'
-    ).format(style, low, high, mean)
+    rows = zip(comparison.differences, difference_table(comparison)[1:], strict=True)
+    return [(each, limits[each.score], cells) for each, cells in rows]
 
 
 def _lead_time_chart(comparison: Comparison, score: str, styles: Sequence[int]) -> Chart:
