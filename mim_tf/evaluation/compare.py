@@ -18,7 +18,7 @@ from absl import logging
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import direction
-from mim_tf.evaluation.statistics import interval, mean_interval
+from mim_tf.evaluation.statistics import as_json, defined_mean, interval, mean_interval
 from mim_tf.evaluation.stored import Evaluation, read_evaluation
 from mim_tf.values.text import listed, markdown_table, number
 
@@ -134,7 +134,7 @@ class Comparison:
     def _mean(self, evaluation, score):
         if self.is_paired:
             return evaluation.scores["mean"][score]
-        return _defined_mean(evaluation.per_sequence[score])
+        return as_json(defined_mean(evaluation.per_sequence[score]))
 
     def _difference(self, first, other, score):
         ends: list[float] | None
@@ -145,7 +145,7 @@ class Comparison:
             ends = interval(resamples, len(np.unique(first.groups)))
         else:
             values = other.per_sequence[score] - first.per_sequence[score]
-            mean, ends = _defined_mean(values), mean_interval(values[~np.isnan(values)])
+            mean, ends = as_json(defined_mean(values)), mean_interval(values[~np.isnan(values)])
         ends = None if mean is None else ends
         better = {1: other.name, -1: first.name}.get(direction(score) * np.sign(mean or 0))
         excludes_zero = bool(better and ends and not ends[0] <= 0 <= ends[1])
@@ -155,11 +155,8 @@ class Comparison:
 def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Comparison:
     """Compare evaluations, or the best evaluations of runs, with the first of them.
 
-    They are called by `names`; by default by what differs in their paths.
-
-    Raises:
-        MimError: an evaluation is missing or corrupted, or they are not of the same sequences,
-            lengths, scale and protocol.
+    They are called by `names`; by default by what differs in their paths. Raises `MimError` if they
+    are not of the same sequences, lengths, scale and protocol.
     """
     paths = [Path(os.path.realpath(folder)) for folder in folders]
     if len(paths) < 2 or len(set(paths)) < len(paths):
@@ -217,11 +214,6 @@ def _scale(data):
 
 def _described(data):
     return f"{data.get('source', 'unknown source')}, SHA-256 {data['sha256']}"
-
-
-def _defined_mean(values):
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if values.size else None
 
 
 # Comparisons as tables: rows of cells, which each format writes in its own way.

@@ -40,16 +40,6 @@ def to_uint8(frames: ArrayLike) -> np.ndarray:
     return (np.clip(np.asarray(frames, np.float32), 0, 1) * np.float32(255)).astype(np.uint8)
 
 
-def squared_error(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Return the sum of squared differences of floats."""
-    return np.square(prediction - truth).sum(axis=FRAME_AXES, dtype=np.float64)
-
-
-def absolute_error(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Return the sum of absolute differences of floats."""
-    return np.abs(prediction - truth).sum(axis=FRAME_AXES, dtype=np.float64)
-
-
 def psnr(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Return the peak signal-to-noise ratio in dB of uint8 frames.
 

@@ -30,13 +30,12 @@ def save_sample(
     The PNG files have the names and the truncating 8-bit conversion of 2019 code, and a pixel is
     one value. `truth_and_prediction.gif` shows `side_by_side`, five frames per second, in a loop.
     With a scale, `values.npz` holds `truth` and `prediction` in its `unit`, NaN where missing.
-    2019 code emptied its folder first; here other files in it stay.
+    2019 code emptied its folder first; here other files in it stay, and the folder is made.
 
     Args:
-        folder: made where missing; pictures of the same names are replaced.
+        folder: pictures of the same names are replaced.
         truth: `[T, H, W, C]`, floats; NaN where a value is missing, which pictures show as 0.
-            Shown as RGB with three channels, else the first channel as grey (of traffic: the
-            inflow).
+            Shown as RGB with three channels, else the first channel as grey (of traffic: inflow).
         prediction: `[T - input_length, H, W, C]`, floats, not clipped.
         input_length: number of context frames.
         scale: of data that has physical values.
@@ -168,11 +167,9 @@ FIRST = 4
 
 
 def choose_samples(errors: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Choose the sequences a report shows: the first four, the best, the median and the worst.
+    """Return the positions and kinds of sequences to show: first (four), best, median and worst.
 
-    Returns:
-        Their positions in `errors`, and the kind of each: first, best, median or worst. A sequence
-        whose error is undefined (NaN) is neither best nor worst.
+    A sequence whose error is undefined (NaN) is neither best nor worst.
     """
     first = list(range(min(FIRST, len(errors))))
     order = np.argsort(errors)[: np.count_nonzero(~np.isnan(errors))]
@@ -191,11 +188,9 @@ def load_samples(
     """Predict the chosen sequences again, in batches of the size that the evaluation had.
 
     `errors` has a value for each sequence, whose indices in `source` are `indices`. `forecast` is a
-    function from frames `[B, T, H, W, C]` to `[B, horizon, H, W, C]`.
-
-    Returns:
-        `truth` and `forecast`, uint8 as pictures show them, `index` and `kind` of
-        `choose_samples`; if values can be missing, `missing`: where those of `truth` are.
+    function from frames `[B, T, H, W, C]` to `[B, horizon, H, W, C]`. The result has `truth` and
+    `forecast`, uint8 as pictures show them, `index` and `kind` of `choose_samples`; if values can
+    be missing, `missing`: where those of `truth` are.
     """
     index, kind = choose_samples(errors)
     # Full batches only: for one of another size the network would be traced again.

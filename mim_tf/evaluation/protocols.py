@@ -8,7 +8,7 @@ import numpy as np
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
 from mim_tf.evaluation import errors, events, fields
-from mim_tf.evaluation.statistics import Batch, ScoreKind, Scores, Values
+from mim_tf.evaluation.statistics import FRAME_AXES, Batch, ScoreKind, Scores, Values
 from mim_tf.values.scale import UNIT, LinearScale
 
 
@@ -22,11 +22,15 @@ class Frames(NamedTuple):
     levels: tuple[np.ndarray, np.ndarray]  # both as uint8
 
 
+def _summed(values):
+    return values.sum(axis=FRAME_AXES, dtype=np.float64)
+
+
 FRAME_SCORES: dict[str, dict[str, Callable[[Frames], np.ndarray]]] = {
     # The 2019 code, which printed one SSIM or the other, by version.
     "mim2019": {
-        "mse": lambda frames: errors.squared_error(frames.truth, frames.clipped),
-        "mae": lambda frames: errors.absolute_error(frames.truth, frames.prediction),
+        "mse": lambda frames: _summed(np.square(frames.clipped - frames.truth)),
+        "mae": lambda frames: _summed(np.abs(frames.prediction - frames.truth)),
         "psnr": lambda frames: errors.psnr(*frames.levels),
         "ssim_uint8": lambda frames: errors.ssim(*frames.levels, 255),
         "ssim_float": lambda frames: errors.ssim(*frames.shown, 2),
@@ -36,8 +40,8 @@ FRAME_SCORES: dict[str, dict[str, Callable[[Frames], np.ndarray]]] = {
     # for floats. Its PSNR was of 8 bits at first, in arithmetic that wraps around, which this one
     # does not; later releases compute it of floats.
     "openstl": {
-        "mse": lambda frames: errors.squared_error(frames.truth, frames.prediction),
-        "mae": lambda frames: errors.absolute_error(frames.truth, frames.prediction),
+        "mse": lambda frames: _summed(np.square(frames.prediction - frames.truth)),
+        "mae": lambda frames: _summed(np.abs(frames.prediction - frames.truth)),
         "ssim": lambda frames: errors.ssim(*frames.shown, 2),
         "psnr": lambda frames: errors.psnr(*frames.levels),
     },

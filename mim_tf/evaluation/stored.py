@@ -84,10 +84,7 @@ class Evaluation:
 
 
 def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
-    """Read the evaluation in `folder`, or of a run the evaluation of its best weights.
-
-    Raises `MimError` if there is none, or one of its files is corrupted.
-    """
+    """Read the evaluation in `folder`, or of a run the evaluation of its best weights."""
     path = find_evaluation(folder)
     scores = read_scores(path / "scores.json")
     per_sequence = parsed(path / "per_sequence.csv", lambda text: parse_columns(text, "nan"))

@@ -326,7 +326,7 @@ def _cost(origin: Origin | None) -> list[str]:
         return [UNKNOWN] * 5
     times = [
         UNKNOWN if seconds is None else str(datetime.timedelta(seconds=round(seconds)))
-        for seconds in (origin.seconds, origin.processor_seconds)
+        for seconds in origin.seconds
     ]
     network = origin.record["model"]["model_name"]
     return [network, f"{origin.iteration:,}", f"{origin.updates:,}", *times]

@@ -30,10 +30,7 @@ class Material(NamedTuple):
 
 
 def read_material(folder: str | Path) -> Material:
-    """Read a run with its best evaluation, or an evaluation.
-
-    Raises `MimError` if there are no scores, or a file is corrupted.
-    """
+    """Read a run with its best evaluation, or an evaluation; `MimError` if files are corrupted."""
     folder, evaluation = Path(folder), stored.read_evaluation(folder)
     path = evaluation.folder.resolve()
     if "baselines" not in evaluation.scores:
@@ -86,8 +83,8 @@ class Origin(NamedTuple):
     record: dict
     iteration: int
     updates: int  # several an iteration if batches are also learnt mirrored
-    seconds: float | None  # without evaluations; None in runs that did not log it
-    processor_seconds: float | None  # of all threads together
+    # Time without evaluations, and processor time of all threads; None in runs that did not log it.
+    seconds: list[float | None]
 
 
 def find_origin(evaluation: Path) -> Origin | None:
@@ -109,7 +106,7 @@ def find_origin(evaluation: Path) -> Origin | None:
         log[name][rows - 1] if rows and name in log else None
         for name in ("seconds", "processor_seconds")
     ]
-    return Origin(record, iteration, iteration * 2 ** sum(variants), *times)
+    return Origin(record, iteration, iteration * 2 ** sum(variants), times)
 
 
 def _run_of_weights(evaluation):
@@ -117,15 +114,15 @@ def _run_of_weights(evaluation):
     record = evaluation / RECORD
     test = read_run_record(evaluation)["sources"].get("test", {}) if os.path.lexists(record) else {}
     weights = Path(str(test.get("pretrained_model", "")))
-    run, best = weights.parent, weights.with_name("best.json")
+    run = weights.parent
     if (
         not os.path.isfile(weights)
         or not os.path.lexists(run / RECORD)
         or weights.stat().st_mtime > (evaluation / "scores.json").stat().st_mtime
     ):
         return run, None
-    if weights.name == "best.weights.h5" and os.path.lexists(best):
-        return run, _number(r"(\d+)", str(read_json(best).get("iteration")))
+    if weights.name == "best.weights.h5" and os.path.lexists(run / "best.json"):
+        return run, _number(r"(\d+)", str(read_json(run / "best.json").get("iteration")))
     return run, _number(r".*-(\d+)(?:-ema)?\.weights\.h5", weights.name)
 
 

@@ -21,11 +21,9 @@ def write_file(model: VideoPredictor, path, format: str, horizon: int = 0) -> Pa
     `[B, horizon, H, W, C]`, both on the network's scale, in [0, 1] if that is clipped. B and T
     are any in an ONNX file; in a LiteRT file B is 1 and T the network's `input_length`.
 
-    Precision is float32, the backend TensorFlow. The name of the file ends in `.onnx` or `.tflite`.
-    A horizon of 0 is the network's. The format onnx needs tf2onnx.
-
-    Raises `MimError` if an argument does not fit, `path` exists or cannot be written, or tf2onnx is
-    not installed. Nothing is written then.
+    The network has precision float32 and the TensorFlow backend; a horizon of 0 is the network's.
+    Raises `MimError` if an argument does not fit, `path` exists or cannot be written, or tf2onnx,
+    which ONNX needs, is not installed. Nothing is written then.
     """
     path, config = Path(path), model.config
     if format not in SUFFIXES:
