@@ -131,7 +131,7 @@ class Endpoints:
         The states do not change: the streams can go on. From the states of `start`, the first
         prediction is black.
         """
-        states = self._ensured(states, tf.shape(states[LAST])[0])
+        states = self._ensured(states)
         predictions = tf.TensorArray(tf.float32, self.horizon).write(0, states[LAST])
 
         def predict_next(time, states, predictions):
@@ -176,12 +176,13 @@ class Endpoints:
     def _clipped(self, frames):
         return tf.clip_by_value(frames, 0.0, 1.0) if self._in_unit else frames
 
-    def _ensured(self, states, batch):
+    def _ensured(self, states, batch=None):
         """Return `states`, with checks in the graph that precede all computation."""
         states = {
             name: tf.ensure_shape(states[name], shape, name=name)
             for name, shape in self._shapes.items()
         }
+        batch = tf.shape(states[LAST])[0] if batch is None else batch
         checks = []
         for name, state in states.items():
             text = f"{name} must have the batch size of the other inputs."
