@@ -280,7 +280,8 @@ def decode(pictures, frame_shape):
         frame = tf.io.decode_image(picture, channels, expand_animations=False)
         fits = tf.reduce_all(tf.shape(frame)[:2] == (height, width))
         frame = _checked(frame, [(fits, f"frames must be pictures of {width} x {height}.")])
-        return tf.ensure_shape(frame, frame_shape)
+        frame.set_shape(frame_shape)  # without a check, which could come before the one above
+        return frame
 
     frames = tf.map_fn(decode_one, tf.reshape(pictures, [-1]), fn_output_signature=tf.uint8)
     return tf.reshape(frames, tf.concat([tf.shape(pictures), frame_shape], 0))
