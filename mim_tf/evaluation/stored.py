@@ -14,7 +14,7 @@ from mim_tf.data.files.npz_member import member_keys, read_member
 from mim_tf.errors import MimError
 from mim_tf.evaluation.statistics import as_json
 from mim_tf.storage.files import write_json
-from mim_tf.storage.paths import parse_json, read_text
+from mim_tf.storage.paths import list_folder, parse_json, read_text
 
 T = TypeVar("T")
 
@@ -120,7 +120,8 @@ def find_evaluation(folder: str | Path) -> Path:
 
 def evaluations_of(run: Path) -> list[Path]:
     """Return the folders of the evaluations of a run, sorted; none where it has no `scores`."""
-    return [path.parent for path in sorted(run.glob("scores/*/scores.json"))]
+    folders = list_folder(run / "scores") if os.path.isdir(run / "scores") else []
+    return [f for f in folders if os.path.isdir(f) and f / "scores.json" in list_folder(f)]
 
 
 def read_scores(path: Path) -> dict:
