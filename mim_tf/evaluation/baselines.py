@@ -41,18 +41,24 @@ def baselines_for(source: SequenceSource) -> dict[str, Baseline]:
     return baselines
 
 
+def unbeaten(result: dict, score: str) -> dict[str, float | None]:
+    """Return the means of the baselines, by name, that the model's mean is not better than."""
+    means = {name: part["mean"][score] for name, part in result.get("baselines", {}).items()}
+    ours = result["mean"][score]
+    return {name: mean for name, mean in means.items() if not is_better(score, ours, mean)}
+
+
 def verdict(result: dict, score: str = "mse", name: str = "The model") -> str:
     """Return a sentence: whether the model beats every baseline in the mean of a score."""
-    ours = result["mean"][score]
-    theirs = {name: part["mean"][score] for name, part in result["baselines"].items()}
-    unbeaten = {name: value for name, value in theirs.items() if not is_better(score, ours, value)}
-    does = "does NOT beat" if unbeaten else "beats"
+    ours, left = number(result["mean"][score], "undefined"), unbeaten(result, score)
     title = score.upper() if score in ("mse", "mae") else score
     parts = [
-        f"{TITLES[each]} ({number(value, 'undefined')})"
-        for each, value in (unbeaten or theirs).items()
+        f"{TITLES[each]} ({number(part['mean'][score], 'undefined')})"
+        for each, part in result["baselines"].items()
+        if each in left or not left
     ]
-    return f"{name} {does} {listed(parts, 'and')}: its {title} is {number(ours, 'undefined')}."
+    does = "does NOT beat" if left else "beats"
+    return f"{name} {does} {listed(parts, 'and')}: its {title} is {ours}."
 
 
 # Extrapolation of the last frame along optical flow: the baseline of radar nowcasting.
@@ -66,15 +72,8 @@ def extrapolate_along_flow(context: np.ndarray, horizon: int) -> np.ndarray:
 
     The motion is dense Lucas-Kanade flow (scikit-image), smoothed and carried on to where nothing
     moves. It stays as it is while the frame is moved: semi-Lagrangian extrapolation, as in pysteps
-    (Germann and Zawadzki, 2002). What comes in from outside is the value at the border.
-
-    Args:
-        context: `[B, T, H, W, C]`, floats in [0, 1]; with one frame, or frames of one row or
-            column, there is no motion.
-        horizon: frames to predict.
-
-    Returns:
-        `[B, horizon, H, W, C]`, float32 in [0, 1].
+    (Germann and Zawadzki, 2002). What comes in from outside is the value at the border. With one
+    frame of context, or frames of one row or column, there is no motion.
     """
     forecast = np.empty((len(context), horizon, *context.shape[2:]), np.float32)
     for sequence, predicted in zip(context, forecast, strict=True):
@@ -122,19 +121,18 @@ _KNOWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 class ReferenceScores:
     """The SHA-256 of sequences and the baselines' scores on them, computed once a source.
 
-    Args:
-        source: of the sequences.
-        input_length: context length.
-        limit: number of sequences, as for `evaluated`.
-        protocol: of the scores.
+    `limit` is the number of sequences, as for `evaluated`.
     """
 
     def __init__(self, source: SequenceSource, input_length: int, limit: int, protocol: str):
         self._source, self._context = source, input_length
         self._known = _KNOWN.setdefault(source, {})
         self._key = (input_length, limit, protocol)
-        self._baselines = {} if self._key in self._known else baselines_for(source)
-        self._scores = {name: scores_for(source, protocol) for name in self._baselines}
+        known = self._key in self._known
+        self._baselines = {
+            name: (baseline, scores_for(source, protocol))
+            for name, baseline in ({} if known else baselines_for(source)).items()
+        }
         self._hash = hashlib.sha256(str(source.shape).encode())
 
     def update(self, frames: np.ndarray, truth: np.ndarray, batch: Batch) -> None:
@@ -144,15 +142,14 @@ class ReferenceScores:
         """
         if self._key not in self._known:
             self._hash.update(np.ascontiguousarray(truth, "<f4").data)
-        for name, scores in self._scores.items():
-            context = frames[:, : self._context]
-            forecast = self._baselines[name](context, batch.truth.shape[1])
+        for baseline, scores in self._baselines.values():
+            forecast = baseline(frames[:, : self._context], batch.truth.shape[1])
             scores.add(batch.with_prediction(forecast))
 
     def result(self) -> dict:
         """Return `data`, the source's description with `sha256`, and the scores of `baselines`."""
         if self._key not in self._known:
-            results = {name: scores.result() for name, scores in self._scores.items()}
+            results = {name: scores.result() for name, (_, scores) in self._baselines.items()}
             self._known[self._key] = {
                 "data": {"sha256": self._hash.hexdigest(), **self._source.describe()},
                 "baselines": {

@@ -18,30 +18,22 @@ from absl import logging
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import direction
-from mim_tf.evaluation.statistics import interval, mean_interval
+from mim_tf.evaluation.statistics import as_json, defined_mean, interval, mean_interval
 from mim_tf.evaluation.stored import Evaluation, read_evaluation
-from mim_tf.values.text import markdown_table, number
+from mim_tf.values.text import listed, markdown_table, number
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """Score of `other` minus score of `first`.
-
-    Attributes:
-        mean: None where the score is not defined in both.
-        interval: 95 %, of a paired bootstrap over recordings; None for fewer than two.
-        better: name of the better one; None where the score does not say (sharpness), or where
-            they are equal.
-        excludes_zero: whether one is better and the interval excludes 0.
-    """
+    """Score of `other` minus score of `first`."""
 
     first: str
     other: str
     score: str
-    mean: float | None
-    interval: list[float] | None
-    better: str | None
-    excludes_zero: bool
+    mean: float | None  # None where the score is not defined in both
+    interval: list[float] | None  # 95 %, of a paired bootstrap; None for fewer than two recordings
+    better: str | None  # None where the score does not say (sharpness), or they are equal
+    excludes_zero: bool  # whether one is better and the interval excludes 0
 
     @property
     def sentence(self) -> str:
@@ -61,7 +53,7 @@ class Difference:
                 f"{self.other} is {'higher' if self.mean > 0 else 'lower'} than {self.first} in "
                 f"{self.score} by {amount}, which does not say which is better."
             )
-        worse = ({self.first, self.other} - {self.better}).pop()
+        worse = self.first if self.better == self.other else self.other
         end = "and the interval excludes 0" if self.excludes_zero else "but the interval includes 0"
         if not self.interval:
             end = "of which there is no interval"
@@ -87,28 +79,26 @@ class Comparison:
         return [name for name in first if all(name in mean for mean in others)]
 
     @property
-    def deciding(self) -> list[str]:
-        """Those of `scores` of which a higher or a lower value is better."""
-        return [name for name in self.scores if direction(name)]
+    def baselines(self) -> dict[str, dict]:
+        """Scores of the baselines by name, which are the same in all evaluations."""
+        return self.evaluations[0].scores.get("baselines", {})
 
     @functools.cached_property
     def is_paired(self) -> bool:
         """Whether all evaluations stored resamples of the same recordings."""
-        first = self.evaluations[0]
-        if first.groups is None or any(each.resamples is None for each in self.evaluations):
-            return False
         groups = [each.groups for each in self.evaluations if each.groups is not None]
-        return all(np.array_equal(each, first.groups) for each in groups)
+        has_all = all(each.resamples is not None for each in self.evaluations)
+        return has_all and all(np.array_equal(each, groups[0]) for each in groups)
 
     def check_score(self, score: str) -> None:
         """Raise `MimError` if no run can be better in `score`: one they lack, or sharpness."""
-        if score not in self.deciding:
-            raise MimError(f"Expected one of {', '.join(self.deciding)} as --score, got {score!r}.")
+        deciding = [name for name in self.scores if direction(name)]
+        if score not in deciding:
+            raise MimError(f"Expected one of {', '.join(deciding)} as --score, got {score!r}.")
 
     def curves(self, score: str) -> dict[str, list[float | None]]:
         """Return a score by lead time `[horizon]` of each evaluation and of the baselines."""
-        parts = {each.name: each.scores for each in self.evaluations}
-        parts |= self.evaluations[0].scores.get("baselines", {})
+        parts = {each.name: each.scores for each in self.evaluations} | self.baselines
         return {name: part["per_frame"][score] for name, part in parts.items()}
 
     def conclusion(self, score: str = "mse") -> list[str]:
@@ -136,16 +126,15 @@ class Comparison:
         open_ones = [each.other for each in differences if not each.excludes_zero]
         if not open_ones:
             return f"{best} is the best of {count} in {score}, and every interval excludes 0."
-        listed = " or ".join(filter(None, [", ".join(open_ones[:-1]), open_ones[-1]]))
         return (
             f"{best} scores best of {count} in {score}, but the interval of its difference from "
-            f"{listed} includes 0."
+            f"{listed(open_ones)} includes 0."
         )
 
     def _mean(self, evaluation, score):
         if self.is_paired:
             return evaluation.scores["mean"][score]
-        return _defined_mean(evaluation.per_sequence[score])
+        return as_json(defined_mean(evaluation.per_sequence[score]))
 
     def _difference(self, first, other, score):
         ends: list[float] | None
@@ -156,11 +145,9 @@ class Comparison:
             ends = interval(resamples, len(np.unique(first.groups)))
         else:
             values = other.per_sequence[score] - first.per_sequence[score]
-            mean, ends = _defined_mean(values), mean_interval(values[~np.isnan(values)])
-        if mean is None:
-            ends = None
-        sign = direction(score) * np.sign(mean or 0)
-        better = {1: other.name, -1: first.name}.get(sign)
+            mean, ends = as_json(defined_mean(values)), mean_interval(values[~np.isnan(values)])
+        ends = None if mean is None else ends
+        better = {1: other.name, -1: first.name}.get(direction(score) * np.sign(mean or 0))
         excludes_zero = bool(better and ends and not ends[0] <= 0 <= ends[1])
         return Difference(first.name, other.name, score, mean, ends, better, excludes_zero)
 
@@ -168,13 +155,8 @@ class Comparison:
 def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Comparison:
     """Compare evaluations, or the best evaluations of runs, with the first of them.
 
-    Args:
-        folders: two or more, of runs or of evaluations.
-        names: what to call them; by default what differs in their paths.
-
-    Raises:
-        MimError: an evaluation is missing or corrupted, or they are not of the same sequences,
-            lengths, scale and protocol.
+    They are called by `names`; by default by what differs in their paths. Raises `MimError` if they
+    are not of the same sequences, lengths, scale and protocol.
     """
     paths = [Path(os.path.realpath(folder)) for folder in folders]
     if len(paths) < 2 or len(set(paths)) < len(paths):
@@ -198,25 +180,22 @@ def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Compari
 
 def _what_differs(paths: list[Path]) -> list[str]:
     """Return what is left of different paths without the parts they all begin and end with."""
-    shortest = min(len(path.parts) for path in paths)
-
-    def same(parts):
-        return next((n for n in range(shortest) if len({part[n] for part in parts}) > 1), shortest)
-
-    first = min(same([path.parts for path in paths]), shortest - 1)
-    last = min(same([path.parts[::-1] for path in paths]), shortest - first - 1)
-    return [str(Path(*path.parts[first : len(path.parts) - last])) for path in paths]
+    parts = [list(path.parts) for path in paths]
+    for end in (0, -1):
+        while min(map(len, parts)) > 1 and len({each[end] for each in parts}) == 1:
+            for each in parts:
+                del each[end]
+    return [str(Path(*each)) for each in parts]
 
 
 def _check_same_test(first, other):
     ours, theirs = first.scores["data"], other.scores["data"]
-    one_place = all(ours.get(name) == theirs.get(name) for name in ("source", "paths"))
-    one_set = ours["sha256"] == theirs["sha256"]
     names = ("protocol", "input_length", "sequences")
     facts = [(name, first.scores[name], other.scores[name]) for name in names]
-    if one_place or one_set:
+    is_same = ours["sha256"] == theirs["sha256"]
+    if is_same or all(ours.get(name) == theirs.get(name) for name in ("source", "paths")):
         facts.append(("--scale", _scale(ours), _scale(theirs)))
-    if not one_set:
+    if not is_same:
         facts.append(("data", _described(ours), _described(theirs)))
     for name, expected, found in facts:
         if expected != found:
@@ -237,22 +216,13 @@ def _described(data):
     return f"{data.get('source', 'unknown source')}, SHA-256 {data['sha256']}"
 
 
-def _defined_mean(values):
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if values.size else None
-
-
 # Comparisons as tables: rows of cells, which each format writes in its own way.
 
 _ARROWS = {1: "higher is better", -1: "lower is better", 0: ""}
 
 
 def format_comparison(comparison: Comparison, format: str = "md") -> str:
-    """Return two tables: scores with 95 % intervals, then differences from the first evaluation.
-
-    Raises:
-        MimError: for a format that is not md, latex or html.
-    """
+    """Return two tables: scores with 95 % intervals, then differences from the first evaluation."""
     if format not in _FORMATS:
         raise MimError(f"Expected one of {', '.join(_FORMATS)} as --format, got {format!r}.")
     tables = [score_table(comparison), difference_table(comparison)]
@@ -261,8 +231,7 @@ def format_comparison(comparison: Comparison, format: str = "md") -> str:
 
 def score_table(comparison: Comparison) -> list[list[str]]:
     """Return a header, then a score a row, an evaluation a column, the baselines last."""
-    evaluations = comparison.evaluations
-    baselines = evaluations[0].scores.get("baselines", {})
+    evaluations, baselines = comparison.evaluations, comparison.baselines
     rows = [["score", *(each.name for each in evaluations), *baselines]]
     for score in comparison.scores:
         cells = [

@@ -8,7 +8,7 @@ from scipy.ndimage import correlate1d
 from skimage.metrics import structural_similarity
 
 from mim_tf.evaluation.statistics import FRAME_AXES, Batch, ScoreKind, Values
-from mim_tf.values.scale import ConvertedScale, LinearScale
+from mim_tf.values.scale import LinearScale
 
 _HIGHER = ("psnr", "ssim", "CSI", "POD", "HSS", "FSS", "ACC")
 _LOWER = ("mse", "mae", "rmse", "B-MSE", "B-MAE", "FAR", "RMSE")
@@ -38,16 +38,6 @@ def to_uint8(frames: ArrayLike) -> np.ndarray:
     """Convert floats in any range to uint8: clipped to [0, 1], times 255, truncated as in 2019."""
     # Single precision, as in 2019: another precision could truncate to another level.
     return (np.clip(np.asarray(frames, np.float32), 0, 1) * np.float32(255)).astype(np.uint8)
-
-
-def squared_error(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Return the sum of squared differences of floats."""
-    return np.square(prediction - truth).sum(axis=FRAME_AXES, dtype=np.float64)
-
-
-def absolute_error(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Return the sum of absolute differences of floats."""
-    return np.abs(prediction - truth).sum(axis=FRAME_AXES, dtype=np.float64)
 
 
 def psnr(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -113,51 +103,44 @@ class PixelErrors(ScoreKind):
         return self.scores({name: values.sum(axis=-1) for name, values in sums.items()})
 
 
-class PhysicalErrors(PixelErrors):
-    """`mae_<unit>` and `rmse_<unit>`: `PixelErrors` in the unit of `scale`.
+class UnitErrors(PixelErrors):
+    """`mae_<name>` and `rmse_<name>`: `PixelErrors` in a unit.
+
+    Args:
+        name: the unit, with the name of the variable where channels have units of their own.
+        convert: function from frames to values, of which errors are made.
+        channels: index of the channels that count.
+        size: factor of the errors.
+    """
+
+    def __init__(self, name: str, convert=np.asarray, channels=slice(None), size=1.0):
+        self._name, self._convert, self._channels, self._size = name, convert, channels, size
+
+    def addends(self, batch: Batch) -> Values:
+        parts = (part[..., self._channels] for part in (batch.truth, batch.prediction, batch.known))
+        truth, prediction, known = parts
+        return _error_sums(self._convert(truth), self._convert(prediction), known)
+
+    def scores(self, sums: Values) -> Values:
+        errors = super().scores(sums)
+        return {f"{score}_{self._name}": errors[score] * self._size for score in ("mae", "rmse")}
+
+
+def unit_errors(scale: LinearScale) -> list[UnitErrors]:
+    """Return errors in the unit of `scale`, such as `mae_K`.
 
     Where channels have units and ranges of their own, each has its own scores, such as
     `mae_t2m_K`.
     """
-
-    def __init__(self, scale: LinearScale):
-        count = 1 if scale.is_uniform else scale.channels or len(scale.unit)
-        scales = [scale] if scale.is_uniform else [scale.of_channel(n) for n in range(count)]
-        # The end of the scores' names -> channels, and what 1 in a frame is in the unit.
-        self._channels = {
-            _name(each): (slice(n, None, count), np.subtract(each.high, each.low))
-            for n, each in enumerate(scales)
-        }
-
-    def addends(self, batch: Batch) -> Values:
-        addends: Values = {}
-        for name, (channels, _) in self._channels.items():
-            parts = (part[..., channels] for part in (batch.truth, batch.prediction, batch.known))
-            addends |= {f"{part} {name}": sums for part, sums in _error_sums(*parts).items()}
-        return addends
-
-    def scores(self, sums: Values) -> Values:
-        scores: Values = {}
-        for name, (_, size) in self._channels.items():
-            own = {part: sums[f"{part} {name}"] for part in ("squared", "absolute", "count")}
-            errors = super().scores(own)
-            scores |= {f"{score}_{name}": errors[score] * size for score in ("mae", "rmse")}
-        return scores
-
-
-class ConvertedErrors(PixelErrors):
-    """`mae_<unit>` and `rmse_<unit>` of converted values; predictions are clipped to [0, 1]."""
-
-    def __init__(self, scale: ConvertedScale):
-        self._scale = scale
-
-    def addends(self, batch: Batch) -> Values:
-        convert = self._scale.to_physical
-        return _error_sums(convert(batch.truth), convert(batch.prediction), batch.known)
-
-    def scores(self, sums: Values) -> Values:
-        errors = super().scores(sums)
-        return {f"{name}_{self._scale.unit}": errors[name] for name in ("mae", "rmse")}
+    count = 1 if scale.is_uniform else scale.channels or len(scale.unit)
+    found = []
+    for number in range(count):
+        each = scale if scale.is_uniform else scale.of_channel(number)
+        words = *each.names[:1], "" if isinstance(each.unit, tuple) else each.unit
+        name = "_".join(word.replace(" ", "_") for word in words if word)
+        size = np.subtract(each.high, each.low)
+        found.append(UnitErrors(name, channels=slice(number, None, count), size=size))
+    return found
 
 
 def _error_sums(truth, prediction, known):
@@ -167,8 +150,3 @@ def _error_sums(truth, prediction, known):
         "absolute": np.abs(difference).sum(axis=FRAME_AXES),
         "count": known.sum(axis=FRAME_AXES, dtype=np.float64),
     }
-
-
-def _name(scale):
-    words = *scale.names[:1], "" if isinstance(scale.unit, tuple) else scale.unit
-    return "_".join(word.replace(" ", "_") for word in words if word)

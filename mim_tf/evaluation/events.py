@@ -1,7 +1,7 @@
 """Scores of events: whether a value exceeds a threshold, at a pixel, in a square or in a window."""
 
-import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,7 @@ ROUNDING = 1e-6
 """Far above the rounding of a float32 in [0, 1], far below the step of 8- or 16-bit levels."""
 
 
-@dataclasses.dataclass(frozen=True)
-class EventRule:
+class EventRule(NamedTuple):
     """Definition of an event, and of the mean of its scores."""
 
     inclusive: bool = False  # whether a value of exactly the threshold is an event
@@ -40,13 +39,9 @@ EVENT_RULES = {
 class _EventScores(ScoreKind):
     """Scores of events, with the value in a frame above which there is one.
 
-    Args:
-        scale: what values in a frame stand for.
-        thresholds: in the unit of `scale`.
-        rule: by default a value of exactly the threshold is no event, as in pysteps, and `mean` is
-            the mean of the frames' scores, as in the HKO-7 benchmark (Shi et al., 2017).
-
-    Raises `MimError` for thresholds that every value, or none, of the scale exceeds.
+    `thresholds` are in the unit of `scale`. By default a value of exactly the threshold is no
+    event, as in pysteps, and `mean` is the mean of the frames' scores, as in the HKO-7 benchmark
+    (Shi et al., 2017). Raises `MimError` for thresholds that every value, or none, exceeds.
     """
 
     def __init__(
@@ -100,8 +95,7 @@ class CategoricalScores(_EventScores):
     def addends(self, batch: Batch) -> Values:
         addends: Values = {}
         sides = (1, *self._rule.pools)
-        known = {side: _any_in_squares(batch.known, side) for side in sides}
-        totals = {side: _count(squares) for side, squares in known.items()}
+        totals = {side: _count(_any_in_squares(batch.known, side)) for side in sides}
         for threshold, bound in self._bounds.items():
             events = self._events(batch, bound)
             for side in sides:
@@ -117,15 +111,15 @@ class CategoricalScores(_EventScores):
         for side in (1, *self._rule.pools):
             labels = [_label(side, threshold) for threshold in self._bounds]
             scores = _from_counts(*np.stack([sums[label] for label in labels], axis=1))
-            if side > 1:
-                scores = {"CSI": scores["CSI"]}
+            names = ["CSI"] if side > 1 else scores
             found |= {
                 f"{name}_{label}": score
-                for name, of_thresholds in scores.items()
-                for label, score in zip(labels, of_thresholds, strict=True)
+                for name in names
+                for label, score in zip(labels, scores[name], strict=True)
             }
             if self._rule.mean_of_counts:
-                found["CSI" + _pool(side)] = defined_mean(np.moveaxis(scores["CSI"], 0, -1))
+                name = f"CSI_pool{side}" if side > 1 else "CSI"
+                found[name] = defined_mean(np.moveaxis(scores["CSI"], 0, -1))
         return found
 
     def mean(self, sums: Values) -> Values:
@@ -135,12 +129,8 @@ class CategoricalScores(_EventScores):
         return {name: score[..., 0] for name, score in self.scores(totals).items()}
 
 
-def _pool(side):
-    return f"_pool{side}" if side > 1 else ""
-
-
 def _label(side, threshold):
-    return f"{_pool(side)}_{threshold}".lstrip("_")
+    return f"pool{side}_{threshold}" if side > 1 else threshold
 
 
 def _count(values):
@@ -162,12 +152,11 @@ def _from_counts(hits, misses, false_alarms, correct_negatives):
     not_observed, not_predicted = false_alarms + correct_negatives, misses + correct_negatives
     covariance = hits * correct_negatives - false_alarms * misses
     with np.errstate(invalid="ignore", divide="ignore"):
-        bias = predicted / observed
         return {
             "CSI": hits / (observed + false_alarms),
             "POD": hits / observed,
             "FAR": false_alarms / predicted,
-            "BIAS": np.where(observed == 0, np.nan, bias),
+            "BIAS": np.where(observed == 0, np.nan, predicted / observed),
             "HSS": 2 * covariance / (observed * not_predicted + predicted * not_observed),
         }
 
@@ -225,15 +214,12 @@ class BalancedErrors(ScoreKind):
     and from 30 on 30; 0 where the truth is missing. Predictions are not clipped.
 
     Reference: Shi et al., "Deep Learning for Precipitation Nowcasting", 2017, section 3.2.
-
-    Args:
-        rain: rain rates in mm/h of the frames.
     """
 
     RATES = np.array([2, 5, 10, 30])
     WEIGHTS = np.array([1, 2, 5, 10, 30], np.float32)
 
-    def __init__(self, rain: ConvertedScale):
+    def __init__(self, rain: ConvertedScale):  # in mm/h
         self._bounds = rain.to_unit(self.RATES)
 
     def addends(self, batch: Batch) -> Values:

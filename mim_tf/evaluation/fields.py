@@ -117,10 +117,9 @@ def climatology_of(source: SequenceSource) -> np.ndarray:
         return source.climatology
     if source not in _CLIMATOLOGIES:
         total, counted = np.zeros(source.shape[1:]), np.zeros(source.shape[1:], int)
-        size = source.size or MOST_SEQUENCES
-        chosen = np.array(spread(size, MOST_SEQUENCES))
-        for batch in evaluation_batches(len(chosen), 8):
-            frames = source.sequences(chosen[batch])
+        indices = np.array(spread(source.size or MOST_SEQUENCES, MOST_SEQUENCES))
+        for batch in evaluation_batches(len(indices), 8):
+            frames = source.sequences(indices[batch])
             total += np.nansum(frames, axis=(0, 1), dtype=np.float64)
             counted += (~np.isnan(frames)).sum(axis=(0, 1))
         with np.errstate(invalid="ignore"):

@@ -30,13 +30,12 @@ def save_sample(
     The PNG files have the names and the truncating 8-bit conversion of 2019 code, and a pixel is
     one value. `truth_and_prediction.gif` shows `side_by_side`, five frames per second, in a loop.
     With a scale, `values.npz` holds `truth` and `prediction` in its `unit`, NaN where missing.
-    2019 code emptied its folder first; here other files in it stay.
+    2019 code emptied its folder first; here other files in it stay, and the folder is made.
 
     Args:
-        folder: made where missing; pictures of the same names are replaced.
+        folder: pictures of the same names are replaced.
         truth: `[T, H, W, C]`, floats; NaN where a value is missing, which pictures show as 0.
-            Shown as RGB with three channels, else the first channel as grey (of traffic: the
-            inflow).
+            Shown as RGB with three channels, else the first channel as grey (of traffic: inflow).
         prediction: `[T - input_length, H, W, C]`, floats, not clipped.
         input_length: number of context frames.
         scale: of data that has physical values.
@@ -45,8 +44,9 @@ def save_sample(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for prefix, first, frames in (("gt", 1, truth), ("pd", input_length + 1, prediction)):
-        for number, frame in enumerate(_visible(shown_frames(frames, scale)), first):
-            write_picture(folder / f"{prefix}{number}.png", frame)
+        for number, frame in enumerate(to_uint8(shown_frames(frames, scale)), first):
+            picture = frame if frame.shape[-1] == 3 else frame[..., 0]
+            write_picture(folder / f"{prefix}{number}.png", picture)
     path = folder / "truth_and_prediction.gif"
     write_picture(path, animation, duration=MILLISECONDS_PER_FRAME, loop=0)
     if scale:
@@ -110,14 +110,9 @@ def shown_frames(frames: np.ndarray, scale: LinearScale | None) -> np.ndarray:
     return frames[..., :1] if scale and scale.names else frames
 
 
-def _visible(frames):
-    levels = to_uint8(frames)
-    return levels if levels.shape[-1] == 3 else levels[..., 0]
-
-
 def _rgb(frames):
-    levels = _visible(frames)
-    return np.repeat(levels[..., None], 3, axis=-1) if levels.ndim == 3 else levels
+    levels = to_uint8(frames)
+    return levels if levels.shape[-1] == 3 else levels[..., :1].repeat(3, axis=-1)
 
 
 def _enlarged(frames, smallest_height):
@@ -172,20 +167,15 @@ FIRST = 4
 
 
 def choose_samples(errors: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Choose the sequences a report shows: the first four, the best, the median and the worst.
+    """Return the positions and kinds of sequences to show: first (four), best, median and worst.
 
-    Args:
-        errors: of every sequence; NaN where undefined, which is neither best nor worst.
-
-    Returns:
-        Their positions in `errors`, and the kind of each: first, best, median or worst.
+    A sequence whose error is undefined (NaN) is neither best nor worst.
     """
     first = list(range(min(FIRST, len(errors))))
     order = np.argsort(errors)[: np.count_nonzero(~np.isnan(errors))]
-    if not len(order):
-        return np.array(first), ["first"] * len(first)
-    chosen = [order[0], order[(len(order) - 1) // 2], order[-1]]
-    return np.array([*first, *chosen]), ["first"] * len(first) + ["best", "median", "worst"]
+    chosen = [order[n] for n in (0, (len(order) - 1) // 2, -1)] if len(order) else []
+    kinds = ["first"] * len(first) + ["best", "median", "worst"][: len(chosen)]
+    return np.array([*first, *chosen]), kinds
 
 
 def load_samples(
@@ -195,30 +185,25 @@ def load_samples(
     forecast: Callable[[np.ndarray], np.ndarray],
     batch_size: int,
 ) -> dict[str, np.ndarray]:
-    """Predict the chosen sequences again.
+    """Predict the chosen sequences again, in batches of the size that the evaluation had.
 
-    Args:
-        errors: of all sequences, whose indices in `source` are `indices`.
-        source: of the sequences.
-        indices: of the evaluation, as is `batch_size`.
-        forecast: from frames `[B, T, H, W, C]` to `[B, horizon, H, W, C]`.
-
-    Returns:
-        `truth` and `forecast`, uint8 as pictures show them, `index` and `kind` of
-        `choose_samples`; if values can be missing, `missing`: where those of `truth` are.
+    `errors` has a value for each sequence, whose indices in `source` are `indices`. `forecast` is a
+    function from frames `[B, T, H, W, C]` to `[B, horizon, H, W, C]`. The result has `truth` and
+    `forecast`, uint8 as pictures show them, `index` and `kind` of `choose_samples`; if values can
+    be missing, `missing`: where those of `truth` are.
     """
     index, kind = choose_samples(errors)
     # Full batches only: for one of another size the network would be traced again.
     size = min(batch_size, len(errors))
     batches = np.resize(index, (-(-len(index) // size), size))
-    truth = np.concatenate([source.sequences(indices[batch]) for batch in batches])
-    loaded = np.split(filled(truth), len(batches))
-    forecasts = [forecast(frames) for frames in loaded]
+    truth = [source.sequences(indices[batch]) for batch in batches]
+    forecasts = [forecast(filled(frames)) for frames in truth]
     shown = (source.scale or UNIT).shown
-    return {
-        "truth": to_uint8(shown(np.concatenate(loaded)))[: len(index)],
-        "forecast": to_uint8(shown(np.concatenate(forecasts)))[: len(index)],
+    chosen, predicted = (np.concatenate(parts)[: len(index)] for parts in (truth, forecasts))
+    samples = {
+        "truth": to_uint8(shown(filled(chosen))),
+        "forecast": to_uint8(shown(predicted)),
         "index": index,
         "kind": np.array(kind),
-        **({"missing": np.isnan(truth[: len(index)])} if source.has_missing else {}),
     }
+    return samples | ({"missing": np.isnan(chosen)} if source.has_missing else {})

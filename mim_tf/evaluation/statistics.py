@@ -6,7 +6,7 @@ formula then gives the score of all sequences, of each one, and of every bootstr
 """
 
 import abc
-import functools
+import copy
 import math
 from collections.abc import Callable, Iterator
 
@@ -25,38 +25,31 @@ Values = dict[str, np.ndarray]
 class Batch:
     """Truth, NaN where missing, and prediction `[B, horizon, H, W, C]`, float32, once checked.
 
-    What follows from the truth alone is computed once for the model and all baselines.
+    What follows from the truth alone is computed once for the model and all baselines. `known` says
+    where the truth is not missing.
     """
 
-    def __init__(self, truth: np.ndarray, prediction: np.ndarray, shared: dict | None = None):
+    def __init__(self, truth: np.ndarray, prediction: np.ndarray):
         self.truth, self.prediction = truth, prediction
-        self._shared: dict = {} if shared is None else shared
+        self.known = ~np.isnan(truth)
+        self._shared: dict = {}
         self._own: dict = {}
 
     def with_prediction(self, prediction: np.ndarray) -> "Batch":
         """Return the same truth with another prediction."""
-        return Batch(self.truth, np.asarray(prediction, np.float32), self._shared)
-
-    @property
-    def known(self) -> np.ndarray:
-        """Where the truth is not missing."""
-        return self._cached(self._shared, "known", lambda: ~np.isnan(self.truth))
+        batch = copy.copy(self)
+        batch.prediction, batch._own = np.asarray(prediction, np.float32), {}
+        return batch
 
     def pair(
         self, key: str, function: Callable[[np.ndarray], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return `function` of truth and prediction, both 0 where missing; computed once a key."""
 
-        def compute(frames):
-            return function(np.where(self.known, frames, 0))
-
-        truth = self._cached(self._shared, key, lambda: compute(self.truth))
-        return truth, self._cached(self._own, key, lambda: compute(self.prediction))
-
-    def _cached(self, cache, key, compute):
-        if key not in cache:
-            cache[key] = compute()
-        return cache[key]
+        for cache, frames in ((self._shared, self.truth), (self._own, self.prediction)):
+            if key not in cache:
+                cache[key] = function(np.where(self.known, frames, 0))
+        return self._shared[key], self._own[key]
 
 
 class ScoreKind(abc.ABC):
@@ -88,38 +81,26 @@ class ScoreKind(abc.ABC):
 class Scores:
     """Scores of several kinds over all sequences given to `update`.
 
-    Results do not depend on how sequences are divided into batches.
-
-    Args:
-        *kinds: of scores.
-        scale: what the numbers in frames stand for; says whether a truth has to be in [0, 1].
+    Results do not depend on how sequences are divided into batches. A truth has to be in [0, 1]
+    if `scale` is clipped.
     """
 
     def __init__(self, *kinds: ScoreKind, scale: LinearScale | ConvertedScale = UNIT):
         self.kinds = kinds
         self.sequences = 0
         self._clipped = scale.clipped
-        self._horizon: int | None = None
         self._parts: list[list[Values]] = [[] for _ in kinds]
 
     def update(self, truth: ArrayLike, prediction: ArrayLike) -> Batch:
-        """Check and add a batch, and return it.
+        """Check and add a batch `[B, horizon, H, W, C]`, and return it.
 
-        Args:
-            truth: `[B, horizon, H, W, C]`, floats, in [0, 1] if the scale is clipped; NaN where a
-                value is missing.
-            prediction: the same shape, finite and not clipped.
+        Values that are missing in the truth are NaN; the prediction is finite and not clipped.
         """
         truth, prediction = np.asarray(truth, np.float32), np.asarray(prediction, np.float32)
         if truth.ndim != 5 or truth.shape != prediction.shape:
             raise MimError(
                 "Expected truth and prediction of one shape [B, horizon, H, W, C], got "
                 f"{truth.shape} and {prediction.shape}. Give predicted frames without the context."
-            )
-        if self._horizon not in (None, truth.shape[1]):
-            raise MimError(
-                f"Expected a horizon of {self._horizon} frames as in earlier batches, got "
-                f"{truth.shape[1]}. Use new scores for another horizon."
             )
         if self._clipped and ((truth < 0) | (truth > 1)).any():
             raise MimError(
@@ -141,7 +122,6 @@ class Scores:
     def add(self, batch: Batch) -> None:
         """Add a batch that other scores have checked."""
         self.sequences += len(batch.truth)
-        self._horizon = batch.truth.shape[1]
         for kind, parts in zip(self.kinds, self._parts, strict=True):
             parts.append(kind.addends(batch))
 
@@ -169,11 +149,9 @@ class Scores:
     def resampled(self, groups: ArrayLike | None = None) -> Values:
         """Return each mean score of 2,000 bootstrap resamples, `[2000]`; NaN where undefined.
 
-        The same groups are drawn for every model, so that differences are paired.
-
-        Args:
-            groups: an integer for each sequence, equal where sequences are not independent, such
-                as windows of one recording. Groups are resampled whole. None: sequences are.
+        The same groups are drawn for every model, so that differences are paired. `groups` has an
+        integer for each sequence, equal where sequences are not independent, such as windows of
+        one recording. Groups are resampled whole; by default each sequence is its own.
         """
         groups = np.arange(self.sequences) if groups is None else np.asarray(groups)
         # The sums over a group are all that its resampling needs.
@@ -205,8 +183,10 @@ class Scores:
         return [parts[0] for parts in self._parts]
 
     def _of_kinds(self, method, values):
-        results = (getattr(kind, method)(v) for kind, v in zip(self.kinds, values, strict=True))
-        return functools.reduce(lambda before, result: before | result, results, {})
+        results: dict = {}
+        for kind, each in zip(self.kinds, values, strict=True):
+            results |= getattr(kind, method)(each)
+        return results
 
 
 def as_json(score: float) -> float | None:
@@ -245,10 +225,7 @@ def interval(means: np.ndarray, size: int) -> list[float] | None:
     The middle 95 % of resampled means are too narrow for few groups: their variance lacks a factor
     (size - 1) / size, and their tails are not those of Student's t. Both are made up for in the
     level (Hesterberg, "What Teachers Should Know about the Bootstrap", 2015, section 4.2).
-
-    Args:
-        means: NaN where undefined.
-        size: number of groups that were resampled; for fewer than two there is no interval.
+    Means are NaN where undefined. For a `size` of fewer than two groups there is no interval.
     """
     means = means[~np.isnan(means)]
     if not means.size or size < 2:

@@ -4,13 +4,13 @@ import csv
 import dataclasses
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from mim_tf.data.files.arrays import read_member
+from mim_tf.data.files.arrays import member_keys, read_member
 from mim_tf.errors import MimError
 from mim_tf.evaluation.statistics import as_json
 from mim_tf.storage.files import write_json
@@ -23,6 +23,7 @@ ARRAYS = ("per_sequence", "groups", "resamples", "samples")
 
 GROUPS = "recording"
 RESAMPLES = "resamples.npz"
+SAMPLES = "samples.npz"
 FEW = 10
 """Groups below which a bootstrap interval is rough."""
 
@@ -42,12 +43,8 @@ def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
       models and their intervals are made
     - `samples.npz`: the arrays of `samples`
 
-    A score that is None or NaN leaves its cell empty.
-
-    Args:
-        folder: made where missing; an older evaluation in it is replaced.
-        result: what `evaluate` returned; without one of `ARRAYS` there is no file of it.
-        input_length: number of context frames.
+    A score that is None or NaN leaves its cell empty. The folder is made where missing; an older
+    evaluation in it is replaced. Without one of `ARRAYS` in the result there is no file of it.
     """
     folder = Path(folder)
     parts = {name: value for name, value in result.items() if name not in ARRAYS}
@@ -64,7 +61,7 @@ def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
         means = np.stack([result["resamples"][name] for name in result["mean"]])
         np.savez_compressed(folder / RESAMPLES, means=np.float32(means))
     if "samples" in result:
-        np.savez_compressed(folder / "samples.npz", **result["samples"])
+        np.savez_compressed(folder / SAMPLES, **result["samples"])
     # Last, so that whoever finds it finds the others too.
     write_json(folder / "scores.json", parts)
 
@@ -76,33 +73,22 @@ def _write_csv(path, rows):
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """One evaluation that `write_scores` wrote.
+    """One evaluation that `write_scores` wrote. Those of 1.2 and before have no resamples."""
 
-    Attributes:
-        name: what tables and curves call it.
-        scores: the content of `scores.json`.
-        per_sequence: score -> `[sequences]`, NaN where undefined.
-        groups: the number of each sequence's recording; None in evaluations of 1.2 and before.
-        resamples: score -> its mean in each bootstrap resample of recordings, NaN where undefined;
-            None in evaluations of 1.2 and before.
-    """
-
-    name: str
-    scores: dict
-    per_sequence: dict[str, np.ndarray]
-    groups: np.ndarray | None = None
-    resamples: dict[str, np.ndarray] | None = None
+    name: str  # what tables and curves call it
+    scores: dict  # content of scores.json
+    per_sequence: dict[str, np.ndarray]  # score -> [sequences], NaN where undefined
+    groups: np.ndarray | None = None  # number of each sequence's recording
+    resamples: dict[str, np.ndarray] | None = None  # score -> its mean in each resample, or NaN
+    folder: Path = Path()
 
 
 def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
-    """Read the evaluation in `folder`, or of a run the evaluation of its best weights.
-
-    Raises:
-        MimError: there is none, or one of its files is corrupted.
-    """
+    """Read the evaluation in `folder`, or of a run the evaluation of its best weights."""
     path = find_evaluation(folder)
     scores = read_scores(path / "scores.json")
-    per_sequence = parsed(path / "per_sequence.csv", _columns)
+    per_sequence = parsed(path / "per_sequence.csv", lambda text: parse_columns(text, "nan"))
+    per_sequence.pop("sequence", None)
     groups = per_sequence.pop(GROUPS, None)
     lengths = {len(values) for values in per_sequence.values()}
     if set(per_sequence) != set(scores["mean"]) or lengths != {scores["sequences"]}:
@@ -113,7 +99,7 @@ def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
         if len(means) != len(per_sequence):
             raise MimError(f"{path / RESAMPLES} does not fit scores.json. {_AGAIN}")
         resamples = dict(zip(scores["mean"], means, strict=True))
-    return Evaluation(name or str(folder), scores, per_sequence, groups, resamples)
+    return Evaluation(name or str(folder), scores, per_sequence, groups, resamples, path)
 
 
 def find_evaluation(folder: str | Path) -> Path:
@@ -126,9 +112,10 @@ def find_evaluation(folder: str | Path) -> Path:
         raise MimError(
             f"Expected scores.json, or a run with scores/*/scores.json, in {folder}, found none."
         )
-    best = folder / "best.json"
-    iteration = parsed(best, _iteration) if os.path.lexists(best) else -1
-    return found.get(f"{iteration:06d}", found[max(found)])
+    best, last = folder / "best.json", max(found)
+    if os.path.lexists(best):
+        last = parsed(best, lambda text: f"{parse_json(text)['iteration']:06d}")
+    return found.get(last, found[max(found)])
 
 
 def evaluations_of(run: Path) -> list[Path]:
@@ -142,18 +129,17 @@ def read_scores(path: Path) -> dict:
     return parsed(path, _scores)
 
 
-def parsed(path: Path, parse: Callable[[str], T]) -> T:
+def parsed(path: Path, parse: Callable[[str], T], remedy: str = _AGAIN) -> T:
     """Return what `parse` makes of the text of a file of a run or an evaluation.
 
-    Raises:
-        MimError: it is missing or corrupted; `parse` may raise what wrong content leads to.
+    Whatever wrong content leads to in `parse` is raised as a `MimError`, as is a missing file.
     """
     try:
         return parse(read_text(path, "a file of an evaluation"))
     except MimError as error:
-        raise MimError(f"{error} {_AGAIN}") from None
+        raise MimError(f"{error} {remedy}") from None
     except (ValueError, TypeError, LookupError, AttributeError, csv.Error) as error:
-        raise MimError(f"{path} is corrupted or of an older version ({error}). {_AGAIN}") from None
+        raise MimError(f"{path} is corrupted or of an older version ({error}). {remedy}") from None
 
 
 def _scores(text):
@@ -178,19 +164,57 @@ def _numbers(values, count):
         raise ValueError(f"{values!r:.40} instead of {count} numbers")
 
 
-def _iteration(text):
-    iteration = parse_json(text)["iteration"]
-    if type(iteration) is not int:
-        raise ValueError(f"the iteration is {iteration!r}")
-    return iteration
-
-
-def _columns(text):
+def parse_columns(text: str, empty: str = "") -> dict[str, np.ndarray]:
+    """Return the columns of a CSV file of numbers by name; an empty cell stands for `empty`."""
     if not text.endswith("\n"):
         raise ValueError("it ends within a row")
-    (_, *names), *rows = csv.reader(text.splitlines())
-    table = np.array([[float(cell or "nan") for cell in row] for row in rows])
-    return dict(zip(names, table[:, 1:].T, strict=True))
+    table = zip(*csv.reader(text.splitlines()), strict=True)
+    return {name: np.array([float(cell or empty) for cell in cells]) for name, *cells in table}
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """Sequences that an evaluation kept, and their forecasts."""
+
+    truth: np.ndarray  # [N, T, H, W, C], uint8; masked if the evaluation recorded missing values
+    forecast: np.ndarray  # [N, horizon, H, W, C], uint8
+    index: np.ndarray  # [N], number of the sequence in its source, from 0
+    kind: np.ndarray  # [N], first, best, median or worst
+    error_map: np.ndarray  # [horizon, H, W], mean squared error over all sequences
+
+    @property
+    def future(self) -> np.ndarray:
+        """Frames of `truth` that are forecast, `[N, horizon, H, W, C]`."""
+        return self.truth[:, -self.forecast.shape[1] :]
+
+    def of(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return truth and forecast of sequence `index`."""
+        position = self.index.tolist().index(index)
+        return self.truth[position], self.forecast[position]
+
+
+def read_samples(evaluation: Path) -> Samples:
+    """Return the content of `samples.npz` in an evaluation; `MimError` if it is corrupted."""
+    path = evaluation / SAMPLES
+    names = [field.name for field in dataclasses.fields(Samples)]
+    arrays = {name: np.asarray(read_member(path, name)) for name in names}
+    truth, forecast = arrays["truth"].shape, arrays["forecast"].shape
+    missing = read_member(path, "missing") if "missing" in member_keys(path) else None
+    if (
+        len({len(arrays[name]) for name in names if name != "error_map"}) > 1
+        or (len(truth), len(forecast), *truth[2:]) != (5, 5, *forecast[2:])
+        or arrays["error_map"].shape != forecast[1:4]
+        or (missing is not None and (missing.dtype, missing.shape) != (bool, truth))
+    ):
+        raise MimError(f"{path} is corrupted: its arrays do not fit together. {_AGAIN}")
+    if missing is not None:
+        arrays["truth"] = np.ma.masked_array(arrays["truth"], missing)
+    return Samples(**arrays)
+
+
+def shared_indices(samples: Iterable[Samples]) -> list[int]:
+    """Return the indices of the sequences that all samples have, sorted."""
+    return sorted(set.intersection(*(set(each.index.tolist()) for each in samples)))
 
 
 def basis(scores: dict) -> str:
@@ -214,18 +238,16 @@ def format_scores(result: dict, input_length: int) -> str:
     Scores that do not fit into 80 characters stand in further tables below.
     """
     header, *rows = _rows(result, input_length)
-    cells = [header] + [[str(row[0]), *map(_decimal, row[1:])] for row in rows]
+    cells = [header, *([str(row[0]), *map(_decimal, row[1:])] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     padded = [[cell.rjust(w) for cell, w in zip(row, widths, strict=True)] for row in cells]
     frames, *columns = zip(*padded, strict=True)
-    tables, table = [], [frames]
+    tables = [[frames]]
     for column in columns:
-        if sum(len(part[0]) + 2 for part in [*table, column]) > WIDTH + 2:
-            tables.append(table)
-            table = [frames]
-        table.append(column)
-    lines = [map("  ".join, zip(*table, strict=True)) for table in [*tables, table]]
-    return "\n\n".join(map("\n".join, lines))
+        if len("  ".join(part[0] for part in [*tables[-1], column])) > WIDTH:
+            tables.append([frames])
+        tables[-1].append(column)
+    return "\n\n".join("\n".join(map("  ".join, zip(*each, strict=True))) for each in tables)
 
 
 def _rows(result, input_length):

@@ -37,8 +37,7 @@ def line_chart(
     """Return a chart of lines.
 
     Args:
-        title: text above the chart.
-        x_label: text below the x axis.
+        title, x_label: text above the chart, and below the x axis.
         series: title of a line -> its x and y; points whose y is None are left out.
         styles: number of each line's style in the style sheet; by default 0, 1, ...
         logarithmic: draw both axes logarithmic, without points that are not above 0. x then
@@ -79,11 +78,7 @@ def histogram_chart(
 ) -> Chart:
     """Return a chart of the share of the values in each bin, on a logarithmic axis.
 
-    Args:
-        title: text above the chart.
-        x_label: text below the x axis.
-        counts: title of a line -> number of values in each bin from `low` to `high`.
-        low, high: ends of the x axis.
+    `counts` are for each line the numbers of values in the bins from `low` to `high`.
     """
     shares = {name: np.array(part) / max(sum(part), 1) for name, part in counts.items()}
     least = min((part[part > 0].min() for part in shares.values() if part.any()), default=0.1)

@@ -10,7 +10,7 @@ from mim_tf.data.source import SequenceSource, filled
 from mim_tf.evaluation.errors import to_uint8
 from mim_tf.inspection.survey import size_of, soundness, summary
 from mim_tf.report.charts import Chart, histogram_chart
-from mim_tf.report.pages import check_page_path, command_line, render_page, write_page
+from mim_tf.report.pages import check_page_path, command_line, write_page
 from mim_tf.report.players import (
     BUDGET,
     Pane,
@@ -21,6 +21,7 @@ from mim_tf.report.players import (
     visible,
     within_budget,
 )
+from mim_tf.values.scale import UNIT
 
 FIRST = 4
 
@@ -33,18 +34,11 @@ def write_data_page(
     found: dict[str, dict],
     sizes: str = "",
 ) -> None:
-    """Write the page of the data at `path`.
+    """Write the page of the data at `path`, which were read as data set `kind`.
 
-    Args:
-        output: file to make, in .html.
-        path: path of the data.
-        kind: name of the data set, as from `recognise`.
-        sources: name of a split -> its sequences.
-        found: name of a split -> result of `survey`, with histograms.
-        sizes: a line about the sizes of files, or nothing.
-
-    Raises:
-        MimError: if `output` exists or does not end in .html, or data cannot be read.
+    `sources` and `found` have by split the sequences and the result of `survey`, with histograms;
+    `sizes` is a line about the sizes of files. Raises `MimError` if `output` exists or does not end
+    in .html, or data cannot be read.
     """
     check_page_path(output)
     parts = [
@@ -52,13 +46,14 @@ def write_data_page(
             "name": name,
             "size": size_of(found[name]),
             "summary": summary(source, found[name]),
-            "channels": _channel_names(source),
+            "channels": list(_fields(source)),
             "histogram": _histogram(source, found[name]["histogram"]),
             "players": players(source, found[name]["sequences"], BUDGET // len(sources)),
         }
         for name, source in sources.items()
     ]
-    page = render_page(
+    write_page(
+        output,
         "data",
         title=f"{Path(path).resolve().name}: data",
         path=path,
@@ -68,60 +63,61 @@ def write_data_page(
         parts=parts,
         command=command_line(sys.argv),
     )
-    write_page(output, page)
 
 
 def players(source: SequenceSource, size: int, budget: int) -> list[Player]:
-    """Return players of the first four sequences, the middle one and the last one.
+    """Return players of the first four of `size` sequences, the middle one and the last one.
 
-    Args:
-        source: data.
-        size: number of its sequences.
-        budget: characters of all pictures together.
+    All pictures together have at most `budget` characters.
     """
     indices = sorted({*range(min(FIRST, size)), *spread(size, 3)})
     values = source.sequences(indices)
-    shown = source.scale.shown(filled(values)) if source.scale else filled(values)
+    shown = (source.scale or UNIT).shown(filled(values))
     frames = np.ma.masked_array(to_uint8(shown), np.isnan(values))
-    length, height, width = frames.shape[1:4]
-    data, channels = source.describe(), source.shape[-1]
-    views = {"frames": (slice(None), field_of(data))}
+    _, length, height, width, channels = frames.shape
+    fields = {"frames": field_of(source.describe())}
     if channels == 2 or channels > 3 or (channels == 3 and source.scale):  # not colours
-        views = {
-            name: (slice(number, number + 1), field_of(data, number))
-            for number, name in enumerate(_channel_names(source))
-        }
+        fields = _fields(source)
+    views = [
+        (name, slice(n, n + 1) if len(fields) > 1 else slice(None), field, field_bar(field))
+        for n, (name, field) in enumerate(fields.items())
+    ]
 
-    def draw(index, sequence, reduction):
-        panes = [
-            Pane(name, sprite(visible(sequence[..., part], field), reduction), length, bar)
-            for name, (part, field) in views.items()
-            for bar in [field_bar(field)]
+    def draw(reduction):
+        return [
+            Player(
+                f"Sequence {index + 1}",
+                "",
+                [
+                    Pane(name, sprite(visible(each[..., part], field), reduction), length, bar)
+                    for name, part, field, bar in views
+                ],
+                length,
+                None,
+                (height, width),
+            )
+            for index, each in zip(indices, frames, strict=True)
         ]
-        return Player(f"Sequence {index + 1}", "", panes, length, None, (height, width))
 
-    return within_budget(
-        lambda reduction: [draw(*each, reduction) for each in zip(indices, frames, strict=True)],
-        length,
-        width,
-        budget,
-    )
+    return within_budget(draw, length * width, budget)
 
 
-def _channel_names(source):
-    names = source.names or (source.scale.names if source.scale else ())
-    count = source.shape[-1]
+def _fields(source):
+    """Return the name of each channel with its field."""
+    names, count = source.names or (source.scale or UNIT).names, source.shape[-1]
     known = {1: ["values"], 3: ["red", "green", "blue"]}
-    return list(names) or known.get(count) or [f"channel {n + 1}" for n in range(count)]
+    names = names or known.get(count) or [f"channel {n + 1}" for n in range(count)]
+    data = source.describe()
+    return {name: field_of(data, number) for number, name in enumerate(names)}
 
 
 def _histogram(source, counts) -> Chart:
-    names, data = _channel_names(source), source.describe()
-    fields = [field_of(data, number) for number in range(len(names))]
+    fields = _fields(source)
+    first, *others = fields.values()
     low, high, unit = 0.0, 1.0, "value"
-    if len(set(map(str, fields))) > 1:
+    if any(str(each) != str(first) for each in others):
         unit = "0 is the lowest value of a channel, 1 its highest"
     elif source.scale:
-        low, high, unit = fields[0].low, fields[0].high, fields[0].unit
-    series = dict(zip(names, counts, strict=True))
+        low, high, unit = first.low, first.high, first.unit
+    series = dict(zip(fields, counts, strict=True))
     return histogram_chart("share of the values, logarithmic", unit, series, low, high)

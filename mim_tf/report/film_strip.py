@@ -11,9 +11,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import compare
-from mim_tf.evaluation.stored import find_evaluation, read_evaluation
+from mim_tf.evaluation.stored import Samples, read_evaluation, read_samples, shared_indices
 from mim_tf.report.players import Field, difference, difference_limit, field_of, visible
-from mim_tf.report.read import Samples, read_samples, shared_indices
 from mim_tf.storage.paths import check_free, written_whole
 
 FORMATS = (".pdf", ".png")
@@ -34,45 +33,41 @@ def write_film_strip(
     sequence: str = "1",
     names: Sequence[str] = (),
 ) -> None:
-    """Draw a sequence that the evaluations kept, one column of a paper wide.
+    """Draw a sequence that the evaluations kept, one column of a paper wide, as PDF or PNG.
 
     Args:
         folders: folders of runs or evaluations on the same sequences.
-        output: PDF or PNG file to make.
+        output: file to make.
         sequence: number of the sequence, one of the first four, from 1; or best, median or worst
             of the first evaluation.
         names: names of the networks in the figure; by default the folders.
 
-    Raises:
-        MimError: for evaluations that `compare` rejects, a sequence that one did not keep, or an
-            output that exists or has another format.
+    Raises `MimError` for evaluations that `compare` rejects, a sequence that one did not keep, or
+    an output that exists or has another format.
     """
     output = Path(output)
     if output.suffix.lower() not in FORMATS:
         raise MimError(f"Expected an --output in {' or '.join(FORMATS)}, got {output}.")
     check_free(output, "--output")
-    if names and len(names) != len(folders):
-        raise MimError(f"Expected {len(folders)} --names, one for each model, got {len(names)}.")
     if len(folders) > 1:
         evaluations = compare(folders, names).evaluations
+    elif len(names) > 1:
+        raise MimError(f"Expected one of --names, because there is one model, got {len(names)}.")
     else:
         evaluations = [read_evaluation(folders[0], *names or ["prediction"])]
-    parts = [read_samples(find_evaluation(folder)) for folder in folders]
-    samples = dict(zip([each.name for each in evaluations], parts, strict=True))
+    samples = {each.name: read_samples(each.folder) for each in evaluations}
     field = field_of(evaluations[0].scores["data"])
-    figure = draw(samples, field, _index(parts, sequence))
+    figure = draw(samples, field, _index([*samples.values()], sequence))
     with written_whole(output, output.suffix.lower(), other="--output") as part:
         figure.savefig(part, dpi=DPI)
 
 
 def _index(samples, sequence):
     """Return the index of a sequence by its number or its kind in the first samples."""
-    shared = shared_indices(samples)
-    named = {
-        str(index + 1) if kind == "first" else str(kind): int(index)
-        for kind, index in zip(samples[0].kind, samples[0].index, strict=True)
-        if index in shared
-    }
+    shared, named = shared_indices(samples), {}
+    for kind, index in zip(samples[0].kind, samples[0].index, strict=True):
+        if index in shared:
+            named[str(index + 1) if kind == "first" else str(kind)] = int(index)
     if sequence not in named:
         raise MimError(f"Expected a --sequence of {', '.join(named)}, got {sequence!r}.")
     return named[sequence]
@@ -81,15 +76,12 @@ def _index(samples, sequence):
 def draw(samples: Mapping[str, Samples], field: Field, index: int) -> Figure:
     """Return a figure of one sequence, a row for the truth and two for each network.
 
-    Args:
-        samples: name of a network -> its samples, on the same sequences.
-        field: meaning of the levels.
-        index: index of the sequence, which all samples have.
+    `samples` are by name of a network, on the same sequences; all have the one of `index`.
     """
     pairs = {
         name: [field.shown(frames) for frames in each.of(index)] for name, each in samples.items()
     }
-    (truth, first_forecast), *_ = pairs.values()
+    truth, first_forecast = next(iter(pairs.values()))
     horizon = len(first_forecast)
     context = len(truth) - horizon
     stride = -(-horizon // MOST_LEAD_TIMES)
@@ -98,24 +90,21 @@ def draw(samples: Mapping[str, Samples], field: Field, index: int) -> Figure:
     future = truth[context:]
     limit = max(difference_limit(future, forecast) for _, forecast in pairs.values())
 
-    rows = 1 + 2 * len(pairs)
-    height, width = truth.shape[1:3]
+    shown = visible(truth, field)
+    rows = [("truth", [shown[context + time - 1] for time in columns])]
+    for name, (_, forecast) in pairs.items():
+        errors = ERROR_MAP((difference(future, forecast) / limit + 1) / 2)
+        for label, frames in ((name, visible(forecast, field)), ("error", errors)):
+            rows.append((label, [frames[time - 1] if time > 0 else None for time in columns]))
     cell = (WIDTH - 0.95) / len(columns)
-    size = (WIDTH, rows * cell * height / width + 0.4)
+    height, width = truth.shape[1:3]
+    size = (WIDTH, len(rows) * cell * height / width + 0.4)
     with matplotlib.rc_context({"font.size": FONT_SIZE, "pdf.fonttype": 42}):
         layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
         figure = Figure(figsize=size, layout=layout)
-        grid = figure.subplots(rows, len(columns), squeeze=False)
-        shown = visible(truth, field)
-        _row(grid[0], "truth", [shown[context + time - 1] for time in columns])
-        for number, (name, (_, forecast)) in enumerate(pairs.items()):
-            errors = ERROR_MAP((difference(future, forecast) / limit + 1) / 2)
-            above, below = grid[1 + 2 * number : 3 + 2 * number]
-            for row, label, frames in (
-                (above, name, visible(forecast, field)),
-                (below, "error", errors),
-            ):
-                _row(row, label, [frames[time - 1] if time > 0 else None for time in columns])
+        grid = figure.subplots(len(rows), len(columns), squeeze=False)
+        for axes, row in zip(grid, rows, strict=True):
+            _row(axes, *row)
         for axes, time in zip(grid[-1], columns, strict=True):
             axes.set_xlabel(f"{time:+d}".replace("+0", "0").replace("-", "\N{MINUS SIGN}"))
         figure.supxlabel("lead time in frames (0: last frame of the context)", fontsize=FONT_SIZE)

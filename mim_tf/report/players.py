@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from PIL import Image
 
-from mim_tf.report.read import Samples
+from mim_tf.evaluation.stored import Samples
 from mim_tf.values.scale import LinearScale
 
 BUDGET = 8_000_000
@@ -106,10 +106,10 @@ def difference_limit(truth: np.ndarray, forecast: np.ndarray) -> float:
 
 
 class Bar(NamedTuple):
-    """Colour bar: its picture, and the text at its ends."""
+    """Colour bar."""
 
     picture: str
-    low: str
+    low: str  # text at its left end
     high: str
 
 
@@ -151,20 +151,20 @@ def sequence_players(
         difference_limit(field.shown(each.future), field.shown(each.forecast))
         for each in samples.values()
     )
-    first, *_ = samples.values()
-    frames, height, width = first.truth.shape[1:4]
+    frames, height, width = next(iter(samples.values())).truth.shape[1:4]
+    bar = field_bar(field)
     error_bar = _bar(DIFFERENCE_MAP, -limit * field.size, limit * field.size, field.unit, sign="+")
 
     def draw(index, title, note, reduction):
-        truth = field.shown(first.of(index)[0])
-        pane = Pane("truth", sprite(visible(truth, field), reduction), frames, field_bar(field))
-        panes, errors = [pane], []
-        for name, each in samples.items():
-            forecast = field.shown(each.of(index)[1])
+        pairs = {
+            name: [field.shown(part) for part in each.of(index)] for name, each in samples.items()
+        }
+        truth, _ = next(iter(pairs.values()))
+        panes, errors = [Pane("truth", sprite(visible(truth, field), reduction), frames, bar)], []
+        for name, (_, forecast) in pairs.items():
             context = frames - len(forecast)
             shown = np.ma.concatenate([truth[:context], forecast])
-            picture = sprite(visible(shown, field), reduction)
-            panes.append(Pane(name, picture, frames, field_bar(field)))
+            panes.append(Pane(name, sprite(visible(shown, field), reduction), frames, bar))
             error = colored(difference(truth, shown), -limit, limit, DIFFERENCE_MAP)
             label = "error" if len(samples) == 1 else f"error of {name}"
             errors.append(Pane(label, sprite(error, reduction), frames, error_bar))
@@ -172,25 +172,20 @@ def sequence_players(
 
     return within_budget(
         lambda reduction: [draw(index, *texts, reduction) for index, texts in captions.items()],
-        frames,
-        width,
+        frames * width,
         budget,
     )
 
 
-def within_budget(
-    draw: Callable[[int], list[Player]], frames: int, width: int, budget: int
-) -> list[Player]:
+def within_budget(draw: Callable[[int], list[Player]], width: int, budget: int) -> list[Player]:
     """Return players whose pictures are small enough, reduced by the smallest power of two.
 
-    Args:
-        draw: makes the players with height and width divided by its argument.
-        frames, width: number of frames of a sequence, and their width.
-        budget: characters of all pictures together.
+    `draw` makes the players with height and width divided by its argument. All frames of a
+    sequence, side by side, have `width` pixels; all pictures have at most `budget` characters.
     """
     reduction = 1
     while True:
-        if frames * width / reduction <= WIDEST:
+        if width / reduction <= WIDEST:
             players = draw(reduction)
             if sum(len(pane.picture) for each in players for pane in each.panes) <= budget:
                 return players
@@ -200,32 +195,28 @@ def within_budget(
 def error_map_player(squares: np.ndarray, field: Field, sequences: int) -> Player:
     """Return a player of the root mean squared error at each pixel.
 
-    Args:
-        squares: mean squared error `[horizon, H, W]`, NaN at pixels without a value.
-        field: meaning of the levels.
-        sequences: number of sequences.
+    `squares` is the mean squared error `[horizon, H, W]` of `sequences`, NaN at pixels without a
+    value.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a pixel that has no value at any time
-        overall = np.nanmean(squares, axis=0, keepdims=True)
-    high = float(np.nan_to_num(np.sqrt(squares)).max())
+        overall = np.sqrt(np.nanmean(squares, axis=0, keepdims=True))
+    errors = np.sqrt(squares)
+    high = float(np.nan_to_num(errors).max())
     # The error is a mean over channels, which has no unit if the channels have their own.
     size, unit = (1, "of the range") if field.name else (field.size, field.unit)
     horizon, height, width = squares.shape
+    title, note = "Root mean squared error at each pixel", f"of {sequences} sequences"
 
     def draw(reduction):
         by_time, mean = (
-            sprite(colored(np.sqrt(each), 0, high, ERROR_MAP), reduction)
-            for each in (squares, overall)
+            sprite(colored(each, 0, high, ERROR_MAP), reduction) for each in (errors, overall)
         )
-        panes = [
-            Pane("by lead time", by_time, horizon),
-            Pane("over all lead times", mean, 1, _bar(ERROR_MAP, 0, high * size, unit)),
-        ]
-        title = "Root mean squared error at each pixel"
-        return [Player(title, f"of {sequences} sequences", panes, horizon, 0, (height, width))]
+        bar = _bar(ERROR_MAP, 0, high * size, unit)
+        panes = [Pane("by lead time", by_time, horizon), Pane("over all lead times", mean, 1, bar)]
+        return [Player(title, note, panes, horizon, 0, (height, width))]
 
-    return within_budget(draw, horizon, width, BUDGET)[0]
+    return within_budget(draw, horizon * width, BUDGET)[0]
 
 
 def field_bar(field: Field) -> Bar | None:
@@ -245,9 +236,7 @@ def _bar(colors, low, high, unit, sign=""):
 def sprite(frames: np.ndarray, reduction: int = 1) -> str:
     """Return a data URI of a PNG of RGB frames `[T, H, W, 3]`, uint8, next to each other.
 
-    Args:
-        frames: frames in the order of time.
-        reduction: factor by which height and width are divided.
+    Height and width are divided by `reduction`.
     """
     reduced = [np.asarray(Image.fromarray(frame).reduce(reduction)) for frame in frames]
     row = np.concatenate(reduced, axis=1)

@@ -27,9 +27,9 @@ RECORD = "run.json"
 def new_run_folder(parent, prefix="run") -> Path:
     """Create the next free folder `prefix-001`, `prefix-002`, ... in `parent`."""
     parent = Path(parent)
-    for _ in range(100):
-        last = max((_number(path.name, prefix) for path in parent.glob(f"{prefix}-*")), default=0)
-        folder = parent / f"{prefix}-{last + 1:03d}"
+    last = max((_number(path.name, prefix) for path in parent.glob(f"{prefix}-*")), default=0)
+    for number in range(last + 1, last + 101):
+        folder = parent / f"{prefix}-{number:03d}"
         try:
             folder.mkdir(parents=True)
         except FileExistsError:  # Another process was faster.
@@ -42,12 +42,9 @@ def new_run_folder(parent, prefix="run") -> Path:
 
 def last_run(parent) -> Path | None:
     """Return the newest run in `parent` that has its record or a state."""
-    folders = [
-        path
-        for path in Path(parent).glob("run-*")
-        if _number(path.name, "run") and (os.path.lexists(path / RECORD) or has_state(path))
-    ]
-    return max(folders, key=lambda folder: _number(folder.name, "run"), default=None)
+    found = {_number(path.name, "run"): path for path in Path(parent).glob("run-*")}
+    runs = [n for n, run in found.items() if os.path.lexists(run / RECORD) or has_state(run)]
+    return found[max(runs)] if max(runs, default=0) else None
 
 
 def check_no_run(parent: str | Path) -> None:
@@ -69,8 +66,7 @@ def has_state(folder: Path) -> bool:
 def held(folder: Path) -> Iterator[None]:
     """Lock a run against other processes; the system unlocks it if this process is killed.
 
-    Raises:
-        MimError: if another process holds the lock; the message names the process.
+    Raises `MimError`, with the process, if another process holds the lock.
     """
     with (folder / "lock").open("a+", encoding="utf-8") as file:
         try:

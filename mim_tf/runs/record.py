@@ -52,19 +52,16 @@ def write_record(
 def update_record(folder: Path, data: DataConfig, training: TrainingConfig) -> None:
     """Write the settings a run is resumed with, and add the time and command to the record.
 
-    Raises:
-        MimError: if the record cannot be read or written.
+    Raises `MimError` if the record cannot be read or written.
     """
     path = folder / RECORD
     record = read_json(path)
     earlier = record.get("resumed")
+    earlier = earlier if isinstance(earlier, list) else []
     record |= {
         "data": dataclasses.asdict(data),
         "training": dataclasses.asdict(training),
-        "resumed": [
-            *(earlier if isinstance(earlier, list) else []),
-            {"time": _now(), "command": sys.argv},
-        ],
+        "resumed": [*earlier, {"time": _now(), "command": sys.argv}],
     }
     try:
         write_json(path, record)
@@ -75,8 +72,7 @@ def update_record(folder: Path, data: DataConfig, training: TrainingConfig) -> N
 def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:
     """Return the settings in the record.
 
-    Raises:
-        MimError: if it is missing or corrupted, or has settings unknown to this version.
+    Raises `MimError` if it is missing or corrupted, or has settings unknown to this version.
     """
     path = folder / RECORD
     record = read_json(path)

@@ -15,9 +15,7 @@ from mim_tf.errors import MimError
 def rest_columns(inputs: dict, endpoint: str = "predict") -> dict:
     """Return the body, for JSON, of a POST to `/v1/models/NAME:predict`, each input as a whole.
 
-    Args:
-        inputs: name -> value.
-        endpoint: name of the signature.
+    `inputs` are values by name, `endpoint` is the name of the signature.
     """
     columns = {name: _to_json(value) for name, value in inputs.items()}
     return {"signature_name": endpoint, "inputs": columns}
@@ -26,10 +24,9 @@ def rest_columns(inputs: dict, endpoint: str = "predict") -> dict:
 def rest_rows(inputs: dict, endpoint: str = "predict") -> dict:
     """Return a body as `rest_columns`, with a list of sequences, each with all its inputs.
 
-    Raises:
-        MimError: if an input is a number (`start` needs `rest_columns`), or lengths differ.
+    Raises `MimError` if an input is a number (`start` needs `rest_columns`), or lengths differ.
     """
-    columns = {name: _to_json(value) for name, value in inputs.items()}
+    columns = rest_columns(inputs)["inputs"]
     sizes = {name: len(v) if isinstance(v, list) else "a number" for name, v in columns.items()}
     if len(set(sizes.values())) != 1 or "a number" in sizes.values():
         raise MimError(
@@ -48,8 +45,7 @@ def grpc_request(inputs: dict, model: str, endpoint: str = "predict", version: i
         endpoint: name of the signature.
         version: version of the model; by default the server chooses.
 
-    Raises:
-        MimError: if tensorflow-serving-api is not installed.
+    Raises `MimError` if tensorflow-serving-api is not installed.
     """
     import tensorflow as tf  # REST works without it
 
@@ -71,11 +67,8 @@ def grpc_request(inputs: dict, model: str, endpoint: str = "predict", version: i
 def to_arrays(reply) -> dict[str, np.ndarray]:
     """Return the outputs in a reply, name -> array; floats are float32, integers uint8.
 
-    Args:
-        reply: parsed JSON of rows or columns, or a `PredictResponse`.
-
-    Raises:
-        MimError: with the server's message if it reports an error, or if this is not a reply.
+    A reply is parsed JSON of rows or columns, or a `PredictResponse`. Raises `MimError` with the
+    server's message if it reports an error, or if this is not a reply.
     """
     if not isinstance(reply, dict):
         import tensorflow as tf

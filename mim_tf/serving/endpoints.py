@@ -5,7 +5,6 @@ checks here an input of another size could be broadcast, or end the process.
 """
 
 import math
-from collections.abc import Container
 
 import keras
 import numpy as np
@@ -45,9 +44,8 @@ class Endpoints:
         horizon: frames to predict; 0: the network's horizon.
         freeze: as for `ServedStep`.
 
-    Raises:
-        MimError: if the horizon is negative or needs more memory than there is, or the backend is
-            not TensorFlow.
+    Raises `MimError` if the horizon is negative or needs more memory than there is, or the backend
+    is not TensorFlow.
     """
 
     def __init__(self, model, horizon: int = 0, freeze: bool = False):
@@ -59,59 +57,49 @@ class Endpoints:
             raise MimError(f"Expected a --horizon of at least 1, got {horizon}.")
         check_prediction(model.config, 1, model.config.input_length + self.horizon)
         self.frame_shape = model.config.frame_shape
+        self._frames = (None, None, *self.frame_shape)
         self.scale = model.config.scale
         self._in_unit = model.config.frame_scale.clipped
-        self._unlimited = () if self._in_unit else (LAST,)
         self.step_model = ServedStep(_in_float32(model), freeze)
         # Traced once for all endpoints. `forecast` is `predict` without its checks.
         self.forecast = tf.function(self._forecast, autograph=False)
         self._step = tf.function(self._next_states, autograph=False)
-        self.state_shapes = {LAST: (None, *self.frame_shape)} | {
-            state.name: tuple(state.shape) for state in model.step.inputs[1:]
-        }
-        numbers = sum(math.prod(shape[1:]) for shape in self.state_shapes.values())
-        self.most_streams = _LARGEST_MESSAGE // (4 * numbers)
+        shapes = {state.name: tuple(state.shape) for state in model.step.inputs[1:]}
+        self._shapes = {LAST: (None, *self.frame_shape), **shapes}
+        numbers = sum(math.prod(shape[1:]) for shape in self._shapes.values())
+        self._most_streams = _LARGEST_MESSAGE // (4 * numbers)
 
     def predict(self, frames):
-        """Predict frames T+1 .. T+horizon.
-
-        Args:
-            frames: `[B, T, H, W, C]`, float32.
-
-        Returns:
-            `predictions`, `[B, horizon, H, W, C]`.
-        """
-        frames = ensure_frames(frames, (None, None, *self.frame_shape), "frames", self._in_unit)
+        """Return `predictions` `[B, horizon, H, W, C]` after frames `[B, T, H, W, C]`, float32."""
+        frames = ensure_frames(frames, self._frames, "frames", self._in_unit)
         return {"predictions": self.forecast(frames)}
 
     def predict_physical(self, frames):
         """Predict as `predict`, from and to physical values; NaN is missing."""
-        frames = tf.ensure_shape(frames, (None, None, *self.frame_shape), name="frames")
+        frames = tf.ensure_shape(frames, self._frames, name="frames")
         is_finite = ~tf.reduce_any(tf.math.is_inf(frames))  # clipping would hide infinity
-        check = tf.debugging.Assert(is_finite, ["frames must be finite or NaN, got infinity."])
-        low, size = self.scale.low, np.subtract(self.scale.high, self.scale.low)
-        low, size = tf.constant(low, tf.float32), tf.constant(size, tf.float32)
-        with tf.control_dependencies([check]):
-            frames = (frames - low) / size
+        frames = _checked(frames, [(is_finite, "frames must be finite or NaN, got infinity.")])
+        low = tf.constant(self.scale.low, tf.float32)
+        size = tf.constant(np.subtract(self.scale.high, self.scale.low), tf.float32)
+        frames = (frames - low) / size
         frames = self._clipped(tf.where(tf.math.is_nan(frames), 0.0, frames))
         return {"predictions": self.predict(frames)["predictions"] * size + low}
 
     def predict_uint8(self, frames):
         """Predict as `predict`, from and to uint8; predictions are rounded to the nearest level."""
-        frames = ensure_frames(frames, (None, None, *self.frame_shape), "frames")
+        frames = ensure_frames(frames, self._frames, "frames")
         predictions = self.predict(tf.cast(frames, tf.float32) / 255)["predictions"]
         return {"predictions": tf.cast(tf.round(predictions * 255), tf.uint8)}
 
     def predict_png(self, frames):
         """Predict as `predict_uint8`, from PNG or JPEG strings `[B, T]`.
 
-        Returns:
-            `predictions`, uint8, and the same as PNG strings `[B, horizon]`, `png_bytes`. The
-            ending `_bytes` makes TensorFlow Serving encode them as base64 in JSON.
+        `png_bytes` are the predictions as PNG strings `[B, horizon]`. The ending `_bytes` makes
+        TensorFlow Serving encode them as base64 in JSON.
         """
         frames = ensure_frames(frames, (None, None), "frames")
         predictions = self.predict_uint8(decode(frames, self.frame_shape))["predictions"]
-        return {"predictions": predictions, "png_bytes": encode(predictions)}
+        return {"predictions": predictions, "png_bytes": tf.io.encode_png(predictions)}
 
     def start(self, batch_size):
         """Return the states of `batch_size` (int32, no axes) streams before their first frame.
@@ -120,38 +108,30 @@ class Endpoints:
         message of 2 GiB.
         """
         batch_size = tf.ensure_shape(batch_size, (), name="batch_size")
-        inside = (batch_size >= 1) & (batch_size <= self.most_streams)
         text = (
-            f"batch_size must be at least 1 and at most {self.most_streams}, whose states fit into "
-            "a message of 2 GiB; received"
+            f"batch_size must be at least 1 and at most {self._most_streams}, whose states fit "
+            "into a message of 2 GiB; received"
         )
-        with tf.control_dependencies([tf.debugging.Assert(inside, [text, batch_size])]):
-            return {
-                name: tf.zeros((batch_size, *shape[1:]))
-                for name, shape in self.state_shapes.items()
-            }
+        fits = (batch_size >= 1) & (batch_size <= self._most_streams)
+        size = _checked(batch_size, [(fits, text, batch_size)])
+        return {name: tf.zeros((size, *shape[1:])) for name, shape in self._shapes.items()}
 
     def step(self, frame, states):
-        """Predict the frame after `frame`, the next one `[B, H, W, C]` of each stream.
+        """Return `prediction`, the frame after `frame`, and the new states.
 
-        Returns:
-            `prediction`, `[B, H, W, C]`, and the new states.
+        `frame` is the next frame of each stream, `[B, H, W, C]`, as is `prediction`.
         """
         frame = ensure_frames(frame, (None, *self.frame_shape), "frame", self._in_unit)
-        states = ensure_states(states, self.state_shapes, tf.shape(frame)[0], self._unlimited)
-        states = self._step(frame, states)
+        states = self._step(frame, self._ensured(states, tf.shape(frame)[0]))
         return {"prediction": self._clipped(states[LAST]), **states}
 
     def rollout(self, states):
-        """Predict the frames after the last one that `step` was given.
+        """Return `predictions`, `[B, horizon, H, W, C]`, after the last frame given to `step`.
 
         The states do not change: the streams can go on. From the states of `start`, the first
         prediction is black.
-
-        Returns:
-            `predictions`, `[B, horizon, H, W, C]`.
         """
-        states = ensure_states(states, self.state_shapes, unlimited=self._unlimited)
+        states = self._ensured(states)
         predictions = tf.TensorArray(tf.float32, self.horizon).write(0, states[LAST])
 
         def predict_next(time, states, predictions):
@@ -166,22 +146,18 @@ class Endpoints:
 
     def signatures(self) -> dict:
         """Return the function of each endpoint and the specifications of its arguments."""
-        frames = (None, None, *self.frame_shape)
-        floats = [tf.TensorSpec(frames, tf.float32, "frames")]
+        floats = [tf.TensorSpec(self._frames, tf.float32, "frames")]
         signatures = {"predict": (self.predict, floats)}
         if self.scale:
             signatures["predict_physical"] = (self.predict_physical, floats)
         if self._in_unit:
-            levels = tf.TensorSpec(frames, tf.uint8, "frames")
+            levels = tf.TensorSpec(self._frames, tf.uint8, "frames")
             signatures["predict_uint8"] = (self.predict_uint8, [levels])
         if self._in_unit and self.frame_shape[2] in (1, 3):
             strings = tf.TensorSpec((None, None), tf.string, "frames")
             signatures["predict_png"] = (self.predict_png, [strings])
         frame = tf.TensorSpec((None, *self.frame_shape), tf.float32, "frame")
-        states = {
-            name: tf.TensorSpec(shape, tf.float32, name)
-            for name, shape in self.state_shapes.items()
-        }
+        states = {name: tf.TensorSpec(each, name=name) for name, each in self._shapes.items()}
         return signatures | {
             "start": (self.start, [tf.TensorSpec((), tf.int32, "batch_size")]),
             "step": (self.step, [frame, states]),
@@ -193,25 +169,38 @@ class Endpoints:
         return self._clipped(tf.ensure_shape(forecast, (None, self.horizon, *self.frame_shape)))
 
     def _next_states(self, frame, states):
-        network_states = [states[name] for name in self.state_shapes if name != LAST]
+        network_states = [states[name] for name in self._shapes if name != LAST]
         predicted = self.step_model([frame, *network_states])
-        return dict(zip(self.state_shapes, predicted, strict=True))
+        return dict(zip(self._shapes, predicted, strict=True))
 
     def _clipped(self, frames):
         return tf.clip_by_value(frames, 0.0, 1.0) if self._in_unit else frames
 
+    def _ensured(self, states, batch=None):
+        """Return `states`, with checks in the graph that precede all computation."""
+        states = {
+            name: tf.ensure_shape(states[name], shape, name=name)
+            for name, shape in self._shapes.items()
+        }
+        batch = tf.shape(states[LAST])[0] if batch is None else batch
+        checks = []
+        for name, state in states.items():
+            text = f"{name} must have the batch size of the other inputs."
+            checks.append((tf.shape(state)[0] == batch, text))
+            # A prediction that is not clipped only has to be finite.
+            limit = state.dtype.max if name == LAST and not self._in_unit else LARGEST_STATE
+            text = f"{name} must be finite and within {limit:g}, as step returned it; received"
+            largest = tf.reduce_max(tf.abs(state))
+            checks.append((tf.reduce_all(tf.abs(state) <= limit), text, largest))
+        return _checked(states, checks)
+
 
 class ServedStep:
-    """Step of a network with a copy of the weights it has now.
+    """Step of a network with a copy of the weights it has now; called with the inputs of `step`.
 
-    Args:
-        step: one time step, as from `build_step`.
-        freeze: make the weights constants of the graph. TensorFlow then reorders kernels for its
-            convolutions once instead of at every time step, but each endpoint that is used has
-            its own copies.
-
-    Call arguments:
-        inputs: inputs of `step`.
+    With `freeze` the weights are constants of the graph. TensorFlow then reorders kernels for its
+    convolutions once instead of at every time step, but each endpoint that is used has its own
+    copies.
     """
 
     def __init__(self, step, freeze: bool = False):
@@ -230,11 +219,8 @@ class ServedStep:
             value = tf.cast(value, "bfloat16") if id(variable) in rounded else value
             self._weights.append((variable, value.numpy() if freeze else tf.Variable(value)))
         # Traced once, so that constants are in the graph once.
-        self._graph = tf.function(
-            self._apply,
-            autograph=False,
-            input_signature=[[tf.TensorSpec(each.shape, each.dtype) for each in step.inputs]],
-        )
+        specs = [tf.TensorSpec(each.shape, each.dtype) for each in step.inputs]
+        self._graph = tf.function(self._apply, autograph=False, input_signature=[specs])
 
     def __call__(self, inputs):
         return self._graph(inputs)
@@ -256,83 +242,46 @@ def _in_float32(model):
     return step
 
 
-def ensure_frames(frames, shape, name: str, in_unit: bool = True):
-    """Return `frames`, with checks of their shape and range in the graph.
+def _checked(tensors, checks):
+    """Return tensors that the graph computes after checks: (condition, text, values ...)."""
+    asserted = [tf.debugging.Assert(condition, list(data)) for condition, *data in checks]
+    with tf.control_dependencies(asserted):
+        return tf.nest.map_structure(tf.identity, tensors)
 
-    Args:
-        frames: float32, uint8 or strings.
-        shape: sizes of the axes; None is any size above 0.
-        name: name of the input, for the error.
-        in_unit: whether floats must be in [0, 1], or only finite.
+
+def ensure_frames(frames, shape, name: str, in_unit: bool = True):
+    """Return `frames`, with checks of their shape and range in the graph; errors have the `name`.
+
+    A size of None in `shape` is any above 0. Floats must be in [0, 1] if `in_unit`, else finite.
     """
     frames = tf.ensure_shape(frames, shape, name=name)
-    checks = [
-        tf.debugging.assert_positive(tf.shape(frames), f"{name} must not be empty in any axis.")
-    ]
+    is_full = tf.reduce_all(tf.shape(frames) > 0)
+    checks: list[tuple] = [(is_full, f"{name} must not be empty in any axis.")]
     if frames.dtype.is_floating:
         fits = (frames >= 0) & (frames <= 1) if in_unit else tf.math.is_finite(frames)
         needed = "finite and in [0, 1]" if in_unit else "finite"
         text = f"{name} must be {needed}, got values between"
-        ends = [tf.reduce_min(frames), tf.reduce_max(frames)]
-        checks.append(tf.debugging.Assert(tf.reduce_all(fits), [text, *ends]))
-    with tf.control_dependencies(checks):
-        return tf.identity(frames)
-
-
-def ensure_states(states: dict, shapes: dict, batch=None, unlimited: Container[str] = ()) -> dict:
-    """Return `states`, with checks in the graph that precede all computation.
-
-    Args:
-        states: name -> tensor; finite and within `LARGEST_STATE`.
-        shapes: name -> sizes, None for the batch.
-        batch: batch size; by default that of the first state.
-        unlimited: names of states that only have to be finite.
-    """
-    states = {
-        name: tf.ensure_shape(state, shapes[name], name=name) for name, state in states.items()
-    }
-    batch = tf.shape(next(iter(states.values())))[0] if batch is None else batch
-    checks = []
-    for name, state in states.items():
-        text = f"{name} must have the batch size of the other inputs."
-        checks.append(tf.debugging.assert_equal(tf.shape(state)[0], batch, text))
-        limit = state.dtype.max if name in unlimited else LARGEST_STATE
-        inside = tf.reduce_all(tf.abs(state) <= limit)
-        text = f"{name} must be finite and within {limit:g}, as step returned it; received"
-        checks.append(tf.debugging.Assert(inside, [text, tf.reduce_max(tf.abs(state))]))
-    with tf.control_dependencies(checks):
-        return {name: tf.identity(state) for name, state in states.items()}
+        ends = tf.reduce_min(frames), tf.reduce_max(frames)
+        checks.append((tf.reduce_all(fits), text, *ends))
+    return _checked(frames, checks)
 
 
 def decode(pictures, frame_shape):
     """Return PNG or JPEG strings `[B, T]`, grey or colour, as frames `[B, T, H, W, C]`, uint8.
 
-    Args:
-        pictures: strings of pictures of H x W.
-        frame_shape: (H, W, C); pictures are converted to C, 1 or 3.
+    Pictures of H x W are converted to C channels, 1 or 3, of `frame_shape` (H, W, C).
     """
     height, width, channels = frame_shape
 
     def decode_one(picture):
-        known = [tf.strings.substr(picture, 0, len(mark)) == mark for mark in _MARKS]
+        is_known = [tf.strings.substr(picture, 0, len(mark)) == mark for mark in _MARKS]
         text = "frames must be PNG or JPEG; got another kind of file."
-        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_any(known), [text])]):
-            picture = tf.identity(picture)
+        picture = _checked(picture, [(tf.reduce_any(is_known), text)])
         frame = tf.io.decode_image(picture, channels, expand_animations=False)
-        text = f"frames must be pictures of {width} x {height}."
-        check = tf.debugging.assert_equal(tf.shape(frame)[:2], (height, width), text)
-        with tf.control_dependencies([check]):
-            frame = tf.identity(frame)
-        frame.set_shape(frame_shape)
+        fits = tf.reduce_all(tf.shape(frame)[:2] == (height, width))
+        frame = _checked(frame, [(fits, f"frames must be pictures of {width} x {height}.")])
+        frame.set_shape(frame_shape)  # without a check, which could come before the one above
         return frame
 
-    spec = tf.TensorSpec(frame_shape, tf.uint8)
-    frames = tf.map_fn(decode_one, tf.reshape(pictures, [-1]), fn_output_signature=spec)
+    frames = tf.map_fn(decode_one, tf.reshape(pictures, [-1]), fn_output_signature=tf.uint8)
     return tf.reshape(frames, tf.concat([tf.shape(pictures), frame_shape], 0))
-
-
-def encode(frames):
-    """Return frames `[B, T, H, W, C]`, uint8, as PNG strings `[B, T]`."""
-    flat = tf.reshape(frames, tf.concat([[-1], tf.shape(frames)[2:]], 0))
-    pictures = tf.map_fn(tf.io.encode_png, flat, fn_output_signature=tf.TensorSpec([], tf.string))
-    return tf.reshape(pictures, tf.shape(frames)[:2])

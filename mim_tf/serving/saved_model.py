@@ -41,19 +41,19 @@ def write_saved_model(
         metrics: JSON file to add as `assets/metrics.json`.
         freeze: make the weights constants of the graph, as in `ServedStep`.
 
-    Returns:
-        The folder of the version.
-
-    Raises:
-        MimError: if an argument does not fit, `warmup` needs a package that is not installed, or
-            `output` cannot be written. No version is written then.
+    Returns the folder of the version. Raises `MimError` if an argument does not fit, `warmup` needs
+    a package that is not installed, or `output` cannot be written. No version is written then.
     """
     endpoints = Endpoints(model, horizon, freeze)
     total_length = model.config.input_length + endpoints.horizon
     config = dataclasses.replace(model.config, total_length=total_length)
     assets = {"model_config.json": to_json(config)}
     if metrics:
-        assets["metrics.json"] = _read_json(metrics)
+        assets["metrics.json"] = text = read_text(metrics, "metrics as JSON")
+        try:
+            parse_json(text)
+        except ValueError as error:
+            raise MimError(f"Expected JSON in --metrics={metrics} ({error}).") from None
     if warmup:
         serving_protos("prediction_log_pb2")
     output = Path(output)
@@ -79,15 +79,6 @@ def _write(endpoints, folder, assets, warmup_config):
         (folder / "assets" / name).write_text(text)
     if warmup_config:
         _write_warmup(folder, signatures, warmup_config)
-
-
-def _read_json(path):
-    text = read_text(path, "metrics as JSON")
-    try:
-        parse_json(text)
-    except ValueError as error:
-        raise MimError(f"Expected JSON in --metrics={path} ({error}).") from None
-    return text
 
 
 def publish(folder: Path, parent: Path) -> Path:

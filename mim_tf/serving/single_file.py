@@ -21,15 +21,9 @@ def write_file(model: VideoPredictor, path, format: str, horizon: int = 0) -> Pa
     `[B, horizon, H, W, C]`, both on the network's scale, in [0, 1] if that is clipped. B and T
     are any in an ONNX file; in a LiteRT file B is 1 and T the network's `input_length`.
 
-    Args:
-        model: network of precision float32, with the TensorFlow backend.
-        path: file to make; its name ends in `.onnx` or `.tflite`.
-        format: onnx, which needs tf2onnx, or litert.
-        horizon: frames to predict; 0: the network's horizon.
-
-    Raises:
-        MimError: if an argument does not fit, `path` exists or cannot be written, or tf2onnx is
-            not installed. Nothing is written then.
+    The network has precision float32 and the TensorFlow backend; a horizon of 0 is the network's.
+    Raises `MimError` if an argument does not fit, `path` exists or cannot be written, or tf2onnx,
+    which ONNX needs, is not installed. Nothing is written then.
     """
     path, config = Path(path), model.config
     if format not in SUFFIXES:

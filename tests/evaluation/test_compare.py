@@ -85,7 +85,6 @@ def test_the_best_is_named_with_those_it_may_not_beat(folders, tmp_path):
 
 def test_only_scores_with_a_better_side_decide(folders):
     comparison = compare(folders[:2])
-    assert comparison.deciding == ["mse", "ssim"]
     assert comparison.scores == NAMES
     (sentence,) = comparison.conclusion("sharpness")
     assert sentence.endswith("], which does not say which is better.")

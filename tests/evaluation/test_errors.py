@@ -10,7 +10,7 @@ from skimage.metrics import structural_similarity
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.errors import MimError
 from mim_tf.evaluation import errors
-from mim_tf.evaluation.errors import PhysicalErrors, PixelErrors, direction, is_better
+from mim_tf.evaluation.errors import PixelErrors, direction, is_better, unit_errors
 from mim_tf.evaluation.protocols import PROTOCOLS, FrameScores, scores_for
 from mim_tf.evaluation.statistics import Scores
 from mim_tf.values.scale import ConvertedScale, LinearScale
@@ -20,8 +20,8 @@ NAMES = ["mse", "mae", "psnr", "ssim_uint8", "ssim_float", "sharpness"]
 DBZ = LinearScale("dBZ", -10, 60)
 
 
-def result_of(kind, *pair):
-    scores = Scores(kind)
+def result_of(kinds, *pair):
+    scores = Scores(*(kinds if isinstance(kinds, list) else [kinds]))
     scores.update(*pair)
     return scores.result()
 
@@ -223,7 +223,7 @@ def test_errors_of_one_value():
 
 def test_errors_in_physical_units_leave_out_missing_values_and_do_not_clip():
     truth, prediction = two_frames([np.nan, 0], [np.nan, np.nan]), two_frames([1, 1.5], [1, 1])
-    result = result_of(PhysicalErrors(DBZ), truth, prediction)
+    result = result_of(unit_errors(DBZ), truth, prediction)
     assert result["per_frame"] == {"mae_dBZ": [105, None], "rmse_dBZ": [105, None]}
     assert result["mean"] == {"mae_dBZ": 105, "rmse_dBZ": 105}
 
@@ -231,7 +231,7 @@ def test_errors_in_physical_units_leave_out_missing_values_and_do_not_clip():
 def test_every_value_counts_the_same_however_batches_are_cut():
     truth, prediction = random_pair((5, 3, 4, 6, 2))
     truth[np.random.default_rng(1).random(truth.shape) < 0.3] = np.nan
-    scores = Scores(PhysicalErrors(DBZ))
+    scores = Scores(*unit_errors(DBZ))
     for part in (slice(2), slice(2, None)):
         scores.update(truth[part], prediction[part])
     result = scores.result()
@@ -254,7 +254,7 @@ def test_channels_of_their_own_units_have_scores_of_their_own():
     truth = zeros(1, 1, 1, 2, 2)
     prediction = truth + np.float32([3, -0.5])
     truth[0, 0, 0, 0, 1] = np.nan
-    assert result_of(PhysicalErrors(scale), truth, prediction)["mean"] == {
+    assert result_of(unit_errors(scale), truth, prediction)["mean"] == {
         "mae_t2m_K": 30,
         "rmse_t2m_K": 30,
         "mae_u10_m_s-1": 1,

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.stored import write_scores
+from mim_tf.evaluation.stored import read_samples, write_scores
 from mim_tf.report import film_strip
 from mim_tf.report.charts import histogram_chart, line_chart
 from mim_tf.report.film_strip import write_film_strip
@@ -18,7 +18,6 @@ from mim_tf.report.players import (
     sequence_players,
     visible,
 )
-from mim_tf.report.read import read_samples
 from tests.report.conftest import CONTEXT, DBZ, HORIZON, decoded, evaluation
 
 

@@ -27,10 +27,10 @@ from mim_tf.data.sets.moving_mnist.digits import PARTS, load_digits
 from mim_tf.data.sets.moving_mnist.npz import NpzSource, write_npz
 from mim_tf.data.source import filled
 from mim_tf.errors import MimError
-from mim_tf.evaluation.stored import read_evaluation
+from mim_tf.evaluation.stored import read_evaluation, read_samples
 from mim_tf.inspection.recognise import open_all, recognise
 from mim_tf.prediction.inputs import list_inputs, open_input
-from mim_tf.report.read import read_material, read_samples
+from mim_tf.report.read import read_material
 from mim_tf.runs.record import read_record, write_record
 from mim_tf.storage.files import CsvLog
 from mim_tf.training.state import load_state, save_state
@@ -293,7 +293,7 @@ def _report_files(folder):
 def _report(path):
     material = read_material(path)
     evaluation = [material.evaluation.scores, material.evaluation.per_sequence]
-    return [*evaluation, vars(material.samples), *material[4:]]
+    return [*evaluation, vars(material.samples), *material[3:]]
 
 
 def _flags(path):
