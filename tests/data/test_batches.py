@@ -1,14 +1,12 @@
 """Batches: their order, variants, lengths and flags, the same through tf.data and NumPy."""
 
 import itertools
-import threading
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from mim_tf.config import TrainingConfig
-from mim_tf.data import batches
 from mim_tf.data.batches import with_numpy, with_tensorflow
 from mim_tf.data.batches.order import (
     TrainingOrder,
@@ -45,13 +43,6 @@ def test_the_order_is_that_of_numpy_from_the_seed_and_the_epoch():
     assert TrainingOrder(6, 2, seed=3)[4].tolist() == second_epoch[2:4]
 
 
-@pytest.mark.parametrize("size", [10, None])
-def test_batches_can_be_had_in_any_order(size):
-    order = TrainingOrder(size, 4, seed=0)
-    backwards = [order[n].tolist() for n in reversed(range(9))]
-    assert backwards[::-1] == take(TrainingOrder(size, 4, seed=0), 9)
-
-
 def test_a_set_smaller_than_a_batch_is_repeated_and_an_endless_one_visited_in_order():
     batch = TrainingOrder(3, 7, seed=0)[0].tolist()
     assert sorted(batch[:3]) == sorted(batch[3:6]) == [0, 1, 2]
@@ -68,10 +59,13 @@ def test_processes_share_each_batch_in_order(size):
         TrainingOrder(size, 6, seed=0, shard=(0, 4))
 
 
-def test_evaluation_visits_all_or_the_first_with_a_smaller_last_batch():
+def test_evaluation_visits_all_or_the_first_or_those_spread_over_recordings():
     assert [batch.tolist() for batch in evaluation_batches(5, 2)] == [[0, 1], [2, 3], [4]]
+    source = ArraySource(FRAMES)
     for limit, count in ((0, 7), (4, 4), (100, 7)):
-        assert evaluated(ArraySource(FRAMES), limit).tolist() == list(range(count))
+        assert evaluated(source, limit).tolist() == list(range(count))
+    source.groups = lambda indices: np.asarray(indices) // 3
+    assert evaluated(source, 3).tolist() == [0, 2, 4]
     assert [spread(9, 3), spread(2, 5), spread(1, 5)] == [[0, 4, 8], [0, 1], [0]]
 
 
@@ -177,42 +171,24 @@ class Counted(ArraySource):
         return np.where(frames > 0.9, np.float32(np.nan), frames)
 
 
-def assert_equal_batches(found, expected, count=None):
-    pairs = zip(itertools.islice(found, count), itertools.islice(expected, count), strict=True)
-    for got, wanted in pairs:
-        for part, wanted_part in zip(tf.nest.flatten(got), tf.nest.flatten(wanted), strict=True):
-            assert part.dtype == np.float32
-            np.testing.assert_array_equal(part, wanted_part)
-
-
-@pytest.mark.parametrize("size", [7, None])
 @pytest.mark.parametrize(
-    "settings",
+    ("size", "shard", "settings"),
     [
-        {},
-        {"reverse_img": True},
-        {"scheduled_sampling": True, "sampling_start_value": 0.5},
-        {"short_share": 0.5, "max_iterations": 10},
+        (None, (0, 1), {"reverse_img": True}),
+        (7, (1, 2), {"scheduled_sampling": True, "sampling_start_value": 0.5}),
+        (7, (0, 1), {"short_share": 0.5, "max_iterations": 10}),
     ],
 )
-@pytest.mark.parametrize("shard", [(0, 1), (1, 2)])
 def test_numpy_gives_the_training_batches_of_tensorflow(size, settings, shard):
     config = TrainingConfig(batch_size=4, seed=5, **settings)
-    made = [
+    numpy, tensorflow = (
         module.training_dataset(Counted(size), config, 3, shard, input_length=3)
         for module in (with_numpy, with_tensorflow)
-    ]
-    assert_equal_batches(*made, count=9)
-
-
-@BOTH
-def test_training_batches_are_the_variants_of_the_seeded_order(module):
-    source, config = ArraySource(FRAMES), TrainingConfig(batch_size=2, seed=5, reverse_img=True)
-    updates = module.training_dataset(source, config, start_iteration=2)
-    for n, (frames, targets) in enumerate(itertools.islice(updates, 8)):
-        batch = source.sequences(TrainingOrder(7, 2, seed=5)[2 + n // 4])
-        np.testing.assert_array_equal(frames, batch[variants(config)[n % 4]])
-        np.testing.assert_array_equal(targets, frames[:, 1:])
+    )
+    for got, wanted in zip(itertools.islice(numpy, 9), tensorflow.take(9), strict=True):
+        for part, other in zip(tf.nest.flatten(got), tf.nest.flatten(wanted), strict=True):
+            assert part.dtype == np.float32
+            np.testing.assert_array_equal(part, other)
 
 
 @BOTH
@@ -229,17 +205,6 @@ def test_batches_carry_flags_and_are_cut_to_length(module):
         frames = source.sequences(TrainingOrder(7, 4, config.seed)[iteration - 1][2:])[:, :length]
         np.testing.assert_array_equal(inputs["frames"], frames[:, :: -1 if n % 2 else 1])
         np.testing.assert_array_equal(targets, inputs["frames"][:, 1:])
-
-
-@BOTH
-def test_a_limited_evaluation_of_windows_is_spread_over_recordings(module):
-    source = ArraySource(FRAMES)
-    source.groups = lambda indices: np.asarray(indices) // 3
-    assert evaluated(source, 3).tolist() == [0, 2, 4]
-    with module.errors_of(source) as watched:
-        found = [np.asarray(frames) for frames, _ in module.evaluation_dataset(watched, 2, 3)]
-    assert [len(frames) for frames in found] == [2, 1]
-    np.testing.assert_array_equal(np.concatenate(found), source.sequences([0, 2, 4]))
 
 
 @BOTH
@@ -265,20 +230,6 @@ def test_a_batch_is_read_once_for_all_its_variants():
     assert 5 <= len(reads) <= 5 + 2  # those used, and ahead of them
 
 
-def test_batches_are_loaded_while_earlier_ones_are_used():
-    """The second and the third, at the same time: each waits for the other."""
-    together = threading.Barrier(2, timeout=20)
-
-    class Waiting(ArraySource):
-        def sequences(self, indices):
-            if indices[0] in (2, 4):
-                together.wait()
-            return super().sequences(indices)
-
-    _, *others = with_numpy.evaluation_dataset(Waiting(FRAMES), 2, limit=6)
-    assert len(others) == 2
-
-
 class Damaged(ArraySource):
     """Has all except its sequence 4."""
 
@@ -302,9 +253,3 @@ def test_errors_of_a_source_are_raised_as_they_are(module, make):
         module.errors_of(Damaged(FRAMES)) as source,
     ):
         list(itertools.islice(make(module, source), 20))
-
-
-def test_tensorflow_trains_from_tf_data():
-    """Other backends do not: see test_backends.py."""
-    made = batches.training_dataset(ArraySource(FRAMES), TrainingConfig(batch_size=1))
-    assert isinstance(made, tf.data.Dataset)
