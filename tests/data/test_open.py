@@ -203,7 +203,7 @@ def test_other_scales_than_those_of_the_weights(tmp_path, caplog, kind, scale, f
         path, _ = write_example(kind, tmp_path / "data")
     else:
         dates = taxibj_files.dates(datetime.date(2013, 7, 1), 32)
-        counts = taxibj_files.counts(len(dates), 0)
+        counts = taxibj_files.counts(len(dates), 0)[:, :, :1].repeat(4, axis=2)
         path = taxibj_files.write_h5(tmp_path / "a.h5", counts, dates)
     data = DataConfig(kind, str(path))
     weights = model(frame_shape(data), scale=scale)

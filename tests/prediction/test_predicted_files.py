@@ -117,22 +117,18 @@ def test_the_newest_version_of_an_export_predicts(tmp_path):
         predictor.forecast(FRAMES + 1)
 
 
-def test_an_export_fixes_context_and_horizon(tmp_path):
+def test_an_export_fixes_context_and_horizon_or_is_refused(tmp_path):
     export(tmp_path / "1", context=4, horizon=2)
     predictor = from_export(tmp_path / "1", horizon=2)
     assert (predictor.horizon, predictor.context_length) == (2, 4)
     with pytest.raises(MimError, match="--horizon=2"):
         from_export(tmp_path, horizon=3)
-
-
-def test_folders_that_are_no_export(tmp_path):
-    with pytest.raises(MimError, match="mim export"):
-        from_export(tmp_path)
-    (tmp_path / "1").mkdir()
-    (tmp_path / "1" / "saved_model.pb").write_bytes(b"nothing of the kind")
-    export(tmp_path / "2", name="pictures")
-    for version in ("1", "2"):
-        with pytest.raises(MimError, match=f"{version} cannot be used"):
+    (tmp_path / "2").mkdir()
+    (tmp_path / "2" / "saved_model.pb").write_bytes(b"nothing of the kind")
+    export(tmp_path / "3", name="pictures")
+    (tmp_path / "4").mkdir()
+    for version, words in (("2", "2 cannot be"), ("3", "3 cannot be"), ("4", "mim export")):
+        with pytest.raises(MimError, match=words):
             from_export(tmp_path / version)
 
 

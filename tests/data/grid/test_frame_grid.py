@@ -154,7 +154,7 @@ def test_training_and_validation_need_one_grid_but_weights_may_be_tried_elsewher
     source, model = opened(split="train", train_data_paths=train)
     assert source.frame_grid == GLOBE
     with pytest.raises(MimError, match=r"b\.nc: .*50 to 20"):
-        opened(train_data_paths=train, valid_data_paths=other)
+        opened(model, train_data_paths=train, valid_data_paths=other)
     assert not warned
     opened(model, "test", valid_data_paths=other)
     opened(model, "train", train_data_paths=other)
