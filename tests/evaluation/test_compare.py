@@ -119,14 +119,27 @@ def test_a_score_that_is_not_defined_in_both_is_not_compared(tmp_path):
         ({"data": SCALED}, "--scale"),
         ({"data": SCALED | {"sha256": "1" * 64}}, "--scale"),
         ({"input_length": 5}, "input_length"),
+        ({"mse": [1.0, 2.0]}, "sequences 30"),
     ],
 )
 def test_other_tests_are_refused(folders, tmp_path, changed, named):
-    other = write(tmp_path / "other", np.ones(30), **changed)
+    other = write(tmp_path / "other", **{"mse": np.ones(30)} | changed)
     with pytest.raises(MimError, match=named):
         compare([folders[0], other])
-    with pytest.raises(MimError, match="sequences 30"):
-        compare([folders[0], write(tmp_path / "few", [1.0, 2.0])])
+
+
+@pytest.mark.parametrize(
+    ("places", "names", "named"),
+    [
+        (["a", "b"], ["MIM"], "--names"),
+        (["a", "b"], ["MIM", "MIM"], "--names"),
+        (["a"], None, ""),
+        (["a", "a/."], None, "a"),
+    ],
+)
+def test_names_and_folders_that_do_not_fit_are_refused(folders, tmp_path, places, names, named):
+    with pytest.raises(MimError, match=named or None):
+        compare([f"{tmp_path}/{place}" for place in places], names)
 
 
 @pytest.mark.parametrize(
@@ -142,17 +155,8 @@ def test_other_tests_are_refused(folders, tmp_path, changed, named):
 def test_names_are_what_differs_in_the_paths(tmp_path, places, names):
     folders = [write(tmp_path / place, [1, 2]) for place in places]
     assert [each.name for each in compare(folders).evaluations] == names
-
-
-def test_names_and_folders_that_do_not_fit_are_refused(folders):
-    named = compare(folders[:2], ["MIM", "ConvLSTM"]).evaluations
-    assert [each.name for each in named] == ["MIM", "ConvLSTM"]
-    for wrong in (["MIM"], ["MIM", "MIM"]):
-        with pytest.raises(MimError, match="--names"):
-            compare(folders[:2], wrong)
-    for wrong in (folders[:1], [folders[0], f"{folders[0]}/."]):
-        with pytest.raises(MimError):
-            compare(wrong)
+    given = compare(folders, ["MIM", "ConvLSTM"]).evaluations
+    assert [each.name for each in given] == ["MIM", "ConvLSTM"]
 
 
 def test_the_best_evaluation_of_a_run_is_compared_else_its_last(tmp_path):

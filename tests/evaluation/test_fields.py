@@ -8,7 +8,6 @@ import pytest
 from scipy.ndimage import uniform_filter
 
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.scale_fit import ScaledSource
 from mim_tf.errors import MimError
 from mim_tf.evaluation.fields import (
     FieldScores,
@@ -105,14 +104,6 @@ def test_a_source_with_latitudes_is_scored_by_area():
     scores.update(truth, prediction)
     expected = result_of(truth, prediction, climatology)["mean"]
     assert {name: scores.result()["mean"][name] for name in expected} == expected
-
-
-def test_a_climatology_of_physical_values_is_scaled_with_the_frames():
-    truth, _, climatology = frames()
-    source = globe(truth)
-    source.climatology = climatology * 100 + 200
-    found = climatology_of(ScaledSource(source, KELVIN))
-    np.testing.assert_allclose(found, climatology, atol=1e-5)
 
 
 def test_the_climatology_leaves_out_missing_values():

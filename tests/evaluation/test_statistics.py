@@ -82,15 +82,6 @@ def test_scores_of_a_sequence_are_those_it_has_alone(kind):
         assert {name: column[i] for name, column in values.items()} == pytest.approx(alone)
 
 
-def test_other_scores_share_what_follows_from_the_truth(kind):
-    truth, prediction = frames()
-    ours, theirs = Scores(kind), Scores(kind)
-    batch = ours.update(truth, prediction)
-    theirs.add(batch.with_prediction(prediction[::-1]))
-    assert theirs.result() == scored(kind, truth, prediction[::-1]).result()
-    assert ours.result() == scored(kind, truth, prediction).result()
-
-
 @pytest.mark.parametrize(
     ("truth", "prediction", "named"),
     [
@@ -129,16 +120,6 @@ def test_an_interval_agrees_with_scipy():
     assert statistics.mean_interval(values) == pytest.approx([*expected], rel=0.03)
     assert statistics.mean_interval(np.full(5, 0.25)) == [0.25, 0.25]
     assert statistics.mean_interval(np.ones(1)) is None
-
-
-def test_every_resample_has_as_many_groups_whatever_is_in_memory(monkeypatch):
-    whole = np.concatenate(list(statistics.resampling_counts(50)))
-    assert whole.shape == (statistics.RESAMPLES, 50)
-    assert (whole.sum(axis=1) == 50).all()
-    # Every group comes as often as any other, about.
-    assert whole.mean(axis=0) == pytest.approx(np.ones(50), abs=0.1)
-    monkeypatch.setattr(statistics, "LARGEST_PART", 999)
-    np.testing.assert_array_equal(np.concatenate(list(statistics.resampling_counts(50))), whole)
 
 
 FRAMES = 6

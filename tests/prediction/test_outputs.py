@@ -100,15 +100,17 @@ def test_names_that_are_refused(inputs, many, output, form, message):
         name_outputs(list(map(Path, inputs)), many, output, form)
 
 
-def test_forms_that_cannot_hold_the_frames():
-    Output(Path("a.npy"), "npy").check(channels=2, batch_axis=True)
-    for name, form, channels, batch_axis in (
+@pytest.mark.parametrize(
+    ("name", "form", "channels", "batch_axis"),
+    [
         ("a.gif", "gif", 2, False),
         ("a", "images", 1, True),
         ("a.nc", "nc", 1, False),  # without the coordinates of an input
-    ):
-        with pytest.raises(MimError, match=rf"{name}.*--output"):
-            Output(Path(name), form).check(channels, batch_axis)
+    ],
+)
+def test_forms_that_cannot_hold_the_frames(name, form, channels, batch_axis):
+    with pytest.raises(MimError, match=rf"{name}.*--output"):
+        Output(Path(name), form).check(channels, batch_axis)
 
 
 def test_pictures_show_physical_values_of_the_first_channel_and_arrays_hold_them(tmp_path):

@@ -148,17 +148,6 @@ def test_a_film_strip_has_a_row_for_truth_and_two_for_each_network(kept):
     np.testing.assert_array_equal(first, expected)
 
 
-def test_an_error_of_zero_is_white_and_of_missing_values_grey(samples):
-    exact = samples(scale=DBZ)
-    exact.forecast[:] = exact.truth[:, CONTEXT:]
-    assert drawn({"a": exact}, 0)[6 * 2 + 2].images[0].get_array()[..., :3].min() > 0.95
-    axes = drawn({"a": samples(scale=DBZ, missing=np.s_[..., 0, 0])}, 0)
-    truth, error = (axes[6 * row + 2].images[0].get_array() for row in (0, 2))
-    assert (truth[:, 0] == 128).all()
-    np.testing.assert_allclose(error[:, 0], [[0.5, 0.5, 0.5, 1]] * 16, atol=0.01)
-    assert len(np.unique(error[:, 1:])) > 100
-
-
 @pytest.mark.parametrize(
     ("suffix", "start", "sequence"), [("png", b"\x89PNG", "best"), ("pdf", b"%PDF", "median")]
 )

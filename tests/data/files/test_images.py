@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from mim_tf.data.files.images import (
-    FrameFormat,
     eight_bits,
     image_header,
     list_images,
@@ -94,24 +93,6 @@ def test_shrinking_looks_at_every_pixel(dtype):
     )
     ones = np.ones((7, 5, 1), np.float32)
     np.testing.assert_array_equal(resize_image(ones, 9, 3), np.ones((9, 3, 1)))
-
-
-@pytest.mark.parametrize(
-    ("pixel", "channels", "expected"),
-    [
-        ([255, 0, 0], 1, [76]),  # 0.299 * 255 = 76.2
-        ([255, 0, 0], 3, [255, 0, 0]),
-        ([7], 3, [7, 7, 7]),
-        (np.uint16([50_000] * 3), 1, [195]),  # 50000 / 257 = 194.6
-    ],
-)
-def test_a_picture_gets_size_and_channels(pixel, channels, expected):
-    pixel = np.asarray(pixel, getattr(pixel, "dtype", np.uint8))
-    got = FrameFormat((4, 6, channels), resize=True).convert("a", np.tile(pixel, (9, 3, 1)))
-    assert got.dtype == np.uint8
-    np.testing.assert_array_equal(got, np.full((4, 6, channels), expected))
-    with pytest.raises(MimError, match=r"a\.png: .*--resize"):
-        FrameFormat((4, 6, channels)).convert("a.png", np.tile(pixel, (9, 3, 1)))
 
 
 # Corrupted pictures; see also test_damage.py.

@@ -5,9 +5,7 @@ from PIL import Image
 from mim_tf.config import DataConfig
 from mim_tf.data.files.recordings import (
     array_recordings,
-    frame_sizes,
     list_recordings,
-    native_shape,
     open_recordings,
 )
 from mim_tf.errors import MimError
@@ -108,12 +106,3 @@ def test_a_later_image_that_does_not_fit_is_found_when_read(tmp_path):
     for window, name in ((1, "frame3.png"), (2, r"frame[34]\.png")):
         with pytest.raises(MimError, match=name):
             source.sequences([window])
-
-
-def test_sizes_are_known_before_anything_is_decoded(tmp_path):
-    folder = write_images(tmp_path / "a", [10, 20])
-    Image.new("L", (5, 4)).save(folder / "small.png")
-    write_video(tmp_path / "b.mkv", numbered_frames(2))
-    recordings = list_recordings(tmp_path)
-    assert frame_sizes(recordings) == {(HEIGHT, WIDTH): 3, (4, 5): 1}
-    assert [native_shape(each) for each in recordings] == [(HEIGHT, WIDTH, 3)] * 2

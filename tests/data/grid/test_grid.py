@@ -156,21 +156,19 @@ def test_files_that_do_not_fit_each_other(tmp_path, change, message):
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"hello, world", b"\x89HDF\r\n\x1a\n" + b"\0" * 50, "cut short", "no store", "mixed"],
+    ("name", "damage"),
+    [("a.nc", "noise"), ("a.nc", "cut short"), ("a.zarr", "no store"), ("a.zarr", "mixed")],
 )
-def test_corrupted_files_are_named(tmp_path, content):
-    path = tmp_path / "a.nc"
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    elif content == "cut short":
-        whole = grid_files.write(path, FIELDS, 4).read_bytes()
-        path.write_bytes(whole[:-3000])
-    elif content == "no store":
-        path = tmp_path / "a.zarr"
+def test_corrupted_files_are_named(tmp_path, name, damage):
+    path = grid_files.write(tmp_path / name, FIELDS, 4)
+    if damage == "noise":
+        path.write_bytes(b"hello, world")
+    elif damage == "cut short":
+        path.write_bytes(path.read_bytes()[:-3000])
+    elif damage == "no store":
+        shutil.rmtree(path)
         path.mkdir()
     else:  # one variable of the store is longer already
-        path = grid_files.write(tmp_path / "a.zarr", FIELDS, 4)
         other = grid_files.write(tmp_path / "c.zarr", grid_files.dataset(30)[["u10"]])
         shutil.rmtree(path / "u10")
         shutil.copytree(other / "u10", path / "u10")
