@@ -158,6 +158,7 @@ def covered(rng, *lengths):
     return low <= 5 <= high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lengths", [(30,) * 12, (25, 40) * 15, (900,)])
 def test_95_percent_intervals_cover_the_truth_in_95_percent_of_cases(lengths):
     rng = np.random.default_rng(0)

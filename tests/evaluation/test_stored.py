@@ -77,7 +77,6 @@ def test_nan_is_refused_and_nothing_is_written(tmp_path):
 
 
 CHANGED = [
-    *({name: None} for name in ("mean", "intervals", "data", "protocol")),  # older versions
     {"mean": 2.0},
     {"mean": {"mse": "2"}},
     {"recordings": "2"},
@@ -96,6 +95,10 @@ FOLDER = "scores/000005"
     [
         *((f"{FOLDER}/scores.json", text) for text in ("", "{", "[1]", "null", "{}", None)),
         *((f"{FOLDER}/scores.json", json.dumps(RESULT | changed)) for changed in CHANGED),
+        *(
+            (f"{FOLDER}/scores.json", json.dumps({k: v for k, v in RESULT.items() if k != name}))
+            for name in ("mean", "intervals", "data", "protocol")  # older versions
+        ),
         *((f"{FOLDER}/per_sequence.csv", text) for text in ("", None, HEADER)),
         (f"{FOLDER}/per_sequence.csv", HEADER + "1,1.0,0.5\n2,x,\n"),
         (f"{FOLDER}/per_sequence.csv", HEADER + "1,1.0,0.5\n2,3.0\n"),

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.errors import MimError
-from tools.faults.content import MARKER, has_content, replace_content
+from tools.faults.content import MARKER, WRITERS
 from tools.faults.damage import A_LONG_NAME, ANY, Kind
 from tools.faults.readers import READERS
 
@@ -141,8 +141,9 @@ def _damage(case, folder):
     draw, files = random.Random(str(case)), _files(folder)
     if case.damage != CONTENT:
         ANY[case.damage][1](draw.choice(files), draw)
-    elif files := list(filter(has_content, files)):
-        replace_content(draw.choice(files), draw)
+    elif files := [file for file in files if file.suffix in WRITERS]:
+        file = draw.choice(files)
+        WRITERS[file.suffix](file, draw)
 
 
 def _limit(forbidden):
