@@ -149,7 +149,11 @@ def test_a_film_strip_has_a_row_for_truth_and_two_for_each_network(kept):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "start", "sequence"), [("png", b"\x89PNG", "best"), ("pdf", b"%PDF", "median")]
+    ("suffix", "start", "sequence"),
+    [
+        ("png", b"\x89PNG", "best"),
+        pytest.param("pdf", b"%PDF", "median", marks=pytest.mark.slow),
+    ],
 )
 def test_a_film_strip_is_one_column_wide_at_300_dpi(kept, tmp_path, suffix, start, sequence):
     path = tmp_path / f"strip.{suffix}"
