@@ -117,10 +117,10 @@ def changed_after_sums(mirror):
     [
         (lambda mirror: (mirror / "S6.tar").unlink(), "S6.tar cannot be downloaded"),
         (lambda mirror: os.truncate(mirror / "S6.tar", 0), "S6.tar"),
-        (lambda mirror: os.truncate(mirror / "S6.tar", 700), "S6.tar"),
+        (lambda mirror: os.truncate(mirror / "S6.tar", 700), "not a whole archive"),
         (lambda m: write_archive(m / "S6.tar", {"S6/notes.txt": b"hello"}), "S6.tar.part"),
         (lambda mirror: write_archive(mirror / "S6.tar", pictures("S5")), "S6.tar.part"),
-        (changed_after_sums, "S6.tar"),
+        (changed_after_sums, "S6.tar.wrong"),
         (lambda mirror: write_sums(mirror, "S6.tar"), "SHA256SUMS has no line for S6.tar"),
     ],
 )

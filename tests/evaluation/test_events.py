@@ -26,6 +26,10 @@ from mim_tf.values.scale import LinearScale
 DBZ = LinearScale("dBZ", 0, 70)
 LEVEL = LinearScale("level", 0, 255)
 NAMES = ["CSI", "POD", "FAR", "BIAS", "HSS"]
+OF_PACKAGE = [
+    *("critical_success_index", "probability_of_detection", "false_alarm_ratio"),
+    *("frequency_bias", "heidke_skill_score"),
+]
 
 
 def result_of(*batches, scale=DBZ, thresholds=(30,), rule=None, kind=CategoricalScores):
@@ -151,35 +155,9 @@ def test_pooled_csi_is_that_of_the_maxima_of_squares():
     assert "POD_pool4_55" not in result["mean"]
 
 
-def independent_scores(truth, prediction, threshold):
-    """Scores of values in dBZ, counted one by one, from other forms of the definitions.
-
-    Written from the definitions in Wilks, "Statistical Methods in the Atmospheric Sciences".
-    """
-    pairs = [
-        (bool(t > threshold), bool(p > threshold))
-        for t, p in zip(truth.ravel().tolist(), prediction.ravel().tolist(), strict=True)
-        if not math.isnan(t)
-    ]
-    observed = sum(t for t, _ in pairs)
-    predicted = sum(p for _, p in pairs)
-    hits = pairs.count((True, True))
-    correct = Fraction(sum(t == p for t, p in pairs), len(pairs))
-    # Of a forecast without skill that predicts as many events at random.
-    chance = Fraction(
-        observed * predicted + (len(pairs) - observed) * (len(pairs) - predicted), len(pairs) ** 2
-    )
-    return {
-        "CSI": Fraction(hits, observed + predicted - hits),
-        "POD": Fraction(hits, observed),
-        "FAR": 1 - Fraction(hits, predicted),
-        "BIAS": Fraction(predicted, observed),
-        "HSS": (correct - chance) / (1 - chance),
-    }
-
-
 @pytest.mark.parametrize("missing", [0, 0.2])
-def test_scores_equal_those_of_an_independent_implementation(missing):
+def test_scores_equal_those_of_the_package_scores(missing):
+    manager = pytest.importorskip("scores.categorical").BinaryContingencyManager
     generator = np.random.default_rng(0)
     truth = generator.uniform(0, 70, (4, 2, 8, 9, 1)).astype(np.float32)
     prediction = (truth + generator.normal(0, 15, truth.shape)).astype(np.float32)
@@ -190,11 +168,14 @@ def test_scores_equal_those_of_an_independent_implementation(missing):
     result = result_of(*halves, thresholds=thresholds)
     assert list(result["mean"]) == [f"{name}_{t}" for name in NAMES for t in ("20", "30.5", "50")]
     for threshold in thresholds:
-        for frame in range(2):
-            expected = independent_scores(truth[:, frame], prediction[:, frame], threshold)
-            for name, score in expected.items():
-                got = result["per_frame"][f"{name}_{threshold}"][frame]
-                assert got == pytest.approx(float(score), rel=1e-12)
+        events = [
+            xr.DataArray(np.where(np.isnan(truth), np.nan, part > threshold), dims=list("nthwc"))
+            for part in (prediction, truth)
+        ]
+        table = manager(*events).transform(preserve_dims="t")
+        for name, of_package in zip(NAMES, OF_PACKAGE, strict=True):
+            expected = getattr(table, of_package)().values
+            assert result["per_frame"][f"{name}_{threshold}"] == pytest.approx(list(expected))
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,11 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import h5netcdf
 import numpy as np
 import pytest
 
-from mim_tf.cli.configs import model_config
-from mim_tf.cli.flags import given
-from mim_tf.cli.train import TRAIN
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.dataset import frame_shape, open_source
 from mim_tf.data.sets.grid.source import open_fields
@@ -136,26 +132,6 @@ def test_frames_may_be_further_apart_and_unscaled(path):
     np.testing.assert_array_equal(train.sequences([1])[0, ..., 0], values[5:12:2])
     assert train.describe()["step"] == train.frame_step == "12 hours"
     assert not train.scale.clipped
-
-
-@pytest.mark.slow
-def test_weatherbench_by_its_flagfile(tmp_path):
-    years = (40, "2015-12-30"), (30, "2016-01-01"), (26, "2017-01-01"), (26, "2018-01-01")
-    for seed, (times, start) in enumerate(years):
-        fields = grid_files.weatherbench(times, start, seed)
-        grid_files.write(tmp_path / f"2m_temperature_{start[:4]}_5.625deg.nc", fields)
-    flagfile = Path(__file__).parents[3] / "experiments" / "weatherbench.cfg"
-    values = TRAIN.flag_values()
-    pattern = tmp_path / "2m_temperature_201[0-8]_5.625deg.nc"
-    values(["mim", f"--flagfile={flagfile}", f"--train_data_paths={pattern}"])
-    data = DataConfig(**given(DataConfig, values))
-    model = model_config(values, "", data)
-    assert model.frame_shape == (32, 64, 1)
-    found = {split: open_source(data, model, split) for split in SPLITS}
-    # 12 -> 12 hours; the two years of the test do not touch.
-    assert [source.size for source in found.values()] == [40 - 23, 30 - 23, 2 * (26 - 23)]
-    assert found["train"].scale.unit == ("K",)
-    np.testing.assert_allclose(found["train"].latitude[[0, -1]], [-87.1875, 87.1875])
 
 
 TIMES, SIDE = 100_000, 320
