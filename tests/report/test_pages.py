@@ -50,6 +50,13 @@ def test_report_of_a_run(run):
     assert "<b> & c" not in page
     assert "Power spectra" not in words
     check_that_nothing_is_loaded(page)
+    before = path.stat().st_ino
+    write_report(run)
+    assert path.stat().st_ino != before
+    path.write_text("mine")
+    with pytest.raises(MimError, match=r"report\.html"):
+        write_report(run)
+    assert path.read_text() == "mine"
 
 
 def test_report_of_scores_alone_that_do_not_beat_baselines(run, tmp_path):
@@ -76,18 +83,6 @@ def test_report_of_color_radar_and_traffic(tmp_path, channels, size, scale, word
     path = reported(tmp_path / "a", evaluation(channels=channels, scale=scale, size=size))
     assert words in text_of(path)
     assert path.stat().st_size < 8_000_000
-
-
-def test_report_replaces_an_older_report_and_nothing_else(run, tmp_path):
-    output = tmp_path / "there" / "page.html"
-    write_report(run, output)
-    before = output.stat().st_ino
-    write_report(run, output)
-    assert output.stat().st_ino != before
-    output.write_text("mine")
-    with pytest.raises(MimError, match=r"page\.html"):
-        write_report(run, output)
-    assert output.read_text() == "mine"
 
 
 def test_spectra_are_shown_at_the_first_the_middle_and_the_last_lead_time(tmp_path):
