@@ -1,6 +1,8 @@
 """Corrupted files, killed processes and full disks: an error or a warning, and nothing is lost."""
 
 import logging
+import os
+import re
 import subprocess
 import sys
 
@@ -17,6 +19,7 @@ from mim_tf.training.callbacks import Events, Snapshots
 from mim_tf.training.state import load_state, save_state
 from mim_tf.weights import save_weights
 from tools.faults.lives import NoDiskError, fill, small_disk
+from tools.faults.readers import READERS
 
 FRAMES = np.random.default_rng(0).random((20, 64, 64, 1), np.float32)
 
@@ -24,6 +27,20 @@ FRAMES = np.random.default_rng(0).random((20, 64, 64, 1), np.float32)
 def run(module, *arguments):
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=1200)
+
+
+@pytest.mark.parametrize("share", [0, 0.5])
+@pytest.mark.parametrize("name", [name for name, reader in READERS.items() if reader.unit])
+def test_empty_and_truncated_frames_are_refused(tmp_path, name, share):
+    reader = READERS[name]
+    if share and not reader.ends:
+        pytest.skip("this format does not mark its end")
+    path = reader.make(tmp_path)
+    for file in tmp_path.rglob("*"):
+        if file.is_file():
+            os.truncate(file, int(share * file.stat().st_size))
+    with pytest.raises(MimError, match=re.escape(str(tmp_path))):
+        reader.read(path)
 
 
 @pytest.mark.slow

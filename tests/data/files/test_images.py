@@ -95,7 +95,7 @@ def test_shrinking_looks_at_every_pixel(dtype):
     np.testing.assert_array_equal(resize_image(ones, 9, 3), np.ones((9, 3, 1)))
 
 
-# Corrupted pictures; see also test_damage.py.
+# Corrupted pictures; see also test_faults.py.
 
 
 def chunk(kind, data):
