@@ -26,14 +26,10 @@ def test_settings_are_fields_of_the_configuration():
     ("dataset", "settings", "flag"),
     [
         ("kth", {"window_stride": 2}, "window_stride"),
-        ("taxibj", {"frame_interval": 2}, "frame_interval"),
         ("folder", {"thresholds": (3,)}, "thresholds"),
         ("radar", {"scale": "standard"}, "scale"),
         ("folder", {"num_digits": 3}, "num_digits"),
         ("mnist", {"sevir_type": "vis"}, "sevir_type"),
-        ("array", {"dbz_max": 60.0}, "dbz_max"),
-        ("hko7", {"taxibj_synthetic": True}, "taxibj_synthetic"),
-        ("grid", {"data_seed": 1}, "data_seed"),
         ("nowhere", {}, "dataset"),
     ],
 )

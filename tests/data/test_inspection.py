@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from mim_tf.config import DataConfig
+from mim_tf.data.dataset import frame_shape
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.scale_fit import ScaledSource
 from mim_tf.data.source import Recording, WindowSource
@@ -18,7 +20,7 @@ from tests.sevir_files import write_sevir
     ("name", "kind"), [("a.npy", "array"), ("video.MP4", "folder"), ("mine.h5", "weights")]
 )
 def test_a_file_that_cannot_be_read_is_recognised_by_its_name(name, kind, tmp_path):
-    (tmp_path / name).write_bytes(b"")
+    (tmp_path / name).touch()
     assert recognise(tmp_path / name) == kind
 
 
@@ -34,13 +36,14 @@ def test_clips_among_other_arrays_are_not_moving_mnist(tmp_path):
     assert recognise(tmp_path / "many.npz") == "array"
 
 
-@pytest.mark.parametrize("kind", ["mnist", "sevir", "hko7", "kth", "radar", "grid"])
+@pytest.mark.parametrize("kind", ["mnist", "sevir", "hko7", "kth", "radar", "grid", "folder"])
 def test_data_is_recognised_and_opened(kind, tmp_path):
     path, described = write_example(kind, tmp_path / "data")
     assert recognise(path) == kind
+    shape = frame_shape(DataConfig(kind, valid_data_paths=str(path)))
     for source in open_all(path, kind, {}, {}).values():
-        length, *shape = source.shape
-        assert described == "{} frames, {} x {} x {}".format(length, *shape)
+        assert described == "{} frames, {} x {} x {}".format(source.shape[0], *shape)
+        assert source.shape[1:] == shape
 
 
 def test_one_file_of_sevir_is_not_taken_for_weights(tmp_path):

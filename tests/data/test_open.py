@@ -1,6 +1,7 @@
 """Every data set opened as configured: which files, divided how, on which scale."""
 
 import dataclasses
+import datetime
 
 import imageio.v3 as imageio
 import numpy as np
@@ -12,6 +13,7 @@ from mim_tf.data.sets.moving_mnist.npz import write_npz
 from mim_tf.data.source import describe_splits
 from mim_tf.errors import MimError
 from mim_tf.values.scale import LinearScale
+from tests import taxibj_files
 from tests.data_examples import levels, write_example
 
 GENERATED = DataConfig(digits="bundled", train_sequences=0, valid_sequences=4, test_sequences=5)
@@ -60,12 +62,6 @@ def test_generated_splits_have_their_own_digits(tiny_config):
     assert "bundled" in train.describe()["digits_origin"]
 
 
-def test_colour_is_generated():
-    splits = splits_of(DataConfig("mnist_color", digits="bundled"), model((32, 32, 3)))
-    assert [source.size for source in splits.values()] == [10_000, 2_000, 3_000]
-    assert splits["valid"].shape == (4, 32, 32, 3)
-
-
 def test_files_by_split(tmp_path, tiny_config, tiny_frames):
     write_npz(tmp_path / "a.npz", tiny_frames, 3)
     np.save(tmp_path / "b.npy", tiny_frames[:2])
@@ -74,11 +70,14 @@ def test_files_by_split(tmp_path, tiny_config, tiny_frames):
     assert open_source(data, tiny_config, "train").size == 10
     valid = open_source(data, tiny_config, "valid")
     np.testing.assert_array_equal(valid.sequences([1]), tiny_frames[1:2])
+    # Files to test on alone stay whole, and training sequences are generated.
+    alone = DataConfig(valid_data_paths=f"{tmp_path}/a.npz", digits="bundled", train_sequences=7)
+    sources = splits_of(alone, tiny_config).values()
+    assert [source.size for source in sources] == [7, 5, 5]
 
 
 @pytest.mark.parametrize("kind", ["npz", "npy"])
-@pytest.mark.parametrize("same_again", [False, True])
-def test_one_path_of_moving_mnist_is_divided_by_sequence(tmp_path, kind, same_again):
+def test_one_path_of_moving_mnist_is_divided_by_sequence(tmp_path, kind):
     def stored(data):
         """The numbers of the sequences in each split."""
         splits = splits_of(data, model((8, 8, 1))).values()
@@ -88,22 +87,12 @@ def test_one_path_of_moving_mnist_is_divided_by_sequence(tmp_path, kind, same_ag
     numbers = np.arange(20, dtype=np.uint8).repeat(4 * 8 * 8).reshape(20, 4, 8, 8)
     path = tmp_path / f"a.{kind}"
     np.save(path, numbers) if kind == "npy" else write_npz(path, numbers, 2)
-    again = f"{tmp_path}/./a.{kind}" if same_again else ""
-    data = DataConfig("mnist", str(path), again, valid_fraction=0.1, test_fraction=0.2)
+    data = DataConfig("mnist", str(path), valid_fraction=0.1, test_fraction=0.2)
     parts = stored(data)
     assert [len(part) for part in parts] == [14, 2, 4]
     assert set.union(*parts) == set(range(20))
-    assert stored(data) == parts
+    assert stored(dataclasses.replace(data, valid_data_paths=f"{tmp_path}/./a.{kind}")) == parts
     assert stored(dataclasses.replace(data, data_seed=1))[1] != parts[1]
-
-
-def test_moving_mnist_to_test_on_alone_stays_whole(tmp_path, tiny_config, tiny_frames):
-    write_npz(tmp_path / "a.npz", tiny_frames, 3)
-    data = DataConfig(valid_data_paths=f"{tmp_path}/a.npz", digits="bundled", train_sequences=7)
-    train, valid, test = splits_of(data, tiny_config).values()
-    assert (train.size, valid.size, test.size) == (7, 5, 5)
-    assert "generated" in train.describe()["source"]
-    np.testing.assert_array_equal(test.sequences([4]), tiny_frames[4:])
 
 
 # Recordings that are divided.
@@ -127,12 +116,6 @@ def test_recordings_are_never_in_two_splits(tmp_path, dataset):
     assert len(set.union(*names)) == 5
     assert splits["train"].size == 6
     assert splits["train"].sequences([5]).shape == (1, 4, 8, 8, 1)
-
-
-def test_two_folders_are_train_and_test(tmp_path):
-    paths = [str(write_events(tmp_path / name, count)) for name, count in (("a", 2), ("b", 1))]
-    splits = splits_of(DataConfig("radar", *paths), model((8, 8, 1)))
-    assert [source.size for source in splits.values()] == [6, 3, 3]
 
 
 @pytest.mark.parametrize(("split", "is_link"), [("train", False), ("train", True), ("valid", True)])
@@ -182,36 +165,12 @@ def test_one_or_two_videos_are_divided_along_time(tmp_path, videos, interval):
 def test_archives_are_divided_as_published(kind, tmp_path):
     path, _ = write_example(kind, tmp_path / "data")
     data = DataConfig(kind, str(path))
-    opened = splits_of(data, model(frame_shape(data), 20))
-    names = [recordings(source) for source in opened.values()]
-    assert names[0]
-    assert not names[0] & (names[1] | names[2])
-
-
-def test_taxibj_is_read_as_configured():
-    frames = {}
-    for order in ("chronological", "reference"):
-        data = DataConfig("taxibj", taxibj_synthetic=True, taxibj_order=order)
-        source = open_source(data, model((32, 32, 2)), "test")
-        assert (source.size, source.scale.unit) == (1344, "vehicles")
-        frames[order] = source.sequences([3])
-    np.testing.assert_array_equal(frames["reference"], frames["chronological"][:, ::-1])
-    clean = DataConfig("taxibj", taxibj_synthetic=True, taxibj_split="clean")
-    sizes = [open_source(each, model((32, 32, 2)), "train").size for each in (data, clean)]
-    assert sizes[0] - sizes[1] == 3
+    train, valid, test = map(recordings, splits_of(data, model(frame_shape(data), 20)).values())
+    assert train
+    assert not train & (valid | test)
 
 
 # Scales.
-
-
-def test_radar_is_read_as_configured(tmp_path):
-    settings = {"dbz_min": -10, "dbz_max": 30, "radar_missing": "0", "thresholds": (5,)}
-    data = DataConfig("radar", str(write_events(tmp_path / "data", 3)), **settings)
-    sources = list(splits_of(data, model((8, 8, 1))).values())
-    values = [float(source.sequences([0]).mean()) for source in sources]
-    np.testing.assert_array_equal(np.sort(values), [0.5, 0.75, np.nan])
-    for source in sources:
-        assert (source.scale.low, source.thresholds, source.has_missing) == (-10, (5,), True)
 
 
 def test_radar_is_scored_on_the_scale_of_the_weights(tmp_path, caplog):
@@ -235,10 +194,12 @@ def test_sevir_is_scored_in_the_type_of_the_weights(tmp_path):
         open_source(data, weights, "test")
 
 
-def test_weights_of_another_city_may_be_scored_on_taxibj(caplog):
-    weights = model((32, 32, 2), scale=LinearScale("vehicles", 0, 267))
-    data = DataConfig("taxibj", taxibj_synthetic=True)
-    assert open_source(data, weights, "test").scale.high != 267
+def test_weights_of_another_city_may_be_scored(tmp_path, caplog):
+    dates = taxibj_files.dates(datetime.date(2013, 7, 1), 32)
+    counts = taxibj_files.counts(len(dates), 0)[:, :, :1].repeat(4, axis=2)
+    path = taxibj_files.write_h5(tmp_path / "a.h5", counts, dates)
+    weights = model((4, 4, 2), scale=LinearScale("vehicles", 0, 267))
+    assert open_source(DataConfig("taxibj", str(path)), weights, "test").scale.high == 99
     assert "another scale" in caplog.text
 
 
@@ -257,15 +218,6 @@ def test_weights_of_another_city_may_be_scored_on_taxibj(caplog):
 )
 def test_frame_shape_without_files(dataset, expected):
     assert frame_shape(DataConfig(dataset)) == expected
-
-
-@pytest.mark.parametrize(
-    "kind", ["mnist", "array", "taxibj", "radar", "sevir", "hko7", "kth", "folder"]
-)
-def test_frame_shape_of_files(tmp_path, kind):
-    path, described = write_example(kind, tmp_path / "data")
-    shape = frame_shape(DataConfig(kind, valid_data_paths=str(path)))
-    assert described.endswith("frames, {} x {} x {}".format(*shape))
 
 
 def test_frame_shape_of_other_layouts(tmp_path):
@@ -310,20 +262,22 @@ def test_frames_of_another_size(tmp_path, tiny_config):
         open_source(data, tiny_config, "train")
 
 
-def test_recordings_that_are_too_short_in_a_split_or_in_all(tmp_path):
-    path = write_events(tmp_path / "data", 4)
-    divided = DataConfig(dataset="radar", train_data_paths=path)
-    with pytest.raises(MimError, match="for test: change --valid_fraction"):
-        open_source(divided, model((8, 8, 1), 9), "test")
-    alone = DataConfig(dataset="radar", train_data_paths="other", valid_data_paths=path)
-    with pytest.raises(MimError, match=r"add longer recordings\.$"):
-        open_part(divided, "all", (8, 8, 1), 9)
-    with pytest.raises(MimError, match=r"add longer recordings\.$"):
-        open_source(alone, model((8, 8, 1), 9), "test")
-    np.save(tmp_path / "a.npy", np.zeros((1, 30, 8, 8), np.uint8))
-    data = DataConfig(dataset="array", train_data_paths=tmp_path / "a.npy")
-    with pytest.raises(MimError, match="Raise valid_fraction"):
-        open_source(data, model((8, 8, 1), 5), "valid")
+@pytest.mark.parametrize(
+    ("paths", "split", "total_length", "named"),
+    [
+        (("data", ""), "test", 9, "for test: change --valid_fraction"),
+        (("data", ""), "all", 9, r"add longer recordings\.$"),
+        (("other", "data"), "test", 9, r"add longer recordings\.$"),
+        (("a.npy", ""), "valid", 5, "Raise valid_fraction"),
+    ],
+)
+def test_recordings_that_are_too_short(tmp_path, monkeypatch, paths, split, total_length, named):
+    monkeypatch.chdir(tmp_path)
+    write_events(tmp_path / "data", 4)
+    np.save("a.npy", np.zeros((1, 30, 8, 8), np.uint8))
+    data = DataConfig("array" if "a.npy" in paths else "radar", *paths)
+    with pytest.raises(MimError, match=named):
+        open_part(data, split, (8, 8, 1), total_length)
 
 
 def test_splits_are_described_in_a_line_each(tmp_path, tiny_config):
@@ -336,6 +290,3 @@ def test_splits_are_described_in_a_line_each(tmp_path, tiny_config):
     ]
     endless = {"train": open_source(GENERATED, tiny_config, "train")}
     assert describe_splits(endless) == f"train: endless {shape}, generated Moving MNIST"
-    events = write_events(tmp_path / "data", 3)
-    sources = {"test": open_part(DataConfig("radar", str(events)), "all", (8, 8, 1), 4)}
-    assert f"radar {events}/event0.npy and 2 more" in describe_splits(sources)

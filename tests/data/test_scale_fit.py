@@ -55,15 +55,6 @@ def test_each_channel_can_have_its_kind():
     assert scale.high == (np.nanmax(frames[..., 0]), 1)
 
 
-def test_frames_are_scaled_and_missing_values_stay_nan():
-    values = temperatures_and_winds()
-    source = source_of(values)
-    scale = fitted(source, "standard")
-    scaled = ScaledSource(source, scale)
-    np.testing.assert_allclose(scale.to_physical(scaled.sequences([3]))[0], values[3:6], 1e-5)
-    assert scaled.describe()["scale"] == scale.as_json()
-
-
 @pytest.mark.parametrize(
     ("kinds", "change", "named"),
     [

@@ -20,9 +20,6 @@ def opened(folder, split="train", total_length=25, shape=(8, 8, 1), **settings):
 )
 def test_levels_stand_for_vil(level, vil):
     assert vil_of_levels(np.array(level)) == pytest.approx(vil, rel=1e-3)
-
-
-def test_vil_has_levels():
     levels = np.array([0, *range(6, 17), *range(19, 255)])
     np.testing.assert_allclose(levels_of_vil(vil_of_levels(levels)), levels)
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files.arrays import ArraySource
@@ -98,20 +100,20 @@ def divided(names=NAMES, **settings):
     return {split: divide(names, data, split) for split in ("train", "valid", "test")}
 
 
-def test_every_recording_is_in_one_split_in_its_order():
-    splits = divided(valid_fraction=0.1, test_fraction=0.25)
-    assert [len(splits[split]) for split in ("train", "valid", "test")] == [13, 2, 5]
-    assert sorted(itertools.chain(*splits.values())) == NAMES
+@settings(max_examples=50, deadline=None)
+@given(count=st.integers(3, 60), seed=st.integers(0, 9), fraction=st.sampled_from([0.05, 0.1, 0.3]))
+def test_every_recording_is_in_one_split_in_its_order(count, seed, fraction):
+    names = [f"event-{number:02d}" for number in range(count)]
+    shares = {"valid_fraction": fraction, "test_fraction": 0.25, "data_seed": seed}
+    splits = divided(names, **shares)
+    sizes = [max(1, round(count * share)) for share in (fraction, 0.25)]
+    assert [len(splits[split]) for split in ("valid", "test")] == sizes
+    assert sorted(itertools.chain(*splits.values())) == names
     assert all(part == sorted(part) for part in splits.values())
-
-
-def test_the_data_seed_decides_the_split():
-    assert divided() == divided() != divided(data_seed=1)
-
-
-def test_three_recordings_are_enough_and_a_whole_set_stays_whole():
-    assert [len(part) for part in divided(["a", "b", "c"]).values()] == [1, 1, 1]
-    assert divide(NAMES[:2], DataConfig(), "all") == NAMES[:2]
+    assert divided(names, **shares) == splits
+    assert divide(names, DataConfig(), "all") == names
+    if count > 20:
+        assert divided(names, **shares | {"data_seed": seed + 10}) != splits
 
 
 @pytest.mark.parametrize(("names", "fraction"), [(["a", "b"], 0.1), (NAMES, 0.49)])

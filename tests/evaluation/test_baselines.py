@@ -4,43 +4,27 @@ import numpy as np
 import pytest
 
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.evaluation import baselines
 from mim_tf.evaluation.baselines import (
     ReferenceScores,
-    baselines_for,
     context_mean,
     extrapolate_along_flow,
     persistence,
     verdict,
 )
 from mim_tf.evaluation.errors import PixelErrors
-from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.statistics import Scores
-from mim_tf.values.scale import LinearScale
 
 
 def context():
     return np.random.default_rng(0).random((2, 3, 4, 5, 1), np.float32)
 
 
-def test_persistence_copies_the_last_frame():
-    forecast = persistence(context(), 4)
-    assert forecast.shape == (2, 4, 4, 5, 1)
-    for frame in range(4):
-        np.testing.assert_array_equal(forecast[:, frame], context()[:, 2])
-
-
-def test_context_mean_is_that_of_each_pixel():
-    forecast = context_mean(context(), 4)
-    expected = context()[1, :, 2, 3, 0].mean()
-    assert forecast[1, :, 2, 3, 0] == pytest.approx([expected] * 4)
-
-
-def test_fields_are_extrapolated_as_well():
-    source = ArraySource(np.zeros((1, 4, 8, 8, 1), np.uint8))
-    assert list(baselines_for(source)) == ["persistence", "context_mean"]
-    source.scale = LinearScale("dBZ", 0, 70)
-    assert list(baselines_for(source)) == ["persistence", "context_mean", "optical_flow"]
+def test_persistence_and_the_mean_of_each_pixel():
+    frames = context()
+    forecast = persistence(frames, 4)
+    np.testing.assert_array_equal(forecast, np.repeat(frames[:, 2:], 4, axis=1))
+    expected = np.repeat(frames.mean(axis=1, keepdims=True), 4, axis=1)
+    np.testing.assert_allclose(context_mean(frames, 4), expected, rtol=1e-6)
 
 
 def result(model, **baselines):
@@ -48,23 +32,17 @@ def result(model, **baselines):
     return {"mean": {"mse": model, "psnr": model and -model}, "baselines": parts}
 
 
-def test_the_verdict_names_what_is_beaten_and_what_is_not():
-    assert verdict(result(10, persistence=80.25, context_mean=60)) == (
-        "The model beats persistence (80.25) and the mean of the context (60): its MSE is 10."
-    )
-    assert verdict(result(70, persistence=80, context_mean=60)) == (
-        "The model does NOT beat the mean of the context (60): its MSE is 70."
-    )
-    assert "NOT beat persistence (5), the mean of the context (6) and extrapolation" in verdict(
-        result(10, persistence=5, context_mean=6, optical_flow=10)
-    )
-    assert verdict(result(10, persistence=80), "psnr").startswith("The model beats persistence")
-
-
-def test_an_undefined_score_beats_nothing():
-    assert verdict(result(None, persistence=80)) == (
-        "The model does NOT beat persistence (80): its MSE is undefined."
-    )
+@pytest.mark.parametrize(
+    ("model", "baselines", "words"),
+    [
+        (10, {"persistence": 80.25, "context_mean": 60}, "beats persistence (80.25) and the mean"),
+        (70, {"persistence": 80, "context_mean": 60}, "does NOT beat the mean of the context (60)"),
+        (10, {"persistence": 5, "optical_flow": 10}, "does NOT beat persistence (5) and extrapol"),
+        (None, {"persistence": 80}, "does NOT beat persistence (80): its MSE is undefined."),
+    ],
+)
+def test_the_verdict_names_what_is_beaten_and_what_is_not(model, baselines, words):
+    assert words in verdict(result(model, **baselines))
 
 
 # Extrapolation of things whose motion is known.
@@ -86,33 +64,18 @@ def centre(frame):
     return (indices * frame).sum(axis=(1, 2)) / frame.sum()
 
 
-@pytest.mark.parametrize("velocity", [(0, 0), (1, 2), (-0.5, 1.5), (2.5, 0), (0, -1)])
+@pytest.mark.parametrize("velocity", [(0, 0), (1, 2), (-0.5, 1.5)])
 def test_a_moving_blob_moves_on(velocity):
     frames = moving_blob(np.array(velocity), 10)
     forecast = extrapolate_along_flow(frames[:, :4], 6)
     assert forecast.shape == (1, 6, 64, 64, 1)
     assert forecast.dtype == np.float32
+    assert 0 <= forecast.min() <= forecast.max() <= 1
     for predicted, truth in zip(forecast[0, ..., 0], frames[0, 4:, ..., 0], strict=True):
         np.testing.assert_allclose(centre(predicted), centre(truth), atol=1)
     error = np.square(forecast - frames[:, 4:]).sum()
     # The right-hand side is what empty forecasts would cost.
     assert error < 0.02 * np.square(frames[:, 4:]).sum()
-
-
-def test_it_beats_persistence_where_things_move():
-    frames = moving_blob(np.array((1, 2)), 10)
-    errors = [
-        np.square(predict(frames[:, :4], 6) - frames[:, 4:]).sum()
-        for predict in (extrapolate_along_flow, persistence)
-    ]
-    assert errors[0] < 0.05 * errors[1]
-
-
-def test_no_value_appears_that_was_not_there():
-    generator = np.random.default_rng(0)
-    forecast = extrapolate_along_flow(generator.random((2, 3, 20, 24, 1), np.float32), 4)
-    assert forecast.min() >= 0
-    assert forecast.max() <= 1
 
 
 def test_empty_frames_and_single_ones_stay_as_they_are():
@@ -137,30 +100,6 @@ def test_frames_may_be_a_line(shape):
 @pytest.fixture
 def frames():
     return np.random.default_rng(0).random((5, 6, 8, 8, 1), np.float32)
-
-
-def test_what_does_not_depend_on_the_model_is_computed_once(frames, monkeypatch):
-    calls = []
-
-    def zeros(context, horizon):
-        calls.append(len(context))
-        return np.zeros((len(context), horizon, *context.shape[2:]), np.float32)
-
-    monkeypatch.setattr(baselines, "baselines_for", lambda source: {"zeros": zeros})
-
-    def scored(source, limit=0, protocol="mim2019"):
-        batch = scores_for(source, protocol).update(frames[:, 3:], frames[:, 3:])
-        scores = ReferenceScores(source, 3, limit, protocol)
-        scores.update(frames, frames, batch)
-        return scores.result()
-
-    source = ArraySource(frames)
-    assert scored(source) == scored(source)
-    assert calls == [5]
-    for other in ({"limit": 4}, {"protocol": "openstl"}):
-        scored(source, **other)
-    scored(ArraySource(frames))
-    assert calls == [5] * 4
 
 
 def test_a_set_is_recorded_with_its_fingerprint(frames):

@@ -11,7 +11,7 @@ from mim_tf.data.files.arrays import ArraySource
 from mim_tf.errors import MimError
 from mim_tf.evaluation import errors
 from mim_tf.evaluation.errors import PixelErrors, direction, is_better, unit_errors
-from mim_tf.evaluation.protocols import PROTOCOLS, FrameScores, scores_for
+from mim_tf.evaluation.protocols import FrameScores, scores_for
 from mim_tf.evaluation.statistics import Scores
 from mim_tf.values.scale import ConvertedScale, LinearScale
 
@@ -92,33 +92,20 @@ def test_scores_of_a_perfect_prediction_are_python_floats_and_valid_json():
     assert {type(score) for score in result["mean"].values()} == {float}
 
 
-def test_ssim_of_two_flat_frames():
-    # Without variance only luminance is left: c / (difference^2 + c), c = (0.01 * data range)^2.
-    mean = result_of(FrameScores(), zeros(1, 1, 8, 8, 3), np.ones((1, 1, 8, 8, 3)))["mean"]
-    assert mean["ssim_uint8"] == pytest.approx(1e-4 / (1 + 1e-4))
-    assert mean["ssim_float"] == pytest.approx(4e-4 / (1 + 4e-4), rel=1e-5)
-
-
-@pytest.mark.parametrize(("height", "width"), [(6, 16), (16, 6)])
-def test_ssim_is_none_for_frames_below_its_window(height, width):
-    result = result_of(FrameScores(), *random_pair((2, 3, height, width, 1)))
+def test_ssim_is_none_for_frames_below_its_window():
+    result = result_of(FrameScores(), *random_pair((2, 3, 6, 16, 1)))
     for name in NAMES:
         assert (result["mean"][name] is None) == name.startswith("ssim")
         assert {score is None for score in result["per_frame"][name]} == {name.startswith("ssim")}
 
 
 @pytest.mark.parametrize(
-    ("row", "column", "level", "expected"),
-    [
-        (4, 4, 10, 40),  # the centre of the kernel is -4
-        (4, 4, 64, 255),  # 256 saturates
-        (0, 4, 10, 40),
-        (1, 4, 10, 40),
-    ],
+    ("row", "level", "expected"),
+    [(4, 10, 40), (4, 64, 255), (0, 10, 40)],  # the centre of the kernel is -4; 256 saturates
 )
-def test_sharpness_of_a_dot(row, column, level, expected):
+def test_sharpness_of_a_dot(row, level, expected):
     frame = np.zeros((8, 8, 1), np.uint8)
-    frame[row, column] = level
+    frame[row, 4] = level
     assert errors.sharpness(frame) == expected
 
 
@@ -174,20 +161,6 @@ def test_openstl_clips_for_ssim_and_psnr_only():
     assert clipped < mean["mse"]
 
 
-def test_per_pixel_is_the_mean_over_values():
-    truth, prediction = random_pair()
-    mean = means("per_pixel", truth, prediction)
-    assert mean["mse"] * 8 * 9 * 2 == pytest.approx(means("openstl", truth, prediction)["mse"])
-    assert mean["mae"] * 8 * 9 * 2 == pytest.approx(means("openstl", truth, prediction)["mae"])
-    assert mean["rmse"] == pytest.approx(np.sqrt(mean["mse"]))
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_every_protocol_has_the_score_that_chooses_the_best_weights(protocol):
-    truth, _ = random_pair()
-    assert means(protocol, truth, truth)["mse"] == 0
-
-
 def test_an_unknown_protocol_is_refused():
     with pytest.raises(MimError, match="--protocol"):
         means("mim2020", *random_pair())
@@ -215,10 +188,10 @@ def test_errors_of_one_value():
     truth, prediction = two_frames([0, 0.5], [np.nan, 0]), two_frames([-1, 0.5], [7, 3])
     result = result_of(PixelErrors(), truth, prediction)
     assert result["per_frame"] == {"mse": [0.5, 9], "mae": [0.5, 3], "rmse": [0.5**0.5, 3]}
-    assert result["mean"]["mse"] == pytest.approx((1 + 0 + 9) / 3)
-    assert result["mean"]["mae"] == pytest.approx((1 + 0 + 3) / 3)
-    # Of all values, not the mean of the frames' roots.
-    assert result["mean"]["rmse"] == pytest.approx((10 / 3) ** 0.5)
+    # Of all values; of the RMSE not the mean of the frames' roots.
+    expected = {"mse": (1 + 0 + 9) / 3, "mae": (1 + 0 + 3) / 3, "rmse": (10 / 3) ** 0.5}
+    assert result["mean"] == pytest.approx(expected)
+    assert means("per_pixel", truth, prediction)["rmse"] == result["mean"]["rmse"]
 
 
 def test_errors_in_physical_units_leave_out_missing_values_and_do_not_clip():
@@ -226,25 +199,6 @@ def test_errors_in_physical_units_leave_out_missing_values_and_do_not_clip():
     result = result_of(unit_errors(DBZ), truth, prediction)
     assert result["per_frame"] == {"mae_dBZ": [105, None], "rmse_dBZ": [105, None]}
     assert result["mean"] == {"mae_dBZ": 105, "rmse_dBZ": 105}
-
-
-def test_every_value_counts_the_same_however_batches_are_cut():
-    truth, prediction = random_pair((5, 3, 4, 6, 2))
-    truth[np.random.default_rng(1).random(truth.shape) < 0.3] = np.nan
-    scores = Scores(*unit_errors(DBZ))
-    for part in (slice(2), slice(2, None)):
-        scores.update(truth[part], prediction[part])
-    result = scores.result()
-    difference = DBZ.to_physical(prediction).astype(float) - DBZ.to_physical(truth)
-    others = 0, 2, 3, 4
-    expected = {
-        "mae_dBZ": np.nanmean(np.abs(difference), axis=others),
-        "rmse_dBZ": np.sqrt(np.nanmean(difference**2, axis=others)),
-    }
-    for name, values in expected.items():
-        assert result["per_frame"][name] == pytest.approx(list(values), rel=1e-5)
-    assert result["mean"]["mae_dBZ"] == pytest.approx(np.nanmean(np.abs(difference)), rel=1e-5)
-    assert result["mean"]["rmse_dBZ"] == pytest.approx(np.nanmean(difference**2) ** 0.5, rel=1e-5)
 
 
 def test_channels_of_their_own_units_have_scores_of_their_own():

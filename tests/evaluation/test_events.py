@@ -1,5 +1,6 @@
 """Scores of events against values worked out by hand and against other implementations."""
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -25,6 +26,10 @@ from mim_tf.values.scale import LinearScale
 DBZ = LinearScale("dBZ", 0, 70)
 LEVEL = LinearScale("level", 0, 255)
 NAMES = ["CSI", "POD", "FAR", "BIAS", "HSS"]
+OF_PACKAGE = [
+    *("critical_success_index", "probability_of_detection", "false_alarm_ratio"),
+    *("frequency_bias", "heidke_skill_score"),
+]
 
 
 def result_of(*batches, scale=DBZ, thresholds=(30,), rule=None, kind=CategoricalScores):
@@ -83,49 +88,38 @@ def test_mean_is_over_lead_times_with_a_score():
 @pytest.mark.parametrize(
     "to_unit",
     [
-        DBZ.to_unit,
         lambda dbz: DBZ.to_unit(dbz.astype(np.float16)),
         lambda dbz: dbz / 70,
-        lambda dbz: dbz.astype(np.float32) * np.float32(1 / 70),
         lambda dbz: np.float32(1 / 7) * dbz.astype(np.float32) / 10,
     ],
 )
-def test_exactly_the_threshold_is_no_event(threshold, to_unit):
+def test_exactly_the_threshold_is_an_event_if_the_rule_is_inclusive(threshold, to_unit):
     # A sixteenth, because half precision has no smaller steps there.
-    values = np.array([threshold, threshold + 1 / 16])
+    values = np.array([threshold, threshold + 1 / 16, threshold - 1 / 16])
     truth = to_unit(values).astype(np.float32)[None, None, None, :, None]
-    result = result_of((truth, np.ones_like(truth)), thresholds=(threshold,))
-    assert result["mean"][f"FAR_{threshold}"] == 0.5
-
-
-@pytest.mark.parametrize("threshold", [0.5, 30, 40])
-def test_an_inclusive_rule_makes_the_threshold_itself_an_event(threshold):
-    truth = frames([threshold, threshold - 0.01, threshold + 0.01])
     for rule, events in ((EventRule(inclusive=True), 2), (EventRule(), 1)):
         result = result_of((truth, np.ones_like(truth)), thresholds=(threshold,), rule=rule)
         assert 1 - result["mean"][f"FAR_{threshold}"] == pytest.approx(events / 3)
 
 
 @pytest.mark.parametrize(
-    ("low", "high"), [(0, 70), (0, 75), (-10, 60), (-32, "95.5"), ("29.7", "55.2"), ("0.3", "76.8")]
+    ("low", "high", "thresholds", "rule"),
+    [
+        *((low, high, (30, 40, 50), EventRule()) for low, high in ((0, 70), (-32, "95.5"))),
+        ("0.3", "76.8", (30, 40, 50), EventRule()),
+        (0, 255, (16, 74, 133, 160, 181, 219), EVENT_RULES["sevir"]),
+    ],
 )
-def test_levels_exceed_a_threshold_where_exact_arithmetic_says_so(low, high):
+def test_levels_exceed_a_threshold_where_exact_arithmetic_says_so(low, high, thresholds, rule):
     scale = LinearScale("dBZ", float(low), float(high))
     truth = from_uint8(np.arange(256, dtype=np.uint8))[None, None, None, :, None]
-    low, high = Fraction(low), Fraction(high)
-    for threshold in (30, 40, 50):
-        expected = sum(low + (high - low) * level / 255 > threshold for level in range(256))
-        result = result_of((truth, np.ones_like(truth)), scale=scale, thresholds=(threshold,))
-        # Everything is predicted, so that hits are the levels above the threshold.
+    # Everything is predicted, so that hits are the levels above the threshold.
+    pair, low, high = (truth, np.ones_like(truth)), Fraction(low), Fraction(high)
+    for threshold in thresholds:
+        values = [low + (high - low) * level / 255 for level in range(256)]
+        expected = sum(v > threshold or (rule.inclusive and v == threshold) for v in values)
+        result = result_of(pair, scale=scale, thresholds=(threshold,), rule=rule)
         assert 1 - result["mean"][f"FAR_{threshold}"] == pytest.approx(expected / 256)
-
-
-def test_levels_reach_a_threshold_of_sevir():
-    truth = from_uint8(np.arange(256, dtype=np.uint8))[None, None, None, :, None]
-    for threshold in (16, 74, 133, 160, 181, 219):
-        pair = truth, np.ones_like(truth)
-        result = result_of(pair, scale=LEVEL, thresholds=(threshold,), rule=EVENT_RULES["sevir"])
-        assert 1 - result["mean"][f"FAR_{threshold}"] == pytest.approx((256 - threshold) / 256)
 
 
 def test_mean_of_counts_is_over_all_frames_and_then_over_thresholds():
@@ -143,57 +137,27 @@ def test_mean_of_counts_is_over_all_frames_and_then_over_thresholds():
 
 def test_pooled_csi_is_that_of_the_maxima_of_squares():
     rng = np.random.default_rng(0)
-    truth = rng.uniform(0, 70, (2, 1, 10, 13, 1)).astype(np.float32) / 70
-    prediction = rng.uniform(0, 70, truth.shape).astype(np.float32) / 70
+    truth, prediction = rng.random((2, 2, 1, 10, 13, 1), np.float32)
     truth[rng.random(truth.shape) < 0.3] = np.nan
     truth[0, 0, :4, :4] = np.nan
     result = result_of((truth, prediction), rule=EventRule(pools=(4, 16)), thresholds=(55,))
     hits = others = 0
-    for n in range(2):
-        for row in (0, 4):
-            for column in (0, 4, 8):
-                square = n, 0, slice(row, row + 4), slice(column, column + 4), 0
-                known = ~np.isnan(truth[square])
-                if known.any():
-                    pair = (truth[square][known].max(), prediction[square][known].max())
-                    events = [value > 55 / 70 for value in pair]
-                    hits += all(events)
-                    others += any(events) and not all(events)
+    for n, row, column in itertools.product((0, 1), (0, 4), (0, 4, 8)):
+        square = n, 0, slice(row, row + 4), slice(column, column + 4), 0
+        known = ~np.isnan(truth[square])
+        if known.any():
+            events = [part[square][known].max() > 55 / 70 for part in (truth, prediction)]
+            hits += all(events)
+            others += any(events) and not all(events)
     assert others
     assert result["mean"]["CSI_pool4_55"] == pytest.approx(hits / (hits + others))
     assert result["mean"]["CSI_pool16_55"] is None  # no square of 16 pixels fits
     assert "POD_pool4_55" not in result["mean"]
 
 
-def independent_scores(truth, prediction, threshold):
-    """Scores of values in dBZ, counted one by one, from other forms of the definitions.
-
-    Written from the definitions in Wilks, "Statistical Methods in the Atmospheric Sciences".
-    """
-    pairs = [
-        (bool(t > threshold), bool(p > threshold))
-        for t, p in zip(truth.ravel().tolist(), prediction.ravel().tolist(), strict=True)
-        if not math.isnan(t)
-    ]
-    observed = sum(t for t, _ in pairs)
-    predicted = sum(p for _, p in pairs)
-    hits = pairs.count((True, True))
-    correct = Fraction(sum(t == p for t, p in pairs), len(pairs))
-    # Of a forecast without skill that predicts as many events at random.
-    chance = Fraction(
-        observed * predicted + (len(pairs) - observed) * (len(pairs) - predicted), len(pairs) ** 2
-    )
-    return {
-        "CSI": Fraction(hits, observed + predicted - hits),
-        "POD": Fraction(hits, observed),
-        "FAR": 1 - Fraction(hits, predicted),
-        "BIAS": Fraction(predicted, observed),
-        "HSS": (correct - chance) / (1 - chance),
-    }
-
-
 @pytest.mark.parametrize("missing", [0, 0.2])
-def test_scores_equal_those_of_an_independent_implementation(missing):
+def test_scores_equal_those_of_the_package_scores(missing):
+    manager = pytest.importorskip("scores.categorical").BinaryContingencyManager
     generator = np.random.default_rng(0)
     truth = generator.uniform(0, 70, (4, 2, 8, 9, 1)).astype(np.float32)
     prediction = (truth + generator.normal(0, 15, truth.shape)).astype(np.float32)
@@ -204,24 +168,27 @@ def test_scores_equal_those_of_an_independent_implementation(missing):
     result = result_of(*halves, thresholds=thresholds)
     assert list(result["mean"]) == [f"{name}_{t}" for name in NAMES for t in ("20", "30.5", "50")]
     for threshold in thresholds:
-        for frame in range(2):
-            expected = independent_scores(truth[:, frame], prediction[:, frame], threshold)
-            for name, score in expected.items():
-                got = result["per_frame"][f"{name}_{threshold}"][frame]
-                assert got == pytest.approx(float(score), rel=1e-12)
+        events = [
+            xr.DataArray(np.where(np.isnan(truth), np.nan, part > threshold), dims=list("nthwc"))
+            for part in (prediction, truth)
+        ]
+        table = manager(*events).transform(preserve_dims="t")
+        for name, of_package in zip(NAMES, OF_PACKAGE, strict=True):
+            expected = getattr(table, of_package)().values
+            assert result["per_frame"][f"{name}_{threshold}"] == pytest.approx(list(expected))
 
 
-@pytest.mark.parametrize("thresholds", [(30, 80), (70,), (-1,), (math.nan,), ()])
-def test_thresholds_that_divide_nothing_are_refused(thresholds):
-    with pytest.raises(MimError, match="dbz_max"):
-        CategoricalScores(DBZ, thresholds)
+@pytest.mark.parametrize(
+    ("scale", "thresholds", "rule", "named"),
+    [
+        *((DBZ, values, None, "dbz_max") for values in ((30, 80), (70,), (-1,), (math.nan,), ())),
+        (LEVEL, (0.0, 16.0), EVENT_RULES["sevir"], "--thresholds"),  # which every value reaches
+    ],
+)
+def test_thresholds_that_divide_nothing_are_refused(scale, thresholds, rule, named):
+    with pytest.raises(MimError, match=named):
+        CategoricalScores(scale, thresholds, rule)
     assert CategoricalScores(DBZ, (0, 69.9))
-
-
-def test_a_threshold_that_every_value_reaches_is_refused():
-    with pytest.raises(MimError, match="--thresholds"):
-        CategoricalScores(LEVEL, (0.0, 16.0), EVENT_RULES["sevir"])
-    CategoricalScores(LEVEL, (0.0, 16.0))
     unbounded = LinearScale("level", 0.0, 255.0, clipped=False)
     CategoricalScores(unbounded, (0.0, 16.0), EVENT_RULES["sevir"])
 
@@ -238,39 +205,20 @@ def fss_of(truth, prediction, *windows):
     return result_of((truth, prediction), thresholds=(40,), rule=rule, kind=FractionsSkillScores)
 
 
-def counted(truth, prediction, side, threshold):
-    """From the definition, window by window."""
-    difference = total = 0
-    for t, p in zip(truth, prediction, strict=True):
-        for row in range(t.shape[0] - side + 1):
-            for column in range(t.shape[1] - side + 1):
-                window = slice(row, row + side), slice(column, column + side)
-                o, f = ((part[window] * 70 > threshold).mean() for part in (t, p))
-                difference += (f - o) ** 2
-                total += f**2 + o**2
-    return 1 - difference / total
-
-
-@pytest.mark.parametrize("side", [1, 3, 4, 9])
-def test_fss_equals_an_independent_count(side):
-    truth, prediction = noise()
-    result = fss_of(truth, prediction, side)
-    for frame in range(2):
-        expected = counted(truth[:, frame, ..., 0], prediction[:, frame, ..., 0], side, 40)
-        assert result["per_frame"][f"FSS_window{side}_40"][frame] == pytest.approx(expected)
-
-
-def test_fss_equals_that_of_the_package_scores():
+@pytest.mark.parametrize("side", [1, 4, 9])
+def test_fss_equals_that_of_the_package_scores(side):
     fss_2d = pytest.importorskip("scores.spatial").fss_2d
     truth, prediction = noise()
-    first, second = (
-        xr.DataArray(part[:, 0, ..., 0] * 70, dims=("n", "y", "x")) for part in (prediction, truth)
-    )
-    expected = fss_2d(
-        first, second, event_threshold=40, window_size=(4, 4), spatial_dims=("y", "x")
-    )
-    result = fss_of(truth, prediction, 4)
-    assert result["per_frame"]["FSS_window4_40"][0] == pytest.approx(float(expected))
+    result = fss_of(truth, prediction, side)["per_frame"][f"FSS_window{side}_40"]
+    for frame in range(2):
+        fields = [
+            xr.DataArray(part[:, frame, ..., 0] * 70, dims=("n", "y", "x"))
+            for part in (prediction, truth)
+        ]
+        expected = fss_2d(
+            *fields, event_threshold=40, window_size=(side, side), spatial_dims=("y", "x")
+        )
+        assert result[frame] == pytest.approx(float(expected))
 
 
 def test_fss_without_events_without_room_and_with_gaps():
@@ -296,21 +244,14 @@ def balanced(truth, prediction):
     return scores.result()["mean"]
 
 
-def test_heavy_rain_counts_more():
-    rates = np.array([0.1, 1.99, 2.01, 4.9, 5.1, 10.1, 29, 30.1])
-    truth = RAIN.to_unit(rates).reshape(1, 1, 2, 4, 1)
-    weights = 1 + 1 + 2 + 2 + 5 + 10 + 10 + 30
-    assert balanced(truth, truth + np.float32(0.1)) == {
+def test_heavy_rain_counts_more_missing_values_nothing_and_sequences_are_averaged():
+    rates = np.array([[0.1, 1.99, 2.01, 4.9, 5.1, 10.1, 29, 30.1], [40] * 4 + [np.nan] * 4])
+    truth = RAIN.to_unit(rates).reshape(2, 1, 2, 4, 1)
+    weights = (1 + 1 + 2 + 2 + 5 + 10 + 10 + 30 + 4 * 30) / 2
+    assert balanced(truth, np.nan_to_num(truth) + np.float32(0.1)) == {
         "B-MSE": pytest.approx(weights * 0.01, rel=1e-5),
         "B-MAE": pytest.approx(weights * 0.1, rel=1e-5),
     }
-
-
-def test_missing_values_have_no_weight_and_sequences_are_averaged():
-    truth = RAIN.to_unit(np.full((2, 1, 2, 2, 1), 40))
-    truth[0, 0, 0] = np.nan
-    prediction = np.full(truth.shape, truth[1, 0, 0, 0] - np.float32(0.1))
-    assert balanced(truth, prediction)["B-MAE"] == pytest.approx((2 + 4) / 2 * 30 * 0.1, rel=1e-5)
 
 
 @pytest.mark.parametrize(

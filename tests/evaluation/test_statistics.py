@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.scale_fit import ScaledSource
 from mim_tf.data.sets.hko7 import RAIN
 from mim_tf.data.source import Recording, WindowSource
@@ -69,9 +68,6 @@ def test_batches_of_any_size_give_exactly_the_same(kind):
         assert cut.result() == whole.result()
         assert cut.intervals() == whole.intervals()
         assert cut.details() == whole.details()
-
-
-def test_large_frames_give_exactly_the_same_too():
     # Above the 8192 values that NumPy converts at a time.
     pair = frames(3, (2, 96, 96, 1))
     for kind in (FrameScores(), PixelErrors()):
@@ -86,25 +82,6 @@ def test_scores_of_a_sequence_are_those_it_has_alone(kind):
         assert {name: column[i] for name, column in values.items()} == pytest.approx(alone)
 
 
-def test_other_scores_share_what_follows_from_the_truth(kind):
-    truth, prediction = frames()
-    ours, theirs = Scores(kind), Scores(kind)
-    batch = ours.update(truth, prediction)
-    theirs.add(batch.with_prediction(prediction[::-1]))
-    assert theirs.result() == scored(kind, truth, prediction[::-1]).result()
-    assert ours.result() == scored(kind, truth, prediction).result()
-
-
-def test_kinds_stand_side_by_side():
-    scores = Scores(*KINDS.values())
-    scores.update(*frames())
-    expected = {}
-    for kind in KINDS.values():
-        expected |= scored(kind, *frames()).result()["mean"]
-    assert scores.result()["mean"] == expected
-    assert list(scores.per_sequence()) == list(scores.intervals()) == list(expected)
-
-
 @pytest.mark.parametrize(
     ("truth", "prediction", "named"),
     [
@@ -113,7 +90,7 @@ def test_kinds_stand_side_by_side():
         (np.full((1, 2, 8, 8, 1), 255), np.zeros((1, 2, 8, 8, 1)), r"\[0, 1\]"),
         (np.full((1, 2, 8, 8, 1), -0.1), np.zeros((1, 2, 8, 8, 1)), r"\[0, 1\]"),
         (np.full((1, 2, 8, 8, 1), np.inf), np.zeros((1, 2, 8, 8, 1)), r"\[0, 1\]"),
-        (np.zeros((1, 2, 8, 8, 1)), np.full((1, 2, 8, 8, 1), np.inf), "frame 1 of 2"),
+        (np.zeros((1, 2, 8, 8, 1)), np.full((1, 2, 8, 8, 1), np.inf), "frame 1 of 2 .sequence 4"),
     ],
 )
 def test_bad_batches_are_refused(truth, prediction, named):
@@ -123,38 +100,7 @@ def test_bad_batches_are_refused(truth, prediction, named):
         scores.update(truth, prediction)
 
 
-def test_a_prediction_that_is_not_finite_names_its_frame():
-    scores, prediction = Scores(PixelErrors()), np.zeros((2, 4, 8, 8, 1))
-    scores.update(prediction, prediction)
-    prediction[1, 2, 5, 5, 0] = np.nan
-    with pytest.raises(MimError, match=r"frame 3 of 4 \(sequence 4\)"):
-        scores.update(np.zeros_like(prediction), prediction)
-
-
-def test_a_truth_may_leave_0_to_1_if_its_scale_is_not_clipped():
-    scores = Scores(PixelErrors(), scale=LinearScale("K", 0, 1, clipped=False))
-    scores.update(np.full((1, 1, 2, 2, 1), 9), np.zeros((1, 1, 2, 2, 1)))
-    assert scores.result()["mean"]["mae"] == 9
-
-
-def test_no_sequences_have_no_scores():
-    with pytest.raises(MimError, match="at least one sequence"):
-        Scores(PixelErrors()).result()
-
-
 # Intervals.
-
-
-def test_an_interval_of_a_ratio_resamples_its_counts():
-    # In half of the sequences everything is missing: they do not count in a mean of values.
-    truth, prediction = frames(20, missing=0)
-    known = scored(PixelErrors(), truth, prediction).intervals()["mae"]
-    both = scored(PixelErrors(), truth, prediction)
-    both.update(np.full_like(truth, np.nan), prediction)
-    low, high = both.intervals()["mae"]
-    assert np.isnan(both.per_sequence()["mae"][20:]).all()
-    assert known[0] < np.mean([low, high]) < known[1]
-    assert high < 2 * known[1]
 
 
 def test_one_group_and_an_undefined_score_have_no_interval(kind):
@@ -173,16 +119,6 @@ def test_an_interval_agrees_with_scipy():
     assert statistics.mean_interval(values) == pytest.approx([*expected], rel=0.03)
     assert statistics.mean_interval(np.full(5, 0.25)) == [0.25, 0.25]
     assert statistics.mean_interval(np.ones(1)) is None
-
-
-def test_every_resample_has_as_many_groups_whatever_is_in_memory(monkeypatch):
-    whole = np.concatenate(list(statistics.resampling_counts(50)))
-    assert whole.shape == (statistics.RESAMPLES, 50)
-    assert (whole.sum(axis=1) == 50).all()
-    # Every group comes as often as any other, about.
-    assert whole.mean(axis=0) == pytest.approx(np.ones(50), abs=0.1)
-    monkeypatch.setattr(statistics, "LARGEST_PART", 999)
-    np.testing.assert_array_equal(np.concatenate(list(statistics.resampling_counts(50))), whole)
 
 
 FRAMES = 6
@@ -221,6 +157,7 @@ def covered(rng, *lengths):
     return low <= 5 <= high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lengths", [(30,) * 12, (25, 40) * 15, (900,)])
 def test_95_percent_intervals_cover_the_truth_in_95_percent_of_cases(lengths):
     rng = np.random.default_rng(0)
@@ -255,10 +192,6 @@ def test_blocks_have_a_day_where_the_step_is_known():
         source = windows(24 * 12, frames=2)
         source.frame_step = step
         assert len(set(source.groups(range(source.size)))) == blocks
-
-
-def test_sequences_are_independent_unless_the_source_says_otherwise():
-    assert ArraySource(np.zeros((3, 2, 1, 1, 1), np.uint8)).groups([2, 0]).tolist() == [2, 0]
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,6 @@ def truncated(frames):
     return np.floor(frames * np.float32(255)).astype(np.uint8)
 
 
-def test_arrays_keep_their_values(tmp_path):
-    frames = np.stack([gradient(), gradient()])
-    Output(tmp_path / "new" / "out.npy", "npy").write(frames)
-    np.testing.assert_array_equal(np.load(tmp_path / "new" / "out.npy"), frames)
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["out.npy"]
-
-
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images(channels, tmp_path):
     frames = gradient(11, channels=channels)
@@ -81,14 +74,9 @@ def test_existing_outputs_are_kept(name, tmp_path):
         Output(tmp_path / "out.npy" / "below", "npy").write(gradient())
 
 
-@pytest.mark.parametrize(
-    ("name", "form"), [("a.npy", "npy"), ("a.GIF", "gif"), ("a.mp4", "mp4"), ("a", "images")]
-)
-def test_the_name_tells_the_form(name, form, tmp_path):
-    assert name_outputs([Path("x")], False, tmp_path / name) == [Output(tmp_path / name, form)]
-
-
-def test_results_of_many_are_named_after_them(tmp_path):
+def test_results_are_named_after_inputs_or_as_asked(tmp_path):
+    for name, form in (("a.npy", "npy"), ("a.GIF", "gif"), ("a.mp4", "mp4"), ("a", "images")):
+        assert name_outputs([Path("x")], False, tmp_path / name) == [Output(tmp_path / name, form)]
     (tmp_path / "clip.v2").mkdir()
     inputs = [Path("a.npy"), Path("b.mp4"), tmp_path / "clip.v2"]
     names = [made.path for made in name_outputs(inputs, True, tmp_path)]
@@ -112,36 +100,30 @@ def test_names_that_are_refused(inputs, many, output, form, message):
         name_outputs(list(map(Path, inputs)), many, output, form)
 
 
-def test_forms_that_cannot_hold_the_frames():
-    Output(Path("a.npy"), "npy").check(channels=2, batch_axis=True)
-    for name, form, channels, batch_axis in (
+@pytest.mark.parametrize(
+    ("name", "form", "channels", "batch_axis"),
+    [
         ("a.gif", "gif", 2, False),
         ("a", "images", 1, True),
         ("a.nc", "nc", 1, False),  # without the coordinates of an input
-    ):
-        with pytest.raises(MimError, match=rf"{name}.*--output"):
-            Output(Path(name), form).check(channels, batch_axis)
+    ],
+)
+def test_forms_that_cannot_hold_the_frames(name, form, channels, batch_axis):
+    with pytest.raises(MimError, match=rf"{name}.*--output"):
+        Output(Path(name), form).check(channels, batch_axis)
 
 
-def test_pictures_show_physical_values_and_arrays_hold_them(tmp_path):
+def test_pictures_show_physical_values_of_the_first_channel_and_arrays_hold_them(tmp_path):
     scale = LinearScale("K", 280.0, 290.0, clipped=False, black=270.0, white=300.0)
     frames = gradient() * 4 - 2
-    Output(tmp_path / "out.npy", "npy").write(frames, scale)
-    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), scale.to_physical(frames))
-    Output(tmp_path / "out", "images").write(frames, scale)
-    image = imageio.imread(tmp_path / "out" / "pd1.png")
-    np.testing.assert_array_equal(image, truncated(scale.shown(frames))[0, ..., 0])
-
-
-@pytest.mark.parametrize("channels", [2, 3])
-def test_of_channels_with_names_pictures_show_the_first(channels, tmp_path):
-    ends = np.arange(channels, dtype=float)
-    scale = LinearScale(
-        ("K",) * channels, tuple(ends), tuple(ends + 2), clipped=False, names=("t", "u", "v")
+    Output(tmp_path / "new" / "out.npy", "npy").write(frames, scale)
+    np.testing.assert_array_equal(np.load(tmp_path / "new" / "out.npy"), scale.to_physical(frames))
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["out.npy"]
+    two = LinearScale(
+        ("K", "m"), (280.0, 0.0), (290.0, 1.0), False, (270.0, 0.0), (300.0, 1.0), ("t", "z")
     )
-    output = Output(tmp_path / "out", "images")
-    output.check(channels, False, scale=scale)
-    frames = np.concatenate([gradient(1), np.zeros((1, 16, 24, channels - 1), np.float32)], axis=-1)
-    output.write(frames, scale)
-    image = np.asarray(PIL.Image.open(tmp_path / "out" / "pd1.png"))
-    np.testing.assert_array_equal(image, truncated(gradient(1))[0, ..., 0])
+    for name, channels, used in (("one", frames, scale), ("two", frames.repeat(2, -1), two)):
+        Output(tmp_path / name, "images").check(channels.shape[-1], False, scale=used)
+        Output(tmp_path / name, "images").write(channels, used)
+        image = np.asarray(PIL.Image.open(tmp_path / name / "pd1.png"))
+        np.testing.assert_array_equal(image, truncated(scale.shown(frames))[0, ..., 0])

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.errors import MimError
-from tools.faults.content import MARKER, has_content, replace_content
+from tools.faults.content import MARKER, WRITERS
 from tools.faults.damage import A_LONG_NAME, ANY, Kind
 from tools.faults.readers import READERS
 
@@ -25,7 +25,6 @@ SECONDS = 10
 MEMORY = 2**30
 NOBODY = 65534
 CONTENT = "other_content"
-_BROKEN_DAMAGE = 77
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,11 +93,7 @@ class Bench:
         if case.damage == A_LONG_NAME:
             path = path.with_name("x" * 300 + path.suffix)
         if case.damage:
-            try:
-                _damage(case, folder)
-            except BaseException:
-                traceback.print_exc()
-                os._exit(_BROKEN_DAMAGE)
+            _damage(case, folder)
         _limit(forbidden="permission" in case.damage)
         reader = READERS[case.reader]
         return _digest(reader.read(path), reader.unit)
@@ -141,8 +136,9 @@ def _damage(case, folder):
     draw, files = random.Random(str(case)), _files(folder)
     if case.damage != CONTENT:
         ANY[case.damage][1](draw.choice(files), draw)
-    elif files := list(filter(has_content, files)):
-        replace_content(draw.choice(files), draw)
+    elif files := [file for file in files if file.suffix in WRITERS]:
+        file = draw.choice(files)
+        WRITERS[file.suffix](file, draw)
 
 
 def _limit(forbidden):
@@ -183,9 +179,6 @@ def _in_child(read, folder):
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status < 0:
         return ("hang" if status == -signal.SIGALRM else "crash"), signal.Signals(-status).name
-    if status == _BROKEN_DAMAGE:
-        said = Path(folder, "output").read_text(errors="replace")
-        return "traceback", f"in the damage itself: {said}"
     return pickle.loads(content)
 
 

@@ -25,16 +25,6 @@ class Pickle:
         return open, (MARKER, "w")
 
 
-def replace_content(path: Path, draw: random.Random) -> None:
-    """Write other content of the same format to `path`."""
-    _WRITERS[path.suffix](path, draw)
-
-
-def has_content(path: Path) -> bool:
-    """Return whether there is other content for files of this format."""
-    return path.suffix in _WRITERS
-
-
 def _variation(array, draw):
     """Return an array that differs from `array` in one respect."""
     changed = array.copy()
@@ -92,10 +82,6 @@ def _array_bytes(array, draw):
     file = io.BytesIO()
     np.save(file, _variation(array, draw), allow_pickle=True)
     return file.getvalue()
-
-
-def _npy(path, draw):
-    path.write_bytes(_array_bytes(np.load(path), draw))
 
 
 def _npz(path, draw):
@@ -211,10 +197,6 @@ def _places(content):
             yield from _places(value)
 
 
-def _json(path, draw):
-    path.write_text(_changed_json(path.read_text(), draw), encoding="utf-8")
-
-
 _LINES = [
     b"\xff\xfe\xf8",
     b"a\x00b",
@@ -269,10 +251,6 @@ _PLAYLISTS = [
 ]
 
 
-def _video(path, draw):
-    path.write_bytes(draw.choice(_PLAYLISTS))
-
-
 def _gz(path, draw):
     content = gzip.decompress(path.read_bytes())
     contents = [
@@ -286,13 +264,17 @@ def _gz(path, draw):
     path.write_bytes(gzip.compress(draw.choice(contents)))
 
 
-_WRITERS: dict[str, Callable[[Path, random.Random], None]] = {
-    ".npy": _npy,
+WRITERS: dict[str, Callable[[Path, random.Random], object]] = {
+    ".npy": lambda path, draw: path.write_bytes(_array_bytes(np.load(path), draw)),
     ".npz": _npz,
-    ".json": _json,
+    ".json": lambda path, draw: path.write_text(_changed_json(path.read_text(), draw), "utf-8"),
     ".gz": _gz,
     **dict.fromkeys([".h5", ".state"], _h5),
     **dict.fromkeys([".csv", ".cfg"], _text),
     **dict.fromkeys([".png", ".jpg", ".bmp", ".tif"], _picture),
-    **dict.fromkeys([".mp4", ".avi", ".mkv", ".gif"], _video),
+    **dict.fromkeys(
+        [".mp4", ".avi", ".mkv", ".gif"],
+        lambda path, draw: path.write_bytes(draw.choice(_PLAYLISTS)),
+    ),
 }
+"""Suffix -> function that writes other content of the same format to a file."""

@@ -17,58 +17,47 @@ class Kind(enum.Enum):
     CONTENT = "what the file now says, if that is sound"
 
 
+def _put(content, place, part):
+    return (content[:place] + part + content[place + len(part) :])[: len(content)]
+
+
 def _bit(content, draw, within=10**9):
-    content[draw.randrange(min(len(content), within))] ^= 1 << draw.randrange(8)
+    place = draw.randrange(min(len(content), within))
+    return _put(content, place, bytes([content[place] ^ 1 << draw.randrange(8)]))
 
 
 def _several_bytes(content, draw):
     for _ in range(8):
-        content[draw.randrange(len(content))] = draw.randrange(256)
-
-
-def _zeros(content, draw):
-    start = draw.randrange(len(content))
-    end = min(start + draw.choice([4, 64, 4096]), len(content))
-    content[start:end] = bytes(end - start)
+        content = _put(content, draw.randrange(len(content)), draw.randbytes(1))
+    return content
 
 
 def _huge_number(content, draw):
     number = draw.choice([b"\xff\xff\xff\x7f", b"\x7f\xff\xff\xff", b"\xff" * 8])
-    start = draw.randrange(min(len(content), 400))
-    content[start : start + len(number)] = number
+    return _put(content, draw.randrange(min(len(content), 400)), number)
 
 
 def _missing_block(content, draw):
     start = draw.randrange(len(content))
-    del content[start : start + draw.choice([1, 4, 512])]
-
-
-def _noise(content, draw):
-    content[:] = draw.randbytes(len(content))
-
-
-def _truncate(content, draw):
-    del content[draw.randrange(len(content)) :]
-
-
-def _truncate_end(content, draw):
-    del content[-draw.randrange(1, 40) :]
+    return content[:start] + content[start + draw.choice([1, 4, 512]) :]
 
 
 _CHANGES = {
     "one_bit": _bit,
     "one_bit_of_the_header": lambda content, draw: _bit(content, draw, within=200),
     "several_bytes": _several_bytes,
-    "a_block_of_zeros": _zeros,
+    "a_block_of_zeros": lambda content, draw: _put(
+        content, draw.randrange(len(content)), bytes(draw.choice([4, 64, 4096]))
+    ),
     "a_huge_number": _huge_number,
     "a_block_is_missing": _missing_block,
-    "noise": _noise,
+    "noise": lambda content, draw: draw.randbytes(len(content)),
 }
 _CUTS = {
-    "truncated": _truncate,
-    "truncated_at_the_end": _truncate_end,
-    "longer": lambda content, draw: content.extend(draw.randbytes(draw.randrange(1, 99))),
-    "empty": lambda content, draw: content.clear(),
+    "truncated": lambda content, draw: content[: draw.randrange(len(content))],
+    "truncated_at_the_end": lambda content, draw: content[: -draw.randrange(1, 40)],
+    "longer": lambda content, draw: content + draw.randbytes(draw.randrange(1, 99)),
+    "empty": lambda content, draw: b"",
 }
 _REPLACEMENTS = {
     "a_folder": lambda path, draw: path.mkdir(),
@@ -83,12 +72,7 @@ _REPLACEMENTS = {
 
 
 def _edited(edit):
-    def damage(path, draw):
-        content = bytearray(path.read_bytes())
-        edit(content, draw)
-        path.write_bytes(content)
-
-    return damage
+    return lambda path, draw: path.write_bytes(edit(path.read_bytes(), draw))
 
 
 def _replaced(replace):

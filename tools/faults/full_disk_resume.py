@@ -34,28 +34,28 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     draw, wrong = random.Random(options.seed), 0
-    with tempfile.TemporaryDirectory() as parent:
-        try:
-            with small_disk(Path(parent) / "disk", _MEBIBYTES) as disk:
-                folder = disk / "filled"
-                folder.mkdir()
-                # The log of all lives is elsewhere, because the disk is full.
-                log = Path(parent) / "log"
-                (disk / "filled.log").symlink_to(log)
-                for number in range(1, options.fills + 1):
-                    end, status = _fill_once(folder, disk, draw)
-                    # 0 and 1: stopped with a last snapshot, or with an error that says it failed.
-                    wrong += status not in (0, 1, -signal.SIGKILL)
-                    reached = len(rows(folder / "runs" / "run-001"))
-                    print(
-                        f"disk {number} filled: {end.name}, status {status}; iteration {reached} "
-                        "logged",
-                        flush=True,
-                    )
-                found = compare_with_uninterrupted(folder)
-                text = log.read_text()
-        except NoDiskError as error:
-            raise SystemExit(f"Not tried: {error}.") from None
+    with (
+        tempfile.TemporaryDirectory() as parent,
+        small_disk(Path(parent) / "disk", _MEBIBYTES) as disk,
+    ):
+        folder, log = disk / "filled", Path(parent) / "log"
+        folder.mkdir()
+        (disk / "filled.log").symlink_to(log)  # elsewhere, because the disk is full
+        for number in range(1, options.fills + 1):
+            life = Life(folder)
+            life.wait_for_lock()
+            life.wait_for_rows(draw.randrange(1, 8))
+            room = fill(disk, draw.randrange(_ROOM))
+            time.sleep(draw.uniform(0, 3))
+            end = draw.choice([signal.SIGKILL, signal.SIGTERM])
+            status = life.end(end)
+            room.unlink()
+            # 0 and 1: stopped with a last snapshot, or with an error that says it failed.
+            wrong += status not in (0, 1, -signal.SIGKILL)
+            reached = len(rows(folder / "runs" / "run-001"))
+            print(f"disk {number}: {end.name}, status {status}, {reached} iterations", flush=True)
+        found = compare_with_uninterrupted(folder)
+        text = log.read_text()
     counts = {words: text.count(words) for words in ("Traceback", "training goes on", "error: ")}
     print(
         f"{options.fills} full disks, {wrong} crashes, {counts['Traceback']} traces, "
@@ -65,18 +65,8 @@ def main() -> None:
     sys.exit(bool(found or wrong or counts["Traceback"]))
 
 
-def _fill_once(folder, disk, draw):
-    """Fill the disk of one life and end it; return the signal and the exit status."""
-    life = Life(folder)
-    life.wait_for_lock()
-    life.wait_for_rows(draw.randrange(1, 8))
-    room = fill(disk, draw.randrange(_ROOM))
-    time.sleep(draw.uniform(0, 3))
-    end = draw.choice([signal.SIGKILL, signal.SIGTERM])
-    status = life.end(end)
-    room.unlink()
-    return end, status
-
-
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except NoDiskError as error:
+        raise SystemExit(f"Not tried: {error}.") from None

@@ -99,24 +99,21 @@ def rows(run: Path) -> list[str]:
 
 def differences(one: Path, other: Path) -> list[str]:
     """Return the names of states, logs and scores that are not bit for bit equal in two runs."""
-    found = []
-    with h5py.File(one / STATE) as first, h5py.File(other / STATE) as second:
+    first, second = _content(one), _content(other)
+    return sorted(name for name in first | second if first.get(name) != second.get(name))
 
-        def compare(name, item):
-            if isinstance(item, h5py.Dataset):
-                same = name in second and np.array_equal(item[()], second[name][()])
-                found.extend([] if same else [name])
 
-        first.visititems(compare)
-    scores = sorted(
-        {p.relative_to(run) for run in (one, other) for p in run.glob("scores/*/*.csv")}
-    )
-    for path in (Path("best.json"), *scores):
-        files = [run / path for run in (one, other)]
-        if not all(f.exists() for f in files) or len({f.read_bytes() for f in files}) > 1:
-            found.append(str(path))
-    if rows(one) != rows(other):
-        found.append("train.csv")
+def _content(run):
+    paths = [path for path in (run / "best.json", *run.glob("scores/*/*.csv")) if path.exists()]
+    found = {str(path.relative_to(run)): path.read_bytes() for path in paths}
+    found["train.csv"] = rows(run)
+
+    def add(name, item):
+        if isinstance(item, h5py.Dataset):
+            found[name] = np.asarray(item[()]).tolist()
+
+    with h5py.File(run / STATE) as file:
+        file.visititems(add)
     return found
 
 

@@ -5,10 +5,11 @@ A new reader needs one line in `READERS`.
 
 import contextlib
 import dataclasses
+import functools
 import gzip
-import json
 import os
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from mim_tf.data.sets.moving_mnist.digits import PARTS, load_digits
 from mim_tf.data.sets.moving_mnist.npz import NpzSource, write_npz
 from mim_tf.data.source import filled
 from mim_tf.errors import MimError
-from mim_tf.evaluation.stored import read_evaluation, read_samples
+from mim_tf.evaluation.stored import read_evaluation, read_samples, write_scores
 from mim_tf.inspection.recognise import open_all, recognise
 from mim_tf.prediction.inputs import list_inputs, open_input
 from mim_tf.report.read import read_material
@@ -36,8 +37,9 @@ from mim_tf.storage.files import CsvLog
 from mim_tf.training.state import load_state, save_state
 from mim_tf.weights import load_weights, save_weights
 from tests import grid_files, radar_files, taxibj_files
-from tests.data_examples import write_example
+from tests.data_examples import levels, write_example
 from tests.golden_cases import GOLDEN
+from tests.report.conftest import CONTEXT, evaluation, make_run
 from tests.small_videos import numbered_frames, write_video
 
 TINY = ModelConfig(
@@ -69,10 +71,6 @@ class Reader:
     tensorflow: bool = False
 
 
-def levels(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(1, 256, shape, np.uint8)
-
-
 def _written(write, name, *content, **options):
     """Return a maker of one file, by `write(path, *content, **options)`."""
 
@@ -89,10 +87,6 @@ def _npz(path, arrays):
 
 def _npz_deflated(path, arrays):
     np.savez_compressed(path, **arrays)
-
-
-def _gif(path, frames):
-    imageio.imwrite(path, frames, plugin="pillow", extension=".gif")
 
 
 def _in_folder(write):
@@ -122,9 +116,9 @@ def _human_pictures(folder):
 def _idx(suffix=""):
     def write(folder):
         for part, count in (("train", 12), ("t10k", 3)):
-            path = folder / f"{part}-images-idx3-ubyte{suffix}"
-            header = b"\x00\x00\x08\x03" + np.array([count, 28, 28], ">u4").tobytes()
+            header = struct.pack(">IIII", 0x803, count, 28, 28)
             content = header + levels(count, 28, 28).tobytes()
+            path = folder / f"{part}-images-idx3-ubyte{suffix}"
             path.write_bytes(gzip.compress(content, mtime=0) if suffix else content)
 
     return _in_folder(write)
@@ -133,7 +127,7 @@ def _idx(suffix=""):
 def _city(**options):
     dates = taxibj_files.DATES_2013
     counts = taxibj_files.counts(len(dates), 0)
-    return lambda folder: taxibj_files.write_h5(folder / "city_InOut.h5", counts, dates, **options)
+    return _written(taxibj_files.write_h5, "city_InOut.h5", counts, dates, **options)
 
 
 def _radar_events(save):
@@ -142,10 +136,6 @@ def _radar_events(save):
 
 def _example(kind):
     return lambda folder: write_example(kind, folder / "data")[0]
-
-
-def _zarr(folder):
-    return grid_files.write(folder / "t2m.zarr", grid_files.dataset())
 
 
 def _frames(open_source):
@@ -158,20 +148,6 @@ def _frames(open_source):
         return source.sequences(range(source.size))
 
     return read
-
-
-_npy = _frames(lambda path: ArraySource(open_npy(path), name=path))
-_clips = _frames(lambda path: NpzSource([path]))
-_radar = _frames(radar_files.opened)
-_taxibj = _frames(taxibj_files.open_small)
-_taxibj_npz = _frames(lambda path: taxibj_files.open_city([path], "train", 8))
-_human = _frames(lambda path: open_human(DataConfig("human", path), "train", (8, 8, 3), 3))
-_array = _frames(
-    lambda path: open_recordings(array_recordings(path), (8, 6, 1), 4, DataConfig("folder"))
-)
-_folder = _frames(
-    lambda path: open_recordings(list_recordings(path), (16, 24, 3), 4, DataConfig("folder"))
-)
 
 
 def _splits(kind):
@@ -187,6 +163,14 @@ def _splits(kind):
     return read
 
 
+_VIDEO = DataConfig("folder")
+_radar = _frames(radar_files.opened)
+_taxibj = _frames(taxibj_files.open_small)
+_array = _frames(lambda path: open_recordings(array_recordings(path), (8, 6, 1), 4, _VIDEO))
+_folder = _frames(lambda path: open_recordings(list_recordings(path), (16, 24, 3), 4, _VIDEO))
+_clips = _frames(lambda path: NpzSource([path]))
+
+
 def _digits(path):
     digits = load_digits(str(path))
     return [getattr(digits, part) for part in PARTS]
@@ -197,19 +181,15 @@ def _inputs(path):
     return np.stack([each.read(n) for each in inputs for n in range(each.count)])
 
 
-_MODELS: list[Any] = []
-
-
+@functools.cache
 def _model():
-    # Built once, in the parent; children only load weights into it.
-    if not _MODELS:
-        model = mim_tf.build_model(TINY)
-        for seed, weight in enumerate(model.step.weights):
-            weight.assign(np.random.default_rng(seed).normal(size=weight.shape))
-        model.compile(optimizer="adam")
-        model.optimizer.build(model.trainable_variables)
-        _MODELS.append(model)
-    return _MODELS[0]
+    """Build the model, once and in the parent; children only load weights into it."""
+    model = mim_tf.build_model(TINY)
+    for seed, weight in enumerate(model.step.weights):
+        weight.assign(np.random.default_rng(seed).normal(size=weight.shape))
+    model.compile(optimizer="adam")
+    model.optimizer.build(model.trainable_variables)
+    return model
 
 
 def _weights(path):
@@ -240,10 +220,6 @@ def _tf1(path):
     return [read_checkpoint(path).weights]
 
 
-def _record(folder):
-    write_record(folder, TINY, DataConfig(), TrainingConfig(), {})
-
-
 def _settings(path):
     return [dataclasses.asdict(config) for config in read_record(path)]
 
@@ -255,39 +231,12 @@ def _log(folder):
 
 
 def _scores(folder):
-    """Write a run with two evaluations, of which the first is the best."""
-    means = {"mean": {"mse": 0.5}, "per_frame": {"mse": [0.25, 0.75]}}
-    content = means | {
-        "sequences": 3,
-        "intervals": {"mse": [0.25, 0.75]},
-        "protocol": "mim2019",
-        "input_length": 2,
-        "data": {"sha256": "0" * 64},
-        "baselines": {"persistence": means},
-    }
-    for iteration in (5, 10):
-        evaluation = folder / "scores" / f"{iteration:06d}"
-        evaluation.mkdir(parents=True)
-        (evaluation / "scores.json").write_text(json.dumps(content))
-        (evaluation / "per_sequence.csv").write_text("sequence,mse\n0,0.5\n1,0.25\n2,0.75\n")
-        frames = np.ones((2, 2, 4, 4, 1), np.uint8)
-        samples = {"truth": frames, "forecast": frames, "index": [0, 1], "kind": ["best", "worst"]}
-        np.savez_compressed(evaluation / "samples.npz", **samples, error_map=np.ones((2, 4, 4)))
-    (folder / "best.json").write_text(json.dumps({"iteration": 5, "mse": 0.5}))
+    write_scores(folder, evaluation(), CONTEXT)
 
 
 def _evaluation(path):
     evaluation = read_evaluation(path, "name")
     return [evaluation.scores, evaluation.per_sequence]
-
-
-def _samples(path):
-    return vars(read_samples(path / "scores" / "000005"))
-
-
-def _report_files(folder):
-    for write in (_scores, _record, _log):
-        write(folder)
 
 
 def _report(path):
@@ -321,7 +270,10 @@ H264 = {"codec": "h264", "pixels": "yuv420p", "movflags": "faststart"}
 SUMMED = {"checksum": True, "unit": False}
 
 READERS: dict[str, Reader] = {
-    "npy": Reader(_written(np.save, "a.npy", FLOATS), _npy),
+    "npy": Reader(
+        _written(np.save, "a.npy", FLOATS),
+        _frames(lambda path: ArraySource(open_npy(path), name=path)),
+    ),
     "npy uint8": Reader(_written(np.save, "a.npy", VIDEOS["frames"]), _array),
     "npz": Reader(_written(_npz, "a.npz", VIDEOS), _array, checksum=True),
     "npz deflated": Reader(_written(_npz_deflated, "a.npz", VIDEOS), _array, checksum=True),
@@ -330,7 +282,7 @@ READERS: dict[str, Reader] = {
     "digits npz": Reader(_written(_npz, "mnist.npz", MNIST), _digits, **SUMMED),
     "digits idx": Reader(_idx(), _digits, unit=False),
     "digits idx gz": Reader(_idx(".gz"), _digits, **SUMMED),
-    "gif": Reader(_written(_gif, "a.gif", FRAMES), _folder),
+    "gif": Reader(_written(imageio.imwrite, "a.gif", FRAMES, plugin="pillow"), _folder),
     "mp4": Reader(_written(write_video, "a.mp4", FRAMES, **MP4), _folder),
     "mp4 faststart": Reader(_written(write_video, "a.mp4", FRAMES, **H264), _folder),
     "avi": Reader(_written(write_video, "a.avi", FRAMES), _folder),
@@ -348,13 +300,26 @@ READERS: dict[str, Reader] = {
     "radar npz deflated": Reader(_radar_events(radar_files.save_compressed), _radar, checksum=True),
     "taxibj h5": Reader(_city(), _taxibj),
     "taxibj h5 deflated": Reader(_city(compression="gzip", chunks=(40, 2, 3, 4)), _taxibj),
-    "taxibj npz": Reader(_written(_npz, "dataset.npz", TAXI), _taxibj_npz, checksum=True),
+    "taxibj npz": Reader(
+        _written(_npz, "dataset.npz", TAXI),
+        _frames(lambda path: taxibj_files.open_city([path], "train", 8)),
+        checksum=True,
+    ),
     "sevir": Reader(_example("sevir"), _splits("sevir"), ends=False, unit=False),
     "hko7": Reader(_example("hko7"), _splits("hko7"), unit=False),
     "kth": Reader(_example("kth"), _splits("kth"), unit=False),
     "netcdf": Reader(_example("grid"), _splits("grid"), unit=False),
-    "zarr": Reader(_zarr, _splits("grid"), unit=False, fills=True),
-    "human36m": Reader(_in_folder(_human_pictures), _human, checksum=True),
+    "zarr": Reader(
+        _written(grid_files.write, "t2m.zarr", grid_files.dataset()),
+        _splits("grid"),
+        unit=False,
+        fills=True,
+    ),
+    "human36m": Reader(
+        _in_folder(_human_pictures),
+        _frames(lambda path: open_human(DataConfig("human", path), "train", (8, 8, 3), 3)),
+        checksum=True,
+    ),
     "input npy": Reader(_written(np.save, "a.npy", GREY), _inputs),
     "input pictures": Reader(_pictures("{}.png", GREY[:3]), _inputs, checksum=True),
     "weights": Reader(
@@ -371,7 +336,11 @@ READERS: dict[str, Reader] = {
     "training.state": Reader(
         _in_folder(lambda folder: save_state(_model(), folder)), _state, **SUMMED
     ),
-    "run.json": Reader(_in_folder(_record), _settings, unit=False),
+    "run.json": Reader(
+        _in_folder(lambda folder: write_record(folder, TINY, DataConfig(), TrainingConfig(), {})),
+        _settings,
+        unit=False,
+    ),
     "train.csv": Reader(
         _in_folder(_log),
         lambda path: CsvLog(path / "train.csv", ["iteration", "loss"], 99).last,
@@ -379,8 +348,8 @@ READERS: dict[str, Reader] = {
         unit=False,
     ),
     "scores.json": Reader(_in_folder(_scores), _evaluation, unit=False),
-    "samples.npz": Reader(_in_folder(_scores), _samples, **SUMMED),
-    "report": Reader(_in_folder(_report_files), _report, ends=False, unit=False),
+    "samples.npz": Reader(_in_folder(_scores), lambda path: vars(read_samples(path)), **SUMMED),
+    "report": Reader(_in_folder(make_run), _report, ends=False, unit=False),
     "flagfile": Reader(
         _written(Path.write_text, "a.cfg", FLAGFILE), _flags, ends=False, unit=False
     ),

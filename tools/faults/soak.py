@@ -7,23 +7,15 @@ import argparse
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 import mim_tf
-from mim_tf.jobs.train import train
-from tools.faults.lives import rows
+from mim_tf.cli.main import main as mim
+from tools.faults.lives import FLAGS, rows
 
-CONFIG = mim_tf.ModelConfig(
-    model_name="predrnn",
-    img_width=32,
-    patch_size=8,
-    num_hidden=(4,),
-    filter_size=3,
-    input_length=2,
-    total_length=4,
-)
 MEBIBYTE = 2**20
 GROWTH = 1.05
 """Largest ratio of the memory at the end and at a tenth of the way."""
@@ -39,18 +31,6 @@ def resident() -> int:
 
 def soak_training(updates: int, folder: Path) -> list[tuple[int, int]]:
     """Train, with evaluations and snapshots; return iterations and memory, twice a second."""
-    config = mim_tf.TrainingConfig(
-        batch_size=2,
-        reverse_input=False,
-        max_iterations=updates,
-        test_interval=max(1, updates // 20),
-        snapshot_interval=max(1, updates // 20),
-        max_test_sequences=4,
-        num_save_samples=1,
-        save_dir=str(folder / "runs"),
-        gen_frm_dir=str(folder / "frames"),
-    )
-    data = mim_tf.DataConfig(digits="bundled", train_sequences=50, valid_sequences=4)
     found, done = [], threading.Event()
 
     def watch():
@@ -59,22 +39,26 @@ def soak_training(updates: int, folder: Path) -> list[tuple[int, int]]:
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
-    train(CONFIG, data, config)
+    often = max(1, updates // 20)
+    flags = f"--max_iterations={updates} --test_interval={often} --snapshot_interval={often}"
+    places = f"--save_dir={folder}/runs --gen_frm_dir={folder}/frames"
+    mim(["train", *f"{FLAGS} {flags} {places}".split()])
     done.set()
     thread.join()
     return [*found, (updates, resident())]
 
 
-def soak_prediction(predictions: int) -> list[tuple[int, int]]:
-    """Predict from contexts of three lengths in turn; return number and memory of each."""
-    model = mim_tf.build_model(CONFIG)
+def soak_prediction(predictions: int) -> Iterator[tuple[int, int]]:
+    """Predict from contexts of three lengths in turn; yield number and memory of each."""
+    config = mim_tf.ModelConfig(
+        model_name="predrnn", img_width=32, patch_size=8, num_hidden=(4,), filter_size=3
+    )
+    model = mim_tf.build_model(config)
     frames = np.random.default_rng(0).random((2, 5, 32, 32, 1), np.float32)
-    found = []
     for number in range(1, predictions + 1):
         length = 2 + number % 3
         mim_tf.predict(model, frames[:, :length], length)
-        found.append((number, resident()))
-    return found
+        yield number, resident()
 
 
 def main() -> None:
@@ -85,7 +69,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         measured = {"updates": soak_training(options.updates, Path(folder))}
-    measured["predictions"] = soak_prediction(options.predictions)
+    measured["predictions"] = list(soak_prediction(options.predictions))
     grown = False
     for what, points in measured.items():
         count = getattr(options, what)

@@ -8,16 +8,13 @@ import pytest
 from PIL import Image
 
 from mim_tf.data.files.images import (
-    FrameFormat,
     eight_bits,
     image_header,
     list_images,
     natural_order,
     pooled,
-    pooling_factors,
     read_image,
     resize_image,
-    to_channels,
 )
 from mim_tf.errors import MimError
 
@@ -70,11 +67,6 @@ def test_palette_with_transparency(tmp_path):
     np.testing.assert_array_equal(got[0], [[10, 20, 30], [200, 210, 220]])
 
 
-def test_black_and_white_has_the_levels_0_and_255(tmp_path):
-    Image.fromarray(np.array([[True, False]])).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), [[[255], [0]]])
-
-
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_sixteen_bits(tmp_path, suffix):
     levels = np.array([[0, 128, 129, 30_000, 65_406, 65_407, 65_535]], np.uint16)
@@ -84,14 +76,6 @@ def test_sixteen_bits(tmp_path, suffix):
     np.testing.assert_array_equal(got[..., 0], levels)
     # 65535 / 255 = 257 levels to one.
     np.testing.assert_array_equal(eight_bits(got)[..., 0], [[0, 0, 1, 117, 254, 255, 255]])
-
-
-def test_channels():
-    red, grey = np.array([[[255, 0, 0]]], np.uint8), np.array([[[7]]], np.uint8)
-    assert to_channels(red, 1).tolist() == [[[76]]]  # 0.299 * 255 = 76.2
-    assert to_channels(red, 3).tolist() == [[[255, 0, 0]]]
-    assert to_channels(grey, 1).tolist() == [[[7]]]
-    assert to_channels(grey, 3).tolist() == [[[7, 7, 7]]]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -111,16 +95,7 @@ def test_shrinking_looks_at_every_pixel(dtype):
     np.testing.assert_array_equal(resize_image(ones, 9, 3), np.ones((9, 3, 1)))
 
 
-def test_a_picture_gets_size_and_channels():
-    form = FrameFormat((4, 6, 1), resize=True)
-    got = form.convert("a", np.full((9, 3, 3), 50_000, np.uint16))
-    assert got.dtype == np.uint8
-    np.testing.assert_array_equal(got, np.full((4, 6, 1), 195))  # 50000 / 257 = 194.6
-    with pytest.raises(MimError, match=r"a\.png: .*--resize"):
-        FrameFormat((4, 6, 1)).convert("a.png", np.zeros((9, 3, 1), np.uint8))
-
-
-# Corrupted pictures; see also test_damage.py.
+# Corrupted pictures; see also test_faults.py.
 
 
 def chunk(kind, data):
@@ -189,9 +164,3 @@ def test_blocks_become_their_largest_value_or_their_mean(largest, expected, know
     frames[0, 0, :3] = frames[0, :2, 3:] = np.nan
     np.testing.assert_array_equal(pooled(frames, (2, 3), largest)[0, 0], [known, np.nan])
     np.testing.assert_array_equal(pooled(frames, (1, 1), largest), frames)
-
-
-def test_a_size_that_does_not_divide_is_refused():
-    assert pooling_factors("a", (384, 384), (128, 96)) == (3, 4)
-    with pytest.raises(MimError, match=r"a: .*--img_height"):
-        pooling_factors("a", (384, 384), (100, 128))

@@ -1,18 +1,11 @@
-import threading
-import tracemalloc
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files.recordings import (
-    LazyValue,
-    Pictures,
     array_recordings,
-    frame_sizes,
     list_recordings,
-    native_shape,
     open_recordings,
 )
 from mim_tf.errors import MimError
@@ -83,12 +76,6 @@ def test_windows_of_all_kinds_of_recordings(tmp_path):
     }
 
 
-def test_images_come_in_natural_order(tmp_path):
-    folder = write_images(tmp_path / "a", range(1, 13))
-    got = opened([folder], (HEIGHT, WIDTH, 3), 12).sequences([0])
-    np.testing.assert_allclose(got[0, :, 0, 0, 0] * 255, range(1, 13), rtol=1e-6)
-
-
 def test_channels_and_levels_are_converted(tmp_path):
     colour = write_images(tmp_path / "a", [[255, 0, 0], [0, 255, 0]])
     grey = write_images(tmp_path / "b", [7, 8], (HEIGHT, WIDTH))
@@ -119,86 +106,3 @@ def test_a_later_image_that_does_not_fit_is_found_when_read(tmp_path):
     for window, name in ((1, "frame3.png"), (2, r"frame[34]\.png")):
         with pytest.raises(MimError, match=name):
             source.sequences([window])
-
-
-def test_sizes_are_known_before_anything_is_decoded(tmp_path):
-    folder = write_images(tmp_path / "a", [10, 20])
-    Image.new("L", (5, 4)).save(folder / "small.png")
-    write_video(tmp_path / "b.mkv", numbered_frames(2))
-    recordings = list_recordings(tmp_path)
-    assert frame_sizes(recordings) == {(HEIGHT, WIDTH): 3, (4, 5): 1}
-    assert [native_shape(each) for each in recordings] == [(HEIGHT, WIDTH, 3)] * 2
-
-
-# Values and frames that are made when they are first asked for.
-
-
-def test_threads_wait_for_the_thread_that_makes_it():
-    begun, may_end = threading.Event(), threading.Event()
-    made, got = [], []
-
-    def make():
-        begun.set()
-        assert may_end.wait(10)
-        made.append(1)
-        return len(made)
-
-    lazy = LazyValue(make)
-    threads = [threading.Thread(target=lambda: got.append(lazy())) for _ in range(2)]
-    threads[0].start()
-    assert begun.wait(10)
-    threads[1].start()
-    assert not got
-    may_end.set()
-    for thread in threads:
-        thread.join()
-    assert got == [1, 1]
-
-
-def test_after_a_failure_it_is_tried_again():
-    outcomes = iter([0, 1])
-    lazy = LazyValue(lambda: 1 / next(outcomes))
-    with pytest.raises(ZeroDivisionError):
-        lazy()
-    assert lazy() == 1
-
-
-def test_pictures_are_decoded_when_first_read():
-    decoded = []
-
-    def decode(path):
-        decoded.append(path)
-        return np.full((2, 3, 1), path, np.uint8)
-
-    pictures = Pictures("a name", [10, 20, 255], decode)
-    assert (pictures.name, pictures.length) == ("a name", 3)
-    assert not decoded
-    got = pictures.read(np.array([2, 0]))
-    assert decoded == [255, 10]
-    np.testing.assert_allclose(got[:, 0, 0, 0], np.float32([1, 10 / 255]), rtol=1e-6)
-    pictures.read([0, 1, 2])
-    assert decoded == [255, 10, 20]
-
-
-def test_two_threads_decode_two_pictures_at_a_time():
-    both = threading.Barrier(2, timeout=10)
-    pictures = Pictures("a", [0, 1], lambda path: both.wait() * np.zeros((1, 1, 1), np.uint8))
-    threads = [threading.Thread(target=pictures.read, args=([n],)) for n in (0, 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not both.broken
-
-
-def test_memory_is_that_of_the_frames_as_uint8():
-    # Each is a small part of a larger picture.
-    pictures = Pictures(
-        "a", range(20), lambda path: np.ones((400, 400, 3), np.uint8)[100:200, 100:200]
-    )
-    tracemalloc.start()
-    for position in range(20):
-        pictures.read([position])
-    kept = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    assert 20 * 30_000 <= kept < 22 * 30_000

@@ -10,7 +10,6 @@ from absl import logging
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.config.stored import from_json, to_json
 from mim_tf.data.dataset import frame_shape, open_source
-from mim_tf.data.sets.grid.grid import Grid
 from mim_tf.errors import MimError
 from mim_tf.values.grid import Axis, FrameGrid, check_grid
 from tests import grid_files
@@ -150,31 +149,13 @@ def write(path, **axes):
     return grid_files.write(path, grid_files.dataset(40, **axes))
 
 
-def test_training_and_validation_need_one_grid(tmp_path):
+def test_training_and_validation_need_one_grid_but_weights_may_be_tried_elsewhere(tmp_path, warned):
     train, other = write(tmp_path / "a.nc"), write(tmp_path / "b.nc", latitudes=LATITUDES - 10)
-    source, model = opened(split="train", train_data_paths=train, valid_data_paths=other)
+    source, model = opened(split="train", train_data_paths=train)
     assert source.frame_grid == GLOBE
     with pytest.raises(MimError, match=r"b\.nc: .*50 to 20"):
         opened(model, train_data_paths=train, valid_data_paths=other)
-    same = write(tmp_path / "c.nc", start="2016-01-01", seed=1, latitudes=LATITUDES + 1e-5)
-    opened(model, train_data_paths=train, valid_data_paths=same)
-
-
-def test_weights_are_tried_elsewhere_and_trained_further_there(tmp_path, warned):
-    _, model = opened(split="train", train_data_paths=write(tmp_path / "a.nc"))
-    there = write(tmp_path / "b.nc", latitudes=LATITUDES - 10)
-    opened(model, "test", valid_data_paths=there)
-    opened(model, "train", train_data_paths=there)
-    opened(model, "train", train_data_paths=there, valid_data_paths=tmp_path / "a.nc")
-    assert len(warned) == 3
-    with pytest.raises(MimError, match="sortby"):
-        opened(model, "test", valid_data_paths=write(tmp_path / "c.nc", latitudes=LATITUDES[::-1]))
-
-
-def test_the_remedy_of_the_message_works_and_regions_agree(tmp_path, warned):
-    west = grid_files.dataset(2, longitudes=np.arange(-180, 180, 45.0))
-    rolled = grid_files.write(tmp_path / "a.nc", west.roll(lon=-4, roll_coords=True))
-    check_grid(GLOBE, Grid([rolled]).frame_grid, "a.nc", must=True)
-    paths = rolled, grid_files.write(tmp_path / "b.nc", west)
-    east, west = (Grid([path], region=(60, 30, -90, 90)).frame_grid for path in paths)
-    check_grid(east, west, "b.nc", must=True)
+    assert not warned
+    opened(model, "test", valid_data_paths=other)
+    opened(model, "train", train_data_paths=other)
+    assert len(warned) == 2

@@ -3,19 +3,14 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import h5netcdf
 import numpy as np
 import pytest
-import xarray as xr
 
-from mim_tf.cli.configs import model_config
-from mim_tf.cli.flags import given
-from mim_tf.cli.train import TRAIN
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.dataset import frame_shape, open_source
-from mim_tf.data.sets.grid.grid import Grid, open_grid
+from mim_tf.data.sets.grid.grid import open_grid
 from mim_tf.data.source import describe_splits
 from mim_tf.errors import MimError
 from mim_tf.values.scale import LinearScale
@@ -139,61 +134,7 @@ def test_frames_may_be_further_apart_and_unscaled(path):
     assert not train.scale.clipped
 
 
-def test_validation_may_have_files_of_its_own(tmp_path):
-    grid_files.write(tmp_path / "a.nc", grid_files.dataset(10))
-    grid_files.write(tmp_path / "b.nc", grid_files.dataset(8, start="2016-01-01", seed=1))
-    found = sources(tmp_path / "a.nc", valid_data_paths=str(tmp_path / "b.nc"))
-    assert [source.size for source in found.values()] == [7, 5, 5]
-    assert found["train"].scale == found["valid"].scale
-
-
-def test_weatherbench_by_its_flagfile(tmp_path):
-    years = (40, "2015-12-30"), (30, "2016-01-01"), (26, "2017-01-01"), (26, "2018-01-01")
-    for seed, (times, start) in enumerate(years):
-        fields = grid_files.weatherbench(times, start, seed)
-        grid_files.write(tmp_path / f"2m_temperature_{start[:4]}_5.625deg.nc", fields)
-    flagfile = Path(__file__).parents[3] / "experiments" / "weatherbench.cfg"
-    values = TRAIN.flag_values()
-    pattern = tmp_path / "2m_temperature_201[0-8]_5.625deg.nc"
-    values(["mim", f"--flagfile={flagfile}", f"--train_data_paths={pattern}"])
-    data = DataConfig(**given(DataConfig, values))
-    model = model_config(values, "", data)
-    assert model.frame_shape == (32, 64, 1)
-    found = {split: open_source(data, model, split) for split in SPLITS}
-    # 12 -> 12 hours; the two years of the test do not touch.
-    assert [source.size for source in found.values()] == [40 - 23, 30 - 23, 2 * (26 - 23)]
-    assert found["train"].scale.unit == ("K",)
-    np.testing.assert_allclose(found["train"].latitude[[0, -1]], [-87.1875, 87.1875])
-
-
-def test_values_in_unit_are_checked_and_marked_as_such(tmp_path):
-    fields = grid_files.dataset(40)[["t2m"]] / 1000
-    fields["t2m"].attrs["units"] = "1"
-    found = sources(grid_files.write(tmp_path / "a.nc", fields), scale="unit")
-    assert found["train"].scale.clipped
-    frames = found["train"].sequences([0])[..., 0]
-    np.testing.assert_allclose(frames[0], fields["t2m"].values[:4])
-    assert np.isnan(frames).sum() == 1
-    with pytest.raises(MimError, match="--scale=unit"):
-        sources(grid_files.write(tmp_path / "b.nc", fields * 10), scale="unit")
-
-
-def test_real_annual_temperatures_of_a_360_day_calendar():
-    samples = pytest.importorskip("iris_sample_data", reason="real files come with this package")
-    path = Path(samples.path) / "A1B_north_america.nc"
-    source = open_grid(DataConfig("grid", path, coarsen=2), "train", None, 20)
-    record = source.describe()
-    assert record["from"] == "1860-06-01"
-    assert (record["step"], record["gaps"], record["units"]) == ("1 year", 0, ["K"])
-    assert source.shape == (20, 18, 24, 1)
-    air = xr.open_dataset(path)["air_temperature"]
-    cells = air[3:23].coarsen(latitude=2, longitude=2, boundary="trim").mean()
-    np.testing.assert_allclose(source.sequences([3])[0, ..., 0], cells.values, rtol=1e-6)
-    np.testing.assert_allclose(source.latitude, cells["latitude"].values)
-
-
 TIMES, SIDE = 100_000, 320
-WRITTEN = range(7, TIMES, 9_000)
 MEMORY = 4 * 2**30
 """Limit of a training process; TensorFlow alone takes one of the four."""
 
@@ -207,10 +148,8 @@ print("\\n", int(peak) * 1024)
 """
 
 
-@pytest.fixture(scope="module")
-def sparse(tmp_path_factory):
+def write_sparse(path):
     """A file of 40 GB, almost all of it never written, so that it takes a few MB of disk."""
-    path = tmp_path_factory.mktemp("large") / "sparse.nc"
     with h5netcdf.File(path, "w") as file:
         file.dimensions = {"time": TIMES, "lat": SIDE, "lon": SIDE}
         time = file.create_variable("time", ("time",), "i4", data=np.arange(TIMES))
@@ -219,39 +158,22 @@ def sparse(tmp_path_factory):
         file.create_variable("lon", ("lon",), "f4", data=np.linspace(0, 20, SIDE))
         axes, chunks = ("time", "lat", "lon"), (1, SIDE, SIDE)
         rain = file.create_variable("rain", axes, "f4", chunks=chunks, fillvalue=np.float32(-1))
-        rain.attrs["units"] = "mm h-1"
-        for number in WRITTEN:
+        for number in range(7, TIMES, 9_000):
             rain[number] = np.full((SIDE, SIDE), number, np.float32)
     assert TIMES * SIDE**2 * 4 > 40e9 > 2000 * path.stat().st_blocks * 512
-    return path
-
-
-def test_only_the_fields_of_a_window_are_read(sparse, monkeypatch):
-    load, read = Grid._load_part, []
-    monkeypatch.setattr(Grid, "_load_part", lambda *args: read.append(args[2:]) or load(*args))
-    number = WRITTEN[5]
-    values = Grid([sparse]).read([number - 1, number])
-    assert np.isnan(values[0]).all()
-    assert (values[1] == number).all()
-    data = DataConfig("grid", sparse, region=(41, 45, 5, 9))
-    source = open_grid(data, "train", None, 24)
-    assert read == [(number - 1, number + 1)]
-    source.sequences([0, 70_000])
-    assert read[1:] == [(0, 24), (70_000, 70_024)]
-    assert source.shape[1:] == (64, 64, 1)
-    assert source.size == TIMES * 8 // 10 - 23
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc has the peak of memory")
-def test_files_larger_than_memory_are_trained_on_in_bounded_memory(sparse, tmp_path):
+def test_files_larger_than_memory_are_trained_on_in_bounded_memory(tmp_path):
+    write_sparse(tmp_path / "sparse.nc")
     flags = (
         "--dataset=grid --scale=none --coarsen=10 --patch_size=8 --num_hidden=4,4 --filter_size=3 "
         "--input_length=12 --total_length=24 --reverse_input=false --batch_size=4 "
         "--max_iterations=20 --test_interval=20 --snapshot_interval=20 --max_test_sequences=4 "
         "--num_save_samples=0"
     )
-    arguments = ["train", f"--train_data_paths={sparse}", *flags.split()]
+    arguments = ["train", "--train_data_paths=sparse.nc", *flags.split()]
     command = [sys.executable, "-c", CHILD, json.dumps(arguments)]
     child = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert child.returncode == 0, child.stderr[-2000:]

@@ -23,13 +23,14 @@ def released(n=3, context=2, horizon=3, channels=1):
     }
 
 
-@pytest.mark.parametrize("compressed", [False, True])
-def test_round_trip(tmp_path, compressed):
+@pytest.mark.parametrize(("compressed", "total_length"), [(False, 5), (True, 5), (True, 3)])
+def test_round_trip(tmp_path, monkeypatch, compressed, total_length):
+    monkeypatch.setattr("mim_tf.data.sets.moving_mnist.npz.CHUNK_BYTES", 1000)  # in parts
     sequences = movies()
     write_npz(tmp_path / "a.npz", sequences, 2, compressed)
-    source = NpzSource([tmp_path / "a.npz"], 5)
-    assert (source.size, source.shape) == (3, (5, 4, 6, 2))
-    np.testing.assert_array_equal(source.sequences([2, 0]), sequences[[2, 0]])
+    source = NpzSource([tmp_path / "a.npz"], total_length)
+    assert (source.size, source.shape) == (3, (total_length, 4, 6, 2))
+    np.testing.assert_array_equal(source.sequences([2, 0]), sequences[[2, 0], :total_length])
     assert source.sequences([1]).dtype == np.float32
 
 
@@ -51,15 +52,6 @@ def test_writer_keeps_the_released_format(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
 
-def test_large_files_are_written_in_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr("mim_tf.data.sets.moving_mnist.npz.CHUNK_BYTES", 1000)
-    sequences = movies(7)
-    for compressed in (False, True):
-        path = tmp_path / f"{compressed}.npz"
-        write_npz(path, sequences, 2, compressed)
-        np.testing.assert_array_equal(NpzSource([path], 5).sequences(range(7)), sequences)
-
-
 def test_writer_does_not_overwrite(tmp_path):
     (tmp_path / "a.npz").write_text("precious")
     with pytest.raises(MimError, match=r"a\.npz"):
@@ -67,17 +59,12 @@ def test_writer_does_not_overwrite(tmp_path):
     assert (tmp_path / "a.npz").read_text() == "precious"
 
 
-def test_failed_writing_leaves_nothing(tmp_path, monkeypatch):
-    for sequences, length in ((movies(), 0), (movies(), 5), (movies() + 2, 2), (np.zeros(3), 2)):
-        with pytest.raises(MimError):
-            write_npz(tmp_path / "a.npz", sequences, length)
-
-    def fail(*args):
-        raise OSError("disk full")
-
-    monkeypatch.setattr("os.replace", fail)
-    with pytest.raises(MimError, match=r"a\.npz .*disk full"):
-        write_npz(tmp_path / "a.npz", movies(), 2)
+@pytest.mark.parametrize(
+    ("sequences", "length"), [(movies(), 0), (movies(), 5), (movies() + 2, 2), (np.zeros(3), 2)]
+)
+def test_failed_writing_leaves_nothing(tmp_path, sequences, length):
+    with pytest.raises(MimError):
+        write_npz(tmp_path / "a.npz", sequences, length)
     assert not list(tmp_path.iterdir())
 
 
@@ -108,14 +95,6 @@ def test_clips_count_the_frames_of_their_own_file(tmp_path):
     np.testing.assert_array_equal(source.sequences(order), np.concatenate(parts)[order])
     with pytest.raises(IndexError):
         source.sequences([6])
-
-
-@pytest.mark.parametrize("total_length", [1, 2, 3, 5])
-def test_longer_sequences_are_cut(tmp_path, total_length):
-    sequences = movies()
-    write_npz(tmp_path / "a.npz", sequences, 2)
-    source = NpzSource([tmp_path / "a.npz"], total_length)
-    np.testing.assert_array_equal(source.sequences([1]), sequences[1:2, :total_length])
 
 
 def test_clips_may_overlap_and_come_in_any_order(tmp_path):
@@ -172,13 +151,3 @@ def test_other_files_are_refused(tmp_path):
     write_npz(tmp_path / "b.npz", movies(h=8), 2)
     with pytest.raises(MimError, match=r"b\.npz: .*a\.npz"):
         NpzSource([tmp_path / "a.npz", tmp_path / "b.npz"], 5)
-
-
-def test_description_is_json_types(tmp_path):
-    write_npz(tmp_path / "a.npz", movies(), 2)
-    assert NpzSource([tmp_path / "a.npz"], 5).describe() == {
-        "source": "npz",
-        "paths": [str(tmp_path / "a.npz")],
-        "sequences": 3,
-        "shape": [5, 4, 6, 2],
-    }

@@ -1,4 +1,5 @@
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -31,19 +32,6 @@ def positions(source, indices):
     lit = source.sequences(indices)[..., 0] == 1
     assert (lit.sum(axis=(2, 3)) == 4).all()
     return np.stack([lit.any(axis=3).argmax(axis=2), lit.any(axis=2).argmax(axis=2)], axis=-1)
-
-
-@pytest.fixture(scope="module")
-def paths():
-    """Positions within 0..150, `[600, 8, 2]`."""
-    source = MovingMNIST(CORNERS, None, height=178, width=178, num_digits=1, total_length=8)
-    return np.concatenate([positions(source, range(n, n + 50)) for n in range(0, 600, 50)])
-
-
-@pytest.fixture(scope="module")
-def free_paths(paths):
-    """Those that meet no wall: never nearer to one than a frame's way."""
-    return paths[((paths > 5) & (paths < 145)).all(axis=(1, 2))]
 
 
 @pytest.mark.parametrize(
@@ -79,28 +67,15 @@ def test_a_sequence_depends_on_seed_and_index_only(generator):
     assert len({sequence.tobytes() for sequences in each for sequence in sequences}) == 12
 
 
-def test_speed_is_three_to_five_pixels_a_frame(free_paths):
-    steps = free_paths.shape[1] - 1
-    speed = np.hypot(*(free_paths[:, -1] - free_paths[:, 0]).T / steps)
-    # The ends of a way are rounded to pixels.
-    slack = 2**0.5 / steps
-    assert speed.min() > 3 - slack
-    assert speed.max() < 5 + slack
-    shares, _ = np.histogram(speed, [3.0, 3.5, 4.0, 4.5, 5.0])
-    assert shares.min() > len(speed) / 4 * 0.7
-
-
-def test_directions_cover_the_circle_evenly(free_paths):
-    moved = free_paths[:, -1] - free_paths[:, 0]
-    shares, _ = np.histogram(np.arctan2(moved[:, 0], moved[:, 1]), 8, (-np.pi, np.pi))
-    assert shares.min() > len(moved) / 8 * 0.6
-    assert shares.max() < len(moved) / 8 * 1.4
-
-
-def test_start_positions_cover_the_frame_evenly(paths):
-    for starts in paths[:, 0].T:
-        shares, _ = np.histogram(starts, 4, (0, 150))
-        assert shares.min() > len(starts) / 4 * 0.7
+def test_speed_is_three_to_five_pixels_a_frame():
+    source = MovingMNIST(CORNERS, None, height=178, width=178, num_digits=1, total_length=8)
+    paths = positions(source, range(100))
+    # Those that meet no wall: never nearer to one than a frame's way.
+    free = paths[((paths > 5) & (paths < 145)).all(axis=(1, 2))]
+    speed = np.hypot(*(free[:, -1] - free[:, 0]).T / 7)
+    slack = 2**0.5 / 7  # The ends of a way are rounded to pixels.
+    assert len(speed) > 20
+    assert 3 - slack < speed.min() < 3.5 < 4.5 < speed.max() < 5 + slack
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 64), (28, 28), (28, 40)])
@@ -139,8 +114,8 @@ def test_overlaps_take_the_maximum():
 
 @pytest.mark.parametrize("num_digits", [1, 3])
 def test_number_of_digits(num_digits):
-    source = MovingMNIST(WHITE, 50, num_digits=num_digits, height=200, width=200)
-    lit = source.sequences(range(50)).sum(axis=(2, 3, 4))
+    source = MovingMNIST(WHITE, 20, 2, num_digits=num_digits, height=200, width=200)
+    lit = source.sequences(range(20)).sum(axis=(2, 3, 4))
     assert lit.max() == num_digits * 28 * 28
 
 
@@ -160,21 +135,13 @@ def test_there_are_no_sequences_beyond_size(generator, index):
 
 def test_description_is_json_types():
     description = MovingMNIST(some_digits(), 10, seed=(np.int64(4), 1)).describe()
+    assert json.loads(json.dumps(description)) == description
     color = ColorMovingMNIST(some_digits(), 10, seed=(4, 1)).describe()
     source = "generated colour-changing Moving MNIST"
     assert color == description | {"source": source, "shape": [20, 64, 64, 3]}
-    fingerprint = description.pop("digits_sha256")
-    assert len(fingerprint) == 64
-    assert description == {
-        "source": "generated Moving MNIST",
-        "sequences": 10,
-        "shape": [20, 64, 64, 1],
-        "num_digits": 2,
-        "seed": [4, 1],
-        "digits": 5,
-        "digits_origin": "an array",
-    }
-    assert MovingMNIST(some_digits(6), None).describe()["digits_sha256"] != fingerprint
+    other = MovingMNIST(some_digits(6), None).describe()["digits_sha256"]
+    assert len(other) == 64
+    assert other != description["digits_sha256"]
 
 
 # Colours.
@@ -186,12 +153,6 @@ def colors(n, total_length=20):
     frames = source.sequences(range(n))
     assert (frames == frames[:, :, :1, :1]).all()
     return frames[:, :, 0, 0]
-
-
-@pytest.fixture(scope="module")
-def ends():
-    """First and last value of the channels, `[2, 1000, 3]`."""
-    return colors(1000, total_length=2).transpose(1, 0, 2)
 
 
 @pytest.mark.parametrize(
@@ -225,42 +186,3 @@ def test_colors_change_evenly_from_first_to_last_frame(total_length):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-7)
         change = np.abs(got[:, -1] - got[:, 0])
         assert 0.0949 < change.min() <= change.max() < 0.3421
-
-
-def test_changes_and_levels_are_uniform(ends):
-    assert np.float32(0.29) <= ends.min() < 0.292
-    assert 0.698 < ends.max() <= np.float32(0.70)
-    change = np.abs(ends[1] - ends[0])
-    where = (ends.min(axis=0) - 0.29) / (0.41 - change)
-    for values, bounds in ((change, (0.0949, 0.3421)), (where, (-1e-5, 1 + 1e-5))):
-        for channel in values.T:
-            shares, _ = np.histogram(channel, 4, bounds)
-            assert shares.sum() == 1000
-            assert 200 < shares.min() <= shares.max() < 300
-
-
-def test_channels_rise_and_fall_independently(ends):
-    kinds = (ends[1] > ends[0]) @ [1, 2, 4]
-    assert np.bincount(kinds, minlength=8).min() > 1000 / 8 * 0.7
-    correlation = np.corrcoef(ends.transpose(2, 0, 1).reshape(3, -1))
-    assert np.abs(correlation - np.eye(3)).max() < 0.1
-
-
-def test_overlaps_take_the_maximum_of_each_channel():
-    got = ColorMovingMNIST(WHITE, 40, height=30, width=30).sequences(range(40))
-    mixed = 0
-    for frame in got.reshape(-1, 30, 30, 3):
-        overlap = frame[15, 15]
-        colors_seen = np.unique(frame.reshape(-1, 3), axis=0)
-        apart = [color for color in colors_seen if color.any() and (color != overlap).any()]
-        if len(apart) == 2:
-            np.testing.assert_array_equal(overlap, np.maximum(*apart))
-            mixed += 1
-    assert mixed > 100
-
-
-def test_each_digit_has_a_color_of_its_own():
-    source = ColorMovingMNIST(WHITE, 10, num_digits=3, height=150, width=150, total_length=1)
-    for frame in source.sequences(range(10))[:, 0]:
-        # Black, three digits, and what mixes where they overlap.
-        assert len(np.unique(frame.reshape(-1, 3), axis=0)) >= 4
