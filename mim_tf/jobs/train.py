@@ -21,7 +21,7 @@ from mim_tf.jobs.pace import iterations_within
 from mim_tf.jobs.validation import PageWriter, Validation
 from mim_tf.models import build_model
 from mim_tf.models.machine import check_training
-from mim_tf.models.registry import uses_scheduled_sampling
+from mim_tf.models.registry import find_network
 from mim_tf.runs.folder import RECORD, has_state, held, new_run_folder
 from mim_tf.runs.record import check_network_module, update_record, write_record
 from mim_tf.runtime.backend import skip_graph_rewriting
@@ -33,7 +33,6 @@ from mim_tf.training.callbacks import (
     Events,
     Logs,
     ProgressBar,
-    RestartedMean,
     Snapshots,
     StopInOrder,
 )
@@ -85,7 +84,7 @@ def train(
             "--on_nan out."
         )
     if config.scheduled_sampling is None:
-        sampled = uses_scheduled_sampling(model_config.model_name)
+        sampled = find_network(model_config.model_name).scheduled_sampling
         config = dataclasses.replace(config, scheduled_sampling=sampled)
     keras.utils.set_random_seed(config.seed)
     with contextlib.ExitStack() as until_end:
@@ -222,24 +221,23 @@ def _fit(model, config, start, folder, sources, devices):
 def _callbacks(config, start, folder, sources, devices):
     divergence = Divergence(config, start, folder, sources["train"].size)
     stop = StopInOrder(config, start, devices)
-    everywhere = [RestartedMean(config, start), stop]
     with contextlib.ExitStack() as until_end:
         until_end.enter_context(stop.listening())
         if not folder:
-            yield [divergence, *everywhere]
+            yield [divergence, stop]
             return
         writer = until_end.enter_context(contextlib.closing(Events(folder, start)))
         bar = until_end.enter_context(contextlib.closing(ProgressBar(config, start)))
         # Keras calls them in this order. A diverged update must not be logged or saved. The
         # snapshot precedes the evaluation, so that no evaluation can lose what was learnt. The page
-        # shows the scores. The last two concern all processes and wait for the slowest.
+        # shows the scores. The first and the last concern all processes.
         yield [
             divergence,
             Logs(config, start, folder, writer, bar),
             Snapshots(config, start, folder, devices),
             Validation(config, start, folder, writer, sources["valid"], devices, bar),
             PageWriter(config, start, folder),
-            *everywhere,
+            stop,
         ]
 
 

@@ -7,7 +7,7 @@ from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
 
 _USAGE = "Call model.fit(frames, frames[:, 1:])."
-_TO_UNIT = "Convert them with model.config.scale.to_unit(values)."
+_TO_UNIT = "Convert with model.config.scale.to_unit(values), and back with to_physical."
 _DIVIDE = "Divide levels of 0 to 255 by 255."
 
 
@@ -19,10 +19,7 @@ def frames_and_flags(inputs):
 def check_frames(config: ModelConfig, frames, flags=None) -> None:
     """Raise `MimError` for frames whose shape or dtype does not fit the model.
 
-    Args:
-        config: configuration of the model.
-        frames: an array or a tensor, possibly of unknown sizes. Values are not read.
-        flags: `[B, S]`, given with the frames.
+    `frames` is an array or a tensor, possibly of unknown sizes, whose values are not read.
     """
     shortest = config.input_length + 1 if flags is None else (flags.shape[1] or 0) + 2
     length = frames.shape[1] if len(frames.shape) == 5 else 0
@@ -33,10 +30,7 @@ def check_frames(config: ModelConfig, frames, flags=None) -> None:
             f"Expected frames {_shape(config)} (B, T, H, W, C) with T at least {shortest}, one "
             f"more than the context, got {tuple(frames.shape)}.{hint}"
         )
-    dtype = keras.backend.standardize_dtype(frames.dtype)
-    if "float" not in dtype:
-        hint = _DIVIDE if config.frame_scale.clipped else _TO_UNIT
-        raise MimError(f"Expected float frames on the scale of the model, got {dtype}. {hint}")
+    _check_float("frames", frames, config.frame_scale.clipped)
 
 
 def checked_context(context, config: ModelConfig, dtype: str = "float32") -> np.ndarray:
@@ -55,10 +49,7 @@ def checked_context(context, config: ModelConfig, dtype: str = "float32") -> np.
     if context.dtype == np.uint8:
         if clipped:
             return context.astype(dtype) / 255
-        raise MimError(
-            f"Expected a float context, got uint8. {_TO_UNIT} Convert the forecast back with "
-            "model.config.scale.to_physical(forecast)."
-        )
+        _check_float("context", context, clipped)
     context = context.astype(dtype)
     _check_values("context", context, clipped)
     return context
@@ -67,14 +58,12 @@ def checked_context(context, config: ModelConfig, dtype: str = "float32") -> np.
 def check_training_arrays(x, y=None, clipped: bool = True) -> None:
     """Check values of frames and targets, and the targets' shape; see also `check_frames`.
 
-    Args:
-        x: frames `[B, T, H, W, C]`, or a dict of `frames` and `flags`; other types are ignored.
-        y: targets `[B, T-1, H, W, C]`.
-        clipped: whether the model's scale is clipped to [0, 1].
+    `x` are frames `[B, T, H, W, C]`, or a dict of `frames` and `flags`; other types are ignored.
+    `y` are targets `[B, T-1, H, W, C]`; NaN means missing.
 
     Raises:
-        MimError: for values that are not finite or leave [0, 1] on a clipped scale, and for
-            targets that are not frames 2..T. Targets may be NaN, which means missing.
+        MimError: for values that are not finite or leave [0, 1] on a `clipped` scale, and for
+            targets that are not frames 2..T.
     """
     frames, y = _array(x.get("frames") if isinstance(x, dict) else x), _array(y)
     if not isinstance(frames, np.ndarray):
@@ -121,19 +110,15 @@ def _array(values):
 
 
 def _check_float(name, values, clipped):
-    if "float" not in values.dtype.name:
+    if "float" not in (dtype := keras.backend.standardize_dtype(values.dtype)):
         hint = _DIVIDE if clipped else _TO_UNIT
-        raise MimError(f"Expected float {name}, got {values.dtype}. {hint}")
+        raise MimError(f"Expected float {name} on the scale of the model, got {dtype}. {hint}")
 
 
 def _check_values(name, values, clipped, may_be_nan=False):
-    low, high = 0, 0
-    if values.size:
-        # fmin and fmax ignore NaN; minimum and maximum return it, and NaN fails the comparison.
-        reduce = (np.fmin, np.fmax) if may_be_nan else (np.minimum, np.maximum)
-        low, high = (function.reduce(values, axis=None) for function in reduce)
-    if may_be_nan and np.isnan(low):  # all values are missing
-        return
+    # fmin and fmax ignore NaN; minimum and maximum return it, and NaN fails the comparison.
+    smallest, largest = (np.fmin, np.fmax) if may_be_nan else (np.minimum, np.maximum)
+    low, high = (each.reduce(values, axis=None, initial=0) for each in (smallest, largest))
     least, most = (0, 1) if clipped else (-np.finfo(np.float32).max, np.finfo(np.float32).max)
     if not (least <= low and high <= most):
         bounds, hint = ("in [0, 1]", _DIVIDE) if clipped else ("finite", "Replace NaN by 0.")

@@ -20,14 +20,18 @@ from mim_tf.models.arrays import (
     first_batch,
     frames_and_flags,
 )
-from mim_tf.models.machine import check_prediction, check_settings, under, with_chosen_precision
+from mim_tf.models.machine import check_prediction, check_settings, faster_precision, under
 from mim_tf.models.registry import build_step
 from mim_tf.models.rollout import roll_ahead, roll_out
 from mim_tf.runtime.keras_private import uses_cached_data
 
+# Models are always compiled with XLA on JAX. They are never on TensorFlow, where XLA compiles the
+# gradient of the loop for minutes and gains little.
+_on_jax = keras.backend.backend() == "jax"
+
 # With JAX, Keras donates the memory of the weights while it predicts, and a second thread would
 # find no weights. With TensorFlow, threads may predict at the same time.
-_alone = threading.Lock() if keras.backend.backend() == "jax" else contextlib.nullcontext()
+_alone = threading.Lock() if _on_jax else contextlib.nullcontext()
 
 
 @keras.saving.register_keras_serializable("mim_tf")
@@ -59,12 +63,14 @@ class VideoPredictor(keras.Model):
         check_settings(self.dtype_policy)
         check_prediction(config)  # before weights are allocated
         self.autocast = False  # frames keep their precision
-        self.config = with_chosen_precision(config)
+        if config.precision == "auto":
+            config = dataclasses.replace(config, precision=faster_precision())
+        self.config = config
         self.rematerialise = rematerialise
         with under(self.dtype_policy):
             self.step = build_step(self.config)
-        self.jit_compile = use_xla()
-        forecaster = Forecaster(self.step, self.jit_compile, dtype=self.variable_dtype)
+        self.jit_compile = _on_jax
+        forecaster = Forecaster(self.step, dtype=self.variable_dtype)
         # A bound method instead of the forecaster: Keras would track the forecaster as a layer and
         # count its weights, which are those of `step`, twice.
         self.forecast_batch = forecaster.forecast
@@ -99,9 +105,10 @@ class VideoPredictor(keras.Model):
         return np.concatenate([self.forecast_batch(batch, horizon) for batch in batches])
 
     def compile(self, *args, jit_compile="auto", **kwargs):
-        """Compile as Keras does; jit_compile="auto" follows `use_xla`."""
-        jit_compile = use_xla() if jit_compile == "auto" else jit_compile
-        super().compile(*args, jit_compile=jit_compile, **kwargs)
+        """Compile as Keras does; jit_compile="auto" chooses XLA on JAX only."""
+        super().compile(
+            *args, jit_compile=_on_jax if jit_compile == "auto" else jit_compile, **kwargs
+        )
 
     def compile_from_config(self, config):
         """Compile as when the model was saved, except for XLA, which depends on the backend."""
@@ -153,10 +160,9 @@ class VideoPredictor(keras.Model):
         path = Path(filepath)
         before = path.stat().st_mtime_ns if path.exists() else None
         super().save_weights(filepath, overwrite=overwrite, **kwargs)
-        if path.suffix != ".h5" or not path.is_file():
-            return
         # With overwrite=False, Keras asks the user, who may keep the old file.
-        if overwrite or path.stat().st_mtime_ns != before:
+        written = path.is_file() and (overwrite or path.stat().st_mtime_ns != before)
+        if written and path.suffix == ".h5":
             with h5py.File(path, "a") as file:
                 file.attrs[ATTRIBUTE] = np.bytes_(to_json(self.config))
 
@@ -202,10 +208,10 @@ class Forecaster(keras.Model):
             number of frames in a shape: `horizon` is `[B, N]` for N frames, with any values.
     """
 
-    def __init__(self, step, jit_compile: bool, **kwargs):
+    def __init__(self, step, **kwargs):
         super().__init__(**kwargs)
         self.step = step
-        self.jit_compile = jit_compile
+        self.jit_compile = _on_jax
         self.built = True
 
     def call(self, inputs):
@@ -216,14 +222,6 @@ class Forecaster(keras.Model):
         # Keras' `predict` would set up a data set in each call, which takes 0.2 s.
         with _alone:
             return self.predict_on_batch({"context": context, "horizon": frames})
-
-
-def use_xla() -> bool:
-    """Return whether models are compiled with XLA: always with JAX, never with TensorFlow.
-
-    With TensorFlow, XLA compiles the gradient of the loop for minutes and gains little.
-    """
-    return keras.backend.backend() == "jax"
 
 
 def build_model(config: ModelConfig | None = None, rematerialise: bool = False) -> VideoPredictor:

@@ -76,16 +76,6 @@ def build_step(config: ModelConfig) -> keras.Model:
     return network.build(config)
 
 
-def uses_scheduled_sampling(model_name: str) -> bool:
-    """Return whether the network is trained with scheduled sampling by default."""
-    return find_network(model_name).scheduled_sampling
-
-
-def registered() -> dict[str, Network]:
-    """Return all registered networks by name."""
-    return dict(_NETWORKS)
-
-
 def find_network(name: str) -> Network:
     """Return a registered network; raise `MimError` for an unknown name."""
     if name not in _NETWORKS:
@@ -107,7 +97,7 @@ def import_network_module(path: str) -> None:
         raise MimError(f"Expected a Python file as --network_module, got {path}. Check the path.")
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
-    before = registered(), registered_data_sets()
+    before = dict(_NETWORKS), registered_data_sets()
     name = f"network_module_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None  # because the file ends in .py
@@ -117,7 +107,7 @@ def import_network_module(path: str) -> None:
         spec.loader.exec_module(module)
     except Exception as error:  # any error of the user's code
         raise MimError(f"{_place(error, file)}: {type(error).__name__}: {error}") from error
-    if before == (registered(), registered_data_sets()):
+    if before == (_NETWORKS, registered_data_sets()):
         raise MimError(
             f"Expected @mim_tf.register_network(NAME) or mim_tf.register_data_set in "
             f"--network_module={path}, got neither."
@@ -126,10 +116,10 @@ def import_network_module(path: str) -> None:
 
 def _place(error, file):
     """Return the file and, if known, the last line of that file in the traceback."""
-    if isinstance(error, SyntaxError) and error.lineno:
-        return f"{error.filename}, line {error.lineno}"
     trace = traceback.extract_tb(error.__traceback__)
     lines = [at.lineno for at in trace if at.filename == str(file)]
+    if isinstance(error, SyntaxError) and error.lineno:
+        file, lines = error.filename, [error.lineno]
     return f"{file}, line {lines[-1]}" if lines else str(file)
 
 

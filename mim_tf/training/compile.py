@@ -34,13 +34,9 @@ def compile_for_training(
 def make_optimizer(config: TrainingConfig, filters: int) -> keras.optimizers.Optimizer:
     """Return the optimizer of `config`; `filters` are the channels of a layer of the network."""
     updates = config.updates_per_iteration
+    warmup, whole = config.warmup_iterations * updates, config.max_iterations * updates
     settings = {
-        "learning_rate": learning_rate(
-            config.lr_schedule,
-            config.lr,
-            config.warmup_iterations * updates,
-            config.max_iterations * updates,
-        ),
+        "learning_rate": learning_rate(config.lr_schedule, config.lr, warmup, whole),
         "beta_1": config.beta_1,
         "beta_2": config.beta_2,
         "global_clipnorm": config.clip_norm or None,
@@ -88,12 +84,8 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
 def learning_rate(schedule: str, peak: float, warmup: int, updates: int):
     """Return a number or a Keras schedule.
 
-    Args:
-        schedule: "constant", "cosine" (falls to 0 along half a cosine) or "wsd", see
-            `WarmupStableDecay`.
-        peak: largest rate.
-        warmup: updates over which the rate rises linearly from 0 to `peak`.
-        updates: updates of the whole run, including the warm-up.
+    `schedule` is "constant", "cosine" (falls to 0 along half a cosine) or "wsd", see
+    `WarmupStableDecay`. In `warmup` of the `updates` the rate rises linearly from 0 to `peak`.
     """
     if schedule == "wsd":
         return WarmupStableDecay(peak, warmup, updates)
@@ -136,10 +128,10 @@ def half_squared_error(y_true, y_pred):
     """
     targets, predictions = y_true.shape, y_pred.shape
     # Unknown sizes are None with TensorFlow and symbols with JAX.
-    if len(targets) != len(predictions) or any(
-        isinstance(one, int) and isinstance(other, int) and one != other
-        for one, other in zip(targets, predictions, strict=True)
-    ):
+    known = [
+        pair for pair in zip(targets, predictions, strict=False) if {*map(type, pair)} == {int}
+    ]
+    if len(targets) != len(predictions) or any(one != other for one, other in known):
         raise MimError(
             f"Expected frames 2..T as targets, {list(predictions)}, got {list(targets)}. Call "
             "model.fit(frames, frames[:, 1:])."

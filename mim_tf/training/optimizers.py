@@ -25,6 +25,8 @@ class AdamInsideRoot(PrivateOptimizer):
             TensorFlow's mirrored strategy, the first device's share only. Not saved.
     """
 
+    _settings: tuple[str, ...] = ("beta_1", "beta_2", "epsilon", "skip_nonfinite")
+
     def __init__(
         self,
         learning_rate=1e-3,
@@ -123,13 +125,7 @@ class AdamInsideRoot(PrivateOptimizer):
         """Keep the weights; Keras would overwrite them with their averages at the end of `fit`."""
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-            "skip_nonfinite": self.skip_nonfinite,
-        }
+        return super().get_config() | {name: getattr(self, name) for name in self._settings}
 
 
 def all_finite(tensors):
@@ -164,6 +160,8 @@ class Muon(AdamInsideRoot):
         momentum: momentum of the kernels.
         **kwargs: arguments of `AdamInsideRoot`; the learning rate of Adam's weights is not changed.
     """
+
+    _settings = (*AdamInsideRoot._settings, "gate_filters", "kernel_rate", "momentum")
 
     def __init__(
         self,
@@ -203,14 +201,6 @@ class Muon(AdamInsideRoot):
         )
         matrices = orthogonal(ops.transpose(matrices, (1, 0, 2)))
         return ops.reshape(ops.transpose(matrices, (1, 0, 2)), kernel.shape)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "gate_filters": self.gate_filters,
-            "kernel_rate": self.kernel_rate,
-            "momentum": self.momentum,
-        }
 
 
 def orthogonal(matrices):
