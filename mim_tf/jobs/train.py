@@ -36,8 +36,8 @@ from mim_tf.training.callbacks import (
     Snapshots,
     StopInOrder,
 )
-from mim_tf.training.compile import compile_for_training, draw_biases, make_optimizer
 from mim_tf.training.devices import has_accelerator, open_devices
+from mim_tf.training.optimizers import compile_for_training, draw_biases, make_optimizer
 from mim_tf.training.state import load_state
 from mim_tf.weights import load_weights
 

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import math
-import time
+import timeit
 from collections.abc import Iterator
 
 import keras
@@ -28,14 +28,10 @@ def check_settings(policy: keras.DTypePolicy) -> None:
     check_backend(keras.backend.backend())
     if (data_format := keras.config.image_data_format()) != "channels_last":
         raise MimError(
-            f"Expected Keras' image_data_format channels_last, got {data_format}. Call "
-            'keras.config.set_image_data_format("channels_last"), or edit ~/.keras/keras.json.'
+            f"Expected image_data_format channels_last in ~/.keras/keras.json, got {data_format}."
         )
     if policy.name not in POLICIES:
-        raise MimError(
-            f"Expected a dtype policy of {', '.join(POLICIES)}, got {policy.name}. Call "
-            "keras.config.set_dtype_policy before the model is built."
-        )
+        raise MimError(f"Expected the dtype policy {' or '.join(POLICIES)}, got {policy.name}.")
     if policy.name == "float64" and keras.backend.backend() == "jax":
         import jax
 
@@ -72,13 +68,12 @@ def _seconds(dtype):
     # The shortest of four runs of a convolution of the size that the paper's network has.
     states = ops.cast(np.ones((8, 16, 16, 64), np.float32), dtype)
     kernel = ops.cast(np.ones((5, 5, 64, 256), np.float32), dtype)
-    times = []
-    for _ in range(4):
-        start = time.perf_counter()
+
+    def convolve():
         gates = ops.conv(states, kernel, padding="same")
         float(ops.cast(gates[0, 0, 0, 0], "float32"))  # waits for asynchronous devices
-        times.append(time.perf_counter() - start)
-    return min(times)
+
+    return min(timeit.repeat(convolve, repeat=4, number=1))
 
 
 def size_of(config: ModelConfig, step: keras.Model | None = None) -> tuple[int, int, int]:
@@ -148,7 +143,7 @@ def _check_memory(parameters, **counts):
     if memory and needed > memory:
         parts = ", ".join(f"{name} {number:,.2f}" for name, number in gigabytes.items())
         raise MimError(
-            f"Expected a network that fits in {memory:,.2f} GiB of memory, got "
-            f"{parameters:,} parameters that need at least {needed:,.2f} GiB ({parts}). Lower "
-            "num_hidden, filter_size, img_width, total_length or batch_size, or raise patch_size."
+            f"Expected a network that fits in {memory:,.2f} GiB of memory, got {parameters:,} "
+            f"parameters that need at least {needed:,.2f} GiB ({parts}). Lower num_hidden, "
+            "filter_size, img_width, total_length or batch_size, or raise patch_size."
         )

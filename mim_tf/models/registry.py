@@ -54,24 +54,17 @@ def register_network(
 
 
 def build_step(config: ModelConfig) -> keras.Model:
-    """Build one time step of the network of `config`.
-
-    Raises:
-        MimError: for an unknown name, or settings that the network does not support.
-    """
+    """Build the time step of `config`; raise `MimError` for settings it does not support."""
     network = find_network(config.model_name)
     if config.num_layers < network.min_layers:
-        raise MimError(
-            f"Expected num_hidden with at least {network.min_layers} layers for "
-            f"{config.model_name}, got {config.num_hidden}."
-        )
+        least = f"at least {network.min_layers} layers for {config.model_name}"
+        raise MimError(f"Expected num_hidden with {least}, got {config.num_hidden}.")
     for name in ABLATION_FIELDS:
         value, default = getattr(config, name), getattr(ModelConfig, name)
         if value != default and not network.ablations:
             able = ", ".join(sorted(each for each in _NETWORKS if _NETWORKS[each].ablations))
             raise MimError(
-                f"Expected {name}={default} for {config.model_name}, got {value}. Only {able} "
-                "support it."
+                f"Expected {name}={default} for {config.model_name}, got {value}. {able} have it."
             )
     return network.build(config)
 
@@ -81,8 +74,7 @@ def find_network(name: str) -> Network:
     if name not in _NETWORKS:
         known = ", ".join(sorted(_NETWORKS))
         raise MimError(
-            f"Expected a model_name of {known}, got {name!r}. Register your own network first: "
-            "pass --network_module=FILE.py, or import its module."
+            f"Expected a model_name of {known}, or of your --network_module=FILE.py, got {name!r}."
         )
     return _NETWORKS[name]
 
@@ -108,10 +100,8 @@ def import_network_module(path: str) -> None:
     except Exception as error:  # any error of the user's code
         raise MimError(f"{_place(error, file)}: {type(error).__name__}: {error}") from error
     if before == (_NETWORKS, registered_data_sets()):
-        raise MimError(
-            f"Expected @mim_tf.register_network(NAME) or mim_tf.register_data_set in "
-            f"--network_module={path}, got neither."
-        )
+        names = "@mim_tf.register_network(NAME) or mim_tf.register_data_set"
+        raise MimError(f"Expected {names} in --network_module={path}, got neither.")
 
 
 def _place(error, file):

@@ -95,10 +95,10 @@ class Divergence(OnIteration):
         else:
             files = sorted(self.folder.glob("*-*[0-9].weights.h5")) if self.folder else []
             raise MimError(
-                f"{found}: training diverged. Last snapshot: {files[-1] if files else 'none yet'}. "
-                "Start again from good weights (--pretrained_model) with a lower --lr or with "
-                "--clip_norm, or continue with --resume and --on_nan=skip or --on_nan=rollback. If "
-                "sequences begin with empty frames, raise --initial_bias."
+                f"{found}: training diverged. Last snapshot: {files[-1] if files else 'none'}. "
+                "Start from good weights (--pretrained_model) with a lower --lr or --clip_norm, or "
+                "continue with --resume and --on_nan=skip or --on_nan=rollback. If sequences begin "
+                "with empty frames, raise --initial_bias."
             )
 
 
@@ -162,10 +162,8 @@ class Snapshots(OnIteration):
                 self.failed = False
             except OSError as error:
                 self.failed = True
-                logging.warning(
-                    f"The snapshot of iteration {iteration} cannot be written, and training goes "
-                    f"on: {error}. Free some space; the last snapshot is of iteration {self.saved}."
-                )
+                message = "No snapshot of iteration %d, and training goes on: %s. Free some space."
+                logging.warning(message, iteration, error)
 
     def on_train_end(self, logs=None):
         if self.reached > self.saved:
@@ -173,9 +171,8 @@ class Snapshots(OnIteration):
                 self._save(self.reached)
             except OSError as error:
                 raise MimError(
-                    f"The last snapshot of {self.folder}, of iteration {self.reached}, cannot be "
-                    f"written: {error}. Free some space and continue from iteration {self.saved} "
-                    "with --resume."
+                    f"{self.folder}: the last snapshot cannot be written: {error}. Free some space "
+                    f"and continue from iteration {self.saved} with --resume."
                 ) from None
 
     def _save(self, iteration):
@@ -222,8 +219,6 @@ class Events:
     `start_iteration`, the last iteration that is done.
     """
 
-    _FLUSH_SECONDS = 10
-
     def __init__(self, folder: Path, start_iteration: int):
         self._folder = folder
         self._flushed = time.monotonic()
@@ -250,7 +245,7 @@ class Events:
 
     def _write(self, iteration, **content):
         self._do("write_event", Event(step=iteration, wall_time=time.time(), **content))
-        if time.monotonic() - self._flushed > self._FLUSH_SECONDS:
+        if time.monotonic() - self._flushed > 10:  # seconds
             self.flush()
 
     def _do(self, method, *arguments):
@@ -261,10 +256,7 @@ class Events:
             getattr(self._file, method)(*arguments)
         except OSError as error:
             self._failed = True
-            logging.warning(
-                f"TensorBoard will not show the rest of {self._folder}: {error}. train.csv and "
-                "scores/ contain it."
-            )
+            logging.warning(f"TensorBoard will not show the rest of {self._folder}: {error}.")
 
 
 class Logs(OnIteration):

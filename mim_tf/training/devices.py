@@ -13,12 +13,6 @@ from mim_tf.config import DeviceConfig
 from mim_tf.errors import MimError
 from mim_tf.models import build_model
 
-_PEER_TIMEOUT = 30
-"""Seconds without a heartbeat after which another process counts as lost."""
-
-_START_TIMEOUT = 300
-"""Seconds to wait until all processes have started."""
-
 
 def open_devices(config: DeviceConfig, batch_size: int) -> "OneDevice":
     """Return the devices of `config`. Call it before any computation.
@@ -28,19 +22,14 @@ def open_devices(config: DeviceConfig, batch_size: int) -> "OneDevice":
     """
     backend = keras.backend.backend()
     if config.coordinator and backend != "jax":
-        raise MimError(
-            f"Expected KERAS_BACKEND=jax with --coordinator, got {backend}: Keras 3 cannot fit "
-            "with TensorFlow's MultiWorkerMirroredStrategy."
-        )
+        raise MimError(f"Expected KERAS_BACKEND=jax with --coordinator, got {backend}.")
     if config.coordinator:
         _join_processes(config)
     elif config.strategy == "single":
         return OneDevice()
     devices = MirroredDevices() if backend == "tensorflow" else ParallelDevices()
     if batch_size % devices.count:
-        raise MimError(
-            f"Expected a --batch_size divisible by the {devices.count} devices, got {batch_size}."
-        )
+        raise MimError(f"Expected a --batch_size divisible by {devices.count}, got {batch_size}.")
     return devices
 
 
@@ -164,13 +153,13 @@ def _join_processes(config):
     # This service would take SIGTERM, on which `StopInOrder` writes a snapshot.
     jax.config.update("jax_enable_preemption_service", False)
     found = (config.coordinator, config.num_processes, config.process_id)
-    # keras.distribution.initialize has timeouts of minutes.
+    # Timeouts are in seconds. keras.distribution.initialize has timeouts of minutes.
     try:
         jax.distributed.initialize(
             *(() if config.coordinator == "auto" else found),
-            initialization_timeout=_START_TIMEOUT,
-            heartbeat_timeout_seconds=_PEER_TIMEOUT,
-            shutdown_timeout_seconds=_PEER_TIMEOUT,
+            initialization_timeout=300,
+            heartbeat_timeout_seconds=30,
+            shutdown_timeout_seconds=30,
         )
     except (ValueError, RuntimeError) as error:
         raise MimError(

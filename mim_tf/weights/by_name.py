@@ -58,7 +58,7 @@ class Preset:
     def __post_init__(self) -> None:
         if not is_name(self.name):
             raise MimError(
-                f"Expected letters, digits, - and _ as the name of a preset, got {self.name!r}."
+                f"Expected a preset's name of letters, digits, - and _, got {self.name!r}."
             )
         if clash := self.facts.keys() & _OWN.keys():
             raise MimError(f"The preset {self.name} cannot have a fact {min(clash)}.")
@@ -92,8 +92,8 @@ class Preset:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != self.sha256:
             raise MimError(
-                f"{self.path} is not the file that {self.record} describes: expected the SHA-256 "
-                f"{self.sha256}, got {digest}. Copy both files again, or install mim_tf again."
+                f"{self.path}: expected the SHA-256 {self.sha256} of {self.record}, got {digest}. "
+                "Copy both files again, or install mim_tf again."
             )
 
 
@@ -110,8 +110,7 @@ def read_preset(path: Path) -> Preset:
         return Preset(path.stem, path.parent, facts=content, **known)
     except (ValueError, TypeError, AttributeError) as error:
         raise MimError(
-            f"{path} does not describe a preset: {error}. Restore a copy of it, or write it with "
-            "mim_tf.save_preset."
+            f"{path} does not describe a preset: {error}. Write it with mim_tf.save_preset."
         ) from None
 
 
@@ -147,28 +146,21 @@ def is_checkpoint(path: str | PathLike) -> bool:
 
 def check_weights_exist(path: str | PathLike) -> None:
     """Raise `MimError` if there are no weights of this path or name; no weights file is read."""
-    if is_checkpoint(path) or find_preset(path):
+    is_file = os.path.lexists(path) and not os.path.isdir(path)
+    if is_checkpoint(path) or find_preset(path) or is_file:
         return
-    if is_name(str(path)) and not os.path.lexists(path):
-        known = list(list_presets())
-        raise MimError(
-            f"No weights at {path}: there is no such file here, and the names of trained weights "
-            f"are {', '.join(known)} (`mim presets` lists them; {VARIABLE} names a folder of more)."
-            f"{did_you_mean(str(path), known)}"
-        )
-    if os.path.isdir(path) or not os.path.lexists(path):
-        raise MimError(
-            f"No weights at {path}: expected a weights file or the prefix of a TensorFlow 1 "
-            f"checkpoint, which has a {Path(path).name}.index; got "
-            f"{'a folder' if os.path.isdir(path) else 'nothing there'}."
-        )
+    known = list(list_presets())
+    raise MimError(
+        f"No weights at {path}: expected a weights file, the prefix of a TensorFlow 1 checkpoint, "
+        f"which has a {Path(path).name}.index, or one of the names {', '.join(known)} (`mim "
+        f"presets` lists them; {VARIABLE} names a folder of more).{did_you_mean(str(path), known)}"
+    )
 
 
 def find_weights(path: str | PathLike) -> str | PathLike:
     """Return the weights file of the preset named `path`, or `path` itself if it is a path.
 
-    Raises:
-        MimError: if there are no weights, or the weights file of the preset is corrupted.
+    If there are no weights, or the preset is corrupted, `MimError` is raised.
     """
     if preset := find_preset(path):
         preset.check()

@@ -24,10 +24,7 @@ def read_weights(path: str | PathLike) -> StoredWeights | StoredCheckpoint:
     Args:
         path: a weights file, a `.keras` file or the name of a preset, which have a configuration;
             a weights file that Keras wrote, which has none; or the prefix of a TensorFlow 1
-            checkpoint, which implies most of it.
-
-    Raises:
-        MimError: if there are no weights at `path` or they are corrupted.
+            checkpoint, which implies most of it. Other files raise `MimError`.
     """
     path = Path(find_weights(path))
     if is_checkpoint(path):

@@ -74,15 +74,14 @@ def check_settings(
 ) -> None:
     """Raise `MimError` if the model of a file and the model to load into have other architectures.
 
-    `difference` describes the first weight that differs, if known.
+    `difference` is a sentence on the first weight that differs, if known.
     """
     for name in ARCHITECTURE_FIELDS:
         there, here = getattr(stored, name), getattr(model, name)
         if there != here:
             raise MimError(
-                f"{path} holds weights of another architecture: its {name} is {there}, the "
-                f"model's is {here}{difference and f' ({difference})'}. Build the model with "
-                "mim_tf.load_model, or leave out the flag."
+                f"{path} holds weights of another architecture: its {name} is {there}, the model's "
+                f"{here}. {difference} Call mim_tf.load_model, or leave out the flag."
             )
 
 
@@ -93,8 +92,7 @@ def check_finite(path: Path, weights: Arrays) -> None:
             finite = np.isfinite(np.asarray(values, np.float32)).all()
         if not finite:
             raise MimError(
-                f"{path}: {name} has values that are NaN or infinite in float32: the training had "
-                "diverged. Take the weights of an earlier iteration."
+                f"{path}: {name} has values that are NaN or infinite. Take earlier weights."
             )
 
 
@@ -123,8 +121,7 @@ class StoredWeights:
     def load(self, model: VideoPredictor) -> None:
         """Assign the weights to `model`, and the optimizer's state if both have one.
 
-        Raises:
-            MimError: if they do not fit or are not finite; the model is unchanged then.
+        Weights that do not fit or are not finite raise `MimError`; the model is unchanged then.
         """
         variables = WeightsFile(model.step, "layers/functional").variables
         difference = _difference(self.weights, variables)
@@ -134,14 +131,14 @@ class StoredWeights:
             hint = "It is corrupted: copy or download it again."
             if not self.stored:
                 hint = "Files that Keras wrote have no configuration: give that of their model."
-            raise MimError(f"{self.path} holds other weights than the model: {difference}. {hint}")
+            raise MimError(f"{self.path} holds other weights than the model. {difference} {hint}")
         values = [(variable, self.weights[key]) for key, variable in variables.items()]
-        if self.optimizer is not None and model.optimizer is not None:
+        if self.optimizer is not None and getattr(model, "optimizer", None) is not None:
             saved = getattr(model.optimizer, "saved_variables", model.optimizer.variables)
             state = {f"vars/{number}": variable for number, variable in enumerate(saved)}
             if difference := _difference(self.optimizer, state):
                 raise MimError(
-                    f"{self.path} holds the state of another optimizer: {difference}. Compile the "
+                    f"{self.path} holds the state of another optimizer. {difference} Compile the "
                     "model as it was compiled for that file."
                 )
             values += [(variable, self.optimizer[key]) for key, variable in state.items()]
@@ -151,29 +148,27 @@ class StoredWeights:
 
 
 def _difference(arrays: Arrays, variables: Mapping[str, keras.Variable]) -> str:
-    """Describe the first weight that differs, by its name in the model; empty if there is none."""
+    """Return a sentence on the first weight that differs; empty if there is none."""
     for key in {**variables, **arrays}:
         here = list(variables[key].shape) if key in variables else "missing"
         there = list(arrays[key].shape) if key in arrays else "missing"
         if here != there:
             name = variables[key].path if key in variables else key
-            return f"{name} is {there} there, {here} here"
+            return f"The weight {name} is {there} there, {here} here."
     return ""
 
 
 def read_hdf5(path: Path, stored: ModelConfig | None = None) -> StoredWeights:
     """Read a weights file; `stored` is its configuration if that is known from elsewhere.
 
-    Raises:
-        MimError: if the file is corrupted, not a weights file, or of a later version.
+    A file that is corrupted, of a later version or of another kind raises `MimError`.
     """
     with opened_hdf5(path, "a weights file", "Copy or download it again.") as file:
         if stored is None and ATTRIBUTE in file.attrs:
             stored = from_json(path, _configuration_text(file))
         if "layers" not in file:
             raise MimError(
-                f"{path} is an HDF5 file, but not of weights: expected the group 'layers' of Keras'"
-                f" .weights.h5 files, found {', '.join(map(repr, file)) or 'nothing'}."
+                f"{path}: expected weights in Keras' group 'layers', got {list(file)!s:.80}."
             )
         weights = _arrays(file["layers"], "layers")
         weights.pop(_COUNTER, None)
@@ -228,17 +223,12 @@ def _check_plain(path: str, group: h5py.Group, name: str) -> None:
             found = "numbers that were never written"
     if found:
         raise MimError(
-            f"{path}: expected plain numbers at {group.name}/{name}, got {found}. Save the weights "
-            "again, with Keras or mim_tf."
+            f"{path}: expected plain numbers at {group.name}/{name}, got {found}. Save it again."
         )
 
 
 def read_keras_file(path: Path) -> StoredWeights:
-    """Read a `.keras` file.
-
-    Raises:
-        MimError: if the file is corrupted, of a later version, or holds another kind of model.
-    """
+    """Read a `.keras` file; raise `MimError` as `read_hdf5`, and for other kinds of models."""
     config, policy = _configuration(path)
     content = _member(path, "model.weights.h5")
     with tempfile.TemporaryDirectory() as folder:
@@ -269,10 +259,7 @@ def _configuration(path: Path) -> tuple[ModelConfig, str]:
     with contextlib.suppress(TypeError, KeyError):  # a name, or a policy as Keras writes it
         policy = policy if isinstance(policy, str) else policy["config"]["name"]
     if policy not in POLICIES:
-        raise MimError(
-            f"{path} is corrupted: expected one of {', '.join(POLICIES)} as its policy, got "
-            f"{policy!r}."
-        )
+        raise MimError(f"{path}: expected the policy {' or '.join(POLICIES)}, got {policy!r}.")
     # The file has the version of Keras only. The name is used where settings are unknown.
     version = "of a later version"
     return from_json(path, json.dumps({"version": version, "model": settings})), policy
@@ -282,14 +269,7 @@ def _member(path: Path, name: str) -> bytes:
     """Return the content of a member of the archive."""
     with opened(path, "a model that Keras saved", form="ZIP") as file:
         archive = zipfile.ZipFile(file)
-        if name not in archive.namelist():
-            raise MimError(
-                f"{path} is a ZIP archive, but not a model that Keras saved: expected {name} in it."
-            )
         member = archive.getinfo(name)
         if member.file_size > _MAX_EXPANSION * max(member.compress_size, 1):
-            raise MimError(
-                f"{path} is corrupted: its {name} would grow from {member.compress_size} to "
-                f"{member.file_size} bytes."
-            )
+            raise MimError(f"{path} is corrupted: its {name} grows to {member.file_size} bytes.")
         return archive.read(member)

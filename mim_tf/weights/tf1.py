@@ -20,7 +20,7 @@ from mim_tf.config import ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
 from mim_tf.runtime.optional import import_tensorflow
-from mim_tf.storage.paths import open_file
+from mim_tf.storage.paths import open_file, opened
 from mim_tf.weights.by_name import CHECKPOINT_FILE
 from mim_tf.weights.hdf5 import Arrays, Shapes, check_finite, check_settings
 from mim_tf.weights.tf1_names import assign_tf1_weights
@@ -34,29 +34,18 @@ _NO_WEIGHT = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class StoredCheckpoint:
-    """The weights of a checkpoint.
-
-    Attributes:
-        path: prefix of the checkpoint.
-        weights: name in the 2019 graph -> values, float32.
-        policy: None, because a checkpoint has no policy.
-    """
+    """The `weights` of the checkpoint with the prefix `path`: name in the 2019 graph -> values."""
 
     path: Path
     weights: Arrays
-    policy: None = None
+    policy: None = None  # a checkpoint has none
 
     def config(self, **known: Any) -> ModelConfig:
         """Return the configuration of the network, see `infer_config`."""
         return infer_config({name: array.shape for name, array in self.weights.items()}, **known)
 
     def load(self, model: VideoPredictor) -> None:
-        """Assign the weights to `model`.
-
-        Raises:
-            MimError: if they belong to another architecture or are not finite, or if names are
-                left over on either side; the model is unchanged then.
-        """
+        """Assign the weights to `model`; it is unchanged if they do not fit or are not finite."""
         check_settings(self.path, self.config(**vars(model.config)), model.config)
         check_finite(self.path, self.weights)
         try:
@@ -71,9 +60,8 @@ def read_checkpoint(path: str | PathLike, use_ema: bool = False) -> StoredCheckp
     `path` is the prefix, such as `model.ckpt-80000`, or one of the files. With `use_ema` the
     exponential moving averages of the weights are read instead.
 
-    Raises:
-        MimError: if there is no checkpoint, it is corrupted or has no averages, or TensorFlow is
-            not installed.
+    If there is no checkpoint, it is corrupted or has no averages, or TensorFlow is not installed,
+    `MimError` is raised.
     """
     prefix = Path(path).with_name(CHECKPOINT_FILE.sub("", Path(path).name))
     index = Path(f"{prefix}.index")
@@ -84,22 +72,17 @@ def read_checkpoint(path: str | PathLike, use_ema: bool = False) -> StoredCheckp
             f"with {prefix.name}.index and {prefix.name}.data-00000-of-00001 beside each other."
         )
     tf = import_tensorflow("to read a TensorFlow 1 checkpoint")
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        opened(index, "a TensorFlow 1 checkpoint", remedy="Copy or download it again."),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         # TensorFlow takes [, ? and * in a name for a pattern, so it reads links with a plain name.
         for file in (index, *parts):
             open_file(file, "a part of a TensorFlow 1 checkpoint").close()
             link = Path(folder, file.name.replace(prefix.name, "checkpoint", 1))
             link.symlink_to(os.path.abspath(file))
-        try:
-            reader = tf.train.load_checkpoint(os.path.join(folder, "checkpoint"))
-            weights = _values(prefix, reader, use_ema, sum(file.stat().st_size for file in parts))
-        except MimError:
-            raise
-        except Exception as error:  # TensorFlow raises many kinds of errors.
-            raise MimError(
-                f"{prefix} cannot be read as a TensorFlow 1 checkpoint: it is truncated "
-                f"or corrupted ({error}). Copy or download it again."
-            ) from None
+        reader = tf.train.load_checkpoint(os.path.join(folder, "checkpoint"))
+        weights = _values(prefix, reader, use_ema, sum(file.stat().st_size for file in parts))
     return StoredCheckpoint(prefix, weights)
 
 
@@ -114,15 +97,10 @@ def _values(prefix: Path, reader: Any, use_ema: bool, size: int) -> dict[str, np
         if not (name.endswith(_AVERAGE) if use_ema else not _NO_WEIGHT.fullmatch(name)):
             continue
         if not dtypes[name].is_floating:
-            raise MimError(
-                f"{prefix}: expected {name} as floating-point numbers, got {dtypes[name].name}."
-            )
+            raise MimError(f"{prefix}: expected {name} as floats, got {dtypes[name].name}.")
         weights[name.removesuffix(_AVERAGE)] = np.asarray(reader.get_tensor(name), np.float32)
     if use_ema and not weights:
-        raise MimError(
-            f"{prefix} has no averages of its weights: expected names ending in {_AVERAGE}. Leave "
-            "out --use_ema."
-        )
+        raise MimError(f"{prefix} has no weights ending in {_AVERAGE}. Leave out --use_ema.")
     return weights
 
 
@@ -143,17 +121,14 @@ def infer_config(shapes: Shapes, **known: Any) -> ModelConfig:
     The 1x1 kernel before the pixels gives `patch_size**2 * img_channel`. The peepholes give the
     grid, which is height and width over `patch_size`. Other settings have their defaults. `known`
     has fields of `ModelConfig`, used if that leaves a choice: `patch_size` or `img_channel`, and
-    for a network without peepholes `img_width` and `img_height`.
-
-    Raises:
-        MimError: if the weights are of no known network, or more fields are needed.
+    for a network without peepholes `img_width` and `img_height`. If more fields are needed, or the
+    network is not known, `MimError` is raised.
     """
     kernels = [match for match in map(_HIDDEN_KERNEL.fullmatch, shapes) if match]
     if not kernels:
         raise MimError(
-            "The weights are of no network of the 2019 code: expected names such as "
-            f"{', '.join(f'{layer}1/...' for layer in _NETWORKS)}; the first found: "
-            f"{', '.join(sorted(shapes)[:3]) or 'none'}."
+            "Expected weights of a network of the 2019 code, such as "
+            f"{', '.join(f'{layer}1/...' for layer in _NETWORKS)}, got {sorted(shapes)[:3]}."
         )
     layer, _, kernel = kernels[0].groups()
     count = max(int(match[2]) for match in kernels)
@@ -167,10 +142,7 @@ def infer_config(shapes: Shapes, **known: Any) -> ModelConfig:
         width = known["img_width"]
         height = known.get("img_height") or width
     else:
-        raise MimError(
-            "The weights do not tell the frame size, because this network has no peepholes: give "
-            "img_width and, where it is another, img_height."
-        )
+        raise MimError("Expected img_width (and img_height): the weights do not have peepholes.")
     has_differences = any(name.startswith("predrnn/stlstm_diff") for name in shapes)
     return ModelConfig(
         model_name="mim" if has_differences else _NETWORKS[layer],

@@ -14,7 +14,7 @@ import pytest
 
 import mim_tf
 from mim_tf.config.stored import ATTRIBUTE
-from mim_tf.training.compile import compile_for_training
+from mim_tf.training.optimizers import compile_for_training
 from mim_tf.weights import load_weights, save_weights, stored_config
 from mim_tf.weights.tf1 import read_checkpoint
 from tests.golden_cases import load_golden

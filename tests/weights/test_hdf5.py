@@ -12,7 +12,7 @@ import pytest
 import mim_tf
 from mim_tf.config.stored import ATTRIBUTE
 from mim_tf.errors import MimError
-from mim_tf.training.compile import compile_for_training
+from mim_tf.training.optimizers import compile_for_training
 from mim_tf.weights.hdf5 import check_finite, check_settings, read_hdf5
 
 BLOCK = "layers/functional/layers/mim_block"
