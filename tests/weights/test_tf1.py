@@ -209,8 +209,8 @@ def test_the_state_of_the_optimizer_is_left_out_and_precisions_become_float32(tm
 @pytest.mark.parametrize(
     ("arrays", "use_ema", "words"),
     [
-        ({"w": np.arange(3)}, False, "w as floating"),
-        ({"w": np.array(["text"] * 9)}, False, "w as floating"),
+        ({"w": np.arange(3)}, False, "w as float"),
+        ({"w": np.array(["text"] * 9)}, False, "w as float"),
         ({"w": W}, True, "--use_ema"),
     ],
 )
