@@ -171,8 +171,8 @@ class Snapshots(OnIteration):
                 self._save(self.reached)
             except OSError as error:
                 raise MimError(
-                    f"{self.folder}: the last snapshot cannot be written: {error}. Free some space "
-                    f"and continue from iteration {self.saved} with --resume."
+                    f"{self.folder}: snapshot {self.reached} cannot be written: {error}. Free some "
+                    f"space and continue from iteration {self.saved} with --resume."
                 ) from None
 
     def _save(self, iteration):
