@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mim_tf.data.source import SequenceSource
     from mim_tf.jobs.presets import save_preset
     from mim_tf.models import VideoPredictor, build_model, predict, register_network
-    from mim_tf.training.compile import compile_for_training
+    from mim_tf.training.optimizers import compile_for_training
     from mim_tf.weights import load_model, save_weights
 
 __all__ = [
@@ -49,7 +49,7 @@ _MODULES = {
     "SequenceSource": "mim_tf.data.source",
     "VideoPredictor": "mim_tf.models",
     "build_model": "mim_tf.models",
-    "compile_for_training": "mim_tf.training.compile",
+    "compile_for_training": "mim_tf.training.optimizers",
     "load_model": "mim_tf.weights",
     "open_source": "mim_tf.data.dataset",
     "predict": "mim_tf.models",

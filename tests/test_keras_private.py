@@ -1,11 +1,19 @@
 """Each private name of Keras that mim_tf uses does what it is used for."""
 
+import io
+
+import h5py
 import keras
 import numpy as np
 import pytest
 
 from mim_tf.layers import STLSTMCell
-from mim_tf.runtime.keras_private import PrivateOptimizer, layers_inside, uses_cached_data
+from mim_tf.runtime.keras_private import (
+    PrivateOptimizer,
+    WeightsFile,
+    layers_inside,
+    uses_cached_data,
+)
 
 
 def test_layers_inside_a_cell():
@@ -29,6 +37,35 @@ def test_fit_evaluates_with_cached_data():
     model.fit(x, x, validation_data=(x, x), verbose=0)
     model.evaluate(x, x, verbose=0)
     assert seen == [True, False]
+
+
+def content(file):
+    """Path -> values of a data set, or attributes of a group."""
+    found = {}
+    file.visititems(
+        lambda name, item: found.update(
+            {name: item[()] if isinstance(item, h5py.Dataset) else dict(item.attrs)}
+        )
+    )
+    return found
+
+
+def test_a_weights_file_is_that_of_save_weights(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    model.save_weights(tmp_path / "a.weights.h5")
+    with h5py.File(tmp_path / "a.weights.h5") as file:
+        expected = content(file)
+    whole = WeightsFile(model)
+    assert [whole.variables[f"layers/dense_1/vars/{i}"] for i in (0, 1)] == model.layers[1].weights
+    with h5py.File(io.BytesIO(whole.content(version="1"))) as file:
+        np.testing.assert_equal(content(file), expected)
+        assert file.attrs["version"] == "1"
+    half = WeightsFile(model, "at", half=True, leave_out=[model.optimizer])
+    assert all(key.startswith("at/layers/") for key in half.variables)
+    with h5py.File(io.BytesIO(half.content())) as file:
+        assert file["at/layers/dense/vars/0"].dtype == np.float16
 
 
 class Plain(PrivateOptimizer):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import mim_tf
-from mim_tf.training.compile import compile_for_training
+from mim_tf.training.optimizers import compile_for_training
 from mim_tf.weights.tf1_names import assign_tf1_weights
 from tests.golden_cases import load_golden
 from tests.models.oracle_networks import roll_out

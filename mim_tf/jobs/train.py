@@ -24,7 +24,7 @@ from mim_tf.jobs.evaluate import evaluate
 from mim_tf.jobs.validation import PageWriter, Validation
 from mim_tf.models import build_model
 from mim_tf.models.machine import check_training
-from mim_tf.models.registry import uses_scheduled_sampling
+from mim_tf.models.registry import find_network
 from mim_tf.runs.folder import RECORD, has_state, held, new_run_folder
 from mim_tf.runs.record import check_network_module, update_record, write_record
 from mim_tf.runtime.backend import skip_graph_rewriting
@@ -32,8 +32,8 @@ from mim_tf.runtime.memory import memory_errors
 from mim_tf.storage.files import read_json
 from mim_tf.storage.paths import check_writable
 from mim_tf.training import callbacks
-from mim_tf.training.compile import compile_for_training, draw_biases, make_optimizer
 from mim_tf.training.devices import has_accelerator, open_devices
+from mim_tf.training.optimizers import compile_for_training, draw_biases, make_optimizer
 from mim_tf.training.state import load_state
 from mim_tf.weights import load_weights
 
@@ -76,7 +76,7 @@ def train(
     if config.on_nan != "stop" and devices.count > 1:
         raise MimError(f"Expected one device with --on_nan={config.on_nan}, got {devices.count}.")
     if config.scheduled_sampling is None:
-        sampled = uses_scheduled_sampling(model_config.model_name)
+        sampled = find_network(model_config.model_name).scheduled_sampling
         config = dataclasses.replace(config, scheduled_sampling=sampled)
     keras.utils.set_random_seed(config.seed)
     with contextlib.ExitStack() as until_end:
@@ -203,7 +203,7 @@ def _fit(model, config, start, folder, sources, devices):
         model.fit(
             training_dataset(source, config, start, shard, model.config.input_length),
             steps_per_epoch=(config.max_iterations - start) * config.updates_per_iteration,
-            callbacks=[*wanted, callbacks.RestartedMean(config, start), stop],
+            callbacks=[*wanted, stop],
             **_FIT,
         )
 

@@ -4,6 +4,8 @@ All derive from `ConvolutionalCell`, which holds their settings, states and shap
 cell that see the same input are one convolution, whose output is split.
 """
 
+from collections.abc import Callable
+
 import keras
 from keras import ops
 
@@ -26,6 +28,9 @@ class ConvolutionalCell(keras.layers.Layer):
 
     state_names: tuple[str, ...] = ()
     """Names of the states, in order; the first state is also the output."""
+
+    gate_initializer: Callable[[], keras.initializers.Initializer] = ChannelGlorotUniform
+    """Maker of the initializer of the gates' kernels."""
 
     def __init__(self, filters, kernel_size=5, layer_norm=True, precision="float32", **kwargs):
         super().__init__(**kwargs)
@@ -62,10 +67,6 @@ class ConvolutionalCell(keras.layers.Layer):
     def build_gates(self, inputs_shape, state_shape):
         """Make the weights for states of `state_shape`."""
         raise NotImplementedError
-
-    def gate_initializer(self):
-        """Return the initializer of the gates' kernels."""
-        return ChannelGlorotUniform()
 
     def gates(self, count, name):
         """Return a convolution that computes `count` gates at once."""
@@ -172,6 +173,7 @@ class CausalLSTMCell(ConvolutionalCell):
     state_names: tuple[str, ...] = ("h", "c", "m")
     input_gates = 7
     hidden_gates = 4
+    gate_initializer = staticmethod(small_uniform)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -181,9 +183,6 @@ class CausalLSTMCell(ConvolutionalCell):
         self.from_cell = self.gates(4, "from_cell")
         self.from_new_memory = self.gates(1, "from_new_memory")
         self.reduce = self.cell_reduce()
-
-    def gate_initializer(self):
-        return small_uniform()
 
     def build_gates(self, inputs_shape, state_shape):
         self.from_input.build(inputs_shape)
@@ -237,14 +236,12 @@ class PeepholeConvLSTMCell(ConvolutionalCell):
     """
 
     state_names = ("h", "c")
+    gate_initializer = staticmethod(small_uniform)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.from_hidden = self.gates(4, "from_hidden")
         self.from_input = self.gates(4, "from_input")
-
-    def gate_initializer(self):
-        return small_uniform()
 
     def build_gates(self, inputs_shape, state_shape):
         self.from_hidden.build(state_shape)
@@ -296,14 +293,12 @@ class GradientHighway(ConvolutionalCell):
     """
 
     state_names = ("z",)
+    gate_initializer = staticmethod(small_uniform)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.from_hidden = self.gates(2, "from_hidden")
         self.from_input = self.gates(2, "from_input")
-
-    def gate_initializer(self):
-        return small_uniform()
 
     def build_gates(self, inputs_shape, state_shape):
         self.from_hidden.build(state_shape)

@@ -35,9 +35,7 @@ class MIMS(PeepholeConvLSTMCell):
     """
 
     state_names = ("T", "S")
-
-    def gate_initializer(self):
-        return ChannelGlorotUniform()
+    gate_initializer = ChannelGlorotUniform
 
     def memory_and_gates(self, difference, cell, stationary):
         """Return `T` and the gates `mim_s_input`, `mim_s_forget` and `mim_s_output`."""
@@ -118,15 +116,13 @@ class MIMCausalBlock(CausalLSTMCell):
     state_names = ("h", "c", "s", "m")
     input_gates = 6
     hidden_gates = 3
+    gate_initializer = ChannelGlorotUniform
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.mim_s = MIMS(
             self.filters, self.kernel_size, self.layer_norm, self.precision, name="mim_s"
         )
-
-    def gate_initializer(self):
-        return ChannelGlorotUniform()
 
     def build_gates(self, inputs_shape, state_shape):
         below, difference = inputs_shape

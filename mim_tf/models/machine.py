@@ -1,10 +1,9 @@
 """The limits of this process: Keras settings, the faster precision, and memory."""
 
 import contextlib
-import dataclasses
 import functools
 import math
-import time
+import timeit
 from collections.abc import Iterator
 
 import keras
@@ -29,14 +28,10 @@ def check_settings(policy: keras.DTypePolicy) -> None:
     check_backend(keras.backend.backend())
     if (data_format := keras.config.image_data_format()) != "channels_last":
         raise MimError(
-            f"Expected Keras' image_data_format channels_last, got {data_format}. Call "
-            'keras.config.set_image_data_format("channels_last"), or edit ~/.keras/keras.json.'
+            f"Expected image_data_format channels_last in ~/.keras/keras.json, got {data_format}."
         )
     if policy.name not in POLICIES:
-        raise MimError(
-            f"Expected a dtype policy of {', '.join(POLICIES)}, got {policy.name}. Call "
-            "keras.config.set_dtype_policy before the model is built."
-        )
+        raise MimError(f"Expected the dtype policy {' or '.join(POLICIES)}, got {policy.name}.")
     if policy.name == "float64" and keras.backend.backend() == "jax":
         import jax
 
@@ -55,17 +50,6 @@ def under(policy: keras.DTypePolicy) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-_WORTHWHILE = 1.2
-"""Smallest speed-up for which bfloat16 is chosen."""
-
-
-def with_chosen_precision(config: ModelConfig) -> ModelConfig:
-    """Return `config` with the faster precision instead of "auto"."""
-    if config.precision != "auto":
-        return config
-    return dataclasses.replace(config, precision=faster_precision())
-
-
 @functools.cache
 def faster_precision() -> str:
     """Measure and log whether this machine convolves faster in bfloat16 or in float32.
@@ -74,7 +58,7 @@ def faster_precision() -> str:
     processors with bfloat16 instructions are slower.
     """
     single, half = _seconds("float32"), _seconds("bfloat16")
-    precision = "bfloat16" if single > _WORTHWHILE * half else "float32"
+    precision = "bfloat16" if single > 1.2 * half else "float32"  # smaller gains are not worth it
     times = f"{1000 * single:.1f} ms in float32, {1000 * half:.1f} ms in bfloat16"
     logging.info("Precision %s: a convolution takes %s.", precision, times)
     return precision
@@ -84,54 +68,36 @@ def _seconds(dtype):
     # The shortest of four runs of a convolution of the size that the paper's network has.
     states = ops.cast(np.ones((8, 16, 16, 64), np.float32), dtype)
     kernel = ops.cast(np.ones((5, 5, 64, 256), np.float32), dtype)
-    times = []
-    for _ in range(4):
-        start = time.perf_counter()
+
+    def convolve():
         gates = ops.conv(states, kernel, padding="same")
         float(ops.cast(gates[0, 0, 0, 0], "float32"))  # waits for asynchronous devices
-        times.append(time.perf_counter() - start)
-    return min(times)
+
+    return min(timeit.repeat(convolve, repeat=4, number=1))
 
 
-@dataclasses.dataclass(frozen=True)
-class Size:
-    """Lower bounds for a network, as counts of numbers.
+def size_of(config: ModelConfig, step: keras.Model | None = None) -> tuple[int, int, int]:
+    """Return lower bounds for the weights of a network, and for its states and gates.
 
-    Attributes:
-        parameters: weights.
-        states: states of one sequence after a time step.
-        gates: results of the gates' convolutions for one sequence in a time step.
-    """
-
-    parameters: int
-    states: int
-    gates: int
-
-
-def least_size(config: ModelConfig) -> Size:
-    """Return a lower bound for every network of `config`, without building it.
-
-    Every layer has at least one state and one convolution from that state to a gate. The last
-    layer is a 1x1 convolution from the state to the pixels of a patch.
+    States are those of one sequence, gates the results of convolutions for one sequence in a time
+    step. Without the built `step` the bounds hold for every network of `config`: each layer has at
+    least one state, and one convolution from that state to a gate. The last layer is a 1x1
+    convolution from the state to the pixels of a patch.
     """
     filters = config.num_hidden[0]
-    depth = config.patch_size**2 * config.img_channel
-    kernels = config.num_layers * config.filter_size**2 * filters**2
-    states = config.num_layers * math.prod(config.grid) * filters
-    return Size(kernels + filters * depth, states, states)
-
-
-def size_of(step: keras.Model) -> Size:
-    """Return the size of a built time step; gates are counted in cells of this package only."""
-    cells = [each for each in layers_inside(step) if isinstance(each, ConvolutionalCell)]
+    if step is None:
+        kernels = config.num_layers * config.filter_size**2 * filters**2
+        states = config.num_layers * math.prod(config.grid) * filters
+        return kernels + filters * config.patch_size**2 * config.img_channel, states, states
     states = sum(math.prod(state.shape[1:]) for state in step.inputs[1:])
     gates = sum(
         gate.filters * math.prod(cell.grid)
-        for cell in cells
+        for cell in layers_inside(step)
+        if isinstance(cell, ConvolutionalCell)  # of this package; others count as their states
         for gate in layers_inside(cell, recursive=False)
         if isinstance(gate, GateConvolution)
     )
-    return Size(step.count_params(), states, max(gates, states))
+    return step.count_params(), states, max(gates, states)
 
 
 def check_prediction(
@@ -139,14 +105,13 @@ def check_prediction(
 ) -> None:
     """Raise `MimError` if weights, states and frames exceed the memory of this machine.
 
-    `frames` counts context and predictions of a sequence. Without the built `step`, the lower
-    bounds of `least_size` are used.
+    `frames` counts context and predictions of a sequence; for `step` see `size_of`.
     """
-    size = size_of(step) if step else least_size(config)
+    parameters, states, _ = size_of(config, step)
     _check_memory(
-        size,
-        weights=size.parameters,
-        states=2 * batch_size * size.states,  # before and after a time step
+        parameters,
+        weights=parameters,
+        states=2 * batch_size * states,  # before and after a time step
         frames=batch_size * frames * math.prod(config.frame_shape),
     )
 
@@ -160,26 +125,25 @@ def check_training(
 ) -> None:
     """Raise `MimError` if a lower bound of what training needs exceeds this machine's memory.
 
-    `on_host` is false if the gradient is computed in a GPU's memory. Without the built `step`, the
-    lower bounds of `least_size` are used.
+    `on_host` is false if the gradient is computed in a GPU's memory; for `step` see `size_of`.
     """
-    size = size_of(step) if step else least_size(config)
-    kept = size.states if rematerialise else size.gates
+    parameters, states, gates = size_of(config, step)
+    kept = states if rematerialise else gates
     _check_memory(
-        size,
-        weights=5 * size.parameters,  # and their gradient, two moments and average
+        parameters,
+        weights=5 * parameters,  # and their gradient, two moments and average
         gradient=on_host * batch_size * (config.total_length - 1) * kept,
         frames=batch_size * config.total_length * math.prod(config.frame_shape),
     )
 
 
-def _check_memory(size, **counts):
+def _check_memory(parameters, **counts):
     gigabytes = {name: 4 * count / 2**30 for name, count in counts.items()}  # float32
     memory, needed = (machine_memory() or 0) / 2**30, sum(gigabytes.values())
     if memory and needed > memory:
         parts = ", ".join(f"{name} {number:,.2f}" for name, number in gigabytes.items())
         raise MimError(
-            f"Expected a network that fits in {memory:,.2f} GiB of memory, got "
-            f"{size.parameters:,} parameters that need at least {needed:,.2f} GiB ({parts}). Lower "
-            "num_hidden, filter_size, img_width, total_length or batch_size, or raise patch_size."
+            f"Expected a network that fits in {memory:,.2f} GiB of memory, got {parameters:,} "
+            f"parameters that need at least {needed:,.2f} GiB ({parts}). Lower num_hidden, "
+            "filter_size, img_width, total_length or batch_size, or raise patch_size."
         )

@@ -58,21 +58,17 @@ def mim_layers(config: ModelConfig, block, name: str, inputs, old):
     for i in range(2, config.num_layers + 1):
         d = ops.zeros_like(x)
         if config.mim_n:
-            d, n = _apply_mim_n(config, i, difference, old)
+            mim_n = MIMN(**cell_settings(config), name=f"mim_n_{i}")
+            _, (d, n) = mim_n(difference, [old[f"d{i}"], old[f"n{i}"]])
+            # At the first frame there is no difference yet, and both states stay zero. The product
+            # keeps the biases of MIM-N out of them.
+            d, n = d * old["started"], n * old["started"]
             new |= {f"d{i}": d, f"n{i}": n}
         x, (new[f"h{i}"], new[f"c{i}"], new[f"s{i}"], m) = block(
             **cell_settings(config), name=f"{name}_{i}"
         )([x, d], [old[f"h{i}"], old[f"c{i}"], old[f"s{i}"], m])
         difference = d if config.differencing == "code" else x - old[f"h{i}"]
     return x, new | {"m": m}
-
-
-def _apply_mim_n(config, layer, difference, old):
-    mim_n = MIMN(**cell_settings(config), name=f"mim_n_{layer}")
-    _, (d, n) = mim_n(difference, [old[f"d{layer}"], old[f"n{layer}"]])
-    # At the first frame there is no difference yet, and both states stay zero. The product keeps
-    # the biases of MIM-N out of them.
-    return d * old["started"], n * old["started"]
 
 
 @register_network("mim", ablations=True)
@@ -141,16 +137,7 @@ def predrnn_step(config: ModelConfig) -> keras.Model:
 
     Source: PredRNN (NeurIPS 2017); 2019 code, `predrnn.py`.
     """
-    layers = range(1, config.num_layers + 1)
-    frame = frame_input(config)
-    old = state_inputs(config, ["m", *(f"{state}{i}" for i in layers for state in "hc")])
-    new = {}
-    x, m = to_patches(config, frame), old["m"]
-    for i in layers:
-        x, (new[f"h{i}"], new[f"c{i}"], m) = STLSTMCell(
-            **cell_settings(config), name=f"st_lstm_{i}"
-        )(x, [old[f"h{i}"], old[f"c{i}"], m])
-    return step_model(frame, to_frame(config, x), old, new | {"m": m}, "predrnn_step")
+    return _stacked(config, STLSTMCell, "st_lstm", "predrnn_step")
 
 
 @register_network("predrnn_pp", min_layers=2)
@@ -164,19 +151,7 @@ def predrnn_pp_step(config: ModelConfig) -> keras.Model:
 
     Source: PredRNN++ (ICML 2018); 2019 code, `predrnn_pp.py`.
     """
-    cell = cell_settings(config)
-    layers = range(1, config.num_layers + 1)
-    frame = frame_input(config)
-    old = state_inputs(config, ["m", "z", *(f"{state}{i}" for i in layers for state in "hc")])
-    new = {}
-    x, m = to_patches(config, frame), old["m"]
-    for i in layers:
-        x, (new[f"h{i}"], new[f"c{i}"], m) = CausalLSTMCell(**cell, name=f"causal_lstm_{i}")(
-            x, [old[f"h{i}"], old[f"c{i}"], m]
-        )
-        if i == 1:
-            x, (new["z"],) = GradientHighway(**cell, name="gradient_highway")(x, [old["z"]])
-    return step_model(frame, to_frame(config, x), old, new | {"m": m}, "predrnn_pp_step")
+    return _stacked(config, CausalLSTMCell, "causal_lstm", "predrnn_pp_step", highway=True)
 
 
 @register_network("convlstm_net", scheduled_sampling=False)
@@ -190,13 +165,28 @@ def convlstm_step(config: ModelConfig) -> keras.Model:
 
     Source: ConvLSTM (NeurIPS 2015); 2019 code, `convlstm_net.py`.
     """
+    return _stacked(config, PeepholeConvLSTMCell, "conv_lstm", "convlstm_step", memory=False)
+
+
+def _stacked(config, cell, name, step_name, memory=True, highway=False) -> keras.Model:
+    """Return a time step with the same kind of cell in every layer, named `name` and a number.
+
+    `memory` passes m through all layers. `highway` puts a gradient highway on layer 1.
+    """
+    shared = ["m"] * memory + ["z"] * highway
     layers = range(1, config.num_layers + 1)
     frame = frame_input(config)
-    old = state_inputs(config, [f"{state}{i}" for i in layers for state in "hc"])
+    old = state_inputs(config, [*shared, *(f"{state}{i}" for i in layers for state in "hc")])
     new = {}
-    x = to_patches(config, frame)
+    x, m = to_patches(config, frame), [old["m"]] if memory else []
     for i in layers:
-        x, (new[f"h{i}"], new[f"c{i}"]) = PeepholeConvLSTMCell(
-            **cell_settings(config), name=f"conv_lstm_{i}"
-        )(x, [old[f"h{i}"], old[f"c{i}"]])
-    return step_model(frame, to_frame(config, x), old, new, "convlstm_step")
+        x, (new[f"h{i}"], new[f"c{i}"], *m) = cell(**cell_settings(config), name=f"{name}_{i}")(
+            x, [old[f"h{i}"], old[f"c{i}"], *m]
+        )
+        if highway and i == 1:
+            x, (new["z"],) = GradientHighway(**cell_settings(config), name="gradient_highway")(
+                x, [old["z"]]
+            )
+    if memory:
+        (new["m"],) = m
+    return step_model(frame, to_frame(config, x), old, new, step_name)

@@ -1,4 +1,4 @@
-"""The Keras model around a network: training on whole sequences, and forecasts of a context."""
+"""The Keras model around a network: sequences, forecasts of a context, and checks of arrays."""
 
 import contextlib
 import dataclasses
@@ -13,21 +13,22 @@ from keras import ops
 from mim_tf.config import ModelConfig
 from mim_tf.config.stored import ATTRIBUTE, to_json
 from mim_tf.errors import MimError
-from mim_tf.models.arrays import (
-    check_frames,
-    check_training_arrays,
-    checked_context,
-    first_batch,
-    frames_and_flags,
-)
-from mim_tf.models.machine import check_prediction, check_settings, under, with_chosen_precision
+from mim_tf.models.machine import check_prediction, check_settings, faster_precision, under
 from mim_tf.models.registry import build_step
 from mim_tf.models.rollout import roll_ahead, roll_out
 from mim_tf.runtime.keras_private import uses_cached_data
 
+_USAGE = "Call model.fit(frames, frames[:, 1:])."
+_TO_UNIT = "Convert with model.config.scale.to_unit(values), and back with to_physical."
+_DIVIDE = "Divide levels of 0 to 255 by 255."
+
+# Models are always compiled with XLA on JAX. They are never on TensorFlow, where XLA compiles the
+# gradient of the loop for minutes and gains little.
+_on_jax = keras.backend.backend() == "jax"
+
 # With JAX, Keras donates the memory of the weights while it predicts, and a second thread would
 # find no weights. With TensorFlow, threads may predict at the same time.
-_alone = threading.Lock() if keras.backend.backend() == "jax" else contextlib.nullcontext()
+_alone = threading.Lock() if _on_jax else contextlib.nullcontext()
 
 
 @keras.saving.register_keras_serializable("mim_tf")
@@ -59,12 +60,14 @@ class VideoPredictor(keras.Model):
         check_settings(self.dtype_policy)
         check_prediction(config)  # before weights are allocated
         self.autocast = False  # frames keep their precision
-        self.config = with_chosen_precision(config)
+        if config.precision == "auto":
+            config = dataclasses.replace(config, precision=faster_precision())
+        self.config = config
         self.rematerialise = rematerialise
         with under(self.dtype_policy):
             self.step = build_step(self.config)
-        self.jit_compile = use_xla()
-        forecaster = Forecaster(self.step, self.jit_compile, dtype=self.variable_dtype)
+        self.jit_compile = _on_jax
+        forecaster = Forecaster(self.step, dtype=self.variable_dtype)
         # A bound method instead of the forecaster: Keras would track the forecaster as a layer and
         # count its weights, which are those of `step`, twice.
         self.forecast_batch = forecaster.forecast
@@ -99,8 +102,8 @@ class VideoPredictor(keras.Model):
         return np.concatenate([self.forecast_batch(batch, horizon) for batch in batches])
 
     def compile(self, *args, jit_compile="auto", **kwargs):
-        """Compile as Keras does; jit_compile="auto" follows `use_xla`."""
-        jit_compile = use_xla() if jit_compile == "auto" else jit_compile
+        """Compile as Keras does; jit_compile="auto" chooses XLA on JAX only."""
+        jit_compile = _on_jax if jit_compile == "auto" else jit_compile
         super().compile(*args, jit_compile=jit_compile, **kwargs)
 
     def compile_from_config(self, config):
@@ -143,20 +146,16 @@ class VideoPredictor(keras.Model):
 
     def export(self, *args, **kwargs):
         """Raise `MimError`: Keras' export contains no forecast."""
-        raise MimError(
-            "Keras' export contains no forecast. Call mim_tf.serving.write_saved_model(model, "
-            "folder, horizon), or run mim export."
-        )
+        raise MimError("Keras' export has no forecast. Call mim_tf.serving.write_saved_model.")
 
     def save_weights(self, filepath, overwrite=True, **kwargs):
         """Save as Keras' `save_weights`; a `.weights.h5` file also gets the configuration."""
         path = Path(filepath)
         before = path.stat().st_mtime_ns if path.exists() else None
         super().save_weights(filepath, overwrite=overwrite, **kwargs)
-        if path.suffix != ".h5" or not path.is_file():
-            return
         # With overwrite=False, Keras asks the user, who may keep the old file.
-        if overwrite or path.stat().st_mtime_ns != before:
+        written = path.is_file() and (overwrite or path.stat().st_mtime_ns != before)
+        if written and path.suffix == ".h5":
             with h5py.File(path, "a") as file:
                 file.attrs[ATTRIBUTE] = np.bytes_(to_json(self.config))
 
@@ -183,11 +182,8 @@ class VideoPredictor(keras.Model):
         return keras.KerasTensor((batch, length and length - 1, *frame), self.variable_dtype)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "config": dataclasses.asdict(self.config),
-            "rematerialise": self.rematerialise,
-        }
+        own = {"config": dataclasses.asdict(self.config), "rematerialise": self.rematerialise}
+        return super().get_config() | own
 
     @classmethod
     def from_config(cls, config):
@@ -202,10 +198,10 @@ class Forecaster(keras.Model):
             number of frames in a shape: `horizon` is `[B, N]` for N frames, with any values.
     """
 
-    def __init__(self, step, jit_compile: bool, **kwargs):
+    def __init__(self, step, **kwargs):
         super().__init__(**kwargs)
         self.step = step
-        self.jit_compile = jit_compile
+        self.jit_compile = _on_jax
         self.built = True
 
     def call(self, inputs):
@@ -216,14 +212,6 @@ class Forecaster(keras.Model):
         # Keras' `predict` would set up a data set in each call, which takes 0.2 s.
         with _alone:
             return self.predict_on_batch({"context": context, "horizon": frames})
-
-
-def use_xla() -> bool:
-    """Return whether models are compiled with XLA: always with JAX, never with TensorFlow.
-
-    With TensorFlow, XLA compiles the gradient of the loop for minutes and gains little.
-    """
-    return keras.backend.backend() == "jax"
 
 
 def build_model(config: ModelConfig | None = None, rematerialise: bool = False) -> VideoPredictor:
@@ -243,3 +231,114 @@ def build_model(config: ModelConfig | None = None, rematerialise: bool = False) 
 def predict(model: VideoPredictor, context, horizon: int, batch_size: int = 8) -> np.ndarray:
     """Predict the `horizon` frames that follow `context`, see `VideoPredictor.forecast`."""
     return model.forecast(context, horizon, batch_size)
+
+
+def frames_and_flags(inputs):
+    """Return (frames, flags) of the inputs of a `VideoPredictor`; flags may be None."""
+    return (inputs["frames"], inputs["flags"]) if isinstance(inputs, dict) else (inputs, None)
+
+
+def check_frames(config: ModelConfig, frames, flags=None) -> None:
+    """Raise `MimError` for frames whose shape or dtype does not fit the model.
+
+    `frames` is an array or a tensor, possibly of unknown sizes, whose values are not read.
+    """
+    shortest = config.input_length + 1 if flags is None else (flags.shape[1] or 0) + 2
+    length = frames.shape[1] if len(frames.shape) == 5 else 0
+    fits = tuple(frames.shape[2:]) == config.frame_shape
+    if not fits or (length is not None and length < shortest):
+        hint = " To predict the frames after a context, call mim_tf.predict." if fits else ""
+        raise MimError(
+            f"Expected frames {_shape(config)} with T at least {shortest}, one more than the "
+            f"context, got {tuple(frames.shape)}.{hint}"
+        )
+    _check_float("frames", frames, config.frame_scale.clipped)
+
+
+def checked_context(context, config: ModelConfig, dtype: str = "float32") -> np.ndarray:
+    """Return `context` as `dtype`, with uint8 divided by 255.
+
+    Another shape than the model's, values that are not finite or leave the model's scale, and uint8
+    if that scale is not clipped to [0, 1], raise `MimError`.
+    """
+    context, clipped = np.asarray(context), config.frame_scale.clipped
+    if context.ndim != 5 or context.shape[2:] != config.frame_shape or not context.size:
+        raise MimError(
+            f"Expected a context {_shape(config)}, B and T above 0, got {context.shape}."
+        )
+    if context.dtype == np.uint8:
+        if clipped:
+            return context.astype(dtype) / 255
+        _check_float("context", context, clipped)
+    context = context.astype(dtype)
+    _check_values("context", context, clipped)
+    return context
+
+
+def check_training_arrays(x, y=None, clipped: bool = True) -> None:
+    """Check values of frames and targets, and the targets' shape; see also `check_frames`.
+
+    `x` are frames `[B, T, H, W, C]`, or a dict of `frames` and `flags`; other types are ignored.
+    `y` are targets `[B, T-1, H, W, C]`; NaN means missing.
+
+    Raises:
+        MimError: for values that are not finite or leave [0, 1] on a `clipped` scale, and for
+            targets that are not frames 2..T.
+    """
+    frames, y = _array(x.get("frames") if isinstance(x, dict) else x), _array(y)
+    if not isinstance(frames, np.ndarray):
+        return
+    if y is None:
+        raise MimError(f"Expected frames 2..T as targets, got none. {_USAGE}")
+    _check_values("frames", frames, clipped)
+    if not isinstance(y, np.ndarray) or frames.ndim != 5:  # the model raises for these
+        return
+    expected = (len(frames), frames.shape[1] - 1, *frames.shape[2:])
+    if y.shape != expected:
+        raise MimError(
+            f"Expected frames 2..T as targets, {list(expected)}, got {list(y.shape)}. {_USAGE}"
+        )
+    _check_values("targets", y, clipped, may_be_nan=True)
+    # A common mistake has the right shape: the network would learn to copy its input.
+    if np.array_equal(y, frames[:, :-1]) and not np.array_equal(y, frames[:, 1:]):
+        raise MimError(f"Expected frames 2..T as targets, got frames 1..T-1. {_USAGE}")
+
+
+def first_batch(x, y=None):
+    """Return (x, y) of the first batch of a `tf.data` set or `PyDataset`; other data unchanged.
+
+    Generators are returned unchanged, because a batch taken from a generator would be lost.
+    """
+    batch = None
+    if isinstance(x, keras.utils.PyDataset):
+        batch = x[0] if x.num_batches != 0 else None
+    elif hasattr(x, "element_spec") and hasattr(x, "as_numpy_iterator"):  # tf.data
+        batch = next(x.take(1).as_numpy_iterator(), None)
+    if batch is None:
+        return x, y
+    return (*batch, None)[:2] if isinstance(batch, tuple | list) else (batch, None)
+
+
+def _shape(config):
+    return f"[B, T, {', '.join(map(str, config.frame_shape))}]"
+
+
+def _array(values):
+    return keras.ops.convert_to_numpy(values) if keras.ops.is_tensor(values) else values
+
+
+def _check_float(name, values, clipped):
+    if "float" not in (dtype := keras.backend.standardize_dtype(values.dtype)):
+        hint = _DIVIDE if clipped else _TO_UNIT
+        raise MimError(f"Expected float {name} on the scale of the model, got {dtype}. {hint}")
+
+
+def _check_values(name, values, clipped, may_be_nan=False):
+    _check_float(name, values, clipped)
+    # fmin and fmax ignore NaN; minimum and maximum return it, and NaN fails the comparison.
+    smallest, largest = (np.fmin, np.fmax) if may_be_nan else (np.minimum, np.maximum)
+    low, high = (each.reduce(values, axis=None, initial=0) for each in (smallest, largest))
+    least, most = (0, 1) if clipped else (-np.finfo(np.float32).max, np.finfo(np.float32).max)
+    if not (least <= low and high <= most):
+        bounds, hint = ("in [0, 1]", _DIVIDE) if clipped else ("finite", "Replace NaN by 0.")
+        raise MimError(f"Expected {name} {bounds}, got values in [{low}, {high}]. {hint}")

@@ -54,36 +54,19 @@ def register_network(
 
 
 def build_step(config: ModelConfig) -> keras.Model:
-    """Build one time step of the network of `config`.
-
-    Raises:
-        MimError: for an unknown name, or settings that the network does not support.
-    """
+    """Build the time step of `config`; raise `MimError` for settings it does not support."""
     network = find_network(config.model_name)
     if config.num_layers < network.min_layers:
-        raise MimError(
-            f"Expected num_hidden with at least {network.min_layers} layers for "
-            f"{config.model_name}, got {config.num_hidden}."
-        )
+        least = f"at least {network.min_layers} layers for {config.model_name}"
+        raise MimError(f"Expected num_hidden with {least}, got {config.num_hidden}.")
     for name in ABLATION_FIELDS:
         value, default = getattr(config, name), getattr(ModelConfig, name)
         if value != default and not network.ablations:
             able = ", ".join(sorted(each for each in _NETWORKS if _NETWORKS[each].ablations))
             raise MimError(
-                f"Expected {name}={default} for {config.model_name}, got {value}. Only {able} "
-                "support it."
+                f"Expected {name}={default} for {config.model_name}, got {value}. {able} have it."
             )
     return network.build(config)
-
-
-def uses_scheduled_sampling(model_name: str) -> bool:
-    """Return whether the network is trained with scheduled sampling by default."""
-    return find_network(model_name).scheduled_sampling
-
-
-def registered() -> dict[str, Network]:
-    """Return all registered networks by name."""
-    return dict(_NETWORKS)
 
 
 def find_network(name: str) -> Network:
@@ -91,8 +74,7 @@ def find_network(name: str) -> Network:
     if name not in _NETWORKS:
         known = ", ".join(sorted(_NETWORKS))
         raise MimError(
-            f"Expected a model_name of {known}, got {name!r}. Register your own network first: "
-            "pass --network_module=FILE.py, or import its module."
+            f"Expected a model_name of {known}, or of your --network_module=FILE.py, got {name!r}."
         )
     return _NETWORKS[name]
 
@@ -107,7 +89,7 @@ def import_network_module(path: str) -> None:
         raise MimError(f"Expected a Python file as --network_module, got {path}. Check the path.")
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
-    before = registered(), registered_data_sets()
+    before = dict(_NETWORKS), registered_data_sets()
     name = f"network_module_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None  # because the file ends in .py
@@ -117,19 +99,17 @@ def import_network_module(path: str) -> None:
         spec.loader.exec_module(module)
     except Exception as error:  # any error of the user's code
         raise MimError(f"{_place(error, file)}: {type(error).__name__}: {error}") from error
-    if before == (registered(), registered_data_sets()):
-        raise MimError(
-            f"Expected @mim_tf.register_network(NAME) or mim_tf.register_data_set in "
-            f"--network_module={path}, got neither."
-        )
+    if before == (_NETWORKS, registered_data_sets()):
+        names = "@mim_tf.register_network(NAME) or mim_tf.register_data_set"
+        raise MimError(f"Expected {names} in --network_module={path}, got neither.")
 
 
 def _place(error, file):
     """Return the file and, if known, the last line of that file in the traceback."""
-    if isinstance(error, SyntaxError) and error.lineno:
-        return f"{error.filename}, line {error.lineno}"
     trace = traceback.extract_tb(error.__traceback__)
     lines = [at.lineno for at in trace if at.filename == str(file)]
+    if isinstance(error, SyntaxError) and error.lineno:
+        file, lines = error.filename, [error.lineno]
     return f"{file}, line {lines[-1]}" if lines else str(file)
 
 

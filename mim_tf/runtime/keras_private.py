@@ -4,9 +4,12 @@ tests/test_keras_private.py tests each function, so that a new version of Keras 
 silently.
 """
 
-from collections.abc import Sequence
+import io
+from collections.abc import Collection, Sequence
 
 import keras
+import numpy as np
+from keras.src.saving import saving_lib
 
 
 def layers_inside(layer: keras.Layer, recursive: bool = True) -> list[keras.Layer]:
@@ -20,6 +23,39 @@ def uses_cached_data(arguments: dict) -> bool:
     No public argument tells a validation inside `fit` from a call by the user.
     """
     return bool(arguments.get("_use_cached_eval_dataset"))
+
+
+class WeightsFile(saving_lib.H5IOStore):
+    """An HDF5 file in memory as Keras' `save_weights` writes it; the public method needs a path.
+
+    Args:
+        saved: model or layer to save.
+        path: its group in the file.
+        half: whether floating-point numbers are rounded to float16.
+        leave_out: parts of `saved` that are not saved.
+
+    Attributes:
+        variables: key in the file -> variable.
+    """
+
+    def __init__(self, saved, path: str = "", half: bool = False, leave_out: Collection = ()):
+        self._half = half
+        self.variables: dict[str, keras.Variable] = {}
+        super().__init__(io.BytesIO(), mode="w")
+        saving_lib._save_state(saved, self, None, path, {id(each) for each in leave_out})
+
+    def __setitem__(self, key, value):
+        self.variables[f"{self._h5_entry_path}/vars/{key}"] = value
+        values = keras.ops.convert_to_numpy(value)
+        super().__setitem__(
+            key, np.float16(values) if self._half and values.dtype.kind == "f" else values
+        )
+
+    def content(self, **attributes) -> memoryview:
+        """Return the bytes of the file with these attributes; close the file."""
+        self.h5_file.attrs.update(attributes)
+        self.close()
+        return self.path_or_io.getbuffer()
 
 
 class PrivateOptimizer(keras.optimizers.Optimizer):

@@ -1,3 +1,3 @@
 """Loss, optimizers, state, devices and callbacks; importing it registers them with Keras."""
 
-from mim_tf.training import compile, optimizers  # noqa: F401
+from mim_tf.training import optimizers  # noqa: F401

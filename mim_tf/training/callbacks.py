@@ -55,66 +55,51 @@ class OnIteration(keras.callbacks.Callback):
         raise NotImplementedError
 
 
-class RestartedMean(OnIteration):
-    """Restarts the mean loss after each row of `Logs`, in every process."""
+class Divergence(OnIteration):
+    """Checks the loss of every update, and follows `on_nan` if the loss is NaN or infinite.
+
+    Also restarts the mean loss after each row of `Logs`, in every process. Processes other than the
+    first have no `folder` of the run. `size` counts the training sequences, None if endless.
+    """
+
+    def __init__(self, config, start_iteration, folder, size):
+        super().__init__(config, start_iteration)
+        self.folder = folder
+        self.order = TrainingOrder(size, config.batch_size, config.seed)
+
+    def on_train_batch_end(self, batch, logs=None):
+        # The running mean stays NaN from the first NaN on. Keras has already copied it to the
+        # host, so reading it here costs no synchronisation of its own.
+        if not math.isfinite(loss := logs["loss_per_sequence"]):
+            self._handle(loss, self.start + self.updates // self.config.updates_per_iteration + 1)
+            self.model.reset_metrics()
+        super().on_train_batch_end(batch, logs)
 
     def on_iteration(self, iteration, logs):
         if self.due(iteration, self.config.display_interval):
             self.model.reset_metrics()
 
-
-class Divergence(keras.callbacks.Callback):
-    """Checks the loss of every update, and follows `on_nan` if the loss is NaN or infinite.
-
-    Args:
-        config: configuration of the training.
-        start_iteration: the last iteration that is done.
-        folder: folder of the run with its states; None in processes other than the first.
-        size: number of training sequences, None if endless.
-    """
-
-    def __init__(self, config, start_iteration, folder, size):
-        super().__init__()
-        self.config = config
-        self.start = start_iteration
-        self.folder = folder
-        self.order = TrainingOrder(size, config.batch_size, config.seed)
-        self.updates = 0
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.updates += 1
-        # The running mean stays NaN from the first NaN on. Keras has already copied it to the
-        # host, so reading it here costs no synchronisation of its own.
-        loss = logs["loss_per_sequence"]
-        if math.isfinite(loss):
-            return
-        iteration = self.start + math.ceil(self.updates / self.config.updates_per_iteration)
+    def _handle(self, loss, iteration):
         sequences = ", ".join(map(str, self.order[iteration - 1]))
         found = f"The loss is {loss} at iteration {iteration} (sequences {sequences})"
         if self.config.on_nan == "skip":  # the optimizer has skipped the update
             logging.warning("%s: this update was left out.", found)
         elif self.config.on_nan == "rollback" and has_state(self.folder):
             # The count of updates is not rolled back, so that the next batches are new ones.
-            updates = self._updates_done()
+            count = self.model.optimizer.iterations
+            updates = int(ops.convert_to_numpy(count))
             load_state(self.model, self.folder)
-            reached = self._updates_done() // self.config.updates_per_iteration
-            self.model.optimizer.iterations.assign(updates)
+            reached = int(ops.convert_to_numpy(count)) // self.config.updates_per_iteration
+            count.assign(updates)
             logging.warning("%s: back to the weights of iteration %d.", found, reached)
         else:
+            files = sorted(self.folder.glob("*-*[0-9].weights.h5")) if self.folder else []
             raise MimError(
-                f"{found}: training diverged. {self._last_snapshot()} Start again from good "
-                "weights (--pretrained_model) with a lower --lr or with --clip_norm, or continue "
-                "with --resume and --on_nan=skip or --on_nan=rollback. If sequences begin with "
-                "empty frames, raise --initial_bias."
+                f"{found}: training diverged. Last snapshot: {files[-1] if files else 'none'}. "
+                "Start from good weights (--pretrained_model) with a lower --lr or --clip_norm, or "
+                "continue with --resume and --on_nan=skip or --on_nan=rollback. If sequences begin "
+                "with empty frames, raise --initial_bias."
             )
-        self.model.reset_metrics()
-
-    def _updates_done(self):
-        return int(ops.convert_to_numpy(self.model.optimizer.iterations))
-
-    def _last_snapshot(self):
-        names = sorted(self.folder.glob("*-*[0-9].weights.h5")) if self.folder else []
-        return f"The last good snapshot is {names[-1]}." if names else "There is no snapshot yet."
 
 
 class StopInOrder(OnIteration):
@@ -131,10 +116,8 @@ class StopInOrder(OnIteration):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        self.before = {
-            number: signal.signal(number, self._receive)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        numbers = signal.SIGINT, signal.SIGTERM
+        self.before = {number: signal.signal(number, self._receive) for number in numbers}
         try:
             yield
         finally:
@@ -150,8 +133,8 @@ class StopInOrder(OnIteration):
             signal.signal(number, handler)
 
     def on_iteration(self, iteration, logs):
-        received = any(self.devices.gather(self.received is not None))
-        if received and iteration < self.config.max_iterations:
+        received = self.devices.gather(self.received is not None)
+        if any(received) and iteration < self.config.max_iterations:
             self.model.stop_training = True
             logging.info("Stopped at iteration %d; continue with --resume.", iteration)
 
@@ -172,20 +155,15 @@ class Snapshots(OnIteration):
 
     def on_iteration(self, iteration, logs):
         self.reached = iteration
-        retry = max(1, self.config.snapshot_interval // 10)
-        if not self.due(iteration, self.config.snapshot_interval) and (
-            not self.failed or iteration % retry
-        ):
-            return
-        try:
-            self._save(iteration)
-            self.failed = False
-        except OSError as error:
-            self.failed = True
-            logging.warning(
-                f"The snapshot of iteration {iteration} cannot be written, and training goes on: "
-                f"{error}. Free some space; the last snapshot is of iteration {self.saved}."
-            )
+        interval = self.config.snapshot_interval
+        if self.due(iteration, max(1, interval // 10) if self.failed else interval):
+            try:
+                self._save(iteration)
+                self.failed = False
+            except OSError as error:
+                self.failed = True
+                message = "No snapshot of iteration %d, and training goes on: %s. Free some space."
+                logging.warning(message, iteration, error)
 
     def on_train_end(self, logs=None):
         if self.reached > self.saved:
@@ -193,9 +171,8 @@ class Snapshots(OnIteration):
                 self._save(self.reached)
             except OSError as error:
                 raise MimError(
-                    f"The last snapshot of {self.folder}, of iteration {self.reached}, cannot be "
-                    f"written: {error}. Free some space and continue from iteration {self.saved} "
-                    "with --resume."
+                    f"{self.folder}: snapshot {self.reached} cannot be written: {error}. Free some "
+                    f"space and continue from iteration {self.saved} with --resume."
                 ) from None
 
     def _save(self, iteration):
@@ -238,20 +215,15 @@ class Events:
     """Writer of a TensorBoard file; a file that cannot be written only logs a warning.
 
     tensorboardX' `SummaryWriter` writes in a thread. On a full disk the thread ends, its queue
-    fills up, and training waits forever.
-
-    Args:
-        folder: folder of the run.
-        start_iteration: last iteration that is done; TensorBoard drops later points of old files.
+    fills up, and training waits forever. TensorBoard drops points of old files that are later than
+    `start_iteration`, the last iteration that is done.
     """
-
-    _FLUSH_SECONDS = 10
 
     def __init__(self, folder: Path, start_iteration: int):
         self._folder = folder
         self._flushed = time.monotonic()
         self._file: EventsWriter | None = None
-        self._try(self._open)
+        self._failed = False
         self._write(start_iteration + 1, session_log=SessionLog(status=SessionLog.START))
 
     def add_scalar(self, name: str, value: float, iteration: int) -> None:
@@ -264,35 +236,27 @@ class Events:
 
     def flush(self) -> None:
         """Write everything to the disk."""
-        if self._file:
-            self._try(self._file.flush)
+        self._do("flush")
         self._flushed = time.monotonic()
 
     def close(self) -> None:
         """Close the file."""
-        if self._file:
-            self._try(self._file.close)
-        self._file = None
-
-    def _open(self):
-        self._file = EventsWriter(str(self._folder / "events"))
+        self._do("close")
 
     def _write(self, iteration, **content):
-        if self._file:
-            event = Event(step=iteration, wall_time=time.time(), **content)
-            self._try(lambda: self._file.write_event(event))
-        if time.monotonic() - self._flushed > self._FLUSH_SECONDS:
+        self._do("write_event", Event(step=iteration, wall_time=time.time(), **content))
+        if time.monotonic() - self._flushed > 10:  # seconds
             self.flush()
 
-    def _try(self, action):
+    def _do(self, method, *arguments):
+        if self._failed:
+            return
         try:
-            action()
+            self._file = self._file or EventsWriter(str(self._folder / "events"))
+            getattr(self._file, method)(*arguments)
         except OSError as error:
-            self._file = None
-            logging.warning(
-                f"TensorBoard will not show the rest of {self._folder}: {error}. train.csv and "
-                "scores/ contain it."
-            )
+            self._failed = True
+            logging.warning(f"TensorBoard will not show the rest of {self._folder}: {error}.")
 
 
 class Logs(OnIteration):
@@ -334,16 +298,17 @@ class Logs(OnIteration):
 
     def _add_row(self, iteration, loss):
         optimizer = self.model.optimizer
-        rate = float(ops.convert_to_numpy(optimizer.learning_rate))
-        norm = float(ops.convert_to_numpy(optimizer.gradient_norm))
-        probability = true_frame_probability(self.config, iteration)
-        values = (loss, rate, probability, self.processor_seconds, self.seconds)
-        self.file.append([iteration, *(f"{value:.6g}" for value in values)])
         seconds, updates = self.last_row
-        pace = (self.updates - updates) / max(self.seconds - seconds, 1e-9)
         self.last_row = self.seconds, self.updates
-        scalars = dict(zip(self.COLUMNS[1:4], values, strict=False)) | {"updates_per_second": pace}
-        if math.isfinite(norm):  # the norm of a skipped update is not
-            scalars["gradient_norm"] = norm
+        scalars = {
+            "loss": loss,
+            "learning_rate": float(ops.convert_to_numpy(optimizer.learning_rate)),
+            "true_frame_probability": true_frame_probability(self.config, iteration),
+        }
+        row = (*scalars.values(), self.processor_seconds, self.seconds)
+        self.file.append([iteration, *(f"{value:.6g}" for value in row)])
+        scalars["updates_per_second"] = (self.updates - updates) / max(self.seconds - seconds, 1e-9)
+        scalars["gradient_norm"] = float(ops.convert_to_numpy(optimizer.gradient_norm))
         for name, value in scalars.items():
-            self.writer.add_scalar(name, value, iteration)
+            if math.isfinite(value):  # the norm of a skipped update is not
+                self.writer.add_scalar(name, value, iteration)

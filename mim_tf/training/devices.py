@@ -13,40 +13,23 @@ from mim_tf.config import DeviceConfig
 from mim_tf.errors import MimError
 from mim_tf.models import build_model
 
-_PEER_TIMEOUT = 30
-"""Seconds without a heartbeat after which another process counts as lost."""
-
-_START_TIMEOUT = 300
-"""Seconds to wait until all processes have started."""
-
 
 def open_devices(config: DeviceConfig, batch_size: int) -> "OneDevice":
     """Return the devices of `config`. Call it before any computation.
 
-    Args:
-        config: configuration of the devices.
-        batch_size: sequences per update on all devices together.
-
-    Raises:
-        MimError: if the backend does not support the devices or the batch is not divisible.
+    `batch_size` counts the sequences per update on all devices together. `MimError` is raised if
+    the backend does not support the devices or the batch is not divisible.
     """
     backend = keras.backend.backend()
-    devices: OneDevice
+    if config.coordinator and backend != "jax":
+        raise MimError(f"Expected KERAS_BACKEND=jax with --coordinator, got {backend}.")
     if config.coordinator:
-        if backend != "jax":
-            raise MimError(
-                f"Expected KERAS_BACKEND=jax with --coordinator, got {backend}: Keras 3 cannot fit "
-                "with TensorFlow's MultiWorkerMirroredStrategy."
-            )
-        devices = _processes(config)
+        _join_processes(config)
     elif config.strategy == "single":
         return OneDevice()
-    else:
-        devices = MirroredDevices() if backend == "tensorflow" else ParallelDevices()
+    devices = MirroredDevices() if backend == "tensorflow" else ParallelDevices()
     if batch_size % devices.count:
-        raise MimError(
-            f"Expected a --batch_size divisible by the {devices.count} devices, got {batch_size}."
-        )
+        raise MimError(f"Expected a --batch_size divisible by {devices.count}, got {batch_size}.")
     return devices
 
 
@@ -59,9 +42,7 @@ class OneDevice:
     """One device of one process."""
 
     process_id, num_processes, count = 0, 1, 1
-
-    def __init__(self):
-        self._copy = None
+    _copy = None
 
     def scope(self) -> contextlib.AbstractContextManager:
         """Return the context in which the model is built and compiled."""
@@ -99,7 +80,6 @@ class MirroredDevices(OneDevice):
     def __init__(self):
         import tensorflow as tf
 
-        super().__init__()
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         self._strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
         self.count = len(devices)
@@ -115,7 +95,6 @@ class ParallelDevices(OneDevice):
     def __init__(self):
         import jax
 
-        super().__init__()
         self._distribution = keras.distribution.DataParallel(auto_shard_dataset=False)
         self.process_id, self.num_processes = jax.process_index(), jax.process_count()
         self.count = jax.device_count()
@@ -168,23 +147,19 @@ def _distribution(distribution):
         keras.distribution.set_distribution(before)
 
 
-def _processes(config):
+def _join_processes(config):
     import jax
 
-    known = {
-        "coordinator_address": config.coordinator,
-        "num_processes": config.num_processes,
-        "process_id": config.process_id,
-    }
     # This service would take SIGTERM, on which `StopInOrder` writes a snapshot.
     jax.config.update("jax_enable_preemption_service", False)
-    # keras.distribution.initialize has timeouts of minutes.
+    found = (config.coordinator, config.num_processes, config.process_id)
+    # Timeouts are in seconds. keras.distribution.initialize has timeouts of minutes.
     try:
         jax.distributed.initialize(
-            **{} if config.coordinator == "auto" else known,
-            initialization_timeout=_START_TIMEOUT,
-            heartbeat_timeout_seconds=_PEER_TIMEOUT,
-            shutdown_timeout_seconds=_PEER_TIMEOUT,
+            *(() if config.coordinator == "auto" else found),
+            initialization_timeout=300,
+            heartbeat_timeout_seconds=30,
+            shutdown_timeout_seconds=30,
         )
     except (ValueError, RuntimeError) as error:
         raise MimError(
@@ -192,4 +167,3 @@ def _processes(config):
             "the same --coordinator=HOST:PORT and --num_processes, and its own --process_id. "
             "--coordinator=auto needs Slurm, Open MPI or Kubernetes."
         ) from None
-    return ParallelDevices()

@@ -1,8 +1,10 @@
-"""The optimizers: Adam as in the 2019 code, and Muon for the kernels of gates."""
+"""Loss, optimizers and learning rate schedules of a training, and its first biases."""
 
 import keras
+import numpy as np
 from keras import ops
 
+from mim_tf.config import TrainingConfig
 from mim_tf.errors import MimError
 from mim_tf.runtime.keras_private import PrivateOptimizer
 
@@ -24,6 +26,8 @@ class AdamInsideRoot(PrivateOptimizer):
         gradient_norm: norm of the last update's gradient over all weights, before clipping. With
             TensorFlow's mirrored strategy, the first device's share only. Not saved.
     """
+
+    _settings: tuple[str, ...] = ("beta_1", "beta_2", "epsilon", "skip_nonfinite")
 
     def __init__(
         self,
@@ -65,8 +69,7 @@ class AdamInsideRoot(PrivateOptimizer):
         variables = self.saved_variables
         if len(store.keys()) != len(variables):
             raise MimError(
-                f"Expected a state of {self.name} with {len(variables)} variables, got "
-                f"{len(store.keys())}. Compile the model as when the state was saved."
+                f"{self.name}: expected {len(variables)} variables, got {len(store.keys())}."
             )
         for number, variable in enumerate(variables):
             variable.assign(store[str(number)])
@@ -123,13 +126,7 @@ class AdamInsideRoot(PrivateOptimizer):
         """Keep the weights; Keras would overwrite them with their averages at the end of `fit`."""
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-            "skip_nonfinite": self.skip_nonfinite,
-        }
+        return super().get_config() | {name: getattr(self, name) for name in self._settings}
 
 
 def all_finite(tensors):
@@ -164,6 +161,8 @@ class Muon(AdamInsideRoot):
         momentum: momentum of the kernels.
         **kwargs: arguments of `AdamInsideRoot`; the learning rate of Adam's weights is not changed.
     """
+
+    _settings = (*AdamInsideRoot._settings, "gate_filters", "kernel_rate", "momentum")
 
     def __init__(
         self,
@@ -204,14 +203,6 @@ class Muon(AdamInsideRoot):
         matrices = orthogonal(ops.transpose(matrices, (1, 0, 2)))
         return ops.reshape(ops.transpose(matrices, (1, 0, 2)), kernel.shape)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "gate_filters": self.gate_filters,
-            "kernel_rate": self.kernel_rate,
-            "momentum": self.momentum,
-        }
-
 
 def orthogonal(matrices):
     """Return matrices with the singular vectors of `matrices` and singular values near 1.
@@ -236,3 +227,145 @@ def orthogonal(matrices):
         product = ops.matmul(product, factor)
         square = ops.matmul(ops.matmul(factor, square), factor)
     return ops.matmul(matrices, product)
+
+
+def compile_for_training(
+    model, learning_rate=1e-3, optimizer: keras.optimizers.Optimizer | None = None
+) -> None:
+    """Compile `model` with the loss of the 2019 code, and the metric `loss_per_sequence`.
+
+    Args:
+        model: a `VideoPredictor`.
+        learning_rate: a number or a Keras schedule, for the optimizer of the 2019 code with its
+            moving average of the weights.
+        optimizer: used instead of the optimizer of the 2019 code.
+    """
+    if optimizer is None:
+        optimizer = AdamInsideRoot(learning_rate, use_ema=True, ema_momentum=0.9995)
+    model.compile(
+        optimizer=optimizer,
+        loss=HalfSquaredError(),
+        metrics=[keras.metrics.MeanMetricWrapper(half_squared_error, name="loss_per_sequence")],
+    )
+    # If the optimizer were built later, Keras would trace the training step twice.
+    model.optimizer.build(model.trainable_variables)
+
+
+def make_optimizer(config: TrainingConfig, filters: int) -> keras.optimizers.Optimizer:
+    """Return the optimizer of `config`; `filters` are the channels of a layer of the network."""
+    updates = config.updates_per_iteration
+    warmup, whole = config.warmup_iterations * updates, config.max_iterations * updates
+    settings = {
+        "learning_rate": learning_rate(config.lr_schedule, config.lr, warmup, whole),
+        "beta_1": config.beta_1,
+        "beta_2": config.beta_2,
+        "global_clipnorm": config.clip_norm or None,
+        "skip_nonfinite": config.on_nan == "skip",
+        "use_ema": True,
+        "ema_momentum": 0.9995,
+    }
+    if config.optimizer == "muon":
+        return Muon(gate_filters=filters, momentum=config.momentum, **settings)
+    return AdamInsideRoot(**settings)
+
+
+@keras.saving.register_keras_serializable("mim_tf")
+class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Learning rate that rises linearly, stays, and falls linearly to 0 over the last fifth.
+
+    The length of a run can be decided late. Train at the peak with a large `updates`; then resume
+    with `updates` a quarter above the updates done, and the rate falls from there. Source: Hu et
+    al., "MiniCPM", 2024.
+
+    Args:
+        peak: largest rate.
+        warmup: updates over which the rate rises.
+        updates: updates of the whole run.
+    """
+
+    def __init__(self, peak: float, warmup: int, updates: int):
+        self.peak = peak
+        self.warmup = warmup
+        self.updates = updates
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        rise = (step + 1) / max(self.warmup, 1)
+        fall = (self.updates - step) / (0.2 * self.updates)
+        return self.peak * ops.clip(ops.minimum(rise, fall), 0.0, 1.0)
+
+    def get_config(self):
+        return {"peak": self.peak, "warmup": self.warmup, "updates": self.updates}
+
+
+def learning_rate(schedule: str, peak: float, warmup: int, updates: int):
+    """Return a number or a Keras schedule.
+
+    `schedule` is "constant", "cosine" (falls to 0 along half a cosine) or "wsd", see
+    `WarmupStableDecay`. In `warmup` of the `updates` the rate rises linearly from 0 to `peak`.
+    """
+    if schedule == "wsd":
+        return WarmupStableDecay(peak, warmup, updates)
+    if schedule == "cosine":
+        return keras.optimizers.schedules.CosineDecay(
+            0.0 if warmup else peak,
+            decay_steps=max(updates - warmup, 1),
+            warmup_target=peak if warmup else None,
+            warmup_steps=warmup,
+        )
+    if warmup:
+        return keras.optimizers.schedules.PolynomialDecay(0.0, warmup, end_learning_rate=peak)
+    return peak
+
+
+@keras.saving.register_keras_serializable("mim_tf")
+class HalfSquaredError(keras.losses.Loss):
+    """Half the sum of squared errors over all sequences of the batch (2019 code, `l2_loss`).
+
+    A NaN target is missing and adds nothing. The gradient grows with the batch size, which changes
+    an update by Adam only through its epsilon.
+
+    Call arguments:
+        y_true: frames 2..T, `[B, T-1, H, W, C]`.
+        y_pred: their predictions.
+    """
+
+    def __init__(self, reduction="sum", name="half_squared_error", **kwargs):
+        super().__init__(name=name, reduction=reduction, **kwargs)
+
+    def call(self, y_true, y_pred):
+        return half_squared_error(y_true, y_pred)
+
+
+@keras.saving.register_keras_serializable("mim_tf")
+def half_squared_error(y_true, y_pred):
+    """Return half the sum of squared errors of each sequence, `[B]`.
+
+    The 2019 code prints the mean over sequences. Targets of a wrong shape raise `MimError`.
+    """
+    targets, predictions = y_true.shape, y_pred.shape
+    # Unknown sizes are None with TensorFlow and symbols with JAX.
+    known = [
+        pair for pair in zip(targets, predictions, strict=False) if {*map(type, pair)} == {int}
+    ]
+    if len(targets) != len(predictions) or any(one != other for one, other in known):
+        raise MimError(
+            f"Expected frames 2..T as targets, {list(predictions)}, got {list(targets)}."
+        )
+    y_true = ops.cast(y_true, y_pred.dtype)
+    y_true = ops.where(ops.isnan(y_true), y_pred, y_true)
+    return 0.5 * ops.sum(ops.square(y_pred - y_true), axis=(1, 2, 3, 4))
+
+
+def draw_biases(model, bound: float, seed: int) -> None:
+    """Draw the biases of all convolutions of `model` uniformly from -bound to bound; 0: keep them.
+
+    The 2019 code starts with zero biases. There an empty frame leaves all states exactly zero, an
+    unstable fixed point: layer norm multiplies by up to `1 / sqrt(epsilon)`, 316, in each layer and
+    frame. Gradients through a few empty frames overflow. Biases of 0.001 are enough to keep
+    gradients as large as without empty frames.
+    """
+    random = np.random.default_rng(seed)
+    for variable in model.trainable_variables:
+        if bound and variable.name == "bias":
+            variable.assign(random.uniform(-bound, bound, variable.shape))

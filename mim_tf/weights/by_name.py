@@ -56,20 +56,21 @@ class Preset:
     scores: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_name(self.name)
-        values: dict[str, tuple[object, Any]] = {
-            name: (getattr(self, name), kind) for name, kind in _OWN.items()
-        }
-        if clash := self.facts.keys() & values:
+        if not is_name(self.name):
+            raise MimError(
+                f"Expected a preset's name of letters, digits, - and _, got {self.name!r}."
+            )
+        if clash := self.facts.keys() & _OWN.keys():
             raise MimError(f"The preset {self.name} cannot have a fact {min(clash)}.")
-        values |= {name: (value, str | int | float | None) for name, value in self.facts.items()}
-        for protocol, scores in self.scores.items():
-            values |= {
-                f"{protocol}: {name}": (scores.get(name), kind) for name, kind in _OF_SCORES.items()
-            }
-        for name, (value, kind) in values.items():
-            if not isinstance(value, kind):
-                raise MimError(f"The preset {self.name} has a wrong {name}: {value!r:.40}.")
+        parts: list[tuple[dict[str, Any], dict[str, Any]]] = [
+            (vars(self), _OWN),
+            (self.facts, dict.fromkeys(self.facts, str | int | float | None)),
+            *((scores, _OF_SCORES) for scores in self.scores.values()),
+        ]
+        for values, kinds in parts:
+            for name, kind in kinds.items():
+                if not isinstance(value := values.get(name), kind):
+                    raise MimError(f"The preset {self.name} has a wrong {name}: {value!r:.40}.")
 
     @property
     def path(self) -> Path:
@@ -83,23 +84,16 @@ class Preset:
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the JSON file, in which facts are beside the other fields."""
-        own = {name: getattr(self, name) for name in _OWN}
-        return own | self.facts
+        return {name: getattr(self, name) for name in _OWN} | self.facts
 
     def check(self) -> None:
         """Raise `MimError` if the weights file is missing or is not the described file."""
-        again = "Copy both files again from where they were saved."
-        if self.folder == PACKAGED:
-            again = "Install mim_tf again."
-        try:
-            with opened(self.path, "weights") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except MimError as error:
-            raise MimError(f"The weights {self.name} cannot be read: {error} {again}") from None
+        with opened(self.path, f"the weights {self.name}") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != self.sha256:
             raise MimError(
-                f"{self.path} is not the file that {self.record} describes: expected the SHA-256 "
-                f"{self.sha256}, got {digest}. {again}"
+                f"{self.path}: expected the SHA-256 {self.sha256} of {self.record}, got {digest}. "
+                "Copy both files again, or install mim_tf again."
             )
 
 
@@ -108,34 +102,22 @@ def is_name(text: str) -> bool:
     return re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]*", text) is not None
 
 
-def check_name(name: str) -> None:
-    """Raise `MimError` for a name that no preset can have."""
-    if not is_name(name):
-        raise MimError(f"Expected letters, digits, - and _ as the name of a preset, got {name!r}.")
-
-
 def read_preset(path: Path) -> Preset:
-    """Read the JSON file of a preset, but not its weights file.
-
-    Raises:
-        MimError: if the file cannot be read or does not describe a preset.
-    """
+    """Read the JSON file of a preset; raise `MimError` if it does not describe a preset."""
     try:
         content = parse_json(read_text(path, "the JSON file of a preset"))
         known = {name: content.pop(name) for name in _OWN if name in content}
         return Preset(path.stem, path.parent, facts=content, **known)
     except (ValueError, TypeError, AttributeError) as error:
         raise MimError(
-            f"{path} does not describe a preset: {error}. Restore a copy of it, or write it with "
-            "mim_tf.save_preset."
+            f"{path} does not describe a preset: {error}. Write it with mim_tf.save_preset."
         ) from None
 
 
 def list_presets() -> dict[str, Preset]:
     """Return name -> preset; where a name is used twice, the preset of the package.
 
-    Raises:
-        MimError: if MIM_TF_PRESETS is not a folder, or a JSON file does not describe a preset.
+    A `MIM_TF_PRESETS` that is no folder, and a damaged JSON file, raise `MimError`.
     """
     presets: dict[str, Preset] = {}
     for folder in _folders():
@@ -146,16 +128,12 @@ def list_presets() -> dict[str, Preset]:
 
 
 def find_preset(name: str | PathLike) -> Preset | None:
-    """Return the preset of this name, or None; a path in the working directory comes first.
-
-    Raises:
-        MimError: as `list_presets`.
-    """
-    if not is_name(str(name)) or os.path.lexists(name):
-        return None
-    records = (folder / f"{name}.json" for folder in _folders())
-    found = next(filter(os.path.lexists, records), None)
-    return read_preset(found) if found else None
+    """Return the preset of this name, or None; a path in the working directory comes first."""
+    if is_name(str(name)) and not os.path.lexists(name):
+        for folder in _folders():
+            if os.path.lexists(record := folder / f"{name}.json"):
+                return read_preset(record)
+    return None
 
 
 def is_checkpoint(path: str | PathLike) -> bool:
@@ -168,32 +146,23 @@ def is_checkpoint(path: str | PathLike) -> bool:
 
 def check_weights_exist(path: str | PathLike) -> None:
     """Raise `MimError` if there are no weights of this path or name; no weights file is read."""
-    if is_checkpoint(path) or find_preset(path):
+    is_file = os.path.lexists(path) and not os.path.isdir(path)
+    if is_checkpoint(path) or find_preset(path) or is_file:
         return
-    if is_name(str(path)) and not os.path.lexists(path):
-        known = list(list_presets())
-        raise MimError(
-            f"No weights at {path}: there is no such file here, and the names of trained weights "
-            f"are {', '.join(known)} (`mim presets` lists them; {VARIABLE} names a folder of more)."
-            f"{did_you_mean(str(path), known)}"
-        )
-    is_folder = os.path.isdir(path)
-    if is_folder or not os.path.lexists(path):
-        raise MimError(
-            f"No weights at {path}: expected a weights file or the prefix of a TensorFlow 1 "
-            f"checkpoint, which has a {Path(path).name}.index; got "
-            f"{'a folder' if is_folder else 'a path where there is nothing'}."
-        )
+    known = list(list_presets())
+    raise MimError(
+        f"No weights at {path}: expected a weights file, the prefix of a TensorFlow 1 checkpoint, "
+        f"which has a {Path(path).name}.index, or one of the names {', '.join(known)} (`mim "
+        f"presets` lists them; {VARIABLE} names a folder of more).{did_you_mean(str(path), known)}"
+    )
 
 
 def find_weights(path: str | PathLike) -> str | PathLike:
     """Return the weights file of the preset named `path`, or `path` itself if it is a path.
 
-    Raises:
-        MimError: if there are no weights, or the weights file of the preset is corrupted.
+    If there are no weights, or the preset is corrupted, `MimError` is raised.
     """
-    preset = find_preset(path)
-    if preset:
+    if preset := find_preset(path):
         preset.check()
         return preset.path
     check_weights_exist(path)
@@ -203,10 +172,8 @@ def find_weights(path: str | PathLike) -> str | PathLike:
 def _folders() -> Iterator[Path]:
     # The second folder is checked only if the first does not have the name.
     yield PACKAGED
-    own = os.environ.get(VARIABLE)
-    if not own:
-        return
-    folder = Path(own).expanduser()
-    if not os.path.isdir(folder):
-        raise MimError(f"Expected the folder of mim_tf.save_preset in {VARIABLE}, got {own!r}.")
-    yield folder
+    if own := os.environ.get(VARIABLE):
+        folder = Path(own).expanduser()
+        if not os.path.isdir(folder):
+            raise MimError(f"Expected the folder of mim_tf.save_preset in {VARIABLE}, got {own!r}.")
+        yield folder

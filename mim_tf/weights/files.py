@@ -12,10 +12,8 @@ from mim_tf.models import VideoPredictor, build_model
 from mim_tf.models.machine import under
 from mim_tf.storage.paths import open_file
 from mim_tf.weights.by_name import find_weights, is_checkpoint
-from mim_tf.weights.hdf5 import StoredWeights, read_hdf5
-from mim_tf.weights.keras_file import ZIP, read_keras_file
+from mim_tf.weights.hdf5 import ZIP, StoredWeights, read_hdf5, read_keras_file, save_weights
 from mim_tf.weights.tf1 import StoredCheckpoint, read_checkpoint
-from mim_tf.weights.writing import save_weights
 
 __all__ = ["load_model", "load_weights", "read_weights", "save_weights", "stored_config"]
 
@@ -26,10 +24,7 @@ def read_weights(path: str | PathLike) -> StoredWeights | StoredCheckpoint:
     Args:
         path: a weights file, a `.keras` file or the name of a preset, which have a configuration;
             a weights file that Keras wrote, which has none; or the prefix of a TensorFlow 1
-            checkpoint, which implies most of it.
-
-    Raises:
-        MimError: if there are no weights at `path` or they are corrupted.
+            checkpoint, which implies most of it. Other files raise `MimError`.
     """
     path = Path(find_weights(path))
     if is_checkpoint(path):
@@ -42,12 +37,8 @@ def read_weights(path: str | PathLike) -> StoredWeights | StoredCheckpoint:
 def stored_config(path: str | PathLike, **known: Any) -> ModelConfig:
     """Return the configuration of the model whose weights are at `path`, as for `read_weights`.
 
-    Args:
-        path: of the weights.
-        **known: fields of `ModelConfig`, used if the weights do not have them.
-
-    Raises:
-        MimError: if the weights cannot be read, or more fields are needed.
+    `known` has fields of `ModelConfig`, used if the weights do not have them. If more fields are
+    needed, `MimError` is raised.
     """
     return read_weights(path).config(**known)
 
@@ -55,13 +46,9 @@ def stored_config(path: str | PathLike, **known: Any) -> ModelConfig:
 def load_weights(model: VideoPredictor, path: str | PathLike) -> None:
     """Load weights of any kind, and the optimizer's state if the file and the model have one.
 
-    Args:
-        model: to load them into; an error leaves it unchanged.
-        path: as for `read_weights`.
-
     Raises:
         MimError: if there are no weights at `path`, or they are corrupted, not finite or of another
-            architecture.
+            architecture; `model` is unchanged then.
     """
     read_weights(path).load(model)
 

@@ -1,15 +1,20 @@
-"""Weights in Keras' HDF5 layout, read defensively.
+"""Weights in Keras' formats, `.h5` and `.keras`: written atomically, and read defensively.
 
-Keras' own loader assigns while it reads, skips what it does not know, and allocates memory for any
-declared shape. Here a file is opened once and read as a whole: every value is plain, stored in this
-file, and all of them together are at most as large as the file. Only then are they compared with a
-model, and only if all of them fit does its first weight change.
+HDF5 ends the process with a signal if a disk becomes full while it writes, so files are made in
+memory. Keras' own loader assigns while it reads, skips what it does not know, and allocates memory
+for any declared shape. Here a file is opened once and read as a whole: every value is plain, stored
+in this file, and all of them together are at most as large as the file. Only then are they compared
+with a model, and only if all of them fit does its first weight change.
 """
 
-import collections
+import contextlib
 import dataclasses
+import json
 import os
-from collections.abc import Iterator, Mapping
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +23,50 @@ import keras
 import numpy as np
 
 from mim_tf.config import ARCHITECTURE_FIELDS, ModelConfig
-from mim_tf.config.stored import ATTRIBUTE, from_json
+from mim_tf.config.stored import ATTRIBUTE, from_json, to_json
 from mim_tf.errors import MimError
-from mim_tf.models.registry import find_network
+from mim_tf.models import VideoPredictor
+from mim_tf.models.machine import POLICIES
+from mim_tf.runtime.keras_private import WeightsFile
 from mim_tf.storage.hdf5 import opened_hdf5
-from mim_tf.weights.writing import saved_by_keras
+from mim_tf.storage.paths import opened, replaced_whole
 
 Arrays = Mapping[str, np.ndarray]
 Shapes = Mapping[str, tuple[int, ...]]
 
-_STEP = "layers/functional"
+ZIP = b"PK\3\4"
+"""First bytes of a `.keras` file, a ZIP archive of a configuration and weights."""
+
+_CLASS = "mim_tf>VideoPredictor"
+_MAX_EXPANSION = 100
+
 # Files of version 0.1 hold the counter of scheduled sampling, which is the optimizer's now.
 _COUNTER = "layers/scheduled_sampling/vars/0"
 _MAX_DEPTH = 20
 _MAX_CONFIGURATION_BYTES = 2**16
 
-_KEYS: dict[Any, list[str]] = {}
-"""Network and its architecture -> keys of its weights in Keras' layout, see `_keys`."""
+
+def save_weights(
+    model: VideoPredictor, path: str | PathLike, with_optimizer: bool = False, half: bool = False
+) -> None:
+    """Write the weights of `model` and its configuration atomically.
+
+    The file is in Keras' HDF5 layout, with the configuration as an attribute.
+
+    Args:
+        model: what to save.
+        path: of the file; an older file of that name stays until the new file is complete.
+        with_optimizer: also save the state of the optimizer, to continue training. The file is
+            then about four times as large.
+        half: round the numbers to float16, for a file of half the size.
+
+    Raises:
+        OSError: if the file cannot be written, for example because the disk is full.
+    """
+    leave_out = () if with_optimizer else (getattr(model, "optimizer", None),)
+    file = WeightsFile(model, half=half, leave_out=leave_out)
+    with replaced_whole(Path(path), ".h5") as part:
+        part.write_bytes(file.content(**{ATTRIBUTE: np.bytes_(to_json(model.config))}))
 
 
 def check_settings(
@@ -42,20 +74,14 @@ def check_settings(
 ) -> None:
     """Raise `MimError` if the model of a file and the model to load into have other architectures.
 
-    Args:
-        path: of the file.
-        stored: configuration in the file.
-        model: configuration of the model to load into.
-        difference: the first weight that differs, if known.
+    `difference` is a sentence on the first weight that differs, if known.
     """
     for name in ARCHITECTURE_FIELDS:
         there, here = getattr(stored, name), getattr(model, name)
         if there != here:
-            example = f" The first weight that differs: {difference}." if difference else ""
             raise MimError(
-                f"{path} holds weights of another architecture: its {name} is {there}, the "
-                f"model's is {here}.{example} Build the model with mim_tf.load_model, or leave "
-                "out the flag."
+                f"{path} holds weights of another architecture: its {name} is {there}, the model's "
+                f"{here}. {difference} Call mim_tf.load_model, or leave out the flag."
             )
 
 
@@ -66,8 +92,7 @@ def check_finite(path: Path, weights: Arrays) -> None:
             finite = np.isfinite(np.asarray(values, np.float32)).all()
         if not finite:
             raise MimError(
-                f"{path}: {name} has values that are NaN or infinite in float32: the training had "
-                "diverged. Take the weights of an earlier iteration."
+                f"{path}: {name} has values that are NaN or infinite. Take earlier weights."
             )
 
 
@@ -93,30 +118,27 @@ class StoredWeights:
         """Return the configuration; `known` is used if the file has none."""
         return self.stored or ModelConfig(**known)
 
-    def load(self, model: Any) -> None:
+    def load(self, model: VideoPredictor) -> None:
         """Assign the weights to `model`, and the optimizer's state if both have one.
 
-        Raises:
-            MimError: if they do not fit or are not finite; the model is unchanged then.
+        Weights that do not fit or are not finite raise `MimError`; the model is unchanged then.
         """
-        variables = dict(zip(_keys(model), model.step.weights, strict=True))
+        variables = WeightsFile(model.step, "layers/functional").variables
         difference = _difference(self.weights, variables)
         if self.stored:
             check_settings(self.path, self.stored, model.config, difference)
-        if difference and self.stored:
-            raise MimError(f"{self.path} is corrupted: {difference}. Copy or download it again.")
         if difference:
-            raise MimError(
-                f"{self.path} holds weights of another architecture: {difference}. A file that "
-                "Keras wrote does not tell its configuration: give all of its model's."
-            )
+            hint = "It is corrupted: copy or download it again."
+            if not self.stored:
+                hint = "Files that Keras wrote have no configuration: give that of their model."
+            raise MimError(f"{self.path} holds other weights than the model. {difference} {hint}")
         values = [(variable, self.weights[key]) for key, variable in variables.items()]
         if self.optimizer is not None and getattr(model, "optimizer", None) is not None:
             saved = getattr(model.optimizer, "saved_variables", model.optimizer.variables)
             state = {f"vars/{number}": variable for number, variable in enumerate(saved)}
             if difference := _difference(self.optimizer, state):
                 raise MimError(
-                    f"{self.path} holds the state of another optimizer: {difference}. Compile the "
+                    f"{self.path} holds the state of another optimizer. {difference} Compile the "
                     "model as it was compiled for that file."
                 )
             values += [(variable, self.optimizer[key]) for key, variable in state.items()]
@@ -125,33 +147,33 @@ class StoredWeights:
             variable.assign(array)
 
 
-def read_hdf5(
-    path: Path, stored: ModelConfig | None = None, policy: str | None = None
-) -> StoredWeights:
-    """Read a weights file.
+def _difference(arrays: Arrays, variables: Mapping[str, keras.Variable]) -> str:
+    """Return a sentence on the first weight that differs; empty if there is none."""
+    for key in {**variables, **arrays}:
+        here = list(variables[key].shape) if key in variables else "missing"
+        there = list(arrays[key].shape) if key in arrays else "missing"
+        if here != there:
+            name = variables[key].path if key in variables else key
+            return f"The weight {name} is {there} there, {here} here."
+    return ""
 
-    Args:
-        path: of the file.
-        stored: configuration of its model; by default the configuration in the file.
-        policy: of its model, if known.
 
-    Raises:
-        MimError: if the file is corrupted, not a weights file, or of a later version.
+def read_hdf5(path: Path, stored: ModelConfig | None = None) -> StoredWeights:
+    """Read a weights file; `stored` is its configuration if that is known from elsewhere.
+
+    A file that is corrupted, of a later version or of another kind raises `MimError`.
     """
     with opened_hdf5(path, "a weights file", "Copy or download it again.") as file:
         if stored is None and ATTRIBUTE in file.attrs:
             stored = from_json(path, _configuration_text(file))
         if "layers" not in file:
             raise MimError(
-                f"{path} is an HDF5 file, but not of weights: expected the group 'layers' of Keras'"
-                f" .weights.h5 files, found {', '.join(map(repr, file)) or 'nothing'}."
+                f"{path}: expected weights in Keras' group 'layers', got {list(file)!s:.80}."
             )
-        # A hostile file may declare the same bytes many times; its size bounds what is read.
-        room = os.path.getsize(path)
-        weights = _arrays(file["layers"], "layers", room)
+        weights = _arrays(file["layers"], "layers")
         weights.pop(_COUNTER, None)
-        optimizer = _arrays(file["optimizer/vars"], "vars", room) if "optimizer" in file else None
-    return StoredWeights(path, stored, weights, optimizer, policy)
+        optimizer = _arrays(file["optimizer/vars"], "vars") if "optimizer" in file else None
+    return StoredWeights(path, stored, weights, optimizer)
 
 
 def _configuration_text(file: h5py.File) -> str:
@@ -163,86 +185,91 @@ def _configuration_text(file: h5py.File) -> str:
     return file.attrs[ATTRIBUTE]
 
 
-def _arrays(group: h5py.Group, key: str, room: int) -> dict[str, np.ndarray]:
-    """Return key -> values of all data sets under `group`, in at most `room` bytes."""
+def _arrays(group: h5py.Group, key: str) -> dict[str, np.ndarray]:
+    """Return key -> values of all data sets under `group`, whose own key is `key`."""
+    path = group.file.filename
+    # A hostile file may declare the same bytes many times; its size bounds what is read.
+    room = os.path.getsize(path)
     arrays: dict[str, np.ndarray] = {}
-    for name, dataset in _datasets(group, key):
-        _check_plain(name, dataset)
-        room -= dataset.nbytes
-        if room < 0:
-            raise MimError(f"{group.file.filename} is corrupted: {name} is larger than the file.")
-        arrays[name] = dataset[()]
+    groups = [(key, group)]
+    while groups:
+        key, group = groups.pop()
+        if key.count("/") > _MAX_DEPTH:
+            raise MimError(f"{path} is corrupted: its groups have no end.")
+        for name in group:
+            _check_plain(path, group, name)
+            child, child_key = group[name], f"{key}/{name}"
+            if isinstance(child, h5py.Group):
+                groups.append((child_key, child))
+                continue
+            room -= child.nbytes
+            if room < 0:
+                raise MimError(f"{path} is corrupted: {child_key} is larger than the file.")
+            arrays[child_key] = child[()]
     return arrays
 
 
-def _datasets(group: h5py.Group, key: str) -> Iterator[tuple[str, h5py.Dataset]]:
-    """Yield (key, data set) for everything under `group`, whose own key is `key`."""
-    if key.count("/") > _MAX_DEPTH:
-        raise MimError(f"{group.file.filename} is corrupted: its groups have no end.")
-    for name in group:
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise MimError(
-                f"{group.file.filename}: expected all weights in this file, got a link at "
-                f"{group.name}/{name}. Save the weights with Keras."
-            )
-        child = group[name]
-        if isinstance(child, h5py.Dataset):
-            yield f"{key}/{name}", child
-        else:
-            yield from _datasets(child, f"{key}/{name}")
-
-
-def _check_plain(name: str, dataset: h5py.Dataset) -> None:
-    """Raise `MimError` unless the data set is plain numbers in this file, as Keras writes it."""
-    path = dataset.file.filename
-    plain = not (dataset.chunks or dataset.external or dataset.is_virtual)
-    if dataset.dtype.kind not in "fiu" or not plain:
+def _check_plain(path: str, group: h5py.Group, name: str) -> None:
+    """Raise `MimError` unless a group has a group or plain numbers of this name, as with Keras."""
+    found = ""
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        found = "a link"
+    elif isinstance(child := group[name], h5py.Dataset):
+        if child.dtype.kind not in "fiu":
+            found = str(child.dtype)
+        elif child.chunks or child.external or child.is_virtual:
+            found = "numbers that are compressed or stored elsewhere"
+        elif child.id.get_storage_size() < child.nbytes:  # HDF5 would return zeros
+            found = "numbers that were never written"
+    if found:
         raise MimError(
-            f"{path}: expected {name} as plain numbers, got {dataset.dtype}"
-            f"{'' if plain else ', compressed or kept elsewhere'}. Save the weights with Keras."
+            f"{path}: expected plain numbers at {group.name}/{name}, got {found}. Save it again."
         )
-    if dataset.id.get_storage_size() < dataset.nbytes:  # HDF5 would return zeros.
-        raise MimError(f"{path} is incomplete: {name} was never written. Save the weights again.")
 
 
-def _difference(arrays: Arrays, variables: Mapping[str, keras.Variable]) -> str:
-    """Describe the first weight that differs, by its name in the model; empty if there is none."""
-    for key in [*variables, *(key for key in arrays if key not in variables)]:
-        here = list(variables[key].shape) if key in variables else "missing"
-        there = list(arrays[key].shape) if key in arrays else "missing"
-        if here != there:
-            name = variables[key].path if key in variables else key
-            return f"{name} is {there} there, {here} here"
-    return ""
+def read_keras_file(path: Path) -> StoredWeights:
+    """Read a `.keras` file; raise `MimError` as `read_hdf5`, and for other kinds of models."""
+    config, policy = _configuration(path)
+    content = _member(path, "model.weights.h5")
+    with tempfile.TemporaryDirectory() as folder:
+        inside = Path(folder) / path.name
+        inside.write_bytes(content)
+        try:
+            stored = read_hdf5(inside, config)
+        except MimError as error:
+            raise MimError(str(error).replace(str(inside), str(path))) from None
+    return dataclasses.replace(stored, path=path, policy=policy)
 
 
-def _keys(model: Any) -> list[str]:
-    """Return the key in Keras' layout of each of `model.step.weights`.
+def _configuration(path: Path) -> tuple[ModelConfig, str]:
+    """Return the configuration and the name of the policy of the model in a `.keras` file."""
+    text = _member(path, "config.json")
+    try:
+        content = json.loads(text)
+        kind = content["registered_name"] or content["class_name"]
+        settings = dict(content["config"]["config"]) if kind == _CLASS else {}
+        policy = content["config"].get("dtype")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise MimError(f"{path} is corrupted: its configuration cannot be read.") from None
+    if kind != _CLASS:
+        raise MimError(f"{path} must hold a VideoPredictor of mim_tf, got a {kind} of Keras.")
+    for name, value in settings.items():  # Keras writes tuples as objects
+        if isinstance(value, dict) and value.get("class_name") == "__tuple__":
+            settings[name] = value.get("items")
+    with contextlib.suppress(TypeError, KeyError):  # a name, or a policy as Keras writes it
+        policy = policy if isinstance(policy, str) else policy["config"]["name"]
+    if policy not in POLICIES:
+        raise MimError(f"{path}: expected the policy {' or '.join(POLICIES)}, got {policy!r}.")
+    # The file has the version of Keras only. The name is used where settings are unknown.
+    version = "of a later version"
+    return from_json(path, json.dumps({"version": version, "model": settings})), policy
 
-    Keras alone defines its layout, so it writes the weights once per network and architecture in a
-    process. The file to load has the names of its layers too, but HDF5 crashes on corrupted names.
-    """
-    settings = tuple(getattr(model.config, name) for name in ARCHITECTURE_FIELDS)
-    network = find_network(model.config.model_name), settings
-    if network not in _KEYS:
-        with saved_by_keras(model.step) as file:
-            keys = dict(_numbered(file["layers"], ()))
-        # Keras numbers the weights of a layer in their order.
-        count: collections.Counter[str] = collections.Counter()
-        _KEYS[network] = []
-        for weight in model.step.weights:
-            layer = weight.path.rpartition("/")[0]
-            _KEYS[network].append(keys[f"{layer}/{count[layer]}"])
-            count[layer] += 1
-    return _KEYS[network]
 
-
-def _numbered(group: h5py.Group, layers: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield (names of the layers, slash, number in the last layer; key) for every weight."""
-    if "vars" in group:
-        layers = (*layers, group["vars"].attrs["name"])
-        for number, dataset in group["vars"].items():
-            yield "/".join((*layers, number)), _STEP + dataset.name
-    for name, child in group.items():
-        if name != "vars":
-            yield from _numbered(child, layers)
+def _member(path: Path, name: str) -> bytes:
+    """Return the content of a member of the archive."""
+    with opened(path, "a model that Keras saved", form="ZIP") as file:
+        archive = zipfile.ZipFile(file)
+        member = archive.getinfo(name)
+        if member.file_size > _MAX_EXPANSION * max(member.compress_size, 1):
+            raise MimError(f"{path} is corrupted: its {name} grows to {member.file_size} bytes.")
+        return archive.read(member)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mim_tf import MimError
-from mim_tf.models.arrays import check_training_arrays, first_batch
+from mim_tf.models.predictor import check_training_arrays, first_batch
 from mim_tf.values.scale import LinearScale
 from tests.models.small_models import random_frames, shared_model, small_model
 

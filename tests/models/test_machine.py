@@ -1,6 +1,5 @@
 """Precision, and lower bounds of the memory that a network needs."""
 
-import dataclasses
 import math
 
 import numpy as np
@@ -10,7 +9,7 @@ import mim_tf
 from mim_tf.errors import MimError
 from mim_tf.layers import GateConvolution
 from mim_tf.models import machine
-from mim_tf.models.machine import check_prediction, check_training, least_size, size_of
+from mim_tf.models.machine import check_prediction, check_training, size_of
 from mim_tf.models.registry import build_step
 from mim_tf.runtime.keras_private import layers_inside
 from tests.models.small_models import random_frames, shared_model, small_config, small_model
@@ -78,11 +77,11 @@ def memory(monkeypatch):
 def test_the_size_of_a_built_network(name, gates):
     config = small_config(model_name=name)
     step = build_step(config)
-    found, least, area = size_of(step), least_size(config), math.prod(config.grid)
-    assert found.parameters == step.count_params()
-    assert found.states == sum(math.prod(state.shape[1:]) for state in step.inputs[1:])
-    assert found.gates == gates * 3 * area
-    assert all(a < b for a, b in zip(*map(dataclasses.astuple, (least, found)), strict=True))
+    parameters, states, gates_found = found = size_of(config, step)
+    assert parameters == step.count_params()
+    assert states == sum(math.prod(state.shape[1:]) for state in step.inputs[1:])
+    assert gates_found == gates * 3 * math.prod(config.grid)
+    assert all(least < built for least, built in zip(size_of(config), found, strict=True))
 
 
 @pytest.mark.parametrize("name", ["mim", "a network that is not built"])
@@ -112,8 +111,8 @@ def test_a_training_beyond_memory_is_refused(settings, memory):
 
 def test_a_forecast_beyond_memory_is_refused(memory):
     model = shared_model()
-    size, frame = size_of(model.step), math.prod(model.config.frame_shape)
-    memory(4 * (size.parameters + 2 * size.states + 10 * frame))
+    parameters, states, _ = size_of(model.config, model.step)
+    memory(4 * (parameters + 2 * states + 10 * math.prod(model.config.frame_shape)))
     check_prediction(model.config, 1, 10, model.step)
     with pytest.raises(MimError):
         model.forecast(random_frames(1, 2), horizon=9)

@@ -10,8 +10,13 @@ import pytest
 
 from mim_tf import MimError, VideoPredictor, build_model, load_model, predict, register_network
 from mim_tf.models.machine import check_settings
-from mim_tf.training.compile import HalfSquaredError, WarmupStableDecay, half_squared_error
-from mim_tf.training.optimizers import AdamInsideRoot, Muon
+from mim_tf.training.optimizers import (
+    AdamInsideRoot,
+    HalfSquaredError,
+    Muon,
+    WarmupStableDecay,
+    half_squared_error,
+)
 from mim_tf.values.scale import LinearScale
 from mim_tf.weights import stored_config
 from tests.models.small_models import (

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import mim_tf
 from mim_tf import MimError
-from mim_tf.training.compile import HalfSquaredError, draw_biases, half_squared_error
+from mim_tf.training.optimizers import HalfSquaredError, draw_biases, half_squared_error
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.training.compile import learning_rate
-from mim_tf.training.optimizers import AdamInsideRoot, Muon, orthogonal
+from mim_tf.training.optimizers import AdamInsideRoot, Muon, learning_rate, orthogonal
 
 # From large to the size of epsilon's root, which shows that epsilon is inside the root.
 GRADIENTS = np.array([[3.0, -0.2, 1e-4, 0.0], [1.0, 0.3, -2e-4, 1e-4], [-2.0, 0.1, 1e-5, 0.0]])

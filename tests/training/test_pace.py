@@ -49,7 +49,7 @@ def test_one_iteration_is_the_least(measured, monkeypatch):
 
 @pytest.mark.slow
 def test_a_measured_pace_is_positive(tiny_model, tiny_config):
-    from mim_tf.training.compile import compile_for_training
+    from mim_tf.training.optimizers import compile_for_training
 
     compile_for_training(tiny_model)
     config = mim_tf.TrainingConfig(batch_size=2, short_share=0.5, max_test_sequences=3)

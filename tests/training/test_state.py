@@ -10,7 +10,7 @@ import pytest
 import mim_tf
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import PREVIOUS_STATE, STATE
-from mim_tf.training.compile import compile_for_training
+from mim_tf.training.optimizers import compile_for_training
 from mim_tf.training.state import load_state, save_state
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import mim_tf
 from mim_tf.config.stored import ATTRIBUTE
-from mim_tf.training.compile import compile_for_training
+from mim_tf.training.optimizers import compile_for_training
 from mim_tf.weights import load_weights, save_weights, stored_config
 from mim_tf.weights.tf1 import read_checkpoint
 from tests.golden_cases import load_golden
@@ -112,7 +112,7 @@ def test_keras_reads_our_file_and_we_read_its(saved, tmp_path, tiny_config, tiny
     settings = dataclasses.asdict(tiny_config)
     assert stored_config(path, **settings) == tiny_config
     assert_same(tiny_model, mim_tf.load_model(path, **settings))
-    with pytest.raises(mim_tf.MimError, match=r"st_lstm_1/from_input/kernel is \[3, 3, "):
+    with pytest.raises(mim_tf.MimError, match=r"st_lstm_1/from_hidden/kernel is \[3, 3, "):
         mim_tf.load_model(path, **settings | {"filter_size": 1})
 
 

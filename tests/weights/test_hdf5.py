@@ -1,7 +1,6 @@
 """Weights in Keras' HDF5 layout: saved, loaded, and refused if they are damaged or hostile."""
 
 import dataclasses
-import os
 import random
 import shutil
 
@@ -13,10 +12,8 @@ import pytest
 import mim_tf
 from mim_tf.config.stored import ATTRIBUTE
 from mim_tf.errors import MimError
-from mim_tf.training.compile import compile_for_training
-from mim_tf.weights import hdf5, writing
+from mim_tf.training.optimizers import compile_for_training
 from mim_tf.weights.hdf5 import check_finite, check_settings, read_hdf5
-from mim_tf.weights.writing import saved_by_keras
 
 BLOCK = "layers/functional/layers/mim_block"
 KERNEL = f"{BLOCK}/from_input/vars/0"
@@ -77,12 +74,6 @@ def test_weights_are_loaded(model, kind, request):
         np.testing.assert_array_equal(old, new)
 
 
-def test_the_layout_is_learnt_once_for_an_architecture(model, saved, monkeypatch):
-    read_hdf5(saved).load(model)
-    monkeypatch.setattr(hdf5, "saved_by_keras", None)
-    read_hdf5(saved).load(mim_tf.build_model(dataclasses.replace(model.config, total_length=9)))
-
-
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize(
     ("key", "change", "words"),
@@ -120,7 +111,7 @@ def test_layers_the_model_does_not_have(model, of_keras):
 def test_another_setting_is_named_with_its_first_weight(model, tmp_path):
     other = mim_tf.build_model(dataclasses.replace(model.config, num_hidden=(3, 3)))
     mim_tf.save_weights(other, tmp_path / "other.h5")
-    with pytest.raises(MimError, match=r"num_hidden is \(3, 3\).*st_lstm_1/from_input/kernel"):
+    with pytest.raises(MimError, match=r"num_hidden is \(3, 3\).*st_lstm_1/from_hidden/kernel"):
         read_hdf5(tmp_path / "other.h5").load(model)
 
 
@@ -240,36 +231,3 @@ def test_damaged_bytes_raise_nothing_but_mim_error(model, saved, tmp_path):
         except MimError:
             refused += 1
     assert 5 < refused < 30
-
-
-# Where Keras writes
-
-
-@pytest.fixture
-def memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(writing, "_MEMORY", str(tmp_path / "memory"))
-    (tmp_path / "memory").mkdir()
-    return tmp_path / "memory"
-
-
-def test_keras_writes_to_memory_or_to_a_disk_and_leaves_nothing(memory, tmp_path, tiny_model):
-    with saved_by_keras(tiny_model, tmp_path / "not there") as file:
-        assert str(memory) in file.filename
-        assert "layers" in file
-    assert not list(memory.iterdir())
-    memory.rmdir()
-    with saved_by_keras(tiny_model, tmp_path) as file:
-        assert os.path.dirname(os.path.dirname(file.filename)) == str(tmp_path)
-    assert not list(tmp_path.iterdir())
-
-
-def test_what_a_killed_process_left_in_memory_is_deleted(memory, tiny_model):
-    old, new, other = (memory / name for name in (".mim_tf-writing-a", ".mim_tf-writing-b", "c"))
-    for folder in (old, new, other):
-        folder.mkdir()
-        h5py.File(folder / "keras.weights.h5", "w").close()
-    for folder in (old, other):
-        os.utime(folder, (0, 0))
-    with saved_by_keras(tiny_model):
-        pass
-    assert sorted(memory.iterdir()) == [new, other]
