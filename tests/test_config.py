@@ -22,80 +22,66 @@ def test_height_follows_width_unless_given():
     assert ModelConfig(img_width=32, img_height=16).frame_shape == (16, 32, 1)
 
 
-# Values that are refused: configuration, settings. The message names the first of them.
-REFUSED = [
-    *(
-        (ModelConfig, settings)
-        for settings in (
-            {"img_height": 30, "img_width": 64},
-            {"num_hidden": (64, 32)},
-            {"num_hidden": ()},
-            {"num_hidden": (4,) * 101},
-            {"num_hidden": (4, float("nan"))},
-            {"num_hidden": 8},
-            {"img_width": 64.5},
-            {"filter_size": 4},
-            {"stride": 2},
-            {"total_length": 10},
-            {"img_channel": 0},
-            {"mim_s": False},
-            {"precision": "float16"},
-            {"differencing": "papers"},
-            {"differencing": "paper", "mim_n": False},
-            {"model_name": ["mim"]},
-            {"scale": 3},
-            {"layer_norm": 1},
-        )
-    ),
-    *(
-        (TrainingConfig, settings)
-        for settings in (
-            {"batch_size": 0},
-            {"batch_size": 2.5},
-            {"batch_size": float("nan")},
-            {"recipe": "best"},
-            {"recipe": ["fast"]},
-            {"reverse_input": "no"},
-            *({"lr": lr} for lr in (float("nan"), float("inf"), 1e300, 1e-300, "0.1", 0)),
-            {"beta_1": 1.0},
-            {"beta_2": 0.999999999},
-            *({"seed": seed} for seed in (-1, 2**64, 10**5000)),
-            {"max_iterations": 10**10},
-            {"display_interval": 2**63},
-            {"lr_schedule": "linear"},
-        )
-    ),
-    *(
-        (DataConfig, settings)
-        for settings in (
-            {"num_digits": 10**9},
-            {"train_sequences": 10**12},
-            {"window_stride": 10**18},
-            {"window_stride": 2, "dataset": "kth"},
-            {"frame_interval": 2, "dataset": "taxibj"},
-            {"thresholds": (3,), "dataset": "folder"},
-            {"thresholds": (30, float("nan"))},
-            {"thresholds": 30},
-            {"dbz_max": float("nan")},
-            {"valid_fraction": float("inf")},
-            {"valid_fraction": 0.9, "test_fraction": 0.5},
-            {"region": None},
-            {"region": "1,2,3,4"},
-            {"resize": "yes"},
-            {"scale": None},
-            {"train_data_paths": 3},
-            {"train_data_paths": ["a", 3]},
-            {"valid_data_paths": Path("a,b.npy")},
-        )
-    ),
-    *((DeviceConfig, {"strategy": name}) for name in (None, "multi_worker_mirrored", "twice")),
-    (DeviceConfig, {"num_processes": 2}),
-    (DeviceConfig, {"coordinator": "here"}),
-    (DeviceConfig, {"process_id": 2, "coordinator": "here:1", "num_processes": 2}),
-]
+NAN = float("nan")
+# Values that are refused, by configuration. The message names the first of them.
+REFUSED = {
+    ModelConfig: [
+        {"img_height": 30, "img_width": 64},
+        *({"num_hidden": n} for n in ((64, 32), (), (4,) * 101, (4, NAN), 8)),
+        {"img_width": 64.5},
+        {"filter_size": 4},
+        {"stride": 2},
+        {"total_length": 10},
+        {"img_channel": 0},
+        {"mim_s": False},
+        {"precision": "float16"},
+        {"differencing": "papers"},
+        {"differencing": "paper", "mim_n": False},
+        {"model_name": ["mim"]},
+        {"scale": 3},
+        {"layer_norm": 1},
+    ],
+    TrainingConfig: [
+        *({"batch_size": size} for size in (0, 2.5, NAN)),
+        *({"recipe": recipe} for recipe in ("best", ["fast"])),
+        {"reverse_input": "no"},
+        *({"lr": lr} for lr in (NAN, float("inf"), 1e300, 1e-300, "0.1", 0)),
+        {"beta_1": 1.0},
+        {"beta_2": 0.999999999},
+        *({"seed": seed} for seed in (-1, 2**64, 10**5000)),
+        {"max_iterations": 10**10},
+        {"display_interval": 2**63},
+        {"lr_schedule": "linear"},
+    ],
+    DataConfig: [
+        {"num_digits": 10**9},
+        {"train_sequences": 10**12},
+        {"window_stride": 10**18},
+        {"window_stride": 2, "dataset": "kth"},
+        {"frame_interval": 2, "dataset": "taxibj"},
+        {"thresholds": (3,), "dataset": "folder"},
+        *({"thresholds": levels} for levels in (30, (30, NAN))),
+        {"dbz_max": NAN},
+        {"valid_fraction": float("inf")},
+        {"valid_fraction": 0.9, "test_fraction": 0.5},
+        *({"region": region} for region in (None, "1,2,3,4")),
+        {"resize": "yes"},
+        {"scale": None},
+        *({"train_data_paths": paths} for paths in (3, ["a", 3])),
+        {"valid_data_paths": Path("a,b.npy")},
+    ],
+    DeviceConfig: [
+        *({"strategy": name} for name in (None, "multi_worker_mirrored", "twice")),
+        {"num_processes": 2},
+        {"coordinator": "here"},
+        {"process_id": 2, "coordinator": "here:1", "num_processes": 2},
+    ],
+}
 
 
-@pytest.mark.parametrize(("config", "settings"), REFUSED)
+@pytest.mark.parametrize(
+    ("config", "settings"), [(config, each) for config in REFUSED for each in REFUSED[config]]
+)
 def test_wrong_values_are_named(config, settings):
     name = next(iter(settings))
     others = {"img_height": "patch_size", "valid_fraction": "fraction"}

@@ -1,6 +1,7 @@
 """Keras is imported lazily; a missing backend or package is a clear error."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -17,9 +18,10 @@ from tests.tf1_checkpoints import golden_checkpoint
 
 
 def python(code, *arguments):
-    """Run a program and return what it prints."""
+    """Run a program on JAX, which is quicker to import, and return what it prints."""
     program = [sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(program, capture_output=True, text=True)
+    environment = os.environ | {"KERAS_BACKEND": "jax"}
+    done = subprocess.run(program, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

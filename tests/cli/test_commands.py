@@ -119,7 +119,8 @@ def test_damaged_files_are_named(name, error_of, tmp_path):
 def tiny(tmp_path, monkeypatch):
     """A preset "tiny" in MIM_TF_PRESETS."""
     monkeypatch.setenv("MIM_TF_PRESETS", str(tmp_path))
-    model = mim_tf.build_model(dataclasses.replace(SMALL, img_width=8, img_height=8, img_channel=1))
+    changes = {"model_name": "predrnn", "img_width": 8, "img_height": 8, "img_channel": 1}
+    model = mim_tf.build_model(dataclasses.replace(SMALL, **changes))
     save_preset(model, tmp_path, "tiny", "a test", half=True)
     return list_presets()["tiny"]
 
@@ -137,7 +138,7 @@ def test_presets_are_listed_and_have_cards(mim, tiny, tmp_path):
     assert tiny.sha256 in own
     for text in ("`mim2019`", "persistence", "licence", "95 %"):
         assert text in ours
-    assert "tiny: weights of convlstm_net" in mim("inspect", "tiny")
+    assert "tiny: weights of predrnn" in mim("inspect", "tiny")
 
 
 def test_the_page_of_cards_is_what_the_command_prints(mim):
@@ -160,7 +161,7 @@ def test_a_name_can_be_given_instead_of_a_path(mim, tiny):
     mim("analyze", weights, "--dataset=array", *data)
     mim("export", weights, "--output=served", "--nowarmup")
     mim("train", weights, "--dataset=array", *data, "--max_iterations=1", "--batch_size=2")
-    assert Path("checkpoints/run-001/convlstm_net-000001.weights.h5").is_file()
+    assert Path("checkpoints/run-001/predrnn-000001.weights.h5").is_file()
 
 
 # report, compare, filmstrip

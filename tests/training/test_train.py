@@ -15,6 +15,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from absl import logging
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import mim_tf
@@ -180,7 +181,9 @@ def test_a_run_without_a_snapshot_resumes_with_its_own_settings(
     folder = runs / "run-001"
     folder.mkdir(parents=True)
     write_record(folder, tiny_config, DATA, settings(tmp_path, max_iterations=1), {})
+    verbosity = logging.get_verbosity()
     main(["train", f"--save_dir={runs}", "--resume"])
+    logging.set_verbosity(verbosity)
     assert [path.name for path in runs.iterdir()] == ["run-001"]
     assert logged(folder) == logged(uninterrupted)[:2]
 
