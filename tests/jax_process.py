@@ -6,7 +6,9 @@ python jax_process.py FILE.weights.h5 VIDEOS.npy
 import contextlib
 import json
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import jax
 import keras
@@ -16,6 +18,7 @@ import mim_tf
 import mim_tf.inspection.recognise
 import mim_tf.jobs.convert
 import mim_tf.prediction.forecasters
+from mim_tf.cli.main import main
 from mim_tf.cli.weights import export
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches import training_dataset
@@ -105,6 +108,15 @@ def skipped():
     return [after.tolist(), average, int(optimizer.iterations)]
 
 
+def evaluated(weights, videos):
+    """Number of sequences scored by the command."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
+        flags = {"pretrained_model": weights, "dataset": "array", "train_data_paths": videos}
+        main(["evaluate", f"--gen_frm_dir={folder}", *(f"--{k}={v}" for k, v in flags.items())])
+        scores = Path(folder) / "test-001" / "scores.json"
+        return json.loads(scores.read_text())["sequences"]
+
+
 def analyzed(weights, videos):
     """Number of sequences looked at."""
     data = mim_tf.DataConfig(dataset="array", train_data_paths=videos)
@@ -125,6 +137,7 @@ if __name__ == "__main__":
         "fitted twice": fitted_twice(weights),
         "forecasts of threads": forecasts_of_threads(weights),
         "skipped": skipped(),
+        "evaluated": evaluated(weights, videos),
         "analyzed": analyzed(weights, videos),
         "error of export": error_of_export(weights),
     }

@@ -31,6 +31,7 @@ def golden(request):
 def model(golden):
     model = mim_tf.build_model(golden.config)
     assign_tf1_weights(model, golden.weights)
+    model.forecast_batch.__self__.run_eagerly = True  # tracing takes longer than four frames
     return model
 
 

@@ -72,12 +72,6 @@ def test_the_architecture_comes_from_the_file(stored):
     assert (config.num_hidden, config.img_width, config.total_length) == ((8, 8), 32, 30)
 
 
-def test_a_flag_that_contradicts_the_file_is_an_error(stored):
-    values = parse(stored(), "--filter_size=3")
-    with pytest.raises(MimError, match=r"--filter_size=3 contradicts .*a\.h5, where .* is 5"):
-        model_config(values, values.pretrained_model)
-
-
 def test_a_file_of_keras_leaves_the_architecture_to_the_flags(tmp_path):
     with h5py.File(tmp_path / "a.weights.h5", "w") as file:
         file.create_group("layers")
@@ -95,17 +89,23 @@ def test_flags_fill_in_what_a_checkpoint_does_not_tell():
     assert (config.frame_shape, config.total_length) == ((24, 24, 1), 30)
 
 
-def test_a_checkpoint_may_need_flags():
-    values = parse(PREDRNN, "--patch_size=2")
-    with pytest.raises(MimError, match="give img_width"):
-        model_config(values, values.pretrained_model)
+MIM = f"--pretrained_model={golden_checkpoint('mim')}"
 
 
-def test_a_flag_that_contradicts_the_checkpoint_is_an_error():
-    values = parse(
-        f"--pretrained_model={golden_checkpoint('mim')}", "--patch_size=2", "--img_width=64"
-    )
-    with pytest.raises(MimError, match=r"--img_width=64 contradicts .*ckpt-3, where .* is 16"):
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--filter_size=3"], r"--filter_size=3 contradicts .*a\.h5, where .* is 5"),
+        ([PREDRNN, "--patch_size=2"], "give img_width"),
+        (
+            [MIM, "--patch_size=2", "--img_width=64"],
+            "--img_width=64 contradicts .*ckpt-3, .* is 16",
+        ),
+    ],
+)
+def test_flags_that_contradict_the_weights_or_are_missing(stored, arguments, words):
+    values = parse(stored(), *arguments)
+    with pytest.raises(MimError, match=words):
         model_config(values, values.pretrained_model)
 
 

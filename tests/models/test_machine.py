@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pytest
 
 import mim_tf
@@ -12,7 +11,7 @@ from mim_tf.models import machine
 from mim_tf.models.machine import check_prediction, check_training, size_of
 from mim_tf.models.registry import build_step
 from mim_tf.runtime.keras_private import layers_inside
-from tests.models.small_models import random_frames, shared_model, small_config, small_model
+from tests.models.small_models import random_frames, shared_model, small_config
 
 NETWORKS = ["mim", "mim_star", "predrnn", "predrnn_pp", "convlstm_net"]
 GIB = 2**30
@@ -31,18 +30,6 @@ def test_only_the_last_convolution_is_float32(name):
     assert float32 == ["to_pixels"]
     assert {weight.dtype for weight in step.weights} == {"float32"}
     assert {output.dtype for output in step.outputs} == {"float32"}
-
-
-@pytest.mark.slow
-def test_a_weights_file_serves_both_precisions(tmp_path):
-    rounded = shared_model(precision="bfloat16")
-    mim_tf.save_weights(rounded, tmp_path / "a.weights.h5")
-    assert mim_tf.load_model(tmp_path / "a.weights.h5").config.precision == "bfloat16"
-    exact = small_model()
-    mim_tf.weights.load_weights(exact, tmp_path / "a.weights.h5")
-    context = random_frames(2, 3)
-    difference = mim_tf.predict(rounded, context, 4) - mim_tf.predict(exact, context, 4)
-    assert 0 < np.abs(difference).max() < 0.05
 
 
 @pytest.mark.parametrize(

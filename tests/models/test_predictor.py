@@ -2,13 +2,12 @@
 
 import dataclasses
 import re
-import shutil
 
 import keras
 import numpy as np
 import pytest
 
-from mim_tf import MimError, VideoPredictor, build_model, load_model, predict, register_network
+from mim_tf import MimError, VideoPredictor, build_model, load_model, predict
 from mim_tf.models.machine import check_settings
 from mim_tf.training.optimizers import (
     AdamInsideRoot,
@@ -78,52 +77,54 @@ def test_a_forecast_is_not_clipped(model):
     assert forecast.max() > 1
 
 
-@pytest.mark.parametrize(
-    "shape",
-    [(1, 5, 12, 8, 2), (1, 5, 8, 12, 1), (1, 2, 8, 12, 2), (5, 8, 12, 2), (1, 5, 4, 6, 8)],
-)
-def test_frames_of_another_shape_are_refused(model, shape):
-    with pytest.raises(MimError, match=re.escape(str(shape))):
-        model(np.zeros(shape, np.float32))
+def zeros(*shape):
+    return np.zeros(shape, np.float32)
 
 
-@pytest.mark.parametrize("of_keras", ["__call__", "predict", "predict_on_batch"])
-def test_a_context_alone_is_refused_with_the_way_to_predict(model, of_keras):
-    with pytest.raises(MimError, match=r"mim_tf\.predict") as raised:
-        getattr(model, of_keras)(random_frames(1, 2))
+def with_value(value):
+    return np.where(random_frames(2, 2) == random_frames(2, 2).max(), value, random_frames(2, 2))
+
+
+LEVELS = np.uint8(random_frames(1, 4) * 255)
+ALONE = r"mim_tf\.predict"
+# What is done with a model, and what the error names.
+REFUSED = [
+    *(
+        (lambda model, shape=shape: model(zeros(*shape)), re.escape(str(shape)))
+        for shape in (
+            *((1, 5, 12, 8, 2), (1, 5, 8, 12, 1), (1, 2, 8, 12, 2)),
+            *((5, 8, 12, 2), (1, 5, 4, 6, 8)),
+        )
+    ),
+    *(
+        (lambda model, shape=shape: predict(model, zeros(*shape), 1), re.escape(str(shape)))
+        for shape in ((1, 2, 12, 8, 2), (2, 8, 12, 2), (1, 0, 8, 12, 2), (0, 2, 8, 12, 2))
+    ),
+    *(
+        (lambda model, value=value: predict(model, with_value(value), 1), str(value))
+        for value in (np.nan, np.inf, -0.25, 1.25, 255.0)
+    ),
+    (lambda model: predict(model, random_frames(1, 2), 0), "horizon"),
+    (lambda model: predict(model, random_frames(1, 2), -1), "horizon"),
+    (lambda model: model(random_frames(1, 2)), ALONE),
+    (lambda model: model.predict(random_frames(1, 2)), ALONE),
+    (lambda model: model.predict_on_batch(random_frames(1, 2)), ALONE),
+    (lambda model: model(LEVELS), "uint8"),
+    (lambda model: model.export("served"), "write_saved_model"),
+    (lambda model: predict(in_kelvin(), LEVELS, 1), r"to_unit\(values\)"),
+    (lambda model: in_kelvin()(LEVELS), r"to_unit\(values\)"),
+]
+
+
+def in_kelvin():
+    return shared_model(scale=LinearScale("K", 250.0, 300.0, clipped=False))
+
+
+@pytest.mark.parametrize(("use", "named"), REFUSED)
+def test_what_the_model_cannot_use_is_refused(model, use, named):
+    with pytest.raises(MimError, match=named) as raised:
+        use(model)
     assert "\n" not in str(raised.value)  # Keras adds no lines of its own
-
-
-@pytest.mark.parametrize(
-    "shape", [(1, 2, 12, 8, 2), (2, 8, 12, 2), (1, 0, 8, 12, 2), (0, 2, 8, 12, 2)]
-)
-def test_context_of_another_shape_is_refused(model, shape):
-    with pytest.raises(MimError, match=re.escape(str(shape))):
-        predict(model, np.zeros(shape, np.float32), 1)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -0.25, 1.25, 255])
-def test_values_outside_the_unit_interval_are_refused(model, value):
-    context = random_frames(2, 2)
-    context[1, 1, 0, 0, 0] = value
-    with pytest.raises(MimError, match=str(value)):
-        predict(model, context, 1)
-
-
-@pytest.mark.parametrize("horizon", [0, -1])
-def test_an_empty_horizon_is_refused(model, horizon):
-    with pytest.raises(MimError, match="horizon"):
-        predict(model, random_frames(1, 2), horizon)
-
-
-def test_levels_are_refused_on_a_scale_without_ends():
-    kelvin = shared_model(scale=LinearScale("K", 250.0, 300.0, clipped=False))
-    levels = np.uint8(random_frames(1, 4) * 255)
-    for use in (lambda: predict(kelvin, levels, 1), lambda: kelvin(levels)):
-        with pytest.raises(MimError, match=r"to_unit\(values\)"):
-            use()
-    with pytest.raises(MimError, match="uint8"):
-        shared_model()(levels)
 
 
 def test_the_model_is_a_layer_of_others(model):
@@ -224,33 +225,6 @@ def test_configuration_contains_every_setting(tmp_path):
     copy = keras.saving.load_model(tmp_path / "model.keras")
     assert dataclasses.asdict(copy.config) == dataclasses.asdict(model.config)
     assert copy.rematerialise
-
-
-def test_a_users_network_is_built_by_its_name():
-    @register_network("twice_the_frame")
-    def build(config):
-        frame = keras.Input(config.frame_shape, name="frame")
-        count = keras.Input((1, 1, 1), name="count")
-        return keras.Model([frame, count], [2 * frame, count + 1])
-
-    model = build_model(small_config(model_name="twice_the_frame"))
-    context = random_frames(1, 2)
-    powers = np.array([2, 4, 8]).reshape(1, 3, 1, 1, 1)
-    assert_same(predict(model, context, 3), context[:, 1:] * powers)
-
-
-def test_the_graph_of_a_step_shows_its_cells(model, tmp_path):
-    graph = keras.utils.model_to_dot(model.step, show_layer_names=True, show_shapes=True)
-    for name in ("frame", "st_lstm_1", "mim_n_2", "mim_block_2", "to_pixels"):
-        assert name in graph.to_string()
-    if shutil.which("dot"):
-        keras.utils.plot_model(model.step, tmp_path / "step.png", show_shapes=True)
-        assert (tmp_path / "step.png").read_bytes()[:4] == b"\x89PNG"
-
-
-def test_keras_export_is_refused(model, tmp_path):
-    with pytest.raises(MimError, match="write_saved_model"):
-        model.export(tmp_path / "served")
 
 
 @pytest.fixture

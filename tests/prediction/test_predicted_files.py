@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import xarray as xr
-from mim_tf.jobs.predict import predict_files
 
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.errors import MimError
-from mim_tf.prediction.forecasters import Predictor, from_export
+from mim_tf.prediction.forecasters import Predictor, from_export, predict_files
 from mim_tf.prediction.inputs import open_grid_input, open_input
 from mim_tf.prediction.outputs import Output
 from mim_tf.values.grid import FrameGrid

@@ -10,7 +10,6 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
-from mim_tf import serving
 from mim_tf.errors import MimError
 from mim_tf.serving import grpc_request, rest_columns, rest_rows, states_in, to_arrays
 
@@ -28,14 +27,6 @@ def test_rest_needs_no_tensorflow():
         "assert 'keras' not in sys.modules",
     ]
     subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)
-
-
-def test_all_names_are_imported_at_their_first_use():
-    for name in serving.__all__:
-        assert getattr(serving, name).__name__ == name
-        assert name in dir(serving)
-    with pytest.raises(AttributeError, match="nothing"):
-        serving.nothing  # noqa: B018
 
 
 def test_columns_and_rows_for_rest():

@@ -17,6 +17,7 @@ KELVIN = LinearScale(("K",), (280.0,), (290.0,), clipped=False, names=("t2m",))
 DBZ = LinearScale("dBZ", 0, 70)
 
 
+@pytest.mark.slow
 def test_exported_endpoints_predict_what_the_network_does(consumed, expected):
     arrays, messages = consumed
     assert messages["modules"] == []  # neither Keras nor mim_tf was imported
@@ -27,6 +28,7 @@ def test_exported_endpoints_predict_what_the_network_does(consumed, expected):
     np.testing.assert_array_equal(arrays["default"], arrays["predict3"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", ["uint8", "png", "png_decoded"])
 def test_levels_are_the_nearest(consumed, expected, endpoint):
     predictions = consumed[0][endpoint]
@@ -35,6 +37,7 @@ def test_levels_are_the_nearest(consumed, expected, endpoint):
     np.testing.assert_allclose(predictions / 255, expected[3], rtol=0, atol=half_a_level)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 3, 5])
 def test_a_stream_predicts_what_predict_does(consumed, expected, length):
     arrays = consumed[0]
@@ -44,6 +47,7 @@ def test_a_stream_predicts_what_predict_does(consumed, expected, length):
     np.testing.assert_array_equal(arrays[f"step{length - 1}"], rollout[:, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "words"),
     [
@@ -67,6 +71,7 @@ def test_wrong_inputs_are_named(consumed, case, words):
     assert re.search(words, message), message
 
 
+@pytest.mark.slow
 def test_models_of_any_policy_are_served_in_float32():
     mixed = VideoPredictor(small_config(), dtype="mixed_bfloat16")
     single = VideoPredictor(mixed.config, dtype="float32")
@@ -134,8 +139,8 @@ def test_levels_need_a_range_and_physical_values_a_scale(persistence, scale, som
     assert set(persistence(scale).signatures()) == always | {f"predict_{name}" for name in some}
 
 
-@pytest.mark.parametrize("freeze", [False, True])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.slow
+@pytest.mark.parametrize(("precision", "freeze"), [("float32", False), ("bfloat16", True)])
 def test_a_served_step_keeps_its_weights(precision, freeze):
     config = small_config(precision=precision)
     step = mim_tf.build_model(config).step

@@ -76,6 +76,7 @@ def test_wrong_shapes_are_not_broadcast(ask):
             rejected("step", name, frame=frame, **changed)
 
 
+@pytest.mark.slow
 def test_assets(version, model):
     config = from_json("model_config.json", (version / "assets/model_config.json").read_text())
     assert (config.input_length, config.horizon) == (3, 4)
@@ -83,6 +84,7 @@ def test_assets(version, model):
     assert json.loads((version / "assets/metrics.json").read_text()) == {"mse": 44.2}
 
 
+@pytest.mark.slow
 def test_saved_model_cli(consumed, expected):
     """`consumer.py` ran it, because its flags would stay in this process."""
     arrays, messages = consumed
@@ -92,6 +94,7 @@ def test_saved_model_cli(consumed, expected):
     assert "inputs['frames'] tensor_info:" in messages["show --all"]
 
 
+@pytest.mark.slow
 def test_every_endpoint_is_warmed_up(version, consumed):
     """`consumer.py` parsed the records and ran them."""
     shapes = dict(consumed[1]["warm-up"])
@@ -167,6 +170,7 @@ def test_onnx(build, frames, tmp_path):
     assert [each.name for each in path.parent.iterdir()] == ["model.onnx"]
 
 
+@pytest.mark.slow
 def test_litert(model, frames, tmp_path):
     path = write_file(model, tmp_path / "model.tflite", "litert")
     predict = Interpreter(str(path)).get_signature_runner()

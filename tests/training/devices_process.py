@@ -14,10 +14,12 @@ from mim_tf import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.config import DeviceConfig
 
 MODEL = {
+    "model_name": "convlstm_net",
     "img_width": 32,
     "patch_size": 8,
     "num_hidden": (2,),
     "filter_size": 3,
+    "layer_norm": False,
     "input_length": 2,
     "total_length": 5,
 }

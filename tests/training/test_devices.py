@@ -131,7 +131,7 @@ def rows(run):
         return [(int(row["iteration"]), float(row["loss"])) for row in csv.DictReader(file)]
 
 
-def wait_for(happened, log, seconds=200):
+def wait_for(happened, log, seconds=600):
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, log.read_text()
@@ -146,7 +146,7 @@ def test_two_processes_and_the_end_of_one(tmp_path, on_jax, jax_environment):
     with two_processes(tmp_path, alone, started_by_flags(), **endless) as (first, second):
         wait_for(lambda: (run / STATE).exists() or first.poll(), log)
         second.kill()
-        wait_for(lambda: first.poll() is not None, log, seconds=60)
+        wait_for(lambda: first.poll() is not None, log)
     assert first.returncode == 1
     assert "Another process of this run has ended" in log.read_text()
     *losses, mse = on_jax[0]
@@ -157,9 +157,9 @@ def test_two_processes_and_the_end_of_one(tmp_path, on_jax, jax_environment):
     last = rows(run)[-1][0]
     goal = {"resume": True, "max_iterations": last + 2}
     with two_processes(tmp_path, alone, started_by_slurm(), **goal) as started:
-        assert [process.wait(200) for process in started] == [0, 0], log.read_text()
+        assert [process.wait(600) for process in started] == [0, 0], log.read_text()
     assert [iteration for iteration, _ in rows(run)] == list(range(1, last + 3))
-    assert (run / f"mim-{last + 2:06d}-ema.weights.h5").exists()
+    assert (run / f"convlstm_net-{last + 2:06d}-ema.weights.h5").exists()
     assert not (tmp_path / "run-002").exists()
 
 
@@ -186,18 +186,3 @@ def test_devices_that_do_not_fit_are_refused(monkeypatch):
     monkeypatch.setattr(MirroredDevices, "__init__", lambda self: None)
     with pytest.raises(MimError, match="--batch_size"):
         open_devices(DeviceConfig(strategy="mirrored"), batch_size=8)
-
-
-@pytest.mark.parametrize(
-    ("settings", "named"),
-    [
-        ({"strategy": "multi_worker_mirrored"}, "strategy"),
-        ({"strategy": "twice"}, "strategy"),
-        ({"num_processes": 2}, "coordinator"),
-        ({"coordinator": "here:1", "num_processes": 2, "process_id": 2}, "process_id"),
-        ({"coordinator": "here"}, "coordinator"),
-    ],
-)
-def test_settings_that_make_no_sense_are_refused(settings, named):
-    with pytest.raises(MimError, match=named):
-        DeviceConfig(**settings)

@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
@@ -16,7 +14,6 @@ import mim_tf
 from mim_tf.config.stored import ATTRIBUTE
 from mim_tf.training.optimizers import compile_for_training
 from mim_tf.weights import load_weights, save_weights, stored_config
-from mim_tf.weights.tf1 import read_checkpoint
 from tests.golden_cases import load_golden
 from tests.tf1_checkpoints import golden_checkpoint
 
@@ -38,40 +35,6 @@ def saved(original, tmp_path):
 def assert_same(ours, theirs):
     for one, other in zip(ours.weights, theirs.weights, strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-LOAD_IN_A_FRESH_PROCESS = """
-import json, os, sys
-import mim_tf, numpy as np
-
-settings, checkpoint, folder = sys.argv[1:]
-model = mim_tf.load_model(folder + "/file of mine.h5")
-np.save(folder + "/predictions.npy", model(np.load(folder + "/frames.npy")))
-model = mim_tf.load_model(folder + "/keras.weights.h5", **json.loads(settings))
-np.savez(folder + "/keras.npz", *model.get_weights())
-model = mim_tf.load_model(checkpoint, patch_size=2, input_length=4, total_length=8)
-np.savez(folder + "/tf1.npz", *model.get_weights())
-"""
-
-
-@pytest.mark.slow
-def test_a_fresh_process_loads_every_kind(tmp_path, tiny_model, tiny_config, tiny_frames):
-    save_weights(tiny_model, tmp_path / "file of mine.h5")
-    tiny_model.save_weights(tmp_path / "keras.weights.h5")
-    np.save(tmp_path / "frames.npy", tiny_frames)
-    settings = json.dumps(dataclasses.asdict(tiny_config))
-    arguments = [settings, str(golden_checkpoint("convlstm")), str(tmp_path)]
-    code = [sys.executable, "-c", LOAD_IN_A_FRESH_PROCESS]
-    subprocess.run([*code, *arguments], check=True, capture_output=True)
-    predictions = np.load(tmp_path / "predictions.npy")
-    np.testing.assert_allclose(predictions, tiny_model(tiny_frames), atol=1e-6)
-    with np.load(tmp_path / "keras.npz") as file:
-        for weight, loaded in zip(tiny_model.weights, file.values(), strict=True):
-            np.testing.assert_array_equal(weight, loaded)
-    golden = read_checkpoint(golden_checkpoint("convlstm")).weights
-    with np.load(tmp_path / "tf1.npz") as file:
-        found = {(array.shape, array.tobytes()) for array in file.values()}
-    assert found >= {(array.shape, array.tobytes()) for array in golden.values()}
 
 
 def test_a_file_of_version_0_1_loads(saved, tiny_config, tiny_model):
@@ -128,10 +91,11 @@ def test_the_optimizer_is_left_out_unless_asked_for(tmp_path, tiny_model):
     assert int(tiny_model.optimizer.iterations) == 0
 
 
-def test_lengths_may_change_and_the_architecture_may_not(saved, tiny_config, tiny_frames):
-    model = mim_tf.load_model(saved, input_length=2, total_length=9)
-    assert mim_tf.predict(model, tiny_frames[:, :2], model.config.horizon).shape[1] == 7
-    for change in ({"num_hidden": (3, 3)}, {"filter_size": 5}):
+def test_lengths_may_change_and_the_architecture_may_not(saved, tiny_config):
+    assert mim_tf.load_model(saved, input_length=2, total_length=9).config.horizon == 7
+    load_weights(mim_tf.build_model(dataclasses.replace(tiny_config, precision="bfloat16")), saved)
+    changes = {"num_hidden": (3, 3)}, {"filter_size": 5}, {"differencing": "paper"}
+    for change in (*changes, {"layer_norm": False}):
         other = mim_tf.build_model(dataclasses.replace(tiny_config, **change))
         with pytest.raises(mim_tf.MimError, match=next(iter(change))):
             load_weights(other, saved)
@@ -164,16 +128,3 @@ def test_a_truncated_file(saved, keep):
     saved.write_bytes(content[: int(keep * len(content))])
     with pytest.raises(mim_tf.MimError, match=str(saved)):
         mim_tf.load_model(saved)
-
-
-def test_a_failed_write_leaves_the_old_file(saved, tiny_model, monkeypatch):
-    before = saved.read_bytes()
-
-    def fail(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr("mim_tf.storage.paths.os.replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        save_weights(tiny_model, saved)
-    assert saved.read_bytes() == before
-    assert [path.name for path in saved.parent.iterdir()] == [saved.name]

@@ -13,7 +13,7 @@ import mim_tf
 from mim_tf.config.stored import ATTRIBUTE
 from mim_tf.errors import MimError
 from mim_tf.training.optimizers import compile_for_training
-from mim_tf.weights.hdf5 import check_finite, check_settings, read_hdf5
+from mim_tf.weights.hdf5 import read_hdf5
 
 BLOCK = "layers/functional/layers/mim_block"
 KERNEL = f"{BLOCK}/from_input/vars/0"
@@ -62,18 +62,6 @@ def edit(path, key, value=None, **how):
             file.create_dataset(key, data=value, **how)
 
 
-@pytest.mark.parametrize("kind", ["saved", "of_keras"])
-def test_weights_are_loaded(model, kind, request):
-    stored = read_hdf5(request.getfixturevalue(kind))
-    assert stored.stored == (model.config if kind == "saved" else None)
-    before = [np.array(weight.numpy()) for weight in model.weights]
-    for weight in model.weights:
-        weight.assign(weight + 1)
-    stored.load(model)
-    for old, new in zip(before, model.weights, strict=True):
-        np.testing.assert_array_equal(old, new)
-
-
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize(
     ("key", "change", "words"),
@@ -107,61 +95,27 @@ def test_layers_the_model_does_not_have(model, of_keras):
         read_hdf5(of_keras).load(model)
 
 
-@pytest.mark.usefixtures("unchanged")
-def test_another_setting_is_named_with_its_first_weight(model, tmp_path):
-    other = mim_tf.build_model(dataclasses.replace(model.config, num_hidden=(3, 3)))
-    mim_tf.save_weights(other, tmp_path / "other.h5")
-    with pytest.raises(MimError, match=r"num_hidden is \(3, 3\).*st_lstm_1/from_hidden/kernel"):
-        read_hdf5(tmp_path / "other.h5").load(model)
-
-
-def test_settings_of_training_may_differ_but_not_of_the_architecture():
-    config = mim_tf.ModelConfig()
-    changed = dataclasses.replace(config, total_length=30, precision="bfloat16")
-    check_settings("a.h5", changed, config)
-    with pytest.raises(MimError, match=r"a\.h5 .*layer_norm is False"):
-        check_settings("a.h5", dataclasses.replace(config, layer_norm=False), config)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
-def test_the_first_weight_that_is_not_finite_is_named(value):
-    weights = {"a": np.zeros(2), "b": np.array([0, value]), "c": np.array([value])}
-    with pytest.raises(MimError, match=r"a\.h5: b "):
-        check_finite("a.h5", weights)
-    check_finite("a.h5", {"updates": np.array(3)})
-
-
-def soft(file, elsewhere):
-    return h5py.SoftLink(f"/{SCALE}")
-
-
-def external(file, elsewhere):
-    return h5py.ExternalLink(str(elsewhere), f"/{SCALE}")
-
-
-def compressed(file, elsewhere):
-    return file.create_dataset("new", data=np.ones(16), chunks=(4,), compression="gzip")
-
-
 def virtual(file, elsewhere):
     layout = h5py.VirtualLayout((16,), "f4")
-    layout[:] = h5py.VirtualSource(str(elsewhere), SCALE, (16,))
+    layout[:] = h5py.VirtualSource(elsewhere, SCALE, (16,))
     return file.create_virtual_dataset("new", layout)
 
 
-def outside(file, elsewhere):
-    return file.create_dataset("new", (16,), "f4", external=[(str(elsewhere), 0, 64)])
+NOT_PLAIN = [
+    virtual,
+    lambda file, elsewhere: h5py.SoftLink(f"/{SCALE}"),
+    lambda file, elsewhere: h5py.ExternalLink(elsewhere, f"/{SCALE}"),
+    lambda file, elsewhere: file.create_dataset("new", (16,), "f4", external=[(elsewhere, 0, 64)]),
+    lambda file, elsewhere: file.create_dataset("new", data=np.ones(16), compression="gzip"),
+    lambda file, elsewhere: file.create_dataset("new", data=["text"] * 16),
+]
 
 
-def text(file, elsewhere):
-    return file.create_dataset("new", data=["text"] * 16)
-
-
-@pytest.mark.parametrize("make", [soft, external, compressed, virtual, outside, text])
+@pytest.mark.parametrize("make", NOT_PLAIN)
 def test_weights_that_are_not_plain_numbers_in_the_file(saved, originals, make):
     with h5py.File(saved, "a") as file:
         del file[SCALE]
-        file[SCALE] = make(file, originals / "mim_tf.h5")
+        file[SCALE] = make(file, str(originals / "mim_tf.h5"))
     with pytest.raises(MimError, match=SCALE):
         read_hdf5(saved)
 
@@ -190,13 +144,6 @@ def test_the_state_of_another_optimizer(model, tmp_path):
     compile_for_training(model)
     with pytest.raises(MimError, match="another optimizer"):
         read_hdf5(tmp_path / "state").load(model)
-
-
-@pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a\n"])
-def test_files_that_are_not_hdf5(tmp_path, content):
-    (tmp_path / "a.h5").write_bytes(content)
-    with pytest.raises(MimError, match=r"a\.h5"):
-        read_hdf5(tmp_path / "a.h5")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from mim_tf.evaluation.stored import write_scores
 from mim_tf.jobs.presets import add_scores, save_preset
 from mim_tf.weights import by_name
 from mim_tf.weights.by_name import Preset, find_weights, list_presets, read_preset
+from tests.test_readme import block
 
 PACKAGED = list_presets()
 
@@ -164,11 +165,5 @@ def test_scores_of_evaluations_are_added(folder, evaluation):
 
 def test_the_example_on_the_page_of_weights(tmp_path, monkeypatch, tiny_model, evaluation):
     monkeypatch.chdir(tmp_path)
-    page = (Path(__file__).parents[2] / "docs" / "weights.md").read_text()
-    (code,) = (
-        each
-        for each in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-        if "save_preset" in each
-    )
-    exec(code, {"model": tiny_model})
+    exec(block("docs/weights.md", "save_preset"), {"model": tiny_model})
     assert read_preset(tmp_path / "presets" / "clouds.json").scores.keys() == {"openstl"}
