@@ -69,7 +69,10 @@ def train(
             exceeds the memory, a run that another process trains, and a lost process.
     """
     if keras.config.dtype_policy().name == "mixed_float16":
-        raise MimError("Expected another dtype policy than mixed_float16, such as mixed_bfloat16.")
+        raise MimError(
+            "Expected another dtype policy than mixed_float16. Call "
+            'keras.config.set_dtype_policy("mixed_bfloat16").'
+        )
     began = time.perf_counter()
     skip_graph_rewriting()
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)

@@ -29,7 +29,10 @@ class Validation(OnIteration):
         self.pictures = pictures_folder(folder, config.gen_frm_dir)
         self.best = read_json(self.record) if self.record.exists() else {}
         if self.best and not isinstance(self.best.get("mse"), int | float):
-            raise MimError(f"Expected a finite mse in {self.record}. Copy it from scores/.")
+            raise MimError(
+                f"Expected a finite mse in {self.record}, got {self.best.get('mse')}. Copy it from "
+                "scores/, or move best.json and best.weights.h5 away."
+            )
 
     def on_iteration(self, iteration, logs):
         if self.due(iteration, self.config.test_interval):

@@ -51,8 +51,9 @@ class Input:
         self.frames = len(range(0, self.recordings[0].length, self.interval))
         self.length = self.context or self.frames
         if self.length > self.frames:
+            gap = " without a gap" if self.origin else ""
             remedy = f"got {self.frames}. Lower --context or --frame_interval."
-            raise MimError(f"{self.path}: expected at least {self.length} frames, {remedy}")
+            raise MimError(f"{self.path}: expected at least {self.length} frames{gap}, {remedy}")
 
     def read(self, sequence: int) -> np.ndarray:
         """Return the context of a sequence, `[length, H, W, C]`, as the network takes it."""
@@ -159,7 +160,10 @@ def open_grid_input(
     config = predictor.config
     scale = config.scale
     if scale is None:
-        raise MimError(f"{weights}: expected weights trained with --dataset=grid for {text}.")
+        raise MimError(
+            f"{weights}: expected weights trained with --dataset=grid for {text}. Train such "
+            "weights, or give a .npy file."
+        )
     variables = part.variables or ",".join(scale.names)
     grid = cached_grid([Path(text)], dataclasses.replace(part, variables=variables))
     if grid.frame_shape != predictor.frame_shape:

@@ -137,7 +137,9 @@ def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
                 is_row = 0 <= event.row < shape[0]
                 if not is_row or ("id" in file and file["id"].asstr()[event.row] != event.id):
                     place = f"row {event.row} of {shape[0]}, as in {CATALOG}"
-                    raise MimError(f"{path}: Expected event {event.id} in {place}.")
+                    raise MimError(
+                        f"{path}: Expected event {event.id} in {place}. Download both again."
+                    )
         size = shape[1:3]
     return size or (0, 0)
 
@@ -179,7 +181,10 @@ def open_sevir(data: DataConfig, split: str, frame_shape, total_length: int) -> 
     counts = collections.Counter(entry.split for entry in entries)
     chosen = [entry for entry in entries if split in (ALL, entry.split)]
     if not chosen:
-        raise MimError(f"{root}: Expected events of type {kind} for {split}, got {dict(counts)}.")
+        raise MimError(
+            f"{root}: Expected events of type {kind} in the dates for {split}, got {dict(counts)}. "
+            "Download the files of the other years."
+        )
     size = check_files(root, kind, chosen)
     wanted = frame_shape[:2] if data.resize else size
     factors = pooling_factors(str(root), size, wanted)

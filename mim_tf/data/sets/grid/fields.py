@@ -206,7 +206,10 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
         data = _at_level(path, data, level)
     time = _time_of(data)
     if time is None:
-        raise MimError(f"{path}: expected a time axis for {name}, got {list(data.coords)}.")
+        raise MimError(
+            f"{path}: expected a time axis for {name}, with units such as 'hours since 2000-01-01',"
+            f" got {list(data.coords)}. Add it (xarray: expand_dims)."
+        )
     dimension = time.dims[0] if time.dims else None
     others = _without_time(data, 1)
     if len(others) < 2:  # a region may be a single row or column
