@@ -15,8 +15,8 @@ from mim_tf.data.sets.grid.fields import open_datasets
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import check_no_run, has_state, held, last_run, pictures_folder
 from mim_tf.runs.record import read_record
+from mim_tf.storage.containers import check_hdf5, opened_hdf5
 from mim_tf.storage.files import CsvLog, read_json
-from mim_tf.storage.hdf5 import check_hdf5, opened_hdf5
 from mim_tf.storage.paths import (
     check_free,
     list_folder,

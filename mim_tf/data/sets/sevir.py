@@ -21,7 +21,7 @@ from mim_tf.data.files.images import pooled, pooling_factors
 from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import ALL, one_folder, shared_paths, with_paths
 from mim_tf.errors import MimError
-from mim_tf.storage.hdf5 import opened_hdf5
+from mim_tf.storage.containers import opened_hdf5
 from mim_tf.storage.paths import opened
 from mim_tf.values.scale import ConvertedScale, LinearScale
 
@@ -102,6 +102,9 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
             if float(row["pct_missing"] or "nan") == 0 and times[row["id"]] == 1
         ]
     names = {entry.file_name for entry in entries}
+    for name in names:
+        if os.path.isabs(name) or ".." in Path(name).parts:
+            raise MimError(f"{path}: Expected files in the folder data, got {name!r}.")
     there = {name for name in names if _exists(root / "data" / name)}
     missing = f"{len(names - there)} of the {len(names)} files of type {kind} are missing"
     if not there:

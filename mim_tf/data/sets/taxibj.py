@@ -22,7 +22,7 @@ from mim_tf.data.files import arrays
 from mim_tf.data.source import Indices, Recording, SequenceSource, WindowSource
 from mim_tf.data.split import shared_paths, split_paths
 from mim_tf.errors import MimError
-from mim_tf.storage.hdf5 import opened_hdf5
+from mim_tf.storage.containers import opened_hdf5
 from mim_tf.storage.paths import list_folder
 from mim_tf.values.scale import LinearScale
 
