@@ -197,10 +197,11 @@ def _fit(model, config, start, folder, sources, devices):
         if folder:
             writer = until_end.enter_context(contextlib.closing(callbacks.Events(folder, start)))
             bar = until_end.enter_context(contextlib.closing(callbacks.ProgressBar(config, start)))
+            validation = Validation(config, start, folder, writer, sources["valid"], devices, bar)
             wanted += [
                 callbacks.Logs(config, start, folder, writer, bar),
                 callbacks.Snapshots(config, start, folder, devices),
-                Validation(config, start, folder, writer, sources["valid"], devices, bar),
+                validation,
                 PageWriter(config, start, folder),
             ]
         model.fit(
@@ -209,6 +210,8 @@ def _fit(model, config, start, folder, sources, devices):
             callbacks=[*wanted, stop],
             **_FIT,
         )
+    if folder:
+        validation.check()
 
 
 def iterations_within(minutes: float, spent: float, model, config, train_source, valid_source):
