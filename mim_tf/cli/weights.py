@@ -1,6 +1,7 @@
 """`mim export`, `mim convert` and `mim presets`: weights files to and from other forms."""
 
 import dataclasses
+import os
 import textwrap
 from pathlib import Path
 
@@ -87,13 +88,39 @@ EXPORT = Command(
 )
 
 
-_HINTS = ("patch_size", "img_channel", "img_width", "img_height", "input_length", "total_length")
+_HINTS = (
+    *("patch_size", "img_channel", "img_width", "img_height", "input_length", "total_length"),
+    "era",
+)
 """Fields of `ModelConfig` that a checkpoint does not have, or not always."""
+
+_FIELDS = ("img_channel", "img_height", "img_width", "input_length", "total_length")
+_RELEASED = {
+    "mmnist": (1, 64, 64, 10, 20),
+    "mfmnist": (1, 64, 64, 10, 20),
+    "mmnist_cifar": (3, 64, 64, 10, 20),
+    "taxibj": (2, 32, 32, 4, 8),
+    "kth": (1, 128, 128, 10, 30),
+    "human": (3, 256, 256, 4, 8),
+    "kitticaltech": (3, 128, 160, 10, 11),
+    "weather": (1, 32, 64, 12, 24),
+    "weather_uv10": (2, 32, 64, 12, 24),
+}
+"""`_FIELDS` of the weights that OpenSTL released, by its name of the data set."""
 
 
 @dataclasses.dataclass
 class _Convert:
-    checkpoint: str = field("", "Prefix of the checkpoint, such as model.ckpt-80000.")
+    checkpoint: str = field(
+        "",
+        "Prefix of a TensorFlow 1 checkpoint, such as model.ckpt-80000, or a file of OpenSTL or "
+        "predrnn-pytorch (.pth, .ckpt).",
+    )
+    data: str = field(
+        None,
+        "Data set of weights that OpenSTL released; gives channels, size and lengths of frames.",
+        choices=tuple(_RELEASED),
+    )
     output: str = field("", "File to make, FILE.h5.")
     use_ema: bool = field(False, "Use the moving averages of the weights.")
     verify: bool = field(False, "Read the file again and print shape and mean of each weight.")
@@ -101,15 +128,17 @@ class _Convert:
 
 def _convert(values: flags.FlagValues) -> None:
     check_free(values.output, "--output")
-    if not is_checkpoint(values.checkpoint):
+    if not is_checkpoint(values.checkpoint) and not os.path.isfile(values.checkpoint):
         raise MimError(
-            f"No TensorFlow 1 checkpoint at {values.checkpoint}: expected PREFIX of PREFIX.index."
+            f"{values.checkpoint}: expected PREFIX of a TensorFlow 1 checkpoint's PREFIX.index, or "
+            "a file of PyTorch, found neither. Check the path."
         )
     import_keras()
     from mim_tf.jobs.convert import convert, summary, table
     from mim_tf.weights import load_weights
 
-    hints = given(ModelConfig, values)
+    hints = dict(zip(_FIELDS, _RELEASED.get(values.data, ()), strict=False))
+    hints |= given(ModelConfig, values)
     model = convert(values.checkpoint, values.output, values.use_ema, **hints)
     if values.verify:
         load_weights(model, values.output)
@@ -119,8 +148,9 @@ def _convert(values: flags.FlagValues) -> None:
 
 
 CONVERT = Command(
-    "Converts a checkpoint of the 2019 code into a weights file.\n\n"
-    "mim convert --checkpoint=model.ckpt-80000 --output=mim.weights.h5 --patch_size=4\n\n"
+    "Converts weights of the 2019 code, OpenSTL or predrnn-pytorch into a weights file.\n\n"
+    "mim convert --checkpoint=model.ckpt-80000 --output=mim.weights.h5 --patch_size=4\n"
+    "mim convert --checkpoint=mmnist_mim_one_ep200.pth --output=mim.weights.h5 --data=mmnist\n\n"
     "It needs --patch_size or --img_channel, and without peepholes --img_width.",
     _convert,
     _Convert,

@@ -12,6 +12,9 @@ from mim_tf.values.text import listed
 
 _MOST_LAYERS = 100  # with more, building and tracing a step takes many minutes
 _NAMES_OF_2019 = {"mim_pp": "mim_star"}
+WITH_ERA = ("predrnn_pp_openstl", "convlstm_openstl")
+OF_PYTORCH = ("mim_openstl", "predrnn_torch", *WITH_ERA)
+"""Networks of OpenSTL and predrnn-pytorch."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +55,12 @@ class ModelConfig:
         "Input of MIM-N in layers 3 and up of mim and mim_star: code (the output of the MIM-N "
         "below, as in the 2019 code) or paper (the change of the hidden state below).",
         choices=("code", "paper"),
+    )
+    era: str = field(
+        "2023",
+        "Equations of predrnn_pp_openstl and convlstm_openstl: 2023 (as in the weights that "
+        "OpenSTL released) or lightning (since December 2023).",
+        choices=("2023", "lightning"),
     )
     precision: str = field(
         "float32",
@@ -129,6 +138,8 @@ class ModelConfig:
             raise MimError(f"img_channel must be {channels}, as in scale, got {self.img_channel}.")
         if self.mim_n and not self.mim_s:
             raise MimError("Expected mim_n=False with mim_s=False: only MIM-S uses MIM-N.")
+        if self.era != "2023" and self.model_name not in WITH_ERA:
+            raise MimError(f"era must be 2023 for {self.model_name}, got {self.era}.")
         if self.differencing == "paper" and not self.mim_n:
             raise MimError("Expected mim_n=True with differencing=paper, the input of MIM-N.")
 
@@ -138,6 +149,6 @@ ABLATION_FIELDS = ("mim_n", "mim_s", "differencing")
 
 ARCHITECTURE_FIELDS = (
     *("model_name", "img_width", "img_height", "img_channel", "num_hidden"),
-    *("filter_size", "stride", "patch_size", "layer_norm", *ABLATION_FIELDS),
+    *("filter_size", "stride", "patch_size", "layer_norm", "era", *ABLATION_FIELDS),
 )
 """Fields of `ModelConfig` that determine the weights; the other fields may change later."""

@@ -3,6 +3,7 @@
 from mim_tf.layers.cells import CausalLSTMCell, GradientHighway, PeepholeConvLSTMCell, STLSTMCell
 from mim_tf.layers.mim import MIMN, MIMS, MIMBlock, MIMCausalBlock
 from mim_tf.layers.parts import DepthToSpace, GateConvolution, SpaceToDepth, TensorLayerNorm
+from mim_tf.layers.torch_cells import OpenSTLCausalLSTMCell, OpenSTLConvLSTMCell, TorchSTLSTMCell
 
 __all__ = [
     "MIMN",
@@ -13,8 +14,11 @@ __all__ = [
     "GradientHighway",
     "MIMBlock",
     "MIMCausalBlock",
+    "OpenSTLCausalLSTMCell",
+    "OpenSTLConvLSTMCell",
     "PeepholeConvLSTMCell",
     "STLSTMCell",
     "SpaceToDepth",
     "TensorLayerNorm",
+    "TorchSTLSTMCell",
 ]

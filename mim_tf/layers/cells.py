@@ -22,7 +22,8 @@ class ConvolutionalCell(keras.layers.Layer):
     Args:
         filters: channels n of every state.
         kernel_size: side of the square kernels.
-        layer_norm: whether tensor layer norm follows the gates' convolutions.
+        layer_norm: whether tensor layer norm follows the gates' convolutions, see
+            `GateConvolution`.
         precision: precision of the convolutions, see `GateConvolution`.
     """
 

@@ -14,23 +14,21 @@ class TensorLayerNorm(keras.layers.Layer):
 
     Args:
         epsilon: added to the variance, inside the root.
+        by_position: whether scale and shift have a value at each position, too, as in PyTorch.
 
     Call arguments:
         inputs: `[B, H, W, C]`; the result has the same shape.
     """
 
-    def __init__(self, epsilon=1e-5, **kwargs):
+    def __init__(self, epsilon=1e-5, by_position=False, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
+        self.by_position = by_position
 
     def build(self, inputs_shape):
-        channels = inputs_shape[-1:]
-        self.scale = self.add_weight(
-            shape=channels, initializer="ones", autocast=False, name="scale"
-        )
-        self.shift = self.add_weight(
-            shape=channels, initializer="zeros", autocast=False, name="shift"
-        )
+        shape = inputs_shape[1 if self.by_position else -1 :]
+        self.scale = self.add_weight(shape=shape, initializer="ones", autocast=False, name="scale")
+        self.shift = self.add_weight(shape=shape, initializer="zeros", autocast=False, name="shift")
 
     def call(self, inputs):
         # The textbook order keeps a centred copy of the inputs for the gradient. This order does
@@ -48,7 +46,8 @@ class TensorLayerNorm(keras.layers.Layer):
         return inputs_shape
 
     def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}
+        settings = {"epsilon": self.epsilon, "by_position": self.by_position}
+        return {**super().get_config(), **settings}
 
 
 @keras.saving.register_keras_serializable("mim_tf")
@@ -58,7 +57,7 @@ class GateConvolution(keras.layers.Layer):
     Args:
         filters: output channels, all gates together.
         kernel_size: side of the square kernel.
-        layer_norm: whether tensor layer norm follows.
+        layer_norm: whether tensor layer norm follows; "positions": its form `by_position`.
         kernel_initializer: initial kernel; the bias starts at 0.
         precision: "float32" follows the layer's dtype policy. "bfloat16" rounds the factors of the
             convolution and its result; weights, bias, norm and output keep the policy's dtype.
@@ -85,7 +84,8 @@ class GateConvolution(keras.layers.Layer):
         self.layer_norm = layer_norm
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.precision = precision
-        self.norm = TensorLayerNorm(name="norm") if layer_norm else None
+        by_position = layer_norm == "positions"
+        self.norm = TensorLayerNorm(by_position=by_position, name="norm") if layer_norm else None
 
     def build(self, inputs_shape):
         self.kernel = self.add_weight(

@@ -1,8 +1,10 @@
-"""The five networks of the 2019 code, each as one time step.
+"""The five networks of the 2019 code and four of OpenSTL, each as one time step.
 
 A step is a Keras model, see `mim_tf.models.rollout`. MIM and MIM* share `mim_layers`, their layers
 from the second upwards. Without MIM-S they are PredRNN and PredRNN++.
 """
+
+import functools
 
 import keras
 from keras import ops
@@ -14,8 +16,11 @@ from mim_tf.layers import (
     GradientHighway,
     MIMBlock,
     MIMCausalBlock,
+    OpenSTLCausalLSTMCell,
+    OpenSTLConvLSTMCell,
     PeepholeConvLSTMCell,
     STLSTMCell,
+    TorchSTLSTMCell,
 )
 from mim_tf.models.registry import register_network
 from mim_tf.models.rollout import (
@@ -92,9 +97,14 @@ def mim_step(config: ModelConfig) -> keras.Model:
     """
     if not config.mim_s:
         return predrnn_step(config)
+    return _mim(config, STLSTMCell)
+
+
+def _mim(config, bottom) -> keras.Model:
+    """Return the time step of MIM with a cell of the class `bottom` in layer 1."""
     frame = frame_input(config)
     old = mim_state_inputs(config, ["m", "h1", "c1"])
-    h1, (_, c1, m) = STLSTMCell(**cell_settings(config), name="st_lstm_1")(
+    h1, (_, c1, m) = bottom(**cell_settings(config), name="st_lstm_1")(
         to_patches(config, frame), [old["h1"], old["c1"], old["m"]]
     )
     top, new = mim_layers(config, MIMBlock, "mim_block", (h1, h1 - old["h1"], m), old)
@@ -166,6 +176,47 @@ def convlstm_step(config: ModelConfig) -> keras.Model:
     Source: ConvLSTM (NeurIPS 2015); 2019 code, `convlstm_net.py`.
     """
     return _stacked(config, PeepholeConvLSTMCell, "conv_lstm", "convlstm_step", memory=False)
+
+
+@register_network("mim_openstl", ablations=True)
+def mim_openstl_step(config: ModelConfig) -> keras.Model:
+    """Build MIM as in OpenSTL, which differs from `mim` in the cell of layer 1 and in the norm.
+
+    S of MIM-S starts at 0 in every sequence, as in 2019. OpenSTL never sets S back: a batch starts
+    with the S of the batch before. Its published scores were computed in this way.
+
+    Source: OpenSTL, `mim_modules.py`, attribute `convlstm_c` of `MIMBlock`.
+    """
+    return _mim(config, TorchSTLSTMCell) if config.mim_s else predrnn_torch_step(config)
+
+
+@register_network("predrnn_torch")
+def predrnn_torch_step(config: ModelConfig) -> keras.Model:
+    """Build PredRNN as in predrnn-pytorch and OpenSTL; PredRNN-V2 predicts in the same way.
+
+    Source: predrnn-pytorch, `predrnn.py` and `predrnn_v2.py`; OpenSTL, `predrnn_modules.py`.
+    """
+    return _stacked(config, TorchSTLSTMCell, "st_lstm", "predrnn_torch_step")
+
+
+@register_network("predrnn_pp_openstl", min_layers=2)
+def predrnn_pp_openstl_step(config: ModelConfig) -> keras.Model:
+    """Build PredRNN++ as in OpenSTL, before or after its equations changed (`era`).
+
+    Source: OpenSTL, `predrnnpp_modules.py`.
+    """
+    cell = functools.partial(OpenSTLCausalLSTMCell, era=config.era)
+    return _stacked(config, cell, "causal_lstm", "predrnn_pp_openstl_step", highway=True)
+
+
+@register_network("convlstm_openstl")
+def convlstm_openstl_step(config: ModelConfig) -> keras.Model:
+    """Build ConvLSTM as in OpenSTL, before or after its equations changed (`era`).
+
+    Source: OpenSTL, `convlstm_modules.py`.
+    """
+    cell = functools.partial(OpenSTLConvLSTMCell, era=config.era)
+    return _stacked(config, cell, "conv_lstm", "convlstm_openstl_step", memory=False)
 
 
 def _stacked(config, cell, name, step_name, memory=True, highway=False) -> keras.Model:

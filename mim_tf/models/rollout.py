@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from mim_tf.config import ModelConfig
+from mim_tf.config.model import OF_PYTORCH
 from mim_tf.layers import DepthToSpace, GateConvolution, SpaceToDepth
 
 
@@ -38,10 +39,11 @@ def _kept_dtype():
 
 def cell_settings(config: ModelConfig) -> dict:
     """Return the arguments that all cells of a network share."""
+    by_position = config.layer_norm and config.model_name in OF_PYTORCH
     return {
         "filters": config.num_hidden[0],
         "kernel_size": config.filter_size,
-        "layer_norm": config.layer_norm,
+        "layer_norm": "positions" if by_position else config.layer_norm,
         "precision": config.precision,
     }
 

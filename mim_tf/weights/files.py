@@ -14,21 +14,25 @@ from mim_tf.storage.paths import open_file
 from mim_tf.weights.by_name import find_weights, is_checkpoint
 from mim_tf.weights.hdf5 import ZIP, StoredWeights, read_hdf5, read_keras_file, save_weights
 from mim_tf.weights.tf1 import StoredCheckpoint, read_checkpoint
+from mim_tf.weights.torch_file import is_torch, read_torch
+from mim_tf.weights.torch_weights import StoredTorch
 
 __all__ = ["load_model", "load_weights", "read_weights", "save_weights", "stored_config"]
 
 
-def read_weights(path: str | PathLike) -> StoredWeights | StoredCheckpoint:
+def read_weights(path: str | PathLike) -> StoredWeights | StoredCheckpoint | StoredTorch:
     """Read the weights at `path`; the result has a `config(**known)`, and `load(model)` assigns it.
 
     Args:
         path: a weights file, a `.keras` file or the name of a preset, which have a configuration;
             a weights file that Keras wrote, which has none; or the prefix of a TensorFlow 1
-            checkpoint, which implies most of it. Other files raise `MimError`.
+            checkpoint or a file of PyTorch, which imply most of it. Others raise `MimError`.
     """
     path = Path(find_weights(path))
     if is_checkpoint(path):
         return read_checkpoint(path)
+    if is_torch(path):
+        return StoredTorch(path, read_torch(path))
     with open_file(path, "a weights file") as file:
         is_zip = file.read(len(ZIP)) == ZIP
     return read_keras_file(path) if is_zip else read_hdf5(path)

@@ -134,7 +134,7 @@ def infer_config(shapes: Shapes, **known: Any) -> ModelConfig:
     count = max(int(match[2]) for match in kernels)
     hidden = [_shape(shapes, f"{layer}{number}/{kernel}", 4) for number in range(1, count + 1)]
     pixels = f"{layer.partition('/')[0]}/back_to_pixel/kernel"
-    patch_size, img_channel = _patches(pixels, _shape(shapes, pixels, 4)[3], known)
+    patch_size, img_channel = patches_of(pixels, _shape(shapes, pixels, 4)[3], known)
     peephole = next((name for name in sorted(shapes) if name.endswith("/oc_weight")), None)
     if peephole:
         height, width = (side * patch_size for side in _shape(shapes, peephole, 3)[:2])
@@ -156,7 +156,7 @@ def infer_config(shapes: Shapes, **known: Any) -> ModelConfig:
     )
 
 
-def _patches(name: str, depth: int, known: Mapping[str, Any]) -> tuple[int, int]:
+def patches_of(name: str, depth: int, known: Mapping[str, Any]) -> tuple[int, int]:
     """Return (patch_size, img_channel) of a kernel with `depth` channels."""
     sides = range(1, math.isqrt(depth) + 1)
     possible = {side: depth // side**2 for side in sides if depth % side**2 == 0}

@@ -10,8 +10,11 @@ from mim_tf.layers import (
     GradientHighway,
     MIMBlock,
     MIMCausalBlock,
+    OpenSTLCausalLSTMCell,
+    OpenSTLConvLSTMCell,
     PeepholeConvLSTMCell,
     STLSTMCell,
+    TorchSTLSTMCell,
 )
 from tests.layers import oracle
 
@@ -28,6 +31,9 @@ FORMULAS = {
     CausalLSTMCell: oracle.causal_lstm,
     MIMCausalBlock: oracle.mim_causal_block,
     GradientHighway: oracle.gradient_highway,
+    TorchSTLSTMCell: oracle.torch_st_lstm,
+    OpenSTLCausalLSTMCell: oracle.openstl_causal_lstm,
+    OpenSTLConvLSTMCell: oracle.openstl_conv_lstm,
 }
 CELLS = list(FORMULAS)
 # Channels of the inputs, number of the states. The input from below has a channel count of its
@@ -41,6 +47,9 @@ _SIGNATURES = {
     CausalLSTMCell: (BELOW, 3),
     MIMCausalBlock: ((BELOW, FILTERS), 4),
     GradientHighway: (BELOW, 1),
+    TorchSTLSTMCell: (BELOW, 3),
+    OpenSTLCausalLSTMCell: (BELOW, 3),
+    OpenSTLConvLSTMCell: (BELOW, 2),
 }
 
 
@@ -56,9 +65,9 @@ def example(cell_class, batch=2, seed=0):
     return inputs, [feature_map(FILTERS) for _ in range(count)]
 
 
-def built_cell(cell_class, kernel_size=3, layer_norm=True, random_weights=True):
+def built_cell(cell_class, kernel_size=3, layer_norm=True, random_weights=True, **settings):
     """A cell that has been called once."""
-    cell = cell_class(FILTERS, kernel_size, layer_norm)
+    cell = cell_class(FILTERS, kernel_size, layer_norm, **settings)
     cell(*example(cell_class))
     if random_weights:
         randomise(cell)

@@ -139,3 +139,33 @@ def depth_to_space(patches, p):
         pixel = patches[..., place * channels : (place + 1) * channels]
         frames[:, place // p :: p, place % p :: p] = pixel
     return frames
+
+
+def torch_st_lstm(w, x, states):
+    """The ST-LSTM of predrnn-pytorch and OpenSTL."""
+    h, c, m = states
+    i_x, f_x, g_x, ii_x, ff_x, gg_x, o_x = gates(w, "from_input", x, 7)
+    i_h, f_h, g_h, o_h = gates(w, "from_hidden", h, 4)
+    ii_m, ff_m, gg_m = gates(w, "from_memory", m, 3)
+    c = sigmoid(f_x + f_h + 1) * c + sigmoid(i_x + i_h) * np.tanh(g_x + g_h)
+    m = sigmoid(ff_x + ff_m + 1) * m + sigmoid(ii_x + ii_m) * np.tanh(gg_x + gg_m)
+    both = np.concatenate([c, m], axis=-1)
+    o = sigmoid(o_x + o_h + gate_convolution(part(w, "from_memories"), both))
+    return o * np.tanh(gate_convolution(part(w, "cell_reduce"), both)), c, m
+
+
+def openstl_causal_lstm(w, x, states, era="2023"):
+    h, c, m = states
+    i_x, g_x, f_x, o_x, *second = gates(w, "from_input", x, 7)
+    i_h, g_h, f_h, o_h = gates(w, "from_hidden", h, 4)
+    i_c, g_c, f_c = gates(w, "from_kept", m if era == "2023" else c, 3)
+    c = sigmoid(f_x + f_h + f_c + 1) * c + sigmoid(i_x + i_h + i_c) * np.tanh(g_x + g_h + g_c)
+    return cascade(w, second, o_x + o_h, c, m)
+
+
+def openstl_conv_lstm(w, x, states, era="2023"):
+    h, c = states
+    total = gate_convolution(part(w, "from_hidden"), h) + gate_convolution(part(w, "from_input"), x)
+    i, f, g, o = np.split(total, 4, axis=-1)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(g if era == "2023" else c), c

@@ -9,6 +9,8 @@ from mim_tf.layers import (
     MIMS,
     CausalLSTMCell,
     GradientHighway,
+    OpenSTLCausalLSTMCell,
+    OpenSTLConvLSTMCell,
     PeepholeConvLSTMCell,
     STLSTMCell,
 )
@@ -42,6 +44,15 @@ def test_equals_the_formulas(cell_class, layer_norm, kernel_size):
     )
 
 
+@each(OpenSTLCausalLSTMCell, OpenSTLConvLSTMCell)
+def test_equals_the_formulas_since_lightning(cell_class):
+    cell = built_cell(cell_class, layer_norm="positions", era="lightning")
+    inputs, states = example(cell_class)
+    arrays = weights_by_name(cell), doubles(inputs), doubles(states)
+    assert_close(cell(inputs, states)[1], FORMULAS[cell_class](*arrays, era="lightning"))
+    same_after_serialization(cell, inputs, states)
+
+
 @pytest.mark.parametrize("layer_norm", [True, False])
 @each(*CELLS)
 def test_survives_serialization(cell_class, layer_norm):
@@ -49,7 +60,7 @@ def test_survives_serialization(cell_class, layer_norm):
     same_after_serialization(cell, *example(cell_class))
 
 
-SMALL = PeepholeConvLSTMCell, MIMN, CausalLSTMCell, GradientHighway
+SMALL = PeepholeConvLSTMCell, MIMN, CausalLSTMCell, GradientHighway, OpenSTLCausalLSTMCell
 
 
 @each(*CELLS)

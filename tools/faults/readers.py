@@ -36,6 +36,7 @@ from mim_tf.runs.record import read_record, write_record
 from mim_tf.storage.files import CsvLog
 from mim_tf.training.state import load_state, save_state
 from mim_tf.weights import load_weights, save_weights
+from mim_tf.weights.torch_file import read_torch
 from tests import grid_files, radar_files, taxibj_files
 from tests.data_examples import levels, write_example
 from tests.golden_cases import GOLDEN
@@ -220,6 +221,15 @@ def _tf1(path):
     return [read_checkpoint(path).weights]
 
 
+def _torch(name):
+    source = GOLDEN.with_name("golden_torch") / name
+    return _written(lambda path: shutil.copy(source, path), source.name)
+
+
+def _of_torch(path):
+    return [read_torch(path).arrays]
+
+
 def _settings(path):
     return [dataclasses.asdict(config) for config in read_record(path)]
 
@@ -354,4 +364,6 @@ READERS: dict[str, Reader] = {
         _written(Path.write_text, "a.cfg", FLAGFILE), _flags, ends=False, unit=False
     ),
     "tf1": Reader(_checkpoint, _tf1, tensorflow=True, **SUMMED),
+    "torch": Reader(_torch("openstl_convlstm/latest.pth"), _of_torch, **SUMMED),
+    "torch before 1.6": Reader(_torch("openstl_predrnn/published.pth"), _of_torch, unit=False),
 }
