@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from mim_tf.data.sets.grid.fields import open_datasets
+from mim_tf.data.sets.grid.files import open_datasets
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import check_no_run, has_state, held, last_run, pictures_folder
 from mim_tf.runs.record import read_record

@@ -17,7 +17,7 @@ from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.weights.by_name import check_weights_exist
 
-_OF_GRID = ("variables", "region", "coarsen")
+_OF_GRID = ("variables", "group", "region", "coarsen")
 
 
 @dataclasses.dataclass

@@ -101,6 +101,11 @@ class DataConfig:
         "Variables of grid that become channels, comma separated, each NAME or NAME@LEVEL; empty: "
         "all that are fields over time.",
     )
+    group: str = field(
+        "",
+        "Group of NetCDF 4, HDF5 and Zarr files with the fields of grid; empty: the only one that "
+        "has fields.",
+    )
     split_dates: str = field(
         "",
         "Two dates, where validation and where test of grid begin, such as "

@@ -16,7 +16,7 @@ from mim_tf.data.files.recordings import (
     find_recordings,
 )
 from mim_tf.data.scale_fit import check_units
-from mim_tf.data.sets.grid.fields import is_grid, is_pattern
+from mim_tf.data.sets.grid.files import is_grid, is_pattern
 from mim_tf.data.sets.grid.grid import Stretch, cached_grid
 from mim_tf.data.sets.grid.times import runs
 from mim_tf.data.source import Recording, filled
