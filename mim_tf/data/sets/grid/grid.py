@@ -275,6 +275,11 @@ def open_grid(
     if scale and not data.variables:
         data = dataclasses.replace(data, variables=",".join(scale.names))
     grid = cached_grid(paths, data)
+    if data.thresholds and len(grid.variables) > 1:
+        raise MimError(
+            "Expected one variable, in whose unit --thresholds are, got "
+            f"{', '.join(grid.variables)}. Choose one with --variables, or leave --thresholds out."
+        )
     first, last = _bounds(grid, split if shared else ALL, data)
     stretches = [Stretch(grid, *run) for run in runs(grid.times, first, last)]
     stride = data.window_stride
@@ -309,6 +314,7 @@ def open_grid(
         latitude=grid.latitude,
         frame_grid=grid.frame_grid,
         frame_step=frame_step if step else "",
+        thresholds=data.event_thresholds,
         has_missing=True,
     )
 
