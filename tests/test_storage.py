@@ -133,6 +133,15 @@ def test_an_existing_file_is_kept_unless_it_may_be_replaced(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_replaces_a_folder(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "old").touch()
+    with written_whole(tmp_path / "a", replace=True) as part:
+        part.mkdir()
+        (part / "new").touch()
+    assert [each.name for each in tmp_path.rglob("*")] == ["a", "new"]
+
+
 @pytest.mark.parametrize("replace", [False, True])
 def test_a_failed_write_leaves_nothing(tmp_path, replace):
     def interrupted():

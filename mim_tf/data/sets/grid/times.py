@@ -50,6 +50,10 @@ class Times:
         """Return a time as text, without trailing zeros."""
         return str(self._dates(self.seconds[index])).removesuffix(":00").removesuffix(" 00:00")
 
+    def in_a_name(self, index: int) -> str:
+        """Return a time for names of files, such as 2020-01-01T0600, which sort by time."""
+        return self._dates(self.seconds[index]).isoformat().replace(":", "").removesuffix("00")
+
     def span(self, first: int = 0, end: int | None = None) -> str:
         """Return the first and last of the times from `first` to before `end` as text."""
         return f"{self.text(first)} to {self.text((end or len(self)) - 1)}"
