@@ -86,7 +86,7 @@ class Payload:
 
 def test_a_pickled_coordinate_is_not_run(tmp_path, monkeypatch):
     zarr = pytest.importorskip("zarr")
-    from mim_tf.data.sets.grid.fields import open_datasets
+    from mim_tf.data.sets.grid.files import open_datasets
 
     monkeypatch.chdir(tmp_path)
     zarr.open_group("a.zarr", mode="w", zarr_format=2)

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from mim_tf.data.sets.grid.fields import open_datasets
+from mim_tf.data.sets.grid.files import open_datasets
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import (
     check_no_run,
@@ -138,6 +138,15 @@ def test_an_existing_file_is_kept_unless_it_may_be_replaced(tmp_path):
         part.write_text("new")
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_replaces_a_folder(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "old").touch()
+    with written_whole(tmp_path / "a", replace=True) as part:
+        part.mkdir()
+        (part / "new").touch()
+    assert [each.name for each in tmp_path.rglob("*")] == ["a", "new"]
 
 
 @pytest.mark.parametrize("replace", [False, True])

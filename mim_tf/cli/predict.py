@@ -17,7 +17,7 @@ from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.weights.by_name import check_weights_exist
 
-_OF_GRID = ("variables", "region", "coarsen")
+_OF_GRID = ("variables", "group", "region", "coarsen")
 
 
 @dataclasses.dataclass
@@ -37,8 +37,10 @@ class Flags(NetworkFlags):
         "",
         "What to make: NAME.npy, NAME.gif, NAME.mp4, a name without suffix for a folder of images; "
         "of an input with coordinates also NAME.nc or NAME.zarr; of a folder of inputs, a folder "
-        "with a result for each. Nothing is replaced.",
+        "with a result for each. {time} in the name becomes the time of the last field used. "
+        "Nothing is replaced without --overwrite.",
     )
+    overwrite: bool = field(False, "Replace a file or Zarr store that --output names.")
     horizon: int = field(None, "Frames to predict; by default as many as in training.", minimum=1)
     context: int = field(None, "Last frames of each input to use; by default all.", minimum=1)
     frame_interval: int = field(
@@ -59,7 +61,7 @@ class Flags(NetworkFlags):
 def main(values: flags.FlagValues) -> None:
     """Predict from files to files."""
     from mim_tf.prediction.inputs import has_coordinates, list_inputs, open_grid_input, open_input
-    from mim_tf.prediction.outputs import name_outputs
+    from mim_tf.prediction.outputs import TIME, name_outputs
     from mim_tf.values.step import step_in_words
 
     weights, horizon = values.pretrained_model, values.horizon
@@ -70,7 +72,9 @@ def main(values: flags.FlagValues) -> None:
         raise MimError(f"{weights}: an export is complete. Leave out --{', --'.join(changes)}.")
     is_grid = has_coordinates(values.input)
     paths, many = ([Path(values.input)], False) if is_grid else list_inputs(values.input)
-    outputs = name_outputs(paths, many, values.output, values.format)
+    if TIME in values.output and not is_grid:
+        raise MimError(f"Expected an --input with coordinates for {values.output}. Give a name.")
+    outputs = name_outputs(paths, many, values.output, values.format, values.overwrite)
     import_keras(values.network_module)
     from mim_tf.prediction.forecasters import from_export, from_weights, predict_files
 
@@ -81,7 +85,9 @@ def main(values: flags.FlagValues) -> None:
     context, interval = values.context, values.frame_interval
     if is_grid:
         grid = DataConfig("grid", **{name: getattr(values, name) for name in _OF_GRID})
-        inputs = [open_grid_input(values.input, predictor, weights, grid, context, interval)]
+        opened = open_grid_input(values.input, predictor, weights, grid, context, interval)
+        inputs = [opened]
+        outputs = [outputs[0].named(opened.origin)]
     else:
         shape, scale = predictor.frame_shape, predictor.config.scale
         settings = shape, values.resize, context, scale, interval or 1
@@ -89,7 +95,8 @@ def main(values: flags.FlagValues) -> None:
     predict_files(predictor, inputs, outputs, values.batch_size)
     origin = inputs[0].origin
     apart = f", {step_in_words(*origin.step)} apart" if origin and origin.step[0] else ""
-    print(f"inputs: {len(paths)}, frames predicted: {predictor.horizon}{apart}, in {values.output}")
+    place = values.output if many else outputs[0].path
+    print(f"inputs: {len(paths)}, frames predicted: {predictor.horizon}{apart}, in {place}")
 
 
 PREDICT = Command(

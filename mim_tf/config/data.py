@@ -101,6 +101,11 @@ class DataConfig:
         "Variables of grid that become channels, comma separated, each NAME or NAME@LEVEL; empty: "
         "all that are fields over time.",
     )
+    group: str = field(
+        "",
+        "Group of NetCDF 4, HDF5 and Zarr files with the fields of grid; empty: the only one that "
+        "has fields.",
+    )
     split_dates: str = field(
         "",
         "Two dates, where validation and where test of grid begin, such as "
@@ -133,7 +138,8 @@ class DataConfig:
     thresholds: tuple[float, ...] = field(
         (),
         "Thresholds of the scores of events. Empty: 30, 40 and 50 dBZ of radar; 16, 74, 133, 160, "
-        "181 and 219 of the levels of VIL; 0.5, 2, 5, 10 and 30 mm/h of hko7.",
+        "181 and 219 of the levels of VIL; 0.5, 2, 5, 10 and 30 mm/h of hko7; none of grid, whose "
+        "thresholds are in the unit of its only variable.",
     )
 
     def __post_init__(self):

@@ -146,7 +146,7 @@ _built_in(
     settings=("scale", "resize", *_WINDOWS, *_DIVIDED),
     scale_kind="unit",
 )
-_GRID = ("scale", "variables", "region", "coarsen", "split_dates")
+_GRID = ("scale", "variables", "group", "region", "coarsen", "split_dates", "thresholds")
 _built_in(
     "grid", "sets.grid.grid", settings=(*_GRID, *_WINDOWS, *_FRACTIONS), scale_kind="standard"
 )

@@ -60,9 +60,10 @@ class _EventScores(ScoreKind):
             )
         # Frames are compared in [0, 1], not mapped back: a truth of exactly the threshold has come
         # the same way. ROUNDING is for other ways: levels, or data scaled elsewhere.
-        rounding = np.float32(-ROUNDING if rule.inclusive else ROUNDING)
+        rounding = np.maximum(np.abs(bounds), 1) * np.float32(ROUNDING)
+        bounds += -rounding if rule.inclusive else rounding
         self._bounds = {
-            np.format_float_positional(threshold, trim="-"): bound + rounding
+            np.format_float_positional(threshold, trim="-"): bound
             for threshold, bound in zip(thresholds, bounds, strict=True)
         }
 

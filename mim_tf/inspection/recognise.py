@@ -12,7 +12,7 @@ from mim_tf.config.datasets import find_data_set
 from mim_tf.data.dataset import frame_shape, open_part
 from mim_tf.data.files.arrays import member_keys
 from mim_tf.data.files.recordings import VIDEO_SUFFIXES
-from mim_tf.data.sets.grid.fields import is_grid, is_pattern
+from mim_tf.data.sets.grid.files import is_grid, is_pattern
 from mim_tf.data.sets.hko7 import PICTURES
 from mim_tf.data.sets.human36m import has_pictures
 from mim_tf.data.sets.kth import find_takes

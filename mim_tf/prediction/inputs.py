@@ -16,7 +16,7 @@ from mim_tf.data.files.recordings import (
     find_recordings,
 )
 from mim_tf.data.scale_fit import check_units
-from mim_tf.data.sets.grid.fields import is_grid, is_pattern
+from mim_tf.data.sets.grid.files import is_grid, is_pattern
 from mim_tf.data.sets.grid.grid import Stretch, cached_grid
 from mim_tf.data.sets.grid.times import runs
 from mim_tf.data.source import Recording, filled
@@ -173,8 +173,9 @@ def open_grid_input(
     check_grid(config.frame_grid, grid.frame_grid, text, must=False)
     interval, step = _spacing(text, grid.step, config.frame_step, interval)
     first, last = runs(grid.times, 0, len(grid))[-1]
-    origin = ForecastOrigin(grid, last - 1, weights, step)
     length = context or predictor.context_length or config.input_length
+    fields = np.maximum(last - 1 - interval * np.arange(length)[::-1], 0)
+    origin = ForecastOrigin(grid, fields, weights, step)
     return Input(Path(text), [Stretch(grid, first, last)], False, length, interval, scale, origin)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -25,6 +26,13 @@ FORMS = {f: f".{f}" for f in ("npy", "gif", "mp4", "images", "nc", "zarr")} | {"
 
 _WITH_COORDINATES = ("nc", "zarr")
 
+_NOT_NEGATIVE = re.compile(
+    r"dbz|mm(\W.*)?|kg\W*m\W*2(\W.*)?|k?g\W*kg(\W.*)?|%|percent|k|kelvin|h?pa", re.IGNORECASE
+)
+"""Units of values such as reflectivity, rain, humidity and temperature."""
+
+TIME = "{time}"
+"""Part of an output's name that becomes the time of the last field of the context."""
 
 _HOUR = 3600
 
@@ -44,15 +52,38 @@ class ForecastOrigin:
     """The start of a forecast."""
 
     grid: Grid  # the input
-    last: int  # number of the last field of the context
+    context: np.ndarray  # numbers of the fields of the context
     weights: str  # file or export that predicts
     step: Step  # from a field of the forecast to the next
+
+    @property
+    def last(self) -> int:
+        """Number of the last field of the context."""
+        return int(self.context[-1])
+
+    @property
+    def time(self) -> str:
+        """Time of the last field of the context as a part of a file name."""
+        return self.grid.times.in_a_name(self.last)
 
     def check_step(self) -> None:
         """Raise `MimError` if the step is unknown, so that the forecast has no times."""
         if not self.step[0]:
             remedy = "Raise --context, or name the --output .npy."
             raise MimError(f"{self.grid.paths[0]}: expected 2 fields or more for times. {remedy}")
+
+    def possible(self, values: np.ndarray) -> np.ndarray:
+        """Return a forecast `[horizon, H, W, C]` of physical values without impossible ones.
+
+        Values that are missing in all fields of the context are NaN. Negative values become 0 where
+        the unit has none, such as mm, unless the context has negative values.
+        """
+        context = self.grid.read(self.context)
+        values = np.where(np.isnan(context).all(axis=0), np.float32(np.nan), values)
+        for channel, unit in enumerate(self.grid.units):
+            if _NOT_NEGATIVE.fullmatch(unit) and not (context[..., channel] < 0).any():
+                values[..., channel] = np.maximum(values[..., channel], 0)
+        return values
 
     def write(self, path: Path, values: np.ndarray) -> None:
         """Write a forecast `[horizon, H, W, C]` of physical values as NetCDF 4 (.nc) or Zarr.
@@ -106,10 +137,19 @@ class ForecastOrigin:
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """Where a prediction is written, and in which of the `FORMS`."""
+    """Where a prediction is written, in which of the `FORMS`, and whether it replaces a file."""
 
     path: Path
     form: str
+    overwrite: bool = False
+
+    def named(self, origin: ForecastOrigin | None) -> "Output":
+        """Return the output with a time instead of `TIME`; raise `MimError` if it exists."""
+        if origin is None:
+            return self
+        path = Path(str(self.path).replace(TIME, origin.time))
+        _check_place(path, origin.grid.paths, self.overwrite)
+        return dataclasses.replace(self, path=path)
 
     def check(self, channels: int, batch_axis: bool, origin=None, scale=UNIT) -> None:
         """Raise `MimError` if this form cannot hold such frames, or several sequences."""
@@ -134,24 +174,33 @@ class Output:
         names. GIF and MP4 show five frames a second. Raises `MimError` if the output exists or
         cannot be written.
         """
-        with written_whole(self.path, FORMS[self.form], "--output") as part:
+        values = scale.to_physical(frames)
+        if origin is not None:
+            values = origin.possible(values)
+        with written_whole(self.path, FORMS[self.form], "--output", self.overwrite) as part:
             if self.form == "npy":
-                np.save(part, scale.to_physical(frames))
+                np.save(part, values)
             elif self.form not in _WITH_COORDINATES:
                 _write_pictures(part, self.form, to_uint8(shown_frames(frames, scale)))
             elif origin is not None:  # see `check`
-                origin.write(part, scale.to_physical(frames))
+                origin.write(part, values)
 
 
 def name_outputs(
-    inputs: list[Path], many: bool, output: str | Path, form: str | None = None
+    inputs: list[Path],
+    many: bool,
+    output: str | Path,
+    form: str | None = None,
+    overwrite: bool = False,
 ) -> list[Output]:
-    """Return where the prediction of each input is written; nothing that exists is replaced.
+    """Return where the prediction of each input is written.
 
     Args:
         inputs, many: as from `list_inputs`.
         output: the file to write. For many inputs a folder, whose files have their names.
         form: form of many outputs; None: npy. The name of a single output tells its form.
+        overwrite: whether files and Zarr stores that exist are replaced. Folders of images are not,
+            because they may hold other images.
     """
     output = Path(output)
     forms = {suffix: form for form, suffix in FORMS.items()}
@@ -169,11 +218,20 @@ def name_outputs(
     if form is None:
         suffixes = listed(suffix or "no suffix for a folder of images" for suffix in forms)
         raise MimError(f"Expected an --output that ends in {suffixes}, got {output}.")
+    overwrite = overwrite and form != "images"
     for number, path in enumerate(paths):
-        check_free(path, "--output")
+        _check_place(path, inputs, overwrite)
         if (first := paths.index(path)) < number:
             raise MimError(f"{inputs[first]} and {inputs[number]} would both become {path}.")
-    return [Output(path, form) for path in paths]
+    return [Output(path, form, overwrite) for path in paths]
+
+
+def _check_place(path, inputs, overwrite):
+    """Raise `MimError` if a path exists and may not be replaced, or is one of the inputs."""
+    if not overwrite:
+        check_free(path, "--output")
+    if os.path.exists(path) and any(os.path.exists(p) and path.samefile(p) for p in inputs):
+        raise MimError(f"{path} is the --input. Give another --output.")
 
 
 def _write_pictures(path, form, levels):

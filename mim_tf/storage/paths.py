@@ -139,7 +139,7 @@ def replaced_whole(path: Path, suffix: str = "") -> Iterator[Path]:
     """Yield a temporary path in the same directory; at the end it atomically replaces `path`.
 
     Every file of this package is written here. A process that is killed leaves the old file, and a
-    temporary folder that `remove_debris` deletes.
+    temporary folder that `remove_debris` deletes. A folder replaces a folder in two steps.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=WRITING) as folder:
@@ -149,6 +149,8 @@ def replaced_whole(path: Path, suffix: str = "") -> Iterator[Path]:
         # that a power cut leaves the old or the new file.
         for written in (part, *part.rglob("*")) if part.is_dir() else (part,):
             _sync(written)
+        if part.is_dir() and path.is_dir():  # a folder cannot be replaced in one step
+            os.replace(path, Path(folder) / "old")
         os.replace(part, path)
         _sync(path.parent)
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from absl import logging
 
 from mim_tf.errors import MimError
 
@@ -107,10 +108,32 @@ class LinearScale:
         return json.loads(json.dumps(changed))
 
     def check_thresholds(self, thresholds: Sequence[float]) -> None:
-        """Raise `MimError` unless all thresholds are in the range of frames, and there are some."""
-        if not self.is_uniform:
-            raise MimError(f"Expected one unit to use --thresholds, got {', '.join(self.unit)}.")
-        _check_range(thresholds, float(np.min(self.low)), float(np.max(self.high)), self.unit)
+        """Raise `MimError` for several units, no thresholds, or thresholds no frame can have.
+
+        Frames that are not clipped can have any value. A warning names thresholds beyond the values
+        that pictures show, because every value, or none, may exceed them.
+        """
+        if (self.channels or 1) > 1:
+            units = zip(self.names, self.unit, strict=False)
+            got = ", ".join(f"{name} in {unit}" for name, unit in units) or f"{self.channels}"
+            raise MimError(
+                f"Expected one variable for --thresholds, got {got}. Choose it with --variables."
+            )
+        unit = self.of_channel(0).unit
+        if self.clipped:
+            _check_range(thresholds, float(np.min(self.low)), float(np.max(self.high)), unit)
+            return
+        if self.black is None or self.white is None:
+            return
+        low, high = float(np.min(self.black)), float(np.max(self.white))
+        if not all(low <= value < high for value in thresholds):
+            logging.log_first_n(
+                logging.WARNING,
+                "--thresholds of %s lie beyond the values of the training, %g to %g %s: every "
+                "value, or none, may be an event.",
+                1,
+                *(", ".join(f"{value:g}" for value in thresholds), low, high, unit),
+            )
 
 
 UNIT = LinearScale("", 0.0, 1.0)

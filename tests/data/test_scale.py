@@ -1,9 +1,11 @@
 """Scales: frames to physical values and back."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+from absl import logging
 
 from mim_tf.errors import MimError
 from mim_tf.values.scale import ConvertedScale, LinearScale
@@ -84,5 +86,20 @@ def test_thresholds_have_to_lie_within_the_range(thresholds):
     for scale in (SQUARE, LinearScale("m2", 0, 100)):
         with pytest.raises(MimError, match="0 to below 100 m2"):
             scale.check_thresholds(thresholds)
-    with pytest.raises(MimError, match="thresholds"):
+    with pytest.raises(MimError, match=r"thresholds.*t2m in K, u10 in m s-1.*--variables"):
         KELVIN_AND_WIND.check_thresholds([3.0])
+
+
+def test_thresholds_beyond_the_training_are_warned_of(monkeypatch):
+    warned = []
+    monkeypatch.setattr(logging, "log_first_n", lambda _, text, n, *got: warned.append(text % got))
+    one = KELVIN_AND_WIND.of_channel(0)
+    scale = dataclasses.replace(
+        one, unit=("K",), low=(one.low,), high=(one.high,), black=(250.0,), white=(310.0,)
+    )
+    scale.check_thresholds([250, 309])
+    assert not warned
+    scale.check_thresholds([20])
+    assert len(warned) == 1
+    assert "--thresholds of 20 lie beyond" in warned[0]
+    assert "250 to 310 K" in warned[0]

@@ -133,13 +133,29 @@ SCALE = LinearScale(
 GRID = DataConfig(dataset="grid")
 
 
-def forecast(path, output, part=GRID, context=None, interval=None, shape=(6, 8, 2), **settings):
-    """Repeats the last field in a file; returns the context and, if it has any, coordinates."""
-    predictor, contexts = remembering(
-        lambda context: np.repeat(context[:, -1:], 3, axis=1), shape, scale=SCALE, **settings
-    )
+def last_field(context):
+    """The last field three times."""
+    return np.repeat(context[:, -1:], 3, axis=1)
+
+
+def forecast(
+    path,
+    output,
+    part=GRID,
+    context=None,
+    interval=None,
+    shape=(6, 8, 2),
+    function=last_field,
+    overwrite=False,
+    scale=SCALE,
+    **settings,
+):
+    """Predicts from a file; returns the context and, if it has any, coordinates."""
+    predictor, contexts = remembering(function, shape, scale=scale, **settings)
     opened = open_grid_input(str(path), predictor, "best.h5", part, context, interval)
-    predict_files(predictor, [opened], [Output(output, output.suffix[1:])])
+    place = Output(output, output.suffix[1:], overwrite).named(opened.origin)
+    predict_files(predictor, [opened], [place])
+    output = place.path
     engine = {".nc": "h5netcdf", ".zarr": "zarr"}.get(output.suffix)
     made = engine and xr.open_dataset(output, engine=engine, decode_timedelta=False)
     return contexts[0], made
@@ -252,3 +268,58 @@ def test_times_after_a_single_field_need_a_step(tmp_path):
     forecast(path, tmp_path / "out.npy", context=1)
     _, made = forecast(path, tmp_path / "out.nc", context=1, frame_step="3 hours")
     assert made["lead_time"].values.tolist() == [3, 6, 9]
+
+
+@pytest.mark.parametrize(
+    ("unit", "lowest", "bounded"),
+    [
+        ("dBZ", 0, True),
+        ("mm", 0, True),
+        ("mm h-1", 0.5, True),
+        ("mm/h", 0, True),
+        ("kg m-2 s-1", 0, True),
+        ("kg m**-2", 0, True),
+        ("%", 3, True),
+        ("K", 200, True),
+        ("dBZ", -10, False),  # the context has lower values
+        ("kg m-2 s-1", -1, False),
+        ("m s-1", 0, False),
+        ("mmHg", 0, False),
+        ("degC", 0, False),
+    ],
+)
+def test_a_forecast_has_possible_values_only(tmp_path, unit, lowest, bounded):
+    fields = grid_files.dataset(8)[["t2m"]]
+    fields["t2m"].values[:] = lowest + 1
+    fields["t2m"].values[-1, 0, 0] = lowest
+    fields["t2m"].values[:, 1, 2] = np.nan  # never measured
+    fields["t2m"].values[-1, 1, 3] = np.nan  # measured before
+    fields["t2m"].attrs["units"] = unit
+    path = grid_files.write(tmp_path / "in.nc", fields)
+    scale = LinearScale((unit,), (0.0,), (10.0,), False, (0.0,), (20.0,), ("t2m",))
+    _, made = forecast(
+        path,
+        tmp_path / "out.nc",
+        shape=(6, 8, 1),
+        scale=scale,
+        function=lambda context: np.full((1, 3, 6, 8, 1), -0.5),
+    )
+    expected = np.full((3, 6, 8), 0.0 if bounded else -5.0)
+    expected[:, 1, 2] = np.nan
+    np.testing.assert_array_equal(made["t2m"].values, expected)
+
+
+@pytest.mark.parametrize("suffix", ["nc", "zarr"])
+def test_a_forecast_is_named_by_its_time_and_may_be_replaced(path, tmp_path, suffix):
+    place = tmp_path / f"fc_{{time}}.{suffix}"
+    _, made = forecast(path, place)
+    made.close()
+    written = tmp_path / f"fc_2015-01-06T1800.{suffix}"
+    assert written.exists()
+    with pytest.raises(MimError, match="exists already"):
+        forecast(path, place)
+    _, made = forecast(path, place, overwrite=True, function=lambda c: last_field(c) + 1)
+    fields = xr.open_dataset(path)
+    np.testing.assert_allclose(made["u10"].values[0], fields["u10"].values[-1] + 3, rtol=1e-5)
+    with pytest.raises(MimError, match=r"in\.nc is the --input"):
+        forecast(path, path, overwrite=True)

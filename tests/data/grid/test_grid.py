@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mim_tf.data.sets.grid.fields import expand
+from mim_tf.data.sets.grid.files import expand
 from mim_tf.data.sets.grid.grid import Grid
 from mim_tf.errors import MimError
 from tests import grid_files

@@ -13,6 +13,8 @@ from mim_tf.data.dataset import frame_shape, open_source
 from mim_tf.data.sets.grid.grid import open_grid
 from mim_tf.data.source import describe_splits
 from mim_tf.errors import MimError
+from mim_tf.evaluation.baselines import baselines_for, persistence
+from mim_tf.evaluation.protocols import scores_for
 from mim_tf.values.scale import LinearScale
 from tests import grid_files
 
@@ -178,3 +180,23 @@ def test_files_larger_than_memory_are_trained_on_in_bounded_memory(tmp_path):
     child = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert child.returncode == 0, child.stderr[-2000:]
     assert int(child.stdout.split()[-1]) < MEMORY
+
+
+def test_thresholds_are_in_the_unit_of_the_only_variable(path):
+    with pytest.raises(MimError, match=r"--thresholds.*t2m, u10.*--variables"):
+        sources(path, thresholds=(280,))
+    data = DataConfig("grid", str(path), variables="t2m", thresholds=(270, 285.5))
+    source = open_source(data, tiny((6, 8, 1)), "test")
+    # Persistence of the last field of the context, counted here in K.
+    fields = grid_files.dataset(40)["t2m"].values[36:]
+    scores = scores_for(source, "pysteps")
+    frames = source.sequences([0])
+    scores.update(frames[:, 2:], np.nan_to_num(persistence(frames[:, :2], 2)))
+    found = scores.result()
+    for threshold in (270, 285.5):
+        observed, predicted = fields[2:] > threshold, fields[[1, 1]] > threshold
+        hits = (observed & predicted).sum((1, 2))
+        expected = hits / (observed | predicted).sum((1, 2))
+        np.testing.assert_allclose(found["per_frame"][f"CSI_{threshold:g}"], expected)
+    assert f"FSS_window4_{threshold:g}" in found["mean"]
+    assert "optical_flow" in baselines_for(source)

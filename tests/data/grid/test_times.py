@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mim_tf.data.sets.grid.times import Times, join_times, read_times, runs, usual_step
+from mim_tf.data.sets.grid.times import (
+    Times,
+    days_of_months,
+    join_times,
+    read_times,
+    runs,
+    usual_step,
+)
 from mim_tf.errors import MimError
 from mim_tf.values.step import step_from_words, step_in_words
 
@@ -185,3 +192,31 @@ def test_files_that_do_not_follow_each_other(first, second):
 def test_what_is_no_sequence_of_times(times, message):
     with pytest.raises(MimError, match=rf"a\.nc: .*{message}"):
         dates(*times)
+
+
+@pytest.mark.parametrize("step", [0.25, 0.999, 1.5, 100.5, 1000.5])
+@pytest.mark.parametrize("calendar", ["standard", "noleap"])
+def test_steps_that_are_no_whole_seconds_are_refused(step, calendar):
+    times = cftime.num2date(step * np.arange(12), "seconds since 2020-01-01", calendar)
+    if calendar == "standard":
+        times = np.array([np.datetime64(time.isoformat(), "ns") for time in times])
+    with pytest.raises(MimError, match=rf"a\.nc: .*got {step} s.*kept to the whole second"):
+        read_times(PATH, times)
+
+
+def test_equal_steps_may_begin_within_a_second():
+    times = np.datetime64("2020-01-01T00:00:00.5", "ns") + np.arange(5) * np.timedelta64(2, "s")
+    assert usual_step(read_times(PATH, times)) == (2, "seconds")
+
+
+@pytest.mark.parametrize(
+    ("months", "start", "calendar", "days"),
+    [
+        ([0, 1, 2], "2019-12-15", "standard", [0, 31, 62]),
+        ([0, 1, 2, 3], "2020-01-31", "standard", [0, 29, 60, 90]),  # the last day of each
+        ([2, 14], "2020-01-01 06:00", "noleap", [59, 424]),
+        ([-1, 240], "1980-01-01", "julian", [-31, 7305]),
+    ],
+)
+def test_whole_months_are_days(months, start, calendar, days):
+    assert days_of_months(np.array(months), start, calendar).tolist() == days

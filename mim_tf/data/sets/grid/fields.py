@@ -1,134 +1,31 @@
-"""NetCDF files, GRIB files and Zarr stores, and their variables as fields over time.
+"""Variables of NetCDF, Zarr and GRIB files as fields over time.
 
-Files are opened as data sets of xarray, which read lazily. Which axis of a variable is which, and
-which part of it is used, is decided here.
+Which axis of a variable is which, and which part of it is used, is decided here.
 """
 
-import contextlib
 import dataclasses
-import glob
-import os
 import re
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mim_tf.data.files.images import natural_order
+from mim_tf.data.sets.grid.conventions import valid_bounds
 from mim_tf.data.sets.grid.times import Times, read_times
 from mim_tf.errors import MimError
-from mim_tf.runtime.optional import import_xarray
-from mim_tf.storage.containers import check_grib, check_hdf5, check_zarr
-from mim_tf.storage.paths import list_folder, opened
-
-SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf", ".grib", ".grib2", ".grb", ".grb2", ".zarr")
-"""Names of files and stores; which format it is follows from the first bytes."""
-
-_ZARR_METADATA = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
-_ENGINES = {b"\x89HDF": "h5netcdf", b"CDF": "scipy", b"GRIB": "cfgrib"}
-_CHECKS = {"h5netcdf": check_hdf5, "zarr": check_zarr, "cfgrib": check_grib}
-_WAIT = "If it is still being written, wait; otherwise write or download it again."
 
 _ROWS = {"latitude", "lat", "y", "grid_latitude", "projection_y_coordinate", "rlat", "south_north"}
 _COLUMNS = {"longitude", "lon", "x", "grid_longitude", "projection_x_coordinate", "rlon"}
 _GEOGRAPHIC = {"latitude", "lat", "longitude", "lon"}
 """Names of dimensions, and values of CF's standard_name."""
 
-_NORTH, _EAST = (re.compile(f"degrees?_?{name}", re.IGNORECASE) for name in ("n(orth)?", "e(ast)?"))
+_NORTH, _EAST = (
+    re.compile(f"degrees?[_ ]?{name}", re.IGNORECASE) for name in ("n(orth)?", "e(ast)?")
+)
 """Units of latitudes and longitudes by CF; rotated ones have "degrees"."""
 
 _TOLERANCE = 1e-4
 """In degrees; coordinates are often float32, which holds 360 to 2e-5."""
-
-
-def is_grid(path: Path) -> bool:
-    """Return whether a path has the name or the content of a file or store with coordinates."""
-    return path.suffix.lower() in SUFFIXES or _is_zarr(path)
-
-
-def _is_zarr(path):
-    return any(os.path.exists(path / name) for name in _ZARR_METADATA)
-
-
-def is_pattern(path: Path) -> bool:
-    """Return whether a path is a pattern for files with coordinates, such as data/*.nc."""
-    return (
-        glob.has_magic(str(path)) and not os.path.exists(path) and path.suffix.lower() in SUFFIXES
-    )
-
-
-def expand(paths: list[Path]) -> list[Path]:
-    """Return the files and stores at `paths`, which may be patterns or folders of them."""
-    return [found for path in paths for found in _expanded(path)]
-
-
-def _expanded(path):
-    if os.path.exists(path) and (os.path.isfile(path) or is_grid(path)):
-        return [path]
-    if os.path.isdir(path):
-        found = [child for child in list_folder(path) if is_grid(child) and child.name[0] != "."]
-    else:
-        found = [Path(name) for name in glob.glob(str(path), recursive=True)]
-    if not found:
-        raise MimError(
-            f"{path}: expected a NetCDF or GRIB file, a Zarr store, a pattern such as 'data/*.nc' "
-            f"or a folder of them ({', '.join(SUFFIXES)})."
-        )
-    return sorted(found, key=natural_order)
-
-
-def open_datasets(path: Path) -> list:
-    """Return what a file or store holds, as xarray data sets.
-
-    A GRIB file whose messages do not fit into one data set gives several. No index file is written.
-    """
-    engine = _engine(path)
-    if engine in _CHECKS:
-        with read_errors(path):
-            _CHECKS[engine](path)
-    xarray = import_xarray(*([] if engine == "scipy" else [engine]))  # xarray itself needs SciPy
-    # Warnings about missing Zarr metadata and broken conventions do not help here.
-    with read_errors(path), warnings.catch_warnings(action="ignore"):
-        if engine == "cfgrib":
-            import cfgrib
-
-            return cfgrib.open_datasets(
-                str(path), backend_kwargs={"indexpath": ""}, decode_timedelta=False
-            )
-        return [xarray.open_dataset(path, engine=engine, cache=False, decode_timedelta=False)]
-
-
-def _engine(path):
-    if os.path.isdir(path):
-        if _is_zarr(path):
-            return "zarr"
-        raise MimError(f"{path}: expected a Zarr store, got a folder without metadata. {_WAIT}")
-    with opened(path, "a file of fields") as file:
-        start = file.read(8)
-    for magic, engine in _ENGINES.items():
-        if start.startswith(magic):
-            return engine
-    raise MimError(f"{path}: expected NetCDF, GRIB or Zarr, got a start of {start!r}. {_WAIT}")
-
-
-@contextlib.contextmanager
-def read_errors(path: Path) -> Iterator[None]:
-    """Turn every exception inside into a `MimError` that names `path`."""
-    try:
-        yield
-    except MimError:
-        raise
-    except Exception as error:  # HDF5, Zarr's codecs and eccodes raise classes of their own
-        text = str(error).strip() or type(error).__name__
-        if isinstance(error, BlockingIOError) or "unable to lock" in text.lower():
-            reason = "is being written by another process. Wait until it has finished."
-        elif "cftime" in text:
-            reason = 'has a calendar that needs the package cftime: pip install "mim_tf[grid]".'
-        else:
-            reason = f"cannot be read: {text.splitlines()[0]}. {_WAIT}"
-        raise MimError(f"{path} {reason}") from None
 
 
 @dataclasses.dataclass
@@ -140,6 +37,7 @@ class Fields:
         data: DataArray of xarray.
         time, rows, columns: names of its dimensions; no time where the file has one field.
         times: times of the fields.
+        bounds: smallest and largest valid value; others are missing.
         mapping: grid mapping variable of CF, if any.
     """
 
@@ -149,6 +47,7 @@ class Fields:
     rows: str
     columns: str
     times: Times
+    bounds: tuple[float, float]
     mapping: Any = None
 
     @property
@@ -197,7 +96,7 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
     and units, or else by their order.
     """
     name, level = split_name(variable)
-    data = dataset[name]
+    data = _with_degrees(dataset, dataset[name])
     if level is not None:
         data = _at_level(path, data, level)
     time = _time_of(data)
@@ -222,7 +121,18 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
     times = read_times(path, np.atleast_1d(time.values))
     named = data.attrs.get("grid_mapping", data.encoding.get("grid_mapping"))
     mapping = dataset[named] if named in dataset.variables else None
-    return Fields(path, data, dimension, rows, columns, times, mapping)
+    return Fields(path, data, dimension, rows, columns, times, valid_bounds(data), mapping)
+
+
+def _with_degrees(dataset, data):
+    """Return `data` with latitudes and longitudes of other names, such as lat(nlat), as axes."""
+    for name, each in dataset.variables.items():
+        axis = each.dims[0] if each.ndim == 1 else name
+        if axis in data.dims and axis not in data.coords and _is_geographic(name, each.attrs):
+            units = f"degrees_{'north' if name.lower().startswith('lat') else 'east'}"
+            attrs = each.attrs if _is_geographic("", each.attrs) else each.attrs | {"units": units}
+            data = data.assign_coords({axis: (axis, each.values, attrs)})
+    return data
 
 
 def _time_of(data):
@@ -265,17 +175,22 @@ def _without_time(data, longer_than=0):
     return [axis for axis in data.dims if data.sizes[axis] > longer_than and axis not in dims]
 
 
-def _labels(data, axis):
-    """Return the names, the CF axis and the units of a dimension and its coordinate."""
-    attrs = data[axis].attrs if axis in data.coords else {}
-    names = {str(axis).lower(), str(attrs.get("standard_name", "")).lower()}
-    return names, attrs.get("axis"), str(attrs.get("units", ""))
+def _labels(name, attrs):
+    """Return the names by which a dimension and its coordinate may be known, and the units."""
+    names = {str(name).lower(), str(attrs.get("standard_name", "")).lower()}
+    return names, str(attrs.get("units", "")).strip()
+
+
+def _is_geographic(name, attrs):
+    names, units = _labels(name, attrs)
+    return bool(names & _GEOGRAPHIC or _NORTH.fullmatch(units) or _EAST.fullmatch(units))
 
 
 def _kind(data, axis):
     """Return whether a dimension is "rows" or "columns"; empty if unknown."""
     # Not by cf_xarray, which does not recognise dimensions without coordinates.
-    names, letter, units = _labels(data, axis)
+    attrs = data[axis].attrs if axis in data.coords else {}
+    (names, units), letter = _labels(axis, attrs), attrs.get("axis")
     if letter == "Y" or names & _ROWS or _NORTH.fullmatch(units):
         return "rows"
     return "columns" if letter == "X" or names & _COLUMNS or _EAST.fullmatch(units) else ""
@@ -348,8 +263,6 @@ def cut(grid, rows: np.ndarray, columns: np.ndarray, coarsen: int):
 
 def degrees(grid, axis) -> np.ndarray | None:
     """Return the latitudes or longitudes along a dimension; None where it does not follow them."""
-    names, _, units = _labels(grid, axis)
-    is_geographic = names & _GEOGRAPHIC or _NORTH.fullmatch(units) or _EAST.fullmatch(units)
-    if axis not in grid.coords or not is_geographic:
+    if axis not in grid.coords or not _is_geographic(axis, grid[axis].attrs):
         return None
     return np.asarray(grid[axis].values, np.float64)

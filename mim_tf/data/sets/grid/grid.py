@@ -14,15 +14,13 @@ from mim_tf.data.sets.grid.fields import (
     Fields,
     cut,
     degrees,
-    expand,
     find_fields,
-    open_datasets,
-    read_errors,
     select,
     split_name,
     template,
     variable_names,
 )
+from mim_tf.data.sets.grid.files import expand, open_datasets, read_errors
 from mim_tf.data.sets.grid.times import Times, join_times, runs, usual_step
 from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import ALL, SPLITS, check_apart, needed_paths, with_paths
@@ -45,7 +43,7 @@ class Grid:
     Files at `paths`, stores, patterns or folders, follow each other in time, or hold other
     variables. `variables` are NAME or NAME@LEVEL of each channel; by default all fields over time.
     `region` is as for `select`. `coarsen` rows and columns become one value, their mean; an
-    incomplete cell at the end is left out.
+    incomplete cell at the end is left out. `group` is as for `open_datasets`.
 
     Attributes:
         variables, units: of the channels.
@@ -64,9 +62,10 @@ class Grid:
         variables: tuple[str, ...] = (),
         region: tuple[float, ...] = (),
         coarsen: int = 1,
+        group: str = "",
     ):
         self.paths = expand(paths)
-        opened = [(path, each) for path in self.paths for each in open_datasets(path)]
+        opened = [(path, each) for path in self.paths for each in open_datasets(path, group)]
         self.variables = variables or _all_variables(opened)
         self.channels = [_fields_of(opened, variable) for variable in self.variables]
         self.times = _common_times(self.variables, self.channels)
@@ -145,6 +144,8 @@ class Grid:
         with read_errors(part.path):
             values = part.data.isel(where).transpose(*where).values
         values = values.reshape(-1, *values.shape[-2:]).astype(np.float32)
+        low, high = part.bounds
+        values[(values < low) | (values > high)] = np.nan
         side = self._coarsen
         if side == 1:
             return values
@@ -157,10 +158,11 @@ def cached_grid(paths: list[Path], data: DataConfig) -> Grid:
     """Return the grid of a configuration; the last one opened is reused while its files stay."""
     names = tuple(filter(None, map(str.strip, data.variables.split(","))))
     state = tuple((path, path.stat().st_mtime_ns) for path in expand(paths))
-    key = (tuple(paths), state, names, data.region, data.coarsen)
+    part = names, data.region, data.coarsen, data.group
+    key = (tuple(paths), state, *part)
     if key not in _OPENED:
         _OPENED.clear()
-        _OPENED[key] = Grid(paths, names, data.region, data.coarsen)
+        _OPENED[key] = Grid(paths, *part)
     return _OPENED[key]
 
 
@@ -274,6 +276,11 @@ def open_grid(
     if scale and not data.variables:
         data = dataclasses.replace(data, variables=",".join(scale.names))
     grid = cached_grid(paths, data)
+    if data.thresholds and len(grid.variables) > 1:
+        raise MimError(
+            "Expected one variable, in whose unit --thresholds are, got "
+            f"{', '.join(grid.variables)}. Choose one with --variables, or leave --thresholds out."
+        )
     first, last = _bounds(grid, split if shared else ALL, data)
     stretches = [Stretch(grid, *run) for run in runs(grid.times, first, last)]
     stride = data.window_stride
@@ -301,12 +308,14 @@ def open_grid(
             "gaps": len(stretches) - 1,
             "region": list(data.region),
             "coarsen": data.coarsen,
+            "group": data.group,
         },
         names=grid.variables,
         units=grid.units,
         latitude=grid.latitude,
         frame_grid=grid.frame_grid,
         frame_step=frame_step if step else "",
+        thresholds=data.event_thresholds,
         has_missing=True,
     )
 

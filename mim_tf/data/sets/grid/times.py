@@ -16,6 +16,9 @@ _FIRST_GREGORIAN = np.datetime64("1582-10-15", "s").astype(np.int64)
 _MOST_SECONDS = np.iinfo(np.int64).max // 10**9
 """The range of datetime64[ns] around 1970: from 1677 to 2262."""
 
+_ROUNDING = 1e-3
+"""Share of a step by which rounding may change it; seconds by which equal steps may differ."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Times:
@@ -46,6 +49,10 @@ class Times:
     def text(self, index: int) -> str:
         """Return a time as text, without trailing zeros."""
         return str(self._dates(self.seconds[index])).removesuffix(":00").removesuffix(" 00:00")
+
+    def in_a_name(self, index: int) -> str:
+        """Return a time for names of files, such as 2020-01-01T0600, which sort by time."""
+        return self._dates(self.seconds[index]).isoformat().replace(":", "").removesuffix("00")
 
     def span(self, first: int = 0, end: int | None = None) -> str:
         """Return the first and last of the times from `first` to before `end` as text."""
@@ -139,22 +146,46 @@ def read_times(path: Path, values: np.ndarray) -> Times:
         if missing.any():
             number = f"{np.argmax(missing) + 1} of {len(values)}"
             raise MimError(f"{path}: expected a time for field number {number}. {writing}.")
-        # Rounded, because floats such as days since 1900 are exact only to about a second.
-        rounded = (values + np.timedelta64(500, "ms")).astype("datetime64[s]")
-        seconds, calendar = rounded.astype(np.int64), _PROLEPTIC
+        exact = values.astype("datetime64[us]").astype(np.int64) / 1e6
+        calendar = _PROLEPTIC
     else:
         calendar = values[0].calendar
-        seconds = np.rint(_cftime().date2num(values, _EPOCH, calendar)).astype(np.int64)
+        exact = np.asarray(_cftime().date2num(values, _EPOCH, calendar), np.float64)
+    # Rounded, because floats such as days since 1900 are exact only to about a second.
+    seconds = np.floor(exact + 0.5).astype(np.int64)
     is_old = calendar == _PROLEPTIC and (seconds < _FIRST_GREGORIAN).any()
     gregorian = calendar in (STANDARD, "gregorian", _PROLEPTIC) and not is_old
     times = Times(seconds, STANDARD if gregorian else calendar)
-    back = np.flatnonzero(np.diff(seconds) <= 0)
+    steps, rounded = np.diff(exact), np.diff(seconds)
+    uneven = (np.abs(steps - rounded) > _ROUNDING * steps) & (steps > 0)
+    if len(steps) and np.ptp(steps) < _ROUNDING:  # all steps are one, so it has to stay one
+        uneven |= np.ptp(rounded) > 0
+    if uneven.any():
+        raise MimError(
+            f"{path}: expected steps of whole seconds, got {steps[uneven][0]:g} s. Times are kept "
+            "to the whole second. Write longer times, for example 1000 times as long."
+        )
+    back = np.flatnonzero(rounded <= 0)
     if len(back):
         raise MimError(
             f"{path}: expected sorted times without duplicates, got {times.text(back[0])}, then "
             f"{times.text(back[0] + 1)}. {writing}; or use xarray's sortby and drop_duplicates."
         )
     return times
+
+
+def days_of_months(months: np.ndarray, start: str, calendar: str) -> np.ndarray:
+    """Return the days from `start` to the same day of the month so many whole months later.
+
+    In a shorter month it is the last day.
+    """
+    units = f"days since {start}"
+    first = _cftime().num2date(0, units, calendar)
+    dates = []
+    for month in (12 * first.year + first.month - 1 + np.ravel(months)).tolist():
+        begin = first.replace(year=month // 12, month=month % 12 + 1, day=1)
+        dates.append(begin.replace(day=min(first.day, begin.daysinmonth)))
+    return np.reshape(_cftime().date2num(dates, units, calendar), np.shape(months))
 
 
 def join_times(parts: list[tuple[Path, Times]]) -> Times:

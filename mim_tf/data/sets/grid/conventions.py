@@ -1,0 +1,127 @@
+"""Conventions of NetCDF and Zarr that xarray does not decode: missing values and months.
+
+xarray reads a value as missing where it equals `_FillValue` or `missing_value`. Files declare
+missing values in further ways (CF conventions 2.5.1; NetCDF users' guide, appendix B). `declare`
+adds them to these two attributes before xarray decodes a file. Bounds of valid values are applied
+when fields are read.
+"""
+
+import contextlib
+import re
+from pathlib import Path
+
+import numpy as np
+from absl import logging
+
+from mim_tf.data.sets.grid.times import days_of_months
+from mim_tf.errors import MimError
+
+DEFAULT_FILLS = {
+    "i2": -32767,
+    "u2": 65535,
+    "i4": -2147483647,
+    "u4": 4294967295,
+    "i8": -9223372036854775806,
+    "u8": 18446744073709551614,
+    "f4": 9.969209968386869e36,
+    "f8": 9.969209968386869e36,
+}
+"""NetCDF's value of a cell that was never written, by dtype; numbers of one byte have none."""
+
+_ENDS = (("valid_min", -np.inf), ("valid_max", np.inf))
+_BOUNDS = ("valid_range", "valid_min", "valid_max")
+_MONTHS = re.compile(r"\s*(month|mon|year|yr)s?\s+since\s+(.+)", re.IGNORECASE)
+
+
+def declare(path: Path, raw, is_zarr: bool):
+    """Return `raw`, a data set of xarray before decoding, with attributes that xarray decodes.
+
+    - A cell that was never written has the default fill value of its dtype without `_FillValue`.
+    - `_FillValue` and `missing_value` have the dtype of the values.
+    - Zarr writes a fill value of 0 if no other is given. Along axes it is ignored. Elsewhere a
+      warning names the variable in which zeros are missing.
+    - Times in whole months or years become days.
+
+    Raises `MimError` for parts of months or years, which differ in length.
+    """
+    for name, variable in raw.variables.items():
+        attrs, dtype = variable.attrs, variable.dtype
+        if dtype.kind not in "fiu":
+            continue
+        is_axis = variable.ndim <= 1
+        if "_Unsigned" not in attrs:
+            for key in {"_FillValue", "missing_value"} & attrs.keys():
+                stored = _as_stored(attrs.pop(key), dtype)
+                if len(stored):
+                    attrs[key] = stored
+        if is_zarr and np.any(attrs.get("_FillValue", 1) == 0):
+            if is_axis:
+                del attrs["_FillValue"]
+            else:
+                logging.warning(
+                    "%s: zeros of %s are read as missing, because its fill value is 0. If they are "
+                    "measurements, set fill_value to null in its metadata.",
+                    *(path, name),
+                )
+        # An integer in Zarr may be a measurement, because Zarr has no default fill values.
+        if not is_axis and dtype.str[1:] in DEFAULT_FILLS and (dtype.kind == "f" or not is_zarr):
+            attrs.setdefault("_FillValue", dtype.type(DEFAULT_FILLS[dtype.str[1:]]))
+        units = _MONTHS.fullmatch(str(attrs.get("units", "")))
+        calendar = str(attrs.get("calendar", "standard"))
+        if units and calendar != "360_day":  # which xarray decodes
+            days = _days(path, name, variable.values, units[1], units[2], calendar)
+            attrs = attrs | {"units": f"days since {units[2]}"}
+            raw = raw.assign({name: (variable.dims, days, attrs)})
+    return raw
+
+
+def _as_stored(declared, dtype):
+    """Return declared missing values as `dtype`, without those that it cannot hold."""
+    found = set()
+    for value in np.ravel(declared):
+        # -999.9 in float32 is another number than in float64, but the same text.
+        for same in (value, str(value)):
+            with contextlib.suppress(ValueError, OverflowError), np.errstate(all="ignore"):
+                number = dtype.type(same)
+                if np.isfinite(number) and (dtype.kind == "f" or number == float(same)):
+                    found.add(number)
+    return np.array(sorted(found), dtype)
+
+
+def _days(path, name, values, unit, start, calendar):
+    """Return times in months or years since a date as days since it."""
+    parts = values[values % 1 != 0]
+    if parts.size:
+        raise MimError(
+            f"{path}: expected whole {unit}s in {name}, got {parts.flat[0]} {unit}s since {start}, "
+            "which differ in length. Write dates instead."
+        )
+    months = values.astype(np.int64) * (12 if unit[0] in "yY" else 1)
+    return days_of_months(months, start, calendar)
+
+
+def valid_bounds(data) -> tuple[float, float]:
+    """Return the smallest and the largest valid value of a decoded variable.
+
+    `valid_range`, `valid_min` and `valid_max` are packed as the values are, unless they are floats
+    and the packed values are integers. A bound that is not given is infinite.
+    """
+    attrs, packing = data.attrs, data.encoding
+    given = [np.ravel(attrs[key]) for key in _BOUNDS if key in attrs]
+    if not given or any(each.dtype.kind not in "fiu" for each in given):
+        return -np.inf, np.inf
+    if "valid_range" in attrs:
+        ends = given[0].astype(float)
+    else:
+        ends = np.array([np.ravel(attrs.get(key, end))[0] for key, end in _ENDS], float)
+    if len(ends) != 2:
+        return -np.inf, np.inf
+    stored = np.dtype(packing.get("dtype", data.dtype))
+    is_packed = stored.kind == "f" or all(each.dtype.kind in "iu" for each in given)
+    if is_packed and stored.kind in "iu":
+        if str(packing.get("_Unsigned")) == "true":
+            ends = np.where(ends < 0, ends + 2.0 ** (8 * stored.itemsize), ends)
+        ends += [-0.5, 0.5]  # half a step, because unpacking rounds
+    if is_packed:
+        ends = ends * packing.get("scale_factor", 1) + packing.get("add_offset", 0)
+    return float(ends.min()), float(ends.max())
