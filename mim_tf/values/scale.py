@@ -110,7 +110,10 @@ class LinearScale:
         """Raise `MimError` unless all thresholds are in the range of frames, and there are some."""
         if not self.is_uniform:
             raise MimError(f"Expected one unit to use --thresholds, got {', '.join(self.unit)}.")
-        _check_range(thresholds, float(np.min(self.low)), float(np.max(self.high)), self.unit)
+        low, high = self.low, self.high
+        if not self.clipped and self.black is not None and self.white is not None:
+            low, high = self.black, self.white  # the range of the values
+        _check_range(thresholds, float(np.min(low)), float(np.max(high)), self.unit)
 
 
 UNIT = LinearScale("", 0.0, 1.0)
