@@ -18,6 +18,7 @@ from mim_tf.version import __version__
 if TYPE_CHECKING:
     from mim_tf.data.dataset import open_source
     from mim_tf.data.source import SequenceSource
+    from mim_tf.jobs.evaluate import evaluate
     from mim_tf.jobs.presets import save_preset
     from mim_tf.models import VideoPredictor, build_model, predict, register_network
     from mim_tf.training.optimizers import compile_for_training
@@ -34,6 +35,7 @@ __all__ = [
     "__version__",
     "build_model",
     "compile_for_training",
+    "evaluate",
     "load_model",
     "open_source",
     "predict",
@@ -50,6 +52,7 @@ _MODULES = {
     "VideoPredictor": "mim_tf.models",
     "build_model": "mim_tf.models",
     "compile_for_training": "mim_tf.training.optimizers",
+    "evaluate": "mim_tf.jobs.evaluate",
     "load_model": "mim_tf.weights",
     "open_source": "mim_tf.data.dataset",
     "predict": "mim_tf.models",

@@ -7,6 +7,7 @@ import pytest
 
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
+from mim_tf.storage.paths import divided, open_file
 
 
 def test_defaults_are_the_paper_s_moving_mnist():
@@ -118,3 +119,24 @@ def test_paths_and_arrays_become_text_and_tuples():
 def test_updates_of_an_iteration(reverse_input, reverse_img, updates):
     config = TrainingConfig(reverse_input=reverse_input, reverse_img=reverse_img)
     assert config.updates_per_iteration == updates
+
+
+def test_commas_divide_paths_unless_the_whole_is_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rain,2020.npy").touch()
+    assert divided(" a, b,") == ["a", "b"]
+    assert divided("rain,2020.npy") == ["rain,2020.npy"]
+    for path in ("rain,2020.npy", Path("rain,2020.npy"), ["rain,2020.npy"]):
+        assert DataConfig("array", train_data_paths=path).train_data_paths == "rain,2020.npy"
+    for paths in (["rain,2020.npy", "b"], Path("none,2020.npy"), [3]):
+        with pytest.raises(MimError, match="without commas"):
+            DataConfig("array", train_data_paths=paths)
+
+
+@pytest.mark.parametrize("url", ["https://a.org/x.npy", "s3://a/b.zarr", "file:///a/b.nc"])
+def test_urls_are_no_paths(url):
+    for value in (url, f"a.npy,{url}", [url]):
+        with pytest.raises(MimError, match="is not a path; download it first"):
+            DataConfig("array", valid_data_paths=value)
+    with pytest.raises(MimError, match="is not a path; download it first"):
+        open_file(Path(url))

@@ -137,6 +137,7 @@ def workplace(tmp_path_factory):
     for name in ("real_videos", "unseen_videos"):
         shutil.copytree(folder / "my_videos", folder / name)
     _weather(folder)
+    _forecasts(folder)
     imageio.imwrite(folder / "bikes.mp4", levels(120, 64, 64, 3), plugin="pyav", codec="libx264")
     write_example("taxibj", folder / "TaxiBJ")
     write_example("human", folder / "human36m")
@@ -174,6 +175,24 @@ def _weather(folder):
         scale=scale,
     )
     save_weights(build_model(config), folder / "weather.weights.h5")
+
+
+def _forecasts(folder):
+    """Truth and forecasts of other programs."""
+    truth = np.linspace(0, 1, 4 * 20 * 32 * 32, dtype=np.float32).reshape(4, 20, 32, 32)
+    (folder / "models").mkdir()
+    np.save(folder / "truth.npy", truth)
+    for path in ("forecasts", "models/A", "models/B"):
+        np.save(folder / f"{path}.npy", truth[:, 10:] / 2)
+        if path != "forecasts":
+            scored = f"results/score-001/{path[-1]}"
+            run(folder, f"mim score --truth=truth.npy --prediction={path}.npy --gen_frm_dir=made")
+            shutil.copytree(sorted((folder / "made").iterdir())[-1], folder / scored)
+    (folder / "predicted").mkdir()
+    fields = grid_files.weatherbench(320, "2015-01-01", 0)
+    for start in (10, 20):
+        part = fields.isel(time=slice(start, start + 3))
+        grid_files.write(folder / "predicted" / f"{start}.nc", part)
 
 
 def test_no_reason_is_left_over():

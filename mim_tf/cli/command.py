@@ -16,6 +16,7 @@ from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.runtime.backend import backend_errors, check_backend
 from mim_tf.runtime.memory import in_words, is_out_of_memory
+from mim_tf.storage.paths import check_no_url
 
 
 @dataclasses.dataclass
@@ -87,6 +88,9 @@ class Command:
         if surplus < 0 or (surplus and not is_open):
             expected = " ".join(self.arguments) or "only flags, --name=value"
             raise UsageError(f"Expected {expected}; got {' '.join(arguments) or 'nothing'}.")
+        for text in (*(values[name].value for name in values), *arguments):
+            if isinstance(text, str):
+                check_no_url(text)
         self.main(values, *arguments)
 
 

@@ -10,6 +10,7 @@ from mim_tf.cli.flags import FLAGS, given
 from mim_tf.config import ARCHITECTURE_FIELDS, DataConfig, ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import RECORD
+from mim_tf.storage.paths import divided
 from mim_tf.weights.by_name import check_weights_exist
 
 _FREE_ON_RESUME = (
@@ -32,9 +33,15 @@ def check_data_flags(values: flags.FlagValues, paths: tuple[str, ...] = _PATHS) 
     if values.pretrained_model:
         check_weights_exist(values.pretrained_model)
     for name in paths:
-        for path in filter(None, map(str.strip, getattr(values, name).split(","))):
-            if not os.path.lexists(path) and not set("*?[:") & set(path):
-                raise MimError(f"{path}: expected the data of --{name}, found no such file.")
+        text = getattr(values, name)
+        for path in divided(text):
+            if _is_missing(path):
+                commas = " Commas divide paths." if "," in text else ""
+                raise MimError(f"{path}: expected data of --{name}, found no such file.{commas}")
+
+
+def _is_missing(path):
+    return not os.path.lexists(path) and not set("*?[:") & set(path)
 
 
 def model_config(
@@ -77,14 +84,26 @@ def _adapted(stored, weights, values):
 def data_config(values: flags.FlagValues, weights: str) -> DataConfig:
     """Return the data's configuration from flags, over the run that `weights` come from.
 
-    If the data is the same, it is split as in training, so that no training sequence is tested on.
+    The run's record gives all that flags do not, unless --dataset is another. The same data is
+    split as in training, so that no training sequence is tested on. Other --train_data_paths alone
+    are divided; other --valid_data_paths alone are tested on as a whole, if the run has training
+    paths. Raises `MimError` if the record cannot be read and no --dataset is given.
     """
-    stored = _data_of_run(weights)
+    stored = _data_of_run(weights, required=not values["dataset"].present)
     if stored:
         values.set_default("dataset", stored.dataset)
     changes = given(DataConfig, values)
-    if not stored or not _is_same_data(changes, stored):
+    if not stored or changes.get("dataset", stored.dataset) != stored.dataset:
         return DataConfig(**changes)
+    if not _is_same_data(changes, stored):
+        if changes.get("train_data_paths"):
+            changes = {"valid_data_paths": ""} | changes
+        elif missing := [path for path in divided(stored.train_data_paths) if _is_missing(path)]:
+            logging.warning(
+                "%s, on which these weights were trained, is not here: check that no sequence of "
+                "it is in --valid_data_paths.",
+                missing[0],
+            )
     found = dataclasses.replace(stored, **changes)
     settings = [
         f"--{name}={','.join(map(str, kept)) if isinstance(kept, tuple) else kept}"
@@ -96,8 +115,11 @@ def data_config(values: flags.FlagValues, weights: str) -> DataConfig:
     return found
 
 
-def _data_of_run(weights):
-    """Return the data that weights were trained on; None if no run is known."""
+def _data_of_run(weights, required):
+    """Return the data that weights were trained on; None if no run is known.
+
+    A record that cannot be read raises `MimError` if it is `required`, or logs a warning.
+    """
     from mim_tf.runs.record import read_record
 
     folder = Path(weights).parent
@@ -105,22 +127,22 @@ def _data_of_run(weights):
         try:
             return read_record(folder)[1]
         except MimError as error:
+            if required:
+                raise MimError(f"{error} Or give --dataset.") from None
             logging.warning("%s", error)
     return None
 
 
 def _is_same_data(changes, stored):
+    """Return whether the paths that are given, if any, are those of the run."""
     # One path may be given as training or as validation data.
     paths = [name for name in _PATHS if name in changes]
-    if not paths and "dataset" not in changes:
-        return True
     from mim_tf.data.split import named_paths
 
     ours = {name: named_paths(changes.get(name, "")).keys() for name in _PATHS}
     theirs = {name: named_paths(getattr(stored, name)).keys() for name in _PATHS}
-    is_each = bool(paths) and all(ours[name] == theirs[name] for name in paths)
-    is_same = is_each or set().union(*ours.values()) == set().union(*theirs.values())
-    return is_same and changes.get("dataset", stored.dataset) == stored.dataset
+    is_each = all(ours[name] == theirs[name] for name in paths)
+    return is_each or set().union(*ours.values()) == set().union(*theirs.values())
 
 
 def _frame_sizes(data, changes):

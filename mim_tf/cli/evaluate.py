@@ -1,6 +1,8 @@
-"""`mim evaluate` and `mim analyze`: scores of weights on test sequences, and their gates."""
+"""`mim evaluate`, `mim score` and `mim analyze`: scores of weights, of files, and gates."""
 
 import dataclasses
+import glob
+import os
 
 from absl import flags, logging
 
@@ -9,6 +11,8 @@ from mim_tf.cli.configs import check_data_flags, data_config, load_network
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.config.fields import field
+from mim_tf.errors import MimError
+from mim_tf.values.text import listed
 
 ALL_SEQUENCES: dict[str, object] = {"max_test_sequences": 0}
 
@@ -38,6 +42,57 @@ EVALUATE = Command(
         *("protocol", "max_test_sequences", "num_save_samples", "batch_size", "gen_frm_dir"),
     ),
     required=("pretrained_model",),
+    defaults=ALL_SEQUENCES,
+)
+
+
+@dataclasses.dataclass
+class _Score:
+    truth: str = field(
+        "",
+        "Sequences [N, T, H, W] or [N, T, H, W, C] (.npy, .npz), whose last frames are predicted; "
+        "or NetCDF, Zarr or GRIB with the fields of all times: a file, pattern or folder.",
+    )
+    prediction: str = field(
+        "",
+        "Forecasts [N, horizon, H, W] or [N, horizon, H, W, C]; or of fields a file, or a pattern "
+        "with a forecast a file, matched by the times they are for. A folder holds a file, or a "
+        "folder of forecasts, for each of several models.",
+    )
+    unit: str = field("", "Unit of the values of arrays, such as dBZ.")
+    context: int = field(
+        2, "Fields of the truth before each forecast, for the baselines; 0: none.", minimum=0
+    )
+
+
+def _score(values: flags.FlagValues) -> None:
+    logging.set_verbosity(logging.INFO)
+    training = TrainingConfig(**ALL_SEQUENCES | given(TrainingConfig, values))
+    for name in ("truth", "prediction"):
+        path = getattr(values, name)
+        if not os.path.lexists(path) and not glob.has_magic(path):
+            raise MimError(f"{path}: expected the files of --{name}, found no such file.")
+    variables = tuple(filter(None, map(str.strip, values.variables.split(","))))
+    import_keras()
+    from mim_tf.jobs.score import score_files
+
+    settings = values.thresholds, variables, values.unit, values.context
+    text, folders = score_files(values.truth, values.prediction, training, *settings)
+    print(f"{text}\nScores, pictures and report.html are in {listed(folders, 'and')}.")
+
+
+SCORE = Command(
+    "Scores forecasts of any model, from files, as mim evaluate does.\n\n"
+    "mim score --truth=truth.npy --prediction=forecasts.npy",
+    _score,
+    _Score,
+    fields={
+        DataConfig: ("thresholds", "variables"),
+        TrainingConfig: (
+            *("protocol", "batch_size", "max_test_sequences", "num_save_samples", "gen_frm_dir"),
+        ),
+    },
+    required=("truth", "prediction"),
     defaults=ALL_SEQUENCES,
 )
 

@@ -28,6 +28,15 @@ GROUPS = {
 """Titles of the flags of each configuration."""
 
 
+_OF_2019 = {
+    "n_gpu": "--strategy=mirrored trains on all devices that CUDA_VISIBLE_DEVICES shows; leave it "
+    "out for one",
+    "allow_gpu_growth": "Set the environment variable TF_FORCE_GPU_ALLOW_GROWTH=true instead",
+    "is_training": "Leave it out: mim train trains, mim evaluate evaluates",
+}
+"""Flag of the 2019 code without a flag of that name here -> what replaces it."""
+
+
 class UsageError(MimError):
     """A command line that is wrong."""
 
@@ -108,6 +117,9 @@ def parse(values: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
         values.set_gnu_getopt(True)  # flags may come after arguments
         return values(["mim", *arguments])[1:]
     except flags.UnrecognizedFlagError as error:
+        if now := _OF_2019.get(error.flagname.removeprefix("no")):
+            old = f"--{error.flagname} is of 2019"
+            raise UsageError(f"{old}. {now} (docs/from_2019.md).") from None
         guess = did_you_mean(f"--{error.flagname}", [f"--{name}" for name in values])
         raise UsageError(f"Unknown flag --{error.flagname}.{guess}") from None
     except (flags.Error, ValueError) as error:

@@ -10,7 +10,7 @@ from mim_tf.version import __version__
 
 COMMANDS = {
     "train": "train",
-    "evaluate": "evaluate",
+    **dict.fromkeys(("evaluate", "score"), "evaluate"),
     **dict.fromkeys(("report", "compare", "filmstrip"), "pages"),
     "predict": "predict",
     **dict.fromkeys(("export", "convert"), "weights"),

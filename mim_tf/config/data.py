@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from mim_tf.config.datasets import DataSet, find_data_set, registered_data_sets
 from mim_tf.config.fields import complete, field
 from mim_tf.errors import MimError
+from mim_tf.storage.paths import divided
 from mim_tf.values.text import listed
 
 SCALES = ("unit", "minmax", "standard", "none")
@@ -146,6 +147,8 @@ class DataConfig:
         for name in ("train_data_paths", "valid_data_paths"):
             object.__setattr__(self, name, _comma_separated(name, getattr(self, name)))
         complete(self)
+        for paths in (self.train_data_paths, self.valid_data_paths):
+            divided(paths)  # raises for a URL
         if unused := _unused(self.dataset, vars(self)):
             sets = registered_data_sets().values()
             users = listed((each.name for each in sets if unused[0] in each.settings), "and")
@@ -206,6 +209,9 @@ def _comma_separated(name, value):
         return value
     paths = [value] if isinstance(value, os.PathLike) else list(value)
     for path in paths:
-        if not isinstance(path, str | os.PathLike) or "," in os.fsdecode(path):
+        is_path = isinstance(path, str | os.PathLike)
+        # A single path that exists may have commas, see `divided`.
+        may_have_commas = len(paths) == 1 and is_path and os.path.lexists(path)
+        if not is_path or ("," in os.fsdecode(path) and not may_have_commas):
             raise MimError(f"{name} must be paths without commas, got {path!r}.")
     return ",".join(map(os.fsdecode, paths))

@@ -36,6 +36,10 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
             f"has {source.shape[1:]}. Set img_height, img_width and img_channel to the data's."
         )
     _check_scale(data, model.scale, split, source.scale)
+    _warn_of_unknown(model, source)
+    if model.frame_step and source.frame_step not in ("", model.frame_step):
+        message = "Expected frames %s apart, as in training, got %s. Set --frame_interval."
+        logging.warning(message, model.frame_step, source.frame_step)
     # Two paths of one run need one grid; weights may be tried and trained further elsewhere.
     paths, shared = split_paths(data, split)
     must_match = split != "train" and not shared
@@ -54,6 +58,26 @@ def _check_scale(data, learnt, split, found):
     flags = " and ".join(f"--{name}" for name in data.declared.scale_settings)
     advice = f"Set {flags} as in the training." if flags else "Train on this data first."
     raise MimError(f"Expected frames on the scale of the weights, got others: {differ}. {advice}")
+
+
+def _warn_of_unknown(model, source):
+    """Log a warning if the weights know more of the frames of their training than the data tells.
+
+    Whether the frames are of the same values, step and place, cannot be checked then.
+    """
+    grid = model.frame_grid and model.frame_grid.words
+    learnt = {
+        "scale": model.scale and model.scale.words,
+        "frame_step": model.frame_step and f"{model.frame_step} apart",
+        "frame_grid": grid and f"on the grid {grid}",
+    }
+    unknown = [words for name, words in learnt.items() if words and not getattr(source, name)]
+    if unknown:
+        logging.warning(
+            "The weights were trained on frames with known values or places (%s), and this data "
+            "does not say whether its frames are the same. Check that they are.",
+            "; ".join(unknown),
+        )
 
 
 def open_part(

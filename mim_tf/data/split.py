@@ -12,6 +12,7 @@ import numpy as np
 from mim_tf.config import DataConfig
 from mim_tf.data.source import Indices, SequenceSource, WrappedSource
 from mim_tf.errors import MimError
+from mim_tf.storage.paths import divided
 
 SPLITS = ("train", "valid", "test")
 ALL = "all"
@@ -36,6 +37,15 @@ def split_paths(data: DataConfig, split: str) -> tuple[list[Path], bool]:
         return [same[0] for same in (train or valid).values()], True
     chosen = train if split == "train" else valid
     return [path for same in chosen.values() for path in same], False
+
+
+def is_test_validation(data: DataConfig) -> bool:
+    """Return whether the test sequences are the validation sequences too."""
+    _, shared = split_paths(data, "test")
+    has_one_set = "test" in data.declared.splits and "valid" not in data.declared.splits
+    # Moving MNIST divides only training paths. Sequences to train on are generated otherwise.
+    is_generated = data.dataset.startswith("mnist") and not data.train_data_paths
+    return not shared or has_one_set or (is_generated and bool(data.valid_data_paths))
 
 
 def needed_paths(data: DataConfig, split: str) -> tuple[list[Path], bool]:
@@ -80,7 +90,7 @@ def with_paths(read: Callable) -> Callable:
 def named_paths(text: str) -> dict[Path, list[Path]]:
     """Return resolved path -> the paths as written, from comma separated text."""
     found: dict[Path, list[Path]] = {}
-    for path in filter(None, map(str.strip, text.split(","))):
+    for path in divided(text):
         found.setdefault(Path(os.path.realpath(path)), []).append(Path(path))
     return found
 

@@ -52,6 +52,8 @@ def verdict(result: dict, score: str = "mse", name: str = "The model") -> str:
     """Return a sentence: whether the model beats every baseline in the mean of a score."""
     ours, left = number(result["mean"][score], "undefined"), unbeaten(result, score)
     title = score.upper() if score in ("mse", "mae") else score
+    if not result["baselines"]:
+        return f"The {title} of {name} is {ours}. Without a context there are no baselines."
     parts = [
         f"{TITLES[each]} ({number(part['mean'][score], 'undefined')})"
         for each, part in result["baselines"].items()
@@ -121,7 +123,8 @@ _KNOWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 class ReferenceScores:
     """The SHA-256 of sequences and the baselines' scores on them, computed once a source.
 
-    `limit` is the number of sequences, as for `evaluated`.
+    `limit` is the number of sequences, as for `evaluated`. Without a context there are no
+    baselines.
     """
 
     def __init__(self, source: SequenceSource, input_length: int, limit: int, protocol: str):
@@ -131,7 +134,8 @@ class ReferenceScores:
         known = self._key in self._known
         self._baselines = {
             name: (baseline, scores_for(source, protocol))
-            for name, baseline in ({} if known else baselines_for(source)).items()
+            for name, baseline in baselines_for(source).items()
+            if input_length and not known
         }
         self._hash = hashlib.sha256(str(source.shape).encode())
 

@@ -182,22 +182,25 @@ def load_samples(
     errors: np.ndarray,
     source: SequenceSource,
     indices: np.ndarray,
-    forecast: Callable[[np.ndarray], np.ndarray],
+    forecast: Callable[[np.ndarray, np.ndarray], np.ndarray],
     batch_size: int,
 ) -> dict[str, np.ndarray]:
     """Predict the chosen sequences again, in batches of the size that the evaluation had.
 
     `errors` has a value for each sequence, whose indices in `source` are `indices`. `forecast` is a
-    function from frames `[B, T, H, W, C]` to `[B, horizon, H, W, C]`. The result has `truth` and
-    `forecast`, uint8 as pictures show them, `index` and `kind` of `choose_samples`; if values can
-    be missing, `missing`: where those of `truth` are.
+    function from frames `[B, T, H, W, C]` and their indices to `[B, horizon, H, W, C]`. The result
+    has `truth` and `forecast`, uint8 as pictures show them, `index` and `kind` of
+    `choose_samples`; if values can be missing, `missing`: where those of `truth` are.
     """
     index, kind = choose_samples(errors)
     # Full batches only: for one of another size the network would be traced again.
     size = min(batch_size, len(errors))
     batches = np.resize(index, (-(-len(index) // size), size))
     truth = [source.sequences(indices[batch]) for batch in batches]
-    forecasts = [forecast(filled(frames)) for frames in truth]
+    forecasts = [
+        forecast(filled(frames), indices[batch])
+        for frames, batch in zip(truth, batches, strict=True)
+    ]
     shown = (source.scale or UNIT).shown
     chosen, predicted = (np.concatenate(parts)[: len(index)] for parts in (truth, forecasts))
     samples = {

@@ -1,18 +1,21 @@
-"""Evaluation of a model on a data set and on the test split, and analysis of its gates."""
+"""Evaluation of any model on a data set and on the test split, and analysis of its gates."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
-from absl import logging
 from tqdm import tqdm
 
 from mim_tf.config import DataConfig, TrainingConfig
 from mim_tf.data.batches import errors_of, evaluation_dataset
 from mim_tf.data.batches.order import evaluated, evaluated_batches
 from mim_tf.data.dataset import open_source
+from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.source import SequenceSource, filled
+from mim_tf.errors import MimError
 from mim_tf.evaluation.baselines import ReferenceScores, verdict
 from mim_tf.evaluation.forget_gates import InsideStatistics
 from mim_tf.evaluation.pictures import ErrorMap, load_samples, save_sample
@@ -27,18 +30,99 @@ from mim_tf.runs.record import write_record
 from mim_tf.runtime.backend import skip_graph_rewriting
 from mim_tf.weights.by_name import find_weights
 
+Forecast = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Frames `[B, T, H, W, C]`, 0 where missing, and their indices -> `[B, horizon, H, W, C]`."""
+
 
 def evaluate(
-    model, source: SequenceSource, config: TrainingConfig, on_sample: Callable[..., None]
+    forecast: Callable[..., Any],
+    source: SequenceSource | np.ndarray,
+    config: TrainingConfig | None = None,
+    on_sample: Callable[..., None] | None = None,
+    input_length: int | None = None,
+    folder: str | Path | None = None,
 ) -> dict:
-    """Score the model's forecasts on `max_test_sequences`, or all, of `source`.
+    """Score the forecasts of any model on the sequences of `source`.
 
     Args:
-        model: a `VideoPredictor`; its context are `input_length` frames, it predicts the rest.
-        source, config: the sequences, and the settings of a training that concern evaluations.
+        forecast: a `VideoPredictor`; a Keras model, from the context `[B, input_length, H, W, C]`
+            to the frames after it `[B, horizon, H, W, C]`; or a function of the context and the
+            horizon that returns these frames. Frames are on the scale of the source, 0 where a
+            value is missing.
+        source: the sequences, see `open_source`; or an array `[N, T, H, W]` or `[N, T, H, W, C]`,
+            uint8 or float in [0, 1].
+        config: `protocol`, `batch_size`, `max_test_sequences` and `num_save_samples` are used. By
+            default all sequences are scored.
         on_sample: called with the number 1, 2, ..., the truth `[T, H, W, C]`, NaN where a value is
             missing, and the forecast `[horizon, H, W, C]` of each of the first `num_save_samples`
-            sequences.
+            sequences; by default `folder/NUMBER` gets pictures of them.
+        input_length: frames of the context; not needed for a model that has it.
+        folder: for scores, pictures and a page, which `mim compare`, `mim report` and
+            `mim filmstrip` take.
+
+    Returns:
+        The scores, see `scored`.
+
+    Raises:
+        MimError: if the forecast has another shape or is not finite, or the context is unknown.
+    """
+    config = config or TrainingConfig(max_test_sequences=0)
+    if isinstance(source, np.ndarray):
+        source = ArraySource(source)
+    predict, context = _forecast_of(forecast, source, input_length, config)
+    result = scored(predict, source, context, config, on_sample or saving(folder, context, source))
+    if folder:
+        write_evaluation(folder, result, context)
+    return result
+
+
+def _forecast_of(forecast, source, input_length, config) -> tuple[Forecast, int]:
+    """Return `forecast` as a function of frames and indices, and the length of its context."""
+    length = source.shape[0]
+    if isinstance(forecast, VideoPredictor):
+        context = forecast.config.input_length
+        size = min(config.batch_size, len(evaluated(source, config.max_test_sequences)))
+        check_prediction(forecast.config, size, length)
+
+        def predict_next(frames, _):
+            return forecast.forecast(frames[:, :context], length - context, size)
+
+        return predict_next, context
+    is_keras = isinstance(forecast, keras.Model)
+    shape = getattr(forecast, "input_shape", None)
+    if input_length is None and is_keras and isinstance(shape, tuple):
+        input_length = shape[1]
+    if not input_length or not 0 < input_length < length:
+        raise MimError(
+            f"Expected an input_length from 1 to {length - 1}, because sequences have {length} "
+            f"frames, got {input_length}."
+        )
+
+    def predict(frames, _):
+        context, horizon = frames[:, :input_length], length - input_length
+        found = forecast.predict_on_batch(context) if is_keras else forecast(context, horizon)
+        found, expected = np.asarray(found), (len(frames), horizon, *frames.shape[2:])
+        if found.shape != expected:
+            raise MimError(
+                f"Expected a forecast {list(expected)}, [B, horizon, H, W, C], of a context "
+                f"{list(context.shape)}, got {list(found.shape)}."
+            )
+        return found
+
+    return predict, input_length
+
+
+def scored(
+    forecast: Forecast,
+    source: SequenceSource,
+    context: int,
+    config: TrainingConfig,
+    on_sample: Callable[..., None],
+) -> dict:
+    """Score forecasts of `max_test_sequences`, or all, of `source`.
+
+    The first `context` frames of a sequence are given, the others predicted. Arguments are as for
+    `evaluate`. Without a context there are no baselines.
 
     Returns:
         What `write_scores` writes: the scores of all kinds that make sense for the source, their
@@ -47,28 +131,24 @@ def evaluate(
         `ReferenceScores`; `protocol` and `input_length`; and as `samples` the arrays of
         `load_samples` with the `error_map`.
     """
-    context, limit = model.config.input_length, config.max_test_sequences
+    limit = config.max_test_sequences
     scores, error_map = scores_for(source, config.protocol), ErrorMap(source.scale)
     reference = ReferenceScores(source, context, limit, config.protocol)
     indices = evaluated(source, limit)
     batch_size = min(config.batch_size, len(indices))
-    check_prediction(model.config, batch_size, source.shape[0])
-
-    def forecast(frames):
-        return model.forecast(frames[:, :context], frames.shape[1] - context, batch_size)
-
     with (
         errors_of(source) as watched,
         tqdm(total=len(indices), desc="evaluating", unit="seq", leave=False) as progress,
     ):
         for arrays in evaluation_dataset(watched, batch_size, limit):
             frames, truth = map(np.asarray, arrays)
-            predicted, done = forecast(frames), scores.sequences
+            done = scores.sequences
+            predicted = forecast(frames, indices[done : done + len(frames)])
             batch = scores.update(truth[:, context:], predicted)
-            error_map.update(batch.truth, predicted)
+            error_map.update(batch.truth, batch.prediction)
             reference.update(frames, truth, batch)
             for i in range(min(len(frames), config.num_save_samples - done)):
-                on_sample(done + i + 1, truth[i], predicted[i])
+                on_sample(done + i + 1, truth[i], batch.prediction[i])
             progress.update(len(frames))
 
     per_sequence = scores.per_sequence()
@@ -90,6 +170,28 @@ def evaluate(
     }
 
 
+def saving(folder: str | Path | None, context: int, source: SequenceSource) -> Callable[..., None]:
+    """Return what saves pictures of a sample in `folder`; nothing without a folder."""
+
+    def save(number, truth, forecast):
+        if folder:
+            save_sample(Path(folder) / str(number), truth, forecast, context, source.scale)
+
+    return save
+
+
+def write_evaluation(folder: str | Path, result: dict, context: int) -> None:
+    """Write scores and the page of an evaluation."""
+    write_scores(folder, result, context)
+    write_report_or_warn(folder)
+
+
+def in_words(result: dict, name: str = "The model") -> str:
+    """Return the scores, what their intervals rest on, and `verdict`, as text."""
+    table = format_scores(result, result["input_length"])
+    return f"{table}\n\n{basis(result)}\n{verdict(result, name=name)}"
+
+
 def evaluate_weights(
     network: VideoPredictor, data: DataConfig, training: TrainingConfig, weights: str
 ) -> tuple[str, Path]:
@@ -102,28 +204,14 @@ def evaluate_weights(
     skip_graph_rewriting()
     model = network.config
     source = open_source(data, model, "test")
-    check_step(model.frame_step, source.frame_step)
     folder = new_run_folder(training.gen_frm_dir, "test")
     record = {"pretrained_model": os.path.realpath(find_weights(weights)), **source.describe()}
     write_record(folder, model, data, training, {"test": record})
-
-    def save(number, truth, forecast):
-        save_sample(folder / str(number), truth, forecast, model.input_length, source.scale)
-
-    result = evaluate(network, source, training, save)
-    write_scores(folder, result, model.input_length)
-    write_report_or_warn(folder)
-    parts = [format_scores(result, model.input_length), f"{basis(result)}\n{verdict(result)}"]
+    result = evaluate(network, source, training, folder=folder)
+    parts = [in_words(result)]
     if data.test_sha256:
         parts.append(identity(result, source.size, data.test_sha256))
     return "\n\n".join(parts), folder
-
-
-def check_step(learnt: str, found: str) -> None:
-    """Log a warning if frames are not as far apart as in training; "" where that is unknown."""
-    if learnt and found not in ("", learnt):
-        message = "Expected frames %s apart, as in training, got %s. Set --frame_interval."
-        logging.warning(message, learnt, found)
 
 
 def identity(result: dict, size: int | None, expected: str) -> str:

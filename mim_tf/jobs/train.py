@@ -17,7 +17,7 @@ from mim_tf.data.batches.order import evaluated
 from mim_tf.data.dataset import open_source
 from mim_tf.data.scale_fit import warn_of_kept_scale
 from mim_tf.data.source import SequenceSource, describe_splits, filled
-from mim_tf.data.split import SPLITS, split_paths
+from mim_tf.data.split import SPLITS, is_test_validation, split_paths
 from mim_tf.errors import MimError
 from mim_tf.evaluation.protocols import scores_for
 from mim_tf.jobs.evaluate import evaluate
@@ -119,6 +119,7 @@ def train(
             folder = new_run_folder(config.save_dir)
             until_end.enter_context(held(folder))
             records = {split: sources[split].describe() for split in ("train", "valid")}
+            records["valid"]["is_test"] = is_test_validation(data_config)
             write_record(folder, model.config, data_config, config, records, pretrained_model)
         if start < config.max_iterations:
             if folder:
@@ -146,6 +147,11 @@ def _open_sources(model_config, data_config):
     model_config = dataclasses.replace(model_config, **known)
     sources = {split: open_source(data_config, model_config, split) for split in SPLITS[1:]}
     check_overlap(train_source, sources["valid"], data_config)
+    if is_test_validation(data_config):
+        logging.warning(
+            "The validation sequences are also the test sequences: the best weights are chosen by "
+            "the sequences that mim evaluate scores, so their scores are too good."
+        )
     return model_config, {"train": train_source, **sources}
 
 

@@ -229,7 +229,15 @@ def build_model(config: ModelConfig | None = None, rematerialise: bool = False) 
 
 
 def predict(model: VideoPredictor, context, horizon: int, batch_size: int = 8) -> np.ndarray:
-    """Predict the `horizon` frames that follow `context`, see `VideoPredictor.forecast`."""
+    """Predict the `horizon` frames that follow `context`, see `VideoPredictor.forecast`.
+
+    Raises `MimError` for a model that is not of this package.
+    """
+    if not isinstance(model, VideoPredictor):
+        raise MimError(
+            f"Expected a VideoPredictor, from build_model or load_model, got {type(model).__name__}"
+            ". mim_tf.evaluate scores models of any kind."
+        )
     return model.forecast(context, horizon, batch_size)
 
 

@@ -9,6 +9,7 @@ import errno
 import json
 import math
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -30,6 +31,26 @@ REMEDY = "Save or download it again."
 
 WRITING = ".writing-"
 """Start of the names of temporary folders, in which files are written before they are renamed."""
+
+
+def check_no_url(text: str) -> None:
+    """Raise `MimError` for a URL. `Path` makes `https:/...` of it."""
+    url = re.fullmatch(r"([a-zA-Z][a-zA-Z0-9+.-]+):/+(.*)", text, re.DOTALL)
+    if url and not os.path.lexists(text):
+        raise MimError(f"{url[1]}://{url[2]} is not a path; download it first, and give the file.")
+
+
+def divided(text: str) -> list[str]:
+    """Return the paths in comma separated text; text that is an existing path is one path.
+
+    Raises `MimError` for a URL.
+    """
+    whole = text.strip()
+    paths = [whole] if os.path.lexists(whole) else filter(None, map(str.strip, text.split(",")))
+    found = list(paths)
+    for path in found:
+        check_no_url(path)
+    return found
 
 
 def open_file(path: str | Path, kind: str = "a file") -> BufferedReader:
@@ -112,6 +133,7 @@ def _finite(number):
 
 
 def _cannot_open(path, kind, noun, error):
+    check_no_url(str(path))
     found = f"a path that cannot be opened ({getattr(error, 'strerror', None) or error})"
     if isinstance(error, FileNotFoundError):
         found = f"no such {noun}"

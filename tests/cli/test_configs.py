@@ -135,13 +135,12 @@ def test_data_may_have_been_moved_before_a_run_is_resumed(caplog):
         ([], True),
         (["--dataset=array", "--train_data_paths=a.npy"], True),
         (["--dataset=array", "--valid_data_paths=a.npy"], True),
-        (["--dataset=array", "--train_data_paths=b.npy"], False),
-        (["--dataset=array", "--train_data_paths=a.npy", "--valid_data_paths=b.npy"], False),
-        (["--dataset=array"], False),
+        (["--dataset=array"], True),
+        (["--train_data_paths=b.npy"], True),
         (["--dataset=mnist"], False),
     ],
 )
-def test_data_is_divided_as_in_training_where_it_is_the_same(
+def test_settings_are_those_of_the_run_unless_the_data_set_is_another(
     arguments, is_same, tmp_path, monkeypatch, caplog
 ):
     monkeypatch.chdir(tmp_path)
@@ -156,13 +155,46 @@ def test_data_is_divided_as_in_training_where_it_is_the_same(
     assert ("--data_seed=5" in caplog.text) == is_same
 
 
-@pytest.mark.parametrize("weights", ["moving-mnist", "a/best.weights.h5", "damaged"])
+@pytest.mark.parametrize(
+    ("kept", "arguments", "paths"),
+    [
+        ({"train_data_paths": "a"}, [], ("a", "")),
+        ({"train_data_paths": "a"}, ["--thresholds=25,35"], ("a", "")),
+        ({"train_data_paths": "a"}, ["--dataset=radar", "--thresholds=25,35"], ("a", "")),
+        ({"train_data_paths": "a"}, ["--valid_data_paths=b"], ("a", "b")),
+        ({"train_data_paths": "a"}, ["--train_data_paths=b"], ("b", "")),
+        ({"valid_data_paths": "a"}, ["--valid_data_paths=b"], ("", "b")),
+        ({"train_data_paths": "a", "valid_data_paths": "b"}, ["--valid_data_paths=c"], ("a", "c")),
+        ({"train_data_paths": "a", "valid_data_paths": "b"}, ["--train_data_paths=c"], ("c", "")),
+    ],
+)
+def test_flags_are_put_over_the_record_of_the_run(kept, arguments, paths, tmp_path, caplog):
+    stored = DataConfig("radar", dbz_max=60, data_seed=5, **kept)
+    write_record(tmp_path, ModelConfig(), stored, TrainingConfig(), {})
+    (tmp_path / "best.weights.h5").touch()
+    data = data_config(parse(*arguments), str(tmp_path / "best.weights.h5"))
+    assert (data.dataset, data.dbz_max, data.data_seed) == ("radar", 60, 5)
+    assert (data.train_data_paths, data.valid_data_paths) == paths
+    assert data.thresholds == ((25, 35) if "--thresholds=25,35" in arguments else ())
+    # The training data is not there, so nothing can be said about copies.
+    assert ("check that no sequence" in caplog.text) == (paths[0] == "a" and paths[1] in ("b", "c"))
+
+
+@pytest.mark.parametrize("weights", ["moving-mnist", "a/best.weights.h5"])
 def test_data_of_weights_without_a_run_is_that_of_the_flags(weights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    if weights == "damaged":
-        (tmp_path / "damaged").touch()
-        (tmp_path / "run.json").write_text("{")
     assert data_config(parse("--data_seed=3"), weights) == DataConfig(data_seed=3)
+
+
+def test_a_record_that_cannot_be_read_needs_the_data_set(tmp_path, caplog):
+    weights = tmp_path / "damaged"
+    weights.touch()
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(MimError, match="--dataset"):
+        data_config(parse("--data_seed=3"), str(weights))
+    data = data_config(parse("--dataset=mnist", "--data_seed=3"), str(weights))
+    assert data == DataConfig(data_seed=3)
+    assert "run.json" in caplog.text
 
 
 @pytest.fixture

@@ -22,20 +22,48 @@ def test_settings_are_fields_of_the_configuration():
     assert not declared & for_all
 
 
-@pytest.mark.parametrize(
-    ("dataset", "settings", "flag"),
-    [
-        ("kth", {"window_stride": 2}, "window_stride"),
-        ("folder", {"thresholds": (3,)}, "thresholds"),
-        ("radar", {"scale": "standard"}, "scale"),
-        ("folder", {"num_digits": 3}, "num_digits"),
-        ("mnist", {"sevir_type": "vis"}, "sevir_type"),
-        ("nowhere", {}, "dataset"),
-    ],
-)
-def test_settings_of_another_data_set_are_refused(dataset, settings, flag):
-    with pytest.raises(MimError, match=flag):
-        DataConfig(dataset, **settings)
+OTHER_VALUES = {
+    "digits": "bundled",
+    "taxibj_order": "reference",
+    "taxibj_split": "clean",
+    "split_dates": "2016-01-01,2017-01-01",
+    "region": (0, 1, 2, 3),
+    "scale": "none",
+    "variables": "a",
+    "radar_values": "unit",
+    "radar_missing": "nan",
+    "sevir_type": "vis",
+    "thresholds": (3.0,),
+}
+
+
+def another_value(name):
+    """Another value than the default of a setting."""
+    default = {each.name: each.default for each in dataclasses.fields(DataConfig)}[name]
+    if isinstance(default, bool):
+        return not default
+    return OTHER_VALUES.get(name) or (0.2 if "fraction" in name else default + 1)
+
+
+@pytest.mark.parametrize("dataset", registered_data_sets())
+def test_settings_of_another_data_set_are_refused(dataset):
+    for name in {name for each in registered_data_sets().values() for name in each.settings}:
+        if name in registered_data_sets()[dataset].settings:
+            DataConfig(dataset, **{name: another_value(name)})
+            continue
+        with pytest.raises(MimError, match=f"--{name} is for .*, not for --dataset={dataset}"):
+            DataConfig(dataset, **{name: another_value(name)})
+
+
+@pytest.mark.parametrize("dataset", registered_data_sets())
+def test_defaults_of_a_data_set_are_not_stored_as_if_they_were_given(dataset):
+    plain = dataclasses.asdict(DataConfig())
+    assert dataclasses.asdict(DataConfig(dataset)) == plain | {"dataset": dataset}
+
+
+def test_an_unknown_data_set_is_refused():
+    with pytest.raises(MimError, match="dataset"):
+        DataConfig("nowhere")
 
 
 def test_default_thresholds_follow_the_other_settings():

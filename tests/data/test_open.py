@@ -11,10 +11,14 @@ from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.dataset import frame_shape, open_part, open_source
 from mim_tf.data.sets.moving_mnist.npz import write_npz
 from mim_tf.data.source import describe_splits
+from mim_tf.data.split import is_test_validation
 from mim_tf.errors import MimError
+from mim_tf.values.grid import Axis, FrameGrid
 from mim_tf.values.scale import LinearScale
 from tests import taxibj_files
 from tests.data_examples import levels, write_example
+from tests.grid_files import dataset
+from tests.grid_files import write as write_grid
 
 GENERATED = DataConfig(digits="bundled", train_sequences=0, valid_sequences=4, test_sequences=5)
 SPLITS = ("train", "valid", "test")
@@ -184,6 +188,59 @@ def test_radar_is_scored_on_the_scale_of_the_weights(tmp_path, caplog):
     # To train them further is to move them to the scale of the data.
     assert open_source(DataConfig("radar", path), weights, "train").scale.high == 70
     assert "another scale" in caplog.text
+
+
+GRID = FrameGrid(Axis("lat", 8, (1.0, 8.0)), Axis("lon", 8, (1.0, 8.0)))
+
+
+@pytest.mark.parametrize(
+    ("learnt", "words"),
+    [
+        ({}, ""),
+        ({"scale": LinearScale("dBZ", 0, 60)}, "0 is 0 and 1 is 60 dBZ"),
+        ({"frame_step": "6 hours"}, "6 hours apart"),
+        ({"frame_grid": GRID}, "8 lat (1 to 8)"),
+    ],
+)
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_weights_that_know_more_of_frames_than_the_data_tells(
+    split, learnt, words, tmp_path, caplog
+):
+    data = DataConfig("mnist", train_data_paths=str(tmp_path / "a.npy"))
+    np.save(tmp_path / "a.npy", levels(10, 4, 8, 8))
+    open_source(data, dataclasses.replace(model((8, 8, 1)), **learnt), split)
+    assert words in caplog.text
+    assert len(caplog.records) == bool(words)
+
+
+def test_frames_at_another_distance_than_in_training(tmp_path, caplog):
+    write_grid(tmp_path / "a.nc", dataset(40)[["u10"]])
+    data = DataConfig("grid", train_data_paths=str(tmp_path / "a.nc"))
+    plain = dataclasses.replace(model((8, 8, 1)), img_height=6, patch_size=1)
+    found = open_source(data, plain, "train")
+    for step, warned in (("", False), ("6 hours", False), ("1 hour", True)):
+        config = dataclasses.replace(plain, scale=found.scale, frame_step=step)
+        open_source(data, config, "test")
+        assert ("Set --frame_interval" in caplog.text) == warned
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_one"),
+    [
+        ({"dataset": "kth", "train_data_paths": "a"}, True),
+        ({"dataset": "human", "train_data_paths": "a"}, True),
+        ({"dataset": "taxibj", "taxibj_synthetic": True}, True),
+        ({"dataset": "array", "train_data_paths": "a", "valid_data_paths": "b"}, True),
+        ({"dataset": "array", "train_data_paths": "a", "valid_data_paths": "a"}, False),
+        ({"dataset": "array", "valid_data_paths": "a"}, False),
+        ({"dataset": "mnist", "valid_data_paths": "a"}, True),
+        ({"dataset": "mnist", "train_data_paths": "a"}, False),
+        ({"dataset": "mnist"}, False),
+        ({"dataset": "sevir", "train_data_paths": "a"}, False),
+    ],
+)
+def test_whether_weights_are_chosen_on_the_test_sequences(settings, is_one):
+    assert is_test_validation(DataConfig(**settings)) == is_one
 
 
 def test_sevir_is_scored_in_the_type_of_the_weights(tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
@@ -9,9 +10,10 @@ import mim_tf
 from mim_tf.config import DataConfig, TrainingConfig
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.source import filled
+from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import to_uint8
 from mim_tf.evaluation.stored import read_evaluation
-from mim_tf.jobs.evaluate import check_step, evaluate, evaluate_weights, identity
+from mim_tf.jobs.evaluate import evaluate, evaluate_weights, identity
 from mim_tf.values.scale import LinearScale
 from mim_tf.weights import save_weights
 
@@ -149,9 +151,48 @@ def test_whether_the_sequences_are_those_that_were_meant(expected, size, sentenc
     assert identity(result, size, expected).startswith(sentence)
 
 
-def test_frames_at_another_distance_than_in_training(caplog):
-    for learnt, found in (("", "1 hour"), ("3 hours", ""), ("3 hours", "3 hours")):
-        check_step(learnt, found)
-    assert not caplog.text
-    check_step("3 hours", "1 hour")
-    assert "--frame_interval" in caplog.text
+# Models of any kind.
+
+
+def half(context, horizon):
+    return np.repeat(context[:, -1:] / 2, horizon, axis=1)
+
+
+def keras_model(shape):
+    inputs = keras.Input(shape)
+    return keras.Model(inputs, keras.ops.repeat(inputs[:, -1:] / 2, 3, axis=1))
+
+
+@pytest.mark.parametrize("kind", ["function", "keras"])
+def test_any_forecast_is_scored_alike(kind, tiny_frames, tmp_path):
+    is_keras = kind == "keras"
+    forecast = keras_model((3, *tiny_frames.shape[2:])) if is_keras else half
+    settings = {} if is_keras else {"input_length": 3}
+    config = TrainingConfig(protocol="per_pixel", max_test_sequences=0, num_save_samples=1)
+    result = mim_tf.evaluate(forecast, tiny_frames, config, folder=tmp_path / "a", **settings)
+    error = tiny_frames[:, 2:3] / 2 - tiny_frames[:, 3:]
+    assert result["mean"]["mse"] == pytest.approx(np.square(error).mean(), rel=1e-5)
+    assert result["mean"]["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-5)
+    persistence = np.square(tiny_frames[:, 2:3] - tiny_frames[:, 3:]).mean()
+    assert result["baselines"]["persistence"]["mean"]["mse"] == pytest.approx(persistence, rel=1e-5)
+    assert read_evaluation(tmp_path / "a").scores["sequences"] == len(tiny_frames)
+    assert (tmp_path / "a" / "1" / "gt1.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("forecast", "settings", "words"),
+    [
+        (half, {}, "Expected an input_length from 1 to 5"),
+        (half, {"input_length": 6}, "got 6"),
+        (lambda context, horizon: context, {"input_length": 2}, r"\[5, 4, 32, 32, 1\].*got \[5, 2"),
+        (lambda c, n: half(c, n) * np.nan, {"input_length": 2}, "Expected finite predictions"),
+    ],
+)
+def test_forecasts_that_cannot_be_scored(forecast, settings, words, tiny_frames):
+    with pytest.raises(MimError, match=words):
+        mim_tf.evaluate(forecast, tiny_frames, **settings)
+
+
+def test_a_foreign_model_does_not_predict():
+    with pytest.raises(MimError, match=r"VideoPredictor.*got Functional.*mim_tf\.evaluate"):
+        mim_tf.predict(keras_model((3, 8, 8, 1)), np.zeros((1, 3, 8, 8, 1)), 3)

@@ -79,6 +79,7 @@ def test_a_run_leaves_record_log_and_page(uninterrupted):
     assert record["model"]["num_hidden"] == [4, 4]
     assert record["training"]["seed"] == 0
     assert "bundled" in record["sources"]["train"]["digits_origin"]
+    assert record["sources"]["valid"]["is_test"] is False
     assert record["versions"]["mim_tf"] == mim_tf.__version__
     with (uninterrupted / "train.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -1,0 +1,292 @@
+"""Scores of forecasts that any program made, from files with the truth and the forecasts."""
+
+import glob
+import os
+from pathlib import Path
+
+import numpy as np
+from absl import logging
+
+from mim_tf.config import TrainingConfig
+from mim_tf.data.files.arrays import check_array, open_frames, take, to_float32
+from mim_tf.data.files.images import natural_order
+from mim_tf.data.scale_fit import ValueStatistics
+from mim_tf.data.sets.grid.fields import is_grid
+from mim_tf.data.sets.grid.grid import Grid, Stretch
+from mim_tf.data.sets.grid.times import runs
+from mim_tf.data.source import Indices, SequenceSource, WindowSource
+from mim_tf.errors import MimError
+from mim_tf.jobs.evaluate import in_words, saving, scored, write_evaluation
+from mim_tf.runs.folder import new_run_folder
+from mim_tf.storage.paths import list_folder
+from mim_tf.values.grid import check_grid
+from mim_tf.values.scale import LinearScale
+from mim_tf.values.step import step_in_words
+
+ARRAYS = (".npy", ".npz")
+_LAYOUTS = {4: "[N, T, H, W]", 5: "[N, T, H, W, C]"}
+_MOST_CHANNELS = 4
+_AT_A_TIME = 16  # sequences
+
+
+def score_files(
+    truth: str,
+    prediction: str,
+    config: TrainingConfig,
+    thresholds: tuple[float, ...] = (),
+    variables: tuple[str, ...] = (),
+    unit: str = "",
+    context: int = 2,
+) -> tuple[str, list[Path]]:
+    """Score forecasts in files against the truth.
+
+    Args:
+        truth: `.npy` or `.npz` file of sequences `[N, T, H, W]` or `[N, T, H, W, C]`, whose last
+            frames are predicted; or a NetCDF, Zarr or GRIB file, pattern or folder with the fields
+            of all times.
+        prediction: an array `[N, horizon, ...]`; or for fields a file, or a pattern with a forecast
+            a file, which are matched by the times they are for. A folder holds such a file, or a
+            folder of forecasts, for each of several models.
+        config: protocol, batch size, number of sequences and samples, and folder.
+        thresholds: for the scores of events, in the unit of the values.
+        variables: of fields, NAME or NAME@LEVEL; by default those of the forecasts.
+        unit: of the values of arrays.
+        context: fields of the truth before each forecast, for the baselines.
+
+    Returns:
+        The scores of each model as text, and the folders with its scores, pictures and page.
+    """
+    models, opened = list_models(prediction), {}
+    are_arrays = {files[0].suffix.lower() in ARRAYS for files in models.values()}
+    if (variables and True in are_arrays) or (unit and False in are_arrays):
+        raise MimError("Expected --unit of arrays only, and --variables of fields only.")
+    for name, paths in models.items():
+        if paths[0].suffix.lower() in ARRAYS:
+            opened[name] = _open_arrays(Path(truth), paths, unit)
+        else:
+            opened[name] = _open_fields(Path(truth), paths, variables, context)
+    if len({tuple(each.describe().get("forecasts_from", ())) for each, _ in opened.values()}) > 1:
+        raise MimError(
+            f"{prediction}: expected a file for each of several models, with forecasts for the "
+            f"same times, got other times. For one model with a forecast a file, give a pattern, "
+            f"such as --prediction='{prediction}/*.nc'."
+        )
+    first, texts, folders = new_run_folder(config.gen_frm_dir, "score"), [], []
+    for name, (source, forecasts) in opened.items():
+        source.thresholds = thresholds
+        given = source.shape[0] - forecasts.shape[1]
+        folder = first / name if len(models) > 1 else first
+        predict = _reader(source, forecasts, given, name)
+        result = scored(predict, source, given, config, saving(folder, given, source))
+        write_evaluation(folder, result, given)
+        texts.append(in_words(result, name))
+        folders.append(folder)
+    return "\n\n".join(texts), folders
+
+
+def list_models(prediction: str) -> dict[str, list[Path]]:
+    """Return the name of each model and the files with its forecasts; `MimError` without any."""
+    path = Path(prediction)
+    if glob.has_magic(prediction) and not os.path.lexists(path):
+        files = sorted(map(Path, glob.glob(prediction)), key=natural_order)
+        found = {path.parent.name or "forecasts": files}
+    elif os.path.isdir(path) and not is_grid(path):
+        found = {each.stem: _forecasts_at(each) for each in list_folder(path)}
+    else:
+        found = {path.stem: _forecasts_at(path)}
+    found = {name: files for name, files in found.items() if files}
+    if not found:
+        expected = "forecasts, files .npy, .npz, .nc, .zarr or .grib"
+        raise MimError(f"{prediction}: expected {expected}, got none. Check the path.")
+    return found
+
+
+def _forecasts_at(path):
+    """Return the files with the forecasts of a model; none if it is another file."""
+    if os.path.isdir(path) and not is_grid(path):
+        return [each for each in list_folder(path) if is_grid(each)]
+    return [path] if path.suffix.lower() in ARRAYS or is_grid(path) else []
+
+
+class Truths(SequenceSource):
+    """Sequences of an array `[N, T, H, W, C]`, on the scale of its values; NaN where missing."""
+
+    has_missing = True
+
+    def __init__(self, frames: np.ndarray, name: Path, scale: LinearScale | None):
+        self.frames, self.name, self.scale = frames, str(name), scale
+        self.size, self.shape = len(frames), frames.shape[1:]
+
+    def sequences(self, indices: Indices) -> np.ndarray:
+        return to_float32(take(self.frames, np.asarray(indices, np.int64)))
+
+    def describe(self) -> dict:
+        return super().describe() | {"source": "scored files", "paths": [self.name]}
+
+
+def _open_arrays(truth, predictions, unit):
+    """Return the truth as a source, and the forecasts `[N, horizon, H, W, C]`."""
+    (prediction,) = predictions
+    frames, forecasts = _open_array(truth), _open_array(prediction)
+    (count, length, *frame), (number, horizon, *predicted) = frames.shape, forecasts.shape
+    if (count, *frame) != (number, *predicted) or horizon > length:
+        raise MimError(
+            f"{prediction}: expected [N, horizon, H, W, C] with the N, H, W and C of {truth}, "
+            f"{list(frames.shape)}, whose last frames are predicted, got {list(forecasts.shape)}."
+        )
+    known, guessed = _statistics(frames), _statistics(forecasts)
+    is_unit = known.low.min() >= 0 and known.high.max() <= 1
+    _check_ranges(known, guessed, prediction, truth)
+    scale = None if is_unit and not unit else _scale_of(known, (unit,), () if unit else ("value",))
+    return Truths(frames, truth, scale), forecasts
+
+
+def _open_array(path):
+    """Return an array as `[N, T, H, W, C]`; with `[N, T, C, H, W]`, as of PyTorch, axes move."""
+    array = open_frames(path)
+    if array.ndim == 5 and array.shape[2] <= _MOST_CHANNELS < min(array.shape[3:]):
+        logging.info("%s: %s is read as [N, T, C, H, W].", path, list(array.shape))
+        array = np.moveaxis(array, 2, -1)
+    check_array(array, path, _LAYOUTS)
+    return array[..., None] if array.ndim == 4 else array
+
+
+def _statistics(frames):
+    found = ValueStatistics(frames.shape[-1])
+    for start in range(0, len(frames), _AT_A_TIME):
+        found.update(to_float32(take(frames, slice(start, start + _AT_A_TIME))))
+    return found
+
+
+def _check_ranges(known, guessed, prediction, truth):
+    """Refuse infinite truths; log a warning if forecasts seem to be on another scale."""
+    low, high = float(known.low.min()), float(known.high.max())
+    if not np.isfinite([low, high]).all():
+        raise MimError(f"{truth}: expected finite values, or NaN where missing; got infinity.")
+    ours, theirs = guessed.high.max() - guessed.low.min(), high - low
+    if ours > 20 * theirs or theirs > 20 * ours:
+        logging.warning(
+            "%s has values from %g to %g, %s from %g to %g. Check that both are on one scale.",
+            *(prediction, guessed.low.min(), guessed.high.max(), truth, low, high),
+        )
+
+
+def _scale_of(known, units, names) -> LinearScale:
+    """Return the scale of values as they are; pictures show the range of the truth."""
+    white = np.where(known.low < known.high, known.high, known.low + 1)
+    if len(units) == 1:
+        low, high = float(known.low.min()), float(white.max())
+        return LinearScale(units[0], 0.0, 1.0, False, low, high, names)
+    zeros, ones = ((value,) * len(units) for value in (0.0, 1.0))
+    ends = tuple(known.low.tolist()), tuple(white.tolist())
+    return LinearScale(units, zeros, ones, False, *ends, names)
+
+
+def _open_fields(truth, predictions, variables, context):
+    """Return windows of the truth at the times of each forecast, and the forecasts."""
+    forecasts = [_open_forecast(path, variables) for path in predictions]
+    first = forecasts[0]
+    grid = Grid([truth], variables or first.variables)
+    for each in forecasts:
+        (path,) = each.paths
+        if each.units != grid.units or len(each) != len(first):
+            raise MimError(
+                f"{path}: expected {len(first)} fields in {_in_words(grid.units)} as in "
+                f"{first.paths[0]} and {truth}, got {len(each)} in {_in_words(each.units)}."
+            )
+        if each.frame_shape != grid.frame_shape:
+            raise MimError(
+                f"{path}: expected the grid of {truth}, {grid.frame_grid.words}, got "
+                f"{each.frame_grid.words}. Interpolate the forecast to the grid of the truth."
+            )
+        check_grid(grid.frame_grid, each.frame_grid, str(path), must=True)
+    places = [_times_in(grid, each, truth) for each in forecasts]
+    (interval,) = {step for _, step in places} if len({s for _, s in places}) == 1 else (0,)
+    if not interval:
+        raise MimError(f"{predictions[0]}: expected forecasts with one step, got several.")
+    stretches = runs(grid.times, 0, len(grid))
+    starts = np.array([place for place, _ in places])
+    number = np.searchsorted([start for start, _ in stretches], starts, side="right") - 1
+    begins = np.array([stretches[n][0] for n in number])
+    context = int(min(context, ((starts - begins) // interval).min()))
+    if not context:
+        logging.warning("%s: no field before each forecast, so there are no baselines.", truth)
+    source = WindowSource(
+        [Stretch(grid, *run) for run in stretches],
+        grid.frame_shape,
+        context + len(first),
+        interval=interval,
+        starts=np.stack([number, starts - begins - context * interval], axis=1),
+        frame_step=step_in_words(grid.step[0] * interval, grid.step[1]) if grid.step[0] else "",
+        description={
+            "source": "scored files",
+            "paths": [str(path) for path in grid.paths],
+            "forecasts_from": [each.times.text(0) for each in forecasts],
+        },
+        names=tuple(grid.variables),
+        units=grid.units,
+        latitude=grid.latitude,
+        frame_grid=grid.frame_grid,
+        has_missing=True,
+    )
+    known = ValueStatistics(grid.frame_shape[-1])
+    for index in range(source.size):
+        known.update(source.sequences([index]))
+    fields = np.stack([each.read(range(len(each))) for each in forecasts])
+    source.scale = _scale_of(known, grid.units, tuple(grid.variables))
+    _check_ranges(known, _statistics(fields), predictions[0], truth)
+    return source, fields
+
+
+def _open_forecast(path, variables):
+    # mim predict writes NAME_LEVEL for NAME@LEVEL.
+    try:
+        return Grid([path], variables)
+    except MimError:
+        flat = tuple(name.replace("@", "_") for name in variables)
+        if flat == variables:
+            raise
+        return Grid([path], flat)
+
+
+def _in_words(units):
+    return ", ".join(unit or "no unit" for unit in units)
+
+
+def _times_in(grid, forecast, truth) -> tuple[int, int]:
+    """Return the place of a forecast's first time in the truth, and its step in fields of it."""
+    places = np.searchsorted(grid.times.seconds, forecast.times.seconds)
+    there = np.take(grid.times.seconds, places, mode="clip") == forecast.times.seconds
+    same = forecast.times.calendar == grid.times.calendar
+    steps = np.unique(np.diff(places)) if len(places) > 1 else np.array([1])
+    if not same or not there.all() or len(steps) > 1:
+        missing = int(np.argmin(there))
+        found = "another calendar" if not same else "none"
+        what = f"a field for {forecast.times.text(missing)}"
+        if same and there.all():
+            what, found = "fields one step apart", f"those from {forecast.times.span()} with gaps"
+        raise MimError(
+            f"{truth}: expected {what}, of {forecast.paths[0]}, got {found}: it has "
+            f"{grid.times.span()}. Add fields to the truth, or leave out that forecast."
+        )
+    return int(places[0]), int(steps[0])
+
+
+def _reader(source, forecasts, context, name):
+    """Return a function from frames and indices to the forecasts of these indices."""
+
+    def predict(_, indices):
+        found = to_float32(take(forecasts, np.asarray(indices, np.int64)))
+        missing = ~np.isfinite(found)
+        if missing.any():
+            truth = source.sequences(indices)[:, context:]
+            wrong = np.argwhere(missing & ~np.isnan(truth))
+            if len(wrong):
+                place = f"frame {wrong[0][1] + 1} of sequence {indices[wrong[0][0]] + 1}"
+                raise MimError(
+                    f"{name}: expected finite forecasts where the truth is known, got NaN or "
+                    f"infinity in {place}. Fill it, or set the truth to NaN there."
+                )
+        return np.where(missing, np.float32(0), found)
+
+    return predict

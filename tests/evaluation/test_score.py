@@ -1,0 +1,188 @@
+"""Scores of forecasts in files: arrays, fields by valid time, and several models."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mim_tf.config import TrainingConfig
+from mim_tf.errors import MimError
+from mim_tf.evaluation.compare import compare
+from mim_tf.evaluation.stored import read_evaluation
+from mim_tf.jobs.score import score_files
+from tests import grid_files
+
+pytestmark = pytest.mark.usefixtures("here")
+FRAMES = np.random.default_rng(0).random((6, 5, 9, 8, 1), np.float32)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    # Pages have tests of their own.
+    monkeypatch.setattr("mim_tf.jobs.evaluate.write_report_or_warn", lambda folder: None)
+    return tmp_path
+
+
+def score(prediction="b.npy", truth="a.npy", **settings):
+    config = TrainingConfig(
+        protocol=settings.pop("protocol", "per_pixel"), max_test_sequences=0, num_save_samples=0
+    )
+    return score_files(truth, str(prediction), config, **settings)
+
+
+def scores_of(*arguments, **settings):
+    _, (folder,) = score(*arguments, **settings)
+    return read_evaluation(folder).scores
+
+
+@pytest.mark.parametrize("layout", ["[N, T, H, W, C]", "[N, T, H, W]", "[N, T, C, H, W]", "uint8"])
+def test_the_last_frames_are_predicted(layout):
+    frames, forecast = FRAMES, np.float32(0.9) * FRAMES[:, 2:]
+    if layout == "uint8":
+        frames, forecast = (np.uint8(255 * each) for each in (frames, forecast))
+    for name, array in (("a", frames), ("b", forecast)):
+        moved = np.moveaxis(array, -1, 2) if "T, C" in layout else array
+        np.save(f"{name}.npy", moved[..., 0] if layout == "[N, T, H, W]" else moved)
+    found, tolerance = scores_of(), 0.1 if layout == "uint8" else 1e-5
+    assert found["mean"]["mse"] == pytest.approx(
+        np.square(0.1 * FRAMES[:, 2:]).mean(), rel=tolerance
+    )
+    assert (found["input_length"], found["sequences"]) == (2, 6)
+    persistence = np.square(FRAMES[:, 1:2] - FRAMES[:, 2:]).mean()
+    assert found["baselines"]["persistence"]["mean"]["mse"] == pytest.approx(persistence, rel=0.02)
+    assert "mae_value" not in found["mean"]
+
+
+def test_physical_values_are_scored_in_their_unit():
+    values = 70 * FRAMES
+    values[0, -1, 0, 0] = np.nan
+    forecast = values[:, 2:] + 2
+    np.save("a.npy", values)
+    np.save("b.npy", forecast)
+    mean = scores_of(unit="dBZ", thresholds=(35,))["mean"]
+    assert mean["mae_dBZ"] == pytest.approx(2, rel=1e-5)
+    # No value of the truth above 35 is missed, because all forecasts are higher.
+    hits, events = ((each > 35).sum(axis=(0, 2, 3, 4)) for each in (values[:, 2:], forecast))
+    assert mean["CSI_35"] == pytest.approx((hits / events).mean(), rel=1e-5)
+    assert scores_of()["mean"]["rmse_value"] == pytest.approx(2, rel=1e-5)
+
+
+def test_without_a_context_there_are_no_baselines():
+    np.save("a.npy", FRAMES)
+    np.save("b.npy", FRAMES / 2)
+    text, (folder,) = score()
+    assert read_evaluation(folder).scores["baselines"] == {}
+    assert text.endswith("Without a context there are no baselines.")
+
+
+def test_a_folder_holds_a_file_for_each_model(here):
+    (here / "models").mkdir()
+    np.save("a.npy", FRAMES)
+    for name, factor in (("Half", 0.5), ("Most", 0.9)):
+        np.save(f"models/{name}.npy", FRAMES[:, 2:] * np.float32(factor))
+    text, folders = score("models")
+    assert "Half" in text
+    assert [folder.name for folder in folders] == ["Half", "Most"]
+    (difference,) = (each for each in compare(folders).differences if each.score == "mse")
+    expected = (0.1**2 - 0.5**2) * np.square(FRAMES[:, 2:]).mean()
+    assert difference.mean == pytest.approx(expected, rel=1e-4)
+
+
+def replaced(value):
+    forecast = FRAMES[:, 2:].copy()
+    forecast[1, 2, 3, 4] = value
+    return forecast
+
+
+@pytest.mark.parametrize(
+    ("forecast", "words"),
+    [
+        (FRAMES[:5, 2:], r"\[6, 5, 9, 8, 1\].*got \[5, 3, 9, 8, 1\]"),
+        (FRAMES[:, 2:, :8], "got"),
+        (np.concatenate([FRAMES, FRAMES], axis=1), r"got \[6, 10"),
+        (replaced(np.nan), "frame 3 of sequence 2"),
+        (replaced(np.inf), "frame 3 of sequence 2"),
+        (FRAMES[:, 2:].astype(np.int32), "int32"),
+    ],
+)
+def test_forecasts_that_do_not_fit_are_refused(forecast, words):
+    np.save("a.npy", FRAMES)
+    np.save("b.npy", forecast)
+    with pytest.raises(MimError, match=words):
+        score()
+
+
+def test_forecasts_on_another_scale_are_told(caplog):
+    np.save("a.npy", FRAMES)
+    np.save("b.npy", 255 * FRAMES[:, 2:])
+    score()
+    assert "one scale" in caplog.text
+
+
+def test_flags_of_the_other_kind_are_refused():
+    np.save("a.npy", FRAMES)
+    np.save("b.npy", FRAMES)
+    with pytest.raises(MimError, match="--variables of fields only"):
+        score(variables=("t2m",))
+
+
+# Fields.
+
+TRUTH = grid_files.dataset(24).fillna(285)
+
+
+def write_forecasts(first_fields, error=0.5, folder="fc", **changes):
+    """Files as mim predict writes them: a forecast of 3 fields from each of `first_fields`."""
+    for number, first in enumerate(first_fields):
+        part = TRUTH[["t2m"]].isel(time=slice(first, first + 3))
+        fields = (part + error).rename(time="lead_time")
+        later = fields.lead_time.values + changes.get("later", np.timedelta64(0))
+        lead = ("lead_time", 6 * np.arange(1, 4), {"units": "hours"})
+        fields = fields.assign_coords(lead_time=lead, time=("lead_time", later))
+        fields["t2m"].attrs["units"] = changes.get("unit", "K")
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        fields.to_netcdf(f"{folder}/{number}.nc", engine="h5netcdf")
+
+
+@pytest.mark.parametrize(("starts", "given"), [((4, 9, 15), 2), ((1, 9), 1), ((0, 9), 0)])
+def test_fields_are_matched_by_their_times(starts, given):
+    TRUTH.to_netcdf("truth.nc", engine="h5netcdf")
+    write_forecasts(starts)
+    found = scores_of("fc/*.nc", "truth.nc", thresholds=(280,))
+    assert found["mean"]["mae_t2m_K"] == pytest.approx(0.5, rel=1e-4)
+    assert found["mean"]["bias_t2m"] == pytest.approx(0.5, rel=1e-3)
+    assert "CSI_280" in found["mean"]
+    assert (found["sequences"], found["input_length"]) == (len(starts), given)
+    t2m = TRUTH.t2m.values
+    if given:
+        errors = [t2m[first - 1] - t2m[first : first + 3] for first in starts]
+        persistence = found["baselines"]["persistence"]["mean"]["mae_t2m_K"]
+        assert persistence == pytest.approx(np.abs(errors).mean(), rel=1e-4)
+
+
+def test_a_folder_of_forecasts_for_each_model(here):
+    TRUTH.to_netcdf("truth.nc", engine="h5netcdf")
+    for name, error in (("A", 0.5), ("B", 1)):
+        write_forecasts((4, 9), error, f"models/{name}")
+    _, folders = score("models", "truth.nc")
+    found = [json.loads((folder / "scores.json").read_text())["mean"] for folder in folders]
+    assert [round(mean["mae_t2m_K"], 3) for mean in found] == [0.5, 1]
+
+
+@pytest.mark.parametrize(
+    ("starts", "prediction", "changes", "words"),
+    [
+        ((4,), "fc/0.nc", {"later": np.timedelta64(1, "h")}, "expected a field for 2015-01-02 01"),
+        ((21,), "fc/0.nc", {"later": np.timedelta64(6, "h")}, "expected a field for 2015-01-07"),
+        ((4,), "fc/0.nc", {"unit": "degC"}, "in K as in .*, got 3 in degC"),
+        ((4, 9), "fc", {}, r"give a pattern, such as --prediction='fc/\*.nc'"),
+        ((4,), "nothing*.nc", {}, "expected forecasts"),
+    ],
+)
+def test_fields_that_do_not_fit_are_refused(starts, prediction, changes, words):
+    TRUTH.to_netcdf("truth.nc", engine="h5netcdf")
+    write_forecasts(starts, **changes)
+    with pytest.raises(MimError, match=words):
+        score(prediction, "truth.nc")
