@@ -38,6 +38,15 @@ def split_paths(data: DataConfig, split: str) -> tuple[list[Path], bool]:
     return [path for same in chosen.values() for path in same], False
 
 
+def is_test_validation(data: DataConfig) -> bool:
+    """Return whether the test sequences are the validation sequences too."""
+    _, shared = split_paths(data, "test")
+    has_one_set = "test" in data.declared.splits and "valid" not in data.declared.splits
+    # Moving MNIST divides only training paths. Sequences to train on are generated otherwise.
+    is_generated = data.dataset.startswith("mnist") and not data.train_data_paths
+    return not shared or has_one_set or (is_generated and bool(data.valid_data_paths))
+
+
 def needed_paths(data: DataConfig, split: str) -> tuple[list[Path], bool]:
     """Return `split_paths`, or raise `MimError` if there are none."""
     paths, shared = split_paths(data, split)

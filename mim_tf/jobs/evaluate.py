@@ -82,7 +82,7 @@ def evaluate(
         **scores.details(),
         "protocol": config.protocol,
         "input_length": context,
-        **reference.result(),
+        **reference.result(groups),
         "per_sequence": per_sequence,
         "groups": groups,
         "resamples": resamples,
