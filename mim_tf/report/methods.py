@@ -1,9 +1,9 @@
 """Evaluations as the methods of a comparison: named as in papers, runs of several seeds together.
 
 Runs whose records differ in nothing but the seed are one method. Its scores are the means of its
-runs. Its intervals have two levels: each resample of recordings is moved by what the mean of so
-many seeds varies, drawn from Student's t distribution. With few seeds, resampling the seeds
-themselves would make intervals that are too narrow.
+runs. Its intervals have two levels: each resample of recordings is moved by a normal deviate, as
+far as the mean of so many seeds varies. The deviate is widened so that its 95 % interval is that of
+Student's t distribution. Resampling a few seeds themselves would make intervals too narrow.
 """
 
 import dataclasses
@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 from absl import logging
+from scipy import stats
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import Comparison, compare
-from mim_tf.evaluation.statistics import RESAMPLES, SEED, as_json, interval
+from mim_tf.evaluation.statistics import LEVEL, RESAMPLES, SEED, as_json, interval
 from mim_tf.evaluation.stored import Evaluation, basis
 from mim_tf.report.read import find_origin, split_of
 
@@ -141,7 +142,8 @@ def _mean_of_seeds(runs: list[Evaluation], name: str, place: int) -> Evaluation:
     means, spreads = mean("mean")
     curves, _ = mean("per_frame")
     # Other draws for each method, because seeds are not paired.
-    moves = np.random.default_rng([SEED, place]).standard_t(count - 1, RESAMPLES) / np.sqrt(count)
+    widened = stats.t.ppf((1 + LEVEL) / 2, count - 1) / stats.norm.ppf((1 + LEVEL) / 2)
+    moves = np.random.default_rng([SEED, place]).normal(0, widened / np.sqrt(count), RESAMPLES)
     resamples = {
         score: np.mean([(run.resamples or {})[score] for run in runs], 0) + moves * spreads[score]
         for score in means
