@@ -91,7 +91,9 @@ def verdict(result: dict, score: str = "mse", name: str = "The model") -> str:
         f"to {TITLES[key]} in {listed_titles(names)}" for key, names in losses.items() if names
     ]
     if wins:
-        sentences.append(f"It {'' if left else 'also '}wins in {listed_titles(wins)}.")
+        others = [each for each in filter(direction, result["mean"]) if each != score]
+        where = "every other score" if wins == others else listed_titles(wins)
+        sentences.append(f"It {'' if left else 'also '}wins in {where}.")
     if words:
         sentences.append(f"It loses {listed(words, 'and')}.")
     return " ".join(sentences)

@@ -8,8 +8,8 @@ import pytest
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.data.split import is_test_validation
 from mim_tf.errors import MimError
-from mim_tf.evaluation.stored import write_scores
-from mim_tf.report.methods import compare_methods, notes
+from mim_tf.evaluation.stored import Evaluation, write_scores
+from mim_tf.report.methods import _mean_of_seeds, compare_methods, notes
 from mim_tf.report.read import split_of
 from tests.report.conftest import CONTEXT, SEQUENCES, evaluation, make_run
 
@@ -60,9 +60,6 @@ def test_seeds_are_one_method_whose_interval_includes_their_spread(seeds, tmp_pa
 
 def test_the_interval_of_seeds_covers_the_mean_of_all_seeds():
     """Normal seeds and no other spread: 95 % of the intervals contain the true mean."""
-    from mim_tf.evaluation.stored import Evaluation
-    from mim_tf.report.methods import _mean_of_seeds
-
     rng, hits = np.random.default_rng(0), 0
     for place in range(200):
         runs = [
