@@ -55,7 +55,12 @@ def test_the_verdict_names_what_is_beaten_and_what_is_not(model, baselines, word
             "wins in PSNR. It loses to persistence in CSI",
         ),
         ([10, 20, 0.7], [20, 10, 0.6], [30, 15, 0.4], "It also wins in every other score."),
-        ([25, 20, 0.3], [20, 10, 0.6], [30, 30, 0.4], "in PSNR and to persistence in CSI (30)."),
+        (
+            [25, 20, 0.3],
+            [20, 10, 0.6],
+            [30, 30, 0.4],
+            "(30) and to extrapolation along optical flow in PSNR.",
+        ),
         # A tie, and what is nowhere defined, are neither.
         ([10, 20, None], [20, 20, 0.6], [30, 10, None], "its MSE is 10"),
     ],
