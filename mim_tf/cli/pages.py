@@ -32,8 +32,12 @@ REPORT = Command(
 @dataclasses.dataclass
 class _Compare:
     output: str = field("", "HTML file to make: scores, curves, pictures and costs.")
-    format: str = field("md", "Form of the table.", choices=("md", "latex", "html"))
+    format: str = field(
+        "md", "Form of the table; latex needs booktabs.", choices=("md", "latex", "html")
+    )
     score: str = field("mse", "Score to decide by.")
+    scores: tuple[str, ...] = field((), "Scores of the table, comma separated; empty: all.")
+    by_lead_time: str = field("", "Score to show at each lead time instead of the table.")
     names: tuple[str, ...] = field((), "Names of the runs, such as MIM,ConvLSTM.")
 
 
@@ -47,23 +51,31 @@ def _compare(values: flags.FlagValues, *folders: str) -> None:
         print(write_comparison(folders, values.output, values.score, values.names))
         print(f"The page is {values.output}.")
         return
-    from mim_tf.evaluation.compare import compare, format_comparison
-    from mim_tf.evaluation.stored import basis
+    from mim_tf.evaluation.baselines import verdict
+    from mim_tf.report import tables
+    from mim_tf.report.methods import compare_methods, notes
 
-    comparison = compare(folders, values.names)
+    comparison = compare_methods(folders, values.names)
     comparison.check_score(values.score)
-    print(format_comparison(comparison, values.format))
-    if values.format == "md":
-        words = [*comparison.conclusion(values.score), basis(comparison.evaluations[0].scores)]
-        print("\n" + "\n".join(words))
+    if values.by_lead_time:
+        shown = [tables.lead_time_table(comparison, values.by_lead_time)]
+    else:
+        shown = tables.score_tables(comparison, values.scores)
+        shown += [tables.difference_table(comparison)] * (len(comparison.evaluations) > 1)
+    words = [*comparison.conclusion(values.score), *notes(comparison)]
+    if len(comparison.evaluations) == 1 and comparison.baselines:
+        only = comparison.evaluations[0]
+        words.insert(0, verdict(only.scores, values.score, only.name))
+    print(tables.format_tables(shown, values.format, words))
 
 
 COMPARE = Command(
-    "Says which of several runs is better, and whether the interval excludes 0.\n\n"
+    "Makes a table of runs and baselines, and says whether intervals of differences exclude 0.\n\n"
+    "mim compare RUN --format=latex\n"
     "mim compare RUN RUN ... --output=page.html",
     _compare,
     _Compare,
-    arguments=("RUN", "RUN..."),
+    arguments=("RUN...",),
 )
 
 

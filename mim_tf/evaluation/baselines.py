@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude, map_coor
 from skimage.registration import optical_flow_ilk
 
 from mim_tf.data.source import SequenceSource
-from mim_tf.evaluation.errors import is_better
+from mim_tf.evaluation.errors import direction, is_better, listed_titles, score_title
 from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.statistics import Batch
 from mim_tf.values.text import listed, number
@@ -48,10 +48,35 @@ def unbeaten(result: dict, score: str) -> dict[str, float | None]:
     return {name: mean for name, mean in means.items() if not is_better(score, ours, mean)}
 
 
+def won_and_lost(result: dict) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the scores in which the model is better than every baseline, and those it loses.
+
+    The lost scores are by name of the baseline that is the best in them. A score that is not
+    defined for the model or for all baselines is neither won nor lost; so is a tie.
+    """
+    won: list[str] = []
+    lost: dict[str, list[str]] = {}
+    for score in filter(direction, result["mean"]):
+        best, value = "", result["mean"][score]
+        means = {name: part["mean"][score] for name, part in result.get("baselines", {}).items()}
+        known = [mean for mean in means.values() if mean is not None]
+        if known and all(is_better(score, value, mean) for mean in known):
+            won.append(score)
+        for name, mean in means.items():
+            if is_better(score, mean, value):
+                best, value = name, mean
+        if best:
+            lost.setdefault(best, []).append(score)
+    return won, lost
+
+
 def verdict(result: dict, score: str = "mse", name: str = "The model") -> str:
-    """Return a sentence: whether the model beats every baseline in the mean of a score."""
+    """Return whether the model beats every baseline in a score, and which others it wins or loses.
+
+    All of this is said of means.
+    """
     ours, left = number(result["mean"][score], "undefined"), unbeaten(result, score)
-    title = score.upper() if score in ("mse", "mae") else score
+    title = score_title(score)
     if not result["baselines"]:
         return f"The {title} of {name} is {ours}. Without a context there are no baselines."
     parts = [
@@ -60,7 +85,20 @@ def verdict(result: dict, score: str = "mse", name: str = "The model") -> str:
         if each in left or not left
     ]
     does = "does NOT beat" if left else "beats"
-    return f"{name} {does} {listed(parts, 'and')}: its {title} is {ours}."
+    sentences = [f"{name} {does} {listed(parts, 'and')}: its {title} is {ours}."]
+    won, lost = won_and_lost(result)
+    wins = [each for each in won if each != score]
+    losses = {key: [each for each in names if each != score] for key, names in lost.items()}
+    words = [
+        f"to {TITLES[key]} in {listed_titles(names)}" for key, names in losses.items() if names
+    ]
+    if wins:
+        others = [each for each in filter(direction, result["mean"]) if each != score]
+        where = "every other score" if wins == others else listed_titles(wins)
+        sentences.append(f"It {'' if left else 'also '}wins in {where}.")
+    if words:
+        sentences.append(f"It loses {listed(words, 'and')}.")
+    return " ".join(sentences)
 
 
 # Extrapolation of the last frame along optical flow: the baseline of radar nowcasting.
@@ -150,14 +188,20 @@ class ReferenceScores:
             forecast = baseline(frames[:, : self._context], batch.truth.shape[1])
             scores.add(batch.with_prediction(forecast))
 
-    def result(self) -> dict:
-        """Return `data`, the source's description with `sha256`, and the scores of `baselines`."""
+    def result(self, groups: np.ndarray | None = None) -> dict:
+        """Return `data`, the source's description with `sha256`, and the scores of `baselines`.
+
+        Intervals resample `groups` as `Scores.resampled` does.
+        """
         if self._key not in self._known:
-            results = {name: scores.result() for name, (_, scores) in self._baselines.items()}
+            results = {
+                name: scores.result() | {"intervals": scores.intervals(groups)}
+                for name, (_, scores) in self._baselines.items()
+            }
             self._known[self._key] = {
                 "data": {"sha256": self._hash.hexdigest(), **self._source.describe()},
                 "baselines": {
-                    name: {part: result[part] for part in ("mean", "per_frame")}
+                    name: {part: result[part] for part in ("mean", "per_frame", "intervals")}
                     for name, result in results.items()
                 },
             }

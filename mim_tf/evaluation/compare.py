@@ -1,6 +1,6 @@
 """Which of several evaluations is better, and whether the interval of the difference excludes 0.
 
-A table of scores and the differences below it rest on one estimator: a mean score is made of sums
+Scores and the differences between them rest on one estimator: a mean score is made of sums
 over all sequences, and the differences are of these means. Their intervals come from the bootstrap
 resamples that each evaluation stores. All evaluations of the same sequences resample the same
 recordings, so subtracting resample by resample gives a paired bootstrap.
@@ -8,7 +8,6 @@ recordings, so subtracting resample by resample gives a paired bootstrap.
 
 import dataclasses
 import functools
-import html
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +16,10 @@ import numpy as np
 from absl import logging
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.errors import direction
+from mim_tf.evaluation.errors import direction, score_title
 from mim_tf.evaluation.statistics import as_json, defined_mean, interval, mean_interval
 from mim_tf.evaluation.stored import Evaluation, read_evaluation
-from mim_tf.values.text import listed, markdown_table, number
+from mim_tf.values.text import listed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +37,11 @@ class Difference:
     @property
     def sentence(self) -> str:
         """Which is better, by how much, and whether the interval excludes 0."""
-        pair = f"{self.other} and {self.first}"
+        pair, title = f"{self.other} and {self.first}", score_title(self.score)
         if self.mean is None:
-            return f"{pair} cannot be compared in {self.score}: it is not defined in both."
+            return f"{pair} cannot be compared in {title}: it is not defined in both."
         if not self.mean:
-            return f"{pair} do not differ in {self.score}."
+            return f"{pair} do not differ in {title}."
         amount = f"{abs(self.mean):.4g}"
         if self.interval:
             # The amount has no sign, so the interval is turned with it.
@@ -51,18 +50,18 @@ class Difference:
         if self.better is None:
             return (
                 f"{self.other} is {'higher' if self.mean > 0 else 'lower'} than {self.first} in "
-                f"{self.score} by {amount}, which does not say which is better."
+                f"{title} by {amount}, which does not say which is better."
             )
         worse = self.first if self.better == self.other else self.other
         end = "and the interval excludes 0" if self.excludes_zero else "but the interval includes 0"
         if not self.interval:
             end = "of which there is no interval"
-        return f"{self.better} is better than {worse} in {self.score} by {amount}, {end}."
+        return f"{self.better} is better than {worse} in {title} by {amount}, {end}."
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Evaluations on the same sequences, in the order given."""
+    """One or more evaluations on the same sequences, in the order given."""
 
     evaluations: list[Evaluation]
 
@@ -90,16 +89,16 @@ class Comparison:
         has_all = all(each.resamples is not None for each in self.evaluations)
         return has_all and all(np.array_equal(each, groups[0]) for each in groups)
 
+    @property
+    def runs(self) -> list[Evaluation]:
+        """Evaluations of single runs: those of several seeds one by one."""
+        return [run for each in self.evaluations for run in each.seeds or (each,)]
+
     def check_score(self, score: str) -> None:
         """Raise `MimError` if no run can be better in `score`: one they lack, or sharpness."""
         deciding = [name for name in self.scores if direction(name)]
         if score not in deciding:
             raise MimError(f"Expected one of {', '.join(deciding)} as --score, got {score!r}.")
-
-    def curves(self, score: str) -> dict[str, list[float | None]]:
-        """Return a score by lead time `[horizon]` of each evaluation and of the baselines."""
-        parts = {each.name: each.scores for each in self.evaluations} | self.baselines
-        return {name: part["per_frame"][score] for name, part in parts.items()}
 
     def conclusion(self, score: str = "mse") -> list[str]:
         """Return a sentence for each later evaluation: which is better, the first or this one."""
@@ -122,12 +121,12 @@ class Comparison:
         differences = self.against_best(score)
         if len(differences) == 1 or all(each.mean is None for each in differences):
             return " ".join(each.sentence for each in differences)
-        best, count = self.best(score).name, len(self.evaluations)
+        best, count, title = self.best(score).name, len(self.evaluations), score_title(score)
         open_ones = [each.other for each in differences if not each.excludes_zero]
         if not open_ones:
-            return f"{best} is the best of {count} in {score}, and every interval excludes 0."
+            return f"{best} is the best of {count} in {title}, and every interval excludes 0."
         return (
-            f"{best} scores best of {count} in {score}, but the interval of its difference from "
+            f"{best} scores best of {count} in {title}, but the interval of its difference from "
             f"{listed(open_ones)} includes 0."
         )
 
@@ -153,21 +152,21 @@ class Comparison:
 
 
 def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Comparison:
-    """Compare evaluations, or the best evaluations of runs, with the first of them.
+    """Return evaluations, or the best evaluations of runs, of which the first is the reference.
 
     They are called by `names`; by default by what differs in their paths. Raises `MimError` if they
     are not of the same sequences, lengths, scale and protocol.
     """
     paths = [Path(os.path.realpath(folder)) for folder in folders]
-    if len(paths) < 2 or len(set(paths)) < len(paths):
-        raise MimError(f"Expected two or more different evaluations, got {len(set(paths))}.")
+    if len(set(paths)) < len(paths):
+        raise MimError(f"Expected different evaluations, got {listed(folders, 'and')}.")
     if names and (len(names) != len(folders) or len(set(names)) < len(names)):
         raise MimError(f"Expected {len(folders)} different --names, got {', '.join(names)}.")
     pairs = zip(folders, names or _what_differs(paths), strict=True)
     comparison = Comparison([read_evaluation(folder, name) for folder, name in pairs])
     for other in comparison.evaluations[1:]:
         _check_same_test(comparison.evaluations[0], other)
-    if not comparison.is_paired:
+    if len(folders) > 1 and not comparison.is_paired:
         logging.warning(
             "Expected resamples.npz of the same recordings in each evaluation. Without it, runs "
             "are compared by the means of their sequences' scores, and intervals assume that "
@@ -181,6 +180,8 @@ def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Compari
 def _what_differs(paths: list[Path]) -> list[str]:
     """Return what is left of different paths without the parts they all begin and end with."""
     parts = [list(path.parts) for path in paths]
+    if len(parts) == 1:
+        return [paths[0].name]
     for end in (0, -1):
         while min(map(len, parts)) > 1 and len({each[end] for each in parts}) == 1:
             for each in parts:
@@ -214,76 +215,3 @@ def _scale(data):
 
 def _described(data):
     return f"{data.get('source', 'unknown source')}, SHA-256 {data['sha256']}"
-
-
-# Comparisons as tables: rows of cells, which each format writes in its own way.
-
-_ARROWS = {1: "higher is better", -1: "lower is better", 0: ""}
-
-
-def format_comparison(comparison: Comparison, format: str = "md") -> str:
-    """Return two tables: scores with 95 % intervals, then differences from the first evaluation."""
-    if format not in _FORMATS:
-        raise MimError(f"Expected one of {', '.join(_FORMATS)} as --format, got {format!r}.")
-    tables = [score_table(comparison), difference_table(comparison)]
-    return "\n\n".join(map(_FORMATS[format], tables))
-
-
-def score_table(comparison: Comparison) -> list[list[str]]:
-    """Return a header, then a score a row, an evaluation a column, the baselines last."""
-    evaluations, baselines = comparison.evaluations, comparison.baselines
-    rows = [["score", *(each.name for each in evaluations), *baselines]]
-    for score in comparison.scores:
-        cells = [
-            _with_interval(each.scores["mean"][score], each.scores["intervals"][score])
-            for each in evaluations
-        ]
-        theirs = [number(part["mean"][score]) for part in baselines.values()]
-        hint = _ARROWS[direction(score)]
-        rows.append([f"{score} ({hint})" if hint else score, *cells, *theirs])
-    return rows
-
-
-def difference_table(comparison: Comparison) -> list[list[str]]:
-    """Return a header, then a row for each score of each evaluation after the first."""
-    rows = [
-        [
-            each.score,
-            f"{each.other} - {each.first}",
-            _with_interval(each.mean, each.interval),
-            each.better or "-",
-            "yes" if each.excludes_zero else "no",
-        ]
-        for each in comparison.differences
-    ]
-    return [["score", "difference", "mean [95 %]", "better", "excludes 0"], *rows]
-
-
-def _with_interval(mean, ends):
-    if ends is None:
-        return number(mean)
-    return f"{number(mean)} [{number(ends[0])}, {number(ends[1])}]"
-
-
-_LATEX = str.maketrans(
-    {character: rf"\{character}" for character in "&%$#_{}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-)
-
-
-def _latex(rows):
-    header, *body = [" & ".join(cell.translate(_LATEX) for cell in row) + r" \\" for row in rows]
-    columns = "l" + "r" * (len(rows[0]) - 1)
-    start, end = rf"\begin{{tabular}}{{{columns}}}", r"\end{tabular}"
-    return "\n".join([start, r"\hline", header, r"\hline", *body, r"\hline", end])
-
-
-def _html(rows):
-    lines = [
-        "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
-        for tag, row in zip(["th"] + ["td"] * len(rows[1:]), rows, strict=True)
-    ]
-    return "\n".join(["<table>", *(f"<tr>{line}</tr>" for line in lines), "</table>"])
-
-
-_FORMATS = {"md": markdown_table, "latex": _latex, "html": _html}

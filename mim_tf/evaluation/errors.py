@@ -1,6 +1,8 @@
 """Errors of single frames and of single values, and in which direction a score is better."""
 
 import math
+import re
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,9 +11,12 @@ from skimage.metrics import structural_similarity
 
 from mim_tf.evaluation.statistics import FRAME_AXES, Batch, ScoreKind, Values
 from mim_tf.values.scale import LinearScale
+from mim_tf.values.text import listed
 
 _HIGHER = ("psnr", "ssim", "CSI", "POD", "HSS", "FSS", "ACC")
 _LOWER = ("mse", "mae", "rmse", "B-MSE", "B-MAE", "FAR", "RMSE")
+_LETTERS = ("mse", "mae", "rmse", "psnr", "ssim")
+_EVENTS = ("CSI", "POD", "FAR", "BIAS", "HSS", "FSS")
 SSIM_WINDOW = 7
 
 
@@ -22,6 +27,37 @@ def direction(score: str) -> int:
     """
     name = score.partition("_")[0]
     return (name in _HIGHER) - (name in _LOWER)
+
+
+def threshold_of(score: str) -> str:
+    """Return the threshold of a score of events, such as 30 of `CSI_pool4_30`; "" of others."""
+    head, last = score.partition("_")[0], score.rpartition("_")[2]
+    return last if head in _EVENTS and re.fullmatch(r"-?\d+(\.\d+)?", last) else ""
+
+
+def score_title(score: str, threshold: bool = True) -> str:
+    """Return the name of a score as in papers, such as "SSIM (uint8)", "CSI (30)" or "RMSE (K)".
+
+    Without `threshold`, that of a score of events is left out, where it stands in a heading.
+    """
+    if score == "power_ratio":
+        return "Power ratio"
+    head, *rest = score.split("_")
+    if threshold_of(score) and not threshold:
+        del rest[-1]
+    title = head.upper() if head in _LETTERS else head[:1].upper() + head[1:]
+    return f"{title} ({' '.join(rest)})" if rest else title
+
+
+def listed_titles(scores: Iterable[str]) -> str:
+    """Return the titles of scores as text, such as "MSE and CSI (30, 40)"."""
+    thresholds: dict[str, list[str]] = {}
+    for score in scores:
+        thresholds.setdefault(score_title(score, threshold=False), []).append(threshold_of(score))
+    words = (
+        f"{title} ({', '.join(each)})" if any(each) else title for title, each in thresholds.items()
+    )
+    return listed(words, "and")
 
 
 def is_better(score: str, value: float | None, other: float | None) -> bool:

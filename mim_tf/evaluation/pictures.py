@@ -6,6 +6,7 @@ from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from mim_tf.data.source import SequenceSource, filled
 from mim_tf.errors import MimError
@@ -17,9 +18,17 @@ MILLISECONDS_PER_FRAME = 200
 BORDER = 6
 GAP = 10
 SPACE = 2
+LINE = 24
+"""Height of a line of text above and below a picture of an animation."""
+
+FONT_SIZE = 16
+TEXT_WIDTH = 100
+"""Pixels for the text above the right picture."""
+
 BACKGROUND = (255, 255, 255)
 CONTEXT = (128, 128, 128)
 PREDICTED = (235, 110, 20)
+INK = (0, 0, 0)
 
 
 def save_sample(
@@ -72,7 +81,8 @@ def side_by_side(truth, prediction, input_length: int, scale=None) -> np.ndarray
     """Return RGB frames `[T, h, w, 3]`, uint8: truth on the left; context, then prediction, right.
 
     The border on the right is grey around context and orange around predictions. Frames are
-    enlarged by a whole factor, to 256 pixels of height at least. Arguments as in `save_sample`.
+    enlarged by a whole factor, to 256 pixels of height at least. A line above the pictures says
+    what they are, a line below counts frames. Arguments as in `save_sample`.
     """
     truth, prediction = _shown_pair(truth, prediction, input_length, scale)
     shown = np.concatenate([truth[:input_length], prediction])
@@ -80,7 +90,30 @@ def side_by_side(truth, prediction, input_length: int, scale=None) -> np.ndarray
     left = _framed(_enlarged(truth, SMALLEST_HEIGHT), np.ones_like(is_context))
     right = _framed(_enlarged(shown, SMALLEST_HEIGHT), is_context)
     gap = np.full((*left.shape[:2], GAP, 3), BACKGROUND, np.uint8)
-    return np.concatenate([left, gap, right], axis=2)
+    pictures = np.concatenate([left, gap, right], axis=2)
+    place, horizon = left.shape[2] + GAP, len(truth) - input_length
+    return np.stack(
+        [_labelled(*each, place, input_length, horizon) for each in enumerate(pictures)]
+    )
+
+
+def _labelled(number, picture, place, context, total):
+    """Return frame `number`, from 0, of an animation with text; the right one is at `place`."""
+    height, width, _ = picture.shape
+    size = max(width, place + TEXT_WIDTH), height + 2 * LINE
+    canvas = Image.new("RGB", size, BACKGROUND)
+    canvas.paste(Image.fromarray(picture), (0, LINE))
+    font, is_context = ImageFont.load_default(FONT_SIZE), number < context
+    what, count = ("context", context) if is_context else ("lead time", total - context)
+    time = number + 1 if is_context else number + 1 - context
+    draw = ImageDraw.Draw(canvas)
+    for position, text in (
+        ((BORDER, 2), "truth"),
+        ((place + BORDER, 2), "context" if is_context else "forecast"),
+        ((BORDER, LINE + height + 2), f"{what} {time} of {count}"),
+    ):
+        draw.text(position, text, fill=INK, font=font)
+    return np.asarray(canvas)
 
 
 def film_strip(truth, prediction, input_length: int, scale=None) -> np.ndarray:

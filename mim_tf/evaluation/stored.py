@@ -90,6 +90,7 @@ class Evaluation:
     groups: np.ndarray | None = None  # number of each sequence's recording
     resamples: dict[str, np.ndarray] | None = None  # score -> its mean in each resample, or NaN
     folder: Path = Path()
+    seeds: tuple["Evaluation", ...] = ()  # runs of several seeds whose mean it is
 
 
 def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
@@ -116,6 +117,7 @@ def find_evaluation(folder: str | Path) -> Path:
     folder = Path(folder)
     if os.path.isfile(folder / "scores.json"):
         return folder
+    list_folder(folder, "the folder of a run or an evaluation")  # raises if it is missing
     found = {path.name: path for path in evaluations_of(folder)}
     if not found:
         raise MimError(

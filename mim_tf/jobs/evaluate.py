@@ -162,7 +162,7 @@ def scored(
         **scores.details(),
         "protocol": config.protocol,
         "input_length": context,
-        **reference.result(),
+        **reference.result(groups),
         "per_sequence": per_sequence,
         "groups": groups,
         "resamples": resamples,

@@ -4,6 +4,7 @@ Templates of Jinja2 lay the pages out; here stands what the templates show. A pa
 atomically, and loads nothing from the internet.
 """
 
+import dataclasses
 import datetime
 import io
 import os
@@ -11,18 +12,20 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 import jinja2
 from absl import logging
 from markupsafe import Markup
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.baselines import TITLES, unbeaten, verdict
-from mim_tf.evaluation.compare import Comparison, Difference, compare, difference_table, score_table
-from mim_tf.evaluation.errors import direction, is_better
-from mim_tf.evaluation.stored import SAMPLES, Evaluation, basis, read_samples, shared_indices
-from mim_tf.report import film_strip
+from mim_tf.evaluation.baselines import unbeaten, verdict, won_and_lost
+from mim_tf.evaluation.compare import Comparison, Difference
+from mim_tf.evaluation.errors import score_title
+from mim_tf.evaluation.stored import SAMPLES, Evaluation, read_samples, shared_indices
+from mim_tf.report import film_strip, tables
 from mim_tf.report.charts import Chart, line_chart
+from mim_tf.report.methods import compare_methods, notes
 from mim_tf.report.players import (
     BUDGET,
     Player,
@@ -33,13 +36,11 @@ from mim_tf.report.players import (
 )
 from mim_tf.report.read import Material, Origin, find_origin, read_material
 from mim_tf.storage.paths import check_free, open_file, written_whole
-from mim_tf.values.text import number
 
 REPORT = "report.html"
 PAGE_SUFFIXES = (".html", ".htm")
-MODEL = "the model"
-SPECTRA = {"prediction": MODEL, "truth": "the truth"}
-ARROWS = {1: "\N{UPWARDS ARROW}", -1: "\N{DOWNWARDS ARROW}", 0: ""}
+MODEL = "The model"
+SPECTRA = {"prediction": MODEL, "truth": "The truth"}
 KINDS = ("best", "median", "worst", "first")
 MOST_RUNS = 6
 """Runs on a page of a comparison; with more, the lines of a chart cannot be told apart."""
@@ -64,9 +65,9 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
         raise MimError(f"{path} exists and is not a report of mim. Give another --output.")
     material = read_material(folder)
     log, record, name = material.log, material.record, Path(folder).resolve().name
-    evaluation = Evaluation(MODEL, material.evaluation.scores, material.evaluation.per_sequence)
+    evaluation = dataclasses.replace(material.evaluation, name=MODEL)
     scores, field = evaluation.scores, field_of(evaluation.scores["data"])
-    samples, captions = {"prediction": material.samples}, _captions(material, field)
+    samples, captions = {"forecast": material.samples}, _captions(material, field)
     write_page(
         path,
         "report",
@@ -77,7 +78,6 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
         iteration=material.iteration,
         record=record,
         command=record and command_line(record["command"]),
-        numbers=_numbers(scores),
         spectra=_spectrum_charts(scores.get("spectra")),
         spectrum_titles=SPECTRA.values(),
         loss=log.get("loss")
@@ -112,18 +112,28 @@ def write_comparison(
     if `output` exists or does not end in .html.
     """
     check_page_path(output)
-    if len(folders) > MOST_RUNS:
+    if len(folders) < 2:
         raise MimError(
-            f"Expected at most {MOST_RUNS} runs on a page, got {len(folders)}. Leave some out, or "
-            "leave --output out for a table."
+            "Expected two or more runs for a page, got one. `mim report RUN` writes the page of "
+            "one run."
         )
-    comparison = compare(folders, names)
+    comparison = compare_methods(folders, names)
+    if len(comparison.evaluations) == 1:
+        comparison = Comparison(comparison.runs)  # the seeds of one configuration
+    if len(comparison.evaluations) > MOST_RUNS:
+        raise MimError(
+            f"Expected at most {MOST_RUNS} runs on a page, got {len(comparison.evaluations)}. "
+            "Leave some out, or leave --output out for a table."
+        )
     comparison.check_score(score)
     sentence, best = comparison.verdict(score), comparison.best(score)
     differences = comparison.against_best(score)
     titles = [each.name for each in comparison.evaluations]
-    origins = [find_origin(each.folder) for each in comparison.evaluations]
-    players, strip = _pictures(comparison.evaluations)
+    runs = [each.name for each in comparison.runs]
+    origins = [find_origin(each.folder) for each in comparison.runs]
+    players, strip = _pictures(
+        [each.seeds[0] if each.seeds else each for each in comparison.evaluations]
+    )
     write_page(
         output,
         "comparison",
@@ -133,11 +143,12 @@ def write_comparison(
         in_pairs=[each.sentence for each in differences] if len(titles) > 2 else [],
         against_baselines=comparison.baselines and verdict(best.scores, score, best.name),
         titles=titles,
+        runs=runs,
         differences=_differences(comparison),
         players=players,
         strip=strip,
-        costs=[COSTS, *([name, *_cost(each)] for name, each in zip(titles, origins, strict=True))],
-        settings=_different_settings(titles, origins),
+        costs=[COSTS, *([name, *_cost(each)] for name, each in zip(runs, origins, strict=True))],
+        settings=_different_settings(runs, origins),
         commands=[each and command_line(each.record["command"]) for each in origins],
         own_command=command_line(sys.argv),
         **_scores(comparison, score, MOST_RUNS),
@@ -195,48 +206,64 @@ def _is_report(path):
         return False
 
 
-def _title(name):
-    return TITLES.get(name, name)
-
-
 def _scores(comparison: Comparison, score: str, baseline_style: int) -> dict:
     """Return what pages of one run and of several show of scores; styles are of their lines."""
-    scores, names = comparison.evaluations[0].scores, [each.name for each in comparison.evaluations]
+    best, names = comparison.best(score).scores, [name for name, _ in tables.methods(comparison)]
     others = range(baseline_style, baseline_style + len(comparison.baselines))
-    styles = [*range(len(names)), *others]
+    styles = [*range(len(comparison.evaluations)), *others]
+    _, lost = won_and_lost(best)
     return {
-        "scores": scores,
-        "basis": basis(scores),
-        "beats_all": not unbeaten(comparison.best(score).scores, score),
-        "score_rows": _score_rows(comparison),
-        "lead_times": [_lead_time_chart(comparison, each, styles) for each in comparison.scores],
-        "line_titles": [*names, *map(_title, comparison.baselines)],
+        "scores": comparison.evaluations[0].scores,
+        "notes": notes(comparison),
+        "standing": "bad" if unbeaten(best, score) else "" if lost else "good",
+        "score_parts": [
+            _ScorePart(
+                tables.heading(threshold),
+                _score_rows(comparison, part),
+                [_lead_time_chart(comparison, each, styles) for each in part],
+                [_lead_time_rows(comparison, each) for each in part],
+            )
+            for threshold, part in tables.by_threshold(comparison.scores).items()
+        ],
+        "line_titles": names,
         "styles": styles,
     }
 
 
-def _score_rows(comparison: Comparison) -> list[list[str]]:
-    """Return a header and a row for each score, with the best evaluation in bold."""
-    (first, *titles), *rows = score_table(comparison)
-    table = [[first, *map(_title, titles)]]
-    for score, (_, *cells) in zip(comparison.scores, rows, strict=True):
-        sign = direction(score)
-        means = [each.scores["mean"][score] for each in comparison.evaluations]
-        # An interval stays on one line; a cell may break before it.
-        cells = [cell.replace(", ", ",\N{NO-BREAK SPACE}") for cell in cells]
-        for place, mean in enumerate(means):
-            has_better = any(is_better(score, other, mean) for other in means)
-            if sign and mean is not None and not has_better:
-                cells[place] = Markup("<b>{}</b>").format(cells[place])
-        table.append([f"{score}\N{NO-BREAK SPACE}{ARROWS[sign]}", *cells])
-    return table
+class _ScorePart(NamedTuple):
+    """Scores of events at one threshold, or all other scores."""
+
+    heading: str
+    rows: list[list[str]]  # a score a row, a method a column
+    lead_times: list[Chart]
+    numbers: list[list[list[str]]]  # for each score: a lead time a row, a method a column
 
 
-def _numbers(scores):
-    """Return a header and a row for each lead time."""
-    columns = zip(*scores["per_frame"].values(), strict=True)
-    rows = [[str(time), *map(number, values)] for time, values in enumerate(columns, 1)]
-    return [["lead time", *scores["per_frame"]], *rows]
+def _score_rows(comparison, scores):
+    names = [name for name, _ in tables.methods(comparison)]
+    rows = [
+        [
+            tables.title_with_arrow(score, threshold=False).replace(" ", "\N{NO-BREAK SPACE}"),
+            *map(_cell, tables.score_cells(comparison, score)),
+        ]
+        for score in scores
+    ]
+    return [["score", *names], *rows]
+
+
+def _lead_time_rows(comparison, score):
+    names = [name for name, _ in tables.methods(comparison)]
+    columns = enumerate(tables.lead_time_cells(comparison, score), 1)
+    corner = f"{tables.title_with_arrow(score)}, lead time"
+    return [[corner, *names], *([str(time), *map(_cell, cells)] for time, cells in columns)]
+
+
+def _cell(cell: tables.Cell) -> Markup:
+    """Return a cell, of which the best is bold; an interval stays on one line."""
+    mean, ends = map(tables.with_minus, cell[:2])
+    number = Markup("<b>{}</b>").format(mean) if cell.is_best else Markup("{}").format(mean)
+    interval = Markup(" <small>{}</small>").format(ends.replace(" ", "\N{NO-BREAK SPACE}"))
+    return number + interval if ends else number
 
 
 def _differences(comparison: Comparison) -> list[tuple[Difference, float, list[str]]]:
@@ -245,14 +272,17 @@ def _differences(comparison: Comparison) -> list[tuple[Difference, float, list[s
     for each in comparison.differences:
         ends = map(abs, [each.mean or 0, *(each.interval or [])])
         limits[each.score] = max(limits.get(each.score, 0), *ends)
-    rows = zip(comparison.differences, difference_table(comparison)[1:], strict=True)
-    return [(each, limits[each.score], cells) for each, cells in rows]
+    rows = zip(comparison.differences, tables.difference_table(comparison).rows, strict=True)
+    return [
+        (each, limits[each.score], [_cell(x) if isinstance(x, tables.Cell) else x for x in cells])
+        for each, cells in rows
+    ]
 
 
 def _lead_time_chart(comparison: Comparison, score: str, styles: Sequence[int]) -> Chart:
-    curves = comparison.curves(score).items()
-    lines = {_title(name): (range(1, len(ys) + 1), ys) for name, ys in curves}
-    return line_chart(score, "lead time in frames", lines, styles)
+    curves = [(name, part["per_frame"][score]) for name, part in tables.methods(comparison)]
+    lines = {name: (range(1, len(ys) + 1), ys) for name, ys in curves}
+    return line_chart(score_title(score), "lead time in frames", lines, styles)
 
 
 def _spectrum_charts(spectra: dict | None) -> list[Chart]:
@@ -277,9 +307,14 @@ def _validation_charts(validations: dict[int, dict]) -> list[Chart]:
         parts = [each["baselines"][name] if name else each for each in validations.values()]
         return list(validations), [part["mean"][score] for part in parts]
 
-    names = {MODEL: "", **{_title(name): name for name in last["baselines"]}}
+    baselines = {tables.BASELINES.get(name, name): name for name in last["baselines"]}
+    names = {MODEL: "", **baselines}
     return [
-        line_chart(score, "iteration", {title: curve(name, score) for title, name in names.items()})
+        line_chart(
+            score_title(score),
+            "iteration",
+            {title: curve(name, score) for title, name in names.items()},
+        )
         for score in last["mean"]
     ]
 

@@ -1,13 +1,16 @@
 """Read what the folder of a run or of an evaluation holds for its page."""
 
+import contextlib
 import os
 import re
 from pathlib import Path
 from typing import NamedTuple
 
+from mim_tf.data.split import is_test_validation
 from mim_tf.errors import MimError
 from mim_tf.evaluation import stored
 from mim_tf.runs.folder import RECORD
+from mim_tf.runs.record import read_record
 from mim_tf.storage.files import read_json
 
 _RECORD = {
@@ -60,7 +63,8 @@ def read_run_record(run: Path) -> dict:
     for name, kind in _RECORD.items():
         if not isinstance(record.get(name), kind):
             raise MimError(f"{run / RECORD} is corrupted or of an older version: no {name} in it.")
-    return {name: record[name] for name in _RECORD}
+    others = {name: record.get(name) for name in ("pretrained_model", "network_module")}
+    return {name: record[name] for name in _RECORD} | {"others": others}
 
 
 def read_log(run: Path) -> dict[str, list[float]]:
@@ -107,6 +111,31 @@ def find_origin(evaluation: Path) -> Origin | None:
         for name in ("seconds", "processor_seconds")
     ]
     return Origin(record, iteration, iteration * 2 ** sum(variants), times)
+
+
+def split_of(evaluation: Path, sha256: str) -> str:
+    """Return of which split the scores of sequences with that SHA-256 are, as a sentence.
+
+    It also says whether the weights were chosen on these sequences.
+    """
+    evaluation = evaluation.resolve()
+    run, _ = _run_around(evaluation)
+    if run is not None and os.path.lexists(run / RECORD):
+        return "The scores are of the validation split, on which the weights were chosen."
+    has_record = os.path.lexists(evaluation / RECORD)
+    if not has_record or "test" not in read_run_record(evaluation)["sources"]:
+        return "Of which split the scores are is not recorded."
+    run, iteration = _run_of_weights(evaluation)
+    best = run / "best.json"
+    if iteration is not None and os.path.lexists(best) and read_json(best).get("sha256") == sha256:
+        return "The scores are of the test split, and the weights were chosen on its sequences."
+    with contextlib.suppress(MimError):  # settings that this version does not know
+        if is_test_validation(read_record(evaluation)[1]):
+            return (
+                "The scores are of the test split, which is the validation split too. They are "
+                "too good if the weights were chosen on it."
+            )
+    return "The scores are of the test split."
 
 
 def _run_of_weights(evaluation):

@@ -191,7 +191,7 @@ def test_tables_and_pages_of_runs(mim, error_of, runs):
     for form, start in (("latex", "\\begin{tabular}"), ("html", "<table")):
         assert mim("compare", *runs, f"--format={form}").startswith(start)
     printed = mim("compare", *runs, "--output=page.html", "--names=MIM,ConvLSTM")
-    assert printed.startswith("ConvLSTM is better than MIM in mse by 5.25 [")
+    assert printed.startswith("ConvLSTM is better than MIM in MSE by 5.25 [")
     assert "ConvLSTM is better than MIM" in Path("page.html").read_text()
     write_scores(Path("c"), evaluation(), CONTEXT)
     assert str(Path("c/report.html")) in mim("report", "c")
@@ -202,7 +202,7 @@ def test_tables_and_pages_of_runs(mim, error_of, runs):
     Path("empty").mkdir()
     for arguments, status, words in (
         (["compare", *runs, "--output=page.html"], 1, "page.html"),
-        (["compare", "a"], 2, "RUN RUN..."),
+        (["compare"], 2, "RUN..."),
         (["compare", *runs, "--score=csi"], 1, "--score"),
         (["compare", "a", "empty"], 1, "empty"),
         (["report", "empty"], 1, "empty"),

@@ -45,6 +45,36 @@ def test_the_verdict_names_what_is_beaten_and_what_is_not(model, baselines, word
     assert words in verdict(result(model, **baselines))
 
 
+@pytest.mark.parametrize(
+    ("ours", "persistence", "flow", "words"),
+    [
+        (
+            [10, 20, 0.5],
+            [20, 10, 0.6],
+            [30, 15, 0.4],
+            "wins in PSNR. It loses to persistence in CSI",
+        ),
+        ([10, 20, 0.7], [20, 10, 0.6], [30, 15, 0.4], "It also wins in every other score."),
+        (
+            [25, 20, 0.3],
+            [20, 10, 0.6],
+            [30, 30, 0.4],
+            "(30) and to extrapolation along optical flow in PSNR.",
+        ),
+        # A tie, and what is nowhere defined, are neither.
+        ([10, 20, None], [20, 20, 0.6], [30, 10, None], "its MSE is 10"),
+    ],
+)
+def test_the_verdict_says_in_which_scores_the_model_wins_and_loses(ours, persistence, flow, words):
+    names = ["mse", "psnr", "CSI_30"]
+    model, one, other = (
+        {"mean": dict(zip(names, each, strict=True))} for each in (ours, persistence, flow)
+    )
+    found = verdict({**model, "baselines": {"persistence": one, "optical_flow": other}})
+    assert words in found
+    assert ("It " in found) == (ours[2] is not None)
+
+
 # Extrapolation of things whose motion is known.
 
 

@@ -26,6 +26,7 @@ def sample(channels=1, height=8, width=12):
 
 def panels(frames):
     """Left and right picture of animation frames, without borders, and the right border."""
+    frames = frames[:, pictures.LINE : -pictures.LINE]
     width = (frames.shape[2] - pictures.GAP) // 2
     inner = slice(pictures.BORDER, -pictures.BORDER)
     left, right = frames[:, :, :width], frames[:, :, -width:]
@@ -82,7 +83,7 @@ def test_right_side_shows_context_then_prediction():
     frames = side_by_side(truth, prediction, 2)
     left, right, border = panels(frames)
     assert border == [GREY, GREY, ORANGE, ORANGE, ORANGE]
-    assert frames[:, 0, 0].tolist() == [GREY] * 5
+    assert frames[:, pictures.LINE, 0].tolist() == [GREY] * 5
     np.testing.assert_array_equal(left[:2], right[:2])
     # A factor of 32: one value is 32 x 32 equal pixels.
     expected = np.floor(np.clip(prediction[..., 0], 0, 1) * 255)
@@ -90,6 +91,19 @@ def test_right_side_shows_context_then_prediction():
         for channel in range(3):
             shown = right[2:, offset::32, offset::32, channel]
             np.testing.assert_array_equal(shown, expected)
+
+
+def test_an_animation_has_labels_and_a_counter():
+    truth = np.zeros((4, 8, 8, 1))
+    frames = side_by_side(truth, truth[2:], 2)
+    half = frames.shape[2] // 2
+    top, bottom = frames[:, : pictures.LINE], frames[:, -pictures.LINE :]
+    assert (top[:, :, :half].min((1, 2, 3)) < 50).all()  # "truth"
+    assert (top[0] == top[1]).all()  # "context"
+    assert (top[2] == top[3]).all()  # "forecast"
+    assert (top[1, :, half:] != top[2, :, half:]).any()
+    assert len(np.unique(bottom.reshape(4, -1), axis=0)) == 4  # each frame has its number
+    assert side_by_side(np.zeros((3, 64, 2, 1)), np.zeros((1, 64, 2, 1)), 2).shape[2] > 100
 
 
 def test_a_film_strip_has_truth_above_prediction():

@@ -36,16 +36,26 @@ def test_report_of_a_run(run):
     assert path == run / "report.html"
     words, page = text_of(path), path.read_text()
     verdict = "The model beats persistence (20) and the mean of the context (30): its MSE is 12.5."
-    assert words.startswith(f"run-001: report {verdict}")
-    assert "mse ↓ 12.5 [10, 15] 20 30" in words
+    assert words.startswith(f"run-001: report {verdict} run-001: mim after 200 iterations")
+    assert "MSE ↓ 12.50 [10.00, 15.00] 20.00 30.00" in words
+    assert "Threshold 30 score The model Persistence Mean of the context CSI ↑ - - -" in words
+    # The best is bold; of ssim, which is equal, all are.
+    assert re.findall(r"<td[^>]*><span><b>([\d.]+)", page)[:4] == ["12.50"] + ["0.5000"] * 3
+    assert "MSE ↓, lead time The model Persistence Mean of the context 1 12.50 20.00 30.00" in words
+    assert "validation split, on which the weights were chosen." in words
     assert "after 200 iterations" in words
     for title in ("Best: sequence 1 MSE 10", "Median: sequence 5 MSE 14", "Worst: sequence 6 MSE"):
         assert title in words
     assert words.count("sequence 1 MSE") == 1  # the best is one of the first four too
     assert page.count('class="player"') == 6 + 1
     assert "training loss by iteration: loss from 900 to 500." in page
-    assert "mse by iteration: the model from 17.5 to 12.5; persistence from 20 to 20" in page
-    assert "CSI_30 is nowhere defined" in words
+    assert "MSE by iteration: The model from 17.5 to 12.5; Persistence from 20 to 20" in page
+    assert "CSI (30) is nowhere defined" in words
+    assert re.findall(r"<span>(truth|forecast|error)</span>", page)[:3] == [
+        "truth",
+        "forecast",
+        "error",
+    ]
     assert "python run.py --model_name=mim '--dataset=a <b> & c'" in words
     assert "<b> & c" not in page
     assert "Power spectra" not in words
@@ -90,7 +100,7 @@ def test_spectra_are_shown_at_the_first_the_middle_and_the_last_lead_time(tmp_pa
     spectrum = {"truth": [[9.0, 1.0]] * 4, "prediction": [[9.0, 0.5 / (t + 1)] for t in range(4)]}
     result["spectra"] = {"wavelength": [16.0, 4.0], **spectrum}
     page = reported(tmp_path / "with", result).read_text()
-    summaries = re.findall(r"lead time (\d) by .*: the model from 9 to ([\d.]+); the truth", page)
+    summaries = re.findall(r"lead time (\d) by .*: The model from 9 to ([\d.]+); The truth", page)
     assert summaries == [("1", "0.5"), ("2", "0.25"), ("4", "0.125")]
 
 
@@ -107,26 +117,27 @@ def compared(tmp_path):
 
 def test_comparison(runs, compared):
     path = compared(runs)
-    words, page = text_of(path), path.read_text()
+    words, page = text_of(path).replace("\N{MINUS SIGN}", "-"), path.read_text()
     assert words.startswith(
-        "mim, convlstm: comparison convlstm is better than mim in mse by 2 [2, 2], and the "
-        "interval excludes 0. convlstm beats persistence (20) and the mean of the context (30): "
-        "its MSE is 10.5. 6 sequences of made up, 3 frames of context, 4 predicted, protocol"
+        "MIM, ConvLSTM: comparison ConvLSTM is better than MIM in MSE by 2 [2, 2], and the "
+        "interval excludes 0. ConvLSTM beats persistence (20) and the mean of the context (30): "
+        "its MSE is 10.5. made up, 3 frames of context, 4 predicted, protocol mim2019. 6 sequences"
     )
     assert '<h1 class="good">' in page
-    assert "mse ↓ 12.5 [10, 15] 10.5 [8, 13] 20 30" in words
-    assert page.count("<td><b>") == 1 + 2  # of mse; of ssim, where both are equal
-    assert "mse convlstm - mim -2 [-2, -2] convlstm yes" in words
-    assert "ssim convlstm - mim 0 [0, 0] - no" in words
-    curve = "mse by lead time in frames: mim from 12.5 to 15.5; convlstm from 10.5 to 13.5; "
-    assert curve + "persistence from 20 to 23" in page
+    assert "MSE ↓ 12.50 [10.00, 15.00] 10.50 [8.00, 13.00] 20.00 30.00" in words
+    assert "MSE ConvLSTM - MIM -2.00 [-2.00, -2.00] ConvLSTM yes" in words
+    assert "SSIM ConvLSTM - MIM 0 [0, 0] - -" in words
+    curve = "MSE by lead time in frames: MIM from 12.5 to 15.5; ConvLSTM from 10.5 to 13.5; "
+    assert curve + "Persistence from 20 to 23" in page
     assert "model_name mim convlstm_net" in words
     assert "save_dir" not in words
-    assert "mim mim 200 400 1:02:05 1:40:00 convlstm convlstm_net 200 400" in words
+    assert "MIM mim 200 400 1:02:05 1:40:00 ConvLSTM convlstm_net 200 400" in words
     assert "python run.py --model_name=convlstm_net '--dataset=a <b> & c'" in words
     assert page.count('class="player"') == 6  # 1 to 4; 5 and 6 are best and worst of both
-    panes = re.findall(r"<span>((?:truth|mim|convlstm|error)[^<]*)</span>", page)
-    assert panes[:5] == ["truth", "mim", "convlstm", "error of mim", "error of convlstm"]
+    panes = re.findall(
+        r"<span>((?:truth|MIM|ConvLSTM|error)[^<]*)</span>", page[page.index("<figure") :]
+    )
+    assert panes[:5] == ["truth", "MIM", "ConvLSTM", "error of MIM", "error of ConvLSTM"]
     assert page.count('<img class="strip"') == 1
     check_that_nothing_is_loaded(page)
 
@@ -142,8 +153,8 @@ def test_comparison_finds_the_run_of_evaluated_weights(runs, tmp_path, compared)
         (tmp_path / f"test-{number}" / "run.json").write_text(json.dumps(record))
     folders = [tmp_path / "test-0", tmp_path / "test-1"]
     words = text_of(compared(folders))
-    assert "test-0 mim 200 400 1:02:05" in words
-    assert "test-1 convlstm_net 100 200 0:30:00" in words
+    assert "MIM mim 200 400 1:02:05" in words
+    assert "ConvLSTM convlstm_net 100 200 0:30:00" in words
 
     os.utime(runs[0] / "best.weights.h5", (2e9, 2e9))  # other weights than those evaluated
     (tmp_path / "page.html").unlink()
@@ -237,8 +248,13 @@ def test_report_after_training_fails_with_a_warning_only(run, caplog):
 
 
 def test_comparison_rejects_wrong_arguments(runs, tmp_path, compared):
+    with pytest.raises(MimError, match="mim report RUN"):
+        compared(runs[:1])
+    many = [tmp_path / f"test-{number}" for number in range(7)]
+    for folder in many:
+        write_scores(folder, evaluation(), CONTEXT)
     with pytest.raises(MimError, match="--output"):  # a table has no limit
-        compared([f"run-{number}" for number in range(7)])
+        compared(many)
     with pytest.raises(MimError, match="--score"):
         compared(runs, score="sharpness")
     with pytest.raises(MimError, match="--output"):

@@ -1,0 +1,169 @@
+"""Evaluations as the methods of a comparison: named as in papers, runs of several seeds together.
+
+Runs whose records differ in nothing but the seed are one method. Its scores are the means of its
+runs. Its intervals have two levels: each resample of recordings is moved by a normal deviate, as
+far as the mean of so many seeds varies. The deviate is widened so that its 95 % interval is that of
+Student's t distribution. Resampling a few seeds themselves would make intervals too narrow.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from absl import logging
+from scipy import stats
+
+from mim_tf.errors import MimError
+from mim_tf.evaluation.compare import Comparison, compare
+from mim_tf.evaluation.statistics import LEVEL, RESAMPLES, SEED, as_json, interval
+from mim_tf.evaluation.stored import Evaluation, basis
+from mim_tf.report.read import find_origin, split_of
+
+NETWORKS = {
+    "mim": "MIM",
+    "mim_star": "MIM*",
+    "convlstm_net": "ConvLSTM",
+    "predrnn": "PredRNN",
+    "predrnn_pp": "PredRNN++",
+}
+"""Names of networks as in papers."""
+
+_FREE = ("seed", "save_dir", "gen_frm_dir")
+"""Settings of a training that runs of one method may differ in."""
+
+
+def compare_methods(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Comparison:
+    """Compare runs or evaluations as methods; several seeds of one configuration are one method.
+
+    `names` are of the methods, or of all runs, which then stay apart. By default a method has the
+    name of its network or, if networks are equal or unknown, what differs in the paths. Raises
+    `MimError` as `compare`.
+    """
+    if len(names) == len(folders):
+        return compare(folders, names)
+    apart = compare(folders)
+    origins = [_origin(each) for each in apart.evaluations]
+    members = _seeds_together(origins) if apart.is_paired else [[n] for n in range(len(folders))]
+    if names and (len(names) != len(members) or len(set(names)) < len(names)):
+        count = f"{len(members)} different --names, one for each method"
+        if len(members) < len(folders):
+            count += f", or {len(folders)}, one for each run"
+        raise MimError(f"Expected {count}, got {', '.join(names)}.")
+    titles = names or _titles(apart, origins, members)
+    return Comparison(
+        [
+            _mean_of_seeds([apart.evaluations[number] for number in group], title, place)
+            for place, (group, title) in enumerate(zip(members, titles, strict=True))
+        ]
+    )
+
+
+def _origin(evaluation):
+    """Return the training of an evaluation; a corrupted record only logs a warning."""
+    try:
+        return find_origin(evaluation.folder)
+    except MimError as error:
+        logging.warning("%s is named by its path: %s", evaluation.name, error)
+        return None
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Return sentences about all numbers: how many sequences, which split, which seeds."""
+    first, *_ = comparison.evaluations
+    splits: dict[str, list[str]] = {}
+    for run in comparison.runs:
+        words = split_of(run.folder, run.scores["data"]["sha256"])
+        splits.setdefault(words, []).append(run.name)
+    found = [f"{basis(first.scores)} Intervals are of 95 %."]
+    for words, names in splits.items():
+        found.append(f"{', '.join(names)}: {words}" if len(splits) > 1 else words)
+    several = [each.name for each in comparison.evaluations if each.seeds]
+    if len(several) == len(comparison.evaluations):
+        found.append("The intervals include the spread of the seeds.")
+    elif several:
+        words = "is of one seed, whose effect its interval does not include"
+        found += [f"{each.name} {words}." for each in comparison.evaluations if not each.seeds]
+    else:
+        found.append("The effect of another training seed is not included.")
+    return found
+
+
+def _seeds_together(origins):
+    """Return the positions of the runs of each method."""
+    groups: dict[object, list[int]] = {}
+    for number, origin in enumerate(origins):
+        groups.setdefault(_setup(origin.record) if origin else number, []).append(number)
+    members = []
+    for group in groups.values():
+        seeds = {origins[number].record["training"].get("seed") for number in group if group[1:]}
+        # Two evaluations of one run are not two seeds.
+        members += [group] if len(seeds) in (0, len(group)) else [[number] for number in group]
+    return members
+
+
+def _setup(record):
+    """Return all that has to be equal in runs of one method."""
+    training = {name: each for name, each in record["training"].items() if name not in _FREE}
+    if training.get("max_minutes"):
+        training.pop("max_iterations", None)  # follows from the speed of the machine
+    parts = [training, *(record[name] for name in ("model", "data", "backend", "others"))]
+    return json.dumps(parts, sort_keys=True)
+
+
+def _titles(apart, origins, members):
+    """Return the networks' names if they differ, else the names of the first runs."""
+    firsts = [group[0] for group in members]
+    networks = [
+        origins[number] and origins[number].record["model"].get("model_name") for number in firsts
+    ]
+    if None in networks or len(set(networks)) < len(networks):
+        names = [apart.evaluations[number].name for number in firsts]
+    else:
+        names = [str(name) for name in networks]
+    return [
+        NETWORKS.get(name, name) + (f" ({len(group)} seeds)" if group[1:] else "")
+        for name, group in zip(names, members, strict=True)
+    ]
+
+
+def _mean_of_seeds(runs: list[Evaluation], name: str, place: int) -> Evaluation:
+    """Return the mean of runs with different seeds as one evaluation."""
+    first, count = runs[0], len(runs)
+    if count == 1 or first.groups is None:
+        return dataclasses.replace(first, name=name)
+
+    def mean(part):
+        values = {score: [run.scores[part][score] for run in runs] for score in first.scores[part]}
+        means = {score: np.mean(np.array(each, float), axis=0) for score, each in values.items()}
+        return means, {score: np.std(np.array(values[score], float), 0, ddof=1) for score in means}
+
+    means, spreads = mean("mean")
+    curves, _ = mean("per_frame")
+    # Other draws for each method, because seeds are not paired.
+    widened = stats.t.ppf((1 + LEVEL) / 2, count - 1) / stats.norm.ppf((1 + LEVEL) / 2)
+    moves = np.random.default_rng([SEED, place]).normal(0, widened / np.sqrt(count), RESAMPLES)
+    resamples = {
+        score: np.mean([(run.resamples or {})[score] for run in runs], 0) + moves * spreads[score]
+        for score in means
+    }
+    size = len(np.unique(first.groups))
+    scores = {
+        **first.scores,
+        "mean": {score: as_json(value) for score, value in means.items()},
+        "per_frame": {score: list(map(as_json, values)) for score, values in curves.items()},
+        "intervals": {score: interval(values, size) for score, values in resamples.items()},
+    }
+    per_sequence = {
+        score: np.mean([run.per_sequence[score] for run in runs], axis=0) for score in means
+    }
+    seeds = tuple(dataclasses.replace(run, name=f"{name}, {run.name}") for run in runs)
+    return dataclasses.replace(
+        first,
+        name=name,
+        scores=scores,
+        per_sequence=per_sequence,
+        resamples=resamples,
+        seeds=seeds,
+    )

@@ -1,0 +1,282 @@
+"""Tables of methods and their scores: rows of cells, which each format writes in its own way.
+
+Methods are the evaluations of a comparison and the baselines. The scores of one column have equal
+decimals, and the best of all methods is bold. A comparison has one table for the scores of events
+at each threshold, and one for all other scores.
+"""
+
+import html
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mim_tf.errors import MimError
+from mim_tf.evaluation.compare import Comparison
+from mim_tf.evaluation.errors import direction, is_better, score_title, threshold_of
+from mim_tf.values.text import markdown_table
+
+ARROWS = {1: "\N{UPWARDS ARROW}", -1: "\N{DOWNWARDS ARROW}", 0: ""}
+MINUS = "\N{MINUS SIGN}"
+DIGITS = 4
+"""Significant digits of the median of a column."""
+
+BASELINES = {
+    "persistence": "Persistence",
+    "context_mean": "Mean of the context",
+    "optical_flow": "Optical flow",
+}
+"""Names of baselines as in papers."""
+
+
+class Cell(NamedTuple):
+    """A number with the ends of its interval, as text with ASCII signs."""
+
+    mean: str
+    interval: str = ""
+    is_best: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.mean} {self.interval}".strip()
+
+
+class Table(NamedTuple):
+    """A header and rows of text or cells; `first_runs` is the number of rows above the runs."""
+
+    caption: str
+    header: list[str]
+    rows: list[list[str | Cell]]
+    first_runs: int = 0
+
+
+def methods(comparison: Comparison) -> list[tuple[str, dict]]:
+    """Return name and scores of each evaluation, then of each baseline."""
+    baselines = comparison.baselines.items()
+    return [
+        *((each.name, each.scores) for each in comparison.evaluations),
+        *((BASELINES.get(name, name), part) for name, part in baselines),
+    ]
+
+
+def decimals(values: Iterable[float | None], digits: int = DIGITS) -> int:
+    """Return the decimals with which the median of `values` has so many significant digits."""
+    sizes = [abs(value) for value in values if value]
+    return max(0, digits - 1 - math.floor(math.log10(np.median(sizes)))) if sizes else 0
+
+
+def score_cells(comparison: Comparison, score: str) -> list[Cell]:
+    """Return the cell of each method for the mean of a score."""
+    parts = [part for _, part in methods(comparison)]
+    means = [part["mean"][score] for part in parts]
+    ends = [part.get("intervals", {}).get(score) for part in parts]
+    return _column(score, means, ends, decimals(means))
+
+
+def lead_time_cells(comparison: Comparison, score: str) -> list[list[Cell]]:
+    """Return for each lead time the cells of all methods."""
+    curves = [part["per_frame"][score] for _, part in methods(comparison)]
+    places = decimals(value for curve in curves for value in curve)
+    return [
+        _column(score, values, [None] * len(curves), places) for values in zip(*curves, strict=True)
+    ]
+
+
+def _column(score, means, ends, places):
+    return [
+        Cell(
+            _fixed(mean, places),
+            _fixed_interval(pair, places),
+            is_best=len(means) > 1
+            and direction(score) != 0
+            and mean is not None
+            and not any(is_better(score, other, mean) for other in means),
+        )
+        for mean, pair in zip(means, ends, strict=True)
+    ]
+
+
+def _fixed(value, places):
+    return "-" if value is None else f"{value:z.{places}f}"
+
+
+def _fixed_interval(ends, places):
+    return f"[{_fixed(ends[0], places)}, {_fixed(ends[1], places)}]" if ends else ""
+
+
+def with_minus(text: str) -> str:
+    """Return a number or an interval with minus signs; a lone "-" stands for no value."""
+    return text if text == "-" else text.replace("-", MINUS)
+
+
+def title_with_arrow(score: str, threshold: bool = True) -> str:
+    """Return the title of a score with the direction in which it is better."""
+    return f"{score_title(score, threshold)} {ARROWS[direction(score)]}".strip()
+
+
+def by_threshold(scores: Iterable[str]) -> dict[str, list[str]]:
+    """Return scores by their threshold; those without one first, under an empty text."""
+    found: dict[str, list[str]] = {"": []}
+    for score in scores:
+        found.setdefault(threshold_of(score), []).append(score)
+    return found if found[""] else {key: names for key, names in found.items() if key}
+
+
+def heading(threshold: str) -> str:
+    """Return the heading above the scores of a threshold."""
+    return f"Threshold {threshold}" if threshold else ""
+
+
+def score_tables(comparison: Comparison, scores: Sequence[str] = ()) -> list[Table]:
+    """Return a table for each threshold: a method a row, the baselines first, a score a column.
+
+    `scores` are those to show; by default all.
+    """
+    for score in scores:
+        _check(comparison, score, "--scores")
+    return [
+        _by_method(
+            comparison,
+            heading(threshold),
+            [title_with_arrow(score, threshold=False) for score in names],
+            [score_cells(comparison, score) for score in names],
+        )
+        for threshold, names in by_threshold(scores or comparison.scores).items()
+    ]
+
+
+def lead_time_table(comparison: Comparison, score: str) -> Table:
+    """Return a table of one score: a method a row, a lead time a column."""
+    _check(comparison, score, "--by_lead_time")
+    columns = lead_time_cells(comparison, score)
+    times = [str(time) for time in range(1, len(columns) + 1)]
+    caption = f"{title_with_arrow(score)} by lead time in frames, without intervals"
+    return _by_method(comparison, caption, times, columns)
+
+
+def _check(comparison, score, flag):
+    if score not in comparison.scores:
+        known = ", ".join(comparison.scores)
+        raise MimError(f"Expected one of {known} as {flag}, got {score!r}.")
+
+
+def _by_method(comparison, caption, titles, columns):
+    names = [name for name, _ in methods(comparison)]
+    rows = [[name, *cells] for name, *cells in zip(names, *columns, strict=True)]
+    count = len(comparison.evaluations)
+    return Table(caption, ["Method", *titles], rows[count:] + rows[:count], len(rows) - count)
+
+
+def difference_table(comparison: Comparison) -> Table:
+    """Return a table of the differences of each later evaluation from the first."""
+    sizes: dict[str, list[float]] = {}
+    for each in comparison.differences:
+        ends = [each.mean or 0, *(each.interval or ())]
+        sizes.setdefault(each.score, []).append(max(map(abs, ends)))
+    places = {score: decimals(values, DIGITS - 1) for score, values in sizes.items()}
+    rows: list[list[str | Cell]] = [
+        [
+            score_title(each.score),
+            f"{each.other} {MINUS} {each.first}",
+            Cell(
+                _fixed(each.mean, places[each.score]),
+                _fixed_interval(each.interval, places[each.score]),
+            ),
+            each.better or "-",
+            _is_excluded(each),
+        ]
+        for each in comparison.differences
+    ]
+    return Table("", ["Score", "Difference", "Mean [95 %]", "Better", "Excludes 0"], rows)
+
+
+def _is_excluded(difference):
+    if difference.better is None:
+        return "-"
+    return "yes" if difference.excludes_zero else "no"
+
+
+# Formats.
+
+
+def format_tables(tables: Sequence[Table], form: str, notes: Sequence[str] = ()) -> str:
+    """Return tables as Markdown, LaTeX or HTML, with notes below; in LaTeX they are comments.
+
+    LaTeX needs the package booktabs.
+    """
+    if form not in _FORMATS:
+        raise MimError(f"Expected one of {', '.join(_FORMATS)} as --format, got {form!r}.")
+    write, write_note = _FORMATS[form]
+    parts = [write(table) for table in tables] + ["\n".join(write_note(each) for each in notes)]
+    return "\n\n".join(filter(None, parts))
+
+
+def _markdown(table):
+    def text(cell):
+        if isinstance(cell, Cell) and cell.is_best:
+            return f"**{cell.mean}** {cell.interval}".strip()
+        return str(cell)
+
+    rows = markdown_table([table.header, *([*map(text, row)] for row in table.rows)])
+    return f"{table.caption}\n\n{rows}" if table.caption else rows
+
+
+_LATEX = str.maketrans(
+    {character: rf"\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {character: f"${character}$" for character in "<>|"}
+    | {MINUS: "$-$", ARROWS[1]: r"$\uparrow$", ARROWS[-1]: r"$\downarrow$"}
+)
+
+
+def _latex(table):
+    # The interval of a score has a column of its own, so that the digits of both are aligned.
+    wide = [
+        any(isinstance(cell, Cell) and cell.interval for cell in column)
+        for column in zip(*table.rows, strict=True)
+    ]
+    kinds = "".join(
+        "r@{~}r" if each else "r" if number else "l" for number, each in enumerate(wide)
+    )
+
+    def text(cell, is_wide):
+        if not isinstance(cell, Cell):
+            words = cell.translate(_LATEX)
+            return rf"\multicolumn{{2}}{{c}}{{{words}}}" if is_wide else words
+        mean = "--" if cell.mean == "-" else cell.mean
+        if mean != "--":
+            mean = rf"$\mathbf{{{mean}}}$" if cell.is_best else f"${mean}$"
+        interval = rf"{{\scriptsize ${cell.interval}$}}" if cell.interval else ""
+        return f"{mean} & {interval}".rstrip() if is_wide else mean
+
+    def line(row):
+        return " & ".join(text(*each) for each in zip(row, wide, strict=True)) + r" \\"
+
+    lines = [line(row) for row in table.rows]
+    if 0 < table.first_runs < len(lines):
+        lines.insert(table.first_runs, r"\midrule")
+    caption = [f"% {table.caption}"] if table.caption else []
+    start = [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", line(table.header), r"\midrule"]
+    return "\n".join([*caption, *start, *lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _html(table):
+    def text(cell):
+        if not isinstance(cell, Cell):
+            return html.escape(cell)
+        mean, interval = map(with_minus, cell[:2])
+        return f"<b>{mean}</b> {interval}".strip() if cell.is_best else f"{mean} {interval}".strip()
+
+    lines = [
+        "".join(f"<{tag}>{text(cell)}</{tag}>" for cell in row)
+        for tag, row in [("th", table.header), *(("td", row) for row in table.rows)]
+    ]
+    caption = [f"<caption>{html.escape(table.caption)}</caption>"] if table.caption else []
+    return "\n".join(["<table>", *caption, *(f"<tr>{line}</tr>" for line in lines), "</table>"])
+
+
+_FORMATS: dict[str, tuple[Callable[[Table], str], Callable[[str], str]]] = {
+    "md": (_markdown, str),
+    "latex": (_latex, lambda note: f"% {note}"),
+    "html": (_html, lambda note: f"<p>{html.escape(note)}</p>"),
+}

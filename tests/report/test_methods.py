@@ -1,0 +1,153 @@
+"""Methods of a comparison: their names, runs with several seeds, and the split of the scores."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
+from mim_tf.data.split import is_test_validation
+from mim_tf.errors import MimError
+from mim_tf.evaluation.stored import Evaluation, write_scores
+from mim_tf.report.methods import _mean_of_seeds, compare_methods, notes
+from mim_tf.report.read import split_of
+from tests.report.conftest import CONTEXT, SEQUENCES, evaluation, make_run
+
+GROUPS = np.arange(SEQUENCES)
+
+
+def seed(folder, number, error, model="mim", **training):
+    """Write a run whose resamples of the MSE are `error` plus noise of deviation 0.1."""
+    make_run(folder, model, error)
+    path = folder / "run.json"
+    record = json.loads(path.read_text())
+    record["training"] |= {"seed": number, **training}
+    path.write_text(json.dumps(record))
+    result = evaluation(error)
+    noise = np.random.default_rng(0).normal(0, 0.1, 2000)
+    resamples = {"mse": error + 2.5 + noise, "ssim": np.full(2000, 0.5)}
+    result |= {"groups": GROUPS, "resamples": resamples | {"CSI_30": np.full(2000, np.nan)}}
+    write_scores(folder / "scores" / "000200", result | {"recordings": SEQUENCES}, CONTEXT)
+    return folder
+
+
+@pytest.fixture
+def seeds(tmp_path):
+    return [seed(tmp_path / f"mim-{number}", number, 9.0 + number) for number in range(3)]
+
+
+def test_seeds_are_one_method_whose_interval_includes_their_spread(seeds, tmp_path):
+    other = seed(tmp_path / "other", 0, 20.0, "convlstm_net")
+    comparison = compare_methods([*seeds, other])
+    mim, convlstm = comparison.evaluations
+    assert (mim.name, convlstm.name) == ("MIM (3 seeds)", "ConvLSTM")
+    assert mim.scores["mean"] == {"mse": 12.5, "ssim": 0.5, "CSI_30": None}
+    assert mim.scores["per_frame"]["mse"] == [12.5, 13.5, 14.5, 15.5]
+    # Of 9, 10 and 11 the deviation is 1; Student's t with two degrees of freedom has its 97.5 %
+    # quantile at 4.303. Six recordings widen the percentiles, from 1.96 to 2.82 deviations.
+    low, high = mim.scores["intervals"]["mse"]
+    assert (high - low) / 2 == pytest.approx(4.303 / 3**0.5 * 2.82 / 1.96, rel=0.1)
+    assert [run.name for run in mim.seeds] == [f"MIM (3 seeds), mim-{n}" for n in range(3)]
+    assert mim.per_sequence["mse"].tolist() == [10.0, 11.0, 12.0, 13.0, 14.0, 15.0]
+    (difference,) = [each for each in comparison.differences if each.score == "mse"]
+    assert difference.mean == 10.0
+    assert np.diff(difference.interval) > 2 * 4.303 / 3**0.5  # seeds are not paired
+    assert "ConvLSTM is of one seed, whose effect its interval does not include." in notes(
+        comparison
+    )
+    assert "The intervals include the spread of the seeds." in notes(compare_methods(seeds))
+
+
+def test_the_interval_of_seeds_covers_the_mean_of_all_seeds():
+    """Normal seeds and no other spread: 95 % of the intervals contain the true mean."""
+    rng, hits = np.random.default_rng(0), 0
+    for place in range(200):
+        runs = [
+            Evaluation(
+                "",
+                {"mean": {"mse": mean}, "per_frame": {"mse": [mean]}},
+                {"mse": np.array([mean])},
+                np.arange(1000),
+                {"mse": np.full(2000, mean)},
+            )
+            for mean in rng.normal(0, 1, 3)
+        ]
+        low, high = _mean_of_seeds(runs, "", place).scores["intervals"]["mse"]
+        hits += low < 0 < high
+    assert 0.9 < hits / 200 < 0.99
+
+
+@pytest.mark.parametrize(
+    ("changed", "together"),
+    [({}, True), ({"lr": 0.1}, False), ({"save_dir": "there"}, True), ({"seed": 0}, False)],
+)
+def test_only_the_seed_may_differ(seeds, tmp_path, changed, together):
+    other = seed(tmp_path / "other", 7, 9.0, **changed)
+    assert len(compare_methods([seeds[0], other]).evaluations) == (1 if together else 2)
+
+
+def test_names_of_methods_or_of_runs(seeds, tmp_path):
+    other = seed(tmp_path / "other", 0, 20.0, "convlstm_net")
+    of_methods = compare_methods([*seeds, other], ["A", "B"])
+    assert [each.name for each in of_methods.evaluations] == ["A", "B"]
+    apart = compare_methods([*seeds, other], ["A", "B", "C", "D"])
+    assert [each.name for each in apart.evaluations] == ["A", "B", "C", "D"]
+    with pytest.raises(MimError, match="2 different --names, one for each method, or 4"):
+        compare_methods([*seeds, other], ["A", "B", "C"])
+
+
+def test_networks_give_names_unless_they_are_equal(tmp_path):
+    same = [seed(tmp_path / name, 0, 9.0, lr=lr) for name, lr in (("a", 1), ("mim", 2))]
+    assert [each.name for each in compare_methods(same).evaluations] == ["a", "MIM"]
+    (same[0] / "run.json").write_text("{}")
+    assert compare_methods(same[:1]).evaluations[0].name == "a"
+
+
+def split_for(folder, data, weights=""):
+    write_scores(folder, evaluation(), CONTEXT)
+    record = json.loads((make_run(folder.parent / "run") / "run.json").read_text())
+    record |= {
+        "model": vars(ModelConfig()),
+        "data": vars(data),
+        "training": vars(TrainingConfig()),
+        "sources": {"test": {"pretrained_model": str(weights)}},
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+    return split_of(folder, "0" * 64)
+
+
+def test_the_split_of_scores_and_what_was_chosen_on_it(tmp_path):
+    chosen = "validation split, on which the weights were chosen."
+    run = make_run(tmp_path / "run")
+    assert split_of(run / "scores" / "000200", "").endswith(chosen)
+    assert split_for(tmp_path / "a", DataConfig()).endswith("of the test split.")
+    assert "validation split too" in split_for(tmp_path / "b", DataConfig("kth"))
+    weights = run / "best.weights.h5"
+    weights.write_bytes(b"")
+    best = {"iteration": 200, "mse": 1.0, "sha256": "0" * 64}
+    words = split_for(tmp_path / "c", DataConfig(), weights)
+    assert words.endswith("of the test split.")
+    (run / "best.json").write_text(json.dumps(best))
+    words = split_of(tmp_path / "c", "0" * 64)
+    assert words.endswith("the weights were chosen on its sequences.")
+    write_scores(tmp_path / "d", evaluation(), CONTEXT)
+    assert split_of(tmp_path / "d", "").endswith("is not recorded.")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "train", "valid", "expected"),
+    [
+        ("mnist", "", "", False),
+        ("mnist", "", "a", True),
+        ("mnist", "a", "", False),
+        ("radar", "a", "", False),
+        ("radar", "", "a", False),
+        ("radar", "a", "b", True),
+        ("taxibj", "a", "", True),
+        ("human", "a", "", True),
+        ("kth", "a", "", True),
+    ],
+)
+def test_whether_test_sequences_are_validation_sequences(dataset, train, valid, expected):
+    data = DataConfig(dataset, train_data_paths=train, valid_data_paths=valid)
+    assert is_test_validation(data) is expected
