@@ -11,7 +11,7 @@ from mim_tf.config import TrainingConfig
 from mim_tf.data.files.arrays import check_array, open_frames, take, to_float32
 from mim_tf.data.files.images import natural_order
 from mim_tf.data.scale_fit import ValueStatistics
-from mim_tf.data.sets.grid.fields import is_grid
+from mim_tf.data.sets.grid.files import is_grid
 from mim_tf.data.sets.grid.grid import Grid, Stretch
 from mim_tf.data.sets.grid.times import runs
 from mim_tf.data.source import Indices, SequenceSource, WindowSource
