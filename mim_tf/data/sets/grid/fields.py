@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mim_tf.data.files.images import natural_order
+from mim_tf.data.files.images import in_natural_order
 from mim_tf.data.sets.grid.times import Times, read_times
 from mim_tf.errors import MimError
 from mim_tf.runtime.optional import import_xarray
@@ -75,7 +75,7 @@ def _expanded(path):
             f"{path}: expected a NetCDF or GRIB file, a Zarr store, a pattern such as 'data/*.nc' "
             f"or a folder of them ({', '.join(SUFFIXES)})."
         )
-    return sorted(found, key=natural_order)
+    return in_natural_order(found)
 
 
 def open_datasets(path: Path) -> list:
