@@ -64,7 +64,7 @@ def trained(name: str, seed: int, folder: Path) -> Path:
             f"--digits={FLAGS.digits}",
             f"--save_dir={runs}",
             f"--gen_frm_dir={folder / 'frames'}",
-            "--resume",
+            "--resume=auto",
         )
         (folder / "done").touch()
     return runs / "run-001" / "best.weights.h5"

@@ -69,7 +69,7 @@ def train(flagfile: Path, folder: Path) -> None:
         "--num_save_samples=1",
         f"--save_dir={folder}",
         f"--gen_frm_dir={folder / 'frames'}",
-        "--resume",
+        "--resume=auto",
     ]
     process = subprocess.Popen(command, cwd=ROOT)
     asked = False

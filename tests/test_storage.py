@@ -13,10 +13,17 @@ import pytest
 
 from mim_tf.data.sets.grid.fields import open_datasets
 from mim_tf.errors import MimError
-from mim_tf.runs.folder import check_no_run, has_state, held, last_run, pictures_folder
+from mim_tf.runs.folder import (
+    check_no_run,
+    has_state,
+    held,
+    last_run,
+    new_run_folder,
+    pictures_folder,
+)
 from mim_tf.runs.record import read_record
+from mim_tf.storage.containers import check_hdf5, opened_hdf5
 from mim_tf.storage.files import CsvLog, read_json
-from mim_tf.storage.hdf5 import check_hdf5, opened_hdf5
 from mim_tf.storage.paths import (
     check_free,
     list_folder,
@@ -222,7 +229,7 @@ with held(Path(sys.argv[1])):
 
 def test_a_run_is_locked_until_its_process_is_killed(tmp_path):
     (tmp_path / ".writing-abc").mkdir()
-    (tmp_path / "a.json.part").touch()
+    (tmp_path / "notes.part").touch()  # of the user
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"held\n"
@@ -231,7 +238,37 @@ def test_a_run_is_locked_until_its_process_is_killed(tmp_path):
             pass
         process.send_signal(signal.SIGKILL)
     with held(tmp_path):
-        assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "notes.part"]
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_lock_is_a_file_of_the_run(tmp_path, is_link):
+    other = tmp_path / "other"
+    other.write_text("of somebody else")
+    run = tmp_path / "run-001"
+    run.mkdir()
+    if is_link:
+        (run / "lock").symlink_to(other)
+    else:
+        os.mkfifo(run / "lock")
+    with pytest.raises(MimError, match="lock"), held(run):
+        pass
+    assert other.read_text() == "of somebody else"
+
+
+def test_a_damaged_log_is_not_copied_through_a_link(tmp_path):
+    other = tmp_path / "other"
+    other.write_text("of somebody else")
+    (tmp_path / "train.csv").write_text("damaged")
+    (tmp_path / "train.csv.damaged").symlink_to(other)
+    CsvLog(tmp_path / "train.csv", COLUMNS, last_iteration=9)
+    assert other.read_text() == "of somebody else"
+    assert (tmp_path / "train.csv.damaged").read_text() == "damaged"
+
+
+def test_names_with_special_characters_are_numbered(tmp_path):
+    for number in (1, 2):
+        assert new_run_folder(tmp_path, "a[b](c").name == f"a[b](c-00{number}"
 
 
 def test_the_newest_run_is_resumed_with_or_without_a_state(tmp_path):

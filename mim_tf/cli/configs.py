@@ -147,7 +147,9 @@ def resumed(stored, values: flags.FlagValues):
         del changes["precision"]
     if changes.get("max_minutes") and "max_iterations" in changes:  # Both, as in a flagfile.
         del changes["max_iterations"]
-        logging.warning("max_iterations is kept: add --max_minutes=0 to change it.")
+        logging.warning(
+            "max_iterations stays %d: add --max_minutes=0 to change it.", stored.max_iterations
+        )
     wanted = dataclasses.replace(stored, **changes)
     for name, value, kept in _differences(wanted, stored):
         if name in _PATHS and value and kept:  # Data may have been moved.

@@ -56,6 +56,15 @@ class _ListParser(flags.ArgumentParser):
         return tuple(self.kind(part) for part in map(str.strip, map(str, parts)) if part)
 
 
+class _SwitchParser(flags.ArgumentParser):
+    """Parser of a switch that may also be "auto"."""
+
+    syntactic_help = "true, false or auto"
+
+    def parse(self, argument):
+        return "auto" if argument == "auto" else flags.BooleanParser().parse(argument)
+
+
 def _define(field, group, values):
     kind, *_ = typing.get_args(field.type) or (field.type,)
     default, help = field.default, field.metadata["help"]
@@ -67,6 +76,9 @@ def _define(field, group, values):
     elif typing.get_origin(field.type) is tuple:
         shown = flags.ListSerializer(",")
         flags.DEFINE(_ListParser(kind), field.name, default, help, serializer=shown, **where)
+    elif typing.get_args(field.type) == (bool, str):
+        switch = flags.Flag(_SwitchParser(), None, field.name, default, help, boolean=True)
+        flags.DEFINE_flag(switch, values, group)
     elif kind in (int, float):
         define = flags.DEFINE_integer if kind is int else flags.DEFINE_float
         define(field.name, default, help, lower_bound=field.metadata["minimum"], **where)

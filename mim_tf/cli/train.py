@@ -12,6 +12,7 @@ from mim_tf.cli.configs import check_data_flags, model_config, resumed
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 from mim_tf.config.fields import field
+from mim_tf.errors import MimError
 from mim_tf.runs.folder import check_no_run, last_run, pictures_folder
 
 
@@ -19,7 +20,11 @@ from mim_tf.runs.folder import check_no_run, last_run, pictures_folder
 class Flags(WeightsFlags):
     """Flags of `mim train` alone, which starts from weights if they are given."""
 
-    resume: bool = field(False, "Resume the newest run in --save_dir from its last snapshot.")
+    resume: bool | str = field(
+        False,
+        "Resume the newest run in --save_dir from its last snapshot. --resume=auto starts a new "
+        "run where there is none.",
+    )
 
 
 def main(values: flags.FlagValues) -> None:
@@ -31,7 +36,11 @@ def main(values: flags.FlagValues) -> None:
     resume = last_run(training.save_dir) if values.resume else None
     if values.resume and not resume:
         check_no_run(training.save_dir)
-        logging.warning("No run in %s: starting a new one.", training.save_dir)
+        if values.resume != "auto":
+            raise MimError(
+                f"{training.save_dir}: expected a run to resume, got none. Check --save_dir, or "
+                "give --resume=auto to start a new run."
+            )
     share_cores()
     import_keras(values.network_module)
     from mim_tf.jobs.train import train

@@ -102,7 +102,9 @@ class _Convert:
 def _convert(values: flags.FlagValues) -> None:
     check_free(values.output, "--output")
     if not is_checkpoint(values.checkpoint):
-        raise MimError(f"No TensorFlow 1 checkpoint at {values.checkpoint}: expected its prefix.")
+        raise MimError(
+            f"No TensorFlow 1 checkpoint at {values.checkpoint}: expected PREFIX of PREFIX.index."
+        )
     import_keras()
     from mim_tf.jobs.convert import convert, summary, table
     from mim_tf.weights import load_weights

@@ -149,7 +149,10 @@ class DataConfig:
         if not set(self.scale_kinds) <= set(SCALES):
             raise MimError(f"scale must be auto, {listed(SCALES)}, or a list, got {self.scale!r}.")
         if self.valid_fraction + self.test_fraction >= 1:
-            raise MimError("valid_fraction and test_fraction must be below 1 together.")
+            raise MimError(
+                "valid_fraction and test_fraction must be below 1 together, got "
+                f"{self.valid_fraction} and {self.test_fraction}."
+            )
 
     @property
     def declared(self) -> DataSet:

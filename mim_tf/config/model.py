@@ -108,14 +108,19 @@ class ModelConfig:
         if self.filter_size % 2 == 0:
             raise MimError(f"Expected an odd filter_size, got {self.filter_size}.")
         if not 1 <= len(self.num_hidden) <= _MOST_LAYERS:
-            raise MimError(f"num_hidden must have 1 to {_MOST_LAYERS} layers.")
+            raise MimError(
+                f"num_hidden must have 1 to {_MOST_LAYERS} layers, got {len(self.num_hidden)}."
+            )
         if len(set(self.num_hidden)) > 1:
             # The spatial memory m passes through all layers.
             raise MimError(f"num_hidden must be the same in every layer, got {self.num_hidden}.")
         divisor = math.gcd(self.img_height, self.img_width)
         if divisor % self.patch_size:
             fitting = listed(side for side in range(1, 17) if divisor % side == 0)
-            raise MimError(f"patch_size must be {fitting} here, got {self.patch_size}.")
+            raise MimError(
+                f"patch_size must be {fitting} for frames of {self.img_height} x {self.img_width}, "
+                f"got {self.patch_size}."
+            )
         if self.total_length <= self.input_length:
             lengths = f"{self.total_length} and {self.input_length}"
             raise MimError(f"total_length must be above input_length, got {lengths}.")

@@ -93,14 +93,14 @@ def _check_range(kind, name, lowest, highest):
     if not lowest <= highest:
         raise MimError(f"{name}: expected values, got only missing ones. Choose --variables.")
     if kind == "unit" and not 0 <= lowest <= highest <= 1:
-        expected = "values in [0, 1] for --scale=unit"
+        expected = "values in [0, 1] for --scale=unit, or --scale=minmax"
     elif kind in ("minmax", "standard") and not lowest < highest:
-        expected = f"values that differ for --scale={kind}"
+        expected = f"values that differ for --scale={kind}, or --scale=none"
     elif not math.isfinite(lowest) or not math.isfinite(highest):
         expected = "finite values, or NaN for missing ones"
     else:
         return
-    raise MimError(f"{name}: expected {expected} in training, got {lowest:g} to {highest:g}.")
+    raise MimError(f"{name}: expected {expected}, in training, got {lowest:g} to {highest:g}.")
 
 
 def _statistics(source, every):
@@ -166,7 +166,7 @@ class ScaledSource(WrappedSource):
         values = super().sequences(indices)
         wrong = (values < 0) | (values > 1) if self._in_unit else np.isinf(values)
         if wrong.any():
-            expected = "in [0, 1] for --scale=unit" if self._in_unit else "finite"
+            expected = "in [0, 1] for --scale=unit" if self._in_unit else "finite or NaN"
             place = np.asarray(indices)[np.argwhere(wrong)[0][0]]
             raise MimError(
                 f"Expected values {expected}, got {values[wrong][0]:g} in sequence {place}."

@@ -14,7 +14,7 @@ from mim_tf.data.files.arrays import member_keys, read_member
 from mim_tf.errors import MimError
 from mim_tf.evaluation.statistics import as_json
 from mim_tf.storage.files import write_json
-from mim_tf.storage.paths import list_folder, parse_json, read_text
+from mim_tf.storage.paths import list_folder, parse_json, read_text, replaced_whole
 
 T = TypeVar("T")
 
@@ -43,8 +43,9 @@ def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
       models and their intervals are made
     - `samples.npz`: the arrays of `samples`
 
-    A score that is None or NaN leaves its cell empty. The folder is made where missing; an older
-    evaluation in it is replaced. Without one of `ARRAYS` in the result there is no file of it.
+    Each file is written atomically. A score that is None or NaN leaves its cell empty. The folder
+    is made where missing; an older evaluation in it is replaced. Without one of `ARRAYS` in the
+    result there is no file of it.
     """
     folder = Path(folder)
     parts = {name: value for name, value in result.items() if name not in ARRAYS}
@@ -59,16 +60,24 @@ def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
         _write_csv(folder / "per_sequence.csv", [columns, *zip(*columns.values(), strict=True)])
     if "resamples" in result:
         means = np.stack([result["resamples"][name] for name in result["mean"]])
-        np.savez_compressed(folder / RESAMPLES, means=np.float32(means))
+        _write_npz(folder / RESAMPLES, means=np.float32(means))
     if "samples" in result:
-        np.savez_compressed(folder / SAMPLES, **result["samples"])
+        _write_npz(folder / SAMPLES, **result["samples"])
     # Last, so that whoever finds it finds the others too.
     write_json(folder / "scores.json", parts)
 
 
 def _write_csv(path, rows):
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with (
+        replaced_whole(path) as part,
+        part.open("w", newline="", encoding="utf-8") as file,
+    ):
         csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _write_npz(path, **arrays):
+    with replaced_whole(path, ".npz") as part:
+        np.savez_compressed(part, **arrays)
 
 
 @dataclasses.dataclass(frozen=True)

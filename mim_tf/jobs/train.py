@@ -69,7 +69,10 @@ def train(
             exceeds the memory, a run that another process trains, and a lost process.
     """
     if keras.config.dtype_policy().name == "mixed_float16":
-        raise MimError("Expected another dtype policy than mixed_float16, such as mixed_bfloat16.")
+        raise MimError(
+            "Expected another dtype policy than mixed_float16. Call "
+            'keras.config.set_dtype_policy("mixed_bfloat16").'
+        )
     began = time.perf_counter()
     skip_graph_rewriting()
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)
@@ -194,10 +197,11 @@ def _fit(model, config, start, folder, sources, devices):
         if folder:
             writer = until_end.enter_context(contextlib.closing(callbacks.Events(folder, start)))
             bar = until_end.enter_context(contextlib.closing(callbacks.ProgressBar(config, start)))
+            validation = Validation(config, start, folder, writer, sources["valid"], devices, bar)
             wanted += [
                 callbacks.Logs(config, start, folder, writer, bar),
                 callbacks.Snapshots(config, start, folder, devices),
-                Validation(config, start, folder, writer, sources["valid"], devices, bar),
+                validation,
                 PageWriter(config, start, folder),
             ]
         model.fit(
@@ -206,6 +210,8 @@ def _fit(model, config, start, folder, sources, devices):
             callbacks=[*wanted, stop],
             **_FIT,
         )
+    if folder:
+        validation.check()
 
 
 def iterations_within(minutes: float, spent: float, model, config, train_source, valid_source):

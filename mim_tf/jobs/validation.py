@@ -19,7 +19,9 @@ from mim_tf.weights import save_weights
 class Validation(OnIteration):
     """Evaluates on the validation set every `test_interval`, and keeps the best weights so far.
 
-    A failed evaluation only logs a warning, because the weights are worth more than their scores.
+    Training goes on without the scores of an evaluation that fails, because the weights are worth
+    more. Lack of space or memory and unreadable data are logged as a warning, any other error with
+    its traceback. If no evaluation succeeds, the run ends with `MimError`.
     """
 
     def __init__(self, config, start_iteration, folder, writer, source, devices, bar=None):
@@ -27,9 +29,13 @@ class Validation(OnIteration):
         self.folder, self.record = folder, folder / "best.json"
         self.writer, self.source, self.devices, self.bar = writer, source, devices, bar
         self.pictures = pictures_folder(folder, config.gen_frm_dir)
+        self.failed = self.succeeded = 0
         self.best = read_json(self.record) if self.record.exists() else {}
         if self.best and not isinstance(self.best.get("mse"), int | float):
-            raise MimError(f"Expected a finite mse in {self.record}. Copy it from scores/.")
+            raise MimError(
+                f"Expected a finite mse in {self.record}, got {self.best.get('mse')}. Copy it from "
+                "scores/, or move best.json and best.weights.h5 away."
+            )
 
     def on_iteration(self, iteration, logs):
         if self.due(iteration, self.config.test_interval):
@@ -41,6 +47,14 @@ class Validation(OnIteration):
         if due and not (self._scores(self.start) / "scores.json").exists():
             self._try(self.start)
 
+    def check(self) -> None:
+        """Raise `MimError` if evaluations were made and all of them failed."""
+        if self.failed and not self.succeeded:
+            raise MimError(
+                f"All {self.failed} evaluations of {self.folder} failed, for the logged reasons. "
+                "The weights are saved: evaluate them with mim evaluate."
+            )
+
     def _scores(self, iteration):
         return self.folder / "scores" / f"{iteration:06d}"
 
@@ -48,10 +62,13 @@ class Validation(OnIteration):
         try:
             with self.devices.evaluated(self.model, self.config.evaluate_ema) as model:
                 self._evaluate(model, iteration)
+            self.succeeded += 1
         except Exception as error:  # any error of files, data, memory or the network
+            self.failed += 1
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             message = "The evaluation of iteration %d failed, and training goes on: %s"
-            logging.warning(message, iteration, reason)
+            is_ours = not isinstance(error, (MimError, OSError, MemoryError))
+            logging.warning(message, iteration, reason, exc_info=is_ours)
         if self.bar is not None:
             self.bar.unpause()  # evaluations do not count in the rate
 

@@ -31,7 +31,10 @@ def check_settings(policy: keras.DTypePolicy) -> None:
             f"Expected image_data_format channels_last in ~/.keras/keras.json, got {data_format}."
         )
     if policy.name not in POLICIES:
-        raise MimError(f"Expected the dtype policy {' or '.join(POLICIES)}, got {policy.name}.")
+        raise MimError(
+            f"Expected the dtype policy {' or '.join(POLICIES)}, got {policy.name}. Call "
+            "keras.config.set_dtype_policy before the model is built."
+        )
     if policy.name == "float64" and keras.backend.backend() == "jax":
         import jax
 

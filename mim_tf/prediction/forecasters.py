@@ -58,7 +58,10 @@ def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:
             return np.asarray(signature(frames=tf.constant(context))["predictions"])
         except tf.errors.OpError as error:
             shape, reason = list(context.shape), _reason(error)
-            raise MimError(f"{path} cannot predict from frames {shape}: {reason}.") from None
+            raise MimError(
+                f"{path} cannot predict from frames {shape}: {reason}. Give other frames, or fewer "
+                "at a time with --batch_size."
+            ) from None
 
     try:
         loaded = tf.saved_model.load(str(path))
@@ -72,7 +75,10 @@ def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:
     except Exception as error:  # TensorFlow raises many classes for corrupted files
         raise MimError(f"{path} cannot be used, make it with mim export: {error}.") from None
     if horizon not in (None, found):
-        raise MimError(f"{folder}: expected --horizon={found}, as exported, got {horizon}.")
+        raise MimError(
+            f"{folder}: expected --horizon={found}, as exported, got {horizon}. Leave the flag "
+            "out, export again, or give the weights file."
+        )
     return Predictor(config, shape, found, length, forecast)
 
 

@@ -54,8 +54,9 @@ class Input:
         self.length = self.context or self.frames
         gap = f" after the gap in time before frame {after + 1}" if after else ""
         if self.length > self.frames:
+            whole = " without a gap" if self.origin else ""
             remedy = f"got {self.frames}{gap}. Lower --context or --frame_interval."
-            raise MimError(f"{self.path}: expected at least {self.length} frames, {remedy}")
+            raise MimError(f"{self.path}: expected at least {self.length} frames{whole}, {remedy}")
         if gap and not self.context:
             logging.warning("%s: the context is the %d frames%s.", self.path, self.frames, gap)
         warn_of_pace(self.recordings)
@@ -173,7 +174,10 @@ def open_grid_input(
     config = predictor.config
     scale = config.scale
     if scale is None:
-        raise MimError(f"{weights}: expected weights trained with --dataset=grid for {text}.")
+        raise MimError(
+            f"{weights}: expected weights trained with --dataset=grid for {text}. Train such "
+            "weights, or give a .npy file."
+        )
     variables = part.variables or ",".join(scale.names)
     grid = cached_grid([Path(text)], dataclasses.replace(part, variables=variables))
     if grid.frame_shape != predictor.frame_shape:

@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,8 @@ RECORD = "run.json"
 def new_run_folder(parent, prefix="run") -> Path:
     """Create the next free folder `prefix-001`, `prefix-002`, ... in `parent`."""
     parent = Path(parent)
-    last = max((_number(path.name, prefix) for path in parent.glob(f"{prefix}-*")), default=0)
+    names = os.listdir(parent) if os.path.isdir(parent) else []
+    last = max((_number(name, prefix) for name in names), default=0)
     for number in range(last + 1, last + 101):
         folder = parent / f"{prefix}-{number:03d}"
         try:
@@ -66,23 +68,29 @@ def has_state(folder: Path) -> bool:
 def held(folder: Path) -> Iterator[None]:
     """Lock a run against other processes; the system unlocks it if this process is killed.
 
+    The file `lock` is never followed as a link, and only changed once it is locked. Where the file
+    system has no locks, a warning is logged and nothing is deleted.
+
     Raises `MimError`, with the process, if another process holds the lock.
     """
-    with (folder / "lock").open("a+", encoding="utf-8") as file:
+    path = folder / "lock"
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        raise MimError(f"{path}: expected a regular file, got a link or something else. Remove it.")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    with open(descriptor, "r+", encoding="utf-8", errors="replace") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_debris(folder)
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}")
+            file.flush()
         except BlockingIOError:
-            file.seek(0)
             raise MimError(
-                f"{folder} is being trained by another process ({file.read().strip()}). Wait until "
-                "it ends or stop it, or start a new run without --resume."
+                f"{folder} is being trained by another process ({file.read(200).strip()}). Wait "
+                "until it ends or stop it, or start a new run without --resume."
             ) from None
         except OSError as error:  # Some file systems have no locks.
             logging.warning("%s cannot be locked (%s): start no second --resume.", folder, error)
-        remove_debris(folder)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
         yield
 
 
@@ -112,5 +120,5 @@ def pictures_folder(run: Path, parent: str | Path) -> Path:
 
 
 def _number(name, prefix):
-    match = re.fullmatch(rf"{prefix}-(\d+)", name)
+    match = re.fullmatch(rf"{re.escape(prefix)}-(\d{{1,9}})", name)
     return int(match[1]) if match else 0

@@ -21,7 +21,10 @@ class BackendError(MimError, ImportError):
 def check_backend(name: str) -> None:
     """Raise `BackendError` if mim_tf does not support the backend of that name."""
     if name not in BACKENDS:
-        raise BackendError(f"Set KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax, not {name}.")
+        raise BackendError(
+            f"Set KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax, not {name}, "
+            "before Keras is imported."
+        )
 
 
 @contextlib.contextmanager

@@ -67,7 +67,8 @@ class CsvLog:
         rows = [row for row in lines if _is_row(row, len(columns))]
         if unfinished or lines != [list(columns), *rows]:
             copy = path.with_name(path.name + ".damaged")
-            shutil.copyfile(path, copy)
+            with paths.replaced_whole(copy) as part:  # not through a link of that name
+                shutil.copyfile(path, part)
             logging.warning("%s is corrupted: its good rows are kept, all of it in %s.", path, copy)
         rows = [row for row in rows if int(row[0]) <= last_iteration]
         with paths.written_whole(path, replace=True) as part:

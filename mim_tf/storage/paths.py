@@ -28,6 +28,9 @@ _KINDS = {
 
 REMEDY = "Save or download it again."
 
+WRITING = ".writing-"
+"""Start of the names of temporary folders, in which files are written before they are renamed."""
+
 
 def open_file(path: str | Path, kind: str = "a file") -> BufferedReader:
     """Open a regular file to read its bytes, or raise `MimError`; links are followed.
@@ -139,7 +142,7 @@ def replaced_whole(path: Path, suffix: str = "") -> Iterator[Path]:
     temporary folder that `remove_debris` deletes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=WRITING) as folder:
         part = Path(folder) / f"part{suffix}"
         yield part
         # Contents reach the disk before the rename does, and the rename before this returns, so
@@ -180,11 +183,7 @@ def _sync(path):
 
 
 def remove_debris(folder: Path) -> None:
-    """Delete temporary files that killed processes left in `folder`; nobody may be writing there.
-
-    `*.part` are those of versions up to 1.3.
-    """
-    for path in folder.glob(".writing-*"):
-        shutil.rmtree(path, ignore_errors=True)
-    for path in folder.glob("*.part"):
-        path.unlink(missing_ok=True)
+    """Delete temporary folders that killed processes left; nobody may be writing in `folder`."""
+    for path in list_folder(folder):
+        if path.name.startswith(WRITING):
+            shutil.rmtree(path, ignore_errors=True)  # which refuses links

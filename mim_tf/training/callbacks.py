@@ -256,7 +256,10 @@ class Events:
             getattr(self._file, method)(*arguments)
         except OSError as error:
             self._failed = True
-            logging.warning(f"TensorBoard will not show the rest of {self._folder}: {error}.")
+            logging.warning(
+                f"TensorBoard will not show the rest of {self._folder}: {error}. train.csv and "
+                "scores/ contain it."
+            )
 
 
 class Logs(OnIteration):

@@ -69,7 +69,8 @@ class AdamInsideRoot(PrivateOptimizer):
         variables = self.saved_variables
         if len(store.keys()) != len(variables):
             raise MimError(
-                f"{self.name}: expected {len(variables)} variables, got {len(store.keys())}."
+                f"{self.name}: expected {len(variables)} variables, got {len(store.keys())}. "
+                "Compile the model as when the state was saved."
             )
         for number, variable in enumerate(variables):
             variable.assign(store[str(number)])
@@ -350,7 +351,8 @@ def half_squared_error(y_true, y_pred):
     ]
     if len(targets) != len(predictions) or any(one != other for one, other in known):
         raise MimError(
-            f"Expected frames 2..T as targets, {list(predictions)}, got {list(targets)}."
+            f"Expected frames 2..T as targets, {list(predictions)}, got {list(targets)}. Call "
+            "model.fit(frames, frames[:, 1:])."
         )
     y_true = ops.cast(y_true, y_pred.dtype)
     y_true = ops.where(ops.isnan(y_true), y_pred, y_true)

@@ -127,7 +127,7 @@ def check_grid(learnt: FrameGrid | None, found: FrameGrid | None, where: str, mu
     if must:
         raise MimError(
             f"{where}: expected the grid of the training, {learnt.words}, got {found.words}. Use "
-            "one grid for all paths."
+            "one grid for all paths (xarray: interp_like, sortby, roll)."
         )
     logging.warning(
         "%s: the model was trained on fields of %s, these are of %s. It may predict them badly.",

@@ -28,7 +28,7 @@ from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
 from mim_tf.models.machine import POLICIES
 from mim_tf.runtime.keras_private import WeightsFile
-from mim_tf.storage.hdf5 import opened_hdf5
+from mim_tf.storage.containers import opened_hdf5
 from mim_tf.storage.paths import opened, replaced_whole
 
 Arrays = Mapping[str, np.ndarray]

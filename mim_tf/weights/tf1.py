@@ -142,7 +142,7 @@ def infer_config(shapes: Shapes, **known: Any) -> ModelConfig:
         width = known["img_width"]
         height = known.get("img_height") or width
     else:
-        raise MimError("Expected img_width (and img_height): the weights do not have peepholes.")
+        raise MimError("The weights do not have peepholes: give img_width (and img_height).")
     has_differences = any(name.startswith("predrnn/stlstm_diff") for name in shapes)
     return ModelConfig(
         model_name="mim" if has_differences else _NETWORKS[layer],

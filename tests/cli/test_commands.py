@@ -458,7 +458,7 @@ def test_a_network_of_ones_own_is_trained_resumed_evaluated_and_exported(mim, ca
         "sha256": hashlib.sha256(CODE.encode()).hexdigest(),
     }
     Path("my_net.py").write_text(CODE + "\n# A remark.\n")
-    mim(*train, "--resume", "--max_iterations=2")
+    mim(*train, "--resume=auto", "--max_iterations=2")
     assert "my_net.py differs from " in caplog.text
     weights = "--pretrained_model=mine/run-001/conv_gru-000002.weights.h5"
     shown = mim(

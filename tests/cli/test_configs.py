@@ -96,7 +96,7 @@ MIM = f"--pretrained_model={golden_checkpoint('mim')}"
     ("arguments", "words"),
     [
         (["--filter_size=3"], r"--filter_size=3 contradicts .*a\.h5, where .* is 5"),
-        ([PREDRNN, "--patch_size=2"], "give img_width"),
+        ([PREDRNN, "--patch_size=2"], "img_width"),
         (
             [MIM, "--patch_size=2", "--img_width=64"],
             "--img_width=64 contradicts .*ckpt-3, .* is 16",

@@ -85,6 +85,8 @@ def test_it_answers_before_keras_is_imported(tmp_path):
         ("train --lr=-1", 1, "lr"),
         ("train --dataset=array --train_data_paths=none.npy", 1, "none.npy"),
         ("train --pretrained_model=none.h5", 1, "none.h5"),
+        ("train --resume --save_dir=none", 1, "--resume=auto"),
+        ("train --resume=maybe", 2, "--resume"),
         ("train --pretrained_model=moving_mnist", 1, "Did you mean moving-mnist?"),
         ("evaluate", 2, "--pretrained_model"),
         (f"evaluate {weights} --dataset=array --valid_data_paths=none.npy", 1, "none.npy"),

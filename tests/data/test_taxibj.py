@@ -94,7 +94,7 @@ def test_files_may_be_listed_and_have_to_fit_each_other(city):
     for given_paths in (paths, [folder]):
         source = open_city(given_paths, "train", 5, test_windows=20)
         np.testing.assert_array_equal(source.sequences(range(160)), expected)
-    for wrong in (paths[::-1], [paths[0]] * 2, [paths[0], small]):
+    for wrong in (paths[::-1], [paths[0], small]):
         with pytest.raises(MimError, match=rf"{wrong[1].name}: .*{wrong[0].name}"):
             open_city(wrong, "train", 5, test_windows=20)
     for total_length, windows in ((5, 180), (97, 20), (500, 20)):
@@ -275,7 +275,7 @@ def test_npz_is_x_then_y(tmp_path, save, dtype):
         with pytest.raises(MimError, match=r"dataset\.npz.*--taxibj_order"):
             open_city([path], "test", 8, **options)
     with pytest.raises(MimError, match=r"dataset\.npz"):
-        open_city([path, path], "test", 8)
+        open_city([path, tmp_path / "b.npz"], "test", 8)
 
 
 @pytest.mark.parametrize(

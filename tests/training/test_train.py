@@ -232,7 +232,9 @@ def test_a_failed_evaluation_loses_nothing_and_is_made_up(
     config = settings(tmp_path, max_iterations=2, snapshot_interval=2, num_save_samples=1)
     with monkeypatch.context() as patched:
         patched.setattr("mim_tf.jobs.validation.save_sample", fail)
-        folder = train(tiny_config, DATA, config)
+        with pytest.raises(mim_tf.MimError, match="All 1 evaluations"):
+            train(tiny_config, DATA, config)
+    folder = Path(config.save_dir) / "run-001"
     assert "evaluation of iteration 2 failed, and training goes on: disk full" in caplog.text
     assert "second line" not in caplog.text
     assert (folder / "mim-000002.weights.h5").exists()

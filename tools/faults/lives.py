@@ -23,7 +23,7 @@ from mim_tf.runs.folder import STATE
 FLAGS = (
     "--model_name=predrnn --img_width=32 --patch_size=8 --num_hidden=4 --filter_size=3 "
     "--input_length=2 --total_length=4 --digits=bundled --train_sequences=7 --valid_sequences=3 "
-    "--batch_size=2 --test_interval=5 --snapshot_interval=2 --num_save_samples=1 --resume"
+    "--batch_size=2 --test_interval=5 --snapshot_interval=2 --num_save_samples=1 --resume=auto"
 )
 WITHOUT_END = 10**8
 _LONGEST = 600

@@ -132,7 +132,10 @@ def list_recordings(folder: str | Path) -> list[Path]:
     inside, itself = find_recordings(folder, VIDEO_SUFFIXES, 2)
     if not inside and not itself:
         suffixes = ", ".join(VIDEO_SUFFIXES)
-        raise MimError(f"{folder}: Expected videos ({suffixes}) or subfolders of two images.")
+        found = "none of them" if os.path.isdir(folder) else "no such folder"
+        raise MimError(
+            f"{folder}: Expected videos ({suffixes}) or subfolders of two images, got {found}."
+        )
     return inside or [folder]
 
 

@@ -5,6 +5,7 @@ benchmark, and pixels that its masks leave out; these values are NaN.
 """
 
 import datetime
+import math
 import os
 import re
 import zlib
@@ -127,7 +128,12 @@ class RadarRun(Recording):
         if self._has_masks:
             mask = self._root / MASKS / f"{time:{_PLACE}}.mask"
             with opened(mask, "a mask of HKO-7") as file:
-                counts = np.frombuffer(zlib.decompress(file.read()), np.uint8)
+                inflate = zlib.decompressobj()
+                # A small file may inflate to gigabytes; one byte too many shows that it does.
+                counts = inflate.decompress(file.read(), math.prod(self._size) + 1)
+                if not inflate.eof:
+                    raise ValueError(f"it does not have {self._size} values")
+                counts = np.frombuffer(counts, np.uint8)
                 frame[counts.reshape(self._size) == 0] = np.nan
         return frame
 

@@ -96,7 +96,10 @@ def list_events(folder: str | Path) -> list[Path]:
     suffixes = (".npy", ".npz")
     events = [each for each in entries if os.path.isdir(each) or each.suffix.lower() in suffixes]
     if not events:
-        raise MimError(f"{folder}: Expected radar events, subfolders or .npy or .npz files.")
+        raise MimError(
+            f"{folder}: Expected radar events, subfolders or .npy or .npz files. Give the folder "
+            "above the events."
+        )
     return events
 
 

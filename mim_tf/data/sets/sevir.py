@@ -21,7 +21,7 @@ from mim_tf.data.files.images import pooled, pooling_factors
 from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import ALL, one_folder, shared_paths, with_paths
 from mim_tf.errors import MimError
-from mim_tf.storage.hdf5 import opened_hdf5
+from mim_tf.storage.containers import opened_hdf5
 from mim_tf.storage.paths import opened
 from mim_tf.values.scale import ConvertedScale, LinearScale
 
@@ -102,6 +102,9 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
             if float(row["pct_missing"] or "nan") == 0 and times[row["id"]] == 1
         ]
     names = {entry.file_name for entry in entries}
+    for name in names:
+        if os.path.isabs(name) or ".." in Path(name).parts:
+            raise MimError(f"{path}: Expected files in the folder data, got {name!r}.")
     there = {name for name in names if _exists(root / "data" / name)}
     missing = f"{len(names - there)} of the {len(names)} files of type {kind} are missing"
     if not there:
@@ -137,7 +140,9 @@ def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
                 is_row = 0 <= event.row < shape[0]
                 if not is_row or ("id" in file and file["id"].asstr()[event.row] != event.id):
                     place = f"row {event.row} of {shape[0]}, as in {CATALOG}"
-                    raise MimError(f"{path}: Expected event {event.id} in {place}.")
+                    raise MimError(
+                        f"{path}: Expected event {event.id} in {place}. Download both again."
+                    )
         size = shape[1:3]
     return size or (0, 0)
 
@@ -192,7 +197,10 @@ def open_sevir(data: DataConfig, split: str, frame_shape, total_length: int) -> 
     counts = collections.Counter(entry.split for entry in entries)
     chosen = [entry for entry in entries if split in (ALL, entry.split)]
     if not chosen:
-        raise MimError(f"{root}: Expected events of type {kind} for {split}, got {dict(counts)}.")
+        raise MimError(
+            f"{root}: Expected events of type {kind} in the dates for {split}, got {dict(counts)}. "
+            "Download the files of the other years."
+        )
     size = check_files(root, kind, chosen)
     wanted = frame_shape[:2] if data.resize else size
     factors = pooling_factors(str(root), size, wanted)

@@ -22,7 +22,7 @@ from mim_tf.data.files import arrays
 from mim_tf.data.source import Indices, Recording, SequenceSource, WindowSource
 from mim_tf.data.split import shared_paths, split_paths
 from mim_tf.errors import MimError
-from mim_tf.storage.hdf5 import opened_hdf5
+from mim_tf.storage.containers import opened_hdf5
 from mim_tf.storage.paths import list_folder
 from mim_tf.values.scale import LinearScale
 
@@ -254,7 +254,10 @@ def _files(paths, synthetic):
 def _check_years(years):
     for earlier, later in itertools.pairwise(years):
         if later.counts.shape[1:] != earlier.counts.shape[1:]:
-            raise MimError(f"{later.name}: Expected the height and width of {earlier.name}.")
+            raise MimError(
+                f"{later.name}: Expected the height and width of {earlier.name}, "
+                f"{earlier.counts.shape[1:3]}, got {later.counts.shape[1:3]}."
+            )
         if later.times[0] <= earlier.times[-1]:
             raise MimError(f"{later.name}: Expected dates after {earlier.name}, in year order.")
 

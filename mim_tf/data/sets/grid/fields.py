@@ -20,14 +20,15 @@ from mim_tf.data.files.images import in_natural_order
 from mim_tf.data.sets.grid.times import Times, read_times
 from mim_tf.errors import MimError
 from mim_tf.runtime.optional import import_xarray
-from mim_tf.storage.hdf5 import check_hdf5
-from mim_tf.storage.paths import list_folder, opened, walk
+from mim_tf.storage.containers import check_grib, check_hdf5, check_zarr
+from mim_tf.storage.paths import list_folder, opened
 
 SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf", ".grib", ".grib2", ".grb", ".grb2", ".zarr")
 """Names of files and stores; which format it is follows from the first bytes."""
 
 _ZARR_METADATA = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
 _ENGINES = {b"\x89HDF": "h5netcdf", b"CDF": "scipy", b"GRIB": "cfgrib"}
+_CHECKS = {"h5netcdf": check_hdf5, "zarr": check_zarr, "cfgrib": check_grib}
 _WAIT = "If it is still being written, wait; otherwise write or download it again."
 
 _ROWS = {"latitude", "lat", "y", "grid_latitude", "projection_y_coordinate", "rlat", "south_north"}
@@ -84,14 +85,9 @@ def open_datasets(path: Path) -> list:
     A GRIB file whose messages do not fit into one data set gives several. No index file is written.
     """
     engine = _engine(path)
-    if engine == "zarr":
-        # Zarr would never finish to read a named pipe or a device.
-        for folder, names in walk(path, "a Zarr store"):
-            for name in names:
-                if not os.path.isfile(folder / name):
-                    raise MimError(f"{folder / name}: expected a regular file of a Zarr store.")
-    if engine == "h5netcdf":
-        check_hdf5(path)
+    if engine in _CHECKS:
+        with read_errors(path):
+            _CHECKS[engine](path)
     xarray = import_xarray(*([] if engine == "scipy" else [engine]))  # xarray itself needs SciPy
     # Warnings about missing Zarr metadata and broken conventions do not help here.
     with read_errors(path), warnings.catch_warnings(action="ignore"):
@@ -206,7 +202,10 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
         data = _at_level(path, data, level)
     time = _time_of(data)
     if time is None:
-        raise MimError(f"{path}: expected a time axis for {name}, got {list(data.coords)}.")
+        raise MimError(
+            f"{path}: expected a time axis for {name}, with units such as 'hours since 2000-01-01',"
+            f" got {list(data.coords)}. Add it (xarray: expand_dims)."
+        )
     dimension = time.dims[0] if time.dims else None
     others = _without_time(data, 1)
     if len(others) < 2:  # a region may be a single row or column

@@ -222,7 +222,8 @@ def _common_grid(channels) -> "xarray.DataArray":
         if not same:
             raise MimError(
                 f"{part.path}: expected {part.data.name} on the grid of {first.path}, "
-                f"{_frame_grid(grid).words}, got {_frame_grid(other).words}."
+                f"{_frame_grid(grid).words}, got {_frame_grid(other).words}. Use one grid for "
+                "all files (xarray: interp_like)."
             )
     return grid
 

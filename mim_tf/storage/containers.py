@@ -1,0 +1,156 @@
+"""Files of fields that others made, checked before a library opens them: HDF5, Zarr and GRIB.
+
+The libraries trust what a file declares. HDF5 follows references into other files, Zarr runs the
+codecs that a store names, and eccodes ends the process for damaged messages.
+"""
+
+import contextlib
+import json
+import os
+import struct
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from mim_tf.errors import MimError
+from mim_tf.storage.paths import REMEDY, open_file, opened, read_text, walk
+
+# HDF5.
+
+_END = 4 * 2**20
+"""Bytes checked at each end of a file, where writers put indices; data lies between them."""
+
+_MAGIC = b"GCOL\1\0\0\0"
+_HEADER = 16  # bytes in the header of a global heap, and of each object in it
+
+
+@contextlib.contextmanager
+def opened_hdf5(path: str | Path, kind: str, remedy: str = REMEDY) -> Iterator[h5py.File]:
+    """Open an HDF5 file to read, and turn any error into a `MimError`, as `opened` does."""
+    with opened(path, kind, form="HDF5", remedy=remedy) as file:
+        _check_heaps(file, path)
+        with h5py.File(path) as content:
+            _check_own(path, content)
+            yield content
+
+
+def check_hdf5(path: str | Path) -> None:
+    """Raise `MimError` for a file that HDF5 would read for ever, or that names other files.
+
+    Errors of HDF5 itself are raised as they are.
+    """
+    with open_file(path) as file:
+        _check_heaps(file, path)
+    with h5py.File(path) as content:
+        _check_own(path, content)
+
+
+def _check_own(path: str | Path, content: h5py.File) -> None:
+    # Values in other files could be of any file that this user may read.
+    def link(name, found):
+        return name if isinstance(found, h5py.ExternalLink) else None
+
+    def values(name, item):
+        return (
+            name if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual) else None
+        )
+
+    name = content.visititems_links(link) or content.visititems(values)
+    if name:
+        raise MimError(f"{path}: expected all values in this file, got {name} in another file.")
+
+
+def _check_heaps(file: BufferedReader, path: str | Path) -> None:
+    # HDF5 1.14 walks a global heap, which holds strings and references of variable length, from
+    # object to object. An object of zeros makes it loop for ever. Heaps in the middle of a large
+    # file are not checked.
+    size = file.seek(0, os.SEEK_END)
+    for start in {0, max(size - _END, 0)}:
+        file.seek(start)
+        heaps = [_MAGIC + heap for heap in file.read(_END).split(_MAGIC)[1:]]
+        if any(map(_never_ends, heaps)):
+            raise MimError(f"{path}: expected HDF5, got zeros instead of an index.")
+
+
+def _never_ends(heap):
+    """Return whether a step from one object of a heap to the next is 0 (HDF5 format, III.E)."""
+    end = min(int.from_bytes(heap[8:_HEADER], "little"), len(heap))
+    place = _HEADER
+    while place + _HEADER <= end:
+        index, size = struct.unpack_from("<H6xQ", heap, place)
+        if index == size == 0:
+            return True
+        place += _HEADER + -(-size // 8) * 8 if index else size
+    return False
+
+
+# Zarr.
+
+_METADATA = ("zarr.json", ".zarray", ".zmetadata")
+_CODECS = {
+    *("blosc", "zstd", "lz4", "zlib", "gzip", "bz2", "lzma", "shuffle", "delta", "quantize"),
+    *("fixedscaleoffset", "bitround", "astype", "packbits", "categorize", "base64"),
+    *("crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3"),
+    *("vlen-utf8", "vlen-bytes", "vlen-array", "bytes", "transpose", "sharding_indexed"),
+}
+"""Codecs that only transform numbers and texts; pickle and json2 make objects."""
+
+
+def check_zarr(path: Path) -> None:
+    """Raise `MimError` for a store with other codecs, or with anything but regular files.
+
+    Zarr would run what the codec pickle finds, and never finish to read a named pipe or a device.
+    """
+    for folder, names in walk(path, "a Zarr store"):
+        for name in names:
+            if not os.path.isfile(folder / name):
+                raise MimError(f"{folder / name}: expected a regular file of a Zarr store.")
+            if name not in _METADATA:
+                continue
+            try:
+                used = set(_codecs(json.loads(read_text(folder / name))))
+            except (ValueError, RecursionError) as error:
+                raise MimError(f"{folder / name}: expected JSON, got {error}.") from None
+            if wrong := sorted(used - _CODECS):
+                raise MimError(
+                    f"{folder / name}: expected codecs that only transform numbers, got "
+                    f"{', '.join(wrong)}. Write the store again without it."
+                )
+
+
+def _codecs(metadata: Any, inside: bool = False) -> Iterator[str]:
+    """Yield the names of the codecs in the metadata of Zarr 2 and 3, consolidated or not."""
+    if isinstance(metadata, list):
+        for each in metadata:
+            yield from _codecs(each, inside)
+    elif isinstance(metadata, dict):
+        if inside:
+            yield str(metadata.get("id", metadata.get("name"))).removeprefix("numcodecs.")
+        for key, value in metadata.items():
+            if key != "attributes" and not key.endswith(".zattrs"):
+                is_codec = key in ("filters", "compressor", "codecs", "index_codecs")
+                yield from _codecs(value, is_codec)
+
+
+# GRIB.
+
+
+def check_grib(path: Path) -> None:
+    """Raise `MimError` unless every message of a GRIB file is whole: eccodes reads what is left."""
+    with open_file(path) as file:
+        content = file.read()
+    place, count = content.find(b"GRIB"), 0
+    while place >= 0:
+        edition = content[place + 7 : place + 8]
+        start, size = (4, 3) if edition == b"\1" else (8, 8)
+        length = int.from_bytes(content[place + start : place + start + size], "big")
+        end, count = place + length, count + 1
+        if length < 16 or content[end - 4 : end] != b"7777":
+            raise MimError(
+                f"{path}: expected whole GRIB messages, got number {count} that is cut or damaged. "
+                "Download the file again."
+            )
+        place = content.find(b"GRIB", end)

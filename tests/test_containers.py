@@ -1,0 +1,122 @@
+"""Containers of fields that name other files or programs, or are not whole."""
+
+import json
+import pickle
+
+import h5py
+import numpy as np
+import pytest
+
+from mim_tf.errors import MimError
+from mim_tf.storage.containers import check_grib, check_hdf5, check_zarr
+
+
+def link(file, other):
+    file["t"] = h5py.ExternalLink(str(other), "secret")
+
+
+def link_in_a_group(file, other):
+    file.create_group("a/b")["t"] = h5py.ExternalLink(str(other), "secret")
+
+
+def values(file, other):
+    file.create_dataset("t", (4,), "u1", external=[(str(other), 0, 4)])
+
+
+def virtual(file, other):
+    layout = h5py.VirtualLayout((4,), "f4")
+    layout[:] = h5py.VirtualSource(other, "secret", (4,))
+    file.create_virtual_dataset("t", layout)
+
+
+@pytest.mark.parametrize("write", [link, link_in_a_group, values, virtual])
+def test_hdf5_that_names_other_files_is_refused(tmp_path, write):
+    other = tmp_path / "other.h5"
+    with h5py.File(other, "w") as file:
+        file["secret"] = np.zeros(4, np.float32)
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        write(file, other)
+    with pytest.raises(MimError, match=r"a\.nc.*other file"):
+        check_hdf5(tmp_path / "a.nc")
+
+
+def test_links_inside_a_file_are_no_matter(tmp_path):
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        group = file.create_group("a")
+        group["t"] = np.zeros(4)
+        group["self"] = h5py.SoftLink("/a")
+        file["hard"] = group
+        group["up"] = file["/"]
+    check_hdf5(tmp_path / "a.nc")
+
+
+FILTER = {"filters": [{"id": "pickle"}], "compressor": None}
+BLOSC = {"filters": None, "compressor": {"id": "blosc", "cname": "lz4"}}
+SHARDS = {"name": "sharding_indexed", "configuration": {"codecs": [{"name": "numcodecs.pickle"}]}}
+
+
+@pytest.mark.parametrize(
+    ("name", "metadata", "is_refused"),
+    [
+        (".zarray", FILTER, True),
+        (".zarray", {"compressor": {"id": "unknown"}}, True),
+        (".zmetadata", {"metadata": {"t/.zarray": FILTER}}, True),
+        ("zarr.json", {"codecs": [{"name": "bytes"}, SHARDS]}, True),
+        ("zarr.json", {"consolidated_metadata": {"metadata": {"t": {"codecs": [SHARDS]}}}}, True),
+        (".zarray", BLOSC, False),
+        ("zarr.json", {"codecs": [{"name": "bytes"}], "attributes": FILTER}, False),
+        (".zmetadata", {"metadata": {"t/.zarray": BLOSC, "t/.zattrs": FILTER}}, False),
+    ],
+)
+def test_zarr_runs_no_codec_that_makes_objects(tmp_path, name, metadata, is_refused):
+    folder = tmp_path / "a.zarr" / "t"
+    folder.mkdir(parents=True)
+    (folder / name).write_text(json.dumps(metadata))
+    if not is_refused:
+        check_zarr(tmp_path / "a.zarr")
+        return
+    with pytest.raises(MimError, match=rf"{name}.*codecs"):
+        check_zarr(tmp_path / "a.zarr")
+
+
+class Payload:
+    def __reduce__(self):
+        return open, ("ran", "w")
+
+
+def test_a_pickled_coordinate_is_not_run(tmp_path, monkeypatch):
+    zarr = pytest.importorskip("zarr")
+    from mim_tf.data.sets.grid.fields import open_datasets
+
+    monkeypatch.chdir(tmp_path)
+    zarr.open_group("a.zarr", mode="w", zarr_format=2)
+    folder = tmp_path / "a.zarr" / "name"
+    folder.mkdir()
+    metadata = {"zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "|O", "fill_value": None}
+    metadata |= {"order": "C", "compressor": None, "filters": [{"id": "pickle"}]}
+    (folder / ".zarray").write_text(json.dumps(metadata))
+    (folder / ".zattrs").write_text('{"_ARRAY_DIMENSIONS": ["name"]}')
+    (folder / "0").write_bytes(pickle.dumps(np.array([Payload()], object)))
+    with pytest.raises(MimError, match="pickle"):
+        open_datasets(tmp_path / "a.zarr")
+    assert not (tmp_path / "ran").exists()
+
+
+def message(edition, body=b"data" * 9):
+    size = 16 + len(body) + 4
+    length = (
+        size.to_bytes(3, "big") + b"\1" if edition == 1 else b"\0\0\0\2" + size.to_bytes(8, "big")
+    )
+    return (b"GRIB" + length).ljust(16, b"\0") + body + b"7777"
+
+
+@pytest.mark.parametrize("edition", [1, 2])
+def test_grib_messages_have_to_be_whole(tmp_path, edition):
+    whole = message(edition) + b"\0" * 5 + message(edition)
+    path = tmp_path / "a.grib"
+    path.write_bytes(whole)
+    check_grib(path)
+    for content in (whole[:-1], whole[:80], whole[:-30], whole[:-4] + b"777x"):
+        path.write_bytes(content)
+        with pytest.raises(MimError, match=r"a\.grib.*number \d"):
+            check_grib(path)
