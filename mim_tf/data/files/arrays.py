@@ -178,8 +178,7 @@ def check_channels_last(shape: tuple[int, ...], name: str | Path) -> None:
     if channels <= MOST_COLOURS < min(height, width) and is_wide:
         raise MimError(
             f"{name}: Expected the channels on the last axis, [N, T, H, W, C], got {list(shape)}, "
-            f"which are {channels} channels before the rows, [N, T, C, H, W]. Save "
-            "np.moveaxis(array, 2, -1)."
+            f"[N, T, C, H, W] with C = {channels} before the rows. Save np.moveaxis(array, 2, -1)."
         )
 
 

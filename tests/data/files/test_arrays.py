@@ -220,7 +220,9 @@ def test_arrays_that_are_no_frames_are_refused(tmp_path, read, name, array):
 @pytest.mark.parametrize("shape", [(1, 32, 40), (3, 8, 8), (4, 100, 17)])
 def test_channels_before_rows_are_named(tmp_path, read, shape):
     path = saved(tmp_path / "a.npy", np.zeros((2, 5, *shape), np.uint8))
-    with pytest.raises(MimError, match=rf"{shape[0]} channels .*np\.moveaxis\(array, 2, -1\)"):
+    with pytest.raises(
+        MimError, match=rf"C = {shape[0]} before the rows.*np\.moveaxis\(array, 2, -1\)"
+    ):
         read(path)
 
 
