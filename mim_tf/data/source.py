@@ -5,10 +5,13 @@ Windows of longer recordings, such as videos, radar events and days of traffic, 
 
 import abc
 import functools
+import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from mim_tf.errors import MimError
 from mim_tf.values.grid import FrameGrid
@@ -21,6 +24,9 @@ FEW_RECORDINGS = 5
 """Fewer recordings are divided into blocks of time."""
 
 MOST_BLOCKS = 15
+
+_SAME_RATE = 1.02
+"""Ratio of frame rates that count as one: 29.97 and 30, but not 24 and 25."""
 
 
 class SequenceSource(abc.ABC):
@@ -111,10 +117,14 @@ class Recording(abc.ABC):
     Attributes:
         name: shown in messages and in the record of a run.
         length: number of frames.
+        holes: positions of frames before which time is missing.
+        step: seconds from a frame to the next; 0 if unknown, NaN if most steps differ.
     """
 
     name: str
     length: int
+    holes: tuple[int, ...] = ()
+    step: float = 0.0
 
     @abc.abstractmethod
     def read(self, positions: Indices) -> np.ndarray:
@@ -122,7 +132,7 @@ class Recording(abc.ABC):
 
 
 class WindowSource(SequenceSource):
-    """Windows of `total_length` frames, each in one recording.
+    """Windows of `total_length` frames, each in one recording; none crosses a hole in time.
 
     Args:
         recordings: of frames of one shape.
@@ -162,24 +172,34 @@ class WindowSource(SequenceSource):
         if starts is None:
             starts = []
             for number, recording in enumerate(self.recordings):
-                first, end = (round(recording.length * share) for share in part)
-                if end - first < span and part != (0.0, 1.0):
+                stretches = _stretches(recording, part)
+                longest = max(end - first for first, end in stretches)
+                if longest < span and part != (0.0, 1.0):
                     raise MimError(
-                        f"{recording.name}: expected at least {span} frames in each part of its "
-                        f"time, to train, validate and test on, got {end - first}. Raise "
-                        "valid_fraction and test_fraction, lower total_length, or add recordings."
+                        f"{recording.name}: expected at least {span} frames"
+                        f"{_without_gap(recording)} in each part of its time, to train, validate "
+                        f"and test on, got {longest}. Raise valid_fraction and test_fraction, "
+                        "lower total_length, or add recordings."
                     )
-                starts += [(number, start) for start in range(first, end - span + 1, stride)]
-        self._starts = np.asarray(starts, np.int64).reshape(-1, 2)
+                for first, end in stretches:
+                    starts += [(number, start) for start in range(first, end - span + 1, stride)]
+        chosen = np.asarray(starts, np.int64).reshape(-1, 2)
+        for number, recording in enumerate(self.recordings):
+            for hole in recording.holes:
+                crosses = (chosen[:, 1] < hole) & (chosen[:, 1] + span > hole)
+                chosen = chosen[~(crosses & (chosen[:, 0] == number))]
+        self._starts = chosen
         self.size = len(self._starts)
         self._description = description or {}
         if not self.size:
-            longest = max((recording.length for recording in self.recordings), default=0)
+            every = [end - first for r in self.recordings for first, end in _stretches(r)]
             raise TooShortError(
-                f"Expected a recording of at least {span} frames (total_length {total_length}, "
-                f"frame_interval {interval}), got {len(self.recordings)}, the longest of {longest} "
-                "frames. Lower total_length or frame_interval, or add longer recordings."
+                f"Expected a recording of at least {span} frames{_without_gap(*self.recordings)} "
+                f"(total_length {total_length}, frame_interval {interval}), got "
+                f"{len(self.recordings)}, the longest of {max(every, default=0)} frames. Lower "
+                "total_length or frame_interval, or add longer recordings."
             )
+        warn_of_pace(self.recordings)
 
     def sequences(self, indices: Indices) -> np.ndarray:
         out = [
@@ -220,10 +240,47 @@ class WindowSource(SequenceSource):
             yield recording, np.unique(part[:, None] + self._offsets)
 
     def describe(self) -> dict:
+        gaps = sum(len(recording.holes) for recording in self.recordings)
         return super().describe() | {
             **self._description,
+            **({"gaps_in_time": gaps} if gaps else {}),
             "recordings": [recording.name for recording in self.recordings],
         }
+
+
+def _stretches(recording, part=(0.0, 1.0)):
+    """Return start and end of what is without a hole in a part of a recording."""
+    first, end = (round(recording.length * share) for share in part)
+    edges = [first, *(hole for hole in recording.holes if first < hole < end), end]
+    return list(itertools.pairwise(edges))
+
+
+def _without_gap(*recordings):
+    return " without a gap in time" if any(recording.holes for recording in recordings) else ""
+
+
+def warn_of_pace(recordings: Sequence[Recording]) -> None:
+    """Log a warning if frames are not equally far apart in time, in or between recordings."""
+    steps = {recording.name: recording.step for recording in recordings if recording.step}
+    uneven = [name for name, step in steps.items() if math.isnan(step)]
+    if uneven:
+        logging.warning(
+            "%s%s: expected frames equally far apart in time, got steps that differ. They are used "
+            "as if they were equal.",
+            uneven[0],
+            f" and {len(uneven) - 1} more" if len(uneven) > 1 else "",
+        )
+    known = sorted((step, name) for name, step in steps.items() if not math.isnan(step))
+    if known and known[-1][0] > known[0][0] * _SAME_RATE:
+        logging.warning(
+            "Expected one frame rate, got %s in %s and %s in %s. They are used as if they were "
+            "equal. Convert them to one rate, or train on each of them alone.",
+            *(word for step, name in (known[0], known[-1]) for word in (_rate(step), name)),
+        )
+
+
+def _rate(step):
+    return f"{1 / step:.4g} frames a second" if step < 1 else f"a frame every {step:g} seconds"
 
 
 def filled(frames: np.ndarray) -> np.ndarray:
@@ -240,6 +297,7 @@ def _describe(source):
     record = source.describe()
     count = "endless" if source.size is None else f"{source.size:,}"
     origin = record.get("source", type(source).__name__)
+    gaps = record.get("gaps_in_time")
     if record.get("paths"):
         origin += f" {', '.join(record['paths'])}"
     elif record.get("recordings"):
@@ -247,7 +305,8 @@ def _describe(source):
         origin += f" {first}" + (f" and {len(others)} more" if others else "")
     if "selected_from" in record:
         origin += f" (of its {record['selected_from']:,} sequences)"
-    return f"{size_in_words(count, source.shape)}, {origin}"
+    left_out = f"; none crosses one of {gaps} gaps in time" if gaps else ""
+    return f"{size_in_words(count, source.shape)}, {origin}{left_out}"
 
 
 def size_in_words(count: object, shape: Sequence[int]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import GifImagePlugin, Image, ImageDraw, ImageFont
 
 from mim_tf.data.source import SequenceSource, filled
 from mim_tf.errors import MimError
@@ -56,8 +56,7 @@ def save_sample(
         for number, frame in enumerate(to_uint8(shown_frames(frames, scale)), first):
             picture = frame if frame.shape[-1] == 3 else frame[..., 0]
             write_picture(folder / f"{prefix}{number}.png", picture)
-    path = folder / "truth_and_prediction.gif"
-    write_picture(path, animation, duration=MILLISECONDS_PER_FRAME, loop=0)
+    write_gif(folder / "truth_and_prediction.gif", animation)
     if scale:
         np.savez_compressed(
             folder / "values.npz",
@@ -67,14 +66,35 @@ def save_sample(
         )
 
 
-def write_picture(path: Path, picture: np.ndarray, **options) -> None:
-    """Write a PNG or GIF file `[H, W]`, `[H, W, 3]` or, for a GIF, a stack of these, uint8.
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Write a PNG file `[H, W]` or `[H, W, 3]`, uint8.
 
     Raises `OSError` once if the disk is full. imageio itself would try again when its file object
-    is collected, and print a trace then. `options` are of Pillow.
+    is collected, and print a trace then.
     """
-    content = imageio.imwrite("<bytes>", picture, extension=path.suffix, plugin="pillow", **options)
-    path.write_bytes(content)
+    path.write_bytes(imageio.imwrite("<bytes>", picture, extension=path.suffix, plugin="pillow"))
+
+
+def write_gif(path: Path, frames: np.ndarray) -> None:
+    """Write frames `[T, H, W]` or `[T, H, W, 3]`, uint8, as a GIF of five a second, in a loop.
+
+    Every frame is in the file with its duration. Pillow itself merges frames that do not change,
+    so that a reader finds fewer.
+    """
+    content, shown = [], None
+    for frame in frames:
+        picture = Image.fromarray(frame)
+        picture = picture.convert("P", palette=Image.Palette.ADAPTIVE)
+        if shown is None:
+            header, _ = GifImagePlugin.getheader(picture.copy(), info={"loop": 0})
+            content, box = header, (0, 0, *picture.size)
+        else:
+            changed = (frame != shown).reshape(*frame.shape[:2], -1).any(axis=-1)
+            box = Image.fromarray(changed).getbbox() or (0, 0, 1, 1)
+        shown = frame
+        options = {"duration": MILLISECONDS_PER_FRAME, "include_color_table": True}
+        content += GifImagePlugin.getdata(picture.crop(box), box[:2], **options)
+    path.write_bytes(b"".join([*content, b";"]))
 
 
 def side_by_side(truth, prediction, input_length: int, scale=None) -> np.ndarray:

@@ -13,6 +13,8 @@ from mim_tf.data.scale_fit import ScaledSource, ValueStatistics
 from mim_tf.data.source import SequenceSource, WindowSource, filled, size_in_words
 
 _BATCH = 16
+_ONE_LEVEL = 1.01 / 255
+"""Channels differ by so much where a video codec rounds grey."""
 
 
 def survey(source: SequenceSource, bins: int = 0) -> dict:
@@ -20,11 +22,12 @@ def survey(source: SequenceSource, bins: int = 0) -> dict:
 
     Returns `sequences`; `shape` (T, H, W, C); `min`, `mean` and `max` of each channel without
     missing values (None where all are missing); `missing`, their share; `still`, the number of
-    sequences whose frames are all the same; and `histogram`, how many values of each channel are
+    sequences whose frames are all the same; `grey`, whether all are RGB whose three channels are
+    equal; and `histogram`, how many values of each channel are
     in each of the `bins` from black to white, as pictures show them. Without bins it is faster.
     """
     size, channels = source.size or 0, source.shape[-1]
-    values, still = ValueStatistics(channels), 0
+    values, still, is_grey = ValueStatistics(channels), 0, channels == 3
     histogram = np.zeros((channels, bins), np.int64)
     with tqdm(total=size, desc="reading", unit="seq", leave=False) as progress:
         for indices in evaluation_batches(size, _BATCH):
@@ -32,6 +35,7 @@ def survey(source: SequenceSource, bins: int = 0) -> dict:
             values.update(frames)
             known = ~np.isnan(frames)
             frames = filled(frames)
+            is_grey = is_grey and bool((np.ptp(frames, axis=-1) <= _ONE_LEVEL).all())
             still += int((frames == frames[:, :1]).all(axis=(1, 2, 3, 4)).sum())
             if bins:
                 shown = source.scale.shown(frames) if source.scale else frames
@@ -48,6 +52,7 @@ def survey(source: SequenceSource, bins: int = 0) -> dict:
         "max": _numbers(values.high),
         "missing": float(1 - values.count.sum() / (size * math.prod(source.shape))),
         "still": still,
+        "grey": is_grey,
         "histogram": histogram.tolist(),
     }
 
@@ -114,6 +119,8 @@ def summary(source: SequenceSource, found: dict) -> dict[str, str]:
     for converted in source.converted:
         low, high = converted.to_physical(np.array([0, 1]))
         rows[f"in {converted.unit}"] = f"from {low:.4g} to {high:.4g}"
+    if found["grey"]:
+        rows["channels"] = "equal. Give --img_channel=1, which makes the network smaller"
     rows["missing values"] = f"{found['missing']:.2%}"
     rows["sequences in which nothing changes"] = str(found["still"])
     return rows

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import check_array, open_npy
+from mim_tf.data.files.arrays import MOST_COLOURS, check_array, check_channels_last, open_npy
 from mim_tf.data.files.recordings import (
     VIDEO_SUFFIXES,
     ArrayVideo,
@@ -19,7 +20,7 @@ from mim_tf.data.scale_fit import check_units
 from mim_tf.data.sets.grid.files import is_grid, is_pattern
 from mim_tf.data.sets.grid.grid import Stretch, cached_grid
 from mim_tf.data.sets.grid.times import runs
-from mim_tf.data.source import Recording, filled
+from mim_tf.data.source import Recording, filled, warn_of_pace
 from mim_tf.errors import MimError
 from mim_tf.prediction.outputs import ForecastOrigin
 from mim_tf.storage.paths import list_folder
@@ -27,7 +28,6 @@ from mim_tf.values.grid import check_grid
 from mim_tf.values.scale import LinearScale
 from mim_tf.values.step import Step, step_from_words, step_in_words
 
-_MOST_CHANNELS = 4
 _LAYOUTS = {3: "[T, H, W]", 4: "[T, H, W, C]", 5: "[N, T, H, W, C]"}
 
 
@@ -48,12 +48,18 @@ class Input:
 
     def __post_init__(self):
         self.count = len(self.recordings)
-        self.frames = len(range(0, self.recordings[0].length, self.interval))
+        first = self.recordings[0]
+        after = max(first.holes, default=0)
+        self.frames = len(range(after, first.length, self.interval))
         self.length = self.context or self.frames
+        gap = f" after the gap in time before frame {after + 1}" if after else ""
         if self.length > self.frames:
-            gap = " without a gap" if self.origin else ""
-            remedy = f"got {self.frames}. Lower --context or --frame_interval."
-            raise MimError(f"{self.path}: expected at least {self.length} frames{gap}, {remedy}")
+            whole = " without a gap" if self.origin else ""
+            remedy = f"got {self.frames}{gap}. Lower --context or --frame_interval."
+            raise MimError(f"{self.path}: expected at least {self.length} frames{whole}, {remedy}")
+        if gap and not self.context:
+            logging.warning("%s: the context is the %d frames%s.", self.path, self.frames, gap)
+        warn_of_pace(self.recordings)
 
     def read(self, sequence: int) -> np.ndarray:
         """Return the context of a sequence, `[length, H, W, C]`, as the network takes it."""
@@ -103,7 +109,15 @@ def open_input(
         array = open_npy(path, swap=False)
         check_array(array, path, _LAYOUTS)
         has_levels = array.dtype == np.uint8
+        rank = array.ndim
         array, batch_axis = _five_axes(array, frame_shape)
+        check_channels_last(array.shape, path)
+        if rank == 4 and batch_axis and array.shape[1] == 1:
+            logging.warning(
+                "%s: read as %d sequences of one frame, [N, T, H, W]. If its axes are "
+                "[T, C, H, W], save np.moveaxis(array, 1, -1).",
+                *(path, len(array)),
+            )
         names = [f"{path}[{n}]" if batch_axis else str(path) for n in range(len(array))]
         recordings = [ArrayVideo(*pair) for pair in zip(names, array, strict=True)]
     if has_levels and scale and scale.clipped:
@@ -133,7 +147,7 @@ def _five_axes(array, frame_shape):
         return array, True
     if array.ndim == 3:
         return array[None, ..., None], False
-    grey = [*array.shape[2:]] == size or array.shape[-1] > _MOST_CHANNELS
+    grey = [*array.shape[2:]] == size or array.shape[-1] > MOST_COLOURS
     return (array[..., None], True) if channels == 1 and grey else (array[None], False)
 
 

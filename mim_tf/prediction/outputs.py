@@ -13,7 +13,12 @@ import numpy as np
 from mim_tf.data.sets.grid.grid import Grid
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import to_uint8
-from mim_tf.evaluation.pictures import MILLISECONDS_PER_FRAME, shown_frames, write_picture
+from mim_tf.evaluation.pictures import (
+    MILLISECONDS_PER_FRAME,
+    shown_frames,
+    write_gif,
+    write_picture,
+)
 from mim_tf.runtime.optional import import_xarray
 from mim_tf.storage.paths import check_free, written_whole
 from mim_tf.values.scale import UNIT, LinearScale
@@ -246,8 +251,7 @@ def _write_pictures(path, form, levels):
         return
     pictures = levels[..., 0] if levels.shape[-1] == 1 else levels
     if form == "gif":
-        # Pillow merges frames that do not change into a longer one.
-        write_picture(path, pictures, duration=MILLISECONDS_PER_FRAME, loop=0)
+        write_gif(path, pictures)
         return
     path.mkdir()
     for number, picture in enumerate(pictures, 1):

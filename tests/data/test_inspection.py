@@ -10,7 +10,7 @@ from mim_tf.data.scale_fit import ScaledSource
 from mim_tf.data.source import Recording, WindowSource
 from mim_tf.errors import MimError
 from mim_tf.inspection.recognise import open_all, recognise
-from mim_tf.inspection.survey import count_frames, soundness, survey
+from mim_tf.inspection.survey import count_frames, describe_data, soundness, survey
 from mim_tf.values.scale import LinearScale
 from tests.data_examples import write_example
 from tests.sevir_files import write_sevir
@@ -73,6 +73,17 @@ def test_survey_looks_at_every_value(frames):
     assert (found["min"], found["max"]) == ([0.25, 0.5], [0.5, 1])
     assert found["mean"] == pytest.approx([0.5 - 0.25 / 240, 0.5 + 0.5 / 240])
     assert (found["missing"], found["still"]) == (0, 19)
+
+
+@pytest.mark.parametrize(("difference", "grey"), [(0, True), (1 / 255, True), (2 / 255, False)])
+def test_grey_stored_as_rgb_is_told(difference, grey):
+    frames = np.full((4, 3, 2, 2, 3), 0.5, np.float32)
+    frames[3, 2, 1, 1, 0] += difference  # one level may come of a codec
+    source = ArraySource(frames)
+    found = survey(source)
+    assert found["grey"] is grey
+    assert ("--img_channel=1" in describe_data("all", source, found)) is grey
+    assert not survey(ArraySource(frames[..., :1]))["grey"]
 
 
 def test_missing_values_are_counted_and_left_out(frames):

@@ -113,6 +113,29 @@ def test_missing_values_are_nan(tmp_path, dtype, missing, values, gone):
     np.testing.assert_allclose(got, [expected[:3], expected[1:]] * saves, rtol=1e-3)
 
 
+@pytest.mark.parametrize("value", [1e20, 9.969209968386869e36, -9999.9, 65535])
+def test_the_number_that_a_message_names_marks_missing_values(tmp_path, value):
+    frames = np.full((4, 4, 6), 30, np.float32)
+    frames[2, 3, 0] = value
+    save_npy(tmp_path / "a", frames)
+    with pytest.raises(MimError) as caught:
+        opened(tmp_path)
+    named = str(caught.value).rsplit("--radar_missing=", 1)[1].removesuffix(".")
+    got = opened(tmp_path, radar_missing=named).sequences([0])
+    assert np.argwhere(np.isnan(got)).tolist() == [[0, 2, 3, 0, 0]]
+
+
+def test_windows_do_not_cross_missing_hours(tmp_path):
+    (tmp_path / "storm").mkdir()
+    for n in (*range(5), *range(17, 22)):  # ten minutes each; two hours are missing
+        frame = np.full((4, 6), n, np.float32)
+        np.save(tmp_path / "storm" / f"C.20200101.{n // 6:02}{n % 6}0.npy", frame)
+    source = opened(tmp_path)
+    first = source.sequences(range(source.size))[:, 0, 0, 0, 0] * 70 - 10
+    assert np.rint(first).tolist() == [0, 1, 2, 17, 18, 19]
+    assert source.describe()["gaps_in_time"] == 1
+
+
 def test_there_may_be_more_events_than_open_files(tmp_path):
     resource = pytest.importorskip("resource", reason="only Unix limits open files by it")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -152,6 +175,9 @@ def test_frames_stay_in_their_files(tmp_path, monkeypatch, save):
         (save_compressed, np.inf, {"radar_missing": "1e300"}, "inf"),
         (save_npy, -np.inf, {"radar_missing": "nan,-99"}, "-inf"),
         (save_npy, 35.0, {"radar_values": "unit"}, "--radar_values=dbz"),
+        (save_npy, 1e20, {}, r"--radar_missing=1e\+20"),
+        (save_arrays, 9.969209968386869e36, {}, r"--radar_missing=9.96921e\+36"),
+        (save_npz, -9999.0, {"radar_missing": "9999"}, "--radar_missing=-9999"),
         (save_npy, -99.0, {"radar_values": "unit", "radar_missing": "nan"}, "_missing=-99"),
     ],
 )

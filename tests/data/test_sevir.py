@@ -85,6 +85,26 @@ def test_other_types_have_units(tmp_path):
     assert opened(tmp_path, sevir_type="vis").sequences([0]) == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize(
+    ("kind", "dtype", "value"),
+    [
+        ("vil", np.float32, 9999),
+        ("vil", np.float64, np.inf),
+        ("ir069", np.int16, -32768),
+        ("ir107", np.float32, np.nan),
+        ("vis", np.float32, -9999),
+    ],
+)
+def test_numbers_that_cannot_be_measured_are_refused(tmp_path, kind, dtype, value):
+    frames = np.ones((2, 8, 8, 49), dtype)
+    frames[1, 2, 3, 30] = value
+    write_sevir(tmp_path, kind, frames=frames)
+    source = opened(tmp_path, sevir_type=kind)
+    assert np.isfinite(source.sequences([0])).all()
+    with pytest.raises(MimError, match=rf"row 1: Expected {kind} .*, got {value}"):
+        source.sequences([5])
+
+
 def test_resizing_takes_the_largest_of_blocks(tmp_path):
     write_sevir(tmp_path)
     source = opened(tmp_path, shape=(4, 4, 1), resize=True, total_length=13, frame_interval=2)

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.source import Recording, SequenceSource, WindowSource, WrappedSource
+from mim_tf.data.source import (
+    Recording,
+    SequenceSource,
+    WindowSource,
+    WrappedSource,
+    describe_splits,
+)
 from mim_tf.data.split import Selection, divide, split_paths
 from mim_tf.errors import MimError
 
@@ -43,9 +49,10 @@ def test_a_wrapped_source_has_all_that_its_source_has():
 class Counting(Recording):
     """Frame t is all (100 number + t) / 1000."""
 
-    def __init__(self, number, length):
+    def __init__(self, number, length, holes=(), step=0.0):
         self.name = f"recording {number}"
         self.number, self.length = number, length
+        self.holes, self.step = holes, step
 
     def read(self, positions):
         levels = (100 * self.number + np.asarray(positions)) / 1000
@@ -88,6 +95,48 @@ def test_the_record_lists_the_recordings():
         "shape": [2, 2, 3, 1],
         "recordings": ["recording 0", "recording 1"],
     }
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, [0, 1, 4, 5]),
+        ({"stride": 3}, [0, 4]),  # each stretch starts anew
+        ({"interval": 2, "total_length": 2}, [0, 1, 4, 5]),
+        ({"starts": [(0, start) for start in (5, 3, 2, 1)]}, [5, 1]),
+        ({"part": (0.5, 1.0)}, [4, 5]),
+    ],
+)
+def test_no_window_crosses_a_hole_in_time(settings, expected):
+    windows = WindowSource(
+        [Counting(0, 8, holes=(4,))], (2, 3, 1), **{"total_length": 3} | settings
+    )
+    firsts = windows.sequences(range(windows.size))[:, 0, 0, 0, 0]
+    assert np.rint(firsts * 1000).tolist() == expected
+    assert windows.describe()["gaps_in_time"] == 1
+    assert "1 gaps in time" in describe_splits({"train": windows})
+
+
+@pytest.mark.parametrize("part", [(0.0, 1.0), (0.0, 0.9)])
+def test_a_gap_can_leave_no_window(part):
+    with pytest.raises(MimError, match=r"at least 5 frames without a gap .* 4"):
+        WindowSource([Counting(0, 8, holes=(4,))], (2, 3, 1), 5, part=part)
+
+
+@pytest.mark.parametrize(
+    ("steps", "logged"),
+    [
+        ([1 / 25, 1 / 25, 1 / 50], ["50 frames a second in recording 2", "25 frames a second in"]),
+        ([300, 600], ["a frame every 300 seconds", "a frame every 600 seconds"]),
+        ([0.04, np.nan, np.nan], ["recording 1 and 1 more: expected frames equally far apart"]),
+        ([1 / 30, 1.001 / 30, 0], []),  # 29.97 a second counts as 30
+    ],
+)
+def test_other_frame_rates_are_logged(steps, logged, caplog):
+    recordings = [Counting(n, 3, step=step) for n, step in enumerate(steps)]
+    WindowSource(recordings, (2, 3, 1), 2)
+    assert len(caplog.records) == bool(logged)
+    assert all(text in caplog.text for text in logged)
 
 
 def test_recordings_that_are_too_short():

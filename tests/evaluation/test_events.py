@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mim_tf.data.files.arrays import ArraySource, from_uint8
+from mim_tf.data.files.arrays import ArraySource, from_levels
 from mim_tf.data.sets.hko7 import DBZ as HKO7_DBZ
 from mim_tf.data.sets.hko7 import RAIN
 from mim_tf.errors import MimError
@@ -112,7 +112,7 @@ def test_exactly_the_threshold_is_an_event_if_the_rule_is_inclusive(threshold, t
 )
 def test_levels_exceed_a_threshold_where_exact_arithmetic_says_so(low, high, thresholds, rule):
     scale = LinearScale("dBZ", float(low), float(high))
-    truth = from_uint8(np.arange(256, dtype=np.uint8))[None, None, None, :, None]
+    truth = from_levels(np.arange(256, dtype=np.uint8))[None, None, None, :, None]
     # Everything is predicted, so that hits are the levels above the threshold.
     pair, low, high = (truth, np.ones_like(truth)), Fraction(low), Fraction(high)
     for threshold in thresholds:

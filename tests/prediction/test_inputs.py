@@ -88,9 +88,30 @@ def test_the_context_is_the_last_frames_which_may_be_further_apart(tmp_path):
         open_input(path, GREY, context=3, interval=4)
 
 
+def test_the_context_does_not_cross_a_gap_in_time(tmp_path, caplog):
+    frames = np.arange(7, dtype=np.uint8)[:, None, None].repeat(16, 1).repeat(24, 2)
+    folder = pictures(tmp_path / "clip", frames)
+    for number in range(4, 8):
+        (folder / f"frame{number}.png").rename(folder / f"frame{number + 50}.png")
+    opened = open_input(folder, GREY)
+    np.testing.assert_array_equal(opened.read(0)[:, 0, 0, 0] * 255, [3, 4, 5, 6])
+    assert "the 4 frames after the gap in time before frame 4" in caplog.text
+    assert open_input(folder, GREY, context=4).length == 4
+    with pytest.raises(MimError, match="at least 5 frames, got 4 after the gap"):
+        open_input(folder, GREY, context=5)
+
+
+def test_four_axes_with_an_axis_of_one_are_told_apart(tmp_path, caplog):
+    open_input(saved(tmp_path / "a.npy", levels(5, 1, 16, 24)), GREY)
+    assert "read as 5 sequences of one frame" in caplog.text
+    with pytest.raises(MimError, match="C = 3 before the rows"):
+        open_input(saved(tmp_path / "b.npy", levels(5, 3, 16, 24)), RGB)
+
+
 @pytest.mark.parametrize(
     ("array", "named"),
     [
+        (np.zeros((2, 5, 1, 16, 24)), "channels on the last axis"),
         (np.zeros((5, 8, 8)), "--resize"),
         (np.zeros((5, *RGB)), "channels"),
         (np.zeros((16, 24)), r"\[T, H, W\]"),

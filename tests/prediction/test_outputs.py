@@ -8,6 +8,8 @@ import PIL.Image
 import PIL.ImageSequence
 import pytest
 
+from mim_tf.data.files.images import FrameFormat
+from mim_tf.data.files.videos import open_video
 from mim_tf.errors import MimError
 from mim_tf.prediction.outputs import Output, name_outputs
 from mim_tf.values.scale import LinearScale
@@ -41,10 +43,20 @@ def test_a_gif_has_every_level_and_the_time_of_every_frame(tmp_path):
     frames = np.repeat(gradient(2), [2, 1], axis=0)
     Output(tmp_path / "out.gif", "gif").write(frames)
     shown = imageio.imread(tmp_path / "out.gif", plugin="pillow", mode="RGB")
-    np.testing.assert_array_equal(shown, np.repeat(truncated(frames[1:]), 3, axis=-1))
+    np.testing.assert_array_equal(shown, np.repeat(truncated(frames), 3, axis=-1))
     with PIL.Image.open(tmp_path / "out.gif") as animation:
         durations = [frame.info["duration"] for frame in PIL.ImageSequence.Iterator(animation)]
-    assert durations == [400, 200]
+    assert durations == [200, 200, 200]
+    video = open_video(tmp_path / "out.gif", FrameFormat(frames.shape[1:]))
+    np.testing.assert_array_equal(np.rint(video.read([0, 1, 2]) * 255), truncated(frames))
+
+
+def test_a_gif_whose_frames_are_all_equal_reads_back_as_many(tmp_path):
+    frames = np.repeat(gradient(1), 6, axis=0)
+    Output(tmp_path / "out.gif", "gif").write(frames)
+    video = open_video(tmp_path / "out.gif", FrameFormat(frames.shape[1:]))
+    assert (video.length, video.step) == (6, 0.2)
+    np.testing.assert_array_equal(np.rint(video.read(range(6)) * 255), truncated(frames))
 
 
 @pytest.mark.slow

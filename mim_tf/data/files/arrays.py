@@ -29,6 +29,9 @@ CHUNK_VALUES = 2**22
 """Values that are checked at a time, to limit memory."""
 LARGEST_DEFLATE_RATIO = 1032
 """Deflate cannot compress any content further than this."""
+MOST_COLOURS = 4
+_MOST_CHANNELS = 16
+"""More channels are less likely than columns of frames whose channels come before the rows."""
 _BLOCK_BYTES = 2**16
 
 
@@ -142,19 +145,20 @@ def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], Literal["C", "F"], 
     return shape, "F" if fortran else "C", dtype
 
 
-def from_uint8(levels: np.ndarray) -> np.ndarray:
-    """Return uint8 levels 0..255 as float32 in [0, 1]."""
-    return np.divide(levels, np.float32(255), dtype=np.float32)
+def from_levels(levels: np.ndarray) -> np.ndarray:
+    """Return levels 0..255, uint8, or 0..65535, uint16, as float32 in [0, 1]."""
+    return np.divide(levels, np.float32(np.iinfo(levels.dtype).max), dtype=np.float32)
 
 
 def to_float32(values: np.ndarray) -> np.ndarray:
     """Return uint8 levels as float32 in [0, 1], and floats as float32."""
-    return from_uint8(values) if values.dtype == np.uint8 else values.astype(np.float32)
+    return from_levels(values) if values.dtype == np.uint8 else values.astype(np.float32)
 
 
 def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) -> None:
-    """Raise `MimError` for an array that is empty, of another rank, or neither uint8 nor float.
+    """Raise `MimError` for an array that cannot be frames.
 
+    It is empty, of another rank, neither uint8 nor float, or has its channels before its rows.
     `layouts` maps the possible numbers of axes to the axes, such as `{4: "[N, T, H, W]"}`.
     """
     is_number = array.dtype == np.uint8 or array.dtype.kind == "f"
@@ -162,6 +166,19 @@ def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) ->
         expected = " or ".join(layouts.values())
         raise MimError(
             f"{name}: Expected {expected}, uint8 or floats, got {array.dtype} {list(array.shape)}."
+        )
+    if array.ndim == 5:
+        check_channels_last(array.shape, name)
+
+
+def check_channels_last(shape: tuple[int, ...], name: str | Path) -> None:
+    """Raise `MimError` for frames `[N, T, C, H, W]`, whose last axis is no number of channels."""
+    *_, channels, height, width = shape
+    is_wide = width > _MOST_CHANNELS or width == height
+    if channels <= MOST_COLOURS < min(height, width) and is_wide:
+        raise MimError(
+            f"{name}: Expected the channels on the last axis, [N, T, H, W, C], got {list(shape)}, "
+            f"[N, T, C, H, W] with C = {channels} before the rows. Save np.moveaxis(array, 2, -1)."
         )
 
 

@@ -2,17 +2,22 @@
 
 import dataclasses
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
+import PIL.ImageOps
 
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder, opened
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of red, green and blue in luminance, ITU-R BT.601."""
+
+_NUMBERS = re.compile(r"(\d+(?:\.\d+)*)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,53 +48,108 @@ class FrameFormat:
             )
 
     def convert(self, name: str, image: np.ndarray) -> np.ndarray:
-        """Return a picture of `read_image` as uint8 `[H, W, C]`."""
+        """Return a picture of `read_image` as `[H, W, C]`, uint8 or uint16 as it is."""
         self.check_size(name, image.shape[:2])
         height, width, channels = self.frame_shape
-        return resize_image(to_channels(eight_bits(image), channels), height, width)
+        if image.dtype == np.uint8:
+            return resize_image(to_channels(image, channels), height, width)
+        resized = resize_image(image.astype(np.float32), height, width)
+        return to_channels(np.rint(resized).astype(np.uint16), channels)
 
 
 def list_images(folder: str | Path) -> list[Path]:
     """Return the pictures directly in `folder`, in natural order, without hidden files."""
     paths = [path for path in list_folder(folder) if not path.name.startswith(".")]
-    return sorted((p for p in paths if p.suffix.lower() in IMAGE_SUFFIXES), key=natural_order)
+    return in_natural_order(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
-def natural_order(path: Path) -> tuple:
-    """Return a sorting key that puts frame2 before frame10."""
-    parts = re.split(r"(\d+)", path.name)
-    # Every second part is digits; the name itself decides between frame1 and frame01.
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.name
+def in_natural_order(paths: Iterable[Path]) -> list[Path]:
+    """Sort paths by name so that frame2 is before frame10, and 0.25 before 0.5.
+
+    If names count past a point, such as 1.9 and 1.10, the digits after it are a number of their
+    own.
+    """
+    paths = list(paths)
+    found = [each.split(".") for path in paths for each in _NUMBERS.findall(path.name)]
+    counts_past_9 = {"9", "10"} <= {each[1] for each in found if len(each) == 2}
+
+    def number(text):
+        whole, *others = text.split(".")
+        if len(others) == 1 and not counts_past_9:
+            return [(int(whole), others[0])]  # digits after a point compare as text
+        return [(int(each), "") for each in (whole, *others)]
+
+    def key(path):
+        parts = _NUMBERS.split(path.name)
+        # Every second part is a number; the name itself decides between frame1 and frame01.
+        return [number(part) if n % 2 else part for n, part in enumerate(parts)], path.name
+
+    return sorted(paths, key=key)
 
 
 def read_image(path: str | Path) -> np.ndarray:
     """Read a picture as `[H, W, 1]` if it is grey, else `[H, W, 3]`; uint8, or uint16 if grey.
 
-    Palettes and other colour spaces become RGB, transparency is dropped, and only the first of
-    several pictures in a file is read. Raises `MimError` if the file is missing, corrupted, larger
-    than Pillow's limit (179 million pixels), or has levels of more than 16 bits.
+    It is turned upright as its EXIF orientation says, and transparency is as in `flat`. Palettes
+    and other colour spaces become RGB. Raises `MimError` if the file is missing, corrupted, larger
+    than Pillow's limit (179 million pixels), has several pictures, or levels of more than 16 bits.
     """
     with _opened(path) as file:
         with PIL.Image.open(file) as image:
             image.verify()  # Reading alone does not compare the checksums of a PNG's pixels.
         file.seek(0)
         with PIL.Image.open(file) as image:
-            _check_parts(image)
+            _check_single(path, image)
+            if image.format != "WEBP":  # which is decoded as a whole
+                _check_parts(image)
             if image.mode in ("I", "F"):
                 raise MimError(f"{path}: Expected 8 or 16 bits, got 32 bits. Save it as PNG.")
-            if image.mode.startswith("I;16"):
-                return np.asarray(image).astype(np.uint16)[..., None]
-            if image.mode in ("1", "L", "LA"):
-                return np.asarray(image.convert("L"))[..., None]
-            # Through RGBA, because Pillow warns of transparent colours in a palette otherwise.
-            picture = image.convert("RGBA") if image.mode in ("P", "PA") else image
-            return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+            return flat(PIL.ImageOps.exif_transpose(image))
 
 
 def image_header(path: str | Path) -> tuple[int, int, str]:
-    """Return (height, width, Pillow's mode) of a picture without decoding it."""
+    """Return (height, width, Pillow's mode) of a picture, upright, without decoding it.
+
+    The mode ends in ";16" where only the upper 8 of 16 bits are read.
+    """
     with _opened(path) as file, PIL.Image.open(file) as image:
-        return image.height, image.width, image.mode
+        _check_single(path, image)
+        size = image.height, image.width
+        # Pillow turns a TIFF itself.
+        is_turned = image.format != "TIFF" and "exif" in image.info and _orientation(image) > 4
+        is_cut = image.mode[0] != "I" and any(";16" in str(part[3]) for part in image.tile)
+        return *(size[::-1] if is_turned else size), image.mode + (";16" if is_cut else "")
+
+
+def flat(image: PIL.Image.Image) -> np.ndarray:
+    """Return a picture as an array without transparency, which becomes black.
+
+    A pixel that is half transparent becomes half as bright.
+    """
+    if image.mode.startswith("I;16"):
+        levels = np.asarray(image).astype(np.uint16)[..., None]
+        return np.where(levels == image.info.get("transparency", -1), np.uint16(0), levels)
+    is_grey = image.mode in ("1", "L", "LA")
+    if image.has_transparency_data:
+        picture = image.convert("RGBA")
+        black = PIL.Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = PIL.Image.alpha_composite(black, picture)
+    levels = np.asarray(image.convert("L" if is_grey else "RGB"))
+    return levels[..., None] if is_grey else levels
+
+
+def _orientation(image):
+    return image.getexif().get(PIL.ExifTags.Base.Orientation, 1)
+
+
+def _check_single(path, image):
+    """Raise `MimError` for a file of several pictures, of which Pillow reads the first."""
+    count = getattr(image, "n_frames", 1)
+    if count > 1:
+        raise MimError(
+            f"{path}: expected one frame in a picture file, got {count} ({image.format}). Save "
+            "each frame as a file of its own, or the recording as a video, GIF or .npy file."
+        )
 
 
 def _check_parts(image):

@@ -1,34 +1,29 @@
 """Recordings of any kind: videos, folders of pictures, and the videos of an array.
 
-Pictures and videos are decoded when first read, then kept as uint8. `Pictures` has a file for each
-frame and decodes only the frames that are read; `Video` decodes a whole video file at once, because
-frames of a video depend on each other.
+Pictures and videos are decoded when first read, then kept as integers. `Pictures` has a file for
+each frame and decodes only the frames that are read; `Video` and `Gif` decode a whole file at once,
+because frames of a video depend on each other.
 
 `list_recordings` and `array_recordings` find recordings; `open_recordings` opens them as windows of
 frames of one shape.
 """
 
 import collections
-import contextlib
 import functools
 import os
 import re
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
-import PIL.Image
-import PIL.ImageSequence
+from absl import logging
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files.arrays import (
-    Stamp,
     check_array,
+    check_channels_last,
     check_interval,
-    from_uint8,
+    from_levels,
     main_key,
     member_shape,
     open_frames,
@@ -36,158 +31,44 @@ from mim_tf.data.files.arrays import (
     take,
     to_float32,
 )
+from mim_tf.data.files.holes import pace_of_names
 from mim_tf.data.files.images import (
     FrameFormat,
     image_header,
+    in_natural_order,
     list_images,
-    natural_order,
     read_image,
     resize_image,
 )
+from mim_tf.data.files.videos import Gif, LazyValue, Video, open_video, video_size
 from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import split_recordings, with_paths
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import list_folder, opened, walk
+from mim_tf.storage.paths import list_folder, walk
 
+_FEW_BITS = 14
+"""Cameras with as many bits or fewer store dark pictures of 16 bits."""
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".gif")
-LARGEST_FRAME = 178_956_970
-"""In pixels; also Pillow's limit for pictures."""
-_GIF_TAIL = 1024
-
-
-class LazyValue:
-    """An array that is made at the first call, by one thread, while other threads wait.
-
-    If making it fails, the next call tries again.
-    """
-
-    def __init__(self, make: Callable):
-        self._make, self._value = make, None
-        self._lock = threading.Lock()
-
-    def __call__(self) -> Any:
-        with self._lock:
-            if self._value is None:
-                self._value = self._make()
-            return self._value
 
 
 class Pictures(Recording):
-    """A recording with a picture file for each frame; `decode` makes uint8 `[H, W, C]` of one."""
+    """A recording with a picture file for each frame.
+
+    `decode` makes `[H, W, C]` of one, uint8 or uint16.
+    """
 
     def __init__(self, name: str | Path, paths: Iterable, decode: Callable):
         self.name = str(name)
         # A copy, because the decoded array may be a view of a larger picture.
-        self._frames = [LazyValue(lambda p=path: np.array(decode(p), np.uint8)) for path in paths]
+        self._frames = [LazyValue(lambda p=path: np.array(decode(p))) for path in paths]
         self.length = len(self._frames)
 
     def read(self, positions: Indices) -> np.ndarray:
-        return from_uint8(self.levels(positions))
+        return np.stack([from_levels(self._frames[position]()) for position in positions])
 
     def levels(self, positions: Indices) -> np.ndarray:
-        """Return frames at `positions` as uint8 `[len(positions), H, W, C]`."""
+        """Return frames at `positions` as `[len(positions), H, W, C]`, not scaled to [0, 1]."""
         return np.stack([self._frames[position]() for position in positions])
-
-
-class Video(Recording):
-    """The video in a file of any format that FFmpeg reads.
-
-    Its length is the number of packets in the container, known without decoding. Rotation marks
-    are ignored.
-
-    Raises `MimError` for files that cannot be opened and for another size than `form` has; at the
-    first read, for videos that cannot be decoded to as many frames.
-    """
-
-    def __init__(self, path: str | Path, form: FrameFormat):
-        self.name = str(path)
-        self._path = path
-        self._form = form
-        with _open_stream(self._path) as (container, stream):
-            self._stamp = Stamp.of(self._path)
-            if not 0 < stream.height * stream.width <= LARGEST_FRAME:
-                raise ValueError(f"frames of {stream.height} x {stream.width}")
-            form.check_size(self.name, (stream.height, stream.width))
-            found = self.length = 0
-            for packet in container.demux(stream):
-                # The last packet is empty; frames before the start of a cut video are discarded.
-                found += packet.size > 0
-                self.length += packet.size > 0 and not packet.is_discard
-            # FFmpeg merges the frames of a GIF without times, as imageio writes it.
-            self._untimed = container.format.name == "gif" and found < stream.frames
-            if self._untimed:
-                found = self.length = sum(1 for _ in _untimed_frames(self._path))
-            if found < stream.frames:
-                raise ValueError(f"it ends early: there are {found} of {stream.frames} frames")
-            if not self.length:
-                raise ValueError("there is no frame in it")
-        self._frames = LazyValue(self._decode)
-
-    def read(self, positions: Indices) -> np.ndarray:
-        return from_uint8(self._frames()[positions])
-
-    def _decode(self):
-        self._stamp.check()
-        frames = np.empty((self.length, *self._form.frame_shape), np.uint8)
-        pictures = (_untimed_frames if self._untimed else _frames)(self._path)
-        decoded = 0
-        for frame, picture in zip(frames, pictures, strict=False):
-            frame[:] = self._form.convert(self.name, picture)
-            decoded += 1
-        if decoded < self.length:
-            raise MimError(
-                f"{self.name}: Expected {self.length} frames, got {decoded}. Encode it again."
-            )
-        return frames
-
-
-def video_size(path: str | Path) -> tuple[int, int]:
-    """Return (height, width) of the first video stream of a file."""
-    with _open_stream(path) as (_, stream):
-        return stream.height, stream.width
-
-
-@contextlib.contextmanager
-def _open_stream(path):
-    """Yield the opened container and its video stream."""
-    # A playlist with the name of a video must not make FFmpeg access the internet.
-    options = {"protocol_whitelist": "file"}
-    with (
-        opened(path, "a video", remedy="Encode or download it again.") as file,
-        av.open(file, options=options, metadata_errors="replace") as container,
-    ):
-        if container.format.name == "gif":
-            _check_end(file)
-        stream = container.streams.best("video")
-        if stream is None or stream.codec_context is None:
-            raise ValueError("there is no video stream in it that can be decoded")
-        yield container, stream
-
-
-def _frames(path) -> Iterator[np.ndarray]:
-    """Yield RGB frames, uint8 `[H, W, 3]`."""
-    with _open_stream(path) as (container, stream):
-        stream.thread_type = "AUTO"
-        # The size may change within a video; FFmpeg checks it before it allocates memory.
-        stream.codec_context.options = {"max_pixels": str(LARGEST_FRAME)}
-        for picture in container.decode(stream):
-            yield picture.to_ndarray(format="rgb24")
-
-
-def _untimed_frames(path) -> Iterator[np.ndarray]:
-    """Yield the RGB frames of a GIF without times."""
-    with opened(path, "a video") as file, PIL.Image.open(file) as image:
-        for picture in PIL.ImageSequence.Iterator(image):
-            yield np.asarray(picture.convert("RGB"))
-
-
-def _check_end(file):
-    """Raise `ValueError` if a GIF is truncated; FFmpeg would return the frames that are left."""
-    position = file.tell()
-    file.seek(max(0, file.seek(0, os.SEEK_END) - _GIF_TAIL))
-    if not file.read().rstrip(b"\0").endswith(b";"):
-        raise ValueError("it ends early")
-    file.seek(position)
 
 
 class ArrayVideo(Recording):
@@ -236,6 +117,8 @@ def array_frame_shape(path: str | Path) -> tuple[int, int, int]:
     shape = member_shape(path, main_key(path)) if is_npz else open_npy(path).shape
     if len(shape) not in (4, 5):
         array_recordings(path)  # raises the error
+    if len(shape) == 5:
+        check_channels_last(shape, path)
     return (*shape[2:], 1)[:3]
 
 
@@ -276,7 +159,7 @@ def find_recordings(
     children = list_folder(path) if os.path.isdir(path) else []
     # Leave out links to the folder itself or to a folder above it.
     children = [each for each in children if not own.is_relative_to(os.path.realpath(each))]
-    return sorted(filter(is_recording, children), key=natural_order), is_recording(path)
+    return in_natural_order(filter(is_recording, children)), is_recording(path)
 
 
 def find_named(paths: list[Path], name: re.Pattern, kind: str) -> list[tuple[Path, re.Match[str]]]:
@@ -308,7 +191,7 @@ def open_recordings(
 ) -> WindowSource:
     """Open windows of the recordings of `list_recordings` or `array_recordings`.
 
-    Pictures become luminance if C is 1 and RGB if it is 3; levels of 16 bits are scaled to 8.
+    Pictures become luminance if C is 1 and RGB if it is 3.
     Without `total_length` a window is as long as the first recording. `part` is the start and end
     of the part to take of each recording, as shares of its length. With `any_range` floats of
     arrays may be outside [0, 1], or NaN.
@@ -356,7 +239,7 @@ def convert_recordings(
     frame_shape: tuple[int, int, int],
     resize: bool,
     any_range: bool = False,
-) -> list[ArrayVideo | Pictures | Video]:
+) -> list[ArrayVideo | Pictures | Video | Gif]:
     """Open `recordings` so that their frames have `frame_shape`; see `FrameFormat`."""
     form = FrameFormat(frame_shape, resize, any_range)
     return [_open_recording(recording, form) for recording in recordings]
@@ -383,8 +266,26 @@ def _open_recording(recording, form):
         return recording.converted(form)
     form.check_channels(recording, (1, 3))
     if not os.path.isdir(recording):
-        return Video(recording, form)
+        return open_video(recording, form)
     paths = list_images(recording)
     # Checking one size finds most mistakes early; the other pictures are checked when decoded.
-    form.check_size(recording, image_header(paths[0])[:2])
-    return Pictures(recording, paths, lambda path: form.convert(path, read_image(path)))
+    *size, mode = image_header(paths[0])
+    form.check_size(recording, size)
+    _warn_of_depth(paths[0], mode)
+    pictures = Pictures(recording, paths, lambda path: form.convert(path, read_image(path)))
+    pictures.holes, pictures.step = pace_of_names(paths)
+    return pictures
+
+
+def _warn_of_depth(path, mode):
+    """Log a warning if a picture of 16 bits is dark or does not keep its levels."""
+    if mode.startswith("I;16"):
+        largest = int(read_image(path).max())
+        if largest < 2**_FEW_BITS:
+            logging.warning(
+                "%s: expected levels 0..65535 of 16 bits, got 0..%d, which is 0 to %.3g in frames. "
+                "Stretch them, or save them as .npy with --dataset=array --scale=minmax.",
+                *(path, largest, largest / 65535),
+            )
+    elif mode.endswith(";16"):
+        logging.warning("%s: colours of 16 bits are read as 8 bits. Dark ones lose levels.", path)

@@ -15,7 +15,7 @@ import numpy as np
 from absl import logging
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import from_uint8
+from mim_tf.data.files.arrays import from_levels
 from mim_tf.data.files.images import image_header, pooled, pooling_factors, read_image
 from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import ALL, SPLITS, one_folder, shared_paths, with_paths
@@ -124,7 +124,7 @@ class RadarRun(Recording):
                 f"{path}: Expected a grey picture of 8 bits and {self._size} pixels, got "
                 f"{picture.dtype} {picture.shape}. Download it again."
             )
-        frame = from_uint8(picture[..., 0])
+        frame = from_levels(picture[..., 0])
         if self._has_masks:
             mask = self._root / MASKS / f"{time:{_PLACE}}.mask"
             with opened(mask, "a mask of HKO-7") as file:

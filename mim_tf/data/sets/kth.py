@@ -14,7 +14,8 @@ from absl import logging
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files.images import FrameFormat, list_images, read_image
-from mim_tf.data.files.recordings import Pictures, Video, find_named
+from mim_tf.data.files.recordings import Pictures, find_named
+from mim_tf.data.files.videos import open_video
 from mim_tf.data.source import Recording, WindowSource
 from mim_tf.data.split import needed_paths
 from mim_tf.errors import MimError
@@ -95,7 +96,7 @@ def find_takes(paths: list[Path]) -> list[tuple[Path, re.Match[str]]]:
 def _open(path, form) -> tuple[Recording, np.ndarray]:
     """Return the recording and the numbers of its frames."""
     if not os.path.isdir(path):
-        video = Video(path, form)
+        video = open_video(path, form)
         return video, np.arange(video.length)
     named = [(_FRAME.fullmatch(picture.name), picture) for picture in list_images(path)]
     numbered = sorted({int(match[1]): picture for match, picture in named if match}.items())

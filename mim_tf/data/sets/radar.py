@@ -1,8 +1,9 @@
 """Radar events: folders of pictures, folders of `.npy` files, and `.npy` or `.npz` files.
 
-An event is a recording; windows never cross two. The stored numbers are levels (uint8), which are
-equal steps between two reflectivities, or floats, whose meaning `RadarValues` holds. Floats are
-checked when an event is opened, in parts; afterwards they are read from their files when asked for.
+An event is a recording. Windows cross neither two events nor a time of which frames are missing.
+The stored numbers are levels (uint8), which are equal steps between two reflectivities, or floats,
+whose meaning `RadarValues` holds. Floats are checked when an event is opened, in parts; afterwards
+they are read from their files when asked for.
 """
 
 import math
@@ -14,13 +15,17 @@ import numpy as np
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files import arrays
-from mim_tf.data.files.images import image_header, natural_order, read_image
+from mim_tf.data.files.holes import pace_of_names
+from mim_tf.data.files.images import image_header, in_natural_order, read_image
 from mim_tf.data.files.recordings import Pictures
 from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import split_recordings, with_paths
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder
 from mim_tf.values.scale import LinearScale
+
+LARGEST_DBZ = 100
+"""No weather reflects more. Larger numbers of either sign mark missing values."""
 
 
 class RadarValues(NamedTuple):
@@ -54,6 +59,8 @@ class RadarValues(NamedTuple):
         possible = np.isfinite(stored)
         if self.kind == "unit":
             possible &= (stored >= 0) & (stored <= 1)
+        else:
+            possible &= np.abs(stored) <= LARGEST_DBZ
         possible |= self.are_missing(stored)
         if possible.all():
             return None
@@ -61,10 +68,14 @@ class RadarValues(NamedTuple):
         value = stored[frame, row, column]
         if np.isinf(value):
             return int(frame), f"Expected finite values, got {value}. Replace it."
-        advice = "" if np.isnan(value) else "Give --radar_values=dbz. "
+        expected, advice = "in [0, 1]", "" if np.isnan(value) else "Give --radar_values=dbz. "
+        if self.kind == "dbz":
+            expected, advice = f"from -{LARGEST_DBZ} to {LARGEST_DBZ} dBZ", ""
+        # The shortest text that is this number in the dtype of the file.
+        number = str(value).removesuffix(".0")
         return int(frame), (
-            f"Expected values for --radar_values={self.kind}, got {value}. {advice}If it marks "
-            f"missing values, give --radar_missing={value:g}."
+            f"Expected values {expected} for --radar_values={self.kind}, got {number}. {advice}If "
+            f"it marks missing values, give --radar_missing={number}."
         )
 
 
@@ -110,6 +121,7 @@ class Event(Recording):
         if self._folder:
             self.length = len(self._files)
             self.frame_shape, dtype = _common_layout(self._files)
+            self.holes, self.step = pace_of_names(self._files)
             if self._files[0].suffix.lower() == ".png":
                 self._pictures = Pictures(path, self._files, lambda file: read_image(file)[..., 0])
         else:
@@ -186,7 +198,7 @@ def _picture_layout(file):
 
 def _visible_entries(folder):
     entries = list_folder(folder, "a folder of radar events")
-    return sorted((e for e in entries if not e.name.startswith(".")), key=natural_order)
+    return in_natural_order(entry for entry in entries if not entry.name.startswith("."))
 
 
 def _open_event_array(path, check):

@@ -167,7 +167,20 @@ class SevirEvent(Recording):
         with opened(path, "a file of SEVIR"), h5py.File(path) as file:
             block = file[kind][row, :, :, first : last + 1]
         stored = np.moveaxis(block[..., np.asarray(positions) - first], -1, 0)
-        frames = TYPES[kind].scale.to_unit(stored * np.float32(TYPES[kind].factor))
+        scale, factor = TYPES[kind].scale, TYPES[kind].factor
+        values = stored * np.float32(factor)
+        # Half of the range further on either side is no weather.
+        low, high = scale.to_physical(np.array([-0.5, 1.5]))
+        possible = (values >= low) & (values <= high)
+        if kind == "vil":
+            possible |= np.isnan(values)
+        if not possible.all():
+            raise MimError(
+                f"{path}, row {row}: Expected {kind} from {low / factor:g} to {high / factor:g}, "
+                f"got {stored[~possible][0]}. If it marks missing values, set pct_missing of "
+                f"{self.name} in {CATALOG} to leave the event out."
+            )
+        frames = scale.to_unit(values)
         if kind == "vil":
             frames[stored == MISSING] = np.nan
         return pooled(frames, self._factors, largest=kind == "vil")[..., None]

@@ -9,7 +9,8 @@ import pytest
 from mim_tf.config import DataConfig
 from mim_tf.data.files.arrays import ArraySource, member_keys, open_npy, read_member
 from mim_tf.data.files.images import FrameFormat
-from mim_tf.data.files.recordings import Video, array_frame_shape, array_recordings, open_recordings
+from mim_tf.data.files.recordings import array_frame_shape, array_recordings, open_recordings
+from mim_tf.data.files.videos import Video
 from mim_tf.data.sets.moving_mnist.npz import NpzSource, write_npz
 from mim_tf.errors import MimError
 from mim_tf.prediction.inputs import open_input
@@ -213,6 +214,22 @@ def network_input(path):
 def test_arrays_that_are_no_frames_are_refused(tmp_path, read, name, array):
     with pytest.raises(MimError, match=name):
         read(saved(tmp_path / name, array))
+
+
+@pytest.mark.parametrize("read", [source_of, array_recordings, array_frame_shape, network_input])
+@pytest.mark.parametrize("shape", [(1, 32, 40), (3, 8, 8), (4, 100, 17)])
+def test_channels_before_rows_are_named(tmp_path, read, shape):
+    path = saved(tmp_path / "a.npy", np.zeros((2, 5, *shape), np.uint8))
+    with pytest.raises(
+        MimError, match=rf"C = {shape[0]} before the rows.*np\.moveaxis\(array, 2, -1\)"
+    ):
+        read(path)
+
+
+@pytest.mark.parametrize("shape", [(4, 100, 3), (1, 100, 12), (5, 32, 32), (3, 4, 20), (2, 2, 2)])
+def test_low_frames_with_channels_last_are_none(tmp_path, shape):
+    path = saved(tmp_path / "a.npy", np.zeros((2, 5, *shape), np.uint8))
+    assert array_frame_shape(path) == array_recordings(path)[0].frame_shape == shape
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -0.5, 255])

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from mim_tf.data.files.images import (
+    FrameFormat,
     eight_bits,
     image_header,
+    in_natural_order,
     list_images,
-    natural_order,
     pooled,
     read_image,
     resize_image,
@@ -29,16 +30,26 @@ def test_pictures_of_a_folder_are_listed_by_name(tmp_path):
     assert [path.name for path in list_images(tmp_path)] == ["a.jpeg", "b.PNG", "c.tiff"]
 
 
-def test_numbers_in_names_count_as_numbers(tmp_path):
-    names = ["7", "a", "frame02", "frame2", "frame2b", "frame2²", "frame10", "x1y2", "x01y3"]
-    paths = [tmp_path / name for name in sorted(names)]
-    assert [path.name for path in sorted(paths, key=natural_order)] == names
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["7", "a", "frame02", "frame2", "frame2b", "frame2²", "frame10", "x1y2", "x01y3"],
+        ["t0.125.png", "t0.25.png", "t0.5.png", "t1.0.png", "t2.png", "t10.png"],
+        [f"camera1.{n}.png" for n in range(1, 12)],  # 1.10 after 1.9 is no decimal
+        ["2020.1.2.mp4", "2020.1.11.mp4", "2020.10.1.mp4"],
+        ["radar.20200101.0050.npy", "radar.20200101.0100.npy", "radar.20200102.0000.npy"],
+    ],
+)
+def test_numbers_in_names_count_as_numbers(tmp_path, names):
+    paths = [tmp_path / name for name in sorted(names, reverse=True)]
+    assert [path.name for path in in_natural_order(paths)] == names
 
 
 @pytest.mark.parametrize(
     ("mode", "suffix", "channels"),
     [
         ("RGB", "png", 3),
+        ("P", "png", 3),
         ("RGB", "bmp", 3),
         ("RGB", "tif", 3),
         ("RGBA", "png", 3),
@@ -49,6 +60,8 @@ def test_numbers_in_names_count_as_numbers(tmp_path):
 )
 def test_grey_and_colour(tmp_path, mode, suffix, channels):
     original = Image.fromarray(colours())
+    if mode == "P":
+        original = original.convert("P").convert("RGB")
     original.convert(mode).save(tmp_path / f"a.{suffix}")
     got = read_image(tmp_path / f"a.{suffix}")
     expected = np.asarray(original if channels == 3 else original.convert("L"))
@@ -57,14 +70,65 @@ def test_grey_and_colour(tmp_path, mode, suffix, channels):
     assert image_header(tmp_path / f"a.{suffix}")[:2] == (4, 6)
 
 
-def test_palette_with_transparency(tmp_path):
-    picture = Image.fromarray(np.array([[0, 1], [1, 0]], np.uint8), "P")
-    picture.putpalette([10, 20, 30, 200, 210, 220])
-    picture.save(tmp_path / "a.png", transparency=bytes([0, 128]))
+def palette(levels):
+    picture = Image.fromarray(np.array([levels], np.uint8), "P")
+    picture.putpalette([10, 20, 30, 200, 100, 50])
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("picture", "options", "expected"),
+    [
+        (palette([0, 1]), {"transparency": bytes([0, 102])}, [[0, 0, 0], [80, 40, 20]]),
+        (Image.new("RGBA", (1, 1), (200, 100, 50, 102)), {}, [[80, 40, 20]]),
+        (Image.new("LA", (1, 1), (200, 102)), {}, [[80]]),
+        (Image.fromarray(np.array([[7, 8]], np.uint8)), {"transparency": 7}, [[0], [8]]),
+        (Image.new("RGB", (1, 1), (7, 8, 9)), {"transparency": (7, 8, 9)}, [[0, 0, 0]]),
+        (Image.fromarray(np.array([[7, 800]], np.uint16)), {"transparency": 7}, [[0], [800]]),
+    ],
+)
+def test_what_is_transparent_is_black(tmp_path, picture, options, expected):
+    picture.save(tmp_path / "a.png", **options)  # 102 of 255 is 0.4
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        got = read_image(tmp_path / "a.png")
-    np.testing.assert_array_equal(got[0], [[10, 20, 30], [200, 210, 220]])
+        np.testing.assert_array_equal(read_image(tmp_path / "a.png")[0], expected)
+
+
+TURNED = {  # EXIF orientation -> rows and columns as shown, of [[1, 2, 3], [4, 5, 6]] as stored
+    2: [[3, 2, 1], [6, 5, 4]],
+    3: [[6, 5, 4], [3, 2, 1]],
+    4: [[4, 5, 6], [1, 2, 3]],
+    5: [[1, 4], [2, 5], [3, 6]],
+    6: [[4, 1], [5, 2], [6, 3]],
+    7: [[6, 3], [5, 2], [4, 1]],
+    8: [[3, 6], [2, 5], [1, 4]],
+}
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp", "jpg"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_pictures_are_turned_upright(tmp_path, orientation, suffix, dtype):
+    if dtype == np.uint16 and suffix in ("webp", "jpg"):
+        return
+    exif = Image.Exif()
+    exif[274] = orientation
+    stored = np.array([[1, 2, 3], [4, 5, 6]], dtype).repeat(8, 0).repeat(8, 1) * 40
+    options = {"lossless": True} if suffix == "webp" else {}
+    Image.fromarray(stored).save(tmp_path / f"a.{suffix}", exif=exif, **options)
+    got = read_image(tmp_path / f"a.{suffix}")
+    np.testing.assert_allclose(got[::8, ::8, 0] / 40.0, TURNED[orientation], atol=0.1)
+    assert image_header(tmp_path / f"a.{suffix}")[:2] == got.shape[:2]
+
+
+@pytest.mark.parametrize("suffix", ["tif", "png", "webp", "mpo"])
+def test_several_pictures_in_a_file_are_refused(tmp_path, suffix):
+    frames = [Image.fromarray(colours() // (n + 1)) for n in range(3)]
+    path = tmp_path / f"a.{suffix}"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    for read in (read_image, image_header):
+        with pytest.raises(MimError, match=r"a\.\w+: expected one frame .*, got 3"):
+            read(path)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -76,6 +140,14 @@ def test_sixteen_bits(tmp_path, suffix):
     np.testing.assert_array_equal(got[..., 0], levels)
     # 65535 / 255 = 257 levels to one.
     np.testing.assert_array_equal(eight_bits(got)[..., 0], [[0, 0, 1, 117, 254, 255, 255]])
+    kept = FrameFormat((1, 7, 3)).convert("a", got)
+    np.testing.assert_array_equal(kept, np.repeat(levels[..., None], 3, axis=-1))
+    # Halves of pixels: the mean of two, as of every dtype.
+    pairs = np.array([[[1000], [1002], [5000], [7000]]], np.uint16)
+    np.testing.assert_array_equal(
+        FrameFormat((1, 2, 1), resize=True).convert("a", pairs),
+        np.rint(resize_image(pairs.astype(np.float32), 1, 2)),
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

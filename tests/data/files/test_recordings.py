@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -86,6 +89,51 @@ def test_channels_and_levels_are_converted(tmp_path):
     np.testing.assert_allclose(got[0, 1, 0, 0] * 255, [8, 8, 8], rtol=1e-6)
     with pytest.raises(MimError, match="--img_channel"):
         opened([grey], (HEIGHT, WIDTH, 2), 2)
+
+
+def test_pictures_of_16_bits_keep_their_levels(tmp_path, caplog):
+    levels = [1, 2, 4095, 2**14]
+    folder = write_images(tmp_path / "a", levels, (HEIGHT, WIDTH), np.uint16)
+    got = opened([folder], (HEIGHT, WIDTH, 1), 4).sequences([0])[0, :, 0, 0, 0]
+    np.testing.assert_allclose(got, np.array(levels) / 65535, rtol=1e-6)
+    assert "frame1.png: expected levels 0..65535 of 16 bits, got 0..1," in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("largest", "logged"), [(2**14 - 1, "0..16383, which is 0 to 0.25"), (2**14, "")]
+)
+def test_dark_pictures_of_16_bits_are_logged(tmp_path, caplog, largest, logged):
+    folder = write_images(tmp_path / "a", [largest, 9], (HEIGHT, WIDTH), np.uint16)
+    opened([folder], (HEIGHT, WIDTH, 1), 2)
+    assert bool(caplog.records) == bool(logged)
+    assert logged in caplog.text
+
+
+def test_colours_of_16_bits_are_logged(tmp_path, caplog):
+    (tmp_path / "a").mkdir()
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 16, 2, 0, 0, 0)
+    rows = (b"\0" + b"\x01\x2c" * 3 * WIDTH) * HEIGHT
+    content = png_of(header, rows)
+    for name in ("1.png", "2.png"):
+        (tmp_path / "a" / name).write_bytes(content)
+    opened([tmp_path / "a"], (HEIGHT, WIDTH, 3), 2)
+    assert "colours of 16 bits are read as 8 bits" in caplog.text
+
+
+def png_of(header, rows):
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def test_windows_do_not_cross_missing_frames_of_a_folder(tmp_path):
+    folder = write_images(tmp_path / "a", range(6))
+    (folder / "frame6.png").rename(folder / "frame60.png")
+    source = opened([folder], (HEIGHT, WIDTH, 3), 3)
+    assert source.size == 3
+    assert source.describe()["gaps_in_time"] == 1
 
 
 def test_other_sizes_are_refused_or_resized(tmp_path):

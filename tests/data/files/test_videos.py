@@ -1,14 +1,16 @@
 import contextlib
 import fractions
 import http.server
+import struct
 import threading
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from mim_tf.data.files.images import FrameFormat
-from mim_tf.data.files.recordings import Video
+from mim_tf.data.files.videos import Video, open_video, video_size
 from mim_tf.errors import MimError
 from tests.small_videos import HEIGHT, WIDTH, numbered_frames, write_video
 
@@ -26,7 +28,9 @@ RGB = FrameFormat((HEIGHT, WIDTH, 3))
     ],
 )
 def test_length_is_known_and_order_kept_in_other_formats(tmp_path, name, codec, pixels, options):
-    video = Video(write_video(tmp_path / name, numbered_frames(40), codec, pixels, **options), RGB)
+    path = write_video(tmp_path / name, numbered_frames(40), codec, pixels, **options)
+    video = open_video(path, RGB)
+    assert (video.holes, video.step) == ((), pytest.approx(0.04))
     assert video.length == 40
     got = video.read(range(40)) * 255
     # They lose some, and a GIF of this kind mixes its eight levels of red from pixel to pixel.
@@ -49,6 +53,110 @@ def test_frames_before_the_start_mark_of_a_cut_video_do_not_count(tmp_path):
     video = Video(tmp_path / "b.mp4", RGB)
     assert video.length == 15
     assert abs(video.read([0])[0, 3, 12, 0] * 255 - 15) < 8
+
+
+# Blocks of grey, so that every turn and mirroring differs.
+FOUR_CORNERS = np.array([[0, 60], [120, 200]], np.uint8)[None, :, :, None].repeat(3, 0)
+FOUR_CORNERS = FOUR_CORNERS.repeat(HEIGHT // 2, 1).repeat(WIDTH // 2, 2).repeat(3, 3)
+UNIT = 0x10000
+QUARTERS = {  # the display matrix (a, b, c, d) -> what is shown of the stored picture
+    (UNIT, 0, 0, UNIT): lambda p: p,
+    (0, UNIT, -UNIT, 0): lambda p: np.rot90(p, -1),  # clockwise, as phones do
+    (-UNIT, 0, 0, -UNIT): lambda p: p[::-1, ::-1],
+    (0, -UNIT, UNIT, 0): lambda p: np.rot90(p),
+    (-UNIT, 0, 0, UNIT): lambda p: p[:, ::-1],  # mirrored
+    (0, UNIT, UNIT, 0): lambda p: p.swapaxes(0, 1),
+}
+
+
+def write_turned(path, matrix):
+    """Write frames with a display matrix, which is in the header of the track."""
+    write_video(path, FOUR_CORNERS, "mpeg4", "yuv420p")
+    content, (a, b, c, d) = bytearray(path.read_bytes()), matrix
+    at = content.index(b"tkhd") + 44
+    content[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 0x40000000)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("matrix", QUARTERS)
+def test_videos_are_turned_upright(tmp_path, matrix):
+    path = write_turned(tmp_path / "a.mp4", matrix)
+    expected = QUARTERS[matrix](FOUR_CORNERS[2])
+    assert video_size(path) == expected.shape[:2]
+    got = open_video(path, FrameFormat(expected.shape)).read([2])[0] * 255
+    np.testing.assert_allclose(got, expected, atol=12)  # loses some
+
+
+def test_a_video_turned_by_less_than_a_quarter_is_refused(tmp_path):
+    half = round(UNIT / 2**0.5)
+    with pytest.raises(MimError, match=r"a\.mp4: .*45 degrees"):
+        open_video(write_turned(tmp_path / "a.mp4", (half, half, -half, half)), RGB)
+
+
+def test_time_is_missing_where_a_frame_comes_late(tmp_path):
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "bgr0"
+        stream.codec_context.time_base = fractions.Fraction(1, 10)
+        for time, picture in zip([0, 1, 2, 10, 11, 14], numbered_frames(6), strict=True):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = time, fractions.Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    video = open_video(tmp_path / "a.mkv", RGB)
+    assert (video.holes, video.step) == ((3, 5), pytest.approx(0.1))
+
+
+def test_what_is_transparent_in_a_video_is_black(tmp_path):
+    pixels = np.full((HEIGHT, WIDTH, 4), 200, np.uint8)
+    pixels[..., 3] = np.arange(WIDTH) * 10
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "bgra"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgba")))
+        container.mux(stream.encode())
+    got = open_video(tmp_path / "a.mkv", RGB).read([0])[0, 0, :, 0] * 255
+    np.testing.assert_allclose(got, 200 * np.arange(WIDTH) * 10 / 255, atol=0.6)
+
+
+def write_gif(path, durations, **options):
+    """Write a GIF whose frame n is all 10 n."""
+    pictures = [Image.new("L", (WIDTH, HEIGHT), 10 * n) for n in range(len(durations))]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, **options)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("durations", "shown", "step"),
+    [
+        ([100, 100, 300, 100], [0, 1, 2, 2, 2, 3], 0.1),
+        ([30, 40, 30], [0, 1, 2], 0.03),  # 28 frames a second in hundredths of a second
+        ([0, 0, 0], [0, 1, 2], 0),
+        ([200, 0, 100], [0, 0, 1, 2], 0.1),
+    ],
+)
+def test_a_frame_of_a_gif_lasts_its_duration(tmp_path, durations, shown, step):
+    path = write_gif(tmp_path / "a.gif", durations)
+    gif = open_video(path, FrameFormat((HEIGHT, WIDTH, 1)))
+    assert (gif.length, gif.step, gif.holes) == (len(shown), step, ())
+    got = gif.read(range(gif.length))
+    np.testing.assert_allclose(got[:, 0, 0, 0] * 255, 10 * np.array(shown), rtol=1e-6)
+    assert video_size(path) == (HEIGHT, WIDTH)
+
+
+def test_a_gif_of_too_many_steps_is_refused(tmp_path):
+    path = write_gif(tmp_path / "a.gif", [10, 10, 600_000])
+    assert open_video(path, RGB).length == 60_002
+    with pytest.raises(MimError, match=r"a\.gif: .*100,000 steps, got 120,002"):
+        open_video(write_gif(path, [10, 600_000, 600_000, 10]), RGB)
+
+
+def test_a_gif_is_known_by_its_content(tmp_path):
+    write_gif(tmp_path / "a.gif", [100, 200]).rename(tmp_path / "a.mp4")
+    assert open_video(tmp_path / "a.mp4", RGB).length == 3
+    write_video(tmp_path / "b.mkv", numbered_frames(3)).rename(tmp_path / "b.gif")
+    assert open_video(tmp_path / "b.gif", RGB).length == 3
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -122,7 +230,7 @@ def test_names_that_look_like_addresses_are_files(tmp_path, monkeypatch):
 
 def test_oversized_frames_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
     path = write_video(tmp_path / "a.mkv", numbered_frames(3))
-    monkeypatch.setattr("mim_tf.data.files.recordings.LARGEST_FRAME", HEIGHT * WIDTH - 1)
+    monkeypatch.setattr("mim_tf.data.files.videos.LARGEST_FRAME", HEIGHT * WIDTH - 1)
     with pytest.raises(MimError, match=r"a\.mkv"):
         Video(path, RGB)
 
@@ -142,10 +250,10 @@ def test_a_gif_that_ends_early(tmp_path):
     path = write_video(tmp_path / "a.gif", numbered_frames(6), "gif", "rgb8")
     content = path.read_bytes()
     path.write_bytes(content + bytes(99))
-    assert Video(path, RGB).length == 6
+    assert open_video(path, RGB).length == 6
     path.write_bytes(content[: content.rindex(b"\x21\xf9")])
     with pytest.raises(MimError, match=r"a\.gif"):
-        Video(path, RGB)
+        open_video(path, RGB)
 
 
 def test_a_video_whose_end_is_missing(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import h5py
 
-from mim_tf.data.files.images import natural_order
+from mim_tf.data.files.images import in_natural_order
 from mim_tf.data.sets.grid.conventions import declare
 from mim_tf.data.sets.grid.fields import variable_names
 from mim_tf.errors import MimError
@@ -59,7 +59,7 @@ def _expanded(path):
             f"{path}: expected a NetCDF or GRIB file, a Zarr store, a pattern such as 'data/*.nc' "
             f"or a folder of them ({', '.join(SUFFIXES)})."
         )
-    return sorted(found, key=natural_order)
+    return in_natural_order(found)
 
 
 def open_datasets(path: Path, group: str = "") -> list:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import ArraySource, from_uint8, open_npy
+from mim_tf.data.files.arrays import ArraySource, from_levels, open_npy
 from mim_tf.data.sets.moving_mnist.digits import load_digits
 from mim_tf.data.sets.moving_mnist.npz import NpzSource, npz_frame_shape
 from mim_tf.data.source import Indices, SequenceSource
@@ -69,7 +69,7 @@ class MovingMNIST(SequenceSource):
         for digit, rows, columns in self._motions(streams):
             images = np.repeat(self.digits[digit], self.shape[0], axis=0)
             paste(frames, images[..., None], rows.ravel(), columns.ravel())
-        return from_uint8(frames).reshape(len(streams), *self.shape)
+        return from_levels(frames).reshape(len(streams), *self.shape)
 
     def describe(self) -> dict:
         return super().describe() | {
@@ -235,7 +235,7 @@ def _draw_ends(raw):
 def _painted(image, colors):
     """Return a digit uint8 `[h, w]` in each of the colours `[T, 3]`, as `[T, h, w, 3]`."""
     # Whole rows are multiplied, because NumPy is slow along an axis of three.
-    rows = np.repeat(from_uint8(image), 3, axis=1) * np.tile(colors, image.shape[1])[:, None]
+    rows = np.repeat(from_levels(image), 3, axis=1) * np.tile(colors, image.shape[1])[:, None]
     return rows.reshape(len(colors), *image.shape, 3)
 
 

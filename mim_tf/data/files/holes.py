@@ -1,0 +1,111 @@
+"""Where time is missing within a recording, by the times of its frames or by the names of files."""
+
+import contextlib
+import datetime
+import itertools
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+_DATES = ("YmdHMS", "YmdHM", "YmdH", "Ymd", "Ym", "YjHMS", "YjHM", "Yj", "ymdHMS", "ymdHM")
+_CLOCKS = ("ymd", "mdHM", "dHM", "md", "HMS", "HM")
+"""Digits of dates and times of day in names of files, by their letters in strftime."""
+
+_SIZES = {"Y": 4, "j": 3}
+_DECIMAL, _WHOLE = re.compile(r"(\d+(?:\.\d+)?)"), re.compile(r"(\d+)")
+
+
+class Pace(NamedTuple):
+    """How far apart in time frames are.
+
+    Attributes:
+        holes: positions of frames before which time is missing.
+        step: seconds from a frame to the next; 0 if unknown. NaN if most steps differ, so that
+            none is usual and no hole is known.
+    """
+
+    holes: tuple[int, ...] = ()
+    step: float = 0.0
+
+
+def pace_of_names(paths: Sequence[Path]) -> Pace:
+    """Return the pace of frames by the dates, times of day or numbers in the names of their files.
+
+    Names in which several numbers change that are no date, or none changes, say nothing.
+
+    Args:
+        paths: of a recording, in order, one for each frame.
+    """
+    readings = ((np.diff(times), known) for times, known in _readings([p.stem for p in paths]))
+    rising = [each for each in readings if len(each[0]) and (each[0] > 0).all()]
+    if not rising:
+        return Pace()
+    # The same digits can be a date, a time of day or a number. The most regular reading is right.
+    steps, in_seconds = min(rising, key=lambda each: _are_uneven(each[0], 0.25).mean())
+    found = pace_of_steps(steps, 0.25)
+    return found if in_seconds or math.isnan(found.step) else Pace(found.holes)
+
+
+def pace_of_steps(steps: np.ndarray, tolerance: float) -> Pace:
+    """Return the pace of frames that are `steps` apart `[T - 1]`, in seconds.
+
+    A step may differ from the median by a share of `tolerance`. A longer or shorter one is a hole.
+    """
+    if not len(steps):
+        return Pace()
+    uneven = _are_uneven(steps, tolerance)
+    if uneven.mean() > 0.5:
+        return Pace(step=math.nan)
+    return Pace(tuple((np.flatnonzero(uneven) + 1).tolist()), float(np.median(steps)))
+
+
+def _are_uneven(steps, tolerance):
+    return np.abs(steps - np.median(steps)) > tolerance * np.median(steps)
+
+
+def _readings(names: list[str]) -> Iterator[tuple[list[float], bool]]:
+    """Yield what the names can say of the time of each frame, and whether it is in seconds.
+
+    The likelier reading of the same digits comes first.
+    """
+    yield from _moments(names, _DATES)
+    for number in (_DECIMAL, _WHOLE):
+        parts = [number.split(name) for name in names]
+        if len({tuple(each[::2]) for each in parts}) == 1:
+            changing = [n for n in range(1, len(parts[0]), 2) if len({p[n] for p in parts}) > 1]
+            if len(changing) == 1:
+                yield [float(each[changing[0]]) for each in parts], False
+    yield from _moments(names, _CLOCKS)
+
+
+def _moments(names, forms):
+    """Yield seconds for each form of which neighbouring digits of all names are, in one place."""
+    groups = [_WHOLE.findall(name) for name in names]
+    count = min(map(len, groups))
+    for first, last in itertools.combinations_with_replacement(range(count), 2):
+        texts = ["".join(each[first : last + 1]) for each in groups]
+        if len(set(texts)) == 1 or len({len(text) for text in texts}) > 1:
+            continue
+        for form in forms:
+            if len(texts[0]) == sum(_SIZES.get(letter, 2) for letter in form):
+                with contextlib.suppress(ValueError):
+                    yield [_moment(text, form) for text in texts], True
+
+
+def _moment(text, form):
+    """Return seconds of a date or time of day; raise `ValueError` if it is none."""
+    found, start = {"Y": 2000, "m": 1, "d": 1, "H": 0, "M": 0, "S": 0, "j": 1}, 0
+    for letter in form:
+        end = start + _SIZES.get(letter, 2)
+        found[letter], start = int(text[start:end]), end
+    year = found["Y"] + found.pop("y", 0)
+    if not 1900 <= year < 2100:
+        raise ValueError
+    moment = datetime.datetime(year, *(found[letter] for letter in "mdHMS"))
+    if not 1 <= found["j"] <= 366:
+        raise ValueError
+    return (moment - datetime.datetime(1900, 1, 1)).total_seconds() + 86_400 * (found["j"] - 1)

@@ -1,0 +1,263 @@
+"""Videos and GIFs as recordings, decoded when first read and then kept as uint8.
+
+A frame of a video is followed by a hole where the next one comes late. A frame of a GIF lasts its
+duration, which is a whole number of steps.
+"""
+
+import contextlib
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import PIL.Image
+import PIL.ImageSequence
+
+from mim_tf.data.files.arrays import Stamp, from_levels
+from mim_tf.data.files.holes import pace_of_steps
+from mim_tf.data.files.images import FrameFormat, flat
+from mim_tf.data.source import Indices, Recording
+from mim_tf.errors import MimError
+from mim_tf.storage.paths import opened
+
+LARGEST_FRAME = 178_956_970
+"""In pixels; also Pillow's limit for pictures."""
+
+MOST_STEPS = 100_000
+"""Of a GIF."""
+
+
+class LazyValue:
+    """An array that is made at the first call, by one thread, while other threads wait.
+
+    If making it fails, the next call tries again.
+    """
+
+    def __init__(self, make: Callable):
+        self._make, self._value = make, None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Any:
+        with self._lock:
+            if self._value is None:
+                self._value = self._make()
+            return self._value
+
+
+class Video(Recording):
+    """The video in a file of any format that FFmpeg reads, turned upright as its file says.
+
+    Its length is the number of packets in the container, known without decoding. The times of the
+    packets say where time is missing.
+
+    Raises `MimError` for files that cannot be opened and for another size than `form` has; at the
+    first read, for videos that cannot be decoded to as many frames.
+    """
+
+    def __init__(self, path: str | Path, form: FrameFormat):
+        self.name = str(path)
+        self._path = path
+        self._form = form
+        form.check_size(self.name, _upright_size(path))
+        with _open_stream(path) as (container, stream):
+            self._stamp = Stamp.of(path)
+            # The last packet is empty; frames before the start of a cut video are discarded.
+            found = [(p.is_discard, p.pts, p.dts) for p in container.demux(stream) if p.size]
+            if len(found) < stream.frames:
+                raise ValueError(f"it ends early: there are {len(found)} of {stream.frames} frames")
+            times = [shown for is_discarded, *shown in found if not is_discarded]
+            self.length = len(times)
+            if not times:
+                raise ValueError("there is no frame in it")
+            # Packets of some formats, such as AVI, have times of decoding alone.
+            for each in zip(*times, strict=True):
+                if None not in each and not self.step:
+                    seconds = np.diff(np.sort(each)) * float(stream.time_base)
+                    self.holes, self.step = pace_of_steps(seconds, 0.5)
+        self._frames = LazyValue(self._decode)
+
+    def read(self, positions: Indices) -> np.ndarray:
+        return from_levels(self._frames()[positions])
+
+    def _decode(self):
+        self._stamp.check()
+        frames = np.empty((self.length, *self._form.frame_shape), np.uint8)
+        decoded = 0
+        for frame, picture in zip(frames, _frames(self._path), strict=False):
+            frame[:] = self._form.convert(self.name, picture)
+            decoded += 1
+        if decoded < self.length:
+            raise MimError(
+                f"{self.name}: Expected {self.length} frames, got {decoded}. Encode it again."
+            )
+        return frames
+
+
+def open_video(path: str | Path, form: FrameFormat) -> "Video | Gif":
+    """Open a video or a GIF, by its first bytes, not by its name."""
+    return (Gif if _is_gif(path) else Video)(path, form)
+
+
+def video_size(path: str | Path) -> tuple[int, int]:
+    """Return the upright (height, width) of the first video stream of a file, or of a GIF."""
+    if not _is_gif(path):
+        return _upright_size(path)
+    with opened(path, "a GIF") as file, PIL.Image.open(file) as image:
+        return image.height, image.width
+
+
+@contextlib.contextmanager
+def _open_stream(path):
+    """Yield the opened container and its video stream."""
+    # A playlist with the name of a video must not make FFmpeg access the internet.
+    options = {"protocol_whitelist": "file"}
+    with (
+        opened(path, "a video", remedy="Encode or download it again.") as file,
+        av.open(file, options=options, metadata_errors="replace") as container,
+    ):
+        stream = container.streams.best("video")
+        if stream is None or stream.codec_context is None:
+            raise ValueError("there is no video stream in it that can be decoded")
+        if not 0 < stream.height * stream.width <= LARGEST_FRAME:
+            raise ValueError(f"frames of {stream.height} x {stream.width}")
+        yield container, stream
+
+
+def _decoded(path) -> Iterator[av.VideoFrame]:
+    with _open_stream(path) as (container, stream):
+        stream.thread_type = "AUTO"
+        # The size may change within a video; FFmpeg checks it before it allocates memory.
+        stream.codec_context.options = {"max_pixels": str(LARGEST_FRAME)}
+        yield from container.decode(stream)
+
+
+def _frames(path) -> Iterator[np.ndarray]:
+    """Yield RGB frames, uint8 `[H, W, 3]`, upright; transparent pixels are black."""
+    for frame in _decoded(path):
+        if any(part.is_alpha for part in frame.format.components):
+            picture = flat(PIL.Image.fromarray(frame.to_ndarray(format="rgba")))
+        else:
+            picture = frame.to_ndarray(format="rgb24")
+        yield _turned(picture, *_matrix(path, frame))
+
+
+def _upright_size(path):
+    """Return the (height, width) of the first frame."""
+    with contextlib.closing(_decoded(path)) as frames:
+        for frame in frames:
+            (a, _), _ = _matrix(path, frame)
+            return (frame.height, frame.width) if a else (frame.width, frame.height)
+    with _open_stream(path) as (_, stream):  # not decodable, as a read will say
+        return stream.height, stream.width
+
+
+def _matrix(path, frame):
+    """Return the display matrix of a frame, signs of quarter turns and mirrorings.
+
+    `(a, b), (c, d)`: a pixel of column x and row y is shown in column a x + c y, row b x + d y.
+    """
+    data = frame.side_data.get("DISPLAYMATRIX")
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data)) if data else (1, 0, 0, 0, 1)
+    if (a or d) and (b or c):
+        raise MimError(
+            f"{path}: expected a video turned by quarters, got {frame.rotation} degrees. Encode it "
+            "again."
+        )
+    return (np.sign(a), np.sign(b)), (np.sign(c), np.sign(d))
+
+
+def _turned(picture, columns, rows):
+    (a, b), (c, d) = columns, rows
+    if b:
+        picture, a, d = picture.swapaxes(0, 1), c, b
+    return picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+
+
+class Gif(Recording):
+    """A GIF, whose frames last a whole number of steps.
+
+    Programs write a frame that does not change once, with a longer duration. The smallest duration
+    in the file is a step. A frame without a duration lasts one step.
+
+    Raises `MimError` for corrupted files, for another size than `form` has, and for more than
+    `MOST_STEPS` steps.
+    """
+
+    def __init__(self, path: str | Path, form: FrameFormat):
+        self.name = str(path)
+        self._path, self._form = path, form
+        self._stamp = Stamp.of(path)
+        form.check_size(self.name, video_size(path))
+        with opened(path, "a GIF") as file:
+            durations = np.array(_durations(file.read()))
+        shortest = durations[durations > 0].min(initial=np.iinfo(np.int64).max)
+        steps = np.maximum(1, np.rint(durations / shortest).astype(np.int64))
+        self.length = int(steps.sum())
+        if self.length > MOST_STEPS:
+            raise MimError(
+                f"{path}: expected a GIF of at most {MOST_STEPS:,} steps, got {self.length:,}: its "
+                f"frames last {shortest / 100:g} to {durations.max() / 100:g} seconds. Save it "
+                "with equal durations."
+            )
+        self.step = shortest / 100 if durations.any() else 0.0
+        self._index = np.repeat(np.arange(len(steps)), steps)
+        self._frames = LazyValue(self._decode)
+
+    def read(self, positions: Indices) -> np.ndarray:
+        return from_levels(self._frames()[self._index[np.asarray(positions)]])
+
+    def _decode(self):
+        self._stamp.check()
+        with opened(self._path, "a GIF") as file, PIL.Image.open(file) as image:
+            pictures = [
+                self._form.convert(self.name, flat(picture))
+                for picture in PIL.ImageSequence.Iterator(image)
+            ]
+        if len(pictures) != self._index[-1] + 1:
+            raise MimError(
+                f"{self.name}: Expected {self._index[-1] + 1} frames, got {len(pictures)}. Save "
+                "it again."
+            )
+        return np.stack(pictures)
+
+
+def _is_gif(path):
+    with opened(path, "a video") as file:
+        return file.read(4) == b"GIF8"
+
+
+def _durations(content: bytes) -> list[int]:
+    """Return the duration of each frame of a GIF in hundredths of a second, without decoding it.
+
+    Raises `ValueError` if it ends early.
+    """
+    found, duration = [], 0
+    try:
+        at = 13 + _colours(content[10])
+        while (kind := content[at]) != 0x3B:  # the trailer
+            if kind == 0x21:  # an extension
+                if content[at + 1] == 0xF9:
+                    (duration,) = struct.unpack_from("<H", content, at + 4)
+                at += 2
+            elif kind == 0x2C:  # a frame
+                found.append(duration)
+                duration = 0
+                at += 11 + _colours(content[at + 9])
+            else:
+                raise ValueError(f"it has no block of kind {kind}")
+            while content[at]:  # parts, each with its length
+                at += 1 + content[at]
+            at += 1
+    except (IndexError, struct.error):
+        raise ValueError("it ends early") from None
+    if not found:
+        raise ValueError("there is no frame in it")
+    return found
+
+
+def _colours(flags):
+    """Return the bytes of a colour table."""
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
