@@ -9,7 +9,7 @@ from absl import logging
 
 from mim_tf.config import TrainingConfig
 from mim_tf.data.files.arrays import check_array, open_frames, take, to_float32
-from mim_tf.data.files.images import natural_order
+from mim_tf.data.files.images import in_natural_order
 from mim_tf.data.scale_fit import ValueStatistics
 from mim_tf.data.sets.grid.files import is_grid
 from mim_tf.data.sets.grid.grid import Grid, Stretch
@@ -88,7 +88,7 @@ def list_models(prediction: str) -> dict[str, list[Path]]:
     """Return the name of each model and the files with its forecasts; `MimError` without any."""
     path = Path(prediction)
     if glob.has_magic(prediction) and not os.path.lexists(path):
-        files = sorted(map(Path, glob.glob(prediction)), key=natural_order)
+        files = in_natural_order(map(Path, glob.glob(prediction)))
         found = {path.parent.name or "forecasts": files}
     elif os.path.isdir(path) and not is_grid(path):
         found = {each.stem: _forecasts_at(each) for each in list_folder(path)}
