@@ -17,6 +17,15 @@ from mim_tf.values.text import listed
 ALL_SEQUENCES: dict[str, object] = {"max_test_sequences": 0}
 
 
+@dataclasses.dataclass
+class _Evaluate(WeightsFlags):
+    carry_stationary_memory: bool = field(
+        False,
+        "Start each batch with the state S of MIM-S that the batch before left, as OpenSTL does, "
+        "instead of S = 0; to compare with scores that it published.",
+    )
+
+
 def _evaluate(values: flags.FlagValues) -> None:
     logging.set_verbosity(logging.INFO)
     weights = values.pretrained_model
@@ -27,7 +36,8 @@ def _evaluate(values: flags.FlagValues) -> None:
     data = data_config(values, weights)
     from mim_tf.jobs.evaluate import evaluate_weights
 
-    report, folder = evaluate_weights(load_network(values, weights), data, training, weights)
+    network, carry = load_network(values, weights), values.carry_stationary_memory
+    report, folder = evaluate_weights(network, data, training, weights, carry)
     print(f"{report}\nScores, pictures and report.html are in {folder}.")
 
 
@@ -35,7 +45,7 @@ EVALUATE = Command(
     "Scores weights on the test split and writes scores and pictures.\n\n"
     "mim evaluate --pretrained_model=run-001/best.weights.h5 --dataset=mnist",
     _evaluate,
-    WeightsFlags,
+    _Evaluate,
     configs=(ModelConfig, DataConfig, TrainingConfig),
     basics=(
         *("pretrained_model", "dataset", "train_data_paths", "valid_data_paths", "total_length"),

@@ -192,10 +192,52 @@ def in_words(result: dict, name: str = "The model") -> str:
     return f"{table}\n\n{basis(result)}\n{verdict(result, name=name)}"
 
 
+class CarriedMemory:
+    """Forecasts in the way of OpenSTL, where S of MIM-S is never set back.
+
+    A batch starts with the S that the batch before left, which came from other sequences. The first
+    batch starts with S = 0. A function of the context `[B, T, H, W, C]` and the horizon, for
+    `evaluate`.
+    """
+
+    def __init__(self, model: VideoPredictor):
+        self._step, self._states = model.step, [each.name for each in model.step.inputs[1:]]
+        self._kept: dict[str, np.ndarray | None] = {
+            name: None for name in self._states if name[0] == "s" and name[1:].isdigit()
+        }
+        if not self._kept:
+            raise MimError(
+                f"--carry_stationary_memory is not supported for {model.config.model_name}, only "
+                "for networks with MIM-S. Leave it out."
+            )
+
+    def __call__(self, context: np.ndarray, horizon: int) -> np.ndarray:
+        states = []
+        for name, state in zip(self._states, self._step.inputs[1:], strict=True):
+            first, kept = np.zeros((len(context), *state.shape[1:]), np.float32), None
+            if name in self._kept and (kept := self._kept[name]) is not None:
+                first[: len(kept)] = kept[: len(context)]
+            states.append(first)
+        frames: list[np.ndarray] = []
+        for t in range(context.shape[1] + horizon - 1):
+            frame = context[:, t] if t < context.shape[1] else frames[-1]
+            frame, *states = map(np.asarray, self._step.predict_on_batch([frame, *states]))
+            frames.append(frame)
+        found = zip(self._states, states, strict=True)
+        self._kept = {name: state for name, state in found if name in self._kept}
+        return np.stack(frames[-horizon:], axis=1)
+
+
 def evaluate_weights(
-    network: VideoPredictor, data: DataConfig, training: TrainingConfig, weights: str
+    network: VideoPredictor,
+    data: DataConfig,
+    training: TrainingConfig,
+    weights: str,
+    carry_memory: bool = False,
 ) -> tuple[str, Path]:
     """Score a network with its `weights` on test sequences and write scores and pictures.
+
+    With `carry_memory` it forecasts as `CarriedMemory` does.
 
     Returns:
         The scores, what their intervals rest on, `verdict` and, if `data.test_sha256` is given,
@@ -203,11 +245,13 @@ def evaluate_weights(
     """
     skip_graph_rewriting()
     model = network.config
+    forecast = CarriedMemory(network) if carry_memory else network
     source = open_source(data, model, "test")
     folder = new_run_folder(training.gen_frm_dir, "test")
     record = {"pretrained_model": os.path.realpath(find_weights(weights)), **source.describe()}
     write_record(folder, model, data, training, {"test": record})
-    result = evaluate(network, source, training, folder=folder)
+    context = model.input_length
+    result = evaluate(forecast, source, training, input_length=context, folder=folder)
     parts = [in_words(result)]
     if data.test_sha256:
         parts.append(identity(result, source.size, data.test_sha256))

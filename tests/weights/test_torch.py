@@ -13,6 +13,7 @@ import mim_tf
 from mim_tf.cli.main import main
 from mim_tf.errors import MimError
 from mim_tf.jobs.convert import convert, table
+from mim_tf.jobs.evaluate import CarriedMemory
 from mim_tf.weights.files import read_weights
 from mim_tf.weights.torch_file import read_torch
 
@@ -89,6 +90,20 @@ def test_converted_weights_train_on(tmp_path):
     again = mim_tf.load_model(tmp_path / "a.weights.h5")
     for loaded, trained in zip(again.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(loaded, trained)
+
+
+@pytest.mark.parametrize("case", ["openstl_mim", "openstl_mim_norm"])
+def test_the_stationary_memory_can_be_carried_to_the_next_batch(case):
+    with np.load(GOLDEN / case / "case.npz") as file:
+        stored = dict(file)
+    model = mim_tf.load_model(weights_of(case), **CASES[case][1])
+    horizon = stored["predictions"].shape[1]
+    forecast = CarriedMemory(model)
+    for name in ("predictions", "predictions_second_call"):
+        found = forecast(stored["frames"][:, :-horizon], horizon)
+        np.testing.assert_allclose(found, stored[name], rtol=0, atol=1e-4)
+    with pytest.raises(MimError, match=r"--carry_stationary_memory.*predrnn_torch"):
+        CarriedMemory(mim_tf.load_model(weights_of("thuml_predrnn"), **CASES["thuml_predrnn"][1]))
 
 
 # Files that are not what they seem. A pickle is written operation by operation.
