@@ -49,7 +49,7 @@ def test_corrupted_files_are_rejected():
     done = run("tools.faults", "--cases=147")
     assert done.returncode == 0, done.stdout
     *_, total, _ = done.stdout.splitlines()
-    assert total.split()[:2] == ["all", "141"]
+    assert total.split()[:2] == ["all", "147"]
 
 
 @pytest.mark.slow

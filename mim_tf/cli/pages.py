@@ -70,7 +70,7 @@ def _compare(values: flags.FlagValues, *folders: str) -> None:
 
 
 COMPARE = Command(
-    "Makes a table of runs and baselines, and says whether intervals of differences exclude 0.\n\n"
+    "Makes a table of runs and baselines, and says which run is better.\n\n"
     "mim compare RUN --format=latex\n"
     "mim compare RUN RUN ... --output=page.html",
     _compare,

@@ -71,9 +71,9 @@ def main(values: flags.FlagValues) -> None:
     elif changes := given(ModelConfig, values):
         raise MimError(f"{weights}: an export is complete. Leave out --{', --'.join(changes)}.")
     is_grid = has_coordinates(values.input)
-    if not is_grid and (others := given(DataConfig, values)):
+    if not is_grid and (others := [name for name in _OF_GRID if name in given(DataConfig, values)]):
         expected = "an --input with coordinates (NetCDF, Zarr, GRIB)"
-        raise MimError(f"--{next(iter(others))}: expected {expected}, got {values.input}.")
+        raise MimError(f"--{others[0]}: expected {expected}, got {values.input}.")
     paths, many = ([Path(values.input)], False) if is_grid else list_inputs(values.input)
     if TIME in values.output and not is_grid:
         raise MimError(f"Expected an --input with coordinates for {values.output}. Give a name.")

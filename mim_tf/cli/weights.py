@@ -148,9 +148,9 @@ def _convert(values: flags.FlagValues) -> None:
 
 
 CONVERT = Command(
-    "Converts weights of the 2019 code, OpenSTL or predrnn-pytorch into a weights file.\n\n"
+    "Converts weights of the 2019 code, OpenSTL or predrnn-pytorch.\n\n"
     "mim convert --checkpoint=model.ckpt-80000 --output=mim.weights.h5 --patch_size=4\n"
-    "mim convert --checkpoint=mmnist_mim_one_ep200.pth --output=mim.weights.h5 --data=mmnist\n\n"
+    "mim convert --checkpoint=mmnist_mim.pth --output=mim.weights.h5 --data=mmnist\n\n"
     "It needs --patch_size or --img_channel, and without peepholes --img_width.",
     _convert,
     _Convert,

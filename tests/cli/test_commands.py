@@ -313,7 +313,7 @@ def test_a_checkpoint_is_converted_and_verified(mim):
     assert lines[-5:] == [
         "convlstm_net: 3 layers of 4 channels, 5x5 convolutions, with layer norm, 12,212 weights",
         "frames: 16 x 16 x 1 (H x W x C) in patches of 2",
-        "input_length: 10 (default: a checkpoint does not tell)",
+        "input_length: 10 (default: the weights do not tell)",
         "total_length: 30 (given)",
         "weights in a.h5",
     ]
@@ -494,3 +494,13 @@ def test_a_wrong_network_module_is_named(error_of, path, code, words):
     assert status == 1
     assert words in message
     assert not Path("checkpoints").exists()
+
+
+def test_every_second_frame_of_an_array_may_be_the_context(mim, tiny_model):
+    mim_tf.save_weights(tiny_model, "a.weights.h5")
+    np.save("in.npy", np.random.default_rng(0).random((6, 32, 32), np.float32))
+    flags = "--pretrained_model=a.weights.h5 --input=in.npy --frame_interval=2 --resize"
+    mim("predict", *flags.split(), "--output=out.npy")
+    assert np.load("out.npy").shape == (3, 32, 32, 1)
+    with pytest.raises(SystemExit):
+        mim("predict", *flags.split(), "--region=0,1,0,1", "--output=b.npy")

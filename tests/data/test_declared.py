@@ -30,6 +30,7 @@ OTHER_VALUES = {
     "region": (0, 1, 2, 3),
     "scale": "none",
     "variables": "a",
+    "group": "a",
     "radar_values": "unit",
     "radar_missing": "nan",
     "sevir_type": "vis",
