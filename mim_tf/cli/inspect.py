@@ -63,7 +63,7 @@ def main(values: flags.FlagValues, path: str) -> None:
     for name, source in sources.items():
         found[name] = survey(source, BINS if is_page else 0)
         print(describe_data(name, source, found[name]))
-    print(soundness(sources.values()))
+    print(soundness(sources, found))
     if is_page:
         from mim_tf.report.data_page import write_data_page
 

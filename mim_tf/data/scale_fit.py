@@ -72,6 +72,12 @@ def fit_scale(
     low, high = np.zeros(channels), np.ones(channels)
     for n, kind in enumerate(kinds):
         _check_range(kind, names[n], found.low[n], found.high[n])
+        if (marker := marker_in(found.low[n], found.high[n])) is not None:
+            logging.warning(
+                "%s: the value %g often marks missing values. If it does, declare it (_FillValue, "
+                "missing_value or valid_range of a file) or replace it by NaN.",
+                *(names[n], marker),
+            )
         if kind == "minmax":
             low[n], high[n] = found.low[n], found.high[n]
         if kind == "standard":
@@ -87,6 +93,18 @@ def fit_scale(
         white=None if in_unit else tuple(white.tolist()),
         names=tuple(names),
     )
+
+
+MARKERS = (-32768, -9999, -999.9, -999, -99, 999, 9999, 32767, 65535, 99999, 999999, 1e20, 1e30)
+"""Numbers that often stand for missing values."""
+
+
+def marker_in(low: float, high: float) -> float | None:
+    """Return the smallest or the largest value of a channel if it often marks missing values.
+
+    Values of uint8 and of frames in [0, 1] are none of them.
+    """
+    return next((end for end in (low, high) if np.isclose(end, MARKERS, rtol=1e-6).any()), None)
 
 
 def _check_range(kind, name, lowest, highest):

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from mim_tf.data.batches.order import evaluation_batches
 from mim_tf.data.files.recordings import frame_sizes
-from mim_tf.data.scale_fit import ScaledSource, ValueStatistics
+from mim_tf.data.scale_fit import ScaledSource, ValueStatistics, marker_in
 from mim_tf.data.source import SequenceSource, WindowSource, filled, size_in_words
 
 _BATCH = 16
@@ -72,12 +72,26 @@ def count_frames(sources: Iterable[SequenceSource]) -> tuple[int, int]:
     return sum(map(len, used.values())), sum(int((~each).sum()) for each in used.values())
 
 
-def soundness(sources: Iterable[SequenceSource]) -> str:
-    """Return a sentence on values that `survey` accepted, and on frames it did not read."""
-    sources = list(sources)
-    in_frames = all(not each.scale or each.scale.clipped for each in sources)
+def soundness(sources: dict[str, SequenceSource], found: dict[str, dict]) -> str:
+    """Return a sentence on values that `survey` accepted, and on frames it did not read.
+
+    `found` are the results of `survey`, by split as `sources`.
+    """
+    for name, source in sources.items():
+        scale = source.scale
+        if scale is None or scale.clipped:
+            continue
+        ends = (np.array(found[name][end], float) for end in ("min", "max"))
+        for low, high in zip(*map(scale.to_physical, ends), strict=True):
+            if (marker := marker_in(low, high)) is not None:
+                return (
+                    f"Check: the value {marker:g} often marks missing values. If it does, declare "
+                    "it (_FillValue, missing_value or valid_range of a file) or replace it by NaN."
+                )
+    opened = list(sources.values())
+    in_frames = all(not each.scale or each.scale.clipped for each in opened)
     values = f"{'in [0, 1]' if in_frames else 'finite'} or missing"
-    frames, unread = count_frames(sources)
+    frames, unread = count_frames(opened)
     if not unread:
         return f"Sound: every value was read and is {values}."
     return (

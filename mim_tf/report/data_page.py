@@ -58,7 +58,7 @@ def write_data_page(
         title=f"{Path(path).resolve().name}: data",
         path=path,
         kind_of_data=kind,
-        soundness=soundness(sources.values()),
+        soundness=soundness(sources, found),
         sizes=sizes[:1].upper() + sizes[1:],
         parts=parts,
         command=command_line(sys.argv),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig
-from mim_tf.data.dataset import frame_shape
+from mim_tf.data.dataset import frame_shape, open_part
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.scale_fit import ScaledSource
 from mim_tf.data.source import Recording, WindowSource
@@ -12,6 +12,7 @@ from mim_tf.errors import MimError
 from mim_tf.inspection.recognise import open_all, recognise
 from mim_tf.inspection.survey import count_frames, describe_data, soundness, survey
 from mim_tf.values.scale import LinearScale
+from tests import grid_files
 from tests.data_examples import write_example
 from tests.sevir_files import write_sevir
 
@@ -110,10 +111,22 @@ def test_frames_in_no_sequence_are_counted(frames):
     both = [Zeros("a", 49), Zeros("b", 24)]
     source = WindowSource(both, (2, 2, 1), 25, 25)
     assert count_frames([source]) == (73, 48)
-    assert "48 of 73 frames" in soundness([source])
+    assert "48 of 73 frames" in soundness({"train": source}, {})
     # What a split leaves out, another may have.
     rest = WindowSource(both, (2, 2, 1), 24, starts=[(0, 25), (1, 0)])
     scaled = ScaledSource(rest, LinearScale("K", 0, 9))
     assert count_frames([source, scaled]) == (73, 0)
-    assert "every value was read" in soundness([source, scaled])
+    assert "every value was read" in soundness({"train": source, "valid": scaled}, {})
     assert count_frames([ArraySource(frames)]) == (0, 0)
+
+
+@pytest.mark.parametrize(("value", "is_marker"), [(-999, True), (1e20, True), (-12.5, False)])
+def test_a_number_that_often_marks_missing_values_is_not_sound(tmp_path, value, is_marker, caplog):
+    fields = grid_files.dataset(30)[["u10"]]
+    fields["u10"][3, 1, 2] = value  # which nothing declares
+    path = grid_files.write(tmp_path / "a.nc", fields)
+    sources = open_all(path, "grid", {}, {})
+    text = soundness(sources, {name: survey(source) for name, source in sources.items()})
+    assert ("marks missing values" in text, "Sound" in text) == (is_marker, not is_marker)
+    open_part(DataConfig("grid", str(path)), "train", (6, 8, 1), 4)
+    assert ("marks missing values" in caplog.text) == is_marker
