@@ -65,7 +65,8 @@ def add_scores(
     """Add scores to the preset `name` in `folder`, for the list and its model card.
 
     Args:
-        folder, name: as for `save_preset`.
+        folder: as for `save_preset`.
+        name: as for `save_preset`.
         evaluations: folders that `mim evaluate --pretrained_model=NAME` made, one per protocol.
         scored_on: which sequences were scored, in words.
     """

@@ -55,7 +55,10 @@ def train(
     """Train a network with regular evaluations, and keep a record of the run.
 
     Args:
-        model_config, data_config, config, device_config: all settings; by default one device.
+        model_config: the network.
+        data_config: the data.
+        config: the training.
+        device_config: the devices; by default one.
         pretrained_model: a weights file to start from. Iterations and scheduled sampling start at
             the beginning.
         resume: the folder of a run to continue from its last snapshot, or from the start if it

@@ -14,6 +14,8 @@ from mim_tf.cli.main import main
 from mim_tf.errors import MimError
 from mim_tf.jobs.convert import convert, table
 from mim_tf.jobs.evaluate import CarriedMemory
+from mim_tf.prediction.forecasters import from_export
+from mim_tf.serving import write_file, write_saved_model
 from mim_tf.weights.files import read_weights
 from mim_tf.weights.torch_file import read_torch
 
@@ -90,6 +92,21 @@ def test_converted_weights_train_on(tmp_path):
     again = mim_tf.load_model(tmp_path / "a.weights.h5")
     for loaded, trained in zip(again.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(loaded, trained)
+
+
+@pytest.mark.slow
+def test_exports_predict_what_their_code_predicted(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    with np.load(GOLDEN / "openstl_mim_norm" / "case.npz") as file:
+        frames, expected = file["frames"], np.clip(file["predictions"], 0, 1)
+    model, horizon = mim_tf.load_model(weights_of("openstl_mim_norm")), expected.shape[1]
+    write_saved_model(model, tmp_path / "served", horizon, warmup=False)
+    served = from_export(tmp_path / "served").forecast(frames[:, :-horizon])
+    np.testing.assert_allclose(served, expected, rtol=0, atol=1e-4)
+    path = write_file(model, tmp_path / "a.onnx", "onnx", horizon)
+    session = onnxruntime.InferenceSession(str(path))
+    (found,) = session.run(None, {session.get_inputs()[0].name: frames[:1, :-horizon]})
+    np.testing.assert_allclose(found, expected[:1], rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("case", ["openstl_mim", "openstl_mim_norm"])
