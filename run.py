@@ -10,8 +10,8 @@ from mim_tf.config.fields import field
 
 
 @dataclasses.dataclass
-class Flags(TRAIN.flags):
-    """Flags of `mim train`, and the choice between both commands."""
+class Flags(TRAIN.flags, EVALUATE.flags):
+    """Flags of both commands, and the choice between them."""
 
     is_training: bool = field(True, "Train; --is_training=False: evaluate --pretrained_model.")
 
