@@ -18,8 +18,7 @@ from mim_tf.weights.by_name import is_checkpoint
 from mim_tf.weights.files import read_weights, save_weights
 from mim_tf.weights.tf1 import read_checkpoint
 from mim_tf.weights.tf1_names import tf1_variables
-from mim_tf.weights.torch_file import is_torch
-from mim_tf.weights.torch_weights import torch_variables
+from mim_tf.weights.torch_weights import StoredTorch, torch_variables
 
 
 def convert(
@@ -41,13 +40,13 @@ def convert(
     check_free(output, "--output")
     if is_checkpoint(checkpoint) or not os.path.isfile(checkpoint):
         stored: Any = read_checkpoint(checkpoint, use_ema)
-    elif is_torch(Path(checkpoint)) and not use_ema:
-        stored = read_weights(checkpoint)
     else:
-        raise MimError(
-            f"{checkpoint}: expected a TensorFlow 1 checkpoint, or without --use_ema a file of "
-            "PyTorch (.pth, .ckpt), got another file."
-        )
+        stored = read_weights(checkpoint)
+        if use_ema or not isinstance(stored, StoredTorch):
+            raise MimError(
+                f"{checkpoint}: expected a TensorFlow 1 checkpoint, or without --use_ema a file of "
+                "PyTorch (.pth, .ckpt), got another file."
+            )
     model = build_model(dataclasses.replace(stored.config(**hints), **hints))
     stored.load(model)
     check_writable(Path(output).parent)

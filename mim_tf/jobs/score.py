@@ -8,7 +8,13 @@ import numpy as np
 from absl import logging
 
 from mim_tf.config import TrainingConfig
-from mim_tf.data.files.arrays import check_array, open_frames, take, to_float32
+from mim_tf.data.files.arrays import (
+    are_channels_first,
+    check_array,
+    open_frames,
+    take,
+    to_float32,
+)
 from mim_tf.data.files.images import in_natural_order
 from mim_tf.data.scale_fit import ValueStatistics
 from mim_tf.data.sets.grid.files import is_grid
@@ -25,7 +31,6 @@ from mim_tf.values.step import step_in_words
 
 ARRAYS = (".npy", ".npz")
 _LAYOUTS = {4: "[N, T, H, W]", 5: "[N, T, H, W, C]"}
-_MOST_CHANNELS = 4
 _AT_A_TIME = 16  # sequences
 
 
@@ -91,7 +96,11 @@ def list_models(prediction: str) -> dict[str, list[Path]]:
         files = in_natural_order(map(Path, glob.glob(prediction)))
         found = {path.parent.name or "forecasts": files}
     elif os.path.isdir(path) and not is_grid(path):
-        found = {each.stem: _forecasts_at(each) for each in list_folder(path)}
+        entries = list_folder(path)
+        stems = [each.stem for each in entries]
+        # A.npy and A.nc are two models.
+        names = stems if len(set(stems)) == len(stems) else [each.name for each in entries]
+        found = {n: _forecasts_at(each) for n, each in zip(names, entries, strict=True)}
     else:
         found = {path.stem: _forecasts_at(path)}
     found = {name: files for name, files in found.items() if files}
@@ -144,7 +153,7 @@ def _open_arrays(truth, predictions, unit):
 def _open_array(path):
     """Return an array as `[N, T, H, W, C]`; with `[N, T, C, H, W]`, as of PyTorch, axes move."""
     array = open_frames(path)
-    if array.ndim == 5 and array.shape[2] <= _MOST_CHANNELS < min(array.shape[3:]):
+    if array.ndim == 5 and are_channels_first(array.shape):
         logging.info("%s: %s is read as [N, T, C, H, W].", path, list(array.shape))
         array = np.moveaxis(array, 2, -1)
     check_array(array, path, _LAYOUTS)

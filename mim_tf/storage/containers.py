@@ -6,6 +6,7 @@ codecs that a store names, and eccodes ends the process for damaged messages.
 
 import contextlib
 import json
+import mmap
 import os
 import struct
 from collections.abc import Iterator
@@ -140,8 +141,12 @@ def _codecs(metadata: Any, inside: bool = False) -> Iterator[str]:
 
 def check_grib(path: Path) -> None:
     """Raise `MimError` unless every message of a GRIB file is whole: eccodes reads what is left."""
-    with open_file(path) as file:
-        content = file.read()
+    # Mapped, because such files can be larger than the memory.
+    with open_file(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        _check_messages(path, content)
+
+
+def _check_messages(path, content):
     place, count = content.find(b"GRIB"), 0
     while place >= 0:
         edition = content[place + 7 : place + 8]

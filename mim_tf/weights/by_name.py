@@ -117,7 +117,7 @@ def read_preset(path: Path) -> Preset:
 def list_presets() -> dict[str, Preset]:
     """Return name -> preset; where a name is used twice, the preset of the package.
 
-    A `MIM_TF_PRESETS` that is no folder, and a damaged JSON file, raise `MimError`.
+    Raises `MimError` if `MIM_TF_PRESETS` is not a folder or a JSON file is corrupted.
     """
     presets: dict[str, Preset] = {}
     for folder in _folders():

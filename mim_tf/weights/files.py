@@ -31,10 +31,11 @@ def read_weights(path: str | PathLike) -> StoredWeights | StoredCheckpoint | Sto
     path = Path(find_weights(path))
     if is_checkpoint(path):
         return read_checkpoint(path)
-    if is_torch(path):
-        return StoredTorch(path, read_torch(path))
     with open_file(path, "a weights file") as file:
         is_zip = file.read(len(ZIP)) == ZIP
+        of_pytorch = is_torch(file)
+    if of_pytorch:
+        return StoredTorch(path, read_torch(path))
     return read_keras_file(path) if is_zip else read_hdf5(path)
 
 

@@ -74,7 +74,7 @@ def check_settings(
 ) -> None:
     """Raise `MimError` if the model of a file and the model to load into have other architectures.
 
-    `difference` is a sentence on the first weight that differs, if known.
+    `difference` describes the first weight that differs, if it is known.
     """
     for name in ARCHITECTURE_FIELDS:
         there, here = getattr(stored, name), getattr(model, name)

@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from mim_tf.storage.paths import open_file, opened
+from mim_tf.storage.paths import opened
 
 BFLOAT16 = "u2"
 """Read as integers, because NumPy has no bfloat16; PyTorch has no tensors of u2."""
@@ -37,14 +37,13 @@ _WRAPPERS = ("state_dict", "net_param")
 """Keys under which containers keep the state dict."""
 
 _PREFIXES = ("module.", "model.")
-"""Of names in files saved from several GPUs, and by Lightning."""
-
+"""Prefixes of names in files that were saved from several GPUs, or by Lightning."""
 
 Arrays = dict[str, np.ndarray]
 
 
 class TorchFile(NamedTuple):
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
         arrays: name -> values, without the prefixes `module.` and `model.`.
@@ -57,19 +56,17 @@ class TorchFile(NamedTuple):
     is_lightning: bool
 
 
-def is_torch(path: str | Path) -> bool:
-    """Return whether a file begins as PyTorch's files do, of either format."""
-    with open_file(path, "a weights file") as file:
-        start = file.read(len(_LEGACY))
-        if start == _LEGACY:
-            return True
-        if not zipfile.is_zipfile(file):
-            return False
-        try:
-            names = zipfile.ZipFile(file).namelist()
-        except (zipfile.BadZipFile, ValueError, OSError):
-            return False
-        return any(name.endswith("data.pkl") for name in names)
+def is_torch(file: IO[bytes]) -> bool:
+    """Return whether an open file is of PyTorch, in either format."""
+    file.seek(0)
+    start = file.read(len(_LEGACY))
+    if start == _LEGACY or not start.startswith(b"PK"):
+        return start == _LEGACY
+    try:
+        names = zipfile.ZipFile(file).namelist()
+    except (zipfile.BadZipFile, ValueError, OSError):
+        return False
+    return any(name.endswith("data.pkl") for name in names)
 
 
 def read_torch(path: str | Path) -> TorchFile:
@@ -87,7 +84,7 @@ def read_torch(path: str | Path) -> TorchFile:
 
 
 class _Inert:
-    """What an unknown name in a pickle stands for: it can be called and filled, without effect."""
+    """Placeholder for an unknown name in a pickle. It can be called and filled without effect."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         pass

@@ -10,7 +10,7 @@ from mim_tf.config import TrainingConfig
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import compare
 from mim_tf.evaluation.stored import read_evaluation
-from mim_tf.jobs.score import score_files
+from mim_tf.jobs.score import list_models, score_files
 from tests import grid_files
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -186,3 +186,9 @@ def test_fields_that_do_not_fit_are_refused(starts, prediction, changes, words):
     write_forecasts(starts, **changes)
     with pytest.raises(MimError, match=words):
         score(prediction, "truth.nc")
+
+
+def test_files_of_one_name_and_two_kinds_are_two_models(tmp_path):
+    for name in ("A.npy", "A.nc"):
+        (tmp_path / name).touch()
+    assert sorted(list_models(str(tmp_path))) == ["A.nc", "A.npy"]

@@ -172,14 +172,19 @@ def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) ->
 
 
 def check_channels_last(shape: tuple[int, ...], name: str | Path) -> None:
-    """Raise `MimError` for frames `[N, T, C, H, W]`, whose last axis is no number of channels."""
-    *_, channels, height, width = shape
-    is_wide = width > _MOST_CHANNELS or width == height
-    if channels <= MOST_COLOURS < min(height, width) and is_wide:
+    """Raise `MimError` for frames `[N, T, C, H, W]`."""
+    if are_channels_first(shape):
         raise MimError(
             f"{name}: Expected the channels on the last axis, [N, T, H, W, C], got {list(shape)}, "
-            f"[N, T, C, H, W] with C = {channels} before the rows. Save np.moveaxis(array, 2, -1)."
+            f"[N, T, C, H, W] with C = {shape[-3]} before the rows. Save np.moveaxis(array, 2, -1)."
         )
+
+
+def are_channels_first(shape: tuple[int, ...]) -> bool:
+    """Return whether frames of `shape` `[..., C, H, W]` have few channels, and many as [..., C]."""
+    *_, channels, height, width = shape
+    is_wide = width > _MOST_CHANNELS or width == height
+    return channels <= MOST_COLOURS < min(height, width) and is_wide
 
 
 def check_length(name: str, received: int, total_length: int) -> None:

@@ -27,7 +27,7 @@ LARGEST_FRAME = 178_956_970
 """In pixels; also Pillow's limit for pictures."""
 
 MOST_STEPS = 100_000
-"""Of a GIF."""
+"""Largest number of time steps of a GIF."""
 
 
 class LazyValue:
