@@ -117,23 +117,27 @@ def side_by_side(truth, prediction, input_length: int, scale=None) -> np.ndarray
     )
 
 
-def _labelled(number, picture, place, context, total):
+def _labelled(number, picture, place, context, horizon):
     """Return frame `number`, from 0, of an animation with text; the right one is at `place`."""
     height, width, _ = picture.shape
     size = max(width, place + TEXT_WIDTH), height + 2 * LINE
     canvas = Image.new("RGB", size, BACKGROUND)
     canvas.paste(Image.fromarray(picture), (0, LINE))
-    font, is_context = ImageFont.load_default(FONT_SIZE), number < context
-    what, count = ("context", context) if is_context else ("lead time", total - context)
-    time = number + 1 if is_context else number + 1 - context
-    draw = ImageDraw.Draw(canvas)
+    font, draw = ImageFont.load_default(FONT_SIZE), ImageDraw.Draw(canvas)
     for position, text in (
         ((BORDER, 2), "truth"),
-        ((place + BORDER, 2), "context" if is_context else "forecast"),
-        ((BORDER, LINE + height + 2), f"{what} {time} of {count}"),
+        ((place + BORDER, 2), "context" if number < context else "forecast"),
+        ((BORDER, LINE + height + 2), counter(number, context, horizon)),
     ):
         draw.text(position, text, fill=INK, font=font)
     return np.asarray(canvas)
+
+
+def counter(number: int, context: int, horizon: int) -> str:
+    """Return the text below frame `number`, from 0, such as "lead time 1 of 5"."""
+    if number < context:
+        return f"context {number + 1} of {context}"
+    return f"lead time {number + 1 - context} of {horizon}"
 
 
 def film_strip(truth, prediction, input_length: int, scale=None) -> np.ndarray:

@@ -3,6 +3,7 @@
 import imageio.v3 as imageio
 import numpy as np
 import pytest
+from PIL import ImageDraw
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation import pictures
@@ -145,3 +146,14 @@ def test_median_and_ends_are_found_and_undefined_errors_are_neither():
     index, kind = choose_samples(np.array([3.0, np.nan, 1.0, 9.0, 5.0, 7.0]))
     assert index.tolist() == [0, 1, 2, 3, 2, 4, 3]
     assert kind == ["first"] * 4 + ["best", "median", "worst"]
+
+
+def test_frames_are_counted(monkeypatch):
+    texts = []
+    draw = ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw, "text", lambda self, *a, **k: texts.append(a[1]) or draw(self, *a, **k)
+    )
+    side_by_side(np.zeros((5, 8, 8, 1)), np.zeros((3, 8, 8, 1)), 2)
+    counts = ["context 1 of 2", "context 2 of 2", *(f"lead time {n} of 3" for n in (1, 2, 3))]
+    assert texts[2::3] == counts
