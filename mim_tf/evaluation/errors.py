@@ -174,8 +174,13 @@ def unit_errors(scale: LinearScale) -> list[UnitErrors]:
         each = scale if scale.is_uniform else scale.of_channel(number)
         words = *each.names[:1], "" if isinstance(each.unit, tuple) else each.unit
         name = "_".join(word.replace(" ", "_") for word in words if word)
-        size = np.subtract(each.high, each.low)
-        found.append(UnitErrors(name, channels=slice(number, None, count), size=size))
+        channels, size = slice(number, None, count), np.subtract(each.high, each.low)
+        # Errors of a linear scale are computed from those of frames, whose rounding is smaller.
+        found.append(
+            UnitErrors(name, each.to_physical, channels)
+            if each.transform
+            else UnitErrors(name, channels=channels, size=size)
+        )
     return found
 
 

@@ -7,7 +7,6 @@ checks here an input of another size could be broadcast, or end the process.
 import math
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from mim_tf.errors import MimError
@@ -79,11 +78,10 @@ class Endpoints:
         frames = tf.ensure_shape(frames, self._frames, name="frames")
         is_finite = ~tf.reduce_any(tf.math.is_inf(frames))  # clipping would hide infinity
         frames = _checked(frames, [(is_finite, "frames must be finite or NaN, got infinity.")])
-        low = tf.constant(self.scale.low, tf.float32)
-        size = tf.constant(np.subtract(self.scale.high, self.scale.low), tf.float32)
-        frames = (frames - low) / size
+        frames = self.scale.frames_of(frames, keras.ops)
         frames = self._clipped(tf.where(tf.math.is_nan(frames), 0.0, frames))
-        return {"predictions": self.predict(frames)["predictions"] * size + low}
+        predictions = self.predict(frames)["predictions"]
+        return {"predictions": self.scale.values_of(predictions, keras.ops)}
 
     def predict_uint8(self, frames):
         """Predict as `predict`, from and to uint8; predictions are rounded to the nearest level."""

@@ -8,17 +8,53 @@ import numpy as np
 from absl import logging
 
 from mim_tf.errors import MimError
+from mim_tf.values.text import listed
 
 Numbers = float | tuple[float, ...]
+
+# Rain rates in mm/h span four decades, most of them small. Both functions map 0 to 0.
+
+_LITTLE = 0.1  # mm/h, below which the logarithm is nearly linear
+_Z = 200.0, 1.6  # of Z = A R^B (Marshall and Palmer, 1948)
+_NO_RAIN = 5.0  # dBZ, 0.05 mm/h; below it there is no rain
+
+
+def _log(rain, xp):
+    return xp.log1p(xp.maximum(rain, 0) / _LITTLE)
+
+
+def _rain_of_log(values, xp):
+    return xp.expm1(values) * _LITTLE
+
+
+def _dbz(rain, xp):
+    factor, power = _Z
+    least = (10 ** (_NO_RAIN / 10) / factor) ** (1 / power)
+    return 10 * xp.log10(factor * xp.maximum(rain, least) ** power) - _NO_RAIN
+
+
+def _rain_of_dbz(values, xp):
+    factor, power = _Z
+    rain = (10 ** ((values + _NO_RAIN) / 10) / factor) ** (1 / power)
+    return xp.where(values <= 0, 0.0, rain)  # which keeps NaN
+
+
+TRANSFORMS: dict[str, tuple[Callable, Callable]] = {
+    "": (lambda values, xp: values, lambda values, xp: values),
+    "log": (_log, _rain_of_log),
+    "dbz": (_dbz, _rain_of_dbz),
+}
+"""Name -> function of physical values, and its inverse; `xp` is NumPy or `keras.ops`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class LinearScale:
-    """A linear map from frames to physical values: 0 stands for `low`, 1 for `high`.
+    """A map from frames to physical values, linear or not: 0 stands for `low`, 1 for `high`.
 
     Each argument is one value for all channels, or a tuple with one for each. Unless frames are
     `clipped` to [0, 1], values may lie beyond. Pictures show the physical value `black` (None:
     `low`) as black and `white` (None: `high`) as white. `names` are those of the channels, if any.
+    With a `transform` of `TRANSFORMS`, frames are linear in that function of the values.
     """
 
     unit: str | tuple[str, ...]
@@ -28,8 +64,11 @@ class LinearScale:
     black: Numbers | None = None
     white: Numbers | None = None
     names: tuple[str, ...] = ()
+    transform: str = ""
 
     def __post_init__(self):
+        if self.transform not in TRANSFORMS:
+            raise MimError(f"Expected a scale of {listed(TRANSFORMS)}, got {self.transform!r}.")
         for name, value in vars(self).copy().items():
             if isinstance(value, list):  # from JSON
                 object.__setattr__(self, name, tuple(value))
@@ -52,7 +91,8 @@ class LinearScale:
     def words(self) -> str:
         """The values of 0 and 1 as text."""
         if self.channels is None:
-            return f"0 is {self.low:g} and 1 is {self.high:g} {self.unit}".rstrip()
+            steps = f", equal steps in {self.transform}" if self.transform else ""
+            return f"0 is {self.low:g} and 1 is {self.high:g} {self.unit}".rstrip() + steps
         each = [self.of_channel(n) for n in range(self.channels)]
         return "; ".join(" ".join((*one.names, one.words)) for one in each)
 
@@ -60,7 +100,7 @@ class LinearScale:
         """Return whether frames of the two scales stand for the same values."""
         return all(
             np.all(np.asarray(getattr(self, name)) == np.asarray(getattr(other, name)))
-            for name in ("unit", "low", "high")
+            for name in ("unit", "low", "high", "transform")
         )
 
     def of_channel(self, channel: int) -> "LinearScale":
@@ -73,17 +113,28 @@ class LinearScale:
 
     def to_unit(self, values: np.ndarray) -> np.ndarray:
         """Return physical values `[..., C]` as float32 frames, clipped if `clipped`."""
-        return self.clip(
-            (np.asarray(values, np.float32) - np.asarray(self.low, np.float32)) / self._size
-        )
+        return self.clip(self.frames_of(np.asarray(values, np.float32), np))
 
     def to_physical(self, frames: np.ndarray) -> np.ndarray:
         """Return frames `[..., C]` as float32 physical values, not clipped."""
-        return np.asarray(frames, np.float32) * self._size + np.asarray(self.low, np.float32)
+        return np.asarray(self.values_of(np.asarray(frames, np.float32), np), np.float32)
+
+    def frames_of(self, values, xp):
+        """Compute frames of physical values, not clipped; `xp` is NumPy or `keras.ops`."""
+        low, size = self._line
+        return (TRANSFORMS[self.transform][0](values, xp) - low) / size
+
+    def values_of(self, frames, xp):
+        """Compute physical values of frames, as `frames_of` the other way round."""
+        low, size = self._line
+        return TRANSFORMS[self.transform][1](frames * size + low, xp)
 
     @property
-    def _size(self):
-        return np.asarray(np.subtract(self.high, self.low), np.float32)
+    def _line(self):
+        """Return what 0 stands for, and the step from 0 to 1, of the transformed values."""
+        ends = (np.asarray(end, np.float64) for end in (self.low, self.high))
+        low, high = (TRANSFORMS[self.transform][0](end, np) for end in ends)
+        return np.asarray(low, np.float32), np.asarray(high - low, np.float32)
 
     def clip(self, frames: np.ndarray) -> np.ndarray:
         """Return frames as float32, in [0, 1] if the scale is `clipped`."""
@@ -135,6 +186,12 @@ class LinearScale:
                 *(", ".join(f"{value:g}" for value in thresholds), low, high, unit),
             )
 
+
+RAIN_SCALES = {
+    "log": LinearScale("mm/h", 0.0, 200.0, transform="log"),
+    "dbz": LinearScale("mm/h", 0.0, 200.0, transform="dbz"),
+}
+"""Scales of rain rates, by name; more than 200 mm/h is hardly ever measured over minutes."""
 
 UNIT = LinearScale("", 0.0, 1.0)
 """The scale of frames in [0, 1] without physical values."""

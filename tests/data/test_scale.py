@@ -8,7 +8,7 @@ import pytest
 from absl import logging
 
 from mim_tf.errors import MimError
-from mim_tf.values.scale import ConvertedScale, LinearScale
+from mim_tf.values.scale import RAIN_SCALES, ConvertedScale, LinearScale
 
 DBZ = LinearScale("dBZ", -10, 70)
 SQUARE = ConvertedScale("m2", LinearScale("m", 0, 10), np.square, np.sqrt)
@@ -103,3 +103,33 @@ def test_thresholds_beyond_the_training_are_warned_of(monkeypatch):
     assert len(warned) == 1
     assert "--thresholds of 20 lie beyond" in warned[0]
     assert "250 to 310 K" in warned[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "rain", "frame"),
+    [
+        # log(1 + rain / 0.1) / log(1 + 2000)
+        ("log", 0, 0),
+        ("log", 0.1, 0.0911868),
+        ("log", 10, 0.6071407),
+        ("log", 200, 1),
+        # Z = 200 R^1.6: 1 mm/h is 23.0103 dBZ, 200 mm/h 59.8269 dBZ, and 5 dBZ is no rain.
+        ("dbz", 0, 0),
+        ("dbz", 0.04, 0),
+        ("dbz", 1, 18.0103 / 54.8268),
+        ("dbz", 200, 1),
+    ],
+)
+def test_scales_of_rain(kind, rain, frame):
+    scale = RAIN_SCALES[kind]
+    assert scale.to_unit(rain) == pytest.approx(frame, abs=1e-5)
+    back = 0 if frame == 0 else rain
+    assert scale.to_physical(np.float32(frame)) == pytest.approx(back, rel=2e-4)
+    again = LinearScale(**json.loads(json.dumps(scale.as_json())))
+    assert again == scale
+    assert not scale.is_like(RAIN_SCALES["log" if kind == "dbz" else "dbz"])
+
+
+def test_a_stored_scale_of_an_unknown_kind_is_refused():
+    with pytest.raises(MimError, match="square"):
+        LinearScale("mm/h", 0, 1, transform="square")
