@@ -43,6 +43,13 @@ class TrainingConfig:
         "Decay of Adam's second moment.", paper2019=0.9995, fast=0.99, minimum=0, below=1
     )
     momentum: float = field(0.95, "Momentum of Muon.", minimum=0, below=1)
+    loss: str = field(
+        "l2",
+        "Loss: l2 (half the squared error, 2019 code), l1+l2 (absolute and squared error), "
+        "balanced (the same, with up to 30 times the weight where rain is strong, as in HKO-7) or "
+        "half_balanced (with the roots of these weights).",
+        choices=("l2", "l1+l2", "balanced", "half_balanced"),
+    )
     clip_norm: float = field(0.0, "Largest norm of the whole gradient; 0: no limit.", minimum=0)
     on_nan: str = field(
         "stop",

@@ -182,7 +182,8 @@ def _initial_model(model_config, config, pretrained_model):
     if pretrained_model:
         load_weights(model, pretrained_model)
         logging.info("Weights of %s; iterations start at 1.", pretrained_model)
-    compile_for_training(model, optimizer=make_optimizer(config, model_config.num_hidden[0]))
+    optimizer = make_optimizer(config, model_config.num_hidden[0])
+    compile_for_training(model, optimizer=optimizer, loss=config.loss)
     return model
 
 

@@ -1,4 +1,4 @@
-"""Loss, optimizers and learning rate schedules of a training, and its first biases."""
+"""Optimizers and learning rate schedules of a training, and its first biases."""
 
 import keras
 import numpy as np
@@ -7,6 +7,7 @@ from keras import ops
 from mim_tf.config import TrainingConfig
 from mim_tf.errors import MimError
 from mim_tf.runtime.keras_private import PrivateOptimizer
+from mim_tf.training.losses import half_squared_error, loss_for
 
 
 @keras.saving.register_keras_serializable("mim_tf")
@@ -231,21 +232,25 @@ def orthogonal(matrices):
 
 
 def compile_for_training(
-    model, learning_rate=1e-3, optimizer: keras.optimizers.Optimizer | None = None
+    model,
+    learning_rate=1e-3,
+    optimizer: keras.optimizers.Optimizer | None = None,
+    loss: str = "l2",
 ) -> None:
-    """Compile `model` with the loss of the 2019 code, and the metric `loss_per_sequence`.
+    """Compile `model` with a loss, and the metric `loss_per_sequence`, half the squared error.
 
     Args:
         model: a `VideoPredictor`.
         learning_rate: a number or a Keras schedule, for the optimizer of the 2019 code with its
             moving average of the weights.
         optimizer: used instead of the optimizer of the 2019 code.
+        loss: "l2" (2019 code), "l1+l2" or "balanced", see `loss_for`.
     """
     if optimizer is None:
         optimizer = AdamInsideRoot(learning_rate, use_ema=True, ema_momentum=0.9995)
     model.compile(
         optimizer=optimizer,
-        loss=HalfSquaredError(),
+        loss=loss_for(loss, model.config.scale),
         metrics=[keras.metrics.MeanMetricWrapper(half_squared_error, name="loss_per_sequence")],
     )
     # If the optimizer were built later, Keras would trace the training step twice.
@@ -317,46 +322,6 @@ def learning_rate(schedule: str, peak: float, warmup: int, updates: int):
     if warmup:
         return keras.optimizers.schedules.PolynomialDecay(0.0, warmup, end_learning_rate=peak)
     return peak
-
-
-@keras.saving.register_keras_serializable("mim_tf")
-class HalfSquaredError(keras.losses.Loss):
-    """Half the sum of squared errors over all sequences of the batch (2019 code, `l2_loss`).
-
-    A NaN target is missing and adds nothing. The gradient grows with the batch size, which changes
-    an update by Adam only through its epsilon.
-
-    Call arguments:
-        y_true: frames 2..T, `[B, T-1, H, W, C]`.
-        y_pred: their predictions.
-    """
-
-    def __init__(self, reduction="sum", name="half_squared_error", **kwargs):
-        super().__init__(name=name, reduction=reduction, **kwargs)
-
-    def call(self, y_true, y_pred):
-        return half_squared_error(y_true, y_pred)
-
-
-@keras.saving.register_keras_serializable("mim_tf")
-def half_squared_error(y_true, y_pred):
-    """Return half the sum of squared errors of each sequence, `[B]`.
-
-    The 2019 code prints the mean over sequences. Targets of a wrong shape raise `MimError`.
-    """
-    targets, predictions = y_true.shape, y_pred.shape
-    # Unknown sizes are None with TensorFlow and symbols with JAX.
-    known = [
-        pair for pair in zip(targets, predictions, strict=False) if {*map(type, pair)} == {int}
-    ]
-    if len(targets) != len(predictions) or any(one != other for one, other in known):
-        raise MimError(
-            f"Expected frames 2..T as targets, {list(predictions)}, got {list(targets)}. Call "
-            "model.fit(frames, frames[:, 1:])."
-        )
-    y_true = ops.cast(y_true, y_pred.dtype)
-    y_true = ops.where(ops.isnan(y_true), y_pred, y_true)
-    return 0.5 * ops.sum(ops.square(y_pred - y_true), axis=(1, 2, 3, 4))
 
 
 def draw_biases(model, bound: float, seed: int) -> None:

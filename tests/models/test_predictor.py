@@ -9,13 +9,8 @@ import pytest
 
 from mim_tf import MimError, VideoPredictor, build_model, load_model, predict
 from mim_tf.models.machine import check_settings
-from mim_tf.training.optimizers import (
-    AdamInsideRoot,
-    HalfSquaredError,
-    Muon,
-    WarmupStableDecay,
-    half_squared_error,
-)
+from mim_tf.training.losses import HalfSquaredError, half_squared_error
+from mim_tf.training.optimizers import AdamInsideRoot, Muon, WarmupStableDecay
 from mim_tf.values.scale import LinearScale
 from mim_tf.weights import stored_config
 from tests.models.small_models import (

@@ -7,7 +7,9 @@ import tensorflow as tf
 
 import mim_tf
 from mim_tf import MimError
-from mim_tf.training.optimizers import HalfSquaredError, draw_biases, half_squared_error
+from mim_tf.training.losses import HalfSquaredError, half_squared_error, loss_for
+from mim_tf.training.optimizers import draw_biases
+from mim_tf.values.scale import RAIN_SCALES, LinearScale
 
 
 @pytest.fixture
@@ -87,3 +89,39 @@ def test_gradients_through_empty_frames_do_not_explode(tiny_model, tiny_frames):
     assert largest_gradient(empty) > 1e3 * usual
     draw_biases(tiny_model, mim_tf.TrainingConfig.initial_bias, seed=0)
     assert largest_gradient(empty) < 100 * usual
+
+
+RAIN = RAIN_SCALES["dbz"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale", "expected"),
+    [
+        ("l1+l2", None, 0.5 + 0.25),
+        ("balanced", RAIN, 30 * (0.5 + 0.25)),
+        ("balanced", LinearScale("dBZ", 0, 70), 30 * (0.5 + 0.25)),
+    ],
+)
+def test_losses_for_rain(kind, scale, expected):
+    """One value of 1 (200 mm/h, 70 dBZ) is predicted as 0.5, one is missing, the rest is right."""
+    truth = np.zeros((1, 2, 2, 2, 1), np.float32)
+    truth[0, 0, 0, 0], truth[0, 1, 1, 1] = 1, np.nan
+    prediction = np.where(np.isnan(truth), 0.7, truth / 2).astype(np.float32)
+    loss = loss_for(kind, scale)
+    assert float(loss(truth, prediction)) == pytest.approx(expected)
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert float(again(truth, prediction)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("rate", "weight"), [(1.9, 1), (2.1, 2), (5.5, 5), (11, 10), (31, 30)])
+def test_weights_of_rain_rates(rate, weight):
+    truth = np.full((1, 1, 1, 1, 1), RAIN.to_unit(rate), np.float32)
+    errors = float(truth.item() + truth.item() ** 2)
+    got = float(loss_for("balanced", RAIN)(truth, np.zeros_like(truth)))
+    assert got == pytest.approx(weight * errors, rel=1e-5)
+
+
+@pytest.mark.parametrize("scale", [None, LinearScale("K", 200, 300)])
+def test_only_rain_is_balanced(scale):
+    with pytest.raises(MimError, match="balanced"):
+        loss_for("balanced", scale)
