@@ -56,6 +56,24 @@ class ModelConfig:
         "below, as in the 2019 code) or paper (the change of the hidden state below).",
         choices=("code", "paper"),
     )
+    prediction: str = field(
+        "frame",
+        "What the network computes of the next frame: frame (all of it, as in the paper), change "
+        "(what to add to the last frame), motion (how the last frame moves, and what to add) or "
+        "flow (what to add to the extrapolation along optical flow, with which it starts).",
+        choices=("frame", "change", "motion", "flow"),
+    )
+    peephole: str = field(
+        "position",
+        "Weights of the cell state in the gates of MIM-N, MIM-S and ConvLSTM: position (one at "
+        "each position and channel, as in the 2019 code) or channel, whose networks, without "
+        "layer norm, take frames of any size.",
+        choices=("position", "channel"),
+    )
+    pad: bool = field(
+        False,
+        "Continue frames by reflection to a whole number of patches, and cut predictions again.",
+    )
     era: str = field(
         "2023",
         "Equations of predrnn_pp_openstl and convlstm_openstl: 2023 (as in the weights that "
@@ -106,7 +124,7 @@ class ModelConfig:
     @property
     def grid(self) -> tuple[int, int]:
         """Return (H, W) of the patch grid, the spatial size of every state."""
-        return self.img_height // self.patch_size, self.img_width // self.patch_size
+        return -(-self.img_height // self.patch_size), -(-self.img_width // self.patch_size)
 
     @property
     def horizon(self) -> int:
@@ -124,11 +142,14 @@ class ModelConfig:
             # The spatial memory m passes through all layers.
             raise MimError(f"num_hidden must be the same in every layer, got {self.num_hidden}.")
         divisor = math.gcd(self.img_height, self.img_width)
-        if divisor % self.patch_size:
+        if self.pad:
+            if self.patch_size > (least := min(self.img_height, self.img_width)):
+                raise MimError(f"patch_size must be at most {least}, got {self.patch_size}.")
+        elif divisor % self.patch_size:
             fitting = listed(side for side in range(1, 17) if divisor % side == 0)
             raise MimError(
                 f"patch_size must be {fitting} for frames of {self.img_height} x {self.img_width}, "
-                f"got {self.patch_size}."
+                f"got {self.patch_size}. Or give --pad."
             )
         if self.total_length <= self.input_length:
             lengths = f"{self.total_length} and {self.input_length}"
@@ -147,8 +168,12 @@ class ModelConfig:
 ABLATION_FIELDS = ("mim_n", "mim_s", "differencing")
 """Fields of `ModelConfig` that remove or change parts of MIM blocks."""
 
+SIZE_FIELDS = ("img_height", "img_width")
+"""Fields that may differ from training where no weight depends on them."""
+
 ARCHITECTURE_FIELDS = (
-    *("model_name", "img_width", "img_height", "img_channel", "num_hidden"),
-    *("filter_size", "stride", "patch_size", "layer_norm", "era", *ABLATION_FIELDS),
+    *("model_name", *SIZE_FIELDS, "img_channel", "num_hidden"),
+    *("filter_size", "stride", "patch_size", "pad", "layer_norm", "prediction", "peephole"),
+    *("era", *ABLATION_FIELDS),
 )
 """Fields of `ModelConfig` that determine the weights; the other fields may change later."""

@@ -25,6 +25,8 @@ class ConvolutionalCell(keras.layers.Layer):
         layer_norm: whether tensor layer norm follows the gates' convolutions, see
             `GateConvolution`.
         precision: precision of the convolutions, see `GateConvolution`.
+        peephole: weights of peepholes, where a cell has them: at each "position" and channel, or
+            one for each "channel".
     """
 
     state_names: tuple[str, ...] = ()
@@ -33,12 +35,21 @@ class ConvolutionalCell(keras.layers.Layer):
     gate_initializer: Callable[[], keras.initializers.Initializer] = ChannelGlorotUniform
     """Maker of the initializer of the gates' kernels."""
 
-    def __init__(self, filters, kernel_size=5, layer_norm=True, precision="float32", **kwargs):
+    def __init__(
+        self,
+        filters,
+        kernel_size=5,
+        layer_norm=True,
+        precision="float32",
+        peephole="position",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
         self.layer_norm = layer_norm
         self.precision = precision
+        self.peephole = peephole
 
     @property
     def state_size(self) -> list[int]:
@@ -95,14 +106,14 @@ class ConvolutionalCell(keras.layers.Layer):
         # Without this method Keras would trace `call` once more to find the shape.
         return states_shape[0], states_shape
 
+    @property
+    def settings(self) -> dict:
+        """Return the arguments of the cell."""
+        names = "filters", "kernel_size", "layer_norm", "precision", "peephole"
+        return {name: getattr(self, name) for name in names}
+
     def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "layer_norm": self.layer_norm,
-            "precision": self.precision,
-        }
+        return super().get_config() | self.settings
 
 
 @keras.saving.register_keras_serializable("mim_tf")
@@ -229,8 +240,8 @@ class PeepholeConvLSTMCell(ConvolutionalCell):
         c' = s(f + wf . c + 1) . c + s(i + wi . c) . tanh(g)
         h' = s(o + wo . c') . tanh(c')
 
-    The peepholes wi, wf, wo have one value per position and channel. The weights therefore fit one
-    spatial size only.
+    The peepholes wi, wf, wo have one value per position and channel, so the weights fit one spatial
+    size only; or, with `peephole="channel"`, one per channel.
 
     Inputs: x, `[B, H, W, C]`. States: h, c, each `[B, H, W, filters]`. Source: equations 2 and 3 of
     the paper; 2019 code, `ConvLSTMCell`, `MIMN` and the MIM-S of `MIMBlock`.
@@ -247,15 +258,15 @@ class PeepholeConvLSTMCell(ConvolutionalCell):
     def build_gates(self, inputs_shape, state_shape):
         self.from_hidden.build(state_shape)
         self.from_input.build(inputs_shape)
-        height, width = self.grid
+        positions = self.grid if self.peephole == "position" else ()
         # The weights of i and f are one variable, in that order, as in the released checkpoints.
         self.peephole_if = self.add_weight(
-            shape=(height, width, 2 * self.filters),
+            shape=(*positions, 2 * self.filters),
             initializer="glorot_uniform",
             name="peephole_if",
         )
         self.peephole_o = self.add_weight(
-            shape=(height, width, self.filters), initializer="glorot_uniform", name="peephole_o"
+            shape=(*positions, self.filters), initializer="glorot_uniform", name="peephole_o"
         )
 
     def call(self, inputs, states):

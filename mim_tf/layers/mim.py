@@ -67,9 +67,7 @@ class MIMBlock(ConvolutionalCell):
         self.from_input = self.gates(4, "from_input")
         self.from_hidden = self.gates(3, "from_hidden")
         self.from_memory = self.gates(4, "from_memory")
-        self.mim_s = MIMS(
-            self.filters, self.kernel_size, self.layer_norm, self.precision, name="mim_s"
-        )
+        self.mim_s = MIMS(**self.settings, name="mim_s")
         self.reduce = self.cell_reduce()
 
     def build_gates(self, inputs_shape, state_shape):
@@ -120,9 +118,7 @@ class MIMCausalBlock(CausalLSTMCell):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.mim_s = MIMS(
-            self.filters, self.kernel_size, self.layer_norm, self.precision, name="mim_s"
-        )
+        self.mim_s = MIMS(**self.settings, name="mim_s")
 
     def build_gates(self, inputs_shape, state_shape):
         below, difference = inputs_shape

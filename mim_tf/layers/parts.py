@@ -147,6 +147,8 @@ def small_uniform():
 class SpaceToDepth(keras.layers.Layer):
     """Division of frames `[B, H, W, C]` into patches `[B, H/p, W/p, p*p*C]`.
 
+    Frames that are no whole number of patches are continued by reflection, down and right.
+
     The new channels run over patch row, then patch column, then channel. Source: 2019 code,
     `reshape_patch`.
     """
@@ -158,6 +160,10 @@ class SpaceToDepth(keras.layers.Layer):
     def call(self, frames):
         p = self.patch_size
         height, width, channels = frames.shape[1:]
+        if height % p or width % p:
+            sides = (0, 0), (0, -height % p), (0, -width % p), (0, 0)
+            frames = ops.pad(frames, sides, mode="reflect")
+            height, width = frames.shape[1:3]
         cut = ops.reshape(frames, (-1, height // p, p, width // p, p, channels))
         return ops.reshape(
             ops.transpose(cut, (0, 1, 3, 2, 4, 5)), (-1, height // p, width // p, p * p * channels)
@@ -169,12 +175,24 @@ class SpaceToDepth(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("mim_tf")
 class DepthToSpace(SpaceToDepth):
-    """The inverse of `SpaceToDepth`: patches `[B, h, w, p*p*C]` to frames `[B, h*p, w*p, C]`."""
+    """The inverse of `SpaceToDepth`: patches `[B, h, w, p*p*C]` to frames `[B, h*p, w*p, C]`.
+
+    With `frame_size` (H, W), what lies below and right of it is cut off.
+    """
+
+    def __init__(self, patch_size, frame_size=None, **kwargs):
+        super().__init__(patch_size, **kwargs)
+        self.frame_size = frame_size
 
     def call(self, patches):
         p = self.patch_size
         height, width, depth = patches.shape[1:]
         cut = ops.reshape(patches, (-1, height, width, p, p, depth // p**2))
-        return ops.reshape(
+        frames = ops.reshape(
             ops.transpose(cut, (0, 1, 3, 2, 4, 5)), (-1, height * p, width * p, depth // p**2)
         )
+        rows, columns = self.frame_size or (None, None)
+        return frames[:, :rows, :columns]
+
+    def get_config(self):
+        return {**super().get_config(), "frame_size": self.frame_size}

@@ -5,6 +5,7 @@ from mim_tf.models import networks  # noqa: F401
 from mim_tf.models.predictor import VideoPredictor, build_model, predict
 from mim_tf.models.registry import register_network
 from mim_tf.models.rollout import (
+    StepEnds,
     cell_settings,
     frame_input,
     state_inputs,
@@ -14,6 +15,7 @@ from mim_tf.models.rollout import (
 )
 
 __all__ = [
+    "StepEnds",
     "VideoPredictor",
     "build_model",
     "cell_settings",

@@ -24,12 +24,9 @@ from mim_tf.layers import (
 )
 from mim_tf.models.registry import register_network
 from mim_tf.models.rollout import (
+    StepEnds,
     cell_settings,
-    frame_input,
     state_inputs,
-    step_model,
-    to_frame,
-    to_patches,
 )
 
 
@@ -102,13 +99,13 @@ def mim_step(config: ModelConfig) -> keras.Model:
 
 def _mim(config, bottom) -> keras.Model:
     """Return the time step of MIM with a cell of the class `bottom` in layer 1."""
-    frame = frame_input(config)
+    ends = StepEnds(config)
     old = mim_state_inputs(config, ["m", "h1", "c1"])
     h1, (_, c1, m) = bottom(**cell_settings(config), name="st_lstm_1")(
-        to_patches(config, frame), [old["h1"], old["c1"], old["m"]]
+        ends.patches, [old["h1"], old["c1"], old["m"]]
     )
     top, new = mim_layers(config, MIMBlock, "mim_block", (h1, h1 - old["h1"], m), old)
-    return step_model(frame, to_frame(config, top), old, new | {"h1": h1, "c1": c1}, "mim_step")
+    return ends.model(top, old, new | {"h1": h1, "c1": c1}, "mim_step")
 
 
 @register_network("mim_star", ablations=True, min_layers=2)
@@ -126,15 +123,15 @@ def mim_star_step(config: ModelConfig) -> keras.Model:
     if not config.mim_s:
         return predrnn_pp_step(config)
     cell = cell_settings(config)
-    frame = frame_input(config)
+    ends = StepEnds(config)
     old = mim_state_inputs(config, ["m", "h1", "c1", "z"])
     h1, (_, c1, m) = CausalLSTMCell(**cell, name="causal_lstm_1")(
-        to_patches(config, frame), [old["h1"], old["c1"], old["m"]]
+        ends.patches, [old["h1"], old["c1"], old["m"]]
     )
     z, _ = GradientHighway(**cell, name="gradient_highway")(h1, [old["z"]])
     top, new = mim_layers(config, MIMCausalBlock, "mim_causal_block", (z, z - old["z"], m), old)
     new |= {"h1": h1, "c1": c1, "z": z}
-    return step_model(frame, to_frame(config, top), old, new, "mim_star_step")
+    return ends.model(top, old, new, "mim_star_step")
 
 
 @register_network("predrnn")
@@ -226,10 +223,10 @@ def _stacked(config, cell, name, step_name, memory=True, highway=False) -> keras
     """
     shared = ["m"] * memory + ["z"] * highway
     layers = range(1, config.num_layers + 1)
-    frame = frame_input(config)
+    ends = StepEnds(config)
     old = state_inputs(config, [*shared, *(f"{state}{i}" for i in layers for state in "hc")])
     new = {}
-    x, m = to_patches(config, frame), [old["m"]] if memory else []
+    x, m = ends.patches, [old["m"]] if memory else []
     for i in layers:
         x, (new[f"h{i}"], new[f"c{i}"], *m) = cell(**cell_settings(config), name=f"{name}_{i}")(
             x, [old[f"h{i}"], old[f"c{i}"], *m]
@@ -240,4 +237,4 @@ def _stacked(config, cell, name, step_name, memory=True, highway=False) -> keras
             )
     if memory:
         (new["m"],) = m
-    return step_model(frame, to_frame(config, x), old, new, step_name)
+    return ends.model(x, old, new, step_name)

@@ -101,6 +101,34 @@ class VideoPredictor(keras.Model):
         batches = np.split(context, range(batch_size, len(context), batch_size))
         return np.concatenate([self.forecast_batch(batch, horizon) for batch in batches])
 
+    @property
+    def takes_any_size(self) -> bool:
+        """Whether nothing in the network depends on the size of frames, as layer norm does.
+
+        Weights by position, of peepholes and of OpenSTL's norms, are those with three axes.
+        """
+        by_position = any(len(each.shape) == 3 for each in self.step.weights)
+        return not self.config.layer_norm and not by_position
+
+    def at_size(self, height: int, width: int) -> "VideoPredictor":
+        """Return the network, with its weights, for frames of another size; itself if it is equal.
+
+        Raises `MimError` if it does not take any size.
+        """
+        config = self.config
+        if (height, width) == config.frame_shape[:2]:
+            return self
+        if not self.takes_any_size:
+            raise MimError(
+                f"Expected frames of (height, width) {config.frame_shape[:2]}, got "
+                f"{(height, width)}. Networks trained with --peephole=channel and "
+                "--layer_norm=False take frames of any size."
+            )
+        config = dataclasses.replace(config, img_height=height, img_width=width, frame_grid=None)
+        other = VideoPredictor(config, self.rematerialise, dtype=self.dtype_policy)
+        other.step.set_weights(self.step.get_weights())
+        return other
+
     def compile(self, *args, jit_compile="auto", **kwargs):
         """Compile as Keras does; jit_compile="auto" chooses XLA on JAX only."""
         jit_compile = _on_jax if jit_compile == "auto" else jit_compile

@@ -66,7 +66,13 @@ def build_step(config: ModelConfig) -> keras.Model:
             raise MimError(
                 f"Expected {name}={default} for {config.model_name}, got {value}. {able} have it."
             )
-    return network.build(config)
+    step = network.build(config)
+    if getattr(step, "prediction", "frame") != config.prediction:
+        raise MimError(
+            f"prediction={config.prediction} is not supported for {config.model_name}, whose step "
+            "does not use StepEnds. Use prediction=frame."
+        )
+    return step
 
 
 def find_network(name: str) -> Network:

@@ -10,7 +10,7 @@ from keras import ops
 
 from mim_tf.config import ModelConfig
 from mim_tf.config.model import OF_PYTORCH
-from mim_tf.layers import DepthToSpace, GateConvolution, SpaceToDepth
+from mim_tf.layers import DepthToSpace, FreeForecast, GateConvolution, Moved, SpaceToDepth
 
 
 def frame_input(config: ModelConfig) -> keras.KerasTensor:
@@ -45,6 +45,7 @@ def cell_settings(config: ModelConfig) -> dict:
         "kernel_size": config.filter_size,
         "layer_norm": "positions" if by_position else config.layer_norm,
         "precision": config.precision,
+        "peephole": config.peephole,
     }
 
 
@@ -53,16 +54,57 @@ def to_patches(config: ModelConfig, frame):
     return SpaceToDepth(config.patch_size, name="to_patches")(frame)
 
 
-def to_frame(config: ModelConfig, hidden):
+def to_frame(config: ModelConfig, hidden, channels: int = 0, initializer="glorot_uniform"):
     """Return the predicted frame `[B, H, W, C]`: a 1x1 convolution of the top layer's h.
 
     The convolution is never in half precision: bfloat16 has no value between 0.996 and 1, and a 1x1
-    convolution gains little speed.
+    convolution gains little speed. By default C is that of frames, and kernels start as in 2019.
     """
-    depth = config.patch_size**2 * config.img_channel
-    dtype = _kept_dtype()
-    patches = GateConvolution(depth, 1, layer_norm=False, dtype=dtype, name="to_pixels")(hidden)
-    return DepthToSpace(config.patch_size, dtype=dtype, name="to_frame")(patches)
+    depth = config.patch_size**2 * (channels or config.img_channel)
+    settings = {"layer_norm": False, "dtype": _kept_dtype(), "kernel_initializer": initializer}
+    patches = GateConvolution(depth, 1, **settings, name="to_pixels")(hidden)
+    size = config.frame_shape[:2]
+    return DepthToSpace(config.patch_size, size, dtype=_kept_dtype(), name="to_frame")(patches)
+
+
+class StepEnds:
+    """Both ends of a time step: how a frame enters the layers, and how they make a prediction.
+
+    `config.prediction` says what the layers predict. "frame": the next frame. "change": what is
+    added to the frame; "motion": also how the frame moves; "flow": what is added to
+    `FreeForecast`, which the layers see beside the frame, moved by one step. Except for "frame",
+    the last convolution starts at zero, and the network with what is free.
+    """
+
+    def __init__(self, config: ModelConfig):
+        self._config = config
+        self._old, self._new = {}, {}
+        self._frame = self._base = seen = frame_input(config)
+        if config.prediction == "flow":
+            shapes = FreeForecast.state_shapes(config.frame_shape)
+            self._old = state_inputs(config, (), predicted=config.frame_shape, **shapes)
+            predicted, *states = self._old.values()
+            free = FreeForecast(dtype=_kept_dtype(), name="free_forecast")
+            self._base, step, new = free([self._frame, predicted], states)
+            self._new = dict(zip(shapes, new, strict=True))
+            seen = ops.concatenate([step, self._base], axis=-1)
+        self.patches = to_patches(config, seen)
+
+    def model(self, top, old, new, name: str) -> keras.Model:
+        """Return the time step whose top layer gives `top`; other arguments as for `step_model`."""
+        config, base = self._config, self._base
+        if config.prediction == "frame":
+            return step_model(self._frame, to_frame(config, top), old, new, name)
+        moves = 2 if config.prediction == "motion" else 0
+        found = to_frame(config, top, config.img_channel + moves, "zeros")
+        if moves:
+            base = Moved(dtype=_kept_dtype(), name="moved")(base, found[..., -2:])
+        prediction = base + found[..., : config.img_channel]
+        # The states of `FreeForecast` come last, and its prediction is the network's own.
+        new = new | self._new | ({"predicted": prediction} if self._old else {})
+        step = step_model(self._frame, prediction, old | self._old, new, name)
+        step.prediction = config.prediction
+        return step
 
 
 def step_model(frame, next_frame, old, new, name: str) -> keras.Model:

@@ -22,7 +22,7 @@ import h5py
 import keras
 import numpy as np
 
-from mim_tf.config import ARCHITECTURE_FIELDS, ModelConfig
+from mim_tf.config import ARCHITECTURE_FIELDS, SIZE_FIELDS, ModelConfig
 from mim_tf.config.stored import ATTRIBUTE, from_json, to_json
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
@@ -74,9 +74,13 @@ def check_settings(
 ) -> None:
     """Raise `MimError` if the model of a file and the model to load into have other architectures.
 
-    `difference` describes the first weight that differs, if it is known.
+    `difference` describes the first weight that differs, if it is known. Without one, and without
+    layer norm, whose mean is over a frame, frames may have another size.
     """
+    is_free = not difference and not stored.layer_norm
     for name in ARCHITECTURE_FIELDS:
+        if is_free and name in SIZE_FIELDS:
+            continue
         there, here = getattr(stored, name), getattr(model, name)
         if there != here:
             raise MimError(

@@ -4,8 +4,10 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from scipy.ndimage import gaussian_filter
 
 import mim_tf
+from mim_tf import MimError, build_model
 from mim_tf.layers import GateConvolution
 from mim_tf.models import frame_input, state_inputs, step_model, to_frame, to_patches
 from mim_tf.models.registry import build_step
@@ -15,6 +17,7 @@ from tests.models.small_models import (
     random_frames,
     shared_model,
     small_config,
+    small_model,
     step,
     step_by_step,
     zero_states,
@@ -158,3 +161,61 @@ def test_a_name_registered_again_is_the_new_network():
 def test_settings_that_a_network_does_not_support_are_refused(changes, named):
     with pytest.raises(mim_tf.MimError, match=named):
         build_step(small_config(**changes))
+
+
+FREE = {"peephole": "channel", "layer_norm": False}
+
+
+@pytest.mark.parametrize("name", ["mim", "mim_star", "predrnn", "convlstm_net"])
+@pytest.mark.parametrize("prediction", ["change", "motion"])
+def test_what_is_added_starts_at_zero(name, prediction):
+    model = small_model(model_name=name, prediction=prediction)
+    model.step.get_layer("to_pixels").set_weights(
+        [np.zeros_like(each) for each in model.step.get_layer("to_pixels").get_weights()]
+    )
+    frames = random_frames(2, 2)
+    np.testing.assert_array_equal(model.forecast(frames, 3), np.repeat(frames[:, -1:], 3, axis=1))
+
+
+def test_a_new_network_starts_with_the_free_forecast():
+    model = build_model(small_config(prediction="flow", img_channel=1))
+    # Smooth, because the motion of noise depends on how it is rounded.
+    frames = gaussian_filter(random_frames(2, 4)[..., :1], (0, 1, 2, 2, 0))
+    layer = model.step.get_layer("free_forecast")
+    shapes = layer.state_shapes(frames.shape[2:]).values()
+    last, states = (
+        np.zeros_like(frames[:, 0]),
+        [np.zeros((2, *each), np.float32) for each in shapes],
+    )
+    expected = []
+    for t in range(6):
+        last, _, states = layer([frames[:, t] if t < 4 else last, last], states)
+        expected.append(np.asarray(last))
+    np.testing.assert_allclose(model.forecast(frames, 3), np.stack(expected[3:], 1), atol=1e-4)
+
+
+@pytest.mark.parametrize("prediction", ["frame", "motion"])
+def test_frames_of_any_size(prediction):
+    """Far from the border, what is moved by whole patches is predicted as before, but moved."""
+    model = small_model(prediction=prediction, **FREE).at_size(80, 80)
+    frames = np.random.default_rng(0).random((1, 2, 80, 80, 2), np.float32)
+    shifted = np.roll(frames, (2, 4), axis=(2, 3))
+    inside = np.s_[:, :, 32:-32, 32:-32]
+    expected = np.roll(model.forecast(frames, 2), (2, 4), axis=(2, 3))[inside]
+    np.testing.assert_allclose(model.forecast(shifted, 2)[inside], expected, atol=1e-5)
+    assert expected.std() > 0.01
+
+
+@pytest.mark.parametrize("changes", [{"layer_norm": False}, {"peephole": "channel"}])
+def test_networks_of_one_size(changes):
+    with pytest.raises(MimError, match="--peephole=channel"):
+        small_model(**changes).at_size(24, 36)
+
+
+def test_sizes_that_no_patch_divides():
+    model = small_model(img_height=7, img_width=11, pad=True, **FREE)
+    frames = random_frames(2, 5)[:, :, :7, :11]
+    whole = model.at_size(8, 12)
+    reflected = np.pad(frames, [(0, 0), (0, 0), (0, 1), (0, 1), (0, 0)], mode="reflect")
+    expected = whole.predict_on_batch(reflected)[:, :1, :7, :11]
+    np.testing.assert_allclose(model.predict_on_batch(frames)[:, :1], expected, atol=1e-6)

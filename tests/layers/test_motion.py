@@ -1,0 +1,90 @@
+"""The free forecast inside the network: against SciPy, and on fields whose motion is known."""
+
+import numpy as np
+import pytest
+from keras import ops
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from mim_tf.evaluation import baselines
+from mim_tf.layers import FreeForecast
+from mim_tf.layers.motion import motion, moved
+
+SIZE = 40, 48
+
+
+def as_array(tensor):
+    return np.asarray(ops.convert_to_numpy(tensor))
+
+
+def drifting(frames, down, right, seed=0):
+    """Smooth noise on a torus that moves by (down, right) pixels a frame: `[T, H, W]`."""
+    noise = np.random.default_rng(seed).normal(size=SIZE)
+    field = gaussian_filter(noise, 3, mode="wrap")
+    field = (field - field.min()) / np.ptp(field)
+    rows, columns = np.indices(SIZE, dtype=float)
+    places = [(rows - t * down, columns - t * right) for t in range(frames)]
+    moving = [map_coordinates(field, place, order=3, mode="grid-wrap") for place in places]
+    return np.stack(moving).astype(np.float32)
+
+
+def test_moved_is_bilinear_and_stays_within_the_border():
+    random = np.random.default_rng(1)
+    fields = random.random((2, *SIZE, 3)).astype(np.float32)
+    displacement = random.uniform(-9, 9, (2, *SIZE, 2)).astype(np.float32)
+    got = as_array(moved(ops.convert_to_tensor(fields), ops.convert_to_tensor(displacement)))
+    for n, c in np.ndindex(2, 3):
+        places = np.indices(SIZE) + np.moveaxis(displacement[n], -1, 0)
+        expected = map_coordinates(fields[n, ..., c], places, order=1, mode="nearest")
+        np.testing.assert_allclose(got[n, ..., c], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("down", "right"), [(0, 0), (1.5, -2), (-3, 2.5)])
+def test_motion_of_a_drifting_field(down, right):
+    frames = np.moveaxis(drifting(4, down, right), 0, -1)[None]
+    found = as_array(motion(ops.convert_to_tensor(frames), ops.ones((1, 1, 1, 3))))
+    inside = found[0, 8:-8, 8:-8]
+    np.testing.assert_allclose(inside.mean((0, 1)), [-down, -right], atol=0.15)
+    assert np.abs(inside - [-down, -right]).max() < 0.6
+
+
+def test_nothing_is_known_of_the_motion_of_one_frame():
+    frames = np.moveaxis(drifting(4, 2, 2), 0, -1)[None]
+    assert not as_array(motion(ops.convert_to_tensor(frames), ops.zeros((1, 1, 1, 3)))).any()
+
+
+def run(frames, horizon):
+    """Apply the layer to frames `[T, H, W]` and then to its own forecasts; return these."""
+    layer = FreeForecast()
+    states = [
+        np.zeros((1, *shape), np.float32) for shape in layer.state_shapes((*SIZE, 1)).values()
+    ]
+    last, made = np.zeros((1, *SIZE, 1), np.float32), []
+    for t in range(len(frames) + horizon - 1):
+        frame = frames[t][None, ..., None] if t < len(frames) else last
+        last, _, states = layer([ops.convert_to_tensor(frame), ops.convert_to_tensor(last)], states)
+        last = as_array(last)
+        made.append(last[0])
+    return np.stack(made[-horizon:]), as_array(states[3])[0]
+
+
+def test_the_forecast_is_the_extrapolation_of_the_baseline():
+    frames = drifting(5, 2, -1)
+    forecast, flow = run(frames, 6)
+    expected = np.empty((6, *SIZE, 1), np.float32)
+    baselines._extrapolate(frames[-1][..., None], np.moveaxis(flow, -1, 0), expected)
+    np.testing.assert_allclose(forecast, expected, atol=1e-4)
+
+
+def test_the_forecast_follows_a_drifting_field():
+    frames = drifting(8, 1.5, -2)
+    forecast, _ = run(frames[:4], 4)
+    inside = np.s_[:, 10:-10, 10:-10]
+    error = np.abs(forecast[..., 0] - frames[4:])[inside].mean()
+    still = np.abs(frames[3] - frames[4:])[inside].mean()
+    assert error < 0.1 * still
+
+
+def test_a_sequence_of_one_frame_is_repeated():
+    frames = drifting(1, 2, 2)
+    forecast, _ = run(frames, 3)
+    np.testing.assert_array_equal(forecast[..., 0], np.repeat(frames, 3, 0))
