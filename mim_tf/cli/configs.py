@@ -7,7 +7,7 @@ from pathlib import Path
 from absl import flags, logging
 
 from mim_tf.cli.flags import FLAGS, given
-from mim_tf.config import ARCHITECTURE_FIELDS, DataConfig, ModelConfig
+from mim_tf.config import ARCHITECTURE_FIELDS, SIZE_FIELDS, DataConfig, ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import RECORD
 from mim_tf.storage.paths import divided
@@ -76,7 +76,8 @@ def _adapted(stored, weights, values):
     config = stored.config(**changes)
     wanted = dataclasses.replace(config, **changes)
     for name, value, kept in _differences(wanted, config):
-        if name in ARCHITECTURE_FIELDS:
+        is_free = name in SIZE_FIELDS and not config.layer_norm  # or `load` refuses it
+        if name in ARCHITECTURE_FIELDS and not is_free:
             raise MimError(f"--{name}={value} contradicts {weights}, where {name} is {kept}.")
     return wanted
 

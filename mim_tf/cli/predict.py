@@ -88,7 +88,9 @@ def main(values: flags.FlagValues) -> None:
     context, interval = values.context, values.frame_interval
     if is_grid:
         grid = DataConfig("grid", **{name: getattr(values, name) for name in _OF_GRID})
-        opened = open_grid_input(values.input, predictor, weights, grid, context, interval)
+        opened, predictor = open_grid_input(
+            values.input, predictor, weights, grid, context, interval
+        )
         inputs = [opened]
         outputs = [outputs[0].named(opened.origin)]
     else:

@@ -9,7 +9,7 @@ from absl import flags, logging
 
 from mim_tf.cli.command import Command, NetworkFlags, import_keras
 from mim_tf.cli.flags import given
-from mim_tf.config import ModelConfig
+from mim_tf.config import SIZE_FIELDS, ModelConfig
 from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.runtime.optional import import_tensorflow
@@ -36,6 +36,8 @@ class _Export(NetworkFlags):
         "Precision of the convolutions; by default the model's. onnx and litert: float32.",
         choices=("float32", "bfloat16"),
     )
+    img_height: int = field(None, "Height of frames, for weights that take any size.", minimum=1)
+    img_width: int = field(None, "Width of frames, likewise.", minimum=1)
     freeze: bool = field(
         False,
         "Make the weights of a saved_model constants of its graph: faster for one sequence at a "
@@ -54,13 +56,21 @@ def _export(values: flags.FlagValues) -> None:
     logging.set_verbosity(logging.WARNING)
     import_tensorflow("to export a model").get_logger().setLevel("WARNING")
     names = ["output", "format", "horizon", "precision", "warmup", "metrics", "freeze"]
+    names += SIZE_FIELDS
     written = export(values.pretrained_model, **{name: getattr(values, name) for name in names})
     version = f"version {written.name} of " if values.format == "saved_model" else ""
     print(f"{version}the model in {written}")
 
 
 def export(
-    weights, output, horizon: int = 0, format="saved_model", precision=None, **settings
+    weights,
+    output,
+    horizon: int = 0,
+    format="saved_model",
+    precision=None,
+    img_height=None,
+    img_width=None,
+    **settings,
 ) -> Path:
     """Write the model whose weights are at `weights` for a server; arguments as the flags.
 
@@ -71,7 +81,8 @@ def export(
     from mim_tf.serving import write_file, write_saved_model
     from mim_tf.weights import load_model
 
-    model = load_model(weights, **({"precision": precision} if precision else {}))
+    changes = {"precision": precision, "img_height": img_height, "img_width": img_width}
+    model = load_model(weights, **{name: value for name, value in changes.items() if value})
     if format == "saved_model":
         return write_saved_model(model, output, horizon, **settings)
     if settings.get("metrics"):

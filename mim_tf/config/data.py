@@ -10,7 +10,7 @@ from mim_tf.errors import MimError
 from mim_tf.storage.paths import divided
 from mim_tf.values.text import listed
 
-SCALES = ("unit", "minmax", "standard", "none")
+SCALES = ("unit", "minmax", "standard", "none", "log", "dbz")
 """Values of `--scale`, besides auto."""
 
 _FOR_ALL = ("dataset", "train_data_paths", "valid_data_paths", "test_sha256", "check_files")
@@ -31,7 +31,8 @@ class DataConfig:
         "mnist",
         "Data set: mnist (Moving MNIST), mnist_color (colour-changing), taxibj, human, kth, radar, "
         "sevir, hko7, folder (videos or folders of images), array (.npy, .npz), grid (NetCDF, "
-        "Zarr, GRIB), or one that --network_module registers.",
+        "Zarr, GRIB), radolan (the rain of eleven days in the package pycomlink), or one that "
+        "--network_module registers.",
     )
     train_data_paths: str = field(
         "",
@@ -81,6 +82,22 @@ class DataConfig:
     frame_interval: int = field(
         1, "Frames of a recording from one frame of a window to the next.", minimum=1, maximum=10**9
     )
+    crop: int = field(
+        0,
+        "Side of the squares to train and validate on, cut out anywhere in the frames; 0: whole "
+        "frames.",
+        minimum=0,
+    )
+    wet_share: float = field(
+        0.0,
+        "Share of the crops that are the one with the largest mean of eight drawn, because most of "
+        "the sky is dry.",
+        minimum=0,
+        maximum=1,
+    )
+    turned: bool = field(
+        False, "Turn and mirror crops in training, for data without a preferred direction."
+    )
     resize: bool = field(
         False, "Resize frames to the model's; of sevir and hko7 to a whole fraction of theirs."
     )
@@ -94,8 +111,10 @@ class DataConfig:
         "auto",
         "How values of grid and array are scaled for the network, comma separated if channels "
         "differ: unit (already in [0, 1]), minmax (lowest and highest value of the training split "
-        "become 0 and 1), standard (mean 0, standard deviation 1) or none; auto: standard for "
-        "grid, unit for array. Scores, pictures and predictions have the original values.",
+        "become 0 and 1), standard (mean 0, standard deviation 1), none, log or dbz (rain of 0 to "
+        "200 mm/h in equal steps of its logarithm or of reflectivity); auto: standard for grid, "
+        "unit for array, dbz for radolan. Scores, pictures and predictions have the original "
+        "values, rain in mm/h.",
     )
     variables: str = field(
         "",
@@ -139,7 +158,8 @@ class DataConfig:
     thresholds: tuple[float, ...] = field(
         (),
         "Thresholds of the scores of events. Empty: 30, 40 and 50 dBZ of radar; 16, 74, 133, 160, "
-        "181 and 219 of the levels of VIL; 0.5, 2, 5, 10 and 30 mm/h of hko7; none of grid, whose "
+        "181 and 219 of the levels of VIL; 0.5, 2, 5, 10 and 30 mm/h of hko7; 1, 2, 5 and 10 mm/h "
+        "of radolan; none of grid, whose "
         "thresholds are in the unit of its only variable.",
     )
 

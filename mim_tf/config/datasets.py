@@ -95,7 +95,7 @@ def _built_in(
     register_data_set(DataSet(name, functions.format("open"), shape, **declared))
 
 
-_WINDOWS = ("window_stride", "frame_interval")
+_WINDOWS = ("window_stride", "frame_interval", "crop", "wet_share", "turned")
 _FRACTIONS = ("valid_fraction", "test_fraction")
 _DIVIDED = (*_FRACTIONS, "data_seed")  # by recording or sequence, drawn with the seed
 
@@ -149,4 +149,12 @@ _built_in(
 _GRID = ("scale", "variables", "group", "region", "coarsen", "split_dates", "thresholds")
 _built_in(
     "grid", "sets.grid.grid", settings=(*_GRID, *_WINDOWS, *_FRACTIONS), scale_kind="standard"
+)
+_built_in(
+    "radolan",
+    "sets.radolan",
+    settings=("scale", "coarsen", "split_dates", "thresholds", *_WINDOWS),
+    thresholds=(1.0, 2.0, 5.0, 10.0),  # mm/h
+    scale_kind="dbz",
+    usual_length=18,
 )

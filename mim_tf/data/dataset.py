@@ -9,6 +9,7 @@ import functools
 from absl import logging
 
 from mim_tf.config import DataConfig, ModelConfig
+from mim_tf.data.crops import Crops
 from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale
 from mim_tf.data.source import SequenceSource, TooShortError
 from mim_tf.data.split import ALL, SPLITS, how_divided, split_paths
@@ -94,6 +95,8 @@ def open_part(
     `data.scale` is fitted to the training split, or to all where "all" is opened.
     """
     declared = data.declared
+    if data.crop:
+        frame_shape = declared.frame_shape_of(data) or frame_shape
     open_split = functools.partial(
         declared.open_split, data, frame_shape=frame_shape, total_length=total_length, scale=scale
     )
@@ -101,19 +104,20 @@ def open_part(
         source = open_split(split=split)
     except TooShortError as error:
         raise MimError(f"{error}{how_divided(data, split)}") from None
+    cut = functools.partial(Crops, data=data, split=split) if data.crop else lambda same: same
     if not declared.scale_kind:
-        return source
+        return cut(source)
     names = source.names or tuple(f"channel{n}" for n in range(1, source.shape[-1] + 1))
     units = source.units or ("",) * len(names)
     if scale:
         if source.units:
             check_units(scale, names, units)
-        return ScaledSource(source, scale)
+        return ScaledSource(cut(source), scale)
     if set(data.scale_kinds) == {"unit"} and not source.units:
-        return source  # in [0, 1], as was checked when it was opened
+        return cut(source)  # in [0, 1], as was checked when it was opened
     # Fitted to the training split alone, so that nothing of the others reaches the network.
     fitted_to = source if split in ("train", ALL) else open_split(split="train")
-    return ScaledSource(source, fit_scale(fitted_to, data.scale_kinds, names, units))
+    return ScaledSource(cut(source), fit_scale(fitted_to, data.scale_kinds, names, units))
 
 
 def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
@@ -122,4 +126,5 @@ def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
     Opens as little as possible: one file or recording, the catalogue of SEVIR, the folders of
     HKO-7's days, the coordinates of a grid. Raises `MimError` if it cannot be read.
     """
-    return data.declared.frame_shape_of(data)
+    shape = data.declared.frame_shape_of(data)
+    return (data.crop, data.crop, shape[-1]) if data.crop and shape else shape

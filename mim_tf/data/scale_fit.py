@@ -9,7 +9,7 @@ from tqdm import tqdm
 from mim_tf.config import DataConfig
 from mim_tf.data.source import Indices, SequenceSource, WindowSource, WrappedSource
 from mim_tf.errors import MimError
-from mim_tf.values.scale import LinearScale
+from mim_tf.values.scale import RAIN_SCALES, LinearScale
 
 _VALUES_AT_A_TIME = 2**23
 _SAMPLED = 8  # sequences that are read for the range of pictures, where nothing is fitted
@@ -62,7 +62,11 @@ def fit_scale(
     `source` has the physical values of the training split, NaN where missing, `names` and `units`
     are of its channels. There is one of `kinds` for all channels, or one for each.
     """
+    if kinds[0] in RAIN_SCALES and len(kinds) == source.shape[-1] == 1:
+        return RAIN_SCALES[kinds[0]]  # for all of the world, so nothing is fitted
     channels = source.shape[-1]
+    if not RAIN_SCALES.keys().isdisjoint(kinds):
+        raise MimError(f"Expected one channel for --scale of rain, got {', '.join(names)}.")
     if len(kinds) not in (1, channels):
         raise MimError(
             f"Expected one --scale, or one for each of {', '.join(names)}, got {','.join(kinds)}."

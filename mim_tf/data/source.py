@@ -208,6 +208,11 @@ class WindowSource(SequenceSource):
         ]
         return np.stack(out) if out else np.empty((0, *self.shape), np.float32)
 
+    def window(self, index: int) -> tuple[Recording, np.ndarray]:
+        """Return the recording of a window, and the positions of its frames there."""
+        number, start = self._starts[index].tolist()
+        return self.recordings[number], start + self._offsets
+
     def groups(self, indices: Indices) -> np.ndarray:
         """Number the recordings of windows; if there are few recordings, number blocks of time."""
         return self._groups[np.asarray(indices, np.int64)]

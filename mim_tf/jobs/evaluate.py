@@ -12,7 +12,7 @@ from tqdm import tqdm
 from mim_tf.config import DataConfig, TrainingConfig
 from mim_tf.data.batches import errors_of, evaluation_dataset
 from mim_tf.data.batches.order import evaluated, evaluated_batches
-from mim_tf.data.dataset import open_source
+from mim_tf.data.dataset import frame_shape, open_source
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.source import SequenceSource, filled
 from mim_tf.errors import MimError
@@ -244,6 +244,9 @@ def evaluate_weights(
         whether the sequences have it, as text; and the new folder `gen_frm_dir/test-...`.
     """
     skip_graph_rewriting()
+    shape = frame_shape(data)
+    if shape and not data.resize and network.takes_any_size:
+        network = network.at_size(*shape[:2])
     model = network.config
     forecast = CarriedMemory(network) if carry_memory else network
     source = open_source(data, model, "test")

@@ -30,6 +30,13 @@ class Predictor:
     horizon: int  # frames it predicts
     context_length: int | None  # frames it needs; None: any number
     forecast: Callable[[np.ndarray], np.ndarray]  # [B, T, H, W, C] -> [B, horizon, H, W, C]
+    model: VideoPredictor | None = None  # None: an export
+
+    def at_size(self, height: int, width: int) -> "Predictor":
+        """Return the predictor for frames of another size, if its network takes any."""
+        if self.model is None or not self.model.takes_any_size:
+            return self
+        return from_weights(self.model.at_size(height, width), self.horizon)
 
 
 def from_weights(model: VideoPredictor, horizon: int | None = None) -> Predictor:
@@ -39,7 +46,7 @@ def from_weights(model: VideoPredictor, horizon: int | None = None) -> Predictor
     def forecast(context):
         return model.forecast(context, horizon, batch_size=len(context))
 
-    return Predictor(model.config, model.config.frame_shape, horizon, None, forecast)
+    return Predictor(model.config, model.config.frame_shape, horizon, None, forecast, model)
 
 
 def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:

@@ -161,8 +161,10 @@ def has_coordinates(text: str) -> bool:
 
 def open_grid_input(
     text: str, predictor, weights: str, part: DataConfig, context=None, interval=None
-) -> Input:
+):
     """Open fields with coordinates; the context is their last fields without a gap.
+
+    Returns an `Input`, and the predictor for fields of this size.
 
     Args:
         text: a file, store, pattern or folder.
@@ -179,7 +181,9 @@ def open_grid_input(
             "weights, or give a .npy file."
         )
     variables = part.variables or ",".join(scale.names)
-    grid = cached_grid([Path(text)], dataclasses.replace(part, variables=variables))
+    part = dataclasses.replace(part, variables=variables, scale=scale.transform or "auto")
+    grid = cached_grid([Path(text)], part)
+    predictor = predictor.at_size(*grid.frame_shape[:2])
     if grid.frame_shape != predictor.frame_shape:
         found = f"{grid.frame_shape}. Give its --region, --coarsen and --variables."
         raise MimError(f"{text}: expected frames of {predictor.frame_shape}, got {found}")
@@ -190,7 +194,8 @@ def open_grid_input(
     length = context or predictor.context_length or config.input_length
     fields = np.maximum(last - 1 - interval * np.arange(length)[::-1], 0)
     origin = ForecastOrigin(grid, fields, weights, step)
-    return Input(Path(text), [Stretch(grid, first, last)], False, length, interval, scale, origin)
+    stretches = [Stretch(grid, first, last)]
+    return Input(Path(text), stretches, False, length, interval, scale, origin), predictor
 
 
 def _spacing(text: str, there: Step, learnt: str, interval: int | None) -> tuple[int, Step]:

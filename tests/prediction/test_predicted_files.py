@@ -152,7 +152,7 @@ def forecast(
 ):
     """Predicts from a file; returns the context and, if it has any, coordinates."""
     predictor, contexts = remembering(function, shape, scale=scale, **settings)
-    opened = open_grid_input(str(path), predictor, "best.h5", part, context, interval)
+    opened, predictor = open_grid_input(str(path), predictor, "best.h5", part, context, interval)
     place = Output(output, output.suffix[1:], overwrite).named(opened.origin)
     predict_files(predictor, [opened], [place])
     output = place.path

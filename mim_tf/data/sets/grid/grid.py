@@ -25,14 +25,15 @@ from mim_tf.data.sets.grid.times import Times, join_times, runs, usual_step
 from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import ALL, SPLITS, check_apart, needed_paths, with_paths
 from mim_tf.errors import MimError
+from mim_tf.runtime.memory import machine_memory
 from mim_tf.values.grid import Axis, FrameGrid
-from mim_tf.values.scale import LinearScale
+from mim_tf.values.scale import RAIN_SCALES, LinearScale
 from mim_tf.values.step import step_in_words
 
 if TYPE_CHECKING:
     import xarray
 
-CACHE_BYTES = 2**28
+CACHE_BYTES = min(2**30, (machine_memory() or 0) // 8 + 2**28)
 """Size of the fields that are kept, because others of their chunk may be needed next."""
 _USUAL_LENGTH = 12
 
@@ -43,7 +44,8 @@ class Grid:
     Files at `paths`, stores, patterns or folders, follow each other in time, or hold other
     variables. `variables` are NAME or NAME@LEVEL of each channel; by default all fields over time.
     `region` is as for `select`. `coarsen` rows and columns become one value, their mean; an
-    incomplete cell at the end is left out. `group` is as for `open_datasets`.
+    incomplete cell at the end is left out. `group` is as for `open_datasets`. With `as_rain_rate`
+    precipitation in any unit is in mm/h.
 
     Attributes:
         variables, units: of the channels.
@@ -63,6 +65,7 @@ class Grid:
         region: tuple[float, ...] = (),
         coarsen: int = 1,
         group: str = "",
+        as_rain_rate: bool = False,
     ):
         self.paths = expand(paths)
         opened = [(path, each) for path in self.paths for each in open_datasets(path, group)]
@@ -71,6 +74,10 @@ class Grid:
         self.times = _common_times(self.variables, self.channels)
         self.step = usual_step(self.times)
         self.units = tuple(parts[0].unit for parts in self.channels)
+        self._factor = 1.0
+        if as_rain_rate:
+            self._factor = _rates_per_unit(self.variables, self.units, self.step)
+            self.units = (RAIN_RATE,)
         grid = _common_grid(self.channels)
         self._rows, self._columns = select(grid, region)
         self._coarsen = coarsen
@@ -146,6 +153,7 @@ class Grid:
         values = values.reshape(-1, *values.shape[-2:]).astype(np.float32)
         low, high = part.bounds
         values[(values < low) | (values > high)] = np.nan
+        values *= np.float32(self._factor)
         side = self._coarsen
         if side == 1:
             return values
@@ -158,7 +166,8 @@ def cached_grid(paths: list[Path], data: DataConfig) -> Grid:
     """Return the grid of a configuration; the last one opened is reused while its files stay."""
     names = tuple(filter(None, map(str.strip, data.variables.split(","))))
     state = tuple((path, path.stat().st_mtime_ns) for path in expand(paths))
-    part = names, data.region, data.coarsen, data.group
+    is_rain = not RAIN_SCALES.keys().isdisjoint(data.scale_kinds)
+    part = names, data.region, data.coarsen, data.group, is_rain
     key = (tuple(paths), state, *part)
     if key not in _OPENED:
         _OPENED.clear()
@@ -167,6 +176,29 @@ def cached_grid(paths: list[Path], data: DataConfig) -> Grid:
 
 
 _OPENED: dict[tuple, Grid] = {}
+
+
+RAIN_RATE = "mm/h"
+_PER_HOUR = ("mm/h", "mm/hr", "mm h-1", "mm hr-1", "mm h^-1", "mm hour-1", "kg m-2 h-1")
+_PER_SECOND = ("mm s-1", "mm/s", "kg m-2 s-1", "kg/m^2/s", "kg/m2/s")
+_IN_A_STEP = ("mm", "kg", "kg m-2", "kg m**-2", "kg/m^2", "kg/m2", "l m-2", "millimeter")
+
+
+def _rates_per_unit(variables, units, step):
+    """Return the mm/h of 1 in the unit of the only variable; sums are taken as of one step."""
+    if len(variables) != 1:
+        raise MimError(f"Expected one variable for --scale of rain, got {', '.join(variables)}.")
+    unit, seconds = units[0], step[0] if step[1] == "seconds" else 0
+    if unit in _PER_HOUR:
+        return 1.0
+    if unit in _PER_SECOND:
+        return 3600.0
+    if unit in (*_IN_A_STEP, "m") and seconds:
+        return 3600.0 / seconds * (1000.0 if unit == "m" else 1.0)
+    raise MimError(
+        f"{variables[0]}: expected rain in mm/h, kg m-2 s-1, or mm in each of equal steps, for "
+        f"--scale=log or dbz, got {unit or 'no unit'}. Convert it, or choose --scale=minmax."
+    )
 
 
 def _all_variables(opened):
