@@ -1,6 +1,9 @@
 """Forecasts that need no training: what a network has to beat."""
 
+import contextlib
 import hashlib
+import importlib.util
+import io
 import weakref
 from collections.abc import Callable
 
@@ -12,6 +15,7 @@ from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.errors import direction, is_better, listed_titles, score_title
 from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.statistics import Batch
+from mim_tf.values.scale import LinearScale
 from mim_tf.values.text import listed, number
 
 Baseline = Callable[[np.ndarray, int], np.ndarray]
@@ -20,6 +24,7 @@ TITLES = {
     "persistence": "persistence",
     "context_mean": "the mean of the context",
     "optical_flow": "extrapolation along optical flow",
+    "s_prog": "S-PROG of pysteps",
 }
 
 
@@ -34,10 +39,17 @@ def context_mean(context: np.ndarray, horizon: int) -> np.ndarray:
 
 
 def baselines_for(source: SequenceSource) -> dict[str, Baseline]:
-    """Return the baselines by name; optical flow for fields, which have physical values."""
+    """Return the baselines by name.
+
+    Optical flow is for fields, which have physical values; S-PROG for rain and reflectivity, where
+    pysteps and OpenCV are installed.
+    """
     baselines: dict[str, Baseline] = {"persistence": persistence, "context_mean": context_mean}
     if source.scale:
         baselines["optical_flow"] = extrapolate_along_flow
+        is_radar = source.scale.transform or source.scale.unit == "dBZ"
+        if is_radar and all(map(importlib.util.find_spec, ("pysteps", "cv2"))):
+            baselines["s_prog"] = s_prog_on(source.scale)
     return baselines
 
 
@@ -150,6 +162,38 @@ def _extrapolate(last, flow, predicted):
 
 def _sampled(fields, positions):
     return np.stack([map_coordinates(f, positions, order=1, mode="nearest") for f in fields])
+
+
+def s_prog_on(scale: LinearScale) -> Baseline:
+    """Return S-PROG on frames of one channel: extrapolation that loses small scales with time.
+
+    Computed by pysteps with its Lucas-Kanade motion (Seed, 2003; Pulkkinen et al., 2019), from the
+    last three frames; from fewer, or without rain, the last frame is repeated.
+    """
+    from pysteps import motion, nowcasts
+
+    follow, advance = motion.get_method("LK"), nowcasts.get_method("sprog")
+    # In decibels of mm/h, as in pysteps, or dBZ; drier pixels have one value below.
+    driest, is_rate = (-10.0, True) if scale.transform else (5.0, False)
+
+    def s_prog(context, horizon):
+        forecast = persistence(context, horizon)
+        for sequence, predicted in zip(context[:, -3:, ..., 0], forecast, strict=True):
+            values = scale.to_physical(sequence).astype(np.float64)
+            decibels = 10 * np.log10(np.maximum(values, 1e-9)) if is_rate else values
+            if len(sequence) < 3 or not (decibels[-1] > driest).any():
+                continue
+            decibels = np.where(decibels > driest, decibels, driest - 5)
+            with contextlib.redirect_stdout(io.StringIO()):
+                settings = {"precip_thr": driest, "n_cascade_levels": 6}
+                found = advance(decibels, follow(decibels), horizon, **settings)
+            # Missing is what comes in from outside.
+            is_wet = np.nan_to_num(found, nan=driest) > driest
+            rain = 10 ** (np.where(is_wet, found, 0) / 10) if is_rate else found
+            predicted[..., 0] = scale.to_unit(np.where(is_wet, rain, np.min(scale.low)))
+        return forecast
+
+    return s_prog
 
 
 # Facts of test sequences that do not depend on a model are computed once.

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from mim_tf.data.files.arrays import ArraySource
+from mim_tf.evaluation import baselines
 from mim_tf.evaluation.baselines import (
     ReferenceScores,
     context_mean,
@@ -13,6 +15,7 @@ from mim_tf.evaluation.baselines import (
 )
 from mim_tf.evaluation.errors import PixelErrors
 from mim_tf.evaluation.statistics import Scores
+from mim_tf.values.scale import RAIN_SCALES
 
 
 def context():
@@ -147,3 +150,23 @@ def test_a_set_is_recorded_with_its_fingerprint(frames):
     assert data(frames, 2) == whole
     for other in (data(frames[:4]), data(frames[::-1]), data(frames, missing=True)):
         assert other["sha256"] != whole["sha256"]
+
+
+def test_s_prog_is_extrapolation_that_gets_smoother():
+    pytest.importorskip("pysteps")
+    pytest.importorskip("cv2")
+    scale = RAIN_SCALES["dbz"]
+    noise = gaussian_filter(np.random.default_rng(0).normal(size=(64, 64)), 2.5, mode="wrap")
+    rain = 10 ** (2 * noise / noise.std() - 1)
+    frames = np.stack([np.roll(rain, (2 * t, t), axis=(0, 1)) for t in range(10)])
+    frames = scale.to_unit(frames)[None, ..., None]
+    forecast = baselines.s_prog_on(scale)(frames[:, :4], 6)
+    assert forecast.shape == (1, 6, 64, 64, 1)
+    inside = np.s_[:, :, 16:-16, 12:-12]
+    still = baselines.persistence(frames[:, :4], 6)
+    errors = [np.square(each - frames[:, 4:])[inside].mean() for each in (forecast, still)]
+    assert errors[0] < 0.5 * errors[1]
+    roughness = np.abs(np.diff(forecast, axis=2))[inside[:2]].mean(axis=(0, 2, 3, 4))
+    assert roughness[-1] < 0.9 * roughness[0]
+    dry = np.zeros((1, 4, 64, 64, 1), np.float32)
+    assert not baselines.s_prog_on(scale)(dry, 3).any()
