@@ -41,6 +41,7 @@ TIME = "{time}"
 
 _HOUR = 3600
 
+_RAIN_RATE = {"long_name": "precipitation rate", "standard_name": "lwe_precipitation_rate"}
 _KEPT = ("long_name", "standard_name", "cell_methods")
 """Attributes of a field that its forecast has, too."""
 
@@ -108,6 +109,8 @@ class ForecastOrigin:
         for channel, name in enumerate(grid.variables):
             known = grid.channels[channel][0].data.attrs
             attrs = {key: known[key] for key in _KEPT if key in known}
+            if grid.units[channel] != grid.channels[channel][0].unit:  # sums have become rates
+                attrs = _RAIN_RATE.copy()
             attrs["units"] = grid.units[channel] or "1"
             if mapping is not None:
                 attrs["grid_mapping"] = mapping.name

@@ -13,7 +13,7 @@ from mim_tf.prediction.forecasters import Predictor, from_export, predict_files
 from mim_tf.prediction.inputs import open_grid_input, open_input
 from mim_tf.prediction.outputs import Output
 from mim_tf.values.grid import FrameGrid
-from mim_tf.values.scale import LinearScale
+from mim_tf.values.scale import RAIN_SCALES, LinearScale
 from tests import grid_files
 from tests.data_examples import levels
 
@@ -323,3 +323,22 @@ def test_a_forecast_is_named_by_its_time_and_may_be_replaced(path, tmp_path, suf
     np.testing.assert_allclose(made["u10"].values[0], fields["u10"].values[-1] + 3, rtol=1e-5)
     with pytest.raises(MimError, match=r"in\.nc is the --input"):
         forecast(path, path, overwrite=True)
+
+
+def test_sums_of_rain_are_predicted_as_rates(tmp_path):
+    fields = grid_files.dataset(8, step="30min")[["u10"]].rename(u10="rain")
+    fields["rain"] = np.abs(fields["rain"]).assign_attrs(
+        units="mm", standard_name="rainfall_amount", long_name="sum of 30 minutes"
+    )
+    path = grid_files.write(tmp_path / "rain.nc", fields)
+    _, made = forecast(
+        path,
+        tmp_path / "out.nc",
+        shape=(6, 8, 1),
+        scale=RAIN_SCALES["log"],
+        frame_step="30 minutes",
+    )
+    attrs = made["rain"].attrs
+    assert (attrs["units"], attrs["standard_name"]) == ("mm/h", "lwe_precipitation_rate")
+    expected = 2 * fields["rain"].values[-1]  # mm in half an hour
+    np.testing.assert_allclose(made["rain"].values[2], expected, rtol=1e-3, atol=1e-3)
