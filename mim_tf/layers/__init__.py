@@ -2,7 +2,7 @@
 
 from mim_tf.layers.cells import CausalLSTMCell, GradientHighway, PeepholeConvLSTMCell, STLSTMCell
 from mim_tf.layers.mim import MIMN, MIMS, MIMBlock, MIMCausalBlock
-from mim_tf.layers.motion import FreeForecast, Moved
+from mim_tf.layers.motion import Moved, MovedOn
 from mim_tf.layers.parts import DepthToSpace, GateConvolution, SpaceToDepth, TensorLayerNorm
 from mim_tf.layers.torch_cells import OpenSTLCausalLSTMCell, OpenSTLConvLSTMCell, TorchSTLSTMCell
 
@@ -11,12 +11,12 @@ __all__ = [
     "MIMS",
     "CausalLSTMCell",
     "DepthToSpace",
-    "FreeForecast",
     "GateConvolution",
     "GradientHighway",
     "MIMBlock",
     "MIMCausalBlock",
     "Moved",
+    "MovedOn",
     "OpenSTLCausalLSTMCell",
     "OpenSTLConvLSTMCell",
     "PeepholeConvLSTMCell",

@@ -1,7 +1,7 @@
-"""The motion of a field, and the field moved on along it: the free forecast, inside the network.
+"""The motion of a field, and the field moved on along it, inside the network.
 
 Extrapolation along optical flow is what a nowcast has to beat. A network with `prediction="flow"`
-starts from this forecast and learns what to change.
+starts from it and learns what to change.
 """
 
 import keras
@@ -105,63 +105,48 @@ class Moved(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("mim_tf")
-class FreeForecast(keras.layers.Layer):
-    """The next frame if everything moved on as it did in the last measured frames.
+class MovedOn(keras.layers.Layer):
+    """The frame, moved by one step along the motion of the last measured frames.
 
-    A frame that differs from the network's own last prediction is a measured one. The forecast is
-    the last measured frame, moved along all the way since then and therefore interpolated only
-    once: semi-Lagrangian extrapolation (Germann and Zawadzki, 2002).
+    A frame that differs from the network's own last prediction is a measured one. While the network
+    is fed its own predictions, the motion stays as it is at each place.
 
     Call arguments:
         inputs: frame `[B, H, W, C]` and the network's last prediction, of the same shape.
         states: as in `state_shapes`.
 
     Returns:
-        The forecast and the frame moved by one step, each `[B, H, W, C]`, and the new states.
-        None of them has a gradient.
+        The frame moved on, `[B, H, W, C]`, and the new states. None of them has a gradient.
     """
 
     @staticmethod
-    def state_shapes(frame_shape) -> dict[str, tuple[int, int, int]]:
+    def state_shapes(height: int, width: int) -> dict[str, tuple[int, int, int]]:
         """Return name -> shape, without B, of the states."""
-        height, width, channels = frame_shape
         return {
-            "measured": (height, width, channels),
             "recent": (height, width, RECENT),
-            "pairs": (1, 1, RECENT),
+            "known": (1, 1, RECENT),
             "motion": (height, width, 2),
-            "displacement": (height, width, 2),
         }
 
     def call(self, inputs, states):
         frame, predicted = (ops.stop_gradient(each) for each in inputs)
-        measured, recent, pairs, flow, displacement = states
+        recent, known, flow = states
         is_own = ops.all(ops.equal(frame, predicted), axis=(1, 2, 3), keepdims=True)
 
-        def choose(own, other):
-            return ops.where(is_own, own, other)
+        def appended(old, new):
+            return ops.where(is_own, old, ops.concatenate([old[..., 1:], new], axis=-1))
 
-        grey = ops.mean(frame, axis=-1, keepdims=True)
-        new_recent = choose(recent, ops.concatenate([recent[..., 1:], grey], axis=-1))
-        # A pair counts from the second frame on: what was before the first is not known.
-        one = ops.ones_like(pairs[..., :1])
-        new_pairs = choose(pairs, ops.concatenate([pairs[..., 1:], one], axis=-1))
-        known = new_pairs[..., :-1]
-        flow = ops.cond(
-            ops.all(is_own), lambda: flow, lambda: choose(flow, motion(new_recent, known))
-        )
-        measured = choose(measured, frame)
-        displacement = choose(displacement, ops.zeros_like(displacement))
-        middle = displacement + moved(flow, displacement) / 2
-        displacement = displacement + moved(flow, middle)
-        new = measured, new_recent, new_pairs, flow, displacement
-        results = moved(measured, displacement), moved(frame, flow), *new
-        forecast, step, *new = (ops.stop_gradient(each) for each in results)
-        return forecast, step, new
+        recent = appended(recent, ops.mean(frame, axis=-1, keepdims=True))
+        known = appended(known, ops.ones_like(known[..., :1]))
+
+        def measured():
+            return ops.where(is_own, flow, motion(recent, known[..., :-1]))
+
+        # Most of the frames are its own predictions, and motion is dear.
+        flow = ops.cond(ops.all(is_own), lambda: flow, measured)
+        moved_on, *new = map(ops.stop_gradient, (moved(frame, flow), recent, known, flow))
+        return moved_on, new
 
     def compute_output_spec(self, inputs, states):
-        # Each a tensor of its own: Keras tells the outputs of a layer apart by their identity.
-        forecast, step, *new = (
-            keras.KerasTensor(each.shape, each.dtype) for each in (inputs[0], inputs[0], *states)
-        )
-        return forecast, step, new
+        frame, *new = (keras.KerasTensor(e.shape, e.dtype) for e in (inputs[0], *states))
+        return frame, new

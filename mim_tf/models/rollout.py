@@ -10,7 +10,7 @@ from keras import ops
 
 from mim_tf.config import ModelConfig
 from mim_tf.config.model import OF_PYTORCH
-from mim_tf.layers import DepthToSpace, FreeForecast, GateConvolution, Moved, SpaceToDepth
+from mim_tf.layers import DepthToSpace, GateConvolution, Moved, MovedOn, SpaceToDepth
 
 
 def frame_input(config: ModelConfig) -> keras.KerasTensor:
@@ -71,24 +71,23 @@ class StepEnds:
     """Both ends of a time step: how a frame enters the layers, and how they make a prediction.
 
     `config.prediction` says what the layers predict. "frame": the next frame. "change": what is
-    added to the frame; "motion": also how the frame moves; "flow": what is added to
-    `FreeForecast`, which the layers see beside the frame, moved by one step. Except for "frame",
-    the last convolution starts at zero, and the network with what is free.
+    added to the frame; "motion": also how the frame moves; "flow": what is added to the frame
+    moved along optical flow, which the layers see in its place. Except for "frame", the last
+    convolution starts at zero, and the network with what is free.
     """
 
     def __init__(self, config: ModelConfig):
         self._config = config
         self._old, self._new = {}, {}
-        self._frame = self._base = seen = frame_input(config)
+        self._frame = self._base = frame_input(config)
         if config.prediction == "flow":
-            shapes = FreeForecast.state_shapes(config.frame_shape)
+            shapes = MovedOn.state_shapes(*config.frame_shape[:2])
             self._old = state_inputs(config, (), predicted=config.frame_shape, **shapes)
             predicted, *states = self._old.values()
-            free = FreeForecast(dtype=_kept_dtype(), name="free_forecast")
-            self._base, step, new = free([self._frame, predicted], states)
+            along = MovedOn(dtype=_kept_dtype(), name="moved_on")
+            self._base, new = along([self._frame, predicted], states)
             self._new = dict(zip(shapes, new, strict=True))
-            seen = ops.concatenate([step, self._base], axis=-1)
-        self.patches = to_patches(config, seen)
+        self.patches = to_patches(config, self._base)
 
     def model(self, top, old, new, name: str) -> keras.Model:
         """Return the time step whose top layer gives `top`; other arguments as for `step_model`."""
@@ -100,7 +99,7 @@ class StepEnds:
         if moves:
             base = Moved(dtype=_kept_dtype(), name="moved")(base, found[..., -2:])
         prediction = base + found[..., : config.img_channel]
-        # The states of `FreeForecast` come last, and its prediction is the network's own.
+        # The states of `MovedOn` come last; it compares the next frame with this prediction.
         new = new | self._new | ({"predicted": prediction} if self._old else {})
         step = step_model(self._frame, prediction, old | self._old, new, name)
         step.prediction = config.prediction

@@ -1,12 +1,13 @@
-"""The free forecast inside the network: against SciPy, and on fields whose motion is known."""
+"""Motion inside the network: against SciPy, and on fields whose motion is known."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from keras import ops
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from mim_tf.evaluation import baselines
-from mim_tf.layers import FreeForecast
+from mim_tf.layers import MovedOn
 from mim_tf.layers.motion import motion, moved
 
 SIZE = 40, 48
@@ -54,25 +55,34 @@ def test_nothing_is_known_of_the_motion_of_one_frame():
 
 def run(frames, horizon):
     """Apply the layer to frames `[T, H, W]` and then to its own forecasts; return these."""
-    layer = FreeForecast()
-    states = [
-        np.zeros((1, *shape), np.float32) for shape in layer.state_shapes((*SIZE, 1)).values()
-    ]
+    layer = MovedOn()
+    shapes = layer.state_shapes(*SIZE).values()
+    states = [np.zeros((1, *shape), np.float32) for shape in shapes]
     last, made = np.zeros((1, *SIZE, 1), np.float32), []
     for t in range(len(frames) + horizon - 1):
         frame = frames[t][None, ..., None] if t < len(frames) else last
-        last, _, states = layer([ops.convert_to_tensor(frame), ops.convert_to_tensor(last)], states)
+        last, states = layer([ops.convert_to_tensor(frame), ops.convert_to_tensor(last)], states)
         last = as_array(last)
         made.append(last[0])
-    return np.stack(made[-horizon:]), as_array(states[3])[0]
+    return np.stack(made[-horizon:]), as_array(states[2])[0]
 
 
-def test_the_forecast_is_the_extrapolation_of_the_baseline():
+def test_motion_stays_while_the_layer_sees_its_own_forecasts():
     frames = drifting(5, 2, -1)
-    forecast, flow = run(frames, 6)
-    expected = np.empty((6, *SIZE, 1), np.float32)
-    baselines._extrapolate(frames[-1][..., None], np.moveaxis(flow, -1, 0), expected)
-    np.testing.assert_allclose(forecast, expected, atol=1e-4)
+    forecast, flow = run(frames, 3)
+    _, before = run(frames, 1)
+    np.testing.assert_array_equal(flow, before)
+    for frame, following in pairwise([frames[-1][..., None], *forecast]):
+        places = np.indices(SIZE) + np.moveaxis(flow, -1, 0)
+        expected = map_coordinates(frame[..., 0], places, order=1, mode="nearest")
+        np.testing.assert_allclose(following[..., 0], expected, atol=1e-4)
+
+
+def test_a_measured_frame_changes_the_motion():
+    one, other = drifting(4, 2, -1), drifting(4, -1, 2)
+    _, flow = run(np.concatenate([one, other]), 2)
+    _, expected = run(other, 2)
+    np.testing.assert_allclose(flow, expected, atol=1e-4)
 
 
 def test_the_forecast_follows_a_drifting_field():

@@ -177,19 +177,16 @@ def test_what_is_added_starts_at_zero(name, prediction):
     np.testing.assert_array_equal(model.forecast(frames, 3), np.repeat(frames[:, -1:], 3, axis=1))
 
 
-def test_a_new_network_starts_with_the_free_forecast():
+def test_a_new_network_moves_the_last_frame_on():
     model = build_model(small_config(prediction="flow", img_channel=1))
     # Smooth, because the motion of noise depends on how it is rounded.
     frames = gaussian_filter(random_frames(2, 4)[..., :1], (0, 1, 2, 2, 0))
-    layer = model.step.get_layer("free_forecast")
-    shapes = layer.state_shapes(frames.shape[2:]).values()
-    last, states = (
-        np.zeros_like(frames[:, 0]),
-        [np.zeros((2, *each), np.float32) for each in shapes],
-    )
-    expected = []
+    layer = model.step.get_layer("moved_on")
+    shapes = layer.state_shapes(*frames.shape[2:4]).values()
+    states = [np.zeros((2, *each), np.float32) for each in shapes]
+    last, expected = np.zeros_like(frames[:, 0]), []
     for t in range(6):
-        last, _, states = layer([frames[:, t] if t < 4 else last, last], states)
+        last, states = layer([frames[:, t] if t < 4 else last, last], states)
         expected.append(np.asarray(last))
     np.testing.assert_allclose(model.forecast(frames, 3), np.stack(expected[3:], 1), atol=1e-4)
 
