@@ -26,7 +26,8 @@ def moved(fields, displacement):
     """
     height, width, channels = fields.shape[1:]
     down, right = (ops.squeeze(each, -1) for each in ops.split(displacement, 2, axis=-1))
-    top, down = _divided(down + ops.cast(ops.arange(height), fields.dtype)[:, None], height)
+    rows = ops.reshape(ops.cast(ops.arange(height), fields.dtype), (height, 1))
+    top, down = _divided(down + rows, height)
     left, right = _divided(right + ops.cast(ops.arange(width), fields.dtype), width)
     values = ops.reshape(fields, (-1, channels))
     first = ops.reshape(ops.arange(ops.shape(fields)[0]) * (height * width), (-1, 1, 1))
@@ -44,7 +45,7 @@ def _divided(places, size):
     """Return the position before each place, within 0 .. size-1, and how far behind it that is."""
     places = ops.clip(places, 0, size - 1)
     before = ops.floor(places)
-    return ops.cast(before, "int32"), (places - before)[..., None]
+    return ops.cast(before, "int32"), ops.expand_dims(places - before, -1)
 
 
 def motion(frames, known):
@@ -59,8 +60,8 @@ def motion(frames, known):
     """
     height, width = frames.shape[1:3]
     small = _blurred(ops.average_pool(frames, CELL, CELL, padding="same"), _SMOOTHING)
-    before, after = small[..., :-1], small[..., 1:]
-    flow = ops.zeros_like(small[..., :2])
+    before, after = small[:, :, :, :-1], small[:, :, :, 1:]
+    flow = ops.zeros_like(small[:, :, :, :2])
     for n in range(_WHOLE + _LOCAL):
         origin = moved(before, flow)
         change = (origin - after) * known
@@ -134,13 +135,13 @@ class MovedOn(keras.layers.Layer):
         is_own = ops.all(ops.equal(frame, predicted), axis=(1, 2, 3), keepdims=True)
 
         def appended(old, new):
-            return ops.where(is_own, old, ops.concatenate([old[..., 1:], new], axis=-1))
+            return ops.where(is_own, old, ops.concatenate([old[:, :, :, 1:], new], axis=-1))
 
         recent = appended(recent, ops.mean(frame, axis=-1, keepdims=True))
-        known = appended(known, ops.ones_like(known[..., :1]))
+        known = appended(known, ops.ones_like(known[:, :, :, :1]))
 
         def measured():
-            return ops.where(is_own, flow, motion(recent, known[..., :-1]))
+            return ops.where(is_own, flow, motion(recent, known[:, :, :, :-1]))
 
         # Most of the frames are its own predictions, and motion is dear.
         flow = ops.cond(ops.all(is_own), lambda: flow, measured)
