@@ -9,6 +9,8 @@ import json
 import mmap
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -147,15 +149,70 @@ def check_grib(path: Path) -> None:
 
 
 def _check_messages(path, content):
-    place, count = content.find(b"GRIB"), 0
+    place, end, count = content.find(b"GRIB"), 0, 0
     while place >= 0:
         edition = content[place + 7 : place + 8]
         start, size = (4, 3) if edition == b"\1" else (8, 8)
         length = int.from_bytes(content[place + start : place + start + size], "big")
         end, count = place + length, count + 1
-        if length < 16 or content[end - 4 : end] != b"7777":
-            raise MimError(
-                f"{path}: expected whole GRIB messages, got number {count} that is cut or damaged. "
-                "Download the file again."
-            )
+        whole = length >= 16 and content[end - 4 : end] == b"7777"
+        if not whole or _end_of_sections(content, place, edition) != end - 4:
+            break
         place = content.find(b"GRIB", end)
+    if place >= 0 or content[max(end, len(content) - 3) :].endswith((b"G", b"GR", b"GRI")):
+        raise MimError(
+            f"{path}: expected whole GRIB messages, got number {max(count, 1)} that is cut or "
+            "damaged. Download the file again."
+        )
+
+
+def _end_of_sections(content, place, edition):
+    """Return where the last section of a message ends.
+
+    Each section begins with its length (WMO's Manual on Codes, FM 92). eccodes frees memory twice
+    where the sections do not fill the message.
+    """
+    if edition == b"\1":
+        place += 8
+        # Octet 8 of section 1 has a bit each for sections 2 and 3. Section 4 is always there.
+        for _ in range(2 + (content[place + 7] >> 6).bit_count()):
+            place += int.from_bytes(content[place : place + 3], "big")
+        return place
+    place += 16
+    while content[place : place + 4] != b"7777" and content[place + 4 : place + 5]:
+        place += max(5, int.from_bytes(content[place : place + 4], "big"))
+    return place
+
+
+_OPEN_GRIB = """
+import os, sys, warnings
+import cfgrib
+warnings.simplefilter("ignore")
+for number, path in enumerate(sys.stdin.buffer.read().split(b"\\0")):
+    print(number, flush=True)
+    try:
+        cfgrib.open_datasets(
+            os.fsdecode(path), backend_kwargs={"indexpath": ""}, decode_timedelta=False
+        )
+    except Exception:
+        pass  # The parent gets the same exception, and reports it.
+"""
+
+
+def check_grib_opens(paths: list[Path]) -> None:
+    """Raise `MimError` if eccodes ends the process when it opens one of the GRIB files.
+
+    It aborts for some damaged headers, so a process of its own opens all files first.
+    """
+    if not paths:
+        return
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _OPEN_GRIB],
+        input=b"\0".join(map(os.fsencode, paths)),
+        capture_output=True,
+    )
+    if done.returncode < 0 and done.stdout:
+        raise MimError(
+            f"{paths[int(done.stdout.split()[-1])]}: expected GRIB messages that eccodes can open, "
+            "got damaged ones. Download the file again."
+        )

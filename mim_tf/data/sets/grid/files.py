@@ -14,7 +14,7 @@ from mim_tf.data.sets.grid.conventions import declare
 from mim_tf.data.sets.grid.fields import variable_names
 from mim_tf.errors import MimError
 from mim_tf.runtime.optional import import_xarray
-from mim_tf.storage.containers import check_grib, check_hdf5, check_zarr
+from mim_tf.storage.containers import check_grib, check_grib_opens, check_hdf5, check_zarr
 from mim_tf.storage.paths import list_folder, opened
 
 SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf", ".grib", ".grib2", ".grb", ".grb2", ".zarr", ".hdf5")
@@ -60,6 +60,12 @@ def _expanded(path):
             f"or a folder of them ({', '.join(SUFFIXES)})."
         )
     return in_natural_order(found)
+
+
+def open_all(paths: list[Path], group: str = "") -> list[tuple]:
+    """Return (path, data set) of all that files and stores hold, see `open_datasets`."""
+    check_grib_opens([path for path in paths if _engine(path) == "cfgrib"])
+    return [(path, each) for path in paths for each in open_datasets(path, group)]
 
 
 def open_datasets(path: Path, group: str = "") -> list:
