@@ -79,6 +79,79 @@ def test_zarr_runs_no_codec_that_makes_objects(tmp_path, name, metadata, is_refu
         check_zarr(tmp_path / "a.zarr")
 
 
+def zarr_metadata(version, chunk, shape=(24, 6, 8), kind=None, shard=None):
+    if version == 2:
+        return {"shape": shape, "chunks": chunk, "dtype": kind or "<f4", "compressor": None}
+    codecs = [{"name": "bytes"}]
+    if shard:
+        codecs = [{"name": "sharding_indexed", "configuration": {"chunk_shape": chunk}}]
+    grid = {"name": "regular", "configuration": {"chunk_shape": shard or chunk}}
+    return {"shape": shape, "chunk_grid": grid, "data_type": kind or "float32", "codecs": codecs}
+
+
+LONG = {"name": "fixed_length_utf32", "configuration": {"length_bytes": 2**31}}
+
+
+@pytest.mark.parametrize(
+    ("version", "sizes", "is_refused"),
+    [
+        (2, {"chunk": [24, 6, 8]}, False),
+        (2, {"chunk": [1, 2**14, 2**14]}, False),  # 1 GiB
+        (2, {"chunk": [1, 2**14, 2**14 + 1]}, True),
+        (2, {"chunk": [24, 0, 8]}, True),
+        (2, {"chunk": [0], "shape": [0]}, False),
+        (2, {"chunk": [24, 6, 8], "kind": "<U99999999"}, True),
+        (2, {"chunk": [24, 6, 8], "kind": [["a", "<f4"], ["b", "<U99999999"]]}, True),
+        (2, {"chunk": [100], "shape": [2**28 + 1]}, True),  # missing chunks are filled
+        (3, {"chunk": [1, 2**14, 2**14]}, False),
+        (3, {"chunk": [2, 2**14, 2**14]}, True),
+        (3, {"chunk": [1, 2**10, 2**10], "shard": [99, 2**14, 2**14]}, False),
+        (3, {"chunk": [2, 2**14, 2**14], "shard": [99, 2**14, 2**14]}, True),
+        (3, {"chunk": [24, 6, 8], "kind": LONG}, True),
+        (3, {"chunk": [24, 6, 8], "kind": "string"}, False),
+        (3, {"chunk": ["a", None]}, False),  # Zarr says so
+    ],
+)
+@pytest.mark.parametrize("consolidated", [False, True])
+def test_zarr_decompresses_no_more_than_a_gibibyte_at_once(
+    tmp_path, version, sizes, is_refused, consolidated
+):
+    metadata = zarr_metadata(version, **sizes)
+    folder, name = tmp_path / "a.zarr" / "t", ".zarray" if version == 2 else "zarr.json"
+    if consolidated:
+        name = ".zmetadata" if version == 2 else "zarr.json"
+        metadata = {"metadata": {f"t/{name}": metadata}}
+        metadata = metadata if version == 2 else {"consolidated_metadata": metadata}
+    folder.mkdir(parents=True)
+    (folder / name).write_text(json.dumps(metadata))
+    if not is_refused:
+        check_zarr(tmp_path / "a.zarr")
+        return
+    with pytest.raises(MimError, match=name):
+        check_zarr(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "is_refused"),
+    [
+        ((24, 6, 8), {"chunks": (24, 2**12, 2**12), "maxshape": (None,) * 3}, True),
+        ((24, 2**12, 2**12), {"chunks": (1, 2**12, 2**12)}, False),
+        ((2**28 + 1,), {"chunks": (100,)}, True),
+        ((2**28,), {"chunks": (100,)}, False),
+        ((), {}, False),
+    ],
+)
+def test_hdf5_decompresses_no_more_than_a_gibibyte_at_once(tmp_path, shape, options, is_refused):
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file.create_dataset("b/t", shape, "f4", **options)
+        file["empty"] = h5py.Empty("f4")
+    if not is_refused:
+        check_hdf5(tmp_path / "a.nc")
+        return
+    with pytest.raises(MimError, match=r"a\.nc: b/t"):
+        check_hdf5(tmp_path / "a.nc")
+
+
 class Payload:
     def __reduce__(self):
         return open, ("ran", "w")
