@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from mim_tf.data.sets.grid import files
 from mim_tf.data.sets.grid.files import expand
 from mim_tf.data.sets.grid.grid import Grid
 from mim_tf.errors import MimError
@@ -206,6 +207,23 @@ def test_packages_that_are_missing(tmp_path, monkeypatch, name, package):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["a.nc", "a.zarr", "a.cdf"])
+@pytest.mark.parametrize("count", [2, 5])
+def test_too_many_variables_are_refused(tmp_path, name, count, monkeypatch):
+    monkeypatch.setattr(files, "_MOST_VARIABLES", 7)
+    fields = grid_files.dataset()
+    fields = fields.assign({f"v{n}": fields["t2m"] for n in range(count - 2)})
+    if name == "a.cdf":
+        fields.to_netcdf(tmp_path / name, engine="scipy")
+    else:
+        grid_files.write(tmp_path / name, fields)
+    if count == 2:  # and 3 coordinates
+        assert Grid([tmp_path / name]).frame_shape[2] == count
+        return
+    with pytest.raises(MimError, match=name):
+        Grid([tmp_path / name], ("t2m",))
+
+
 def test_a_real_grib_file():
     package = pytest.importorskip("iris_sample_data", reason="real files come with this package")
     pytest.importorskip("cfgrib", reason="cfgrib reads GRIB")
