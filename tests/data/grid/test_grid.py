@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -222,6 +223,32 @@ def test_too_many_variables_are_refused(tmp_path, name, count, monkeypatch):
         return
     with pytest.raises(MimError, match=name):
         Grid([tmp_path / name], ("t2m",))
+
+
+@pytest.mark.parametrize(
+    "dtype", ["S5", "c8", "V8", "M8[ns]", [("a", "f4"), ("b", "i2")], "(3,)f4", h5py.ref_dtype]
+)
+@pytest.mark.parametrize("variables", [(), ("t2m",)])
+def test_values_that_are_not_numbers_are_refused(tmp_path, dtype, variables):
+    path = grid_files.write(tmp_path / "a.nc", grid_files.dataset()[["t2m"]])
+    with h5py.File(path, "a") as file:
+        del file["t2m"]
+        is_time = dtype == "M8[ns]"
+        field = file.create_dataset("t2m", (24, 6, 8), "f4" if is_time else dtype)
+        if is_time:
+            field.attrs["units"] = "hours since 2000-01-01"
+        for axis, name in enumerate(("time", "lat", "lon")):
+            field.dims[axis].attach_scale(file[name])
+    with pytest.raises(MimError, match=r"a\.nc.* t2m"):
+        Grid([path], variables)
+
+
+@pytest.mark.parametrize("axis", ["lat", "lon"])
+def test_coordinates_that_are_not_finite_are_refused(tmp_path, axis):
+    fields = grid_files.dataset()
+    fields = fields.assign_coords({axis: fields[axis] * np.nan})
+    with pytest.raises(MimError, match=r"a\.nc"):
+        Grid([grid_files.write(tmp_path / "a.nc", fields)])
 
 
 def test_a_real_grib_file():

@@ -71,7 +71,8 @@ class Grid:
         self.times = _common_times(self.variables, self.channels)
         self.step = usual_step(self.times)
         self.units = tuple(parts[0].unit for parts in self.channels)
-        grid = _common_grid(self.channels)
+        with read_errors(self.paths[0]):  # coordinates that are not finite
+            grid = _common_grid(self.channels)
         self._rows, self._columns = select(grid, region)
         self._coarsen = coarsen
         self.coordinates = cut(grid, self._rows, self._columns, coarsen)
