@@ -136,9 +136,9 @@ def _damage(case, folder):
     draw, files = random.Random(str(case)), _files(folder)
     if case.damage != CONTENT:
         ANY[case.damage][1](draw.choice(files), draw)
-    elif files := [file for file in files if file.suffix in WRITERS]:
+    elif files := [file for file in files if (file.suffix or file.name) in WRITERS]:
         file = draw.choice(files)
-        WRITERS[file.suffix](file, draw)
+        WRITERS[file.suffix or file.name](file, draw)
 
 
 def _limit(forbidden):

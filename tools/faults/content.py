@@ -267,7 +267,10 @@ def _gz(path, draw):
 WRITERS: dict[str, Callable[[Path, random.Random], object]] = {
     ".npy": lambda path, draw: path.write_bytes(_array_bytes(np.load(path), draw)),
     ".npz": _npz,
-    ".json": lambda path, draw: path.write_text(_changed_json(path.read_text(), draw), "utf-8"),
+    **dict.fromkeys(
+        [".json", ".zarray", ".zattrs", ".zgroup"],
+        lambda path, draw: path.write_text(_changed_json(path.read_text(), draw), "utf-8"),
+    ),
     ".gz": _gz,
     **dict.fromkeys([".h5", ".state"], _h5),
     **dict.fromkeys([".csv", ".cfg"], _text),
@@ -277,4 +280,4 @@ WRITERS: dict[str, Callable[[Path, random.Random], object]] = {
         lambda path, draw: path.write_bytes(draw.choice(_PLAYLISTS)),
     ),
 }
-"""Suffix -> function that writes other content of the same format to a file."""
+"""Suffix, or name without one -> function that writes other content of the same format to it."""

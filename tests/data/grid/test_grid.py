@@ -207,7 +207,6 @@ def test_packages_that_are_missing(tmp_path, monkeypatch, name, package):
         Grid([path])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.nc", "a.zarr", "a.cdf"])
 @pytest.mark.parametrize("count", [2, 5])
 def test_too_many_variables_are_refused(tmp_path, name, count, monkeypatch):
@@ -251,6 +250,7 @@ def test_coordinates_that_are_not_finite_are_refused(tmp_path, axis):
         Grid([grid_files.write(tmp_path / "a.nc", fields)])
 
 
+@pytest.mark.slow
 def test_a_real_grib_file():
     package = pytest.importorskip("iris_sample_data", reason="real files come with this package")
     pytest.importorskip("cfgrib", reason="cfgrib reads GRIB")
