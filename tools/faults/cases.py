@@ -21,7 +21,7 @@ from tools.faults.readers import READERS
 
 OUTCOMES = ("read", "refused", "undetectable", "traceback", "hang", "silent", "crash")
 GOOD = OUTCOMES[:3]
-SECONDS = 10
+SECONDS = 30  # a reader may start another process
 MEMORY = 2**30
 NOBODY = 65534
 CONTENT = "other_content"
