@@ -113,7 +113,7 @@ class Bench:
             Kind.CHANGED: not reader.checksum,
             Kind.CUT: not reader.ends,
             Kind.CONTENT: True,
-            Kind.PLACE: reader.fills and case.damage == "a_folder",
+            Kind.PLACE: reader.fills and case.damage in ("a_folder", "a_link_to_the_folder"),
             Kind.MISSING: not reader.ends or len(_files(self._folder / "good" / case.reader)) > 1,
         }
         if not allowed[kind]:

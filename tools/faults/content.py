@@ -176,10 +176,11 @@ _TEXTS = ["[" * 100_000, "", "null", "[]", "3", "NaN", '{"a": 1e999}', "\ufeff{}
 
 def _changed_json(text, draw):
     """Return JSON with one value replaced, or another text."""
-    if draw.random() < 0.3:
-        return draw.choice(_TEXTS)
     content = json.loads(text)
-    parent, key = draw.choice(list(_places(content)))
+    places = list(_places(content))
+    if not places or draw.random() < 0.3:
+        return draw.choice(_TEXTS)
+    parent, key = draw.choice(places)
     if draw.random() < 0.15 and isinstance(parent, dict):
         del parent[key]
     elif draw.random() < 0.4:
