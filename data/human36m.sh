@@ -97,7 +97,7 @@ download() {
 
 # Unpacks the archive $1 of subject $2 to the folder $3, which appears when it is complete.
 unpack() {
-  local listed unpacking=$1.unpacking source
+  local code=0 listed unpacking=$1.unpacking source
   if ! listed=$(tar -tf "$1" $local_only | grep -c "$2_[^/]*\.jpg$"); then
     # As a partial download it is resumed if it was cut off.
     mv "$1" "$1.part"
@@ -106,7 +106,10 @@ unpack() {
   fi
   echo "$2: unpacking $listed pictures."
   mkdir -p "$unpacking"
-  tar -xf "$1" $local_only --no-same-permissions --no-same-owner -C "$unpacking" ||
+  tar -xf "$1" $local_only --no-same-permissions --no-same-owner -C "$unpacking" || code=$?
+  # For root, tar makes device nodes. Links could lead out of the folder.
+  find "$unpacking" ! -type f ! -type d -exec rm -f {} +
+  [ "$code" -eq 0 ] ||
     fail "$1 cannot be unpacked; tar's message is above. It is kept: make room if there was none," \
       "and run this again."
   [ "$(count_pictures "$unpacking" "$2")" -ge "$listed" ] ||

@@ -39,12 +39,33 @@ def weatherbench(times, start, seed):
     return dataset(times, start, "h", latitudes, longitudes, seed)[["t2m"]]
 
 
-def write(path, fields, chunk=None):
+def write(path, fields, chunk=None, zarr_format=3):
     """Writes a data set, by the suffix of `path`, in chunks of so many times; returns `path`."""
     if path.suffix == ".zarr":
         encoding = {n: {"chunks": (chunk, *d.shape[1:])} for n, d in fields.data_vars.items()}
-        fields.to_zarr(path, encoding=encoding if chunk else None, consolidated=False)
+        options = {"consolidated": False, "zarr_format": zarr_format}
+        fields.to_zarr(path, encoding=encoding if chunk else None, **options)
         return path
     encoding = {n: {"chunksizes": (chunk, *d.shape[1:])} for n, d in fields.data_vars.items()}
     fields.to_netcdf(path, engine="h5netcdf", encoding=encoding if chunk else None)
     return path
+
+
+def write_grib(path, edition, times=24):
+    """2 metre temperature in K, normal around 280, every six hours on 6 x 8 points."""
+    import eccodes  # which takes a second
+
+    grid = {"Ni": 8, "Nj": 6, "iDirectionIncrementInDegrees": 5, "jDirectionIncrementInDegrees": 5}
+    for axis, first, last in (("latitude", 60, 35), ("longitude", 0, 35)):
+        grid[f"{axis}OfFirstGridPointInDegrees"] = first
+        grid[f"{axis}OfLastGridPointInDegrees"] = last
+    values = np.random.default_rng(0).normal(280, 10, (times, 48))
+    with path.open("wb") as file:
+        for n in range(times):
+            time = {"dataDate": 20150101 + n // 4, "dataTime": 600 * (n % 4), "shortName": "2t"}
+            message = eccodes.codes_grib_new_from_samples(f"regular_ll_sfc_grib{edition}")
+            for key, value in (grid | time).items():
+                eccodes.codes_set(message, key, value)
+            eccodes.codes_set_values(message, values[n])
+            eccodes.codes_write(message, file)
+            eccodes.codes_release(message)

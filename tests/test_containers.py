@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.storage.containers import check_grib, check_hdf5, check_zarr
+from mim_tf.storage.containers import check_grib, check_grib_opens, check_hdf5, check_zarr
 
 
 def link(file, other):
@@ -79,6 +79,79 @@ def test_zarr_runs_no_codec_that_makes_objects(tmp_path, name, metadata, is_refu
         check_zarr(tmp_path / "a.zarr")
 
 
+def zarr_metadata(version, chunk, shape=(24, 6, 8), kind=None, shard=None):
+    if version == 2:
+        return {"shape": shape, "chunks": chunk, "dtype": kind or "<f4", "compressor": None}
+    codecs = [{"name": "bytes"}]
+    if shard:
+        codecs = [{"name": "sharding_indexed", "configuration": {"chunk_shape": chunk}}]
+    grid = {"name": "regular", "configuration": {"chunk_shape": shard or chunk}}
+    return {"shape": shape, "chunk_grid": grid, "data_type": kind or "float32", "codecs": codecs}
+
+
+LONG = {"name": "fixed_length_utf32", "configuration": {"length_bytes": 2**31}}
+
+
+@pytest.mark.parametrize(
+    ("version", "sizes", "is_refused"),
+    [
+        (2, {"chunk": [24, 6, 8]}, False),
+        (2, {"chunk": [1, 2**14, 2**14]}, False),  # 1 GiB
+        (2, {"chunk": [1, 2**14, 2**14 + 1]}, True),
+        (2, {"chunk": [24, 0, 8]}, True),
+        (2, {"chunk": [0], "shape": [0]}, False),
+        (2, {"chunk": [24, 6, 8], "kind": "<U99999999"}, True),
+        (2, {"chunk": [24, 6, 8], "kind": [["a", "<f4"], ["b", "<U99999999"]]}, True),
+        (2, {"chunk": [100], "shape": [2**28 + 1]}, True),  # missing chunks are filled
+        (3, {"chunk": [1, 2**14, 2**14]}, False),
+        (3, {"chunk": [2, 2**14, 2**14]}, True),
+        (3, {"chunk": [1, 2**10, 2**10], "shard": [99, 2**14, 2**14]}, False),
+        (3, {"chunk": [2, 2**14, 2**14], "shard": [99, 2**14, 2**14]}, True),
+        (3, {"chunk": [24, 6, 8], "kind": LONG}, True),
+        (3, {"chunk": [24, 6, 8], "kind": "string"}, False),
+        (3, {"chunk": ["a", None]}, False),  # Zarr says so
+    ],
+)
+@pytest.mark.parametrize("consolidated", [False, True])
+def test_zarr_decompresses_no_more_than_a_gibibyte_at_once(
+    tmp_path, version, sizes, is_refused, consolidated
+):
+    metadata = zarr_metadata(version, **sizes)
+    folder, name = tmp_path / "a.zarr" / "t", ".zarray" if version == 2 else "zarr.json"
+    if consolidated:
+        name = ".zmetadata" if version == 2 else "zarr.json"
+        metadata = {"metadata": {f"t/{name}": metadata}}
+        metadata = metadata if version == 2 else {"consolidated_metadata": metadata}
+    folder.mkdir(parents=True)
+    (folder / name).write_text(json.dumps(metadata))
+    if not is_refused:
+        check_zarr(tmp_path / "a.zarr")
+        return
+    with pytest.raises(MimError, match=name):
+        check_zarr(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "is_refused"),
+    [
+        ((24, 6, 8), {"chunks": (24, 2**12, 2**12), "maxshape": (None,) * 3}, True),
+        ((24, 2**12, 2**12), {"chunks": (1, 2**12, 2**12)}, False),
+        ((2**28 + 1,), {"chunks": (100,)}, True),
+        ((2**28,), {"chunks": (100,)}, False),
+        ((), {}, False),
+    ],
+)
+def test_hdf5_decompresses_no_more_than_a_gibibyte_at_once(tmp_path, shape, options, is_refused):
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file.create_dataset("b/t", shape, "f4", **options)
+        file["empty"] = h5py.Empty("f4")
+    if not is_refused:
+        check_hdf5(tmp_path / "a.nc")
+        return
+    with pytest.raises(MimError, match=r"a\.nc: b/t"):
+        check_hdf5(tmp_path / "a.nc")
+
+
 class Payload:
     def __reduce__(self):
         return open, ("ran", "w")
@@ -102,12 +175,13 @@ def test_a_pickled_coordinate_is_not_run(tmp_path, monkeypatch):
     assert not (tmp_path / "ran").exists()
 
 
-def message(edition, body=b"data" * 9):
-    size = 16 + len(body) + 4
-    length = (
-        size.to_bytes(3, "big") + b"\1" if edition == 1 else b"\0\0\0\2" + size.to_bytes(8, "big")
-    )
-    return (b"GRIB" + length).ljust(16, b"\0") + body + b"7777"
+def message(edition):
+    """A message with its section 1, and 4 or 7."""
+    if edition == 1:
+        body = b"\0\0\x1c".ljust(28, b"\0") + b"\0\0\x0cdata data"
+        return b"GRIB" + (12 + len(body)).to_bytes(3, "big") + b"\1" + body + b"7777"
+    body = b"\0\0\0\x15\1".ljust(21, b"\0") + b"\0\0\0\x0e\7data data"
+    return b"GRIB\0\0\0\2" + (20 + len(body)).to_bytes(8, "big") + body + b"7777"
 
 
 @pytest.mark.parametrize("edition", [1, 2])
@@ -116,7 +190,27 @@ def test_grib_messages_have_to_be_whole(tmp_path, edition):
     path = tmp_path / "a.grib"
     path.write_bytes(whole)
     check_grib(path)
-    for content in (whole[:-1], whole[:80], whole[:-30], whole[:-4] + b"777x"):
+    first = len(message(edition))
+    cuts = [whole[:end] for end in range(4, len(whole)) if not first <= end <= first + 5]
+    # The length of section 1, one too much; eccodes itself frees memory twice.
+    place = 10 if edition == 1 else 19
+    longer = whole[:place] + bytes([whole[place] + 1]) + whole[place + 1 :]
+    for content in (*cuts, whole[:-4] + b"777x", longer):
         path.write_bytes(content)
-        with pytest.raises(MimError, match=r"a\.grib.*number \d"):
+        with pytest.raises(MimError, match=r"a\.grib"):
             check_grib(path)
+
+
+@pytest.mark.parametrize("end", ["os.abort()", "os.kill(os.getpid(), 11)", "sys.exit(3)", "{}[0]"])
+def test_eccodes_may_end_its_process(tmp_path, monkeypatch, end):
+    fake = f"import os, sys\ndef open_datasets(path, **_):\n    if 'bad' in path: {end}\n"
+    (tmp_path / "cfgrib.py").write_text(fake)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    check_grib_opens([])
+    check_grib_opens([tmp_path / "good.grib"])
+    paths = [tmp_path / name for name in ("good.grib", "bad.grib", "good too.grib")]
+    if end.startswith("os"):
+        with pytest.raises(MimError, match=r"/bad\.grib"):
+            check_grib_opens(paths)
+    else:  # an exception comes again when the file is opened
+        check_grib_opens(paths)

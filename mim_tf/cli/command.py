@@ -124,6 +124,8 @@ def run(command: Command, arguments: Sequence[str], program: str) -> None:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         sys.exit(130)
+    except SystemExit as error:  # of a user's own network or data set
+        leave(f"sys.exit({error.code!r}) was called. Remove it from --network_module.", status=1)
     except Exception as error:
         if not is_out_of_memory(error):
             raise

@@ -125,13 +125,13 @@ def _analyze(values: flags.FlagValues) -> None:
     from mim_tf.evaluation.forget_gates import draw
     from mim_tf.jobs.evaluate import analysis_summary, analysis_table, analyze
     from mim_tf.runs.folder import new_run_folder
-    from mim_tf.storage.files import csv_bytes, write_json
+    from mim_tf.storage.files import csv_bytes, write_bytes, write_json
 
     network = load_network(values, path)
     result = analyze(network, data, values.sequences, values.batch_size, low, high)
     folder = new_run_folder(values.output, "analysis")
     write_json(folder / "inside.json", result)
-    (folder / "inside.csv").write_bytes(csv_bytes(analysis_table(result)))
+    write_bytes(folder / "inside.csv", csv_bytes(analysis_table(result)))
     title = f"{network.config.model_name}: {path}, {result['sequences']} sequences"
     draw(folder / "inside.png", result, network.config.input_length, title)
     print(analysis_summary(result, low, high))

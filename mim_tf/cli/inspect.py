@@ -49,7 +49,7 @@ def main(values: flags.FlagValues, path: str) -> None:
     from mim_tf.data.batches.order import spread
     from mim_tf.data.files.recordings import list_recordings
     from mim_tf.data.source import filled
-    from mim_tf.evaluation.pictures import contact_sheet, write_picture
+    from mim_tf.evaluation.pictures import contact_sheet, png
     from mim_tf.inspection.survey import describe_data, describe_sizes, soundness, survey
 
     if kind == "weights":
@@ -73,7 +73,7 @@ def main(values: flags.FlagValues, path: str) -> None:
     parts = sources.values()
     rows = [row for part in parts for row in part.sequences(spread(part.size or 0, SHOWN))]
     with written_whole(output, ".png", other="--output") as part:
-        write_picture(part, contact_sheet(filled(np.stack(rows)), source.scale))
+        part.write_bytes(png(contact_sheet(filled(np.stack(rows)), source.scale)))
     print(f"{len(rows)} sequences, from the first to the last, are in {output}.")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mim_tf.errors import MimError
+from mim_tf.storage.paths import replaced_whole
 
 
 def observed_step(step: keras.Model) -> keras.Model:
@@ -125,6 +126,8 @@ STYLES = ("-", "--", ":", "-.")
 def draw(path, result: dict, input_length: int, title: str) -> None:
     """Draw a PNG file of saturation and norms over the frames, a line for each gate and memory.
 
+    It is written atomically; `OSError` is raised if that fails.
+
     A vertical line marks where predictions are fed instead of true frames.
     """
     layers = sorted(result["norms"], key=lambda name: int(name.split()[1]))
@@ -153,4 +156,5 @@ def draw(path, result: dict, input_length: int, title: str) -> None:
         axes.legend(fontsize=7, ncols=2)
     every[0].set_ylim(0, 1)
     figure.suptitle(title)
-    figure.savefig(path, dpi=110)
+    with replaced_whole(path) as part:
+        figure.savefig(part, format="png", dpi=110)

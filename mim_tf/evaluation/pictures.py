@@ -11,6 +11,7 @@ from PIL import GifImagePlugin, Image, ImageDraw, ImageFont
 from mim_tf.data.source import SequenceSource, filled
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import to_uint8
+from mim_tf.storage.files import write_bytes, write_npz
 from mim_tf.values.scale import UNIT, LinearScale
 
 SMALLEST_HEIGHT = 256
@@ -39,7 +40,8 @@ def save_sample(
     The PNG files have the names and the truncating 8-bit conversion of 2019 code, and a pixel is
     one value. `truth_and_prediction.gif` shows `side_by_side`, five frames per second, in a loop.
     With a scale, `values.npz` holds `truth` and `prediction` in its `unit`, NaN where missing.
-    2019 code emptied its folder first; here other files in it stay, and the folder is made.
+    2019 code emptied its folder first; here other files in it stay, and the folder is made. Each
+    file is written atomically; `OSError` is raised if that fails.
 
     Args:
         folder: pictures of the same names are replaced.
@@ -55,10 +57,10 @@ def save_sample(
     for prefix, first, frames in (("gt", 1, truth), ("pd", input_length + 1, prediction)):
         for number, frame in enumerate(to_uint8(shown_frames(frames, scale)), first):
             picture = frame if frame.shape[-1] == 3 else frame[..., 0]
-            write_picture(folder / f"{prefix}{number}.png", picture)
-    write_gif(folder / "truth_and_prediction.gif", animation)
+            write_bytes(folder / f"{prefix}{number}.png", png(picture))
+    write_bytes(folder / "truth_and_prediction.gif", gif(animation))
     if scale:
-        np.savez_compressed(
+        write_npz(
             folder / "values.npz",
             unit=np.array(scale.unit),
             truth=scale.to_physical(truth),
@@ -66,17 +68,28 @@ def save_sample(
         )
 
 
-def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Write a PNG file `[H, W]` or `[H, W, 3]`, uint8.
-
-    Raises `OSError` once if the disk is full. imageio itself would try again when its file object
-    is collected, and print a trace then.
-    """
-    path.write_bytes(imageio.imwrite("<bytes>", picture, extension=path.suffix, plugin="pillow"))
+# Pictures and videos are made in memory. On a full disk, imageio and PyAV would try again when
+# their file object is collected, and print a traceback then.
 
 
-def write_gif(path: Path, frames: np.ndarray) -> None:
-    """Write frames `[T, H, W]` or `[T, H, W, 3]`, uint8, as a GIF of five a second, in a loop.
+def png(picture: np.ndarray) -> bytes:
+    """Return a picture `[H, W]` or `[H, W, 3]`, uint8, as a PNG file."""
+    return imageio.imwrite("<bytes>", picture, extension=".png", plugin="pillow")
+
+
+def mp4(frames: np.ndarray) -> bytes:
+    """Return frames `[T, H, W, 1 or 3]`, uint8, as a video of H.264, five a second."""
+    if frames.shape[1] % 2 or frames.shape[2] % 2:
+        # Players of H.264 expect colours at half the resolution, so even sizes.
+        frames = frames.repeat(2, axis=1).repeat(2, axis=2)
+    frames = frames.repeat(3 // frames.shape[-1], axis=-1)
+    h264 = {"plugin": "pyav", "codec": "libx264", "out_pixel_format": "yuv420p"}
+    rate = 1000 // MILLISECONDS_PER_FRAME
+    return imageio.imwrite("<bytes>", frames, extension=".mp4", fps=rate, **h264)
+
+
+def gif(frames: np.ndarray) -> bytes:
+    """Return frames `[T, H, W]` or `[T, H, W, 3]`, uint8, as a GIF of five a second, in a loop.
 
     Every frame is in the file with its duration. Pillow itself merges frames that do not change,
     so that a reader finds fewer.
@@ -94,7 +107,7 @@ def write_gif(path: Path, frames: np.ndarray) -> None:
         shown = frame
         options = {"duration": MILLISECONDS_PER_FRAME, "include_color_table": True}
         content += GifImagePlugin.getdata(picture.crop(box), box[:2], **options)
-    path.write_bytes(b"".join([*content, b";"]))
+    return b"".join([*content, b";"])
 
 
 def side_by_side(truth, prediction, input_length: int, scale=None) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from mim_tf.data.files.arrays import member_keys, read_member
 from mim_tf.errors import MimError
 from mim_tf.evaluation.statistics import as_json
-from mim_tf.storage.files import write_json
+from mim_tf.storage.files import write_json, write_npz
 from mim_tf.storage.paths import list_folder, parse_json, read_text, replaced_whole
 
 T = TypeVar("T")
@@ -60,9 +60,9 @@ def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
         _write_csv(folder / "per_sequence.csv", [columns, *zip(*columns.values(), strict=True)])
     if "resamples" in result:
         means = np.stack([result["resamples"][name] for name in result["mean"]])
-        _write_npz(folder / RESAMPLES, means=np.float32(means))
+        write_npz(folder / RESAMPLES, means=np.float32(means))
     if "samples" in result:
-        _write_npz(folder / SAMPLES, **result["samples"])
+        write_npz(folder / SAMPLES, **result["samples"])
     # Last, so that whoever finds it finds the others too.
     write_json(folder / "scores.json", parts)
 
@@ -73,11 +73,6 @@ def _write_csv(path, rows):
         part.open("w", newline="", encoding="utf-8") as file,
     ):
         csv.writer(file, lineterminator="\n").writerows(rows)
-
-
-def _write_npz(path, **arrays):
-    with replaced_whole(path, ".npz") as part:
-        np.savez_compressed(part, **arrays)
 
 
 @dataclasses.dataclass(frozen=True)

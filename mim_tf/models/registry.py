@@ -67,10 +67,18 @@ def build_step(config: ModelConfig) -> keras.Model:
                 f"Expected {name}={default} for {config.model_name}, got {value}. {able} have it."
             )
     step = network.build(config)
+    step = network.build(config)
+    if not isinstance(step, keras.Model):
+        raise MimError(
+            f"Expected a keras.Model from the builder of {config.model_name}, got {step!r:.80}. "
+            "Return the model of one time step."
+        )
     if getattr(step, "prediction", "frame") != config.prediction:
         raise MimError(
             f"prediction={config.prediction} is not supported for {config.model_name}, whose step "
             "does not use StepEnds. Use prediction=frame."
+        )
+    return step
         )
     return step
 
@@ -90,9 +98,9 @@ def import_network_module(path: str) -> None:
 
     The file's folder is appended to `sys.path`, so that the file can import its neighbours.
     """
-    file = Path(path).resolve()
-    if file.suffix != ".py" or not os.path.isfile(file):
+    if Path(path).suffix != ".py" or not os.path.isfile(path):
         raise MimError(f"Expected a Python file as --network_module, got {path}. Check the path.")
+    file = Path(path).resolve()
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
     before = dict(_NETWORKS), registered_data_sets()
@@ -103,7 +111,7 @@ def import_network_module(path: str) -> None:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # any error of the user's code
+    except (Exception, SystemExit) as error:  # any error of the user's code
         raise MimError(f"{_place(error, file)}: {type(error).__name__}: {error}") from error
     if before == (_NETWORKS, registered_data_sets()):
         names = "@mim_tf.register_network(NAME) or mim_tf.register_data_set"

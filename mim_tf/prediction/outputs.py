@@ -7,18 +7,12 @@ import re
 import warnings
 from pathlib import Path
 
-import imageio.v3 as imageio
 import numpy as np
 
 from mim_tf.data.sets.grid.grid import Grid
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import to_uint8
-from mim_tf.evaluation.pictures import (
-    MILLISECONDS_PER_FRAME,
-    shown_frames,
-    write_gif,
-    write_picture,
-)
+from mim_tf.evaluation.pictures import gif, mp4, png, shown_frames
 from mim_tf.runtime.optional import import_xarray
 from mim_tf.storage.paths import check_free, written_whole
 from mim_tf.values.scale import UNIT, LinearScale
@@ -140,7 +134,8 @@ class ForecastOrigin:
             with warnings.catch_warnings(action="ignore"):  # consolidated metadata, not in Zarr 3
                 result.to_zarr(path)
         else:
-            result.to_netcdf(path, engine="h5netcdf")
+            # In memory, because HDF5 crashes the process when it closes a file on a full disk.
+            path.write_bytes(result.to_netcdf(engine="h5netcdf"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,18 +239,12 @@ def _check_place(path, inputs, overwrite):
 
 def _write_pictures(path, form, levels):
     """Write levels `[T, H, W, C]`, uint8, as a GIF, an MP4 or a folder of images."""
-    if form == "mp4":
-        if levels.shape[1] % 2 or levels.shape[2] % 2:
-            # Players of H.264 expect colours at half the resolution, so even sizes.
-            levels = levels.repeat(2, axis=1).repeat(2, axis=2)
-        levels = levels.repeat(3 // levels.shape[-1], axis=-1)
-        h264 = {"plugin": "pyav", "codec": "libx264", "out_pixel_format": "yuv420p"}
-        imageio.imwrite(path, levels, fps=1000 // MILLISECONDS_PER_FRAME, **h264)
-        return
     pictures = levels[..., 0] if levels.shape[-1] == 1 else levels
-    if form == "gif":
-        write_gif(path, pictures)
-        return
-    path.mkdir()
-    for number, picture in enumerate(pictures, 1):
-        write_picture(path / f"pd{number}.png", picture)
+    if form == "mp4":
+        path.write_bytes(mp4(levels))
+    elif form == "gif":
+        path.write_bytes(gif(pictures))
+    else:
+        path.mkdir()
+        for number, picture in enumerate(pictures, 1):
+            (path / f"pd{number}.png").write_bytes(png(picture))

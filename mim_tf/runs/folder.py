@@ -101,7 +101,7 @@ def pictures_folder(run: Path, parent: str | Path) -> Path:
     `pictures.json`, to use the same folder when it is resumed.
     """
     named = Path(parent) / run.name
-    if named.resolve() == run.resolve():
+    if os.path.realpath(named) == os.path.realpath(run):  # Path.resolve raises for loops of links
         return run / "pictures"
     record = run / "pictures.json"
     if os.path.lexists(record):
@@ -109,7 +109,7 @@ def pictures_folder(run: Path, parent: str | Path) -> Path:
         folder = Path(str(known.get("folder")))
         # A copy of a run is at another path, and gets pictures of its own.
         is_ours = known.get("run") in (None, str(run.resolve()))
-        if is_ours and folder.parent == Path(parent).resolve():
+        if is_ours and str(folder.parent) == os.path.realpath(parent):
             return folder
     try:
         named.mkdir(parents=True)

@@ -6,18 +6,41 @@ codecs that a store names, and eccodes ends the process for damaged messages.
 
 import contextlib
 import json
+import math
 import mmap
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import REMEDY, open_file, opened, read_text, walk
+
+_MOST_BYTES = 2**30
+"""Largest chunk, and largest array of one axis. A file of few bytes can declare any size."""
+
+
+def _check_size(name: str, shape, chunk, itemsize: int) -> None:
+    """Raise `MimError` for what a library would allocate at once, before it decompresses it.
+
+    An array of one axis, such as times, is read as a whole, others chunk by chunk (empty: none).
+    """
+    if math.prod(shape) and 0 in chunk:
+        raise MimError(f"{name}: expected chunks that are not empty, got {tuple(chunk)}.")
+    size = itemsize * max(math.prod(chunk), math.prod(shape) if len(shape) < 2 else 0)
+    if size > _MOST_BYTES:
+        raise MimError(
+            f"{name}: expected chunks, and arrays of one axis, of at most {_MOST_BYTES / 2**30:g} "
+            f"GiB, got {size / 2**30:.1f} GiB. Write the file again with smaller chunks."
+        )
+
 
 # HDF5.
 
@@ -55,9 +78,10 @@ def _check_own(path: str | Path, content: h5py.File) -> None:
         return name if isinstance(found, h5py.ExternalLink) else None
 
     def values(name, item):
-        return (
-            name if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual) else None
-        )
+        if not isinstance(item, h5py.Dataset):
+            return None
+        _check_size(f"{path}: {name}", item.shape or (), item.chunks or (), item.dtype.itemsize)
+        return name if item.external or item.is_virtual else None
 
     name = content.visititems_links(link) or content.visititems(values)
     if name:
@@ -112,9 +136,16 @@ def check_zarr(path: Path) -> None:
             if name not in _METADATA:
                 continue
             try:
-                used = set(_codecs(json.loads(read_text(folder / name))))
+                metadata = json.loads(read_text(folder / name))
+                used = set(_codecs(metadata))
             except (ValueError, RecursionError) as error:
                 raise MimError(f"{folder / name}: expected JSON, got {error}.") from None
+            for array in _arrays(metadata):
+                try:
+                    sizes = _size(array)
+                except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+                    continue  # Zarr itself says what is wrong in the metadata.
+                _check_size(str(folder / name), *sizes)
             if wrong := sorted(used - _CODECS):
                 raise MimError(
                     f"{folder / name}: expected codecs that only transform numbers, got "
@@ -136,6 +167,31 @@ def _codecs(metadata: Any, inside: bool = False) -> Iterator[str]:
                 yield from _codecs(value, is_codec)
 
 
+def _arrays(metadata: Any) -> Iterator[dict]:
+    """Yield the metadata of each array in the metadata of Zarr 2 and 3, consolidated or not."""
+    if isinstance(metadata, dict):
+        if isinstance(metadata.get("shape"), list):
+            yield metadata
+        for key in metadata.keys() - {"attributes"}:
+            yield from _arrays(metadata[key])
+
+
+def _size(array: dict) -> tuple[list[int], list[int], int]:
+    """Return the shape, the shape of a chunk and the bytes of a value of a Zarr array."""
+    chunk = array.get("chunks") or array["chunk_grid"]["configuration"]["chunk_shape"]
+    for codec in array.get("codecs") or ():
+        if codec["name"] == "sharding_indexed":  # a shard is read chunk by chunk
+            chunk = codec["configuration"]["chunk_shape"]
+    kind = array.get("dtype", array.get("data_type"))
+    if isinstance(kind, dict):
+        size = kind["configuration"].get("length_bytes", 1)
+    elif isinstance(kind, list):
+        size = np.dtype([tuple(field) for field in kind]).itemsize
+    else:
+        size = 1 if kind in ("string", "bytes") else np.dtype(kind).itemsize
+    return [*map(int, array["shape"])], [*map(int, chunk)], int(size)
+
+
 # GRIB.
 
 
@@ -147,15 +203,70 @@ def check_grib(path: Path) -> None:
 
 
 def _check_messages(path, content):
-    place, count = content.find(b"GRIB"), 0
+    place, end, count = content.find(b"GRIB"), 0, 0
     while place >= 0:
         edition = content[place + 7 : place + 8]
         start, size = (4, 3) if edition == b"\1" else (8, 8)
         length = int.from_bytes(content[place + start : place + start + size], "big")
         end, count = place + length, count + 1
-        if length < 16 or content[end - 4 : end] != b"7777":
-            raise MimError(
-                f"{path}: expected whole GRIB messages, got number {count} that is cut or damaged. "
-                "Download the file again."
-            )
+        whole = length >= 16 and content[end - 4 : end] == b"7777"
+        if not whole or _end_of_sections(content, place, edition) != end - 4:
+            break
         place = content.find(b"GRIB", end)
+    if place >= 0 or content[max(end, len(content) - 3) :].endswith((b"G", b"GR", b"GRI")):
+        raise MimError(
+            f"{path}: expected whole GRIB messages, got number {max(count, 1)} that is cut or "
+            "damaged. Download the file again."
+        )
+
+
+def _end_of_sections(content, place, edition):
+    """Return where the last section of a message ends.
+
+    Each section begins with its length (WMO's Manual on Codes, FM 92). eccodes frees memory twice
+    where the sections do not fill the message.
+    """
+    if edition == b"\1":
+        place += 8
+        # Octet 8 of section 1 has a bit each for sections 2 and 3. Section 4 is always there.
+        for _ in range(2 + (content[place + 7] >> 6).bit_count()):
+            place += int.from_bytes(content[place : place + 3], "big")
+        return place
+    place += 16
+    while content[place : place + 4] != b"7777" and content[place + 4 : place + 5]:
+        place += max(5, int.from_bytes(content[place : place + 4], "big"))
+    return place
+
+
+_OPEN_GRIB = """
+import os, sys, warnings
+import cfgrib
+warnings.simplefilter("ignore")
+for number, path in enumerate(sys.stdin.buffer.read().split(b"\\0")):
+    print(number, flush=True)
+    try:
+        cfgrib.open_datasets(
+            os.fsdecode(path), backend_kwargs={"indexpath": ""}, decode_timedelta=False
+        )
+    except Exception:
+        pass  # The parent gets the same exception, and reports it.
+"""
+
+
+def check_grib_opens(paths: list[Path]) -> None:
+    """Raise `MimError` if eccodes ends the process when it opens one of the GRIB files.
+
+    It aborts for some damaged headers, so a process of its own opens all files first.
+    """
+    if not paths:
+        return
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _OPEN_GRIB],
+        input=b"\0".join(map(os.fsencode, paths)),
+        capture_output=True,
+    )
+    if done.returncode < 0 and done.stdout:
+        raise MimError(
+            f"{paths[int(done.stdout.split()[-1])]}: expected GRIB messages that eccodes can open, "
+            "got damaged ones. Download the file again."
+        )

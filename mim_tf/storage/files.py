@@ -10,16 +10,28 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 from absl import logging
 
 from mim_tf.errors import MimError
 from mim_tf.storage import paths
 
 
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write a file atomically; raise `OSError` if that fails."""
+    with paths.replaced_whole(path) as part:
+        part.write_bytes(content)
+
+
 def write_json(path: Path, content) -> None:
     """Write JSON atomically; raise `OSError` if that fails."""
-    with paths.replaced_whole(path) as part:
-        part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_bytes(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+
+
+def write_npz(path: Path, **arrays) -> None:
+    """Write compressed arrays atomically; raise `OSError` if that fails."""
+    with paths.replaced_whole(path, ".npz") as part:
+        np.savez_compressed(part, **arrays)
 
 
 def read_json(path: Path) -> dict:

@@ -26,6 +26,7 @@ VARIABLE = "MIM_TF_PRESETS"
 CHECKPOINT_FILE = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 """Suffix of a file of a TensorFlow 1 checkpoint."""
 
+_MOST_CHARACTERS = 2**16  # `mim presets` prints them
 _OWN = {"description": str, "sha256": str, "parameters": int, "scored_on": str, "scores": dict}
 _OF_SCORES = {"sequences": int, "sha256": str, "mean": dict, "intervals": dict, "baselines": dict}
 
@@ -104,8 +105,14 @@ def is_name(text: str) -> bool:
 
 def read_preset(path: Path) -> Preset:
     """Read the JSON file of a preset; raise `MimError` if it does not describe a preset."""
+    text = read_text(path, "the JSON file of a preset")
+    if len(text) > _MOST_CHARACTERS:
+        raise MimError(
+            f"{path}: expected at most {_MOST_CHARACTERS:,} characters, got {len(text):,}. Shorten "
+            "its texts."
+        )
     try:
-        content = parse_json(read_text(path, "the JSON file of a preset"))
+        content = parse_json(text)
         known = {name: content.pop(name) for name in _OWN if name in content}
         return Preset(path.stem, path.parent, facts=content, **known)
     except (ValueError, TypeError, AttributeError) as error:
@@ -173,7 +180,7 @@ def _folders() -> Iterator[Path]:
     # The second folder is checked only if the first does not have the name.
     yield PACKAGED
     if own := os.environ.get(VARIABLE):
-        folder = Path(own).expanduser()
+        folder = Path(os.path.expanduser(own))  # unlike Path's, no error for unknown users
         if not os.path.isdir(folder):
             raise MimError(f"Expected the folder of mim_tf.save_preset in {VARIABLE}, got {own!r}.")
         yield folder

@@ -29,7 +29,8 @@ from mim_tf.models import VideoPredictor
 from mim_tf.models.machine import POLICIES
 from mim_tf.runtime.keras_private import WeightsFile
 from mim_tf.storage.containers import opened_hdf5
-from mim_tf.storage.paths import opened, replaced_whole
+from mim_tf.storage.files import write_bytes
+from mim_tf.storage.paths import opened
 
 Arrays = Mapping[str, np.ndarray]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -65,8 +66,7 @@ def save_weights(
     """
     leave_out = () if with_optimizer else (getattr(model, "optimizer", None),)
     file = WeightsFile(model, half=half, leave_out=leave_out)
-    with replaced_whole(Path(path), ".h5") as part:
-        part.write_bytes(file.content(**{ATTRIBUTE: np.bytes_(to_json(model.config))}))
+    write_bytes(Path(path), file.content(**{ATTRIBUTE: np.bytes_(to_json(model.config))}))
 
 
 def check_settings(

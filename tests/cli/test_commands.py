@@ -431,6 +431,7 @@ def test_an_export_over_a_file_is_refused(small):
 # --network_module: the example of docs/networks.md
 
 CODE = block("docs/networks.md", "register_network")
+BUILDER = "@mim_tf.register_network('my_gru')\ndef build(config):\n"
 SIZES = ["--img_width=8", "--patch_size=4", "--num_hidden=2,2", "--filter_size=3"]
 SIZES += ["--input_length=2", "--total_length=4", "--batch_size=2", "--num_save_samples=0"]
 
@@ -480,6 +481,10 @@ def test_a_network_of_ones_own_is_trained_resumed_evaluated_and_exported(mim, ca
         ("net.py", "x = 1\n", "register_network(NAME)"),
         ("net.py", "x = 1\nx.y\n", "net.py, line 2: AttributeError"),
         ("net.py", "x = 1\nx =\n", "net.py, line 2: SyntaxError"),
+        ("net.py", "import sys\nsys.exit()", "net.py, line 2: SystemExit"),
+        ("net.py", f"import sys, mim_tf\n{BUILDER}    sys.exit()", "sys.exit"),
+        ("net.py", f"import sys, mim_tf\n{BUILDER}    return None", "my_gru"),
+        ("loop.py", None, "loop.py"),
         ("net.py", "import nothing_at_all", "net.py, line 1: ModuleNotFoundError"),
         ("net.py", "import neighbour_of_my_net", "my_layers_of_net"),
         ("my_net.py", CODE, "my_gru"),
@@ -487,6 +492,7 @@ def test_a_network_of_ones_own_is_trained_resumed_evaluated_and_exported(mim, ca
 )
 def test_a_wrong_network_module_is_named(error_of, path, code, words):
     Path("neighbour_of_my_net.py").write_text("from my_layers_of_net import nothing")
+    Path("loop.py").symlink_to("loop.py")
     if code is not None:
         Path(path).write_text(code)
     flags = [f"--network_module={path}", "--model_name=my_gru", "--dataset=array"]

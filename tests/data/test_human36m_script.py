@@ -246,3 +246,28 @@ def test_permissions_and_owners_of_an_archive_are_not_taken(mirror, destination)
     for path in (destination / "S1").iterdir():
         assert path.stat().st_uid == os.getuid()
         assert not path.stat().st_mode & 0o6022
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.SYMTYPE]
+)
+@pytest.mark.parametrize("fails", [False, True])
+def test_only_regular_files_of_an_archive_are_kept(mirror, destination, tmp_path, kind, fails):
+    if kind in (tarfile.CHRTYPE, tarfile.BLKTYPE) and os.getuid() != 0:
+        pytest.skip("only root makes device nodes")
+    write_archive(mirror / "S1.tar", pictures("S1"))
+    with tarfile.open(mirror / "S1.tar", "a") as archive:
+        member = tarfile.TarInfo("S1/null")
+        member.type, member.linkname, member.devmajor, member.devminor = kind, "/etc", 1, 3
+        archive.addfile(member)
+    if fails:  # after it unpacked everything
+        (tmp_path / "tar").write_text(
+            f'#!{BASH}\n{shutil.which("tar")} "$@"\n[ "$1" != -xf ] || exit 2\n'
+        )
+        (tmp_path / "tar").chmod(0o755)
+    done = download(mirror, destination, path=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert done.returncode == fails, done.stderr
+    found = [path for path in destination.rglob("*") if path.is_symlink() or path.name == "null"]
+    assert found == []
+    if not fails:
+        assert files(destination) == EVERYTHING

@@ -138,10 +138,34 @@ def test_files_that_are_not_there_are_left_out(tmp_path, caplog):
         opened(tmp_path, sevir_type="vis")
 
 
-def break_data(folder, rows):
-    with h5py.File(folder / "data" / rows[0][1], "a") as file:
-        del file["vil"]
-        file["vil"] = np.zeros((2, 49, 8, 8), np.uint8)
+def broken(values):
+    """Return what replaces the values in the file of training events."""
+
+    def damage(folder, rows):
+        with h5py.File(folder / "data" / rows[0][1], "a") as file:
+            del file["vil"]
+            if values is None:
+                file.create_group("vil")
+            else:
+                file["vil"] = values
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("time", "split"),
+    [
+        ("2019-01-01T00:00:00+02:00", "train"),  # 22:00 of 2018 in UTC
+        ("2019-01-01T00:00:00-02:00", "valid"),
+        ("2019-06-01 00:00:00Z", "valid"),  # the last moment
+    ],
+)
+def test_times_with_a_time_zone_are_compared_in_utc(tmp_path, time, split):
+    rows = write_sevir(tmp_path)
+    write_catalog(tmp_path, [[*row[:4], time, *row[5:]] for row in rows[:1]])
+    assert opened(tmp_path, split).size > 0
+    with pytest.raises(MimError, match=split):
+        opened(tmp_path, "test")
 
 
 @pytest.mark.parametrize(
@@ -160,7 +184,12 @@ def break_data(folder, rows):
             "event train-0 in row 7",
         ),
         (lambda folder, rows: write_catalog(folder, [["other", *rows[0][1:]]]), "event other"),
-        (break_data, "train.h5"),
+        (broken(np.zeros((2, 49, 8, 8), np.uint8)), "train.h5"),
+        (broken(np.full((2, 8, 8, 49), b"a")), "train.h5"),
+        (broken(np.zeros((2, 8, 8, 49), np.complex64)), "train.h5"),
+        (broken(np.zeros((2, 8, 8, 49), [("a", "f4")])), "train.h5"),
+        (broken(h5py.Empty("f4")), "train.h5"),
+        (broken(None), "train.h5"),
         (lambda folder, rows: (folder / "data" / rows[0][1]).write_bytes(b"nothing"), "train.h5"),
     ],
 )

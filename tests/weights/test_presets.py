@@ -96,6 +96,21 @@ def test_unknown_names_and_folders(folder, monkeypatch):
         find_weights("tiny")
 
 
+def test_a_folder_of_an_unknown_user_is_refused(folder, monkeypatch):
+    monkeypatch.setenv("MIM_TF_PRESETS", "~nobody-of-this-name/presets")
+    with pytest.raises(MimError, match="~nobody-of-this-name/presets"):
+        list_presets()
+
+
+def test_a_card_of_ten_million_characters_is_refused(folder):
+    record = folder / "tiny.json"
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps(content | {"description": "a" * 10**7}))
+    with pytest.raises(MimError, match=r"tiny\.json") as caught:
+        list_presets()
+    assert len(str(caught.value)) < 1000
+
+
 @pytest.mark.parametrize("name", PACKAGED)
 def test_weights_of_the_package_load(name):
     assert mim_tf.load_model(name).count_params() == PACKAGED[name].parameters

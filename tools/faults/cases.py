@@ -21,7 +21,7 @@ from tools.faults.readers import READERS
 
 OUTCOMES = ("read", "refused", "undetectable", "traceback", "hang", "silent", "crash")
 GOOD = OUTCOMES[:3]
-SECONDS = 10
+SECONDS = 30  # a reader may start another process
 MEMORY = 2**30
 NOBODY = 65534
 CONTENT = "other_content"
@@ -113,7 +113,7 @@ class Bench:
             Kind.CHANGED: not reader.checksum,
             Kind.CUT: not reader.ends,
             Kind.CONTENT: True,
-            Kind.PLACE: reader.fills and case.damage == "a_folder",
+            Kind.PLACE: reader.fills and case.damage in ("a_folder", "a_link_to_the_folder"),
             Kind.MISSING: not reader.ends or len(_files(self._folder / "good" / case.reader)) > 1,
         }
         if not allowed[kind]:
@@ -136,9 +136,9 @@ def _damage(case, folder):
     draw, files = random.Random(str(case)), _files(folder)
     if case.damage != CONTENT:
         ANY[case.damage][1](draw.choice(files), draw)
-    elif files := [file for file in files if file.suffix in WRITERS]:
+    elif files := [file for file in files if (file.suffix or file.name) in WRITERS]:
         file = draw.choice(files)
-        WRITERS[file.suffix](file, draw)
+        WRITERS[file.suffix or file.name](file, draw)
 
 
 def _limit(forbidden):

@@ -176,10 +176,11 @@ _TEXTS = ["[" * 100_000, "", "null", "[]", "3", "NaN", '{"a": 1e999}', "\ufeff{}
 
 def _changed_json(text, draw):
     """Return JSON with one value replaced, or another text."""
-    if draw.random() < 0.3:
-        return draw.choice(_TEXTS)
     content = json.loads(text)
-    parent, key = draw.choice(list(_places(content)))
+    places = list(_places(content))
+    if not places or draw.random() < 0.3:
+        return draw.choice(_TEXTS)
+    parent, key = draw.choice(places)
     if draw.random() < 0.15 and isinstance(parent, dict):
         del parent[key]
     elif draw.random() < 0.4:
@@ -267,7 +268,10 @@ def _gz(path, draw):
 WRITERS: dict[str, Callable[[Path, random.Random], object]] = {
     ".npy": lambda path, draw: path.write_bytes(_array_bytes(np.load(path), draw)),
     ".npz": _npz,
-    ".json": lambda path, draw: path.write_text(_changed_json(path.read_text(), draw), "utf-8"),
+    **dict.fromkeys(
+        [".json", ".zarray", ".zattrs", ".zgroup"],
+        lambda path, draw: path.write_text(_changed_json(path.read_text(), draw), "utf-8"),
+    ),
     ".gz": _gz,
     **dict.fromkeys([".h5", ".state"], _h5),
     **dict.fromkeys([".csv", ".cfg"], _text),
@@ -277,4 +281,4 @@ WRITERS: dict[str, Callable[[Path, random.Random], object]] = {
         lambda path, draw: path.write_bytes(draw.choice(_PLAYLISTS)),
     ),
 }
-"""Suffix -> function that writes other content of the same format to a file."""
+"""Suffix, or name without one -> function that writes other content of the same format to it."""

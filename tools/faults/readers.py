@@ -325,6 +325,14 @@ READERS: dict[str, Reader] = {
         unit=False,
         fills=True,
     ),
+    "zarr 2": Reader(
+        _written(grid_files.write, "t2m.zarr", grid_files.dataset(), zarr_format=2),
+        _splits("grid"),
+        unit=False,
+        fills=True,
+    ),
+    "grib": Reader(_written(grid_files.write_grib, "a.grib", 2), _splits("grid"), unit=False),
+    "grib 1": Reader(_written(grid_files.write_grib, "a.grib", 1), _splits("grid"), unit=False),
     "human36m": Reader(
         _in_folder(_human_pictures),
         _frames(lambda path: open_human(DataConfig("human", path), "train", (8, 8, 3), 3)),

@@ -96,7 +96,7 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
                 row["id"],
                 row["file_name"],
                 int(float(row["file_index"])),
-                datetime.datetime.fromisoformat(row["time_utc"]),
+                _utc(row["time_utc"]),
             )
             for row in rows
             if float(row["pct_missing"] or "nan") == 0 and times[row["id"]] == 1
@@ -113,6 +113,12 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
         logging.warning("SEVIR: %s; their events are left out.", missing)
     found = [entry for entry in entries if entry.file_name in there]
     return sorted(found, key=lambda entry: (entry.time, entry.id))
+
+
+def _utc(text):
+    """Return an ISO time, in UTC if it has no time zone, as a time without one."""
+    time = datetime.datetime.fromisoformat(text)
+    return time.astimezone(datetime.UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
 def _exists(path):
@@ -132,10 +138,13 @@ def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
     for name, events in by_file.items():
         path = root / "data" / name
         with opened_hdf5(path, "a file of SEVIR") as file:
-            shape: tuple[int, ...] = file[kind].shape if kind in file else ()
+            found = file.get(kind)
+            numbers = isinstance(found, h5py.Dataset) and found.dtype.kind in "fiu"
+            shape: tuple[int, ...] = (found.shape or ()) if numbers else ()
             wanted = f"[N, H, W, {FRAMES}]" if size is None else f"[N, {size}, {FRAMES}]"
             if len(shape) != 4 or shape[-1] != FRAMES or size not in (None, shape[1:3]):
-                raise MimError(f"{path}: Expected a data set {kind} {wanted}, got {list(shape)}.")
+                got = f"got {list(shape)}" if numbers or found is None else f"got {found}"
+                raise MimError(f"{path}: Expected numbers {kind} {wanted}, {got}.")
             for event in events:
                 is_row = 0 <= event.row < shape[0]
                 if not is_row or ("id" in file and file["id"].asstr()[event.row] != event.id):

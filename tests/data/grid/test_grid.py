@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
 
+from mim_tf.data.sets.grid import files
 from mim_tf.data.sets.grid.files import expand
 from mim_tf.data.sets.grid.grid import Grid
 from mim_tf.errors import MimError
@@ -203,6 +205,49 @@ def test_packages_that_are_missing(tmp_path, monkeypatch, name, package):
     monkeypatch.setattr("importlib.util.find_spec", lambda n: None if n == package else find(n))
     with pytest.raises(MimError, match=rf"{package}.*pip install .mim_tf\[grid"):
         Grid([path])
+
+
+@pytest.mark.parametrize("name", ["a.nc", "a.zarr", "a.cdf"])
+@pytest.mark.parametrize("count", [2, 5])
+def test_too_many_variables_are_refused(tmp_path, name, count, monkeypatch):
+    monkeypatch.setattr(files, "_MOST_VARIABLES", 7)
+    fields = grid_files.dataset()
+    fields = fields.assign({f"v{n}": fields["t2m"] for n in range(count - 2)})
+    if name == "a.cdf":
+        fields.to_netcdf(tmp_path / name, engine="scipy")
+    else:
+        grid_files.write(tmp_path / name, fields)
+    if count == 2:  # and 3 coordinates
+        assert Grid([tmp_path / name]).frame_shape[2] == count
+        return
+    with pytest.raises(MimError, match=name):
+        Grid([tmp_path / name], ("t2m",))
+
+
+@pytest.mark.parametrize(
+    "dtype", ["S5", "c8", "V8", "M8[ns]", [("a", "f4"), ("b", "i2")], "(3,)f4", h5py.ref_dtype]
+)
+@pytest.mark.parametrize("variables", [(), ("t2m",)])
+def test_values_that_are_not_numbers_are_refused(tmp_path, dtype, variables):
+    path = grid_files.write(tmp_path / "a.nc", grid_files.dataset()[["t2m"]])
+    with h5py.File(path, "a") as file:
+        del file["t2m"]
+        is_time = dtype == "M8[ns]"
+        field = file.create_dataset("t2m", (24, 6, 8), "f4" if is_time else dtype)
+        if is_time:
+            field.attrs["units"] = "hours since 2000-01-01"
+        for axis, name in enumerate(("time", "lat", "lon")):
+            field.dims[axis].attach_scale(file[name])
+    with pytest.raises(MimError, match=r"a\.nc.* t2m"):
+        Grid([path], variables)
+
+
+@pytest.mark.parametrize("axis", ["lat", "lon"])
+def test_coordinates_that_are_not_finite_are_refused(tmp_path, axis):
+    fields = grid_files.dataset()
+    fields = fields.assign_coords({axis: fields[axis] * np.nan})
+    with pytest.raises(MimError, match=r"a\.nc"):
+        Grid([grid_files.write(tmp_path / "a.nc", fields)])
 
 
 @pytest.mark.slow

@@ -24,6 +24,9 @@ _NORTH, _EAST = (
 )
 """Units of latitudes and longitudes by CF; rotated ones have "degrees"."""
 
+_NUMBERS = "fiub"
+"""Kinds of dtypes that are read; bool only where it is chosen, because it is often a mask."""
+
 _TOLERANCE = 1e-4
 """In degrees; coordinates are often float32, which holds 360 to 2e-5."""
 
@@ -96,6 +99,9 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
     and units, or else by their order.
     """
     name, level = split_name(variable)
+    if dataset[name].dtype.kind not in _NUMBERS:
+        kind = dataset[name].dtype
+        raise MimError(f"{path}: expected numbers in {name}, got {kind}. Choose --variables.")
     data = _with_degrees(dataset, dataset[name])
     if level is not None:
         data = _at_level(path, data, level)

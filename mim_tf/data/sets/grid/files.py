@@ -14,7 +14,7 @@ from mim_tf.data.sets.grid.conventions import declare
 from mim_tf.data.sets.grid.fields import variable_names
 from mim_tf.errors import MimError
 from mim_tf.runtime.optional import import_xarray
-from mim_tf.storage.containers import check_grib, check_hdf5, check_zarr
+from mim_tf.storage.containers import check_grib, check_grib_opens, check_hdf5, check_zarr
 from mim_tf.storage.paths import list_folder, opened
 
 SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf", ".grib", ".grib2", ".grb", ".grb2", ".zarr", ".hdf5")
@@ -23,6 +23,7 @@ SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf", ".grib", ".grib2", ".grb", ".grb2"
 _ZARR_METADATA = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
 _ENGINES = {b"\x89HDF": "h5netcdf", b"CDF": "scipy", b"GRIB": "cfgrib"}
 _CHECKS = {"h5netcdf": check_hdf5, "zarr": check_zarr, "cfgrib": check_grib}
+_MOST_VARIABLES = 1000
 _WAIT = "If it is still being written, wait; otherwise write or download it again."
 
 
@@ -60,6 +61,12 @@ def _expanded(path):
             f"or a folder of them ({', '.join(SUFFIXES)})."
         )
     return in_natural_order(found)
+
+
+def open_all(paths: list[Path], group: str = "") -> list[tuple]:
+    """Return (path, data set) of all that files and stores hold, see `open_datasets`."""
+    check_grib_opens([path for path in paths if _engine(path) == "cfgrib"])
+    return [(path, each) for path in paths for each in open_datasets(path, group)]
 
 
 def open_datasets(path: Path, group: str = "") -> list:
@@ -119,7 +126,11 @@ def _opened(path, engine, name):
 
     def read(group):
         inside = {} if group == "." else {"group": group}
-        return xarray.open_dataset(path, engine=engine, cache=False, decode_cf=False, **inside)
+        if engine in _ENTRIES:
+            _check_count(path, _ENTRIES[engine](path, group))
+        found = xarray.open_dataset(path, engine=engine, cache=False, decode_cf=False, **inside)
+        _check_count(path, len(found.variables))
+        return found
 
     dataset = read(name)
     for parent in PurePosixPath(name).parents:
@@ -128,6 +139,27 @@ def _opened(path, engine, name):
             if is_axis and key not in dataset.variables:
                 dataset = dataset.assign({key: variable})
     return xarray.decode_cf(declare(path, dataset, engine == "zarr"), decode_timedelta=False)
+
+
+def _check_count(path, count):
+    """Raise `MimError` for too many variables; xarray's time grows with their square."""
+    if count > _MOST_VARIABLES:
+        raise MimError(
+            f"{path}: expected at most {_MOST_VARIABLES:,} variables in a group, got {count:,}. "
+            "Write those of --variables to a file of their own, with ncks or xarray."
+        )
+
+
+def _entries_of_hdf5(path, group):
+    with h5py.File(path) as file:
+        return len(file[group])
+
+
+_ENTRIES = {
+    "h5netcdf": _entries_of_hdf5,
+    "zarr": lambda path, group: len(list_folder(path / group)),
+}
+"""Engine -> function that counts variables and groups in a group, before xarray opens them."""
 
 
 def _groups_of_hdf5(path):

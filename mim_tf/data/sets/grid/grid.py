@@ -20,7 +20,7 @@ from mim_tf.data.sets.grid.fields import (
     template,
     variable_names,
 )
-from mim_tf.data.sets.grid.files import expand, open_datasets, read_errors
+from mim_tf.data.sets.grid.files import expand, open_all, read_errors
 from mim_tf.data.sets.grid.times import Times, join_times, runs, usual_step
 from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import ALL, SPLITS, check_apart, needed_paths, with_paths
@@ -68,7 +68,7 @@ class Grid:
         as_rain_rate: bool = False,
     ):
         self.paths = expand(paths)
-        opened = [(path, each) for path in self.paths for each in open_datasets(path, group)]
+        opened = open_all(self.paths, group)
         self.variables = variables or _all_variables(opened)
         self.channels = [_fields_of(opened, variable) for variable in self.variables]
         self.times = _common_times(self.variables, self.channels)
@@ -78,7 +78,8 @@ class Grid:
         if as_rain_rate:
             self._factor = _rates_per_unit(self.variables, self.units, self.step)
             self.units = (RAIN_RATE,)
-        grid = _common_grid(self.channels)
+        with read_errors(self.paths[0]):  # coordinates that are not finite
+            grid = _common_grid(self.channels)
         self._rows, self._columns = select(grid, region)
         self._coarsen = coarsen
         self.coordinates = cut(grid, self._rows, self._columns, coarsen)

@@ -122,7 +122,7 @@ def _read_idx(path):
 
 def _keras_mnist(patience):
     """Read MNIST from the cache of `keras.datasets.mnist`, or download it there."""
-    home = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+    home = pathlib.Path(os.path.expanduser(os.environ.get("KERAS_HOME", "~/.keras")))
     if not os.access(home, os.W_OK):  # as keras.utils.get_file does
         home = pathlib.Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir(), ".keras")
     cached = home / "datasets" / "mnist.npz"
