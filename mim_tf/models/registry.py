@@ -67,7 +67,6 @@ def build_step(config: ModelConfig) -> keras.Model:
                 f"Expected {name}={default} for {config.model_name}, got {value}. {able} have it."
             )
     step = network.build(config)
-    step = network.build(config)
     if not isinstance(step, keras.Model):
         raise MimError(
             f"Expected a keras.Model from the builder of {config.model_name}, got {step!r:.80}. "
@@ -77,8 +76,6 @@ def build_step(config: ModelConfig) -> keras.Model:
         raise MimError(
             f"prediction={config.prediction} is not supported for {config.model_name}, whose step "
             "does not use StepEnds. Use prediction=frame."
-        )
-    return step
         )
     return step
 
