@@ -1,6 +1,7 @@
 """Numbers, lists and tables as text, for messages, terminals and Markdown."""
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -22,6 +23,18 @@ def duration(seconds: float) -> str:
             count = seconds / size
             return f"{count:.2g} {unit}" if count < 10 else f"{count:.0f} {unit}"
     return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Return text in which control characters except tabs and line breaks are escaped.
+
+    Names and texts of files could otherwise move the cursor of a terminal, or recolour it. Bytes
+    of a name that are not UTF-8 are escaped too, because they cannot be encoded.
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def text_table(rows: Sequence[Sequence[str]]) -> list[str]:

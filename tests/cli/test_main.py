@@ -134,6 +134,46 @@ def test_a_reader_that_leaves_early_is_not_an_error():
     assert done.stdout.startswith("usage: ")
 
 
+@pytest.mark.parametrize("arguments", ["--version", "--help", "presets", "train --helpfull", "no"])
+@pytest.mark.parametrize(
+    ("streams", "status"),
+    [
+        (">&-", 0),
+        ("2>&-", 0),
+        ("<&- >&- 2>&-", 0),
+        (">/dev/full", 1),
+        ("2>/dev/full", 0),
+        (">/dev/full 2>/dev/full", 1),
+        ("| true; exit ${PIPESTATUS[0]}", 0),
+        ("2>&1 | true; exit ${PIPESTATUS[0]}", 0),
+    ],
+)
+def test_streams_that_are_closed_or_full(arguments, streams, status):
+    command = f"{sys.executable} -m mim_tf {arguments} {streams}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == (2 if arguments == "no" else status)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_work_goes_on_without_a_reader(tmp_path):
+    """Descriptors of closed streams are not given to files; the status says what was done."""
+    program = (
+        "import sys; from mim_tf.cli.command import Command, run\n"
+        "def main(values):\n"
+        "    print('a' * 100_000, flush=True); print('b', file=sys.stderr, flush=True)\n"
+        f"    with open({str(tmp_path / 'done')!r}, 'w') as file: file.write(str(file.fileno()))\n"
+        "run(Command('Works.', main), [], 'mim work')"
+    )
+    for streams, status in ((">&- 2>&-", 0), (">/dev/full 2>/dev/full", 1), ("| true", 0)):
+        command = f"{sys.executable} -c '$PROGRAM' {streams}; exit ${{PIPESTATUS[0]}}"
+        command = command.replace("'$PROGRAM'", '"$PROGRAM"')
+        done = subprocess.run(["bash", "-c", command], env={**os.environ, "PROGRAM": program})
+        assert done.returncode == status
+        assert int((tmp_path / "done").read_text()) > 2
+        (tmp_path / "done").unlink()
+
+
 INTERRUPTED = """
 import os, signal, sys
 from mim_tf.cli.command import import_keras
