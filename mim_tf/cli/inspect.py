@@ -79,7 +79,8 @@ def main(values: flags.FlagValues, path: str) -> None:
 
 def _free_name(path):
     endings = ("", *(f"-{number}" for number in range(2, 1000)))
-    names = (f"inspect-{Path(path).name}{ending}.png" for ending in endings)
+    start = Path(path).name[:50]  # a name has at most 255 bytes
+    names = (f"inspect-{start}{ending}.png" for ending in endings)
     return next(name for name in names if not os.path.lexists(name))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mim_tf.errors import MimError
+from mim_tf.values.text import literal
 
 
 def observed_step(step: keras.Model) -> keras.Model:
@@ -152,5 +153,5 @@ def draw(path, result: dict, input_length: int, title: str) -> None:
         axes.set_ylabel(label)
         axes.legend(fontsize=7, ncols=2)
     every[0].set_ylim(0, 1)
-    figure.suptitle(title)
+    figure.suptitle(literal(title))
     figure.savefig(path, dpi=110)

@@ -46,9 +46,24 @@ def text_table(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+def one_line(text: str) -> str:
+    """Return text with a space instead of each line break, such as of a file's name."""
+    return re.sub(r"\s*[\r\n]\s*", " ", text)
+
+
+def literal(text: str) -> str:
+    """Return text that Matplotlib draws as it is, not as a formula between two dollar signs."""
+    return printable(text).replace("$", r"\$")
+
+
+def markdown_text(text: str) -> str:
+    """Return text on one line that Markdown takes neither for HTML nor for the end of a cell."""
+    return re.sub(r"[\\|<]", r"\\\g<0>", one_line(text))
+
+
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table; the first row is its header, numbers are aligned right."""
-    header, *body = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    header, *body = [[markdown_text(cell) for cell in row] for row in rows]
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
