@@ -457,6 +457,8 @@ def test_an_export_over_a_file_is_refused(small):
     with pytest.raises(MimError, match="model"):
         export(small, "model")
     assert Path("model").read_text() == "precious"
+    with pytest.raises(MimError, match="--output"):  # TensorFlow takes only UTF-8
+        export(small, os.fsdecode(b"\xff"), warmup=False)
 
 
 # --network_module: the example of docs/networks.md
