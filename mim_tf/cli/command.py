@@ -17,7 +17,7 @@ from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.runtime.backend import backend_errors, check_backend
 from mim_tf.runtime.memory import in_words, is_out_of_memory
-from mim_tf.storage.paths import check_no_url
+from mim_tf.storage.paths import check_folder, check_no_url, open_file
 from mim_tf.values.text import printable
 
 
@@ -93,6 +93,10 @@ class Command:
         for text in (*(values[name].value for name in values), *arguments):
             if isinstance(text, str):
                 check_no_url(text)
+        for name in {"save_dir", "gen_frm_dir"} & {*values}:
+            check_folder(str(values[name].value), f"--{name}")
+        if "network_module" in values and values["network_module"].value:
+            open_file(values["network_module"].value, "a Python file as --network_module").close()
         self.main(values, *arguments)
 
 

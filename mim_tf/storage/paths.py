@@ -151,6 +151,13 @@ def check_free(path: str | os.PathLike, other: str) -> None:
     raise MimError(f"{path} exists already. Remove it or give another {other}.")
 
 
+def check_folder(path: str | os.PathLike, flag: str) -> None:
+    """Raise `MimError` if `path` cannot become a folder, because it is or lies in a file."""
+    known = next(each for each in (Path(path), *Path(path).parents) if os.path.lexists(each))
+    if not os.path.isdir(known):
+        raise MimError(f"{known}: expected a folder for {flag}, found a file. Give another {flag}.")
+
+
 def check_writable(folder: str | os.PathLike) -> None:
     """Create `folder` if it is missing; raise `MimError` if no file can be written in it."""
     try:
