@@ -211,6 +211,19 @@ def test_ctrl_c_while_keras_is_imported_is_one_line(monkeypatch):
     assert done.returncode == 128 + signal.SIGINT
 
 
+def test_what_tensorflow_prints_while_its_import_aborts_is_shown(monkeypatch, tmp_path):
+    """A processor without AVX ends the process in C++ code, which says so on stderr."""
+    (tmp_path / "tensorflow.py").write_text(
+        "import os; os.write(2, b'compiled to use AVX instructions'); os.abort()"
+    )
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    program = [sys.executable, "-m", "mim_tf", "export", "--pretrained_model=moving-mnist"]
+    done = subprocess.run([*program, f"--output={tmp_path / 'a'}"], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGABRT
+    assert "compiled to use AVX instructions" in done.stderr
+
+
 @dataclasses.dataclass
 class Flags:
     output: str = field("", "What to make.")
