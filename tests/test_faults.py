@@ -61,6 +61,7 @@ def test_corrupted_files_are_rejected():
 @pytest.mark.parametrize(
     ("program", "arguments", "words"),
     [
+        ("pages", ["--cases=20"], "made"),
         ("kill_resume", ["--kills=2"], "2 kills, 0 traces, different: nothing"),
         ("full_disk_resume", ["--fills=1"], "1 full disks, 0 crashes, 0 traces"),
         ("soak", ["--updates=20", "--predictions=10"], "10 predictions"),

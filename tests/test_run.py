@@ -27,3 +27,9 @@ def test_it_has_the_flags_of_mim_train(tmp_path):
     flags = {line for line in train.splitlines() if line.lstrip().startswith("--")}
     assert len(flags) > 50
     assert flags < set(lines)
+
+
+def test_a_word_after_a_switch_is_not_taken_for_nothing(tmp_path):
+    result = run(tmp_path, "--is_training", "False")
+    assert result.returncode == 2
+    assert "--is_training=False" in result.stderr

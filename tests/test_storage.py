@@ -140,6 +140,12 @@ def test_an_existing_file_is_kept_unless_it_may_be_replaced(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("name", ["x" * 256, "a\0b"])
+def test_a_name_that_no_file_can_have_is_not_free(tmp_path, name):
+    with pytest.raises(MimError, match="another --output"):
+        check_free(tmp_path / name, "--output")
+
+
 def test_a_folder_replaces_a_folder(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "old").touch()

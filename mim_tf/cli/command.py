@@ -1,11 +1,12 @@
 """Shared parts of all commands: flags, help, errors on one line, and the import of Keras."""
 
+import contextlib
 import dataclasses
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 from absl import flags as absl_flags
@@ -16,7 +17,8 @@ from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.runtime.backend import backend_errors, check_backend
 from mim_tf.runtime.memory import in_words, is_out_of_memory
-from mim_tf.storage.paths import check_no_url
+from mim_tf.storage.paths import check_folder, check_no_url, open_file
+from mim_tf.values.text import printable
 
 
 @dataclasses.dataclass
@@ -91,50 +93,109 @@ class Command:
         for text in (*(values[name].value for name in values), *arguments):
             if isinstance(text, str):
                 check_no_url(text)
+        for name in {"save_dir", "gen_frm_dir"} & {*values}:
+            check_folder(str(values[name].value), f"--{name}")
+        if "network_module" in values and values["network_module"].value:
+            open_file(values["network_module"].value, "a Python file as --network_module").close()
         self.main(values, *arguments)
 
 
 def run(command: Command, arguments: Sequence[str], program: str) -> None:
-    """Run `command` as `program`, or print its help.
-
-    It exits with status 1 for a `MimError`, 2 for a wrong command line and 130 for Ctrl-C.
-    """
+    """Run `command` as `program`, or print its help; errors as of `one_line_errors`."""
     # Otherwise absl warns about logging before its own flags, which are not used, are parsed.
     absl_flags.FLAGS.mark_as_parsed()
     logging.use_absl_handler()
-    try:
+    logging.get_absl_handler().setFormatter(_Formatter())
+    with one_line_errors(program):
         if {"--help", "-help", "-h", "--helpfull", "-helpfull"} & set(arguments):
             print(command.help(program, full="helpfull" in " ".join(arguments)))
-        else:
-            values = command.flag_values()
+            return
+        values = command.flag_values()
+        try:
             with backend_errors():
                 command.start(values, parse(values, arguments))
-        sys.stdout.flush()
-    except UsageError as error:
-        leave(f"{error} `{program} --help` lists its flags.", status=2)
-    except MimError as error:
-        leave(str(error), status=1)
-    except BrokenPipeError:
-        # The reader of `mim presets | head` has left. Python must not flush the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:  # such as a full disk, or a folder without permission to write
-        reason = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
-        name = f"{error.filename}: " if error.filename else ""
-        leave(f"{name}{reason}. Free or choose another place, and try again.", status=1)
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        sys.exit(130)
-    except SystemExit as error:  # of a user's own network or data set
-        leave(f"sys.exit({error.code!r}) was called. Remove it from --network_module.", status=1)
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        leave(f"{in_words(error)} Lower --batch_size first, then the sizes.", status=1)
+        except SystemExit as error:  # of a user's own network or data set
+            raise MimError(
+                f"sys.exit({error.code!r}) was called. Remove it from --network_module."
+            ) from None
+
+
+@contextlib.contextmanager
+def one_line_errors(program: str) -> Iterator[None]:
+    """Print errors on one line and exit; what is printed inside never ends the work.
+
+    The status is 1 for a `MimError`, 2 for a wrong command line and 130 for Ctrl-C. It is 1 too if
+    stdout could not be written, but 0 if its reader has left, as in `mim presets | head`.
+    """
+    # A closed descriptor would become the number of the next file, into which C++ code then logs.
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(number)
+    out = _Stream(sys.stdout or os.fdopen(1, "w"), printable)
+    err = _Stream(sys.stderr or os.fdopen(2, "w"))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            yield
+            out.flush()
+            if out.error and not isinstance(out.error, BrokenPipeError):
+                raise OSError(out.error.errno, out.error.strerror, "stdout")
+        except UsageError as error:
+            leave(f"{error} `{program} --help` lists its flags.", status=2)
+        except MimError as error:
+            leave(str(error), status=1)
+        except OSError as error:  # such as a full disk, or a folder without permission to write
+            reason = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
+            name = f"{error.filename}: " if error.filename else ""
+            leave(f"{name}{reason}. Free or choose another place, and try again.", status=1)
+        except KeyboardInterrupt:
+            print("\ninterrupted", file=sys.stderr)
+            sys.exit(130)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            leave(f"{in_words(error)} Lower --batch_size first, then the sizes.", status=1)
+
+
+class _Stream:
+    """stdout or stderr: what cannot be written is lost, and `error` is the reason.
+
+    `escape` changes all text; progress bars on stderr need control characters.
+    """
+
+    def __init__(self, stream, escape: Callable[[str], str] = str):
+        self._stream, self._escape = stream, escape
+        self.error: OSError | None = None
+        with contextlib.suppress(AttributeError):  # not a file, in tests and notebooks
+            stream.reconfigure(errors="backslashreplace")
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._stream.write(self._escape(text)))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, act):
+        try:
+            act()
+        except OSError as error:
+            self.error = error
+            # Python flushes at its exit again, which must not fail.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+
+class _Formatter(logging.PythonFormatter):
+    def format(self, record):
+        return printable(super().format(record))
 
 
 def leave(message: str, status: int) -> NoReturn:
     """End the process with an error on one line."""
-    print(f"error: {message}", file=sys.stderr)
+    line = printable(message).replace("\n", "\\n")
+    print(f"error: {line}", file=sys.stderr)
     sys.exit(status)
 
 

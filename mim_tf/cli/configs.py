@@ -33,11 +33,17 @@ def check_data_flags(values: flags.FlagValues, paths: tuple[str, ...] = _PATHS) 
     if values.pretrained_model:
         check_weights_exist(values.pretrained_model)
     for name in paths:
-        text = getattr(values, name)
-        for path in divided(text):
-            if _is_missing(path):
-                commas = " Commas divide paths." if "," in text else ""
-                raise MimError(f"{path}: expected data of --{name}, found no such file.{commas}")
+        check_paths(getattr(values, name), f"data of --{name}")
+    if values.digits not in ("auto", "bundled", "mnist"):
+        check_paths(values.digits, "the digits of --digits")
+
+
+def check_paths(text: str, kind: str) -> None:
+    """Raise `MimError` if one of comma separated paths does not exist, or matches no file."""
+    for path in divided(text):
+        if _is_missing(path):
+            commas = " Commas divide paths." if "," in text else ""
+            raise MimError(f"{path}: expected {kind}, found no such file.{commas}")
 
 
 def _is_missing(path):

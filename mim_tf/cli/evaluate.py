@@ -12,6 +12,7 @@ from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.config.fields import field
 from mim_tf.errors import MimError
+from mim_tf.storage.paths import check_folder
 from mim_tf.values.text import listed
 
 ALL_SEQUENCES: dict[str, object] = {"max_test_sequences": 0}
@@ -80,7 +81,7 @@ def _score(values: flags.FlagValues) -> None:
     training = TrainingConfig(**ALL_SEQUENCES | given(TrainingConfig, values))
     for name in ("truth", "prediction"):
         path = getattr(values, name)
-        if not os.path.lexists(path) and not glob.has_magic(path):
+        if not os.path.lexists(path) and not glob.glob(path):
             raise MimError(f"{path}: expected the files of --{name}, found no such file.")
     variables = tuple(filter(None, map(str.strip, values.variables.split(","))))
     import_keras()
@@ -119,6 +120,7 @@ class _Analyze(WeightsFlags):
 def _analyze(values: flags.FlagValues) -> None:
     logging.set_verbosity(logging.INFO)
     path, low, high = values.pretrained_model, values.low, values.high
+    check_folder(values.output, "--output")
     check_data_flags(values, ("valid_data_paths",))
     import_keras(values.network_module)
     data = data_config(values, path)

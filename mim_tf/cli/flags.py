@@ -4,6 +4,7 @@ The fields of configurations and of commands are declared with `mim_tf.config.fi
 parses the command line, and its own flags (`--verbosity` and so on) are not among them.
 """
 
+import itertools
 import os
 import re
 import typing
@@ -35,6 +36,9 @@ _OF_2019 = {
     "is_training": "Leave it out: mim train trains, mim evaluate evaluates",
 }
 """Flag of the 2019 code without a flag of that name here -> what replaces it."""
+
+
+_WORDS = ("true", "false", "yes", "no", "auto")
 
 
 class UsageError(MimError):
@@ -114,6 +118,11 @@ def parse(values: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
     """
     try:
         _check_flagfiles(arguments)
+        for name, word in itertools.pairwise(arguments):
+            flag = name.lstrip("-")
+            # absl would take the word for an argument, and False for True.
+            if name != flag in values and values[flag].boolean and word.lower() in _WORDS:
+                raise UsageError(f"Expected --{flag}={word}, got --{flag} {word}.")
         values.set_gnu_getopt(True)  # flags may come after arguments
         return values(["mim", *arguments])[1:]
     except flags.UnrecognizedFlagError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from absl import flags
 
 from mim_tf.cli.command import Command, NetworkFlags, import_keras
+from mim_tf.cli.configs import check_paths
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.config.fields import field
@@ -33,6 +34,7 @@ def main(values: flags.FlagValues, path: str) -> None:
     settings, known = given(DataConfig, values), given(ModelConfig, values)
     if not values.network_module and "dataset" in settings:
         DataConfig(**settings)
+        check_paths(path, "data")
     from mim_tf.inspection.recognise import describe_weights, open_all, recognise
 
     kind = settings.get("dataset") or recognise(path)
@@ -79,7 +81,8 @@ def main(values: flags.FlagValues, path: str) -> None:
 
 def _free_name(path):
     endings = ("", *(f"-{number}" for number in range(2, 1000)))
-    names = (f"inspect-{Path(path).name}{ending}.png" for ending in endings)
+    start = Path(path).name[:50]  # a name has at most 255 bytes
+    names = (f"inspect-{start}{ending}.png" for ending in endings)
     return next(name for name in names if not os.path.lexists(name))
 
 

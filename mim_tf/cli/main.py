@@ -4,7 +4,7 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 
-from mim_tf.cli.command import leave, run
+from mim_tf.cli.command import leave, one_line_errors, run
 from mim_tf.values.text import did_you_mean
 from mim_tf.version import __version__
 
@@ -32,15 +32,16 @@ mim COMMAND --help lists the flags to start with, --helpfull all of them:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that `arguments` name, by default the arguments of this process."""
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    if name in ("--help", "-h", "help"):
-        print(overview())
-    elif name == "--version":
-        print(f"mim {__version__}")
-    elif name in COMMANDS:
-        run(_load(name), rest, f"mim {name}")
-    else:
-        guess = did_you_mean(name, COMMANDS)
-        leave(f"{name} is not a command.{guess} `mim` alone lists all commands.", status=2)
+    if name in COMMANDS:
+        return run(_load(name), rest, f"mim {name}")
+    with one_line_errors("mim"):
+        if name in ("--help", "-h", "help"):
+            print(overview())
+        elif name == "--version":
+            print(f"mim {__version__}")
+        else:
+            guess = did_you_mean(name, COMMANDS)
+            leave(f"{name} is not a command.{guess} `mim` alone lists all commands.", status=2)
 
 
 def overview() -> str:

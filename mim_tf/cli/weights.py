@@ -13,7 +13,7 @@ from mim_tf.config import SIZE_FIELDS, ModelConfig
 from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.runtime.optional import import_tensorflow
-from mim_tf.storage.paths import check_free
+from mim_tf.storage.paths import check_folder, check_free, open_file
 from mim_tf.weights.by_name import check_weights_exist, is_checkpoint, list_presets
 
 
@@ -51,6 +51,10 @@ def _export(values: flags.FlagValues) -> None:
     check_weights_exist(values.pretrained_model)
     if values.format != "saved_model":
         check_free(values.output, "--output")
+    else:
+        check_folder(values.output, "--output")
+    if values.metrics:
+        open_file(values.metrics, "a file as --metrics").close()
     import_keras(values.network_module)
     # TensorFlow logs every tensor that it renames.
     logging.set_verbosity(logging.WARNING)

@@ -89,10 +89,10 @@ def verdict(result: dict, score: str = "mse", name: str = "The model") -> str:
     """
     ours, left = number(result["mean"][score], "undefined"), unbeaten(result, score)
     title = score_title(score)
-    if not result["baselines"]:
+    if not result.get("baselines"):
         return f"The {title} of {name} is {ours}. Without a context there are no baselines."
     parts = [
-        f"{TITLES[each]} ({number(part['mean'][score], 'undefined')})"
+        f"{TITLES.get(each, each)} ({number(part['mean'][score], 'undefined')})"
         for each, part in result["baselines"].items()
         if each in left or not left
     ]
@@ -102,7 +102,9 @@ def verdict(result: dict, score: str = "mse", name: str = "The model") -> str:
     wins = [each for each in won if each != score]
     losses = {key: [each for each in names if each != score] for key, names in lost.items()}
     words = [
-        f"to {TITLES[key]} in {listed_titles(names)}" for key, names in losses.items() if names
+        f"to {TITLES.get(key, key)} in {listed_titles(names)}"
+        for key, names in losses.items()
+        if names
     ]
     if wins:
         others = [each for each in filter(direction, result["mean"]) if each != score]

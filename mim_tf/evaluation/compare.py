@@ -86,8 +86,12 @@ class Comparison:
     def is_paired(self) -> bool:
         """Whether all evaluations stored resamples of the same recordings."""
         groups = [each.groups for each in self.evaluations if each.groups is not None]
-        has_all = all(each.resamples is not None for each in self.evaluations)
-        return has_all and all(np.array_equal(each, groups[0]) for each in groups)
+        sizes = {len((each.resamples or {}).get("mse", ())) for each in self.evaluations}
+        return (
+            len(sizes) == 1
+            and 0 not in sizes
+            and all(np.array_equal(each, groups[0]) for each in groups)
+        )
 
     @property
     def runs(self) -> list[Evaluation]:
@@ -210,7 +214,8 @@ def _scale(data):
     scale = data.get("scale")
     if not scale:
         return "none"
-    return f"0 is {scale['low']}, 1 is {scale['high']}{', clipped' * scale.get('clipped', True)}"
+    clipped = ", clipped" if scale.get("clipped", True) else ""
+    return f"0 is {scale['low']}, 1 is {scale['high']}{clipped}"
 
 
 def _described(data):

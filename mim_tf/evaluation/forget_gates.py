@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import replaced_whole
+from mim_tf.values.text import literal
 
 
 def observed_step(step: keras.Model) -> keras.Model:
@@ -155,6 +156,6 @@ def draw(path, result: dict, input_length: int, title: str) -> None:
         axes.set_ylabel(label)
         axes.legend(fontsize=7, ncols=2)
     every[0].set_ylim(0, 1)
-    figure.suptitle(title)
+    figure.suptitle(literal(title))
     with replaced_whole(path) as part:
         figure.savefig(part, format="png", dpi=110)

@@ -13,8 +13,10 @@ import numpy as np
 from mim_tf.data.files.arrays import member_keys, read_member
 from mim_tf.errors import MimError
 from mim_tf.evaluation.statistics import as_json
-from mim_tf.storage.files import write_json, write_npz
+from mim_tf.storage.files import LARGEST, check_form, write_json, write_npz
 from mim_tf.storage.paths import list_folder, parse_json, read_text, replaced_whole
+from mim_tf.values.scale import LinearScale
+from mim_tf.values.text import listed
 
 T = TypeVar("T")
 
@@ -24,11 +26,27 @@ ARRAYS = ("per_sequence", "groups", "resamples", "samples")
 GROUPS = "recording"
 RESAMPLES = "resamples.npz"
 SAMPLES = "samples.npz"
+SAMPLE_KINDS = ("best", "median", "worst", "first")
 FEW = 10
 """Groups below which a bootstrap interval is rough."""
 
 WIDTH = 80
-_NEEDED = ("sequences", "mean", "per_frame", "intervals", "protocol", "input_length", "data")
+_NUMBER = (float, None)
+_PART = {"mean": {...: _NUMBER}, "per_frame": {...: [_NUMBER]}}
+_INTERVALS = {...: ([float], None)}
+_FORM = {
+    "sequences": int,
+    "recordings": (int, None),
+    "input_length": int,
+    "protocol": str,
+    **_PART,
+    "intervals": _INTERVALS,
+    "baselines": ({...: {**_PART, "intervals": (_INTERVALS, None)}}, None),
+    "data": {"sha256": str, "recordings": (list, None), "scale": (dict, None)},
+    "spectra": ({...: list, "wavelength": [float]}, None),
+}
+"""Form of what tables and pages take from `scores.json`."""
+
 _AGAIN = "Evaluate again with this version."
 
 
@@ -101,7 +119,7 @@ def read_evaluation(folder: str | Path, name: str = "") -> Evaluation:
     resamples = None
     if groups is not None and os.path.lexists(path / RESAMPLES):
         means = read_member(path / RESAMPLES, "means", "f", 2)
-        if len(means) != len(per_sequence):
+        if len(means) != len(per_sequence) or not means.size or (np.abs(means) > LARGEST).any():
             raise MimError(f"{path / RESAMPLES} does not fit scores.json. {_AGAIN}")
         resamples = dict(zip(scores["mean"], means, strict=True))
     return Evaluation(name or str(folder), scores, per_sequence, groups, resamples, path)
@@ -141,9 +159,11 @@ def parsed(path: Path, parse: Callable[[str], T], remedy: str = _AGAIN) -> T:
     Whatever wrong content leads to in `parse` is raised as a `MimError`, as is a missing file.
     """
     try:
-        return parse(read_text(path, "a file of an evaluation"))
+        text = read_text(path, "a file of an evaluation")
     except MimError as error:
         raise MimError(f"{error} {remedy}") from None
+    try:
+        return parse(text)
     except (ValueError, TypeError, LookupError, AttributeError, csv.Error) as error:
         raise MimError(f"{path} is corrupted or of an older version ({error}). {remedy}") from None
 
@@ -151,23 +171,28 @@ def parsed(path: Path, parse: Callable[[str], T], remedy: str = _AGAIN) -> T:
 def _scores(text):
     """Return all that tables and curves are made of."""
     scores = parse_json(text)
-    missing = [name for name in _NEEDED if name not in scores]
-    if missing:
-        raise ValueError(f"no {missing[0]} in it")
-    scores["data"]["sha256"][:8]
-    _numbers([scores["sequences"], scores.get("recordings")], 2)
-    horizon = len(scores["per_frame"]["mse"])
-    for name in scores["mean"]:
-        _numbers(scores["intervals"][name] or [0, 0], 2)
-        for part in (scores, *scores.get("baselines", {}).values()):
-            _numbers([part["mean"][name]], 1)
-            _numbers(part["per_frame"][name], horizon)
+    check_form(scores, _FORM)
+    # A field that is null is as good as missing.
+    scores = {name: value for name, value in scores.items() if value is not None}
+    mean, horizon, spectra = scores["mean"], len(scores["per_frame"]["mse"]), scores.get("spectra")
+    if scores["data"].get("scale"):
+        LinearScale(**scores["data"]["scale"])  # raises for what is no scale
+    if not (scores["sequences"] and horizon and "mse" in mean):
+        raise ValueError("no sequence, no lead time or no mse in it")
+    for part in (scores, *scores.get("baselines", {}).values()):
+        for name in mean:
+            ends = (part.get("intervals") or dict.fromkeys(mean))[name]
+            is_interval = ends is None or len(ends) == 2
+            if len(part["per_frame"][name]) != horizon or not is_interval:
+                raise ValueError(f"{name} does not have {horizon} lead times and an interval")
+            part["mean"][name]
+    if spectra:
+        form = {name: [[float]] for name in ("truth", "prediction")}
+        check_form(spectra, form)
+        lengths = {len(row) for name in form for row in spectra[name]}
+        if lengths != {len(spectra["wavelength"])} or any(len(spectra[n]) != horizon for n in form):
+            raise ValueError("spectra does not fit the lead times and wavelengths")
     return scores
-
-
-def _numbers(values, count):
-    if len(values) != count or not all(type(x) in (int, float, type(None)) for x in values):
-        raise ValueError(f"{values!r:.40} instead of {count} numbers")
 
 
 def parse_columns(text: str, empty: str = "") -> dict[str, np.ndarray]:
@@ -175,7 +200,10 @@ def parse_columns(text: str, empty: str = "") -> dict[str, np.ndarray]:
     if not text.endswith("\n"):
         raise ValueError("it ends within a row")
     table = zip(*csv.reader(text.splitlines()), strict=True)
-    return {name: np.array([float(cell or empty) for cell in cells]) for name, *cells in table}
+    columns = {name: np.array([float(cell or empty) for cell in cells]) for name, *cells in table}
+    if wrong := [name for name, values in columns.items() if (np.abs(values) > LARGEST).any()]:
+        raise ValueError(f"a number beyond {LARGEST} as {wrong[0]}")
+    return columns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,25 +229,41 @@ class Samples:
 
 def read_samples(evaluation: Path) -> Samples:
     """Return the content of `samples.npz` in an evaluation; `MimError` if it is corrupted."""
-    path = evaluation / SAMPLES
-    names = [field.name for field in dataclasses.fields(Samples)]
-    arrays = {name: np.asarray(read_member(path, name)) for name in names}
-    truth, forecast = arrays["truth"].shape, arrays["forecast"].shape
-    missing = read_member(path, "missing") if "missing" in member_keys(path) else None
+    path, scores = evaluation / SAMPLES, read_scores(evaluation / "scores.json")
+    kinds = {"truth": ("u", 5), "forecast": ("u", 5), "index": ("iu", 1), "kind": ("U", 1)}
+    kinds["error_map"] = "f", 3
+    if "missing" in member_keys(path):
+        kinds["missing"] = "b", 5
+    arrays = {name: np.asarray(read_member(path, name, *kind)) for name, kind in kinds.items()}
+    truth, forecast, index, kind, error_map, *missing = arrays.values()
+    horizon = len(scores["per_frame"]["mse"])
     if (
-        len({len(arrays[name]) for name in names if name != "error_map"}) > 1
-        or (len(truth), len(forecast), *truth[2:]) != (5, 5, *forecast[2:])
-        or arrays["error_map"].shape != forecast[1:4]
-        or (missing is not None and (missing.dtype, missing.shape) != (bool, truth))
+        len({len(truth), len(forecast), len(index), len(kind)}) > 1
+        or {truth.dtype, forecast.dtype} != {np.dtype(np.uint8)}
+        or 0 in truth.shape
+        or truth.shape[1] != scores["input_length"] + horizon
+        or forecast.shape != (len(truth), horizon, *truth.shape[2:])
+        or error_map.shape != forecast.shape[1:4]
+        or any(each.shape != truth.shape for each in missing)
+        or not set(kind.tolist()) <= set(SAMPLE_KINDS)
+        or not all(0 <= each < scores["sequences"] for each in index.tolist())
+        or (error_map < 0).any()
+        or (error_map > LARGEST).any()
     ):
-        raise MimError(f"{path} is corrupted: its arrays do not fit together. {_AGAIN}")
-    if missing is not None:
-        arrays["truth"] = np.ma.masked_array(arrays["truth"], missing)
-    return Samples(**arrays)
+        raise MimError(f"{path} is corrupted: its arrays do not fit scores.json. {_AGAIN}")
+    if missing:
+        truth = np.ma.masked_array(truth, missing[0])
+    return Samples(truth, forecast, index, kind, error_map)
 
 
 def shared_indices(samples: Iterable[Samples]) -> list[int]:
-    """Return the indices of the sequences that all samples have, sorted."""
+    """Return the indices of the sequences that all samples have, sorted.
+
+    Raises `MimError` if their frames differ in size.
+    """
+    samples = list(samples)
+    if len(shapes := {each.truth.shape[1:] for each in samples}) > 1:
+        raise MimError(f"Expected {SAMPLES} with frames of one size, got {listed(shapes, 'and')}.")
     return sorted(set.intersection(*(set(each.index.tolist()) for each in samples)))
 
 
@@ -231,7 +275,7 @@ def basis(scores: dict) -> str:
             f"{count:,} sequences. The intervals assume independent sequences; if they are "
             "windows that overlap, the intervals are too narrow. Evaluate again to correct them."
         )
-    whole = groups <= len(scores["data"].get("recordings", ()))
+    whole = groups <= len(scores["data"].get("recordings") or ())
     words = f"{count:,} windows of {groups:,} {'recordings' if whole else 'blocks of time'}"
     if groups == count:
         words = f"{count:,} sequences"

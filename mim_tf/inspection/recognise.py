@@ -20,7 +20,7 @@ from mim_tf.data.sets.moving_mnist.npz import KEYS
 from mim_tf.data.sets.sevir import CATALOG, TYPES
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import list_folder, opened
+from mim_tf.storage.paths import list_folder, open_file, opened
 from mim_tf.values.text import number, text_table
 from mim_tf.weights.by_name import find_preset, is_checkpoint
 
@@ -35,6 +35,8 @@ def recognise(path: str | Path) -> str:
         return "weights"
     if is_pattern(path) or is_grid(path):
         return "grid"
+    if not os.path.isdir(path):
+        open_file(path, "a file or folder").close()
     kind = _folder_kind(path) if os.path.isdir(path) else _file_kind(path)
     if kind is None:
         raise MimError(

@@ -10,7 +10,7 @@ from mim_tf.errors import MimError
 from mim_tf.evaluation.stored import read_evaluation
 from mim_tf.storage.files import write_json
 from mim_tf.storage.paths import check_free, check_writable
-from mim_tf.values.text import markdown_table, number
+from mim_tf.values.text import markdown_table, markdown_text, number
 from mim_tf.weights.by_name import PACKAGED, Preset, read_preset
 
 _FACTS = ("training_data", "updates", "command", "seed", "hardware", "hours", "limits", "licence")
@@ -114,9 +114,11 @@ def _card(preset):
         rows.append((name.replace("_", " "), text))
     rows.append(("parameters", f"{preset.parameters:,}"))
     rows.append(("file", f"`{preset.path.name}`, {_size(preset)}, SHA-256 `{preset.sha256}`"))
-    parts = [f"## {preset.name}", preset.description, markdown_table(rows)]
+    parts = [f"## {preset.name}", markdown_text(preset.description), markdown_table(rows)]
     if preset.scores:
-        parts.append(f"Scores with their 95 % bootstrap intervals, on {preset.scored_on}:")
+        parts.append(
+            f"Scores with their 95 % bootstrap intervals, on {markdown_text(preset.scored_on)}:"
+        )
     for protocol, scores in preset.scores.items():
         baselines = scores["baselines"]
         rows = [(f"`{protocol}`", "these weights", *(each.replace("_", " ") for each in baselines))]

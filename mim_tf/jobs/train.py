@@ -209,6 +209,7 @@ def _fit(model, config, start, folder, sources, devices):
             bar = until_end.enter_context(contextlib.closing(callbacks.ProgressBar(config, start)))
             validation = Validation(config, start, folder, writer, sources["valid"], devices, bar)
             wanted += [
+                callbacks.Pace(config, start),
                 callbacks.Logs(config, start, folder, writer, bar),
                 callbacks.Snapshots(config, start, folder, devices),
                 validation,

@@ -12,6 +12,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mim_tf.values.text import literal
+
 WIDTH, HEIGHT = 420, 250
 FONT_SIZE = 13
 MOST_MARKS = 40
@@ -101,7 +103,7 @@ def _empty_figure(x_label):
     figure = Figure((WIDTH / 72, HEIGHT / 72))  # SVG of Matplotlib has 72 units an inch
     figure.patch.set_visible(False)
     axes = figure.add_axes((0.13, 0.16, 0.81, 0.79), frame_on=False)
-    axes.set_xlabel(x_label, fontsize=FONT_SIZE)
+    axes.set_xlabel(literal(x_label), fontsize=FONT_SIZE)
     axes.tick_params(length=0, which="both", labelsize=FONT_SIZE, pad=6)
     axes.grid(axis="y", gid="grid")
     return figure, axes

@@ -14,6 +14,7 @@ from mim_tf.evaluation.compare import compare
 from mim_tf.evaluation.stored import Samples, read_evaluation, read_samples, shared_indices
 from mim_tf.report.players import Field, difference, difference_limit, field_of, visible
 from mim_tf.storage.paths import check_free, written_whole
+from mim_tf.values.text import literal
 
 FORMATS = (".pdf", ".png")
 DPI = 300
@@ -122,7 +123,7 @@ def _row(row, label, frames):
             axes.imshow(frame, interpolation="nearest")
         for spine in axes.spines.values():
             spine.set(linewidth=0.4, color="0.5")
-    row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+    row[0].set_ylabel(literal(label), rotation=0, ha="right", va="center")
 
 
 def _bars(figure, grid, field, limit):
@@ -135,4 +136,4 @@ def _bars(figure, grid, field, limit):
         bar = figure.colorbar(mappable, ax=list(rows.flat), aspect=12, pad=0.01)
         bar.outline.set_linewidth(0.4)
         bar.ax.tick_params(width=0.4, length=2, labelsize=FONT_SIZE - 1)
-        bar.set_label(label, fontsize=FONT_SIZE - 1)
+        bar.set_label(literal(label), fontsize=FONT_SIZE - 1)

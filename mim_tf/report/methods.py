@@ -17,7 +17,7 @@ from scipy import stats
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import Comparison, compare
-from mim_tf.evaluation.statistics import LEVEL, RESAMPLES, SEED, as_json, interval
+from mim_tf.evaluation.statistics import LEVEL, SEED, as_json, interval
 from mim_tf.evaluation.stored import Evaluation, basis
 from mim_tf.report.read import find_origin, split_of
 
@@ -143,11 +143,10 @@ def _mean_of_seeds(runs: list[Evaluation], name: str, place: int) -> Evaluation:
     curves, _ = mean("per_frame")
     # Other draws for each method, because seeds are not paired.
     widened = stats.t.ppf((1 + LEVEL) / 2, count - 1) / stats.norm.ppf((1 + LEVEL) / 2)
-    moves = np.random.default_rng([SEED, place]).normal(0, widened / np.sqrt(count), RESAMPLES)
-    resamples = {
-        score: np.mean([(run.resamples or {})[score] for run in runs], 0) + moves * spreads[score]
-        for score in means
-    }
+    drawn = {score: np.mean([(run.resamples or {})[score] for run in runs], 0) for score in means}
+    width = widened / np.sqrt(count)
+    moves = np.random.default_rng([SEED, place]).normal(0, width, len(drawn["mse"]))
+    resamples = {score: values + moves * spreads[score] for score, values in drawn.items()}
     size = len(np.unique(first.groups))
     scores = {
         **first.scores,

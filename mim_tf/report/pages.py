@@ -22,7 +22,13 @@ from mim_tf.errors import MimError
 from mim_tf.evaluation.baselines import unbeaten, verdict, won_and_lost
 from mim_tf.evaluation.compare import Comparison, Difference
 from mim_tf.evaluation.errors import score_title
-from mim_tf.evaluation.stored import SAMPLES, Evaluation, read_samples, shared_indices
+from mim_tf.evaluation.stored import (
+    SAMPLE_KINDS,
+    SAMPLES,
+    Evaluation,
+    read_samples,
+    shared_indices,
+)
 from mim_tf.report import film_strip, tables
 from mim_tf.report.charts import Chart, line_chart
 from mim_tf.report.methods import compare_methods, notes
@@ -41,7 +47,6 @@ REPORT = "report.html"
 PAGE_SUFFIXES = (".html", ".htm")
 MODEL = "The model"
 SPECTRA = {"prediction": MODEL, "truth": "The truth"}
-KINDS = ("best", "median", "worst", "first")
 MOST_RUNS = 6
 """Runs on a page of a comparison; with more, the lines of a chart cannot be told apart."""
 
@@ -177,7 +182,8 @@ def write_page(output: str | Path, kind: str, replace: bool = False, **values: o
     )
     page = environment.get_template(f"{kind}.html.j2").render(mark=_mark(kind), **values)
     with written_whole(output, ".html", "--output", replace) as part:
-        part.write_text(page, encoding="utf-8")
+        # Paths whose bytes are not UTF-8 stand in records and command lines.
+        part.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def command_line(arguments: list[str]) -> str:
@@ -325,7 +331,7 @@ def _captions(material: Material, field) -> dict[int, tuple[str, str]]:
     channel = f", {field.name} shown" if field.name else ""
     kinds: dict[int, list[str]] = {}
     pairs = zip(material.samples.kind, material.samples.index, strict=True)
-    for kind, index in sorted(pairs, key=lambda pair: KINDS.index(str(pair[0]))):
+    for kind, index in sorted(pairs, key=lambda pair: SAMPLE_KINDS.index(str(pair[0]))):
         kinds.setdefault(int(index), []).extend([str(kind)] * (kind != "first"))
     captions = {}
     for index, names in kinds.items():

@@ -6,19 +6,28 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from absl import logging
+
 from mim_tf.data.split import is_test_validation
 from mim_tf.errors import MimError
 from mim_tf.evaluation import stored
 from mim_tf.runs.folder import RECORD
 from mim_tf.runs.record import read_record
-from mim_tf.storage.files import read_json
+from mim_tf.storage.files import check_form, read_json
 
 _RECORD = {
-    "command": list,
+    "command": [str],
     "started": str,
     "backend": str,
-    **dict.fromkeys(["model", "data", "training", "versions", "sources"], dict),
+    "model": {"model_name": str},
+    "data": dict,
+    "training": {"seed": (int, None)},
+    "versions": dict,
+    "sources": {...: dict},
 }
+_LONGEST = 1e10
+"""Seconds that a run takes at most; columns of seconds are durations."""
 
 
 class Material(NamedTuple):
@@ -38,16 +47,31 @@ def read_material(folder: str | Path) -> Material:
     path = evaluation.folder.resolve()
     if "baselines" not in evaluation.scores:
         raise MimError(f"Expected baselines in {path / 'scores.json'}. Evaluate again.")
-    validations = {
-        int(each.name): stored.read_scores(each / "scores.json")
-        for each in stored.evaluations_of(folder)
-        if each.name.isdecimal()
-    }
     run, iteration = _run_around(path)
     records = [each for each in (folder, run) if each and os.path.lexists(each / RECORD)]
     record = read_run_record(records[0]) if records else None
     samples, log = stored.read_samples(path), read_log(folder)
+    validations = _validations(folder, evaluation.scores)
     return Material(evaluation, samples, iteration, record, log, validations)
+
+
+def _validations(run, best):
+    """Return the scores of all evaluations by iteration; log a warning for those left out."""
+    found = {}
+    for folder in stored.evaluations_of(run):
+        number = _number(r"(\d{1,9})", folder.name)
+        try:
+            scores = stored.read_scores(folder / "scores.json")
+            if any(
+                scores.get(part, {}).keys() != best[part].keys() for part in ("mean", "baselines")
+            ):
+                raise MimError(f"{folder} has other scores than the best evaluation.")
+        except MimError as error:
+            logging.warning("An evaluation is left out of the curves: %s", error)
+            continue
+        if number is not None:
+            found[number] = scores
+    return found
 
 
 def _run_around(evaluation):
@@ -60,9 +84,12 @@ def _run_around(evaluation):
 def read_run_record(run: Path) -> dict:
     """Return the parts of `run.json` that pages show; `MimError` if it is corrupted."""
     record = read_json(run / RECORD)
-    for name, kind in _RECORD.items():
-        if not isinstance(record.get(name), kind):
-            raise MimError(f"{run / RECORD} is corrupted or of an older version: no {name} in it.")
+    try:
+        check_form(record, _RECORD)
+        if not record["command"]:
+            raise ValueError("no command in it")
+    except ValueError as error:
+        raise MimError(f"{run / RECORD} is corrupted or of an older version: {error}.") from None
     others = {name: record.get(name) for name in ("pretrained_model", "network_module")}
     return {name: record[name] for name in _RECORD} | {"others": others}
 
@@ -78,6 +105,10 @@ def _log(text):
     log = stored.parse_columns(text[: text.rfind("\n") + 1])
     if not {"iteration", "loss"} <= log.keys():
         raise ValueError("expected the columns iteration and loss")
+    for name, values in log.items():
+        low, high = (0, _LONGEST) if "seconds" in name else (-np.inf, np.inf)
+        if not (np.isfinite(values) & (low <= values) & (values <= high)).all():
+            raise ValueError(f"expected finite numbers as {name}, got others")
     return {name: values.tolist() for name, values in log.items()}
 
 

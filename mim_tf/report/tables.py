@@ -15,7 +15,7 @@ import numpy as np
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import Comparison
 from mim_tf.evaluation.errors import direction, is_better, score_title, threshold_of
-from mim_tf.values.text import markdown_table
+from mim_tf.values.text import markdown_table, markdown_text, one_line
 
 ARROWS = {1: "\N{UPWARDS ARROW}", -1: "\N{DOWNWARDS ARROW}", 0: ""}
 MINUS = "\N{MINUS SIGN}"
@@ -218,7 +218,7 @@ def _markdown(table):
         return str(cell)
 
     rows = markdown_table([table.header, *([*map(text, row)] for row in table.rows)])
-    return f"{table.caption}\n\n{rows}" if table.caption else rows
+    return f"{markdown_text(table.caption)}\n\n{rows}" if table.caption else rows
 
 
 _LATEX = str.maketrans(
@@ -241,7 +241,7 @@ def _latex(table):
 
     def text(cell, is_wide):
         if not isinstance(cell, Cell):
-            words = cell.translate(_LATEX)
+            words = one_line(cell).translate(_LATEX)
             return rf"\multicolumn{{2}}{{c}}{{{words}}}" if is_wide else words
         mean = "--" if cell.mean == "-" else cell.mean
         if mean != "--":
@@ -255,7 +255,7 @@ def _latex(table):
     lines = [line(row) for row in table.rows]
     if 0 < table.first_runs < len(lines):
         lines.insert(table.first_runs, r"\midrule")
-    caption = [f"% {table.caption}"] if table.caption else []
+    caption = [f"% {one_line(table.caption)}"] if table.caption else []
     start = [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", line(table.header), r"\midrule"]
     return "\n".join([*caption, *start, *lines, r"\bottomrule", r"\end{tabular}"])
 
@@ -276,7 +276,7 @@ def _html(table):
 
 
 _FORMATS: dict[str, tuple[Callable[[Table], str], Callable[[str], str]]] = {
-    "md": (_markdown, str),
-    "latex": (_latex, lambda note: f"% {note}"),
+    "md": (_markdown, markdown_text),
+    "latex": (_latex, lambda note: f"% {one_line(note)}"),
     "html": (_html, lambda note: f"<p>{html.escape(note)}</p>"),
 }

@@ -142,6 +142,14 @@ class Endpoints:
         predictions = tf.transpose(predictions.stack(), [1, 0, 2, 3, 4])
         return {"predictions": self._clipped(predictions)}
 
+    def forecast_or_nan(self, frames):
+        """Return the predictions of `predict`, NaN for each sequence with a value it rejects.
+
+        It has no assertions, which are lost where a graph is converted to another format.
+        """
+        is_valid = tf.reduce_all(_fits(frames, self._in_unit), [1, 2, 3, 4], keepdims=True)
+        return self.forecast(frames) + tf.where(is_valid, 0.0, np.nan)
+
     def signatures(self) -> dict:
         """Return the function of each endpoint and the specifications of its arguments."""
         floats = [tf.TensorSpec(self._frames, tf.float32, "frames")]
@@ -247,6 +255,10 @@ def _checked(tensors, checks):
         return tf.nest.map_structure(tf.identity, tensors)
 
 
+def _fits(frames, in_unit):
+    return (frames >= 0) & (frames <= 1) if in_unit else tf.abs(frames) <= frames.dtype.max
+
+
 def ensure_frames(frames, shape, name: str, in_unit: bool = True):
     """Return `frames`, with checks of their shape and range in the graph; errors have the `name`.
 
@@ -256,7 +268,7 @@ def ensure_frames(frames, shape, name: str, in_unit: bool = True):
     is_full = tf.reduce_all(tf.shape(frames) > 0)
     checks: list[tuple] = [(is_full, f"{name} must not be empty in any axis.")]
     if frames.dtype.is_floating:
-        fits = (frames >= 0) & (frames <= 1) if in_unit else tf.math.is_finite(frames)
+        fits = _fits(frames, in_unit)
         needed = "finite and in [0, 1]" if in_unit else "finite"
         text = f"{name} must be {needed}, got values between"
         ends = tf.reduce_min(frames), tf.reduce_max(frames)

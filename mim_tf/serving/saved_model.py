@@ -58,13 +58,14 @@ def write_saved_model(
         serving_protos("prediction_log_pb2")
     output = Path(output)
     try:
+        str(output).encode()  # as TensorFlow does, after all the work
         output.mkdir(parents=True, exist_ok=True)
         # A server only takes numbers for versions.
         with tempfile.TemporaryDirectory(dir=output, prefix=".writing-") as folder:
             version = Path(folder) / "version"
             _write(endpoints, version, assets, config if warmup else None)
             return publish(version, output)
-    except (OSError, tf.errors.OpError) as error:
+    except (OSError, UnicodeEncodeError, tf.errors.OpError) as error:
         raise MimError(f"{output} cannot be written: {error}. Choose another --output.") from None
 
 

@@ -15,11 +15,12 @@ SUFFIXES = {"onnx": ".onnx", "litert": ".tflite"}
 
 
 def write_file(model: VideoPredictor, path, format: str, horizon: int = 0) -> Path:
-    """Write what the endpoint `predict` does, without its checks, as one file; return `path`.
+    """Write what the endpoint `predict` does as one file; return `path`.
 
     The input is `frames` `[B, T, H, W, C]`, float32, the output `predictions`
     `[B, horizon, H, W, C]`, both on the network's scale, in [0, 1] if that is clipped. B and T
-    are any in an ONNX file; in a LiteRT file B is 1 and T the network's `input_length`.
+    are any in an ONNX file; in a LiteRT file B is 1 and T the network's `input_length`. The
+    predictions of a sequence with a wrong value are NaN, because these formats have no errors.
 
     The network has precision float32 and the TensorFlow backend; a horizon of 0 is the network's.
     Raises `MimError` if an argument does not fit, `path` exists or cannot be written, or tf2onnx,
@@ -55,4 +56,4 @@ class _Forecast(keras.Model):
         self.built = True
 
     def call(self, frames):
-        return {"predictions": self.endpoints.forecast(frames)}
+        return {"predictions": self.endpoints.forecast_or_nan(frames)}

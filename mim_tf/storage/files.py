@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -44,6 +45,42 @@ def read_json(path: Path) -> dict:
     if not isinstance(content, dict):
         raise MimError(f"{path} is corrupted: expected an object, got {content!r:.40}.")
     return content
+
+
+LARGEST = 3.4e38
+"""Largest number in files of runs: what float32 holds, so that no sum or chart overflows."""
+
+
+def fits(value: Any, form: Any) -> bool:
+    """Return whether a value from JSON has a form.
+
+    A form is a type, None, a tuple of forms of which one has to fit, a list with the form of all
+    items, or a dictionary with the forms of fields. The key `...` has the form of all values. A
+    missing field is None. `int` stands for a count from 0, `float` for any number up to `LARGEST`.
+    """
+    if isinstance(form, tuple):
+        return any(fits(value, each) for each in form)
+    if isinstance(form, list):
+        return isinstance(value, list) and all(fits(each, form[0]) for each in value)
+    if isinstance(form, dict):
+        return isinstance(value, dict) and all(
+            all(fits(each, part) for each in value.values())
+            if name is ...
+            else fits(value.get(name), part)
+            for name, part in form.items()
+        )
+    if form is int:
+        return type(value) is int and 0 <= value < 2**53
+    if form is float:
+        return type(value) in (int, float) and abs(value) <= LARGEST
+    return value is None if form is None else isinstance(value, form)
+
+
+def check_form(content: Any, form: dict) -> None:
+    """Raise `ValueError` with the first field of `content` that does not have its form."""
+    wrong = [name for name, part in form.items() if not fits(content, {name: part})]
+    if wrong:
+        raise ValueError(f"no valid {wrong[0]} in it")
 
 
 def csv_bytes(rows) -> bytes:

@@ -141,9 +141,21 @@ def _cannot_open(path, kind, noun, error):
 
 
 def check_free(path: str | os.PathLike, other: str) -> None:
-    """Raise `MimError` if `path` exists; the message tells the user to change `other`."""
-    if os.path.lexists(path):
-        raise MimError(f"{path} exists already. Remove it or give another {other}.")
+    """Raise `MimError` if `path` exists, or cannot; the user is told to change `other`."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:  # such as a name of more than 255 bytes
+        raise MimError(f"{path} cannot be made: {error}. Give another {other}.") from None
+    raise MimError(f"{path} exists already. Remove it or give another {other}.")
+
+
+def check_folder(path: str | os.PathLike, flag: str) -> None:
+    """Raise `MimError` if `path` cannot become a folder, because it is or lies in a file."""
+    known = next(each for each in (Path(path), *Path(path).parents) if os.path.lexists(each))
+    if not os.path.isdir(known):
+        raise MimError(f"{known}: expected a folder for {flag}, found a file. Give another {flag}.")
 
 
 def check_writable(folder: str | os.PathLike) -> None:

@@ -29,7 +29,10 @@ from mim_tf.runs.folder import has_state
 from mim_tf.storage.files import CsvLog
 from mim_tf.training.optimizers import all_finite
 from mim_tf.training.state import load_state, save_state
+from mim_tf.values.text import duration
 from mim_tf.weights import save_weights
+
+DAY = 86400  # seconds
 
 
 class OnIteration(keras.callbacks.Callback):
@@ -100,6 +103,27 @@ class Divergence(OnIteration):
                 "continue with --resume and --on_nan=skip or --on_nan=rollback. If sequences begin "
                 "with empty frames, raise --initial_bias."
             )
+
+
+class Pace(OnIteration):
+    """Logs after the second update how long the whole run will take, if that is above a day."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.updates += 1
+        if self.updates == 1:  # with the tracing of the network
+            self.began = time.perf_counter()
+        elif self.updates == 2:
+            left = self.config.max_iterations - self.start
+            seconds = time.perf_counter() - self.began
+            total = seconds * left * self.config.updates_per_iteration
+            if total > DAY:
+                logging.warning(
+                    "At the pace of this machine, these %d iterations take about %s. Stop with "
+                    "Ctrl-C, and try a smaller network: --flagfile=experiments/quick.cfg trains "
+                    "in ten minutes.",
+                    left,
+                    duration(total),
+                )
 
 
 class StopInOrder(OnIteration):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
+from numbers import Real
 
 import numpy as np
 from absl import logging
@@ -11,6 +12,7 @@ from mim_tf.errors import MimError
 from mim_tf.values.text import listed
 
 Numbers = float | tuple[float, ...]
+_LARGEST = 3.4e38  # what float32 holds
 
 # Rain rates in mm/h span four decades, most of them small. Both functions map 0 to 0.
 
@@ -72,7 +74,21 @@ class LinearScale:
         for name, value in vars(self).copy().items():
             if isinstance(value, list):  # from JSON
                 object.__setattr__(self, name, tuple(value))
-        if not np.all(np.less(self.low, self.high)):
+        parts = {k: v if isinstance(v, tuple) else (v,) for k, v in vars(self).items()}
+        texts = parts["unit"] + parts["names"]
+        ends = [parts[name] for name in ("low", "high", "black", "white")]
+        numbers = [n for each in ends if each != (None,) for n in each]
+        counts = {len(v) for v in vars(self).values() if isinstance(v, tuple) and v != ()}
+        if (
+            not all(isinstance(each, str) for each in texts)
+            or not all(isinstance(n, Real) and abs(n) <= _LARGEST for n in numbers)
+            or len(counts) > 1
+            or () in (parts["unit"], *ends)
+        ):
+            raise MimError(f"Expected a scale of numbers, units and names, got {vars(self)}.")
+        black = self.low if self.black is None else self.black
+        white = self.high if self.white is None else self.white
+        if not (np.all(np.less(self.low, self.high)) and np.all(np.less_equal(black, white))):
             raise MimError(
                 f"Expected a scale from low to high, got {self.low} to {self.high} {self.unit}."
             )

@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -19,11 +20,12 @@ from mim_tf.cli.weights import export
 from mim_tf.errors import MimError
 from mim_tf.evaluation.stored import write_scores
 from mim_tf.jobs.presets import save_preset
+from mim_tf.storage.files import write_json
 from mim_tf.weights.by_name import list_presets
 from tests import grid_files
 from tests.data_examples import write_example
 from tests.golden_cases import load_golden
-from tests.report.conftest import CONTEXT, evaluation
+from tests.report.conftest import CONTEXT, evaluation, make_run
 from tests.test_readme import block
 from tests.tf1_checkpoints import golden_checkpoint
 
@@ -141,6 +143,15 @@ def test_presets_are_listed_and_have_cards(mim, tiny, tmp_path):
     assert "tiny: weights of predrnn" in mim("inspect", "tiny")
 
 
+def test_texts_of_files_do_not_reach_the_terminal_as_they_are(mim, tiny, caplog):
+    write_json(tiny.record, tiny.to_json() | {"description": "\x1b]0;title\x07 \u202e <script>|"})
+    for arguments in (["presets"], ["presets", "--card"]):
+        printed = mim(*arguments)
+        assert not {"\x1b", "\x07", "\u202e"} & set(printed)
+        assert r"\x1b]0;title\x07 \u202e" in printed
+    assert r"\<script>\|" in printed
+
+
 def test_the_page_of_cards_is_what_the_command_prints(mim):
     page = (DOCS / "presets.md").read_text()
     assert page == mim("presets", "--card"), "mim presets --card > docs/presets.md"
@@ -211,6 +222,26 @@ def test_tables_and_pages_of_runs(mim, error_of, runs):
         found, message = error_of(*arguments)
         assert found == status
         assert words in message
+
+
+def test_names_of_any_bytes(mim, error_of, tmp_path):
+    name = os.fsdecode(b"\xff $a_b$ [1]*(?, <script>\n\x1b[31m|")
+    folders = [make_run(tmp_path / name / model, model) for model in ("mim", "predrnn")]
+    folders[0] = folders[0].rename(tmp_path / name / name)
+    for arguments in (
+        ["report", folders[0]],
+        ["compare", *folders],
+        ["compare", *folders, f"--output={name}.html"],
+        ["filmstrip", *folders, f"--output={name}.pdf"],
+    ):
+        printed = mim(*arguments)
+        assert "\x1b" not in printed
+        assert "\udcff" not in printed
+    for path in (folders[0] / "report.html", Path(f"{name}.html")):
+        assert "<script>\n\x1b" not in path.read_text()
+    np.save("x" * 251 + ".npy", np.zeros((1, 2, 8, 8), np.uint8))
+    assert "inspect-" + "x" * 50 in mim("inspect", "x" * 251 + ".npy")
+    assert r"\udcff" in error_of("report", f"{name}.html")[1]
 
 
 # analyze
@@ -426,6 +457,8 @@ def test_an_export_over_a_file_is_refused(small):
     with pytest.raises(MimError, match="model"):
         export(small, "model")
     assert Path("model").read_text() == "precious"
+    with pytest.raises(MimError, match="--output"):  # TensorFlow takes only UTF-8
+        export(small, os.fsdecode(b"\xff"), warmup=False)
 
 
 # --network_module: the example of docs/networks.md

@@ -95,6 +95,20 @@ def test_it_answers_before_keras_is_imported(tmp_path):
         ("train --pretrained_model=none.h5", 1, "none.h5"),
         ("train --resume --save_dir=none", 1, "--resume=auto"),
         ("train --resume=maybe", 2, "--resume"),
+        ("train --resume auto", 2, "--resume=auto"),
+        ("train --layer_norm False", 2, "--layer_norm=False"),
+        ("train --is_training True", 2, "docs/from_2019.md"),
+        ("train --save_dir=there.npy", 1, "--save_dir"),
+        ("train --gen_frm_dir=there.npy/a", 1, "--gen_frm_dir"),
+        ("train --digits=none.npz", 1, "none.npz"),
+        ("train --network_module=none.py", 1, "none.py"),
+        (f"evaluate {weights} --gen_frm_dir=there.npy", 1, "--gen_frm_dir"),
+        (f"analyze {weights} --output=there.npy", 1, "--output"),
+        (f"export {weights} --output=there.npy", 1, "--output"),
+        (f"export {weights} --output=a --metrics=none.json", 1, "none.json"),
+        ("score --truth=there.npy --prediction=none*.npy", 1, "none*.npy"),
+        ("inspect none.npy", 1, "none.npy"),
+        ("inspect none.npy --dataset=array", 1, "none.npy"),
         ("train --pretrained_model=moving_mnist", 1, "Did you mean moving-mnist?"),
         ("evaluate", 2, "--pretrained_model"),
         (f"evaluate {weights} --dataset=array --valid_data_paths=none.npy", 1, "none.npy"),
@@ -134,6 +148,46 @@ def test_a_reader_that_leaves_early_is_not_an_error():
     assert done.stdout.startswith("usage: ")
 
 
+@pytest.mark.parametrize("arguments", ["--version", "--help", "presets", "train --helpfull", "no"])
+@pytest.mark.parametrize(
+    ("streams", "status"),
+    [
+        (">&-", 0),
+        ("2>&-", 0),
+        ("<&- >&- 2>&-", 0),
+        (">/dev/full", 1),
+        ("2>/dev/full", 0),
+        (">/dev/full 2>/dev/full", 1),
+        ("| true; exit ${PIPESTATUS[0]}", 0),
+        ("2>&1 | true; exit ${PIPESTATUS[0]}", 0),
+    ],
+)
+def test_streams_that_are_closed_or_full(arguments, streams, status):
+    command = f"{sys.executable} -m mim_tf {arguments} {streams}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == (2 if arguments == "no" else status)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_work_goes_on_without_a_reader(tmp_path):
+    """Descriptors of closed streams are not given to files; the status says what was done."""
+    program = (
+        "import sys; from mim_tf.cli.command import Command, run\n"
+        "def main(values):\n"
+        "    print('a' * 100_000, flush=True); print('b', file=sys.stderr, flush=True)\n"
+        f"    with open({str(tmp_path / 'done')!r}, 'w') as file: file.write(str(file.fileno()))\n"
+        "run(Command('Works.', main), [], 'mim work')"
+    )
+    for streams, status in ((">&- 2>&-", 0), (">/dev/full 2>/dev/full", 1), ("| true", 0)):
+        command = f"{sys.executable} -c '$PROGRAM' {streams}; exit ${{PIPESTATUS[0]}}"
+        command = command.replace("'$PROGRAM'", '"$PROGRAM"')
+        done = subprocess.run(["bash", "-c", command], env={**os.environ, "PROGRAM": program})
+        assert done.returncode == status
+        assert int((tmp_path / "done").read_text()) > 2
+        (tmp_path / "done").unlink()
+
+
 INTERRUPTED = """
 import os, signal, sys
 from mim_tf.cli.command import import_keras
@@ -155,6 +209,19 @@ def test_ctrl_c_while_keras_is_imported_is_one_line(monkeypatch):
     done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("importing\n", "\ninterrupted\n")
     assert done.returncode == 128 + signal.SIGINT
+
+
+def test_what_tensorflow_prints_while_its_import_aborts_is_shown(monkeypatch, tmp_path):
+    """A processor without AVX ends the process in C++ code, which says so on stderr."""
+    (tmp_path / "tensorflow.py").write_text(
+        "import os; os.write(2, b'compiled to use AVX instructions'); os.abort()"
+    )
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    program = [sys.executable, "-m", "mim_tf", "export", "--pretrained_model=moving-mnist"]
+    done = subprocess.run([*program, f"--output={tmp_path / 'a'}"], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGABRT
+    assert "compiled to use AVX instructions" in done.stderr
 
 
 @dataclasses.dataclass

@@ -192,7 +192,12 @@ def json_with(name, change):
     return damage
 
 
+def csv_with(name, old, new):
+    return lambda run: (run / name).write_text((run / name).read_text().replace(old, new))
+
+
 SCORES = "scores/000200/scores.json"
+HUGE = 1e308  # a number of JSON and CSV, whose sums overflow
 cut_samples = in_evaluation("samples.npz", lambda path: os.truncate(path, 1000))
 DAMAGES = [
     (lambda run: shutil.rmtree(run / "scores"), "scores"),
@@ -207,12 +212,41 @@ DAMAGES = [
     (lambda run: (run / "run.json").write_text("[]"), "run.json"),
     (json_with("run.json", lambda record: record.update(model=[1])), "run.json"),
 ]
+EDITS = [
+    (samples_with(lambda arrays: {"truth": np.float32(arrays["truth"])}), "samples.npz"),
+    (samples_with(lambda arrays: {"truth": arrays["truth"][:, 1:]}), "samples.npz"),
+    (samples_with(lambda arrays: {name: arrays[name][:0] for name in arrays}), "samples.npz"),
+    (samples_with(lambda arrays: {"index": arrays["index"] + 100}), "samples.npz"),
+    (samples_with(lambda arrays: {"index": arrays["index"] + 0.5}), "samples.npz"),
+    (samples_with(lambda arrays: {"kind": np.full(7, "other")}), "samples.npz"),
+    (samples_with(lambda arrays: {"error_map": arrays["error_map"] - 2}), "samples.npz"),
+    (json_with(SCORES, lambda s: s.update(sequences="6")), "scores.json"),
+    (json_with(SCORES, lambda s: s.update(sequences=True)), "scores.json"),
+    (json_with(SCORES, lambda s: s["mean"].update(mse=HUGE)), "scores.json"),
+    (json_with(SCORES, lambda s: s["per_frame"]["mse"].append(1)), "scores.json"),
+    (json_with(SCORES, lambda s: s["intervals"].update(mse=[])), "scores.json"),
+    (json_with(SCORES, lambda s: s.update(baselines=[])), "scores.json"),
+    (json_with(SCORES, lambda s: s["baselines"]["persistence"].update(intervals=3)), "scores.json"),
+    (json_with(SCORES, lambda s: s.update(protocol=None)), "scores.json"),
+    (json_with(SCORES, lambda s: s["data"].update(scale={"unit": "K"})), "scores.json"),
+    (json_with(SCORES, lambda s: s["data"].update(scale=DBZ | {"high": "70"})), "scores.json"),
+    (json_with(SCORES, lambda s: s["data"].update(scale=DBZ | {"low": []})), "scores.json"),
+    (json_with(SCORES, lambda s: s.update(spectra={"wavelength": [1], "truth": []})), "scores"),
+    (csv_with("scores/000200/per_sequence.csv", "10.0", "1e308"), "per_sequence.csv"),
+    (csv_with("train.csv", "2700", "nan"), "train.csv"),
+    (csv_with("train.csv", "3725.4", "1e300"), "train.csv"),
+    (json_with("run.json", lambda record: record.update(command=[])), "run.json"),
+    (json_with("run.json", lambda record: record.update(command=[1])), "run.json"),
+    (json_with("run.json", lambda record: record.update(model={})), "run.json"),
+    (json_with("run.json", lambda record: record.update(sources={"test": 3})), "run.json"),
+]
 
 
 @pytest.mark.parametrize(
     ("damage", "file"),
     [
         *DAMAGES,
+        *EDITS,
         (in_evaluation("samples.npz", os.unlink), "samples.npz"),
         (
             json_with(SCORES, lambda s: s["baselines"]["persistence"]["per_frame"].pop("mse")),
@@ -226,6 +260,17 @@ def test_report_rejects_what_is_missing_or_corrupted(run, damage, file):
     with pytest.raises(MimError, match=file):
         write_report(run)
     assert not (run / "report.html").exists()
+
+
+def test_a_page_without_the_evaluation_that_is_corrupted(run, caplog):
+    (run / "scores" / "000100" / "scores.json").write_text("{}")
+    assert "17.5 to 12.5" not in write_report(run).read_text()
+    assert "000100" in caplog.text
+
+
+def test_text_that_cannot_be_encoded_is_escaped(run, tmp_path):
+    json_with("run.json", lambda record: record.update(started="\ud800"))(run)
+    assert r"Started \ud800" in text_of(write_report(run))
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,11 @@ def test_titles_cannot_break_out_of_the_svg_and_nothing_has_no_chart():
     assert line_chart("mse", "lead time", {"model": ([1], [None])}).svg == ""
 
 
+def test_text_between_dollars_is_no_formula():
+    svg = line_chart("mse", "$x_1$ \x1b[31m", {"model": ([1], [1])}).svg
+    assert "$x_1$ \\x1b[31m" in svg
+
+
 def test_logarithmic_axes_go_from_long_to_short_waves_and_leave_out_zeros():
     series = {"model": ([32, 8, 2], [10.0, 0.0, 0.1])}
     svg = line_chart("spectrum", "wavelength", series, logarithmic=True).svg

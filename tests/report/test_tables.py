@@ -75,6 +75,15 @@ def test_latex_has_rules_minus_signs_and_a_column_for_intervals():
     ]
 
 
+def test_names_and_notes_end_no_row_and_no_comment():
+    odd = Comparison([evaluation("a\r\nb <script>|", 20.125, None, 0.5)])
+    table = format_tables(score_tables(odd, ["mse"]), "md", ["c\n<script>"]).splitlines()
+    assert table[-3:] == [r"| a b \<script>\| | **20.12** |", "", r"c \<script>"]
+    latex = format_tables(score_tables(odd, ["mse"]), "latex", ["c\nd"]).splitlines()
+    assert latex[-1] == "% c d"
+    assert sum(line.startswith("a b ") for line in latex) == 1
+
+
 def test_html_is_escaped_and_has_minus_signs():
     text = format_tables([*score_tables(TWO), difference_table(TWO)], "html", ["a < b"])
     assert text.count("<table>") == text.count("</table>") == 3

@@ -158,6 +158,16 @@ def check_predicted(model, predictions, frames, horizon):
     np.testing.assert_allclose(predictions, expected, rtol=0, atol=1e-5)
 
 
+def check_refused(predict, context):
+    """Check that a wrong value makes all predictions of its sequence NaN, and of no other."""
+    for value in (np.nan, np.inf, -np.inf, -1, 1.001, 255):
+        wrong = context.copy()
+        wrong[0, -1, 2, 3, 0] = value
+        predictions = predict(wrong)
+        assert np.isnan(predictions[0]).all()
+        np.testing.assert_array_equal(predictions[1:], predict(context)[1:])
+
+
 @pytest.mark.slow
 def test_onnx(build, frames, tmp_path):
     model = build(num_hidden=(4,))  # one layer, because the conversion takes seconds for each
@@ -167,6 +177,7 @@ def test_onnx(build, frames, tmp_path):
     for part in (context[:1, :1], context[:, :3], context):
         (predictions,) = session.run(["predictions"], {"frames": part})
         check_predicted(model, predictions, part, 4)
+    check_refused(lambda frames: session.run(["predictions"], {"frames": frames})[0], context)
     assert [each.name for each in path.parent.iterdir()] == ["model.onnx"]
 
 
@@ -176,6 +187,7 @@ def test_litert(model, frames, tmp_path):
     predict = Interpreter(str(path)).get_signature_runner()
     context = frames[:1, :3].astype(np.float32) / 255
     check_predicted(model, predict(frames=context)["predictions"], context, 2)
+    check_refused(lambda frames: predict(frames=frames)["predictions"], context)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The callbacks of a training, each alone: iterations, progress, stop, snapshots, best weights."""
 
 import contextlib
+import itertools
 import os
 import signal
 import threading
@@ -14,7 +15,7 @@ from mim_tf.errors import MimError
 from mim_tf.jobs import validation
 from mim_tf.jobs.validation import Validation
 from mim_tf.storage.files import read_json
-from mim_tf.training.callbacks import OnIteration, ProgressBar, StopInOrder
+from mim_tf.training.callbacks import OnIteration, Pace, ProgressBar, StopInOrder
 from mim_tf.training.devices import OneDevice
 
 
@@ -43,6 +44,19 @@ def test_the_progress_bar_keeps_its_figures_in_80_columns():
     assert line.startswith("10002/80000 ")
     assert line.endswith("loss 1230, MSE 98.7 (baseline 179)")
     assert len(line) <= 80
+
+
+@pytest.mark.parametrize(("seconds", "is_said"), [(2.0, True), (0.5, False)])
+def test_a_run_of_more_than_a_day_says_how_long_it_takes(monkeypatch, caplog, seconds, is_said):
+    """80,000 iterations of two updates are 89 hours at 2 s an update, and 22 hours at 0.5 s."""
+    clock = itertools.count(step=seconds)
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    callback = Pace(TrainingConfig(max_iterations=80_000), start_iteration=0)
+    for batch in range(9):
+        callback.on_train_batch_end(batch)
+    assert [("3.7 days" in r.message, "quick.cfg" in r.message) for r in caplog.records] == [
+        (True, True)
+    ] * is_said
 
 
 @pytest.fixture

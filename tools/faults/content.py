@@ -169,7 +169,8 @@ def _h5_attribute(file, draw):
     file.attrs[name] = np.bytes_(value.encode()) if isinstance(value, str) else value
 
 
-_LEAVES = [None, True, -1, 0, 2**64, 1e308, "", "x" * 5000, [], {}, [[]], {"a": 1}, [1] * 99]
+_LEAVES = [None, True, -1, 0, 2**64, 1e308, -1e308, 5e-324, 0.5, "1", [], {}, [[]], {"a": 1}]
+_LEAVES += [[1] * 99, [None], ["a", 2], "", "x" * 5000, "\ud800", "\x1b[31m\0", "<b>$_$\r\n|"]
 _NUMBERS = ["NaN", "Infinity", "1e999", "-1e999", "1" * 4000, "1" * 5000]
 _TEXTS = ["[" * 100_000, "", "null", "[]", "3", "NaN", '{"a": 1e999}', "\ufeff{}", '"', "{}"]
 
@@ -177,10 +178,9 @@ _TEXTS = ["[" * 100_000, "", "null", "[]", "3", "NaN", '{"a": 1e999}', "\ufeff{}
 def _changed_json(text, draw):
     """Return JSON with one value replaced, or another text."""
     content = json.loads(text)
-    places = list(_places(content))
-    if not places or draw.random() < 0.3:
+    if not content:
         return draw.choice(_TEXTS)
-    parent, key = draw.choice(places)
+    parent, key = _place(content, draw)
     if draw.random() < 0.15 and isinstance(parent, dict):
         del parent[key]
     elif draw.random() < 0.4:
@@ -191,11 +191,13 @@ def _changed_json(text, draw):
     return json.dumps(content)
 
 
-def _places(content):
-    for key, value in content.items() if isinstance(content, dict) else enumerate(content):
-        yield content, key
-        if isinstance(value, dict | list):
-            yield from _places(value)
+def _place(content, draw):
+    """Return a container in `content` and a key of it; one near the top is likely."""
+    key = draw.choice([*content] if isinstance(content, dict) else range(len(content)))
+    inner = content[key]
+    if inner and isinstance(inner, dict | list) and draw.random() < 0.8:
+        return _place(inner, draw)
+    return content, key
 
 
 _LINES = [
@@ -208,9 +210,19 @@ _LINES = [
     b'"',
     b"\r",
 ]
+_CELLS = [b"", b"nan", b"inf", b"1e308", b"-1e308", b"5e-324", b"-1", b"0.5", b"mse", b'"\n"']
+
+
+def _cell(path, draw):
+    rows = [line.split(b",") for line in path.read_bytes().splitlines()]
+    row = draw.choice([rows[0], *rows])  # the header as often as two rows
+    row[draw.randrange(len(row))] = draw.choice(_CELLS)
+    path.write_bytes(b"".join(b",".join(row) + b"\n" for row in rows))
 
 
 def _text(path, draw):
+    if path.suffix == ".csv" and draw.random() < 0.7:
+        return _cell(path, draw)
     lines = path.read_bytes().split(b"\n")
     lines.insert(draw.randrange(len(lines)), draw.choice(_LINES))
     path.write_bytes(b"\n".join(lines))

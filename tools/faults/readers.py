@@ -245,14 +245,18 @@ def _scores(folder):
 
 
 def _evaluation(path):
-    evaluation = read_evaluation(path, "name")
-    return [evaluation.scores, evaluation.per_sequence]
+    return _scores_in(read_evaluation(path, "name"))
+
+
+def _scores_in(evaluation):
+    # NaN stands for a score that is not defined.
+    columns = {k: [filled(v), np.isnan(v)] for k, v in evaluation.per_sequence.items()}
+    return [evaluation.scores, columns]
 
 
 def _report(path):
     material = read_material(path)
-    evaluation = [material.evaluation.scores, material.evaluation.per_sequence]
-    return [*evaluation, vars(material.samples), *material[3:]]
+    return [*_scores_in(material.evaluation), vars(material.samples), *material[3:]]
 
 
 def _flags(path):
