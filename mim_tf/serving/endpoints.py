@@ -148,7 +148,7 @@ class Endpoints:
         It has no assertions, which are lost where a graph is converted to another format.
         """
         is_valid = tf.reduce_all(_fits(frames, self._in_unit), [1, 2, 3, 4], keepdims=True)
-        return self.forecast(frames) + tf.where(is_valid, 0.0, np.nan)
+        return self.forecast(frames) + tf.where(is_valid, 0.0, float("nan"))
 
     def signatures(self) -> dict:
         """Return the function of each endpoint and the specifications of its arguments."""
