@@ -4,6 +4,9 @@ Extrapolation along optical flow is what a nowcast has to beat. A network with `
 starts from it and learns what to change.
 """
 
+import contextlib
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 from keras import ops
@@ -94,6 +97,20 @@ def _blurred(fields, sigma):
     return fields
 
 
+_branches = True
+
+
+@contextlib.contextmanager
+def without_branches() -> Iterator[None]:
+    """Trace graphs without a conditional inside the loop, which tf2onnx cannot convert."""
+    global _branches
+    _branches = False
+    try:
+        yield
+    finally:
+        _branches = True
+
+
 @keras.saving.register_keras_serializable("mim_tf")
 class Moved(keras.layers.Layer):
     """`moved` as a layer: fields `[B, H, W, C]` and their displacement `[B, H, W, 2]`."""
@@ -143,8 +160,9 @@ class MovedOn(keras.layers.Layer):
         def measured():
             return ops.where(is_own, flow, motion(recent, known[:, :, :, :-1]))
 
-        # Most of the frames are its own predictions, and motion is dear.
-        flow = ops.cond(ops.all(is_own), lambda: flow, measured)
+        # Most frames are its own predictions, and to measure costs a fifth of an update.
+        branch = ops.cond if _branches else lambda known, kept, other: other()
+        flow = branch(ops.all(is_own), lambda: flow, measured)
         moved_on, *new = map(ops.stop_gradient, (moved(frame, flow), recent, known, flow))
         return moved_on, new
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from mim_tf.errors import MimError
+from mim_tf.layers.motion import without_branches
 from mim_tf.models import VideoPredictor
 from mim_tf.serving.endpoints import Endpoints
 from mim_tf.storage.paths import check_free, written_whole
@@ -39,7 +40,11 @@ def write_file(model: VideoPredictor, path, format: str, horizon: int = 0) -> Pa
     endpoints = Endpoints(model, horizon, freeze=True)
     any_or_one = (None, None) if format == "onnx" else (1, config.input_length)
     frames = keras.InputSpec("float32", (*any_or_one, *config.frame_shape), name="frames")
-    with written_whole(path, path.suffix, "name") as part, warnings.catch_warnings():
+    with (
+        written_whole(path, path.suffix, "name") as part,
+        warnings.catch_warnings(),
+        without_branches(),
+    ):
         # NumPy warns about a name that Keras uses.
         warnings.simplefilter("ignore", FutureWarning)
         _Forecast(endpoints).export(part, format=format, verbose=False, input_signature=[frames])

@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from scipy.ndimage import gaussian_filter
 from tensorflow.core.protobuf import config_pb2
 
 import mim_tf
@@ -15,6 +16,8 @@ from mim_tf.config.stored import from_json
 from mim_tf.errors import MimError
 from mim_tf.serving import write_file
 from mim_tf.serving.saved_model import WARMUP, next_version, publish
+from mim_tf.values.scale import RAIN_SCALES
+from tests.layers.cells import randomise
 
 
 @pytest.fixture(scope="module")
@@ -214,3 +217,37 @@ def test_single_files_reject_wrong_arguments(
         write_file(model, tmp_path / name, **settings)
     assert [path.name for path in tmp_path.iterdir()] == ["there.tflite"]
     assert (tmp_path / "there.tflite").read_text() == "precious"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prediction", ["motion", "flow"])
+def test_exports_move_frames(tmp_path, prediction):
+    """Networks for rain, whose frames no patch divides, predict the same in every form."""
+    scale = RAIN_SCALES["dbz"]
+    config = mim_tf.ModelConfig(
+        img_height=11, img_width=14, patch_size=4, pad=True, num_hidden=(3, 3), filter_size=3,
+        peephole="channel", layer_norm=False, prediction=prediction, scale=scale,
+        input_length=3, total_length=5,
+    )  # fmt: skip
+    model = mim_tf.build_model(config)
+    randomise(model)
+    noise = np.random.default_rng(0).random((1, 3, 11, 14, 1), np.float32)
+    frames = gaussian_filter(noise, (0, 0, 2, 2, 0))
+    expected = np.clip(model.forecast(frames), 0, 1)
+    assert expected.std() > 0.01
+    served = tf.saved_model.load(str(mim_tf.serving.write_saved_model(model, tmp_path / "served")))
+    endpoints = served.signatures
+    found = {"predict": endpoints["predict"](frames=frames)["predictions"]}
+    rain = endpoints["predict_physical"](frames=scale.to_physical(frames))["predictions"].numpy()
+    np.testing.assert_allclose(rain, scale.to_physical(expected), rtol=2e-3, atol=1e-3)
+    states = endpoints["start"](batch_size=tf.constant(1))
+    for t in range(3):
+        states = endpoints["step"](frame=frames[:, t], **states)
+        del states["prediction"]
+    found["rollout"] = endpoints["rollout"](**states)["predictions"]
+    session = onnxruntime.InferenceSession(write_file(model, tmp_path / "a.onnx", "onnx"))
+    found["onnx"] = session.run(None, {"frames": frames})[0]
+    interpreter = Interpreter(str(write_file(model, tmp_path / "a.tflite", "litert")))
+    found["litert"] = interpreter.get_signature_runner()(frames=frames)["predictions"]
+    for name, predictions in found.items():
+        np.testing.assert_allclose(predictions, expected, atol=1e-4, err_msg=name)
