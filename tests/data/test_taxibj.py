@@ -235,7 +235,7 @@ def test_declared_size_is_checked_before_memory_is_allocated(tmp_path, options):
             file["date"] = np.array(DATES_2013)
         else:
             file.create_dataset("date", (slots,), "S10", chunks=(1000,))
-    with pytest.raises(MimError, match=r"bomb\.h5: .*(bytes of data|other file)"):
+    with pytest.raises(MimError, match=r"bomb\.h5"):
         open_small(path)
 
 

@@ -72,7 +72,8 @@ def test_missing_values_do_not_count(evaluated, tiny_frames):
 
 def test_baselines_have_the_same_scores(evaluated, tiny_frames):
     result, _, _ = evaluated
-    assert list(result["baselines"]) == ["persistence", "context_mean", "optical_flow"]
+    names = ["persistence", "context_mean", "optical_flow"]
+    assert list(result["baselines"])[:3] == names  # S-PROG only with pysteps
     for part in result["baselines"].values():
         assert list(part["mean"]) == list(part["per_frame"]) == list(result["mean"])
     error = np.square(tiny_frames[:, 2:3] - tiny_frames[:, 3:])[:, :, :-1]
