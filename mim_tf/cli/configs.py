@@ -102,6 +102,8 @@ def data_config(values: flags.FlagValues, weights: str) -> DataConfig:
     changes = given(DataConfig, values)
     if not stored or changes.get("dataset", stored.dataset) != stored.dataset:
         return DataConfig(**changes)
+    if changes.get("crop") == 0:  # whole frames, for weights that were trained on crops
+        changes = {"wet_share": 0.0, "turned": False} | changes
     if not _is_same_data(changes, stored):
         if changes.get("train_data_paths"):
             changes = {"valid_data_paths": ""} | changes

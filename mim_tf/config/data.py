@@ -177,6 +177,8 @@ class DataConfig:
             raise MimError(f"region must be four numbers, lat0,lat1,lon0,lon1, got {self.region}.")
         if not set(self.scale_kinds) <= set(SCALES):
             raise MimError(f"scale must be auto, {listed(SCALES)}, or a list, got {self.scale!r}.")
+        if not self.crop and (self.wet_share or self.turned):
+            raise MimError("wet_share and turned are for crops: give --crop too.")
         if self.valid_fraction + self.test_fraction >= 1:
             raise MimError(
                 "valid_fraction and test_fraction must be below 1 together, got "

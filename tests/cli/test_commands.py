@@ -23,6 +23,7 @@ from mim_tf.jobs.presets import save_preset
 from mim_tf.storage.files import write_json
 from mim_tf.weights.by_name import list_presets
 from tests import grid_files
+from tests.data import test_radolan
 from tests.data_examples import write_example
 from tests.golden_cases import load_golden
 from tests.report.conftest import CONTEXT, evaluation, make_run
@@ -503,6 +504,36 @@ def test_a_network_of_ones_own_is_trained_resumed_evaluated_and_exported(mim, ca
     assert np.load("next.npy").shape == (2, 8, 8, 1)
     mim("export", module, weights, "--output=served", "--nowarmup")
     assert Path("served/1/saved_model.pb").is_file()
+
+
+@pytest.mark.slow
+def test_weights_of_crops_score_predict_and_export_whole_fields(mim, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    test_radolan.write(tmp_path / "rain.nc", size=(11, 14), factor=12)
+    small = ("--num_hidden=3,3", "--patch_size=4", "--input_length=2", "--total_length=4")
+    mim(
+        *(
+            "train",
+            f"--flagfile={Path(__file__).parents[2] / 'experiments/radolan.cfg'}",
+            "--train_data_paths=rain.nc",
+        ),
+        *(*small, "--crop=8", "--max_iterations=1", "--batch_size=2", "--max_test_sequences=2"),
+        *("--save_dir=runs", "--gen_frm_dir=pictures", "--precision=float32"),
+    )
+    weights = "--pretrained_model=runs/run-001/best.weights.h5"
+    mim("evaluate", weights, "--crop=0", "--gen_frm_dir=pictures", "--num_save_samples=0")
+    scores = json.loads(Path("pictures/test-001/scores.json").read_text())
+    assert scores["data"]["shape"] == [4, 11, 14, 1]
+    assert scores["mean"]["CSI_1"] is not None
+    mim("predict", weights, "--input=rain.nc", "--output=forecast.nc")
+    with xr.open_dataset("forecast.nc", decode_timedelta=False) as forecast:
+        assert forecast["rainfall_amount"].shape == (2, 11, 14)
+        assert forecast["rainfall_amount"].attrs["units"] == "mm/h"
+    size = ("--img_height=11", "--img_width=14")
+    mim("export", weights, "--output=served", "--nowarmup", *size)
+    served = tf.saved_model.load("served/1").signatures["predict"]
+    shape = served.structured_outputs["predictions"].shape
+    assert shape[1:] == (2, 11, 14, 1)
 
 
 @pytest.mark.usefixtures("frames")

@@ -83,3 +83,9 @@ def test_a_crop_larger_than_the_frames(path):
             ModelConfig(img_width=11, patch_size=1, input_length=2, total_length=3),
             "train",
         )
+
+
+@pytest.mark.parametrize("settings", [{"turned": True}, {"wet_share": 0.5}])
+def test_settings_of_crops_without_crops(settings):
+    with pytest.raises(MimError, match="--crop"):
+        DataConfig("array", **settings)

@@ -16,10 +16,10 @@ from mim_tf.errors import MimError
 MODEL = ModelConfig(img_height=6, img_width=8, patch_size=2, input_length=2, total_length=3)
 
 
-def write(path, unit="kg", name="rainfall_amount", step="6h", factor=1.0):
+def write(path, unit="kg", name="rainfall_amount", step="6h", factor=1.0, size=(6, 8)):
     """Rain of 0 to 4 mm in a step, one value missing, from 10 to 20 May 2018."""
     times = pd.date_range("2018-05-10", "2018-05-20 18:00", freq=step)
-    rain = np.random.default_rng(0).uniform(0, 4, (len(times), 6, 8)) * factor
+    rain = np.random.default_rng(0).uniform(0, 4, (len(times), *size)) * factor
     rain[-1, 2, 3] = np.nan
     path.parent.mkdir(parents=True, exist_ok=True)
     fields = {name: (("time", "y", "x"), rain, {"units": unit})}
