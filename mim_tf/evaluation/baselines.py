@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable
 
 import numpy as np
+from absl import logging
 from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude, map_coordinates
 from skimage.registration import optical_flow_ilk
 
@@ -170,7 +171,8 @@ def s_prog_on(scale: LinearScale) -> Baseline:
     """Return S-PROG on frames of one channel: extrapolation that loses small scales with time.
 
     Computed by pysteps with its Lucas-Kanade motion (Seed, 2003; Pulkkinen et al., 2019), from the
-    last three frames; from fewer, or without rain, the last frame is repeated.
+    last three frames. The last frame is repeated without rain, after fewer frames, and where
+    pysteps fails, as it does if all rain leaves a small frame.
     """
     from pysteps import motion, nowcasts
 
@@ -186,9 +188,14 @@ def s_prog_on(scale: LinearScale) -> Baseline:
             if len(sequence) < 3 or not (decibels[-1] > driest).any():
                 continue
             decibels = np.where(decibels > driest, decibels, driest - 5)
-            with contextlib.redirect_stdout(io.StringIO()):
-                settings = {"precip_thr": driest, "n_cascade_levels": 6}
-                found = advance(decibels, follow(decibels), horizon, **settings)
+            settings = {"precip_thr": driest, "n_cascade_levels": 6}
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):
+                    found = advance(decibels, follow(decibels), horizon, **settings)
+            except (ValueError, RuntimeError, np.linalg.LinAlgError) as error:
+                text = "pysteps failed (%s): instead of S-PROG, the last frame is repeated."
+                logging.log_first_n(logging.WARNING, text, 1, error)
+                continue
             # Missing is what comes in from outside.
             is_wet = np.nan_to_num(found, nan=driest) > driest
             rain = 10 ** (np.where(is_wet, found, 0) / 10) if is_rate else found

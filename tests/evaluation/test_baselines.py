@@ -168,5 +168,8 @@ def test_s_prog_is_extrapolation_that_gets_smoother():
     assert errors[0] < 0.5 * errors[1]
     roughness = np.abs(np.diff(forecast, axis=2))[inside[:2]].mean(axis=(0, 2, 3, 4))
     assert roughness[-1] < 0.9 * roughness[0]
+    leaving = np.zeros((1, 4, 16, 16, 1), np.float32)  # pysteps raises an error
+    leaving[0, np.arange(4), :, 3 + 4 * np.arange(4)] = 0.5
+    assert np.isfinite(baselines.s_prog_on(scale)(leaving, 6)).all()
     dry = np.zeros((1, 4, 64, 64, 1), np.float32)
     assert not baselines.s_prog_on(scale)(dry, 3).any()
