@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import xarray as xr
+from absl import logging as absl_logging
 
 import mim_tf
 from mim_tf.cli.weights import export
@@ -225,7 +226,9 @@ def test_tables_and_pages_of_runs(mim, error_of, runs):
         assert words in message
 
 
-def test_names_of_any_bytes(mim, error_of, tmp_path):
+def test_names_of_any_bytes(mim, error_of, tmp_path, monkeypatch):
+    # What pytest keeps of the log has raw names, which pytest-xdist cannot send.
+    monkeypatch.setattr(absl_logging.get_absl_logger(), "propagate", False)
     name = os.fsdecode(b"\xff $a_b$ [1]*(?, <script>\n\x1b[31m|")
     folders = [make_run(tmp_path / name / model, model) for model in ("mim", "predrnn")]
     folders[0] = folders[0].rename(tmp_path / name / name)
