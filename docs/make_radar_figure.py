@@ -36,19 +36,20 @@ def main() -> None:
         "MIM": np.clip(model.forecast(context), 0, 1),
         "optical flow": extrapolate_along_flow(context, horizon),
     }
-    figure = Figure(figsize=(8, 7.4), layout="constrained")
+    figure = Figure(figsize=(8, 6.6), layout="constrained")
     panels = figure.subplots(len(rows), len(LEADS))
     colors = matplotlib.colormaps["turbo"].with_extremes(under="white", bad="0.85")
     for row, (name, frames) in zip(panels, rows.items(), strict=True):
-        rain = source.scale.to_physical(frames[0, ..., 0])
+        # A logarithm has no colour for 0, which is below its range, unlike what is missing.
+        rain = np.maximum(source.scale.to_physical(frames[0, ..., 0]), 1e-3)
         for axes, lead in zip(row, LEADS, strict=True):
             picture = axes.imshow(rain[lead - 1], colors, LogNorm(*RATES), interpolation="nearest")
             axes.set(xticks=[], yticks=[])
             if name == "radar":
                 axes.set_title(f"{5 * lead} minutes", fontsize=11)
         row[0].set_ylabel(name, fontsize=11)
-    figure.colorbar(picture, ax=panels, label="mm/h", shrink=0.5)
-    figure.savefig(Path(__file__).with_name("radar.png"), dpi=100)
+    figure.colorbar(picture, ax=panels, label="mm/h", shrink=0.6)
+    figure.savefig(Path(__file__).with_name("radar.png"), dpi=80)
 
 
 if __name__ == "__main__":

@@ -192,7 +192,7 @@ def s_prog_on(scale: LinearScale) -> Baseline:
             try:
                 with contextlib.redirect_stdout(io.StringIO()):
                     found = advance(decibels, follow(decibels), horizon, **settings)
-            except (ValueError, RuntimeError, np.linalg.LinAlgError) as error:
+            except Exception as error:  # of many kinds, such as IndexError without enough rain
                 text = "pysteps failed (%s): instead of S-PROG, the last frame is repeated."
                 logging.log_first_n(logging.WARNING, text, 1, error)
                 continue
