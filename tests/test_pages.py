@@ -43,7 +43,9 @@ NOT_RUN = {
 WEIGHTS = "checkpoints/mine/run-001/best.weights.h5"
 SMALL = ["--max_test_sequences=2", "--num_save_samples=1", "--batch_size=2"]
 # Other data sets refuse the flag.
-WITHOUT_DIGITS = re.compile("finetune|folder|array|grid|weather|hko7|human|kth|radar|sevir|taxibj")
+WITHOUT_DIGITS = re.compile(
+    "finetune|own_video|folder|array|grid|weather|hko7|human|kth|radar|sevir|taxibj"
+)
 NETWORK = ["--num_hidden=4,4", "--filter_size=3", "--layer_norm=False", "--precision=float32"]
 # Tracing the gradient takes most of the time, and what a data set's page shows is its data.
 CHEAPEST = ["--model_name=convlstm_net", "--num_hidden=4", "--reverse_input=False"]

@@ -78,6 +78,18 @@ def test_own_network(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
+def test_what_to_expect(tmp_path, monkeypatch, capsys):
+    wave = 128 + 100 * np.sin(np.arange(64)[:, None] / 5) * np.sin(np.arange(64 + 2 * 60) / 5)
+    frames = np.stack([wave[:, 2 * t : 2 * t + 64] for t in range(60)]).astype(np.uint8)
+    colour = np.repeat(frames[..., None], 3, axis=-1)
+    imageio.imwrite(tmp_path / "bikes.mp4", colour, plugin="pyav", codec="libx264", fps=25)
+    monkeypatch.chdir(tmp_path)
+    exec(block("docs/your_data.md", 'prediction="flow"'), {})
+    (still, _), (moved, _) = (line.split()[-2:] for line in capsys.readouterr().out.splitlines())
+    assert float(moved) < 0.5 * float(still)  # of two pixels a frame
+
+
+@pytest.mark.slow
 def test_own_data_from_python(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in "abc":
