@@ -26,6 +26,7 @@ BASELINES = {
     "persistence": "Persistence",
     "context_mean": "Mean of the context",
     "optical_flow": "Optical flow",
+    "s_prog": "S-PROG",
 }
 """Names of baselines as in papers."""
 
