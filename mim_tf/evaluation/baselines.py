@@ -174,7 +174,8 @@ def s_prog_on(scale: LinearScale) -> Baseline:
     last three frames. The last frame is repeated without rain, after fewer frames, and where
     pysteps fails, as it does if all rain leaves a small frame.
     """
-    from pysteps import motion, nowcasts
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints where its configuration is
+        from pysteps import motion, nowcasts
 
     follow, advance = motion.get_method("LK"), nowcasts.get_method("sprog")
     # In decibels of mm/h, as in pysteps, or dBZ; drier pixels have one value below.
