@@ -1,6 +1,6 @@
 """Draw docs/radar.png: an hour of rain on 20 May 2018, MIM's forecast, and extrapolation.
 
-pip install . && pip install --no-deps pycomlink
+pip install ".[grid]" && pip install --no-deps pycomlink
 python docs/make_radar_figure.py
 """
 
