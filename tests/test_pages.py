@@ -35,6 +35,7 @@ NOT_RUN = {
     "model.ckpt-80000": "golden checkpoints, in tests/weights/test_tf1.py",
     "mmnist_mim_one_ep": "golden weights, in tests/weights/test_torch.py",
     "openstl.weights.h5": "golden weights, in tests/weights/test_torch.py",
+    "radolan": "its data is in another package; tests/cli/test_commands.py",
     "--network_module=": "tests/cli/test_commands.py",
     "--format=onnx": "tests/serving/test_files.py",
     "--format=litert": "tests/serving/test_files.py",

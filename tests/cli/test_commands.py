@@ -21,6 +21,7 @@ from mim_tf.cli.weights import export
 from mim_tf.errors import MimError
 from mim_tf.evaluation.stored import write_scores
 from mim_tf.jobs.presets import save_preset
+from mim_tf.models import registry
 from mim_tf.storage.files import write_json
 from mim_tf.weights.by_name import list_presets
 from tests import grid_files
@@ -557,7 +558,8 @@ def test_weights_of_crops_score_predict_and_export_whole_fields(mim, tmp_path, m
         ("my_net.py", CODE, "my_gru"),
     ],
 )
-def test_a_wrong_network_module_is_named(error_of, path, code, words):
+def test_a_wrong_network_module_is_named(error_of, path, code, words, monkeypatch):
+    monkeypatch.setattr(registry, "_NETWORKS", dict(registry._NETWORKS))
     Path("neighbour_of_my_net.py").write_text("from my_layers_of_net import nothing")
     Path("loop.py").symlink_to("loop.py")
     if code is not None:

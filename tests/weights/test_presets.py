@@ -88,7 +88,7 @@ def test_a_damaged_description(folder, change):
 
 
 def test_unknown_names_and_folders(folder, monkeypatch):
-    with pytest.raises(MimError, match=r"moving-mnist, tiny .*Did you mean tiny\?"):
+    with pytest.raises(MimError, match=r"moving-mnist, radolan, tiny .*Did you mean tiny\?"):
         mim_tf.load_model("tinny")
     monkeypatch.setenv("MIM_TF_PRESETS", str(folder / "none"))
     assert find_weights(next(iter(PACKAGED)))
