@@ -7,10 +7,9 @@ Wetterdienst (DWD), rain gauges and radar, sums of 0.01 mm. 2.5 % of the values 
 import dataclasses
 import importlib.util
 import os
-from pathlib import Path
 
 from mim_tf.config import DataConfig
-from mim_tf.data.sets.grid.grid import cached_grid, open_grid
+from mim_tf.data.sets.grid.grid import open_grid, shape_of_grid
 from mim_tf.data.source import WindowSource
 from mim_tf.errors import MimError
 from mim_tf.values.scale import LinearScale
@@ -38,17 +37,15 @@ def open_radolan(
 
 def shape_of_radolan(data: DataConfig) -> tuple[int, int, int]:
     """Return (H, W, 1) of the fields."""
-    grid = _as_grid(data)
-    return cached_grid([Path(grid.train_data_paths)], grid).frame_shape
+    return shape_of_grid(_as_grid(data))
 
 
 def _as_grid(data):
-    path = data.train_data_paths or data.valid_data_paths or _file_of_package()
+    has_paths = data.train_data_paths or data.valid_data_paths
     return dataclasses.replace(
         data,
         dataset="grid",
-        train_data_paths=path,
-        valid_data_paths="",
+        train_data_paths=data.train_data_paths if has_paths else _file_of_package(),
         variables=VARIABLE,
         scale=data.scale_kinds[0],
         split_dates=data.split_dates or DATES,
