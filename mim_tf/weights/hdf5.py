@@ -221,6 +221,8 @@ def _check_plain(path: str, group: h5py.Group, name: str) -> None:
     elif isinstance(child := group[name], h5py.Dataset):
         if child.dtype.kind not in "fiu":
             found = str(child.dtype)
+        elif child.shape is None:
+            found = "a data set without a shape"
         elif child.chunks or child.external or child.is_virtual:
             found = "numbers that are compressed or stored elsewhere"
         elif child.id.get_storage_size() < child.nbytes:  # HDF5 would return zeros

@@ -72,6 +72,7 @@ def edit(path, key, value=None, **how):
         (SCALE, {"value": np.full(16, np.inf)}, "norm/scale has values"),
         (SCALE, {"value": np.full(16, 1e300)}, "norm/scale has values"),
         (SCALE, {"shape": (16,), "dtype": "f4"}, "never written"),
+        (SCALE, {"value": h5py.Empty("f4")}, "without a shape"),
         (SCALE, {"shape": (2**60,), "dtype": "f4", "chunks": (1024,)}, SCALE),
         *((key, {}, "missing") for key in (KERNEL, BLOCK, f"{BLOCK}/from_input/vars")),
         ("layers/functional", {}, "missing"),
