@@ -21,7 +21,7 @@ from mim_tf.data.split import SPLITS, is_test_validation, split_paths
 from mim_tf.errors import MimError
 from mim_tf.evaluation.protocols import scores_for
 from mim_tf.jobs.evaluate import evaluate
-from mim_tf.jobs.validation import PageWriter, Validation
+from mim_tf.jobs.validation import Validation
 from mim_tf.models import build_model
 from mim_tf.models.machine import check_training
 from mim_tf.models.registry import find_network
@@ -201,8 +201,8 @@ def _fit(model, config, start, folder, sources, devices):
         contextlib.ExitStack() as until_end,
     ):
         # Keras calls them in this order. A diverged update must not be logged or saved. The
-        # snapshot precedes the evaluation, so that no evaluation can lose what was learnt. The page
-        # shows the scores. The last two concern all processes and wait for the slowest.
+        # snapshot precedes the evaluation, so that no evaluation can lose what was learnt. The last
+        # one concerns all processes and waits for the slowest.
         wanted = [callbacks.Divergence(config, start, folder, source.size)]
         if folder:
             writer = until_end.enter_context(contextlib.closing(callbacks.Events(folder, start)))
@@ -213,7 +213,6 @@ def _fit(model, config, start, folder, sources, devices):
                 callbacks.Logs(config, start, folder, writer, bar),
                 callbacks.Snapshots(config, start, folder, devices),
                 validation,
-                PageWriter(config, start, folder),
             ]
         model.fit(
             training_dataset(source, config, start, shard, model.config.input_length),
