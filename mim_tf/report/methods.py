@@ -134,24 +134,26 @@ def _mean_of_seeds(runs: list[Evaluation], name: str, place: int) -> Evaluation:
     if count == 1 or first.groups is None:
         return dataclasses.replace(first, name=name)
 
-    def mean(part):
-        values = {score: [run.scores[part][score] for run in runs] for score in first.scores[part]}
-        means = {score: np.mean(np.array(each, float), axis=0) for score, each in values.items()}
-        return means, {score: np.std(np.array(values[score], float), 0, ddof=1) for score in means}
+    def of_runs(part):
+        names = first.scores[part]
+        return {name: np.array([run.scores[part][name] for run in runs], float) for name in names}
 
-    means, spreads = mean("mean")
-    curves, _ = mean("per_frame")
+    means, curves = of_runs("mean"), of_runs("per_frame")
     # Other draws for each method, because seeds are not paired.
     widened = stats.t.ppf((1 + LEVEL) / 2, count - 1) / stats.norm.ppf((1 + LEVEL) / 2)
     drawn = {score: np.mean([(run.resamples or {})[score] for run in runs], 0) for score in means}
     width = widened / np.sqrt(count)
     moves = np.random.default_rng([SEED, place]).normal(0, width, len(drawn["mse"]))
-    resamples = {score: values + moves * spreads[score] for score, values in drawn.items()}
+    resamples = {
+        score: values + moves * means[score].std(ddof=1) for score, values in drawn.items()
+    }
     size = len(np.unique(first.groups))
     scores = {
         **first.scores,
-        "mean": {score: as_json(value) for score, value in means.items()},
-        "per_frame": {score: list(map(as_json, values)) for score, values in curves.items()},
+        "mean": {score: as_json(values.mean()) for score, values in means.items()},
+        "per_frame": {
+            score: list(map(as_json, each.mean(axis=0))) for score, each in curves.items()
+        },
         "intervals": {score: interval(values, size) for score, values in resamples.items()},
     }
     per_sequence = {
@@ -159,10 +161,5 @@ def _mean_of_seeds(runs: list[Evaluation], name: str, place: int) -> Evaluation:
     }
     seeds = tuple(dataclasses.replace(run, name=f"{name}, {run.name}") for run in runs)
     return dataclasses.replace(
-        first,
-        name=name,
-        scores=scores,
-        per_sequence=per_sequence,
-        resamples=resamples,
-        seeds=seeds,
+        first, name=name, scores=scores, per_sequence=per_sequence, resamples=resamples, seeds=seeds
     )
