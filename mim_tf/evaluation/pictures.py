@@ -247,12 +247,10 @@ def load_samples(
     index, kind = choose_samples(errors)
     # Full batches only: for one of another size the network would be traced again.
     size = min(batch_size, len(errors))
-    batches = np.resize(index, (-(-len(index) // size), size))
-    truth = [source.sequences(indices[batch]) for batch in batches]
-    forecasts = [
-        forecast(filled(frames), indices[batch])
-        for frames, batch in zip(truth, batches, strict=True)
-    ]
+    truth, forecasts = [], []
+    for batch in np.resize(index, (-(-len(index) // size), size)):
+        truth.append(source.sequences(indices[batch]))
+        forecasts.append(forecast(filled(truth[-1]), indices[batch]))
     shown = (source.scale or UNIT).shown
     chosen, predicted = (np.concatenate(parts)[: len(index)] for parts in (truth, forecasts))
     samples = {
