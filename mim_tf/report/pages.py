@@ -79,7 +79,7 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
         spectra=_spectrum_charts(scores.get("spectra")),
         spectrum_titles=SPECTRA.values(),
         loss=log.get("loss")
-        and line_chart("training loss", "iteration", {"loss": (log["iteration"], log["loss"])}),
+        and line_chart("training loss", "iteration", log["iteration"], {"loss": log["loss"]}),
         validations=_validation_charts(material.validations),
         players=sequence_players(samples, field, captions),
         error_map=error_map_player(material.samples.error_map, field, scores["sequences"]),
@@ -229,18 +229,17 @@ def _score_part(comparison, threshold, scores, styles):
 
     In `rows` is a score a row, in `numbers` for each score a lead time a row; a column is a method.
     """
-    methods = tables.methods(comparison)
-    names = [name for name, _ in methods]
+    names = [name for name, _ in tables.methods(comparison)]
     rows, charts, numbers = [["score", *names]], [], []
     for score in scores:
         title = tables.title_with_arrow(score, threshold=False).replace(" ", "\N{NO-BREAK SPACE}")
         rows.append([title, *map(_cell, tables.score_cells(comparison, score))])
-        curves = {name: part["per_frame"][score] for name, part in methods}
-        lines = {name: (range(1, len(ys) + 1), ys) for name, ys in curves.items()}
-        charts.append(line_chart(score_title(score), "lead time in frames", lines, styles))
-        header = [f"{tables.title_with_arrow(score)}, lead time", *names]
-        by_time = enumerate(tables.lead_time_cells(comparison, score), 1)
-        numbers.append([header, *([str(time), *map(_cell, cells)] for time, cells in by_time)])
+        by_time = tables.lead_time_cells(comparison, score)
+        times = range(1, len(by_time) + 1)
+        lines = {name: part["per_frame"][score] for name, part in tables.methods(comparison)}
+        charts.append(line_chart(score_title(score), "lead time in frames", times, lines, styles))
+        cells = [[str(time), *map(_cell, row)] for time, row in zip(times, by_time, strict=True)]
+        numbers.append([[f"{tables.title_with_arrow(score)}, lead time", *names], *cells])
     heading = tables.heading(threshold)
     return {"heading": heading, "rows": rows, "lead_times": charts, "numbers": numbers}
 
@@ -271,9 +270,9 @@ def _spectrum_charts(spectra: dict | None) -> list[Chart]:
         return []
     x, last, charts = spectra["wavelength"], len(spectra["truth"]) - 1, []
     for time in sorted({0, last // 2, last}):
-        lines = {title: (x, spectra[name][time]) for name, title in SPECTRA.items()}
+        lines = {title: spectra[name][time] for name, title in SPECTRA.items()}
         title = f"lead time {time + 1}"
-        charts.append(line_chart(title, "wavelength in pixels", lines, logarithmic=True))
+        charts.append(line_chart(title, "wavelength in pixels", x, lines, logarithmic=True))
     return charts
 
 
@@ -287,9 +286,8 @@ def _validation_charts(validations: dict[int, dict]) -> list[Chart]:
         parts[tables.BASELINES.get(name, name)] = [each["baselines"][name] for each in every]
     charts = []
     for score in last["mean"]:
-        curves = {name: [each["mean"][score] for each in part] for name, part in parts.items()}
-        lines = {name: (list(validations), ys) for name, ys in curves.items()}
-        charts.append(line_chart(score_title(score), "iteration", lines))
+        lines = {name: [each["mean"][score] for each in part] for name, part in parts.items()}
+        charts.append(line_chart(score_title(score), "iteration", list(validations), lines))
     return charts
 
 
