@@ -216,15 +216,15 @@ def _scores(comparison: Comparison, score: str, baseline_style: int) -> dict:
         "notes": notes(comparison),
         "standing": "bad" if unbeaten(best, score) else "" if lost else "good",
         "score_parts": [
-            _score_part(comparison, threshold, part, styles)
-            for threshold, part in tables.by_threshold(comparison.scores).items()
+            _score_part(comparison, heading, part, styles)
+            for heading, part in tables.by_heading(comparison.scores).items()
         ],
         "line_titles": [name for name, _ in tables.methods(comparison)],
         "styles": styles,
     }
 
 
-def _score_part(comparison, threshold, scores, styles):
+def _score_part(comparison, heading, scores, styles):
     """Return what a page shows of the scores of events at one threshold, or of all others.
 
     In `rows` is a score a row, in `numbers` for each score a lead time a row; a column is a method.
@@ -240,7 +240,6 @@ def _score_part(comparison, threshold, scores, styles):
         charts.append(line_chart(score_title(score), "lead time in frames", times, lines, styles))
         cells = [[str(time), *map(_cell, row)] for time, row in zip(times, by_time, strict=True)]
         numbers.append([[f"{tables.title_with_arrow(score)}, lead time", *names], *cells])
-    heading = tables.heading(threshold)
     return {"heading": heading, "rows": rows, "lead_times": charts, "numbers": numbers}
 
 

@@ -108,17 +108,13 @@ def title_with_arrow(score: str, threshold: bool = True) -> str:
     return f"{score_title(score, threshold)} {ARROWS[direction(score)]}".strip()
 
 
-def by_threshold(scores: Iterable[str]) -> dict[str, list[str]]:
-    """Return scores by their threshold; those without one first, under an empty text."""
+def by_heading(scores: Iterable[str]) -> dict[str, list[str]]:
+    """Return scores by a heading with their threshold; those without one first, with none."""
     found: dict[str, list[str]] = {"": []}
     for score in scores:
-        found.setdefault(threshold_of(score), []).append(score)
-    return found if found[""] else {key: names for key, names in found.items() if key}
-
-
-def heading(threshold: str) -> str:
-    """Return the heading above the scores of a threshold."""
-    return f"Threshold {threshold}" if threshold else ""
+        threshold = threshold_of(score)
+        found.setdefault(threshold and f"Threshold {threshold}", []).append(score)
+    return {heading: names for heading, names in found.items() if names}
 
 
 def score_tables(comparison: Comparison, scores: Sequence[str] = ()) -> list[Table]:
@@ -131,11 +127,11 @@ def score_tables(comparison: Comparison, scores: Sequence[str] = ()) -> list[Tab
     return [
         _by_method(
             comparison,
-            heading(threshold),
+            heading,
             [title_with_arrow(score, threshold=False) for score in names],
             [score_cells(comparison, score) for score in names],
         )
-        for threshold, names in by_threshold(scores or comparison.scores).items()
+        for heading, names in by_heading(scores or comparison.scores).items()
     ]
 
 
