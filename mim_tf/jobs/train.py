@@ -5,6 +5,7 @@ import dataclasses
 import math
 import statistics
 import time
+import timeit
 from pathlib import Path
 
 import keras
@@ -260,12 +261,7 @@ def _seconds_of_evaluation(model, config, source):
     count = len(evaluated(source, config.max_test_sequences))
     batch = min(config.batch_size, count)
     one_batch = dataclasses.replace(config, max_test_sequences=batch, num_save_samples=0)
-    seconds = []
-    for _ in range(2):
-        began = time.perf_counter()
-        evaluate(model, source, one_batch, lambda *sample: None)
-        seconds.append(time.perf_counter() - began)
-    first, second = seconds
+    first, second = timeit.repeat(lambda: evaluate(model, source, one_batch), number=1, repeat=2)
     return max(0, first - second), second * math.ceil(count / batch)
 
 
