@@ -6,7 +6,6 @@ from absl import flags
 
 from mim_tf.cli.command import Command
 from mim_tf.config.fields import field
-from mim_tf.storage.paths import check_free, list_folder
 
 
 @dataclasses.dataclass
@@ -15,7 +14,6 @@ class _Report:
 
 
 def _report(values: flags.FlagValues, folder: str) -> None:
-    list_folder(folder, "the folder of a run")
     from mim_tf.report.pages import write_report
 
     print(f"The report is {write_report(folder, values.output)}.")
@@ -43,9 +41,6 @@ class _Compare:
 
 def _compare(values: flags.FlagValues, *folders: str) -> None:
     if values.output:
-        check_free(values.output, "--output")
-        for folder in folders:
-            list_folder(folder, "the folder of a run")
         from mim_tf.report.pages import write_comparison
 
         print(write_comparison(folders, values.output, values.score, values.names))
@@ -87,7 +82,6 @@ class _Filmstrip:
 
 
 def _filmstrip(values: flags.FlagValues, *folders: str) -> None:
-    check_free(values.output, "--output")
     from mim_tf.report.film_strip import write_film_strip
 
     write_film_strip(folders, values.output, values.sequence, values.names)

@@ -56,9 +56,7 @@ def _export(values: flags.FlagValues) -> None:
     if values.metrics:
         open_file(values.metrics, "a file as --metrics").close()
     import_keras(values.network_module)
-    # TensorFlow logs every tensor that it renames.
     logging.set_verbosity(logging.WARNING)
-    import_tensorflow("to export a model").get_logger().setLevel("WARNING")
     names = ["output", "format", "horizon", "precision", "warmup", "metrics", "freeze"]
     names += SIZE_FIELDS
     written = export(values.pretrained_model, **{name: getattr(values, name) for name in names})
@@ -69,27 +67,27 @@ def _export(values: flags.FlagValues) -> None:
 def export(
     weights,
     output,
-    horizon: int = 0,
+    horizon=0,
     format="saved_model",
-    precision=None,
-    img_height=None,
-    img_width=None,
-    **settings,
+    metrics=None,
+    warmup=True,
+    freeze=False,
+    **changes,
 ) -> Path:
     """Write the model whose weights are at `weights` for a server; arguments as the flags.
 
     Returns:
         The folder of the new version in `output`, or the file.
     """
-    import_tensorflow("to export a model")
+    # TensorFlow logs every tensor that it renames.
+    import_tensorflow("to export a model").get_logger().setLevel("WARNING")
     from mim_tf.serving import write_file, write_saved_model
     from mim_tf.weights import load_model
 
-    changes = {"precision": precision, "img_height": img_height, "img_width": img_width}
     model = load_model(weights, **{name: value for name, value in changes.items() if value})
     if format == "saved_model":
-        return write_saved_model(model, output, horizon, **settings)
-    if settings.get("metrics"):
+        return write_saved_model(model, output, horizon, warmup, metrics, freeze)
+    if metrics:
         raise MimError("--metrics needs --format=saved_model: the other formats have no assets.")
     return write_file(model, output, format, horizon)
 

@@ -100,14 +100,12 @@ def verdict(result: dict, score: str = "mse", name: str = "The model") -> str:
     does = "does NOT beat" if left else "beats"
     sentences = [f"{name} {does} {listed(parts, 'and')}: its {title} is {ours}."]
     won, lost = won_and_lost(result)
-    wins = [each for each in won if each != score]
-    losses = {key: [each for each in names if each != score] for key, names in lost.items()}
     words = [
-        f"to {TITLES.get(key, key)} in {listed_titles(names)}"
-        for key, names in losses.items()
-        if names
+        f"to {TITLES.get(key, key)} in {listed_titles(others)}"
+        for key, names in lost.items()
+        if (others := [each for each in names if each != score])
     ]
-    if wins:
+    if wins := [each for each in won if each != score]:
         others = [each for each in filter(direction, result["mean"]) if each != score]
         where = "every other score" if wins == others else listed_titles(wins)
         sentences.append(f"It {'' if left else 'also '}wins in {where}.")
@@ -211,6 +209,8 @@ def s_prog_on(scale: LinearScale) -> Baseline:
 _KNOWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 """Source -> settings -> results: evaluations during training are all on the same sequences."""
 
+_OF_BASELINES = ("mean", "per_frame", "intervals")
+
 
 class ReferenceScores:
     """The SHA-256 of sequences and the baselines' scores on them, computed once a source.
@@ -221,13 +221,12 @@ class ReferenceScores:
 
     def __init__(self, source: SequenceSource, input_length: int, limit: int, protocol: str):
         self._source, self._context = source, input_length
-        self._known = _KNOWN.setdefault(source, {})
-        self._key = (input_length, limit, protocol)
-        known = self._key in self._known
+        known = _KNOWN.setdefault(source, {})
+        self._result: dict = known.setdefault((input_length, limit, protocol), {})
         self._baselines = {
             name: (baseline, scores_for(source, protocol))
             for name, baseline in baselines_for(source).items()
-            if input_length and not known
+            if input_length and not self._result
         }
         self._hash = hashlib.sha256(str(source.shape).encode())
 
@@ -236,7 +235,7 @@ class ReferenceScores:
 
         `batch` has the same truth after the context, with the model's prediction.
         """
-        if self._key not in self._known:
+        if not self._result:
             self._hash.update(np.ascontiguousarray(truth, "<f4").data)
         for baseline, scores in self._baselines.values():
             forecast = baseline(frames[:, : self._context], batch.truth.shape[1])
@@ -247,16 +246,11 @@ class ReferenceScores:
 
         Intervals resample `groups` as `Scores.resampled` does.
         """
-        if self._key not in self._known:
-            results = {
-                name: scores.result() | {"intervals": scores.intervals(groups)}
-                for name, (_, scores) in self._baselines.items()
-            }
-            self._known[self._key] = {
-                "data": {"sha256": self._hash.hexdigest(), **self._source.describe()},
-                "baselines": {
-                    name: {part: result[part] for part in ("mean", "per_frame", "intervals")}
-                    for name, result in results.items()
-                },
-            }
-        return self._known[self._key]
+        if not self._result:
+            baselines = {}
+            for name, (_, scores) in self._baselines.items():
+                found = scores.result() | {"intervals": scores.intervals(groups)}
+                baselines[name] = {part: found[part] for part in _OF_BASELINES}
+            data = {"sha256": self._hash.hexdigest(), **self._source.describe()}
+            self._result.update(data=data, baselines=baselines)
+        return self._result

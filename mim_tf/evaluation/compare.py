@@ -35,6 +35,11 @@ class Difference:
     excludes_zero: bool  # whether one is better and the interval excludes 0
 
     @property
+    def size(self) -> float:
+        """The largest absolute value of the mean and the ends of the interval."""
+        return max(map(abs, [self.mean or 0, *(self.interval or ())]))
+
+    @property
     def sentence(self) -> str:
         """Which is better, by how much, and whether the interval excludes 0."""
         pair, title = f"{self.other} and {self.first}", score_title(self.score)

@@ -125,10 +125,25 @@ class PixelErrors(ScoreKind):
     A frame's mean is over all its values in all sequences, the overall one over all values of all
     frames, so that the overall RMSE is not the mean of the frames' RMSE. Missing values are left
     out; None where every value is missing.
+
+    Args:
+        convert: function from frames to values, of which errors are made.
+        channels: index of the channels that count.
     """
 
+    def __init__(self, convert=np.asarray, channels=slice(None)):
+        self._convert, self._channels = convert, channels
+
     def addends(self, batch: Batch) -> Values:
-        return _error_sums(batch.truth, batch.prediction, batch.known)
+        parts = (part[..., self._channels] for part in (batch.truth, batch.prediction, batch.known))
+        truth, prediction, known = parts
+        difference = np.subtract(self._convert(prediction), self._convert(truth), dtype=np.float64)
+        difference = np.where(known, difference, 0)
+        return {
+            "squared": np.square(difference).sum(axis=FRAME_AXES),
+            "absolute": np.abs(difference).sum(axis=FRAME_AXES),
+            "count": known.sum(axis=FRAME_AXES, dtype=np.float64),
+        }
 
     def scores(self, sums: Values) -> Values:
         with np.errstate(invalid="ignore"):
@@ -144,18 +159,13 @@ class UnitErrors(PixelErrors):
 
     Args:
         name: the unit, with the name of the variable where channels have units of their own.
-        convert: function from frames to values, of which errors are made.
-        channels: index of the channels that count.
+        convert, channels: as in `PixelErrors`.
         size: factor of the errors.
     """
 
     def __init__(self, name: str, convert=np.asarray, channels=slice(None), size=1.0):
-        self._name, self._convert, self._channels, self._size = name, convert, channels, size
-
-    def addends(self, batch: Batch) -> Values:
-        parts = (part[..., self._channels] for part in (batch.truth, batch.prediction, batch.known))
-        truth, prediction, known = parts
-        return _error_sums(self._convert(truth), self._convert(prediction), known)
+        super().__init__(convert, channels)
+        self._name, self._size = name, size
 
     def scores(self, sums: Values) -> Values:
         errors = super().scores(sums)
@@ -182,12 +192,3 @@ def unit_errors(scale: LinearScale) -> list[UnitErrors]:
             else UnitErrors(name, channels=channels, size=size)
         )
     return found
-
-
-def _error_sums(truth, prediction, known):
-    difference = np.where(known, np.subtract(prediction, truth, dtype=np.float64), 0)
-    return {
-        "squared": np.square(difference).sum(axis=FRAME_AXES),
-        "absolute": np.abs(difference).sum(axis=FRAME_AXES),
-        "count": known.sum(axis=FRAME_AXES, dtype=np.float64),
-    }

@@ -1,12 +1,12 @@
 """Gates and memories of a network, frame by frame, as numbers and as a figure.
 
 A cell that defines `read_out` tells what its gates are. `observed_step` adds these outputs to one
-time step of a network; `InsideStatistics` sums them up over sequences, as figure 2 of the paper.
+time step of a network; `inside_statistics` sums them up over sequences, as figure 2 of the paper.
 """
 
 import collections
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import keras
 import matplotlib
@@ -66,58 +66,53 @@ def observe(model, observed: keras.Model, frames) -> Iterator[dict[str, np.ndarr
 _MEMORY = re.compile(r"state/(?P<state>[nsd])(?P<of>\d+)|.*_(?P<layer>\d+)/(?P<read_out>T)")
 
 
-class InsideStatistics:
-    """Means over sequences of what happens inside a network, by frame.
+def inside_statistics(model, batches: Iterable[np.ndarray], low: float, high: float) -> dict:
+    """Return means over sequences of what happens inside a network, by frame, as JSON types.
 
+    - `sequences`: their number
     - `saturation`: "cell/gate" -> "below" and "above" -> share of the gate's values below `low`,
       and above `high`, over positions, channels and sequences
     - `norms`: "layer i" -> memory -> Euclidean norm over positions and channels, mean of the
       sequences; N and D of MIM-N, S and T of MIM-S
 
     Each is a list over the T-1 frames the network is fed; the first `input_length` are true.
+    `batches` are sequences `[B, T, H, W, C]`, float32 in [0, 1].
     """
-
-    def __init__(self, model, low: float = 0.1, high: float = 0.9):
-        if not 0 < low < high < 1:
-            raise MimError(f"Expected 0 < --low < --high < 1, got {low} and {high}.")
-        self.model, self.bounds, self.sequences = model, (low, high), 0
-        self._sums: dict[tuple[str, str, str], np.ndarray] = {}
-        self._observed = observed_step(model.step)
-        if not self._observed.output["inside"]:
-            raise MimError(
-                f"Expected a network whose cells have a method read_out, as STLSTMCell has, got "
-                f"{model.config.model_name}."
-            )
-
-    def update(self, frames: np.ndarray) -> None:
-        """Add sequences `[B, T, H, W, C]`, float32 in [0, 1]."""
+    if not 0 < low < high < 1:
+        raise MimError(f"Expected 0 < --low < --high < 1, got {low} and {high}.")
+    observed = observed_step(model.step)
+    if not observed.output["inside"]:
+        raise MimError(
+            f"Expected a network whose cells have a method read_out, as STLSTMCell has, got "
+            f"{model.config.model_name}."
+        )
+    sequences = 0
+    sums: dict[tuple[str, str, str], np.ndarray] = {}
+    for frames in batches:
         rows = collections.defaultdict(list)
-        for inside in observe(self.model, self._observed, frames):
+        for inside in observe(model, observed, frames):
             for name, values in inside.items():
-                for key, per_sequence in self._measure(name, values):
+                for key, per_sequence in _measured(name, values, low, high):
                     rows[key].append(per_sequence.sum())
         for key, row in rows.items():
-            self._sums[key] = self._sums.get(key, 0) + np.array(row)
-        self.sequences += len(frames)
+            sums[key] = sums.get(key, 0) + np.array(row)
+        sequences += len(frames)
+    result: dict = {"sequences": sequences, "saturation": {}, "norms": {}}
+    for (kind, name, part), total in sums.items():
+        result[kind].setdefault(name, {})[part] = (total / sequences).tolist()
+    return result
 
-    def result(self) -> dict:
-        """Return the means so far, as JSON types."""
-        result: dict = {"sequences": self.sequences, "saturation": {}, "norms": {}}
-        for (kind, name, part), sums in self._sums.items():
-            result[kind].setdefault(name, {})[part] = (sums / self.sequences).tolist()
-        return result
 
-    def _measure(self, name, values):
-        """Yield (kind, name, part) and one number for each sequence."""
-        memory = _MEMORY.fullmatch(name)
-        if memory:
-            letter = (memory["state"] or memory["read_out"]).upper()
-            key = "norms", f"layer {memory['of'] or memory['layer']}", letter
-            yield key, np.linalg.norm(values.reshape(len(values), -1), axis=1)
-        elif not name.startswith("state/"):
-            axes = tuple(range(1, values.ndim))
-            yield ("saturation", name, "below"), (values < self.bounds[0]).mean(axis=axes)
-            yield ("saturation", name, "above"), (values > self.bounds[1]).mean(axis=axes)
+def _measured(name, values, low, high):
+    """Yield (kind, name, part) and one number for each sequence."""
+    if memory := _MEMORY.fullmatch(name):
+        letter = (memory["state"] or memory["read_out"]).upper()
+        key = "norms", f"layer {memory['of'] or memory['layer']}", letter
+        yield key, np.linalg.norm(values.reshape(len(values), -1), axis=1)
+    elif not name.startswith("state/"):
+        axes = tuple(range(1, values.ndim))
+        yield ("saturation", name, "below"), (values < low).mean(axis=axes)
+        yield ("saturation", name, "above"), (values > high).mean(axis=axes)
 
 
 COLORS = matplotlib.colormaps["viridis"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
-from PIL import GifImagePlugin, Image, ImageDraw, ImageFont
+from PIL import GifImagePlugin, Image, ImageDraw, ImageFont, ImageOps
 
 from mim_tf.data.source import SequenceSource, filled
 from mim_tf.errors import MimError
@@ -119,38 +119,29 @@ def side_by_side(truth, prediction, input_length: int, scale=None) -> np.ndarray
     """
     truth, prediction = _shown_pair(truth, prediction, input_length, scale)
     shown = np.concatenate([truth[:input_length], prediction])
-    is_context = np.arange(len(truth)) < input_length
-    left = _framed(_enlarged(truth, SMALLEST_HEIGHT), np.ones_like(is_context))
-    right = _framed(_enlarged(shown, SMALLEST_HEIGHT), is_context)
-    gap = np.full((*left.shape[:2], GAP, 3), BACKGROUND, np.uint8)
-    pictures = np.concatenate([left, gap, right], axis=2)
-    place, horizon = left.shape[2] + GAP, len(truth) - input_length
-    return np.stack(
-        [_labelled(*each, place, input_length, horizon) for each in enumerate(pictures)]
-    )
-
-
-def _labelled(number, picture, place, context, horizon):
-    """Return frame `number`, from 0, of an animation with text; the right one is at `place`."""
-    height, width, _ = picture.shape
-    size = max(width, place + TEXT_WIDTH), height + 2 * LINE
-    canvas = Image.new("RGB", size, BACKGROUND)
-    canvas.paste(Image.fromarray(picture), (0, LINE))
-    font, draw = ImageFont.load_default(FONT_SIZE), ImageDraw.Draw(canvas)
-    for position, text in (
-        ((BORDER, 2), "truth"),
-        ((place + BORDER, 2), "context" if number < context else "forecast"),
-        ((BORDER, LINE + height + 2), counter(number, context, horizon)),
-    ):
-        draw.text(position, text, fill=INK, font=font)
-    return np.asarray(canvas)
-
-
-def counter(number: int, context: int, horizon: int) -> str:
-    """Return the text below frame `number`, from 0, such as "lead time 1 of 5"."""
-    if number < context:
-        return f"context {number + 1} of {context}"
-    return f"lead time {number + 1 - context} of {horizon}"
+    left, right = (_enlarged(frames, SMALLEST_HEIGHT) for frames in (truth, shown))
+    height, width = (side + 2 * BORDER for side in left.shape[1:3])
+    place, horizon = width + GAP, len(truth) - input_length
+    size = place + max(width, TEXT_WIDTH), height + 2 * LINE
+    font, frames = ImageFont.load_default(FONT_SIZE), []
+    for number, (ours, theirs) in enumerate(zip(left, right, strict=True)):
+        if number < input_length:
+            what, colour, count = "context", CONTEXT, f"context {number + 1} of {input_length}"
+        else:
+            lead_time = f"lead time {number + 1 - input_length} of {horizon}"
+            what, colour, count = "forecast", PREDICTED, lead_time
+        canvas = Image.new("RGB", size, BACKGROUND)
+        for x, picture, border in ((0, ours, CONTEXT), (place, theirs, colour)):
+            canvas.paste(ImageOps.expand(Image.fromarray(picture), BORDER, border), (x, LINE))
+        draw = ImageDraw.Draw(canvas)
+        for position, text in (
+            ((BORDER, 2), "truth"),
+            ((place + BORDER, 2), what),
+            ((BORDER, LINE + height + 2), count),
+        ):
+            draw.text(position, text, fill=INK, font=font)
+        frames.append(np.asarray(canvas))
+    return np.stack(frames)
 
 
 def film_strip(truth, prediction, input_length: int, scale=None) -> np.ndarray:
@@ -189,15 +180,6 @@ def _enlarged(frames, smallest_height):
     levels = _rgb(frames)
     factor = math.ceil(smallest_height / levels.shape[1])
     return levels.repeat(factor, axis=1).repeat(factor, axis=2)
-
-
-def _framed(frames, is_context):
-    length, height, width, _ = frames.shape
-    canvas = np.empty((length, height + 2 * BORDER, width + 2 * BORDER, 3), np.uint8)
-    canvas[is_context] = CONTEXT
-    canvas[~is_context] = PREDICTED
-    canvas[:, BORDER:-BORDER, BORDER:-BORDER] = frames
-    return canvas
 
 
 def _shown_pair(truth, prediction, input_length, scale):
@@ -265,12 +247,10 @@ def load_samples(
     index, kind = choose_samples(errors)
     # Full batches only: for one of another size the network would be traced again.
     size = min(batch_size, len(errors))
-    batches = np.resize(index, (-(-len(index) // size), size))
-    truth = [source.sequences(indices[batch]) for batch in batches]
-    forecasts = [
-        forecast(filled(frames), indices[batch])
-        for frames, batch in zip(truth, batches, strict=True)
-    ]
+    truth, forecasts = [], []
+    for batch in np.resize(index, (-(-len(index) // size), size)):
+        truth.append(source.sequences(indices[batch]))
+        forecasts.append(forecast(filled(truth[-1]), indices[batch]))
     shown = (source.scale or UNIT).shown
     chosen, predicted = (np.concatenate(parts)[: len(index)] for parts in (truth, forecasts))
     samples = {

@@ -175,12 +175,10 @@ class Scores:
     def _all(self) -> list[Values]:
         if not self.sequences:
             raise MimError("Expected at least one sequence to score, got none.")
-        for parts in self._parts:
-            if len(parts) > 1:
-                names = parts[0]
-                joined = {n: np.concatenate([part[n] for part in parts], axis=-2) for n in names}
-                parts[:] = [joined]
-        return [parts[0] for parts in self._parts]
+        return [
+            {name: np.concatenate([part[name] for part in parts], axis=-2) for name in parts[0]}
+            for parts in self._parts
+        ]
 
     def _of_kinds(self, method, values):
         results: dict = {}

@@ -86,10 +86,7 @@ def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
 
 
 def _write_csv(path, rows):
-    with (
-        replaced_whole(path) as part,
-        part.open("w", newline="", encoding="utf-8") as file,
-    ):
+    with replaced_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
@@ -288,7 +285,9 @@ def format_scores(result: dict, input_length: int) -> str:
     Scores that do not fit into 80 characters stand in further tables below.
     """
     header, *rows = _rows(result, input_length)
-    cells = [header, *([str(row[0]), *map(_decimal, row[1:])] for row in rows)]
+    cells = [header]
+    for number, *scores in rows:
+        cells.append([str(number), *("-" if each is None else f"{each:z.4f}" for each in scores)])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     padded = [[cell.rjust(w) for cell, w in zip(row, widths, strict=True)] for row in cells]
     frames, *columns = zip(*padded, strict=True)
@@ -304,7 +303,3 @@ def _rows(result, input_length):
     columns = zip(*(result["per_frame"][name] for name in result["mean"]), strict=True)
     frames = [[number, *scores] for number, scores in enumerate(columns, input_length + 1)]
     return [["frame", *result["mean"]], *frames, ["mean", *result["mean"].values()]]
-
-
-def _decimal(score):
-    return "-" if score is None else f"{score:z.4f}"

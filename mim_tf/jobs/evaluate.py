@@ -1,6 +1,7 @@
 """Evaluation of any model on a data set and on the test split, and analysis of its gates."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.source import SequenceSource, filled
 from mim_tf.errors import MimError
 from mim_tf.evaluation.baselines import ReferenceScores, verdict
-from mim_tf.evaluation.forget_gates import InsideStatistics
+from mim_tf.evaluation.forget_gates import inside_statistics
 from mim_tf.evaluation.pictures import ErrorMap, load_samples, save_sample
 from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.statistics import interval
@@ -192,40 +193,36 @@ def in_words(result: dict, name: str = "The model") -> str:
     return f"{table}\n\n{basis(result)}\n{verdict(result, name=name)}"
 
 
-class CarriedMemory:
-    """Forecasts in the way of OpenSTL, where S of MIM-S is never set back.
+def carrying_memory(model: VideoPredictor) -> Callable[[np.ndarray, int], np.ndarray]:
+    """Return a forecast for `evaluate` as OpenSTL makes it: S of MIM-S is never set back.
 
     A batch starts with the S that the batch before left, which came from other sequences. The first
-    batch starts with S = 0. A function of the context `[B, T, H, W, C]` and the horizon, for
-    `evaluate`.
+    batch starts with S = 0. The function takes the context `[B, T, H, W, C]` and the horizon.
+    Raises `MimError` for a network without MIM-S.
     """
+    inputs = model.step.inputs[1:]
+    carried = [place for place, state in enumerate(inputs) if re.fullmatch(r"s\d+", state.name)]
+    if not carried:
+        raise MimError(
+            f"--carry_stationary_memory is not supported for {model.config.model_name}, only "
+            "for networks with MIM-S. Leave it out."
+        )
+    kept: dict[int, np.ndarray] = {}
 
-    def __init__(self, model: VideoPredictor):
-        self._step, self._states = model.step, [each.name for each in model.step.inputs[1:]]
-        self._kept: dict[str, np.ndarray | None] = {
-            name: None for name in self._states if name[0] == "s" and name[1:].isdigit()
-        }
-        if not self._kept:
-            raise MimError(
-                f"--carry_stationary_memory is not supported for {model.config.model_name}, only "
-                "for networks with MIM-S. Leave it out."
-            )
-
-    def __call__(self, context: np.ndarray, horizon: int) -> np.ndarray:
-        states = []
-        for name, state in zip(self._states, self._step.inputs[1:], strict=True):
-            first, kept = np.zeros((len(context), *state.shape[1:]), np.float32), None
-            if name in self._kept and (kept := self._kept[name]) is not None:
-                first[: len(kept)] = kept[: len(context)]
-            states.append(first)
+    def forecast(context, horizon):
+        states = [np.zeros((len(context), *state.shape[1:]), np.float32) for state in inputs]
+        for place, memory in kept.items():
+            size = min(len(memory), len(context))
+            states[place][:size] = memory[:size]
         frames: list[np.ndarray] = []
         for t in range(context.shape[1] + horizon - 1):
             frame = context[:, t] if t < context.shape[1] else frames[-1]
-            frame, *states = map(np.asarray, self._step.predict_on_batch([frame, *states]))
+            frame, *states = map(np.asarray, model.step.predict_on_batch([frame, *states]))
             frames.append(frame)
-        found = zip(self._states, states, strict=True)
-        self._kept = {name: state for name, state in found if name in self._kept}
+        kept.update({place: states[place] for place in carried})
         return np.stack(frames[-horizon:], axis=1)
+
+    return forecast
 
 
 def evaluate_weights(
@@ -237,7 +234,7 @@ def evaluate_weights(
 ) -> tuple[str, Path]:
     """Score a network with its `weights` on test sequences and write scores and pictures.
 
-    With `carry_memory` it forecasts as `CarriedMemory` does.
+    With `carry_memory` it forecasts as `carrying_memory` does.
 
     Returns:
         The scores, what their intervals rest on, `verdict` and, if `data.test_sha256` is given,
@@ -248,7 +245,7 @@ def evaluate_weights(
     if shape and not data.resize and network.takes_any_size:
         network = network.at_size(*shape[:2])
     model = network.config
-    forecast = CarriedMemory(network) if carry_memory else network
+    forecast = carrying_memory(network) if carry_memory else network
     source = open_source(data, model, "test")
     folder = new_run_folder(training.gen_frm_dir, "test")
     record = {"pretrained_model": os.path.realpath(find_weights(weights)), **source.describe()}
@@ -274,13 +271,11 @@ def identity(result: dict, size: int | None, expected: str) -> str:
 
 
 def analyze(model, data: DataConfig, sequences: int, batch_size: int, low: float, high: float):
-    """Return what `InsideStatistics` finds in a network on so many test sequences."""
+    """Return `inside_statistics` of a network on so many test sequences."""
     source = open_source(data, model.config, "test")
-    statistics = InsideStatistics(model, low, high)
     batches = evaluated_batches(source, batch_size, sequences)
-    for indices in tqdm(batches, desc="analyzing", unit="batch", leave=False):
-        statistics.update(filled(source.sequences(indices)))
-    return statistics.result()
+    shown = tqdm(batches, desc="analyzing", unit="batch", leave=False)
+    return inside_statistics(model, (filled(source.sequences(each)) for each in shown), low, high)
 
 
 def analysis_table(result: dict) -> list[list]:

@@ -8,13 +8,7 @@ import numpy as np
 from absl import logging
 
 from mim_tf.config import TrainingConfig
-from mim_tf.data.files.arrays import (
-    are_channels_first,
-    check_array,
-    open_frames,
-    take,
-    to_float32,
-)
+from mim_tf.data.files.arrays import are_channels_first, check_array, open_frames, take, to_float32
 from mim_tf.data.files.images import in_natural_order
 from mim_tf.data.scale_fit import ValueStatistics
 from mim_tf.data.sets.grid.files import is_grid
@@ -210,8 +204,8 @@ def _open_fields(truth, predictions, variables, context):
             )
         check_grid(grid.frame_grid, each.frame_grid, str(path), must=True)
     places = [_times_in(grid, each, truth) for each in forecasts]
-    (interval,) = {step for _, step in places} if len({s for _, s in places}) == 1 else (0,)
-    if not interval:
+    interval, *others = {step for _, step in places}
+    if others or not interval:
         raise MimError(f"{predictions[0]}: expected forecasts with one step, got several.")
     stretches = runs(grid.times, 0, len(grid))
     starts = np.array([place for place, _ in places])
@@ -266,19 +260,18 @@ def _times_in(grid, forecast, truth) -> tuple[int, int]:
     """Return the place of a forecast's first time in the truth, and its step in fields of it."""
     places = np.searchsorted(grid.times.seconds, forecast.times.seconds)
     there = np.take(grid.times.seconds, places, mode="clip") == forecast.times.seconds
-    same = forecast.times.calendar == grid.times.calendar
-    steps = np.unique(np.diff(places)) if len(places) > 1 else np.array([1])
-    if not same or not there.all() or len(steps) > 1:
-        missing = int(np.argmin(there))
-        found = "another calendar" if not same else "none"
-        what = f"a field for {forecast.times.text(missing)}"
-        if same and there.all():
-            what, found = "fields one step apart", f"those from {forecast.times.span()} with gaps"
-        raise MimError(
-            f"{truth}: expected {what}, of {forecast.paths[0]}, got {found}: it has "
-            f"{grid.times.span()}. Add fields to the truth, or leave out that forecast."
-        )
-    return int(places[0]), int(steps[0])
+    steps = np.unique(np.diff(places)) if len(places) > 1 else [1]
+    what, found = f"a field for {forecast.times.text(int(np.argmin(there)))}", "none"
+    if forecast.times.calendar != grid.times.calendar:
+        found = "another calendar"
+    elif there.all():
+        if len(steps) == 1:
+            return int(places[0]), int(steps[0])
+        what, found = "fields one step apart", f"those from {forecast.times.span()} with gaps"
+    raise MimError(
+        f"{truth}: expected {what}, of {forecast.paths[0]}, got {found}: it has "
+        f"{grid.times.span()}. Add fields to the truth, or leave out that forecast."
+    )
 
 
 def _reader(source, forecasts, context, name):

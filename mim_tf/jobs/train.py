@@ -5,6 +5,7 @@ import dataclasses
 import math
 import statistics
 import time
+import timeit
 from pathlib import Path
 
 import keras
@@ -21,7 +22,7 @@ from mim_tf.data.split import SPLITS, is_test_validation, split_paths
 from mim_tf.errors import MimError
 from mim_tf.evaluation.protocols import scores_for
 from mim_tf.jobs.evaluate import evaluate
-from mim_tf.jobs.validation import PageWriter, Validation
+from mim_tf.jobs.validation import Validation
 from mim_tf.models import build_model
 from mim_tf.models.machine import check_training
 from mim_tf.models.registry import find_network
@@ -201,8 +202,8 @@ def _fit(model, config, start, folder, sources, devices):
         contextlib.ExitStack() as until_end,
     ):
         # Keras calls them in this order. A diverged update must not be logged or saved. The
-        # snapshot precedes the evaluation, so that no evaluation can lose what was learnt. The page
-        # shows the scores. The last two concern all processes and wait for the slowest.
+        # snapshot precedes the evaluation, so that no evaluation can lose what was learnt. The last
+        # one concerns all processes and waits for the slowest.
         wanted = [callbacks.Divergence(config, start, folder, source.size)]
         if folder:
             writer = until_end.enter_context(contextlib.closing(callbacks.Events(folder, start)))
@@ -213,7 +214,6 @@ def _fit(model, config, start, folder, sources, devices):
                 callbacks.Logs(config, start, folder, writer, bar),
                 callbacks.Snapshots(config, start, folder, devices),
                 validation,
-                PageWriter(config, start, folder),
             ]
         model.fit(
             training_dataset(source, config, start, shard, model.config.input_length),
@@ -261,12 +261,7 @@ def _seconds_of_evaluation(model, config, source):
     count = len(evaluated(source, config.max_test_sequences))
     batch = min(config.batch_size, count)
     one_batch = dataclasses.replace(config, max_test_sequences=batch, num_save_samples=0)
-    seconds = []
-    for _ in range(2):
-        began = time.perf_counter()
-        evaluate(model, source, one_batch, lambda *sample: None)
-        seconds.append(time.perf_counter() - began)
-    first, second = seconds
+    first, second = timeit.repeat(lambda: evaluate(model, source, one_batch), number=1, repeat=2)
     return max(0, first - second), second * math.ceil(count / batch)
 
 

@@ -19,6 +19,8 @@ from mim_tf.weights import save_weights
 class Validation(OnIteration):
     """Evaluates on the validation set every `test_interval`, and keeps the best weights so far.
 
+    Writes `report.html` after each evaluation, and at the end with the last losses.
+
     Training goes on without the scores of an evaluation that fails, because the weights are worth
     more. Lack of space or memory and unreadable data are logged as a warning, any other error with
     its traceback. If no evaluation succeeds, the run ends with `MimError`.
@@ -40,12 +42,18 @@ class Validation(OnIteration):
     def on_iteration(self, iteration, logs):
         if self.due(iteration, self.config.test_interval):
             self._try(iteration)
+            if iteration < self.config.max_iterations:
+                write_report_or_warn(self.folder)
 
     def on_train_begin(self, logs=None):
         """Evaluate the first iteration, if the run was killed between its snapshot and scores."""
         due = self.start and self.due(self.start, self.config.test_interval)
         if due and not (self._scores(self.start) / "scores.json").exists():
             self._try(self.start)
+
+    def on_train_end(self, logs=None):
+        if any(self.folder.glob("scores/*/scores.json")):
+            write_report_or_warn(self.folder)
 
     def check(self) -> None:
         """Raise `MimError` if evaluations were made and all of them failed."""
@@ -109,19 +117,3 @@ class Validation(OnIteration):
             save_weights(model, self.folder / "best.weights.h5")
             self.best = {"iteration": iteration, "mse": mse, "sha256": sequences}
             write_json(self.record, self.best)
-
-
-class PageWriter(OnIteration):
-    """Writes `report.html` after each evaluation, and at the end with the last losses."""
-
-    def __init__(self, config, start_iteration, folder):
-        super().__init__(config, start_iteration)
-        self.folder = folder
-
-    def on_iteration(self, iteration, logs):
-        if iteration % self.config.test_interval == 0 and iteration < self.config.max_iterations:
-            write_report_or_warn(self.folder)
-
-    def on_train_end(self, logs=None):
-        if any(self.folder.glob("scores/*/scores.json")):
-            write_report_or_warn(self.folder)

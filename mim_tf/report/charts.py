@@ -19,8 +19,6 @@ FONT_SIZE = 13
 MOST_MARKS = 40
 """Points of a line that are marked and have a tooltip; of longer lines none are."""
 
-Series = tuple[Sequence[float], Sequence[float | None]]
-
 
 class Chart(NamedTuple):
     """Title and SVG of a chart; the SVG is empty if there is no value to draw."""
@@ -32,7 +30,8 @@ class Chart(NamedTuple):
 def line_chart(
     title: str,
     x_label: str,
-    series: Mapping[str, Series],
+    xs: Sequence[float],
+    series: Mapping[str, Sequence[float | None]],
     styles: Sequence[int] | None = None,
     logarithmic: bool = False,
 ) -> Chart:
@@ -40,7 +39,8 @@ def line_chart(
 
     Args:
         title, x_label: text above the chart, and below the x axis.
-        series: title of a line -> its x and y; points whose y is None are left out.
+        xs: x of the points of each line.
+        series: title of a line -> y of its points; those that are None are left out.
         styles: number of each line's style in the style sheet; by default 0, 1, ...
         logarithmic: draw both axes logarithmic, without points that are not above 0. x then
             falls from left to right, as is usual for wavelengths.
@@ -49,10 +49,10 @@ def line_chart(
     tooltips: list[str] = []
     ends: list[str] = []
     lines = list(zip(styles or range(len(series)), series.items(), strict=True))
-    for style, (name, pair) in reversed(lines):  # the first line lies on top
+    for style, (name, ys) in reversed(lines):  # the first line lies on top
         points = [
             (x, y)
-            for x, y in zip(*pair, strict=True)
+            for x, y in zip(xs, ys, strict=True)
             if y is not None and (not logarithmic or min(x, y) > 0)
         ]
         if not points:

@@ -83,21 +83,15 @@ def players(source: SequenceSource, size: int, budget: int) -> list[Player]:
         for n, (name, field) in enumerate(fields.items())
     ]
 
-    def draw(reduction):
-        return [
-            Player(
-                f"Sequence {index + 1}",
-                "",
-                [
-                    Pane(name, sprite(visible(each[..., part], field), reduction), length, bar)
-                    for name, part, field, bar in views
-                ],
-                length,
-                None,
-                (height, width),
-            )
-            for index, each in zip(indices, frames, strict=True)
+    def player(number, sequence, reduction):
+        panes = [
+            Pane(name, sprite(visible(sequence[..., part], field), reduction), length, bar)
+            for name, part, field, bar in views
         ]
+        return Player(f"Sequence {indices[number] + 1}", "", panes, length, None, (height, width))
+
+    def draw(reduction):
+        return [player(*each, reduction) for each in enumerate(frames)]
 
     return within_budget(draw, length * width, budget)
 

@@ -44,18 +44,18 @@ def compare_methods(folders: Sequence[str | Path], names: Sequence[str] = ()) ->
     if len(names) == len(folders):
         return compare(folders, names)
     apart = compare(folders)
-    origins = [_origin(each) for each in apart.evaluations]
-    members = _seeds_together(origins) if apart.is_paired else [[n] for n in range(len(folders))]
-    if names and (len(names) != len(members) or len(set(names)) < len(names)):
-        count = f"{len(members)} different --names, one for each method"
-        if len(members) < len(folders):
+    runs = [(each, _origin(each)) for each in apart.evaluations]
+    groups = _seeds_together(runs) if apart.is_paired else [[run] for run in runs]
+    if names and (len(names) != len(groups) or len(set(names)) < len(names)):
+        count = f"{len(groups)} different --names, one for each method"
+        if len(groups) < len(folders):
             count += f", or {len(folders)}, one for each run"
         raise MimError(f"Expected {count}, got {', '.join(names)}.")
-    titles = names or _titles(apart, origins, members)
+    methods = enumerate(zip(groups, names or _titles(groups), strict=True))
     return Comparison(
         [
-            _mean_of_seeds([apart.evaluations[number] for number in group], title, place)
-            for place, (group, title) in enumerate(zip(members, titles, strict=True))
+            _mean_of_seeds([evaluation for evaluation, _ in group], title, place)
+            for place, (group, title) in methods
         ]
     )
 
@@ -90,17 +90,18 @@ def notes(comparison: Comparison) -> list[str]:
     return found
 
 
-def _seeds_together(origins):
-    """Return the positions of the runs of each method."""
-    groups: dict[object, list[int]] = {}
-    for number, origin in enumerate(origins):
-        groups.setdefault(_setup(origin.record) if origin else number, []).append(number)
-    members = []
-    for group in groups.values():
-        seeds = {origins[number].record["training"].get("seed") for number in group if group[1:]}
+def _seeds_together(runs):
+    """Return the runs, evaluations with their training, of each method."""
+    by_setup: dict[object, list] = {}
+    for number, (evaluation, origin) in enumerate(runs):
+        setup = _setup(origin.record) if origin else number
+        by_setup.setdefault(setup, []).append((evaluation, origin))
+    groups = []
+    for group in by_setup.values():
+        seeds = {origin.record["training"].get("seed") for _, origin in group if group[1:]}
         # Two evaluations of one run are not two seeds.
-        members += [group] if len(seeds) in (0, len(group)) else [[number] for number in group]
-    return members
+        groups += [group] if len(seeds) in (0, len(group)) else [[run] for run in group]
+    return groups
 
 
 def _setup(record):
@@ -112,19 +113,15 @@ def _setup(record):
     return json.dumps(parts, sort_keys=True)
 
 
-def _titles(apart, origins, members):
+def _titles(groups):
     """Return the networks' names if they differ, else the names of the first runs."""
-    firsts = [group[0] for group in members]
-    networks = [
-        origins[number] and origins[number].record["model"].get("model_name") for number in firsts
-    ]
-    if None in networks or len(set(networks)) < len(networks):
-        names = [apart.evaluations[number].name for number in firsts]
-    else:
-        names = [str(name) for name in networks]
+    firsts = [group[0] for group in groups]
+    names = [origin and origin.record["model"].get("model_name") for _, origin in firsts]
+    if None in names or len(set(names)) < len(names):
+        names = [evaluation.name for evaluation, _ in firsts]
     return [
         NETWORKS.get(name, name) + (f" ({len(group)} seeds)" if group[1:] else "")
-        for name, group in zip(names, members, strict=True)
+        for name, group in zip(names, groups, strict=True)
     ]
 
 
@@ -134,24 +131,26 @@ def _mean_of_seeds(runs: list[Evaluation], name: str, place: int) -> Evaluation:
     if count == 1 or first.groups is None:
         return dataclasses.replace(first, name=name)
 
-    def mean(part):
-        values = {score: [run.scores[part][score] for run in runs] for score in first.scores[part]}
-        means = {score: np.mean(np.array(each, float), axis=0) for score, each in values.items()}
-        return means, {score: np.std(np.array(values[score], float), 0, ddof=1) for score in means}
+    def of_runs(part):
+        names = first.scores[part]
+        return {name: np.array([run.scores[part][name] for run in runs], float) for name in names}
 
-    means, spreads = mean("mean")
-    curves, _ = mean("per_frame")
+    means, curves = of_runs("mean"), of_runs("per_frame")
     # Other draws for each method, because seeds are not paired.
     widened = stats.t.ppf((1 + LEVEL) / 2, count - 1) / stats.norm.ppf((1 + LEVEL) / 2)
     drawn = {score: np.mean([(run.resamples or {})[score] for run in runs], 0) for score in means}
     width = widened / np.sqrt(count)
     moves = np.random.default_rng([SEED, place]).normal(0, width, len(drawn["mse"]))
-    resamples = {score: values + moves * spreads[score] for score, values in drawn.items()}
+    resamples = {
+        score: values + moves * means[score].std(ddof=1) for score, values in drawn.items()
+    }
     size = len(np.unique(first.groups))
     scores = {
         **first.scores,
-        "mean": {score: as_json(value) for score, value in means.items()},
-        "per_frame": {score: list(map(as_json, values)) for score, values in curves.items()},
+        "mean": {score: as_json(values.mean()) for score, values in means.items()},
+        "per_frame": {
+            score: list(map(as_json, each.mean(axis=0))) for score, each in curves.items()
+        },
         "intervals": {score: interval(values, size) for score, values in resamples.items()},
     }
     per_sequence = {
@@ -159,10 +158,5 @@ def _mean_of_seeds(runs: list[Evaluation], name: str, place: int) -> Evaluation:
     }
     seeds = tuple(dataclasses.replace(run, name=f"{name}, {run.name}") for run in runs)
     return dataclasses.replace(
-        first,
-        name=name,
-        scores=scores,
-        per_sequence=per_sequence,
-        resamples=resamples,
-        seeds=seeds,
+        first, name=name, scores=scores, per_sequence=per_sequence, resamples=resamples, seeds=seeds
     )

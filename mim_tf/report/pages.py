@@ -12,7 +12,6 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import NamedTuple
 
 import jinja2
 from absl import logging
@@ -22,13 +21,7 @@ from mim_tf.errors import MimError
 from mim_tf.evaluation.baselines import unbeaten, verdict, won_and_lost
 from mim_tf.evaluation.compare import Comparison, Difference
 from mim_tf.evaluation.errors import score_title
-from mim_tf.evaluation.stored import (
-    SAMPLE_KINDS,
-    SAMPLES,
-    Evaluation,
-    read_samples,
-    shared_indices,
-)
+from mim_tf.evaluation.stored import SAMPLE_KINDS, SAMPLES, Evaluation, read_samples, shared_indices
 from mim_tf.report import film_strip, tables
 from mim_tf.report.charts import Chart, line_chart
 from mim_tf.report.methods import compare_methods, notes
@@ -86,7 +79,7 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
         spectra=_spectrum_charts(scores.get("spectra")),
         spectrum_titles=SPECTRA.values(),
         loss=log.get("loss")
-        and line_chart("training loss", "iteration", {"loss": (log["iteration"], log["loss"])}),
+        and line_chart("training loss", "iteration", log["iteration"], {"loss": log["loss"]}),
         validations=_validation_charts(material.validations),
         players=sequence_players(samples, field, captions),
         error_map=error_map_player(material.samples.error_map, field, scores["sequences"]),
@@ -214,7 +207,7 @@ def _is_report(path):
 
 def _scores(comparison: Comparison, score: str, baseline_style: int) -> dict:
     """Return what pages of one run and of several show of scores; styles are of their lines."""
-    best, names = comparison.best(score).scores, [name for name, _ in tables.methods(comparison)]
+    best = comparison.best(score).scores
     others = range(baseline_style, baseline_style + len(comparison.baselines))
     styles = [*range(len(comparison.evaluations)), *others]
     _, lost = won_and_lost(best)
@@ -223,45 +216,31 @@ def _scores(comparison: Comparison, score: str, baseline_style: int) -> dict:
         "notes": notes(comparison),
         "standing": "bad" if unbeaten(best, score) else "" if lost else "good",
         "score_parts": [
-            _ScorePart(
-                tables.heading(threshold),
-                _score_rows(comparison, part),
-                [_lead_time_chart(comparison, each, styles) for each in part],
-                [_lead_time_rows(comparison, each) for each in part],
-            )
-            for threshold, part in tables.by_threshold(comparison.scores).items()
+            _score_part(comparison, heading, part, styles)
+            for heading, part in tables.by_heading(comparison.scores).items()
         ],
-        "line_titles": names,
+        "line_titles": [name for name, _ in tables.methods(comparison)],
         "styles": styles,
     }
 
 
-class _ScorePart(NamedTuple):
-    """Scores of events at one threshold, or all other scores."""
+def _score_part(comparison, heading, scores, styles):
+    """Return what a page shows of the scores of events at one threshold, or of all others.
 
-    heading: str
-    rows: list[list[str]]  # a score a row, a method a column
-    lead_times: list[Chart]
-    numbers: list[list[list[str]]]  # for each score: a lead time a row, a method a column
-
-
-def _score_rows(comparison, scores):
+    In `rows` is a score a row, in `numbers` for each score a lead time a row; a column is a method.
+    """
     names = [name for name, _ in tables.methods(comparison)]
-    rows = [
-        [
-            tables.title_with_arrow(score, threshold=False).replace(" ", "\N{NO-BREAK SPACE}"),
-            *map(_cell, tables.score_cells(comparison, score)),
-        ]
-        for score in scores
-    ]
-    return [["score", *names], *rows]
-
-
-def _lead_time_rows(comparison, score):
-    names = [name for name, _ in tables.methods(comparison)]
-    columns = enumerate(tables.lead_time_cells(comparison, score), 1)
-    corner = f"{tables.title_with_arrow(score)}, lead time"
-    return [[corner, *names], *([str(time), *map(_cell, cells)] for time, cells in columns)]
+    rows, charts, numbers = [["score", *names]], [], []
+    for score in scores:
+        title = tables.title_with_arrow(score, threshold=False).replace(" ", "\N{NO-BREAK SPACE}")
+        rows.append([title, *map(_cell, tables.score_cells(comparison, score))])
+        by_time = tables.lead_time_cells(comparison, score)
+        times = range(1, len(by_time) + 1)
+        lines = {name: part["per_frame"][score] for name, part in tables.methods(comparison)}
+        charts.append(line_chart(score_title(score), "lead time in frames", times, lines, styles))
+        cells = [[str(time), *map(_cell, row)] for time, row in zip(times, by_time, strict=True)]
+        numbers.append([[f"{tables.title_with_arrow(score)}, lead time", *names], *cells])
+    return {"heading": heading, "rows": rows, "lead_times": charts, "numbers": numbers}
 
 
 def _cell(cell: tables.Cell) -> Markup:
@@ -276,19 +255,12 @@ def _differences(comparison: Comparison) -> list[tuple[Difference, float, list[s
     """Return each difference with the limit of its bar, equal for one score, and its cells."""
     limits: dict[str, float] = {}
     for each in comparison.differences:
-        ends = map(abs, [each.mean or 0, *(each.interval or [])])
-        limits[each.score] = max(limits.get(each.score, 0), *ends)
+        limits[each.score] = max(limits.get(each.score, 0), each.size)
     rows = zip(comparison.differences, tables.difference_table(comparison).rows, strict=True)
     return [
         (each, limits[each.score], [_cell(x) if isinstance(x, tables.Cell) else x for x in cells])
         for each, cells in rows
     ]
-
-
-def _lead_time_chart(comparison: Comparison, score: str, styles: Sequence[int]) -> Chart:
-    curves = [(name, part["per_frame"][score]) for name, part in tables.methods(comparison)]
-    lines = {name: (range(1, len(ys) + 1), ys) for name, ys in curves}
-    return line_chart(score_title(score), "lead time in frames", lines, styles)
 
 
 def _spectrum_charts(spectra: dict | None) -> list[Chart]:
@@ -297,9 +269,9 @@ def _spectrum_charts(spectra: dict | None) -> list[Chart]:
         return []
     x, last, charts = spectra["wavelength"], len(spectra["truth"]) - 1, []
     for time in sorted({0, last // 2, last}):
-        lines = {title: (x, spectra[name][time]) for name, title in SPECTRA.items()}
+        lines = {title: spectra[name][time] for name, title in SPECTRA.items()}
         title = f"lead time {time + 1}"
-        charts.append(line_chart(title, "wavelength in pixels", lines, logarithmic=True))
+        charts.append(line_chart(title, "wavelength in pixels", x, lines, logarithmic=True))
     return charts
 
 
@@ -307,22 +279,15 @@ def _validation_charts(validations: dict[int, dict]) -> list[Chart]:
     """Return a chart for each score, over the evaluations of a run."""
     if len(validations) < 2:
         return []
-    *_, last = validations.values()
-
-    def curve(name, score):
-        parts = [each["baselines"][name] if name else each for each in validations.values()]
-        return list(validations), [part["mean"][score] for part in parts]
-
-    baselines = {tables.BASELINES.get(name, name): name for name in last["baselines"]}
-    names = {MODEL: "", **baselines}
-    return [
-        line_chart(
-            score_title(score),
-            "iteration",
-            {title: curve(name, score) for title, name in names.items()},
-        )
-        for score in last["mean"]
-    ]
+    *_, last = every = list(validations.values())
+    parts = {MODEL: every}
+    for name in last["baselines"]:
+        parts[tables.BASELINES.get(name, name)] = [each["baselines"][name] for each in every]
+    charts = []
+    for score in last["mean"]:
+        lines = {name: [each["mean"][score] for each in part] for name, part in parts.items()}
+        charts.append(line_chart(score_title(score), "iteration", list(validations), lines))
+    return charts
 
 
 def _captions(material: Material, field) -> dict[int, tuple[str, str]]:

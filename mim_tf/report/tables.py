@@ -84,25 +84,18 @@ def lead_time_cells(comparison: Comparison, score: str) -> list[list[Cell]]:
 
 
 def _column(score, means, ends, places):
-    return [
-        Cell(
-            _fixed(mean, places),
-            _fixed_interval(pair, places),
-            is_best=len(means) > 1
-            and direction(score) != 0
-            and mean is not None
-            and not any(is_better(score, other, mean) for other in means),
-        )
-        for mean, pair in zip(means, ends, strict=True)
-    ]
+    can_be_best = len(means) > 1 and direction(score) != 0
+    cells = []
+    for mean, pair in zip(means, ends, strict=True):
+        is_beaten = mean is None or any(is_better(score, other, mean) for other in means)
+        cells.append(_cell(mean, pair, places, can_be_best and not is_beaten))
+    return cells
 
 
-def _fixed(value, places):
-    return "-" if value is None else f"{value:z.{places}f}"
-
-
-def _fixed_interval(ends, places):
-    return f"[{_fixed(ends[0], places)}, {_fixed(ends[1], places)}]" if ends else ""
+def _cell(mean, ends, places, is_best=False):
+    low, high = ends or (None, None)
+    texts = ["-" if each is None else f"{each:z.{places}f}" for each in (mean, low, high)]
+    return Cell(texts[0], f"[{texts[1]}, {texts[2]}]" if ends else "", is_best)
 
 
 def with_minus(text: str) -> str:
@@ -115,17 +108,13 @@ def title_with_arrow(score: str, threshold: bool = True) -> str:
     return f"{score_title(score, threshold)} {ARROWS[direction(score)]}".strip()
 
 
-def by_threshold(scores: Iterable[str]) -> dict[str, list[str]]:
-    """Return scores by their threshold; those without one first, under an empty text."""
+def by_heading(scores: Iterable[str]) -> dict[str, list[str]]:
+    """Return scores by a heading with their threshold; those without one first, with none."""
     found: dict[str, list[str]] = {"": []}
     for score in scores:
-        found.setdefault(threshold_of(score), []).append(score)
-    return found if found[""] else {key: names for key, names in found.items() if key}
-
-
-def heading(threshold: str) -> str:
-    """Return the heading above the scores of a threshold."""
-    return f"Threshold {threshold}" if threshold else ""
+        threshold = threshold_of(score)
+        found.setdefault(threshold and f"Threshold {threshold}", []).append(score)
+    return {heading: names for heading, names in found.items() if names}
 
 
 def score_tables(comparison: Comparison, scores: Sequence[str] = ()) -> list[Table]:
@@ -138,11 +127,11 @@ def score_tables(comparison: Comparison, scores: Sequence[str] = ()) -> list[Tab
     return [
         _by_method(
             comparison,
-            heading(threshold),
+            heading,
             [title_with_arrow(score, threshold=False) for score in names],
             [score_cells(comparison, score) for score in names],
         )
-        for threshold, names in by_threshold(scores or comparison.scores).items()
+        for heading, names in by_heading(scores or comparison.scores).items()
     ]
 
 
@@ -172,29 +161,14 @@ def difference_table(comparison: Comparison) -> Table:
     """Return a table of the differences of each later evaluation from the first."""
     sizes: dict[str, list[float]] = {}
     for each in comparison.differences:
-        ends = [each.mean or 0, *(each.interval or ())]
-        sizes.setdefault(each.score, []).append(max(map(abs, ends)))
-    places = {score: decimals(values, DIGITS - 1) for score, values in sizes.items()}
-    rows: list[list[str | Cell]] = [
-        [
-            score_title(each.score),
-            f"{each.other} {MINUS} {each.first}",
-            Cell(
-                _fixed(each.mean, places[each.score]),
-                _fixed_interval(each.interval, places[each.score]),
-            ),
-            each.better or "-",
-            _is_excluded(each),
-        ]
-        for each in comparison.differences
-    ]
+        sizes.setdefault(each.score, []).append(each.size)
+    rows: list[list[str | Cell]] = []
+    for each in comparison.differences:
+        names = [score_title(each.score), f"{each.other} {MINUS} {each.first}"]
+        cell = _cell(each.mean, each.interval, decimals(sizes[each.score], DIGITS - 1))
+        excludes = "yes" if each.excludes_zero else "no"
+        rows.append([*names, cell, each.better or "-", excludes if each.better else "-"])
     return Table("", ["Score", "Difference", "Mean [95 %]", "Better", "Excludes 0"], rows)
-
-
-def _is_excluded(difference):
-    if difference.better is None:
-        return "-"
-    return "yes" if difference.excludes_zero else "no"
 
 
 # Formats.

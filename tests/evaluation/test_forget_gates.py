@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 
 import mim_tf
-from mim_tf.evaluation.forget_gates import InsideStatistics, observe, observed_step
+from mim_tf.evaluation.forget_gates import inside_statistics, observe, observed_step
 
 pytestmark = pytest.mark.slow
 
@@ -66,10 +66,7 @@ def test_t_is_the_output_of_mim_s(seen):
 
 def test_statistics_are_means_over_sequences_however_they_are_batched(seen, tiny_frames):
     model, inside = seen
-    statistics = InsideStatistics(model, low=0.4, high=0.7)
-    statistics.update(tiny_frames[:3])
-    statistics.update(tiny_frames[3:])
-    result = statistics.result()
+    result = inside_statistics(model, [tiny_frames[:3], tiny_frames[3:]], low=0.4, high=0.7)
     assert result["sequences"] == 5
     for gate, shares in result["saturation"].items():
         below = [(now[gate] < 0.4).mean() for now in inside]
@@ -103,4 +100,4 @@ def test_forget_gate_of_an_st_lstm(tiny_config):
 @pytest.mark.parametrize(("low", "high"), [(0, 0.9), (0.9, 0.1), (0.1, 1)])
 def test_thresholds_out_of_order_are_refused(tiny_model, low, high):
     with pytest.raises(mim_tf.MimError, match="--low"):
-        InsideStatistics(tiny_model, low, high)
+        inside_statistics(tiny_model, [], low, high)

@@ -35,8 +35,7 @@ def labels_of(svg):
 
 
 def test_a_line_goes_from_edge_to_edge_and_leaves_out_what_is_undefined():
-    series = {"model": ([1, 2, 3], [10.0, None, 30.0])}
-    title, svg = line_chart("mse", "lead time", series)
+    title, svg = line_chart("mse", "lead time", [1, 2, 3], {"model": [10.0, None, 30.0]})
     (left, low), (right, high) = points_of(svg)
     assert title == "mse"
     assert left < 60
@@ -51,24 +50,24 @@ def test_a_line_goes_from_edge_to_edge_and_leaves_out_what_is_undefined():
 
 
 def test_titles_cannot_break_out_of_the_svg_and_nothing_has_no_chart():
-    assert "<b>" not in line_chart("<b>", '"<b>', {"<b>": ([1], [1])}).svg.replace(" ", "")
-    assert line_chart("mse", "lead time", {"model": ([1], [None])}).svg == ""
+    assert "<b>" not in line_chart("<b>", '"<b>', [1], {"<b>": [1]}).svg.replace(" ", "")
+    assert line_chart("mse", "lead time", [1], {"model": [None]}).svg == ""
 
 
 def test_text_between_dollars_is_no_formula():
-    svg = line_chart("mse", "$x_1$ \x1b[31m", {"model": ([1], [1])}).svg
+    svg = line_chart("mse", "$x_1$ \x1b[31m", [1], {"model": [1]}).svg
     assert "$x_1$ \\x1b[31m" in svg
 
 
 def test_logarithmic_axes_go_from_long_to_short_waves_and_leave_out_zeros():
-    series = {"model": ([32, 8, 2], [10.0, 0.0, 0.1])}
-    svg = line_chart("spectrum", "wavelength", series, logarithmic=True).svg
+    series = {"model": [10.0, 0.0, 0.1]}
+    svg = line_chart("spectrum", "wavelength", [32, 8, 2], series, logarithmic=True).svg
     (left, top), (right, bottom) = points_of(svg)
     assert left < right
     assert top < bottom
     labels = labels_of(svg)
     assert set(labels) == {"2", "4", "8", "16", "32", "wavelength", "0.1", "1", "10"}
-    nothing = line_chart("spectrum", "wavelength", {"model": ([2], [0.0])}, logarithmic=True)
+    nothing = line_chart("spectrum", "wavelength", [2], {"model": [0.0]}, logarithmic=True)
     assert nothing.svg == ""
 
 

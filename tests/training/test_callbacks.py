@@ -102,7 +102,7 @@ class Model:
 def evaluated(tmp_path, monkeypatch):
     """`evaluated(iteration, mse, sha256)` by a new callback, as after `--resume`: the best."""
     ignored = types.SimpleNamespace(add_scalar=lambda *_: None, flush=lambda: None)
-    for name in ("write_scores", "format_scores", "save_weights"):
+    for name in ("write_scores", "format_scores", "save_weights", "write_report_or_warn"):
         monkeypatch.setattr(validation, name, lambda *_: "")
     config = TrainingConfig(gen_frm_dir=str(tmp_path / "frames"))
     run = tmp_path / "run"

@@ -13,7 +13,7 @@ import mim_tf
 from mim_tf.cli.main import main
 from mim_tf.errors import MimError
 from mim_tf.jobs.convert import convert, table
-from mim_tf.jobs.evaluate import CarriedMemory
+from mim_tf.jobs.evaluate import carrying_memory
 from mim_tf.prediction.forecasters import from_export
 from mim_tf.serving import write_file, write_saved_model
 from mim_tf.weights.files import read_weights
@@ -115,12 +115,12 @@ def test_the_stationary_memory_can_be_carried_to_the_next_batch(case):
         stored = dict(file)
     model = mim_tf.load_model(weights_of(case), **CASES[case][1])
     horizon = stored["predictions"].shape[1]
-    forecast = CarriedMemory(model)
+    forecast = carrying_memory(model)
     for name in ("predictions", "predictions_second_call"):
         found = forecast(stored["frames"][:, :-horizon], horizon)
         np.testing.assert_allclose(found, stored[name], rtol=0, atol=1e-4)
     with pytest.raises(MimError, match=r"--carry_stationary_memory.*predrnn_torch"):
-        CarriedMemory(mim_tf.load_model(weights_of("thuml_predrnn"), **CASES["thuml_predrnn"][1]))
+        carrying_memory(mim_tf.load_model(weights_of("thuml_predrnn"), **CASES["thuml_predrnn"][1]))
 
 
 # Files that are not what they seem. A pickle is written operation by operation.
