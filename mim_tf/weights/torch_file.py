@@ -8,6 +8,7 @@ the pickle: as members of a zip file (since PyTorch 1.6), or one after the other
 import io
 import math
 import pickle
+import re
 import zipfile
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -36,7 +37,7 @@ _LEGACY = b"\x80\x02\x8a\x0a" + _MAGIC.to_bytes(10, "little")
 _WRAPPERS = ("state_dict", "net_param")
 """Keys under which containers keep the state dict."""
 
-_PREFIXES = ("module.", "model.")
+_PREFIXES = re.compile(r"^(module\.)?(model\.)?")
 """Prefixes of names in files that were saved from several GPUs, or by Lightning."""
 
 Arrays = dict[str, np.ndarray]
@@ -100,9 +101,6 @@ class _Inert:
 
 class _Dict(dict[Any, Any]):
     """An `OrderedDict`, whose attributes are left out."""
-
-    def __init__(self, pairs: Any = ()) -> None:
-        super().__init__(pairs)
 
     def __setstate__(self, state: Any) -> None:
         pass
@@ -192,19 +190,13 @@ def _state_of(content: Any, storages: Arrays) -> TorchFile:
     arrays = {}
     for name, tensor in state.items():
         if isinstance(tensor, _Tensor):
-            arrays[_bare(name)] = _array(name, tensor, storages[tensor.storage.key])
+            arrays[_PREFIXES.sub("", name)] = _array(name, tensor, storages[tensor.storage.key])
     settings = content.get("hyper_parameters")
     return TorchFile(
         arrays,
         settings if isinstance(settings, dict) else {},
         "pytorch-lightning_version" in content,
     )
-
-
-def _bare(name: str) -> str:
-    for prefix in _PREFIXES:
-        name = name.removeprefix(prefix)
-    return name
 
 
 def _array(name: str, tensor: _Tensor, values: np.ndarray) -> np.ndarray:
