@@ -199,21 +199,18 @@ def check_grib(path: Path) -> None:
     """Raise `MimError` unless every message of a GRIB file is whole: eccodes reads what is left."""
     # Mapped, because such files can be larger than the memory.
     with open_file(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        _check_messages(path, content)
-
-
-def _check_messages(path, content):
-    place, end, count = content.find(b"GRIB"), 0, 0
-    while place >= 0:
-        edition = content[place + 7 : place + 8]
-        start, size = (4, 3) if edition == b"\1" else (8, 8)
-        length = int.from_bytes(content[place + start : place + start + size], "big")
-        end, count = place + length, count + 1
-        whole = length >= 16 and content[end - 4 : end] == b"7777"
-        if not whole or _end_of_sections(content, place, edition) != end - 4:
-            break
-        place = content.find(b"GRIB", end)
-    if place >= 0 or content[max(end, len(content) - 3) :].endswith((b"G", b"GR", b"GRI")):
+        place, end, count = content.find(b"GRIB"), 0, 0
+        while place >= 0:
+            edition = content[place + 7 : place + 8]
+            start, size = (4, 3) if edition == b"\1" else (8, 8)
+            length = int.from_bytes(content[place + start : place + start + size], "big")
+            end, count = place + length, count + 1
+            whole = length >= 16 and content[end - 4 : end] == b"7777"
+            if not whole or _end_of_sections(content, place, edition) != end - 4:
+                break
+            place = content.find(b"GRIB", end)
+        is_cut = content[max(end, len(content) - 3) :].endswith((b"G", b"GR", b"GRI"))
+    if place >= 0 or is_cut:
         raise MimError(
             f"{path}: expected whole GRIB messages, got number {max(count, 1)} that is cut or "
             "damaged. Download the file again."

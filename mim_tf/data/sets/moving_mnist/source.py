@@ -278,15 +278,10 @@ def open_mnist(
 
 def _generate(data, split, frame_shape, total_length):
     digits = _digits(data.digits)
-    size = {
-        "train": data.train_sequences or None,
-        "valid": data.valid_sequences,
-        "test": data.test_sequences,
-    }[split]
     height, width, _ = frame_shape
     return _GENERATORS[data.dataset](
         getattr(digits, split),
-        size,
+        getattr(data, f"{split}_sequences") or None,
         total_length=total_length,
         height=height,
         width=width,
