@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -159,15 +160,12 @@ def cached_grid(paths: list[Path], data: DataConfig) -> Grid:
     names = tuple(filter(None, map(str.strip, data.variables.split(","))))
     state = tuple((path, path.stat().st_mtime_ns) for path in expand(paths))
     is_rain = not RAIN_SCALES.keys().isdisjoint(data.scale_kinds)
-    part = names, data.region, data.coarsen, data.group, is_rain
-    key = (tuple(paths), state, *part)
-    if key not in _OPENED:
-        _OPENED.clear()
-        _OPENED[key] = Grid(paths, *part)
-    return _OPENED[key]
+    return _opened(tuple(paths), state, names, data.region, data.coarsen, data.group, is_rain)
 
 
-_OPENED: dict[tuple, Grid] = {}
+@functools.lru_cache(1)
+def _opened(paths, state, *part):  # the state of the files is a part of the key
+    return Grid(list(paths), *part)
 
 
 RAIN_RATE = "mm/h"
