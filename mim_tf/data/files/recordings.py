@@ -214,11 +214,12 @@ def open_array(
 
 
 shape_of_array = with_paths(lambda paths, _: array_frame_shape(paths[0]))
-shape_of_folder = with_paths(lambda paths, _: native_shape(list_recordings(paths[0])[0]))
 
 
-def native_shape(recording: Path) -> tuple[int, ...]:
-    """Return (H, W, C) of the frames of a video or folder of images; a video has 3 channels."""
+@with_paths
+def shape_of_folder(paths: list[Path], _: DataConfig) -> tuple[int, ...]:
+    """Return (H, W, C) of the frames of the first recording; a video has 3 channels."""
+    recording = list_recordings(paths[0])[0]
     if os.path.isdir(recording):
         return images.read_image(images.list_images(recording)[0]).shape
     return (*video_size(recording), 3)

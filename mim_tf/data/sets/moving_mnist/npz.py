@@ -115,12 +115,6 @@ def _checked_clips(path, raw):
     return clips
 
 
-def npz_frame_shape(path: str | Path) -> tuple[int, int, int]:
-    """Return (H, W, C) of the frames of a released file, from a header."""
-    _, channels, height, width = arrays.member_shape(path, "input_raw_data", "f", 4)
-    return height, width, channels
-
-
 def write_npz(
     path: str | Path, sequences: np.ndarray, input_length: int, compressed: bool = False
 ) -> None:
