@@ -7,6 +7,7 @@ the pickle: as members of a zip file (since PyTorch 1.6), or one after the other
 
 import io
 import math
+import mmap
 import pickle
 import re
 import zipfile
@@ -125,7 +126,7 @@ def _tensor(storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any) -
 
 # In Python, because the unpickler in C allocates whatever place in its memory a file names.
 class _Unpickler(pickle._Unpickler):
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes] | mmap.mmap) -> None:
         super().__init__(file)
         self.storages: dict[str, _Storage] = {}
 
@@ -167,9 +168,10 @@ def _read_zip(file: IO[bytes]) -> tuple[Any, Arrays]:
     }
 
 
-def _read_legacy(file: IO[bytes]) -> tuple[Any, Arrays]:
+def _read_legacy(original: IO[bytes]) -> tuple[Any, Arrays]:
     """Return the same of a file from before PyTorch 1.6."""
-    file.seek(0)
+    # Mapped, because a read of a file allocates as many bytes as a corrupted count says.
+    file = mmap.mmap(original.fileno(), 0, access=mmap.ACCESS_READ)
     if [_Unpickler(file).load() for _ in range(3)][:2] != [_MAGIC, _PROTOCOL]:
         raise ValueError("it does not begin as a file of PyTorch")
     unpickler = _Unpickler(file)
