@@ -63,6 +63,8 @@ SHARDS = {"name": "sharding_indexed", "configuration": {"codecs": [{"name": "num
         (".zmetadata", {"metadata": {"t/.zarray": FILTER}}, True),
         ("zarr.json", {"codecs": [{"name": "bytes"}, SHARDS]}, True),
         ("zarr.json", {"consolidated_metadata": {"metadata": {"t": {"codecs": [SHARDS]}}}}, True),
+        # The name of an array may end like that of attributes.
+        (".zmetadata", {"metadata": {"t.zattrs": FILTER}}, True),
         (".zarray", BLOSC, False),
         ("zarr.json", {"codecs": [{"name": "bytes"}], "attributes": FILTER}, False),
         (".zmetadata", {"metadata": {"t/.zarray": BLOSC, "t/.zattrs": FILTER}}, False),

@@ -5,9 +5,10 @@ import math
 import numbers
 import operator
 import os
-import struct
 import typing
 from collections.abc import Iterable
+
+import numpy as np
 
 from mim_tf.errors import MimError
 from mim_tf.values.text import listed
@@ -79,7 +80,8 @@ def _checked(name, value, kind, bounds):
         return value
     if isinstance(value, int) and abs(value) > _LARGEST:
         raise MimError(f"{name} must fit 64 bits, got {value.bit_length()} bits.")
-    used = _as_float32(value)  # in which 0.999999999 is 1
+    with np.errstate(over="ignore"):
+        used = float(np.float32(value))  # in which 0.999999999 is 1
     if not math.isfinite(used):
         raise MimError(f"{name} must be a finite number in float32, got {value}.")
     for word, bound, compare, number in (
@@ -91,10 +93,3 @@ def _checked(name, value, kind, bounds):
         if bound is not None and not compare(number, bound):
             raise MimError(f"{name} must be {word} {bound}, got {value}.")
     return kind(value)
-
-
-def _as_float32(value):
-    try:
-        return struct.unpack("f", struct.pack("f", value))[0]
-    except OverflowError:
-        return math.inf

@@ -18,8 +18,6 @@ from mim_tf.prediction.outputs import Output
 from mim_tf.runtime.optional import import_tensorflow
 from mim_tf.storage.paths import list_folder, read_text
 
-_FILE = "saved_model.pb"
-
 
 @dataclasses.dataclass(frozen=True)
 class Predictor:
@@ -99,7 +97,7 @@ def _reason(error):
 def _newest_version(folder):
     paths = [path for path in list_folder(folder) if path.name.isdecimal()]
     for path in (folder, *sorted(paths, key=lambda path: int(path.name), reverse=True)):
-        if os.path.isfile(path / _FILE):
+        if os.path.isfile(path / "saved_model.pb"):
             return path
     raise MimError(f"{folder}: expected a weights file, or a folder made by mim export.")
 

@@ -10,11 +10,12 @@ from absl import logging
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files.arrays import MOST_COLOURS, check_array, check_channels_last, open_npy
+from mim_tf.data.files.images import FrameFormat
 from mim_tf.data.files.recordings import (
     VIDEO_SUFFIXES,
     ArrayVideo,
-    convert_recordings,
     find_recordings,
+    open_recording,
 )
 from mim_tf.data.scale_fit import check_units
 from mim_tf.data.sets.grid.files import is_grid, is_pattern
@@ -125,7 +126,8 @@ def open_input(
     if has_levels and scale and not _fits_levels(scale):
         raise MimError(f"{path}: expected floats, physical values as in training, got 0..255.")
     is_physical = scale is not None and not has_levels
-    opened = convert_recordings(recordings, frame_shape, resize, any_range=is_physical)
+    form = FrameFormat(frame_shape, resize, any_range=is_physical)
+    opened = [open_recording(recording, form) for recording in recordings]
     return Input(path, opened, batch_axis, context, interval, scale)
 
 

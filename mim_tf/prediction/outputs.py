@@ -66,12 +66,6 @@ class ForecastOrigin:
         """Time of the last field of the context as a part of a file name."""
         return self.grid.times.in_a_name(self.last)
 
-    def check_step(self) -> None:
-        """Raise `MimError` if the step is unknown, so that the forecast has no times."""
-        if not self.step[0]:
-            remedy = "Raise --context, or name the --output .npy."
-            raise MimError(f"{self.grid.paths[0]}: expected 2 fields or more for times. {remedy}")
-
     def possible(self, values: np.ndarray) -> np.ndarray:
         """Return a forecast `[horizon, H, W, C]` of physical values without impossible ones.
 
@@ -158,10 +152,13 @@ class Output:
         """Raise `MimError` if this form cannot hold such frames, or several sequences."""
         expected = ""
         if self.form in _WITH_COORDINATES:
-            if origin:
-                origin.check_step()
-            else:
+            if not origin:
                 expected = "an --input with coordinates (NetCDF, Zarr, GRIB)"
+            elif not origin.step[0]:  # so that the forecast has no times
+                raise MimError(
+                    f"{origin.grid.paths[0]}: expected 2 fields or more for times. Raise "
+                    "--context, or name the --output .npy."
+                )
         elif self.form != "npy" and batch_axis:
             expected = "one sequence, not an input with a batch axis"
         elif self.form != "npy" and channels not in (1, 3) and not scale.names:

@@ -115,6 +115,7 @@ def _never_ends(heap):
 # Zarr.
 
 _METADATA = ("zarr.json", ".zarray", ".zmetadata")
+_OF_CODECS = ("filters", "compressor", "codecs", "index_codecs")
 _CODECS = {
     *("blosc", "zstd", "lz4", "zlib", "gzip", "bz2", "lzma", "shuffle", "delta", "quantize"),
     *("fixedscaleoffset", "bitround", "astype", "packbits", "categorize", "base64"),
@@ -136,16 +137,20 @@ def check_zarr(path: Path) -> None:
             if name not in _METADATA:
                 continue
             try:
-                metadata = json.loads(read_text(folder / name))
-                used = set(_codecs(metadata))
+                found = list(_objects(json.loads(read_text(folder / name))))
             except (ValueError, RecursionError) as error:
                 raise MimError(f"{folder / name}: expected JSON, got {error}.") from None
-            for array in _arrays(metadata):
-                try:
-                    sizes = _size(array)
-                except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-                    continue  # Zarr itself says what is wrong in the metadata.
-                _check_size(str(folder / name), *sizes)
+            used = set()
+            for metadata, is_codec in found:
+                if is_codec:
+                    codec = str(metadata.get("id", metadata.get("name")))
+                    used.add(codec.removeprefix("numcodecs."))
+                elif isinstance(metadata.get("shape"), list):
+                    try:
+                        sizes = _size(metadata)
+                    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+                        continue  # Zarr itself says what is wrong in the metadata.
+                    _check_size(str(folder / name), *sizes)
             if wrong := sorted(used - _CODECS):
                 raise MimError(
                     f"{folder / name}: expected codecs that only transform numbers, got "
@@ -153,27 +158,16 @@ def check_zarr(path: Path) -> None:
                 )
 
 
-def _codecs(metadata: Any, inside: bool = False) -> Iterator[str]:
-    """Yield the names of the codecs in the metadata of Zarr 2 and 3, consolidated or not."""
+def _objects(metadata: Any, is_codec: bool = False) -> Iterator[tuple[dict, bool]]:
+    """Yield the objects in the metadata of Zarr 2 and 3, and whether each is that of a codec."""
     if isinstance(metadata, list):
         for each in metadata:
-            yield from _codecs(each, inside)
+            yield from _objects(each, is_codec)
     elif isinstance(metadata, dict):
-        if inside:
-            yield str(metadata.get("id", metadata.get("name"))).removeprefix("numcodecs.")
+        yield metadata, is_codec
         for key, value in metadata.items():
-            if key != "attributes" and not key.endswith(".zattrs"):
-                is_codec = key in ("filters", "compressor", "codecs", "index_codecs")
-                yield from _codecs(value, is_codec)
-
-
-def _arrays(metadata: Any) -> Iterator[dict]:
-    """Yield the metadata of each array in the metadata of Zarr 2 and 3, consolidated or not."""
-    if isinstance(metadata, dict):
-        if isinstance(metadata.get("shape"), list):
-            yield metadata
-        for key in metadata.keys() - {"attributes"}:
-            yield from _arrays(metadata[key])
+            if key not in ("attributes", ".zattrs") and not key.endswith("/.zattrs"):
+                yield from _objects(value, key in _OF_CODECS)
 
 
 def _size(array: dict) -> tuple[list[int], list[int], int]:
@@ -199,21 +193,18 @@ def check_grib(path: Path) -> None:
     """Raise `MimError` unless every message of a GRIB file is whole: eccodes reads what is left."""
     # Mapped, because such files can be larger than the memory.
     with open_file(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        _check_messages(path, content)
-
-
-def _check_messages(path, content):
-    place, end, count = content.find(b"GRIB"), 0, 0
-    while place >= 0:
-        edition = content[place + 7 : place + 8]
-        start, size = (4, 3) if edition == b"\1" else (8, 8)
-        length = int.from_bytes(content[place + start : place + start + size], "big")
-        end, count = place + length, count + 1
-        whole = length >= 16 and content[end - 4 : end] == b"7777"
-        if not whole or _end_of_sections(content, place, edition) != end - 4:
-            break
-        place = content.find(b"GRIB", end)
-    if place >= 0 or content[max(end, len(content) - 3) :].endswith((b"G", b"GR", b"GRI")):
+        place, end, count = content.find(b"GRIB"), 0, 0
+        while place >= 0:
+            edition = content[place + 7 : place + 8]
+            start, size = (4, 3) if edition == b"\1" else (8, 8)
+            length = int.from_bytes(content[place + start : place + start + size], "big")
+            end, count = place + length, count + 1
+            whole = length >= 16 and content[end - 4 : end] == b"7777"
+            if not whole or _end_of_sections(content, place, edition) != end - 4:
+                break
+            place = content.find(b"GRIB", end)
+        is_cut = content[max(end, len(content) - 3) :].endswith((b"G", b"GR", b"GRI"))
+    if place >= 0 or is_cut:
         raise MimError(
             f"{path}: expected whole GRIB messages, got number {max(count, 1)} that is cut or "
             "damaged. Download the file again."

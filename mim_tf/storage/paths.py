@@ -46,8 +46,7 @@ def divided(text: str) -> list[str]:
     Raises `MimError` for a URL.
     """
     whole = text.strip()
-    paths = [whole] if os.path.lexists(whole) else filter(None, map(str.strip, text.split(",")))
-    found = list(paths)
+    found = [whole] if os.path.lexists(whole) else [*filter(None, map(str.strip, text.split(",")))]
     for path in found:
         check_no_url(path)
     return found

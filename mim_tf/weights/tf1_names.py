@@ -25,42 +25,22 @@ _SCOPES = {
         },
     ),
     "predrnn": ("predrnn", {"st_lstm": "stlstm_{0}"}),
-    "predrnn_pp": (
-        "predrnn_pp",
-        {"causal_lstm": "cslstm_{0}", "gradient_highway": "highway"},
-    ),
+    "predrnn_pp": ("predrnn_pp", {"causal_lstm": "cslstm_{0}", "gradient_highway": "highway"}),
     "convlstm_net": ("conv_lstm", {"conv_lstm": "lstm_{0}"}),
 }
 
-# Cell -> its convolutions, each with the names of its kernel and bias, and of its norm.
-_OF_ONE_MEMORY: dict[str, tuple[str, str | None]] = {
-    "from_input": ("input_to_state", "input_to_state"),
-    "from_hidden": ("state_to_state", "state_to_state"),
+# Convolution -> name of its kernel and bias, and of its norm where no other name follows.
+_OF_ONE_MEMORY = {"from_input": "input_to_state", "from_hidden": "state_to_state"}
+_OF_TWO_MEMORIES = {
+    "from_input": "input_to_state",
+    "from_hidden": "time_state_to_state",
+    "from_memory": "spatio_state_to_state",
+    "cell_reduce": "cell_reduce",
+    "from_cell": "c2m",  # these two in a Causal LSTM alone
+    "from_new_memory": "m_to_o",
 }
-_OF_ST_LSTM: dict[str, tuple[str, str | None]] = {
-    "from_input": ("input_to_state", "input_to_state"),
-    "from_hidden": ("time_state_to_state", "time_state_to_state"),
-    "from_memory": ("spatio_state_to_state", "spatio_state_to_state"),
-    "cell_reduce": ("cell_reduce", None),
-}
-_OF_CAUSAL_LSTM: dict[str, tuple[str, str | None]] = {
-    "from_input": ("input_to_state", "x2c"),
-    "from_hidden": ("time_state_to_state", "h2c"),
-    "from_memory": ("spatio_state_to_state", "m2m"),
-    "from_cell": ("c2m", "c2m"),
-    "from_new_memory": ("m_to_o", "m_to_o"),
-    "cell_reduce": ("cell_reduce", None),
-}
-_CONVOLUTIONS: dict[str, dict[str, tuple[str, str | None]]] = {
-    "conv_lstm": _OF_ONE_MEMORY,
-    "mim_n": _OF_ONE_MEMORY,
-    "mim_s": _OF_ONE_MEMORY,
-    "gradient_highway": _OF_ONE_MEMORY,
-    "st_lstm": _OF_ST_LSTM,
-    "mim_block": _OF_ST_LSTM,
-    "causal_lstm": _OF_CAUSAL_LSTM,
-    "mim_causal_block": _OF_CAUSAL_LSTM,
-}
+_CAUSAL_NORMS = {"from_input": "x2c", "from_hidden": "h2c", "from_memory": "m2m"}
+_TWO_MEMORIES = ("st_lstm", "mim_block", "causal_lstm", "mim_causal_block")
 _PEEPHOLES = {"peephole_if": "c_t_weight", "peephole_o": "oc_weight"}
 _NORM = {"norm/scale": "s", "norm/shift": "b"}
 
@@ -94,8 +74,11 @@ def _in_cell(cell: str, weight: str) -> str:
     if weight in _PEEPHOLES:
         return _PEEPHOLES[weight]
     convolution, part = weight.split("/", 1)
-    name, norm = _CONVOLUTIONS[cell][convolution]
-    return f"{norm}{_NORM[part]}" if part in _NORM else f"{name}/{part}"
+    name = (_OF_TWO_MEMORIES if cell in _TWO_MEMORIES else _OF_ONE_MEMORY)[convolution]
+    if part not in _NORM:
+        return f"{name}/{part}"
+    norms = _CAUSAL_NORMS if "causal" in cell else {}
+    return f"{norms.get(convolution, name)}{_NORM[part]}"
 
 
 def tf1_variables(model: VideoPredictor) -> dict[str, keras.Variable]:

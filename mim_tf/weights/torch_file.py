@@ -7,7 +7,9 @@ the pickle: as members of a zip file (since PyTorch 1.6), or one after the other
 
 import io
 import math
+import mmap
 import pickle
+import re
 import zipfile
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -36,7 +38,7 @@ _LEGACY = b"\x80\x02\x8a\x0a" + _MAGIC.to_bytes(10, "little")
 _WRAPPERS = ("state_dict", "net_param")
 """Keys under which containers keep the state dict."""
 
-_PREFIXES = ("module.", "model.")
+_PREFIXES = re.compile(r"^(module\.)?(model\.)?")
 """Prefixes of names in files that were saved from several GPUs, or by Lightning."""
 
 Arrays = dict[str, np.ndarray]
@@ -101,9 +103,6 @@ class _Inert:
 class _Dict(dict[Any, Any]):
     """An `OrderedDict`, whose attributes are left out."""
 
-    def __init__(self, pairs: Any = ()) -> None:
-        super().__init__(pairs)
-
     def __setstate__(self, state: Any) -> None:
         pass
 
@@ -127,7 +126,7 @@ def _tensor(storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any) -
 
 # In Python, because the unpickler in C allocates whatever place in its memory a file names.
 class _Unpickler(pickle._Unpickler):
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes] | mmap.mmap) -> None:
         super().__init__(file)
         self.storages: dict[str, _Storage] = {}
 
@@ -169,9 +168,10 @@ def _read_zip(file: IO[bytes]) -> tuple[Any, Arrays]:
     }
 
 
-def _read_legacy(file: IO[bytes]) -> tuple[Any, Arrays]:
+def _read_legacy(original: IO[bytes]) -> tuple[Any, Arrays]:
     """Return the same of a file from before PyTorch 1.6."""
-    file.seek(0)
+    # Mapped, because a read of a file allocates as many bytes as a corrupted count says.
+    file = mmap.mmap(original.fileno(), 0, access=mmap.ACCESS_READ)
     if [_Unpickler(file).load() for _ in range(3)][:2] != [_MAGIC, _PROTOCOL]:
         raise ValueError("it does not begin as a file of PyTorch")
     unpickler = _Unpickler(file)
@@ -192,19 +192,13 @@ def _state_of(content: Any, storages: Arrays) -> TorchFile:
     arrays = {}
     for name, tensor in state.items():
         if isinstance(tensor, _Tensor):
-            arrays[_bare(name)] = _array(name, tensor, storages[tensor.storage.key])
+            arrays[_PREFIXES.sub("", name)] = _array(name, tensor, storages[tensor.storage.key])
     settings = content.get("hyper_parameters")
     return TorchFile(
         arrays,
         settings if isinstance(settings, dict) else {},
         "pytorch-lightning_version" in content,
     )
-
-
-def _bare(name: str) -> str:
-    for prefix in _PREFIXES:
-        name = name.removeprefix(prefix)
-    return name
 
 
 def _array(name: str, tensor: _Tensor, values: np.ndarray) -> np.ndarray:

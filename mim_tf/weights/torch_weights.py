@@ -61,16 +61,14 @@ _PEEPHOLE_LSTM = {
     "ct_weight": "peephole_if",
     "oc_weight": "peephole_o",
 }
+_HIGHWAY = {"z_concat": "from_hidden", "x_concat": "from_input"}
 _KEYS: dict[str, tuple[str, int, dict[str, str]]] = {
     "st_lstm": ("cell_list.{}", 1, _ST_LSTM),
     "causal_lstm": ("cell_list.{}", 1, _CAUSAL_LSTM),
     "conv_lstm": ("cell_list.{}", 1, {"conv_x": "from_input", "conv_h": "from_hidden"}),
     "mim_block": ("stlstm_layer.{}", 1, _BLOCK),
     "mim_n": ("stlstm_layer_diff.{}", 2, _PEEPHOLE_LSTM),
-    "gradient_highway": (
-        *("gradient_highway", 0),
-        {"z_concat": "from_hidden", "x_concat": "from_input"},
-    ),
+    "gradient_highway": ("gradient_highway", 0, _HIGHWAY),
 }
 """Name of our cells -> prefix in a file, our number of its first one, key -> part of the cell."""
 
@@ -120,7 +118,8 @@ class StoredTorch:
         check_finite(self.path, arrays)
         places = dict(_places(model))
         for name, (variable, _) in places.items():
-            expected = _outer_first(tuple(variable.shape))
+            shape = tuple(variable.shape)  # [k, k, I, O], or [H, W, C]
+            expected = (*shape[:1:-1], *shape[:2])
             found = arrays[name].shape if name in arrays else ()
             if found != expected:
                 raise MimError(
@@ -166,11 +165,6 @@ def _places(model: VideoPredictor) -> Iterator[tuple[str, tuple[Any, tuple[int, 
             if part.norm:
                 yield f"{prefix}.{key}.1.weight", (part.norm.scale, order)
                 yield f"{prefix}.{key}.1.bias", (part.norm.shift, order)
-
-
-def _outer_first(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape in a file of a kernel `[k, k, I, O]`, or of `[H, W, C]`."""
-    return (*shape[:1:-1], *shape[:2])
 
 
 def _arranged(values: np.ndarray, order: tuple[int, ...]) -> np.ndarray:

@@ -17,7 +17,7 @@ from mim_tf.jobs.evaluate import carrying_memory
 from mim_tf.prediction.forecasters import from_export
 from mim_tf.serving import write_file, write_saved_model
 from mim_tf.weights.files import read_weights
-from mim_tf.weights.torch_file import read_torch
+from mim_tf.weights.torch_file import _Unpickler, read_torch
 
 GOLDEN = Path(__file__).parents[1] / "golden_torch"
 SIZES = {"patch_size": 2, "img_width": 12, "img_height": 16}
@@ -223,3 +223,16 @@ def test_what_could_inflate_or_is_cut_is_refused(tmp_path):
             mim_tf.load_model(path, **SIZES)
     with pytest.raises(MimError, match=r"a\.pth.*MIM, PredRNN"):
         mim_tf.load_model(written(path, tensor(), VALUES))
+
+
+def test_a_wrong_count_of_values_allocates_no_memory(tmp_path):
+    path = tmp_path / "a.pth"
+    content = bytearray(weights_of("openstl_predrnn").read_bytes())
+    with weights_of("openstl_predrnn").open("rb") as file:
+        for _ in range(5):  # the pickles that precede the first count
+            _Unpickler(file).load()
+        content[file.tell() : file.tell() + 8] = (2**48).to_bytes(8, "little")
+    path.write_bytes(content)
+    with pytest.raises(MimError, match=r"a\.pth") as caught:
+        read_torch(path)
+    assert "MemoryError" not in str(caught.value)

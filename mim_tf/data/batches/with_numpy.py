@@ -7,14 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 
 from mim_tf.config import TrainingConfig
-from mim_tf.data.batches.order import (
-    TrainingOrder,
-    evaluated_batches,
-    flags_and_length,
-    has_flags,
-    load_batch,
-    variants,
-)
+from mim_tf.data.batches import order
 from mim_tf.data.source import SequenceSource
 
 _AHEAD = 2  # batches to load before they are asked for
@@ -33,8 +26,8 @@ def training_dataset(
 
 def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0):
     """Return (frames, truth) of each sequence of `evaluated_batches`."""
-    order = evaluated_batches(source, batch_size, limit)
-    return _LoadedAhead(source, order, len(order))
+    batches = order.evaluated_batches(source, batch_size, limit)
+    return _LoadedAhead(source, batches, len(batches))
 
 
 errors_of = contextlib.nullcontext
@@ -48,22 +41,22 @@ class _Updates(keras.utils.PyDataset):
         # Without Keras' own workers: before the first update `fit` asks for a batch to see its
         # shape, and with workers that batch is lost (Keras 3.15).
         super().__init__(workers=1)
-        self._order = TrainingOrder(source.size, config.batch_size, config.seed, shard)
+        self._order = order.TrainingOrder(source.size, config.batch_size, config.seed, shard)
         self._batches = _LoadedAhead(source, self._order)
         self._config = config
         self._start = start_iteration
         self._lengths = source.shape[0], input_length
-        self._variants = variants(config)
+        self._variants = order.variants(config)
 
     def __getitem__(self, update):
         iteration, variant = divmod(update, len(self._variants))
         iteration += self._start
         index = self._variants[variant]
         frames, truth = self._batches[iteration]
-        if not has_flags(self._config):
+        if not order.has_flags(self._config):
             return frames[index], truth[index][:, 1:]
         # Cut to length before the variant is taken: a sequence backwards starts at its new end.
-        flags, length = flags_and_length(
+        flags, length = order.flags_and_length(
             self._config, iteration + 1, self._order.rows, *self._lengths
         )
         frames, truth = frames[:, :length][index], truth[:, :length][index]
@@ -73,9 +66,9 @@ class _Updates(keras.utils.PyDataset):
 class _LoadedAhead:
     """(frames, truth) of batch n, loaded in threads together with the batches that follow."""
 
-    def __init__(self, source, order, count=sys.maxsize):
+    def __init__(self, source, indices, count=sys.maxsize):
         self._source = source
-        self._order = order
+        self._indices = indices
         self._count = count
         self._threads = ThreadPoolExecutor(_AHEAD)
         self._loading = {}
@@ -89,4 +82,4 @@ class _LoadedAhead:
         return self._loading[n].result()
 
     def _start(self, n):
-        return self._threads.submit(load_batch, self._source, self._order[n])
+        return self._threads.submit(order.load_batch, self._source, self._indices[n])

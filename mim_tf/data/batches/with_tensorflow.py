@@ -7,14 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from mim_tf.config import TrainingConfig
-from mim_tf.data.batches.order import (
-    TrainingOrder,
-    evaluated_batches,
-    flags_and_length,
-    has_flags,
-    load_batch,
-    variants,
-)
+from mim_tf.data.batches import order
 from mim_tf.data.source import SequenceSource, WrappedSource
 from mim_tf.errors import MimError
 
@@ -34,21 +27,21 @@ def training_dataset(
     already trained. `shard` is as for `TrainingOrder`; B is the share of the process. Only dicts
     depend on `input_length`, the context length.
     """
-    order = TrainingOrder(source.size, config.batch_size, config.seed, shard)
+    indices = order.TrainingOrder(source.size, config.batch_size, config.seed, shard)
     numbers = tf.data.Dataset.counter(start_iteration)
-    batches = _load(source, numbers, order.__getitem__, order.share)
-    if not has_flags(config):
+    batches = _load(source, numbers, indices.__getitem__, indices.share)
+    if not order.has_flags(config):
         return batches.flat_map(functools.partial(_variants, config=config)).prefetch(2)
 
     def draw(number):
-        flags, length = flags_and_length(
-            config, number + 1, order.rows, source.shape[0], input_length
+        flags, length = order.flags_and_length(
+            config, number + 1, indices.rows, source.shape[0], input_length
         )
         return flags, np.int32(length)
 
     def with_flags(batch, number):
         flags, length = tf.numpy_function(draw, [number], (tf.float32, tf.int32), stateful=False)
-        flags.set_shape((order.share, None))
+        flags.set_shape((indices.share, None))
         return _variants(*(frames[:, :length] for frames in batch), config).map(
             lambda frames, targets: ({"frames": frames, "flags": flags}, targets)
         )
@@ -58,8 +51,8 @@ def training_dataset(
 
 def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0) -> tf.data.Dataset:
     """Return (frames, truth) `[B, T, H, W, C]` of each sequence of `evaluated_batches`."""
-    order = evaluated_batches(source, batch_size, limit)
-    return _load(source, tf.data.Dataset.range(len(order)), order.__getitem__).prefetch(2)
+    batches = order.evaluated_batches(source, batch_size, limit)
+    return _load(source, tf.data.Dataset.range(len(batches)), batches.__getitem__).prefetch(2)
 
 
 @contextlib.contextmanager
@@ -85,14 +78,14 @@ class _WatchedSource(WrappedSource):
             raise
 
 
-def _load(source, numbers, order, batch_size=None):
+def _load(source, numbers, indices_of, batch_size=None):
     # Batches by their numbers, not from a generator: a tf.data.Dataset made of a generator doubles
     # the time of a training step of a small network.
     count = 2 if source.has_missing else 1
 
     def load(number):
         parts = tf.numpy_function(
-            lambda number: load_batch(source, order(number))[:count],
+            lambda number: order.load_batch(source, indices_of(number))[:count],
             [number],
             [tf.float32] * count,
             stateful=False,
@@ -105,6 +98,6 @@ def _load(source, numbers, order, batch_size=None):
 
 
 def _variants(frames, truth, config):
-    pairs = [(frames[index], truth[index][:, 1:]) for index in variants(config)]
+    pairs = [(frames[index], truth[index][:, 1:]) for index in order.variants(config)]
     datasets = map(tf.data.Dataset.from_tensors, pairs)
     return functools.reduce(lambda first, second: first.concatenate(second), datasets)

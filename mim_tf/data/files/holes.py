@@ -98,14 +98,11 @@ def _moments(names, forms):
 
 def _moment(text, form):
     """Return seconds of a date or time of day; raise `ValueError` if it is none."""
-    found, start = {"Y": 2000, "m": 1, "d": 1, "H": 0, "M": 0, "S": 0, "j": 1}, 0
-    for letter in form:
-        end = start + _SIZES.get(letter, 2)
-        found[letter], start = int(text[start:end]), end
-    year = found["Y"] + found.pop("y", 0)
-    if not 1900 <= year < 2100:
+    if "y" in form:
+        text, form = f"20{text}", form.replace("y", "Y")
+    elif "Y" not in form:
+        text, form = f"2000{text}", f"Y{form}"
+    moment = datetime.datetime.strptime(text, "".join(f"%{letter}" for letter in form))
+    if not 1900 <= int(text[:4]) < 2100:
         raise ValueError
-    moment = datetime.datetime(year, *(found[letter] for letter in "mdHMS"))
-    if not 1 <= found["j"] <= 366:
-        raise ValueError
-    return (moment - datetime.datetime(1900, 1, 1)).total_seconds() + 86_400 * (found["j"] - 1)
+    return (moment - datetime.datetime(1900, 1, 1)).total_seconds()

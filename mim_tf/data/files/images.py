@@ -30,7 +30,7 @@ class FrameFormat:
     resize: bool = False
     any_range: bool = False
 
-    def check_size(self, name: str, size: tuple[int, ...]) -> None:
+    def check_size(self, name: str | Path, size: tuple[int, ...]) -> None:
         """Raise `MimError` if frames of `size`, (height, width), cannot become H x W."""
         height, width, _ = self.frame_shape
         if not self.resize and tuple(size) != (height, width):
@@ -39,7 +39,7 @@ class FrameFormat:
                 f"{size[0]} x {size[1]}. Give --resize, or set --img_height and --img_width."
             )
 
-    def check_channels(self, name: str, possible: tuple[int, ...]) -> None:
+    def check_channels(self, name: str | Path, possible: tuple[int, ...]) -> None:
         """Raise `MimError` if frames of any of the `possible` numbers of channels are not C."""
         if self.frame_shape[-1] not in possible:
             raise MimError(
@@ -115,8 +115,10 @@ def image_header(path: str | Path) -> tuple[int, int, str]:
     with _opened(path) as file, PIL.Image.open(file) as image:
         _check_single(path, image)
         size = image.height, image.width
+        orientation = PIL.ExifTags.Base.Orientation
         # Pillow turns a TIFF itself.
-        is_turned = image.format != "TIFF" and "exif" in image.info and _orientation(image) > 4
+        has_exif = image.format != "TIFF" and "exif" in image.info
+        is_turned = has_exif and image.getexif().get(orientation, 1) > 4
         is_cut = image.mode[0] != "I" and any(";16" in str(part[3]) for part in image.tile)
         return *(size[::-1] if is_turned else size), image.mode + (";16" if is_cut else "")
 
@@ -136,10 +138,6 @@ def flat(image: PIL.Image.Image) -> np.ndarray:
         image = PIL.Image.alpha_composite(black, picture)
     levels = np.asarray(image.convert("L" if is_grey else "RGB"))
     return levels[..., None] if is_grey else levels
-
-
-def _orientation(image):
-    return image.getexif().get(PIL.ExifTags.Base.Orientation, 1)
 
 
 def _check_single(path, image):

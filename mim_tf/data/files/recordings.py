@@ -19,28 +19,9 @@ import numpy as np
 from absl import logging
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import (
-    check_array,
-    check_channels_last,
-    check_interval,
-    from_levels,
-    main_key,
-    member_shape,
-    open_frames,
-    open_npy,
-    take,
-    to_float32,
-)
+from mim_tf.data.files import arrays, images
 from mim_tf.data.files.holes import pace_of_names
-from mim_tf.data.files.images import (
-    FrameFormat,
-    image_header,
-    in_natural_order,
-    list_images,
-    read_image,
-    resize_image,
-)
-from mim_tf.data.files.videos import Gif, LazyValue, Video, open_video, video_size
+from mim_tf.data.files.videos import LazyValue, open_video, video_size
 from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import split_recordings, with_paths
 from mim_tf.errors import MimError
@@ -64,7 +45,7 @@ class Pictures(Recording):
         self.length = len(self._frames)
 
     def read(self, positions: Indices) -> np.ndarray:
-        return np.stack([from_levels(self._frames[position]()) for position in positions])
+        return np.stack([arrays.from_levels(self._frames[position]()) for position in positions])
 
     def levels(self, positions: Indices) -> np.ndarray:
         """Return frames at `positions` as `[len(positions), H, W, C]`, not scaled to [0, 1]."""
@@ -76,24 +57,23 @@ class ArrayVideo(Recording):
 
     def __init__(self, name: str, frames: np.ndarray, size: tuple[int, int] | None = None):
         self.name = name
-        self.length, *shape = frames.shape
-        self.frame_shape = tuple(shape)
+        self.length, self.frame_shape = len(frames), frames.shape[1:]
         self._frames = frames
         self._size = size
 
-    def converted(self, form: FrameFormat) -> "ArrayVideo":
+    def converted(self, form: images.FrameFormat) -> "ArrayVideo":
         """Return the same video with frames of `form`; raise `MimError` if they do not fit."""
         form.check_size(self.name, self.frame_shape[:2])
         form.check_channels(self.name, self.frame_shape[-1:])
         if self._frames.dtype != np.uint8 and not form.any_range:
-            check_interval(self._frames, self.name, ("frame",))
+            arrays.check_interval(self._frames, self.name, ("frame",))
         return ArrayVideo(self.name, self._frames, form.frame_shape[:2])
 
     def read(self, positions: Indices) -> np.ndarray:
-        frames = to_float32(take(self._frames, positions))
+        frames = arrays.to_float32(arrays.take(self._frames, positions))
         if self._size is None:
             return frames
-        return np.stack([resize_image(frame, *self._size) for frame in frames])
+        return np.stack([images.resize_image(frame, *self._size) for frame in frames])
 
 
 def array_recordings(path: str | Path, check: bool = True) -> list[ArrayVideo]:
@@ -104,21 +84,23 @@ def array_recordings(path: str | Path, check: bool = True) -> list[ArrayVideo]:
     as for `read_member`.
     """
     path = Path(path)
-    array = open_frames(path, check)
-    check_array(array, path, {4: "[N, T, H, W]", 5: "[N, T, H, W, C]"})
+    array = arrays.open_frames(path, check)
+    arrays.check_array(array, path, {4: "[N, T, H, W]", 5: "[N, T, H, W, C]"})
     if array.ndim == 4:
         array = array[..., None]
     return [ArrayVideo(f"{path}[{n}]", frames) for n, frames in enumerate(array)]
 
 
-def array_frame_shape(path: str | Path) -> tuple[int, int, int]:
+def array_frame_shape(path: str | Path) -> tuple[int, ...]:
     """Return (H, W, C) of the frames of such a file, from its header."""
-    is_npz = Path(path).suffix == ".npz"
-    shape = member_shape(path, main_key(path)) if is_npz else open_npy(path).shape
+    if Path(path).suffix == ".npz":
+        shape = arrays.member_shape(path, arrays.main_key(path))
+    else:
+        shape = arrays.open_npy(path).shape
     if len(shape) not in (4, 5):
         array_recordings(path)  # raises the error
     if len(shape) == 5:
-        check_channels_last(shape, path)
+        arrays.check_channels_last(shape, path)
     return (*shape[2:], 1)[:3]
 
 
@@ -152,14 +134,14 @@ def find_recordings(
         if path.name.startswith("."):
             return False
         if os.path.isdir(path):
-            return len(list_images(path)) >= fewest_images
+            return len(images.list_images(path)) >= fewest_images
         return path.suffix.lower() in suffixes
 
     own = Path(os.path.realpath(path))
     children = list_folder(path) if os.path.isdir(path) else []
     # Leave out links to the folder itself or to a folder above it.
     children = [each for each in children if not own.is_relative_to(os.path.realpath(each))]
-    return in_natural_order(filter(is_recording, children)), is_recording(path)
+    return images.in_natural_order(filter(is_recording, children)), is_recording(path)
 
 
 def find_named(paths: list[Path], name: re.Pattern, kind: str) -> list[tuple[Path, re.Match[str]]]:
@@ -196,7 +178,8 @@ def open_recordings(
     of the part to take of each recording, as shares of its length. With `any_range` floats of
     arrays may be outside [0, 1], or NaN.
     """
-    converted = convert_recordings(recordings, frame_shape, data.resize, any_range)
+    form = images.FrameFormat(frame_shape, data.resize, any_range)
+    converted = [open_recording(recording, form) for recording in recordings]
     return WindowSource(
         converted,
         frame_shape,
@@ -231,48 +214,39 @@ def open_array(
 
 
 shape_of_array = with_paths(lambda paths, _: array_frame_shape(paths[0]))
-shape_of_folder = with_paths(lambda paths, _: native_shape(list_recordings(paths[0])[0]))
 
 
-def convert_recordings(
-    recordings: list[Path | ArrayVideo],
-    frame_shape: tuple[int, int, int],
-    resize: bool,
-    any_range: bool = False,
-) -> list[ArrayVideo | Pictures | Video | Gif]:
-    """Open `recordings` so that their frames have `frame_shape`; see `FrameFormat`."""
-    form = FrameFormat(frame_shape, resize, any_range)
-    return [_open_recording(recording, form) for recording in recordings]
-
-
-def native_shape(recording: Path) -> tuple[int, ...]:
-    """Return (H, W, C) of the frames of a video or folder of images; a video has 3 channels."""
+@with_paths
+def shape_of_folder(paths: list[Path], _: DataConfig) -> tuple[int, ...]:
+    """Return (H, W, C) of the frames of the first recording; a video has 3 channels."""
+    recording = list_recordings(paths[0])[0]
     if os.path.isdir(recording):
-        return read_image(list_images(recording)[0]).shape
+        return images.read_image(images.list_images(recording)[0]).shape
     return (*video_size(recording), 3)
 
 
 def frame_sizes(recordings: list[Path]) -> collections.Counter:
     """Count the files of each (height, width), from their headers."""
     return collections.Counter(
-        image_header(file)[:2] if os.path.isdir(recording) else video_size(file)
+        images.image_header(file)[:2] if os.path.isdir(recording) else video_size(file)
         for recording in recordings
-        for file in (list_images(recording) if os.path.isdir(recording) else [recording])
+        for file in (images.list_images(recording) if os.path.isdir(recording) else [recording])
     )
 
 
-def _open_recording(recording, form):
+def open_recording(recording: Path | ArrayVideo, form: images.FrameFormat) -> Recording:
+    """Open a recording so that its frames have the `form`."""
     if isinstance(recording, ArrayVideo):
         return recording.converted(form)
     form.check_channels(recording, (1, 3))
     if not os.path.isdir(recording):
         return open_video(recording, form)
-    paths = list_images(recording)
+    paths = images.list_images(recording)
     # Checking one size finds most mistakes early; the other pictures are checked when decoded.
-    *size, mode = image_header(paths[0])
-    form.check_size(recording, size)
+    height, width, mode = images.image_header(paths[0])
+    form.check_size(recording, (height, width))
     _warn_of_depth(paths[0], mode)
-    pictures = Pictures(recording, paths, lambda path: form.convert(path, read_image(path)))
+    pictures = Pictures(recording, paths, lambda path: form.convert(path, images.read_image(path)))
     pictures.holes, pictures.step = pace_of_names(paths)
     return pictures
 
@@ -280,7 +254,7 @@ def _open_recording(recording, form):
 def _warn_of_depth(path, mode):
     """Log a warning if a picture of 16 bits is dark or does not keep its levels."""
     if mode.startswith("I;16"):
-        largest = int(read_image(path).max())
+        largest = int(images.read_image(path).max())
         if largest < 2**_FEW_BITS:
             logging.warning(
                 "%s: expected levels 0..65535 of 16 bits, got 0..%d, which is 0 to %.3g in frames. "

@@ -141,7 +141,10 @@ def _frames(path) -> Iterator[np.ndarray]:
             picture = flat(PIL.Image.fromarray(frame.to_ndarray(format="rgba")))
         else:
             picture = frame.to_ndarray(format="rgb24")
-        yield _turned(picture, *_matrix(path, frame))
+        (a, b), (c, d) = _matrix(path, frame)
+        if b:  # a quarter turn
+            picture, a, d = picture.swapaxes(0, 1), c, b
+        yield picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 
 
 def _upright_size(path):
@@ -167,13 +170,6 @@ def _matrix(path, frame):
             "again."
         )
     return (np.sign(a), np.sign(b)), (np.sign(c), np.sign(d))
-
-
-def _turned(picture, columns, rows):
-    (a, b), (c, d) = columns, rows
-    if b:
-        picture, a, d = picture.swapaxes(0, 1), c, b
-    return picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 
 
 class Gif(Recording):

@@ -55,8 +55,7 @@ def read_days(root: Path, split: str) -> list[str]:
     for each in SPLITS if split == ALL else (split,):
         path = root / f"hko7_rainy_{each}_days.txt"
         for line in read_text(path, "a list of days of HKO-7").split("\n"):
-            match = _DAY.match(line)
-            if match:
+            if match := _DAY.match(line):
                 days.add(match[1])
             elif line.strip():
                 raise MimError(f"{path}: Expected days such as 20150101, got {line.strip()!r}.")

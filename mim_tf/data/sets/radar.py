@@ -120,13 +120,18 @@ class Event(Recording):
         self._array = self._pictures = None
         if self._folder:
             self.length = len(self._files)
-            self.frame_shape, dtype = _common_layout(self._files)
+            self.frame_shape, dtype = first = _layout(self._files[0])
+            for file in self._files[1:]:
+                if (layout := _layout(file)) != first:
+                    raise MimError(
+                        f"{file}: Expected {first} as {self._files[0].name}, got {layout}."
+                    )
             self.holes, self.step = pace_of_names(self._files)
             if self._files[0].suffix.lower() == ".png":
                 self._pictures = Pictures(path, self._files, lambda file: read_image(file)[..., 0])
         else:
             array = _open_event_array(path, check)
-            (self.length, *self.frame_shape), dtype = array.shape, array.dtype
+            self.length, self.frame_shape, dtype = len(array), array.shape[1:], array.dtype
             # A mapped file stays open, and there may be more events than files a process may open.
             self._array = None if isinstance(array, np.memmap) else array
         self._stamps = [arrays.Stamp.of(file) for file in self._files]
@@ -171,23 +176,12 @@ def _frame_files(folder):
     return pictures or others
 
 
-def _common_layout(files):
-    """Return (H, W) and dtype of frames in files of their own, which must not differ."""
-    layout_of = _picture_layout if files[0].suffix.lower() == ".png" else _array_layout
-    first = layout_of(files[0])
-    for file in files[1:]:
-        if layout_of(file) != first:
-            raise MimError(f"{file}: Expected {first} as {files[0].name}, got {layout_of(file)}.")
-    return first
-
-
-def _array_layout(file):
-    array = arrays.open_npy(file, swap=False)
-    arrays.check_array(array, file, {2: "[H, W], a file each"})
-    return array.shape, array.dtype
-
-
-def _picture_layout(file):
+def _layout(file):
+    """Return (H, W) and dtype of the frame in a file of its own."""
+    if file.suffix.lower() == ".npy":
+        array = arrays.open_npy(file, swap=False)
+        arrays.check_array(array, file, {2: "[H, W], a file each"})
+        return array.shape, array.dtype
     height, width, mode = image_header(file)
     if mode not in ("1", "L", "LA"):
         raise MimError(
@@ -221,12 +215,11 @@ def open_radar(data: DataConfig, split: str, frame_shape, total_length: int) -> 
     values = RadarValues(scale, data.radar_values, parse_missing(data.radar_missing))
     paths, _ = split_recordings(list_events, data, split)
     events = [Event(path, values, data.check_files) for path in paths]
-    size = tuple(events[0].frame_shape)
+    size = events[0].frame_shape
     for event in events:
-        if tuple(event.frame_shape) != size:
+        if (other := event.frame_shape) != size:
             raise MimError(
-                f"{event.name}: Expected {size} pixels as in {events[0].name}, got "
-                f"{tuple(event.frame_shape)}."
+                f"{event.name}: Expected {size} pixels as in {events[0].name}, got {other}."
             )
     return WindowSource(
         events,

@@ -6,6 +6,7 @@ it is asked for; nothing stays open or in memory.
 
 import collections
 import csv
+import dataclasses
 import datetime
 import io
 import os
@@ -92,12 +93,7 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
         rows = [row for row in reader if row["img_type"] == kind]
         times = collections.Counter(row["id"] for row in rows)
         entries = [
-            Entry(
-                row["id"],
-                row["file_name"],
-                int(float(row["file_index"])),
-                _utc(row["time_utc"]),
-            )
+            Entry(row["id"], row["file_name"], int(float(row["file_index"])), _utc(row["time_utc"]))
             for row in rows
             if float(row["pct_missing"] or "nan") == 0 and times[row["id"]] == 1
         ]
@@ -156,21 +152,22 @@ def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
     return size or (0, 0)
 
 
+@dataclasses.dataclass
 class SevirEvent(Recording):
     """The event in a row of a file; `factors` rows and columns become one value.
 
     This is the largest value of VIL, as in the literature, and else the mean.
     """
 
+    name: str
+    path: Path
+    row: int
+    kind: str
+    factors: tuple[int, int]
     length = FRAMES
 
-    def __init__(self, name: str, path: Path, row: int, kind: str, factors: tuple[int, int]):
-        self.name = name
-        self._place = path, row, kind
-        self._factors = factors
-
     def read(self, positions: Indices) -> np.ndarray:
-        path, row, kind = self._place
+        path, row, kind = self.path, self.row, self.kind
         first, last = min(positions), max(positions)
         # The file passed check_hdf5 when the source was opened.
         with opened(path, "a file of SEVIR"), h5py.File(path) as file:
@@ -192,7 +189,7 @@ class SevirEvent(Recording):
         frames = scale.to_unit(values)
         if kind == "vil":
             frames[stored == MISSING] = np.nan
-        return pooled(frames, self._factors, largest=kind == "vil")[..., None]
+        return pooled(frames, self.factors, largest=kind == "vil")[..., None]
 
 
 def open_sevir(data: DataConfig, split: str, frame_shape, total_length: int) -> WindowSource:

@@ -8,7 +8,6 @@ for testing. Source: 2019 code.
 
 import contextlib
 import datetime
-import fnmatch
 import itertools
 import math
 import os
@@ -175,7 +174,7 @@ def _check_stored(path, dataset):
     """Raise `ValueError` if the file does not or cannot hold all of a data set."""
     # HDF5 would read zeros for chunks that were never written, and for virtual data sets.
     if dataset.chunks is None:
-        stored = dataset.id.get_storage_size() == dataset.nbytes and not dataset.external
+        stored = dataset.id.get_storage_size() == dataset.nbytes
         largest, possible = dataset.nbytes, os.path.getsize(path)
     else:
         shapes = zip(dataset.shape, dataset.chunks, strict=True)
@@ -244,7 +243,7 @@ def _files(paths, synthetic):
         return paths
     entries = list_folder(paths[0], "a folder of TaxiBJ")
     # Names that begin with a dot are what macOS leaves in archives.
-    files = [path for path in entries if fnmatch.fnmatch(path.name, "[!.]*_InOut.h5")]
+    files = [path for path in entries if path.match("[!.]*_InOut.h5")]
     files = files or [path for path in entries if path.name == "dataset.npz"]
     if not files:
         raise MimError(f"{paths[0]}: Expected files named *_InOut.h5 or dataset.npz in it.")

@@ -261,10 +261,7 @@ def cut(grid, rows: np.ndarray, columns: np.ndarray, coarsen: int):
             grid = grid.assign_coords({column: (column, wrapped, grid[column].attrs)})
     if coarsen == 1:
         return grid
-    coarse = grid.coarsen({row: coarsen, column: coarsen}, boundary="trim").mean()
-    for name, coordinate in grid.coords.items():
-        coarse[name].attrs.update(coordinate.attrs)
-    return coarse
+    return grid.coarsen({row: coarsen, column: coarsen}, boundary="trim").mean(keep_attrs=True)
 
 
 def degrees(grid, axis) -> np.ndarray | None:

@@ -23,6 +23,7 @@ SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf", ".grib", ".grib2", ".grb", ".grb2"
 _ZARR_METADATA = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
 _ENGINES = {b"\x89HDF": "h5netcdf", b"CDF": "scipy", b"GRIB": "cfgrib"}
 _CHECKS = {"h5netcdf": check_hdf5, "zarr": check_zarr, "cfgrib": check_grib}
+_WITH_GROUPS = ("h5netcdf", "zarr")
 _MOST_VARIABLES = 1000
 _WAIT = "If it is still being written, wait; otherwise write or download it again."
 
@@ -79,7 +80,7 @@ def open_datasets(path: Path, group: str = "") -> list:
     Raises `MimError` for files that cannot be read, and if several groups have fields.
     """
     engine = _engine(path)
-    if group and engine not in _GROUPS:
+    if group and engine not in _WITH_GROUPS:
         raise MimError(f"{path}: expected NetCDF 4 or Zarr for --group={group}. Leave it out.")
     if engine in _CHECKS:
         with read_errors(path):
@@ -99,9 +100,9 @@ def open_datasets(path: Path, group: str = "") -> list:
 def _open_group(path, engine, group):
     """Return a group of a file or store, by default the one that has fields."""
     root = _opened(path, engine, ".")
-    if not group and (engine not in _GROUPS or variable_names(root)):
+    if not group and (engine not in _WITH_GROUPS or variable_names(root)):
         return root
-    names = _GROUPS[engine](path)
+    names = _groups_of(path, engine)
     if group and group.strip("/") not in names:
         known = ", ".join(names) or "none"
         raise MimError(f"{path}: expected a --group of the file ({known}), got {group}.")
@@ -126,8 +127,7 @@ def _opened(path, engine, name):
 
     def read(group):
         inside = {} if group == "." else {"group": group}
-        if engine in _ENTRIES:
-            _check_count(path, _ENTRIES[engine](path, group))
+        _check_count(path, _count_of(path, engine, group))  # before xarray opens them
         found = xarray.open_dataset(path, engine=engine, cache=False, decode_cf=False, **inside)
         _check_count(path, len(found.variables))
         return found
@@ -150,36 +150,27 @@ def _check_count(path, count):
         )
 
 
-def _entries_of_hdf5(path, group):
+def _count_of(path, engine, group):
+    """Return the number of variables and groups in a group, 0 without groups."""
+    if engine == "zarr":
+        return len(list_folder(path / group))
+    if engine == "h5netcdf":
+        with h5py.File(path) as file:
+            return len(file[group])
+    return 0
+
+
+def _groups_of(path, engine):
+    """Return the names of all groups but the root."""
+    if engine == "zarr":
+        import zarr
+
+        members = zarr.open_group(path, mode="r").members(max_depth=None)
+        return sorted(name for name, each in members if isinstance(each, zarr.Group))
+    found = {}
     with h5py.File(path) as file:
-        return len(file[group])
-
-
-_ENTRIES = {
-    "h5netcdf": _entries_of_hdf5,
-    "zarr": lambda path, group: len(list_folder(path / group)),
-}
-"""Engine -> function that counts variables and groups in a group, before xarray opens them."""
-
-
-def _groups_of_hdf5(path):
-    names = []
-    with h5py.File(path) as file:
-        file.visititems(
-            lambda name, each: names.append(name) if isinstance(each, h5py.Group) else None
-        )
-    return names
-
-
-def _groups_of_zarr(path):
-    import zarr
-
-    members = zarr.open_group(path, mode="r").members(max_depth=None)
-    return sorted(name for name, each in members if isinstance(each, zarr.Group))
-
-
-_GROUPS = {"h5netcdf": _groups_of_hdf5, "zarr": _groups_of_zarr}
-"""Engine -> function that returns the names of all groups but the root."""
+        file.visititems(lambda name, each: found.update({name: isinstance(each, h5py.Group)}))
+    return [name for name, is_group in found.items() if is_group]
 
 
 def _engine(path):

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,16 +11,7 @@ import numpy as np
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files.images import pooled
-from mim_tf.data.sets.grid.fields import (
-    Fields,
-    cut,
-    degrees,
-    find_fields,
-    select,
-    split_name,
-    template,
-    variable_names,
-)
+from mim_tf.data.sets.grid import fields
 from mim_tf.data.sets.grid.files import expand, open_all, read_errors
 from mim_tf.data.sets.grid.times import Times, join_times, runs, usual_step
 from mim_tf.data.source import Indices, Recording, WindowSource
@@ -80,11 +72,11 @@ class Grid:
             self.units = (RAIN_RATE,)
         with read_errors(self.paths[0]):  # coordinates that are not finite
             grid = _common_grid(self.channels)
-        self._rows, self._columns = select(grid, region)
+        self._rows, self._columns = fields.select(grid, region)
         self._coarsen = coarsen
-        self.coordinates = cut(grid, self._rows, self._columns, coarsen)
+        self.coordinates = fields.cut(grid, self._rows, self._columns, coarsen)
         self.frame_shape = (*self.coordinates.shape, len(self.variables))
-        self.latitude = degrees(self.coordinates, self.coordinates.dims[0])
+        self.latitude = fields.degrees(self.coordinates, self.coordinates.dims[0])
         self.frame_grid = _frame_grid(self.coordinates)
         # Fields are read in blocks that begin where chunks do, and that fit into half of the cache
         # before they are coarsened.
@@ -122,9 +114,9 @@ class Grid:
         for run in np.split(absent, np.flatnonzero(np.diff(absent) != 1) + 1):
             for part in np.split(run, range(at_a_time, len(run), at_a_time)) if len(run) else []:
                 edges = self._edges[part[0] : part[-1] + 2]
-                fields = np.split(self._load(edges[0], edges[-1]), edges[1:-1] - edges[0])
+                loaded = np.split(self._load(edges[0], edges[-1]), edges[1:-1] - edges[0])
                 # Copies, because a view would keep the whole array in memory.
-                found |= {n: each.copy() for n, each in zip(part.tolist(), fields, strict=True)}
+                found |= {n: each.copy() for n, each in zip(part.tolist(), loaded, strict=True)}
         with self._lock:
             self._blocks.update({number: found[number] for number in absent.tolist()})
             kept = sum(block.nbytes for block in self._blocks.values())
@@ -136,16 +128,16 @@ class Grid:
         """Return the fields from `first` to before `last`, `[T, H, W, C]`; they may span files."""
         channels = []
         for parts in self.channels:
-            fields, offset = [], 0
+            loaded, offset = [], 0
             for part in parts:
                 start, end = max(first - offset, 0), min(last - offset, len(part.times))
                 offset += len(part.times)
                 if start < end:
-                    fields.append(self._load_part(part, start, end))
-            channels.append(np.concatenate(fields))
+                    loaded.append(self._load_part(part, start, end))
+            channels.append(np.concatenate(loaded))
         return np.stack(channels, axis=-1)
 
-    def _load_part(self, part: Fields, start, end):
+    def _load_part(self, part: fields.Fields, start, end):
         where = {part.rows: _as_slice(self._rows), part.columns: _as_slice(self._columns)}
         if part.time is not None:
             where = {part.time: slice(start, end), **where}
@@ -168,15 +160,12 @@ def cached_grid(paths: list[Path], data: DataConfig) -> Grid:
     names = tuple(filter(None, map(str.strip, data.variables.split(","))))
     state = tuple((path, path.stat().st_mtime_ns) for path in expand(paths))
     is_rain = not RAIN_SCALES.keys().isdisjoint(data.scale_kinds)
-    part = names, data.region, data.coarsen, data.group, is_rain
-    key = (tuple(paths), state, *part)
-    if key not in _OPENED:
-        _OPENED.clear()
-        _OPENED[key] = Grid(paths, *part)
-    return _OPENED[key]
+    return _opened(tuple(paths), state, names, data.region, data.coarsen, data.group, is_rain)
 
 
-_OPENED: dict[tuple, Grid] = {}
+@functools.lru_cache(1)
+def _opened(paths, state, *part):  # the state of the files is a part of the key
+    return Grid(list(paths), *part)
 
 
 RAIN_RATE = "mm/h"
@@ -204,7 +193,7 @@ def _rates_per_unit(variables, units, step):
 
 def _all_variables(opened):
     # Sorted, because a Zarr store lists its variables in any order, another one after a copy.
-    found = sorted({name for _, dataset in opened for name in variable_names(dataset)})
+    found = sorted({name for _, dataset in opened for name in fields.variable_names(dataset)})
     # Otherwise the first variable that cannot be used; to open it raises the reason.
     path, first = opened[0]
     found = found or [str(name) for name, data in first.data_vars.items() if data.ndim >= 2][:1]
@@ -216,8 +205,10 @@ def _all_variables(opened):
 
 def _fields_of(opened, variable):
     """Return the fields of a variable in all files that have it, sorted by time, of one unit."""
-    name, _ = split_name(variable)
-    parts = [find_fields(path, each, variable) for path, each in opened if name in each.data_vars]
+    name, _ = fields.split_name(variable)
+    parts = [
+        fields.find_fields(path, each, variable) for path, each in opened if name in each.data_vars
+    ]
     if not parts:
         every = dict.fromkeys(str(name) for _, each in opened for name in each.data_vars)
         known = ", ".join(every) or "none"
@@ -246,9 +237,9 @@ def _common_times(variables, channels) -> Times:
 def _common_grid(channels) -> "xarray.DataArray":
     """Return the grid of all fields, as `template` makes it."""
     first = channels[0][0]
-    grid = template(first)
+    grid = fields.template(first)
     for part in (part for parts in channels for part in parts):
-        other = template(part)
+        other = fields.template(part)
         same = grid.shape == other.shape and all(
             np.allclose(grid[ours].values, other[theirs].values, rtol=1e-5, atol=1e-4)
             for ours, theirs in zip(grid.dims, other.dims, strict=True)

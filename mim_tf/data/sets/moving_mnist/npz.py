@@ -13,15 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mim_tf.data.files.arrays import (
-    ArraySource,
-    check_interval,
-    check_length,
-    member_keys,
-    member_shape,
-    read_member,
-    take,
-)
+from mim_tf.data.files import arrays
 from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import check_free, written_whole
@@ -48,7 +40,7 @@ class NpzSource(SequenceSource):
         total_length = total_length or self._files[0].length
         channels, height, width = shape = self._files[0].frame_shape
         for file in self._files:
-            check_length(file.path, file.length, total_length)
+            arrays.check_length(file.path, file.length, total_length)
             if file.frame_shape != shape:
                 raise MimError(
                     f"{file.path}: Expected [C, H, W] as {self.paths[0]}, got {file.frame_shape}."
@@ -75,10 +67,10 @@ class _ClipFile:
 
     def __init__(self, path, check):
         self.path = path
-        output = [key for key in member_keys(path) if key == "output_raw_data"]
+        output = [key for key in arrays.member_keys(path) if key == "output_raw_data"]
         raw_keys = ["input_raw_data", *output]
-        raw = [read_member(path, key, "f", 4, check) for key in raw_keys]
-        dims = read_member(path, "dims", "iu", 2)
+        raw = [arrays.read_member(path, key, "f", 4, check) for key in raw_keys]
+        dims = arrays.read_member(path, "dims", "iu", 2)
         expected = [list(frames.shape[1:]) for frames in raw]
         if dims.tolist() != expected or expected[0] != expected[-1]:
             raise MimError(
@@ -94,19 +86,19 @@ class _ClipFile:
         self._context, horizon = map(int, clips[:, 0, 1])
         self.length = self._context + horizon
         for key, frames in zip(raw_keys, raw, strict=True):
-            check_interval(frames, f"{path}, {key}", ("frame",))
+            arrays.check_interval(frames, f"{path}, {key}", ("frame",))
 
     def read(self, n, out):
         """Copy sequence n into `out`, `[T, H, W, C]`."""
         context = min(self._context, len(out))
         parts = out[:context], out[context:]
         for part, raw, start in zip(parts, self._raw, self._starts[:, n], strict=True):
-            part[:] = take(raw, slice(start, start + len(part))).transpose(0, 2, 3, 1)
+            part[:] = arrays.take(raw, slice(start, start + len(part))).transpose(0, 2, 3, 1)
 
 
 def _checked_clips(path, raw):
     """Return the clips of a file, whose frames are `raw`, of input and of output."""
-    clips = read_member(path, "clips", "iu", 3)
+    clips = arrays.read_member(path, "clips", "iu", 3)
     if clips.shape[0] != 2 or clips.shape[2] != 2 or clips.shape[1] == 0:
         raise MimError(
             f"{path}: Expected clips [2, N, 2] with at least one sequence, got {list(clips.shape)}."
@@ -123,12 +115,6 @@ def _checked_clips(path, raw):
     return clips
 
 
-def npz_frame_shape(path: str | Path) -> tuple[int, int, int]:
-    """Return (H, W, C) of the frames of a released file, from a header."""
-    _, channels, height, width = member_shape(path, "input_raw_data", "f", 4)
-    return height, width, channels
-
-
 def write_npz(
     path: str | Path, sequences: np.ndarray, input_length: int, compressed: bool = False
 ) -> None:
@@ -138,7 +124,7 @@ def write_npz(
     of the T frames are input, the others output. A `compressed` file is smaller, but is loaded
     whole when it is used.
     """
-    source = ArraySource(sequences, name="sequences")
+    source = arrays.ArraySource(sequences, name="sequences")
     count, (total_length, height, width, channels) = len(sequences), source.shape
     if not 0 < input_length < total_length:
         raise MimError(f"Expected an input_length of 1 to {total_length - 1}, got {input_length}.")

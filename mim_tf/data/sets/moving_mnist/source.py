@@ -13,9 +13,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import ArraySource, from_levels, open_npy
+from mim_tf.data.files.arrays import ArraySource, from_levels, member_shape, open_npy
 from mim_tf.data.sets.moving_mnist.digits import load_digits
-from mim_tf.data.sets.moving_mnist.npz import NpzSource, npz_frame_shape
+from mim_tf.data.sets.moving_mnist.npz import NpzSource
 from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.data.split import ALL, SPLITS, Selection, divide, split_paths
 from mim_tf.errors import MimError
@@ -253,7 +253,8 @@ def shape_of_mnist(data: DataConfig) -> tuple[int, int, int]:
         return (*_SIZE, _GENERATORS[data.dataset].channels)
     if paths[0].suffix == ".npy":
         return (*open_npy(paths[0]).shape[2:], 1)[:3]
-    return npz_frame_shape(paths[0])
+    _, channels, height, width = member_shape(paths[0], "input_raw_data", "f", 4)
+    return height, width, channels
 
 
 def open_mnist(
@@ -278,15 +279,10 @@ def open_mnist(
 
 def _generate(data, split, frame_shape, total_length):
     digits = _digits(data.digits)
-    size = {
-        "train": data.train_sequences or None,
-        "valid": data.valid_sequences,
-        "test": data.test_sequences,
-    }[split]
     height, width, _ = frame_shape
     return _GENERATORS[data.dataset](
         getattr(digits, split),
-        size,
+        getattr(data, f"{split}_sequences") or None,
         total_length=total_length,
         height=height,
         width=width,
