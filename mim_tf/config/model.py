@@ -60,7 +60,7 @@ class ModelConfig:
         "frame",
         "What the network computes of the next frame: frame (all of it, as in the paper), change "
         "(what to add to the last frame), motion (how the last frame moves, and what to add) or "
-        "flow (what to add to the last frame moved along optical flow).",
+        "flow (what to add to the last frame moved along optical flow, and how fast it blurs).",
         choices=("frame", "change", "motion", "flow"),
     )
     peephole: str = field(

@@ -2,7 +2,7 @@
 
 from mim_tf.layers.cells import CausalLSTMCell, GradientHighway, PeepholeConvLSTMCell, STLSTMCell
 from mim_tf.layers.mim import MIMN, MIMS, MIMBlock, MIMCausalBlock
-from mim_tf.layers.motion import Moved, MovedOn
+from mim_tf.layers.motion import Moved, MovedOn, ScaleMixture
 from mim_tf.layers.parts import DepthToSpace, GateConvolution, SpaceToDepth, TensorLayerNorm
 from mim_tf.layers.torch_cells import OpenSTLCausalLSTMCell, OpenSTLConvLSTMCell, TorchSTLSTMCell
 
@@ -17,6 +17,7 @@ __all__ = [
     "MIMCausalBlock",
     "Moved",
     "MovedOn",
+    "ScaleMixture",
     "OpenSTLCausalLSTMCell",
     "OpenSTLConvLSTMCell",
     "PeepholeConvLSTMCell",

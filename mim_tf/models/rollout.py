@@ -10,7 +10,7 @@ from keras import ops
 
 from mim_tf.config import ModelConfig
 from mim_tf.config.model import OF_PYTORCH
-from mim_tf.layers import DepthToSpace, GateConvolution, Moved, MovedOn, SpaceToDepth
+from mim_tf.layers import DepthToSpace, GateConvolution, Moved, MovedOn, ScaleMixture, SpaceToDepth
 
 
 def frame_input(config: ModelConfig) -> keras.KerasTensor:
@@ -72,8 +72,8 @@ class StepEnds:
 
     `config.prediction` says what the layers predict. "frame": the next frame. "change": what is
     added to the frame; "motion": also how the frame moves; "flow": what is added to the frame
-    moved along optical flow, which the layers see in its place. Except for "frame", the last
-    convolution starts at zero, and the network with what is free.
+    moved along optical flow, which the layers see in its place, and how fast its scales fade.
+    Except for "frame", the last convolution starts at zero, and the network with what is free.
     """
 
     def __init__(self, config: ModelConfig):
@@ -81,11 +81,12 @@ class StepEnds:
         self._old, self._new = {}, {}
         self._frame = self._base = frame_input(config)
         if config.prediction == "flow":
-            shapes = MovedOn.state_shapes(*config.frame_shape[:2])
+            shapes = MovedOn.state_shapes(*config.frame_shape)
             self._old = state_inputs(config, (), predicted=config.frame_shape, **shapes)
             predicted, *states = self._old.values()
             along = MovedOn(dtype=_kept_dtype(), name="moved_on")
-            self._base, new = along([self._frame, predicted], states)
+            self._trail, new = along([self._frame, predicted], states)
+            self._base = self._trail[..., : config.img_channel]
             self._new = dict(zip(shapes, new, strict=True))
         self.patches = to_patches(config, self._base)
 
@@ -98,6 +99,11 @@ class StepEnds:
         found = to_frame(config, top, config.img_channel + moves, "zeros")
         if moves:
             base = Moved(dtype=_kept_dtype(), name="moved")(base, found[..., -2:])
+        if config.prediction == "flow":
+            settings = {"layer_norm": False, "dtype": _kept_dtype(), "kernel_initializer": "zeros"}
+            weights = GateConvolution(ScaleMixture.N_WEIGHTS, 1, **settings, name="to_mixture")(top)
+            mixture = ScaleMixture(config.patch_size, dtype=_kept_dtype(), name="mixture")
+            base = mixture(self._trail, weights)
         prediction = base + found[..., : config.img_channel]
         # The states of `MovedOn` come last; it compares the next frame with this prediction.
         new = new | self._new | ({"predicted": prediction} if self._old else {})

@@ -7,8 +7,8 @@ import pytest
 from keras import ops
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from mim_tf.layers import MovedOn
-from mim_tf.layers.motion import motion, moved
+from mim_tf.layers import MovedOn, ScaleMixture
+from mim_tf.layers.motion import SCALES, TRAIL, motion, moved
 
 SIZE = 40, 48
 
@@ -56,13 +56,13 @@ def test_nothing_is_known_of_the_motion_of_one_frame():
 def run(frames, horizon):
     """Apply the layer to frames `[T, H, W]` and then to its own forecasts; return these."""
     layer = MovedOn()
-    shapes = layer.state_shapes(*SIZE).values()
+    shapes = layer.state_shapes(*SIZE, 1).values()
     states = [np.zeros((1, *shape), np.float32) for shape in shapes]
     last, made = np.zeros((1, *SIZE, 1), np.float32), []
     for t in range(len(frames) + horizon - 1):
         frame = frames[t][None, ..., None] if t < len(frames) else last
-        last, states = layer([ops.convert_to_tensor(frame), ops.convert_to_tensor(last)], states)
-        last = as_array(last)
+        trail, states = layer([ops.convert_to_tensor(frame), ops.convert_to_tensor(last)], states)
+        last = as_array(trail)[..., :1]
         made.append(last[0])
     return np.stack(made[-horizon:]), as_array(states[2])[0]
 
@@ -98,3 +98,35 @@ def test_a_sequence_of_one_frame_is_repeated():
     frames = drifting(1, 2, 2)
     forecast, _ = run(frames, 3)
     np.testing.assert_array_equal(forecast[..., 0], np.repeat(frames, 3, 0))
+
+
+def test_the_last_three_frames_are_moved_to_the_same_time():
+    frames = drifting(4, 1.5, -2)
+    layer = MovedOn()
+    states = [np.zeros((1, *s), np.float32) for s in layer.state_shapes(*SIZE, 1).values()]
+    nothing = np.full((1, *SIZE, 1), -1, np.float32)
+    for frame in frames:
+        trail, states = layer([ops.convert_to_tensor(frame[None, ..., None]), nothing], states)
+    expected = drifting(5, 1.5, -2)[-1]
+    inside = np.s_[10:-10, 10:-10]
+    for n in range(TRAIL):
+        assert np.abs(as_array(trail)[0, ..., n] - expected)[inside].mean() < 0.02
+
+
+def test_a_mixture_is_of_blurs_within_the_border():
+    random = np.random.default_rng(3)
+    trail = random.random((2, 20, 28, TRAIL)).astype(np.float32)
+    shares = random.normal(size=ScaleMixture.N_WEIGHTS)
+    weights = np.broadcast_to(shares, (2, 3, 4, len(shares))).astype(np.float32)
+    got = as_array(ScaleMixture(8)(ops.convert_to_tensor(trail), ops.convert_to_tensor(weights)))
+
+    def blurred(frame, sigma):  # a mean of what lies within the border
+        options = {"mode": "constant", "radius": round(2.5 * sigma)}
+        inside = gaussian_filter(np.ones_like(frame), sigma, **options)
+        return gaussian_filter(frame, sigma, **options) / inside
+
+    for n, frames in enumerate(np.moveaxis(trail, -1, 1)):
+        bases = [*frames, *(blurred(frame, sigma) for sigma in SCALES for frame in frames)]
+        newest, *others = bases
+        expected = newest + sum(w * (each - newest) for w, each in zip(shares, others, strict=True))
+        np.testing.assert_allclose(got[n, ..., 0], expected, atol=1e-4)
