@@ -53,7 +53,15 @@ def test_without_the_package(monkeypatch):
 
 @pytest.mark.parametrize(
     ("unit", "per_hour"),
-    [("mm/h", 1), ("mm h-1", 1), ("kg m-2 s-1", 3600), ("mm", 1 / 6), ("m", 1000 / 6)],
+    [
+        ("mm/h", 1),
+        ("mm h-1", 1),
+        ("kg m-2 s-1", 3600),
+        ("mm", 1 / 6),
+        ("m", 1000 / 6),
+        ("kg m^-2", 1 / 6),
+        ("kg m**-2 s**-1", 3600),
+    ],
 )
 @pytest.mark.parametrize("scale", ["log", "dbz"])
 def test_units_of_rain(tmp_path, unit, per_hour, scale):

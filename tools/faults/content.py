@@ -147,7 +147,7 @@ def _h5_item(file, key, values, draw):
             ["text"] * 3,
             np.full(shape, 1e300),
             *(np.zeros(shape, dtype) for dtype in (np.int64, ">f8", np.complex64)),
-            values[:1],
+            np.atleast_1d(values)[:1],
             values[None],
         ]
     )

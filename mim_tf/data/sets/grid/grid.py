@@ -169,9 +169,10 @@ def _opened(paths, state, *part):  # the state of the files is a part of the key
 
 
 RAIN_RATE = "mm/h"
-_PER_HOUR = ("mm/h", "mm/hr", "mm h-1", "mm hr-1", "mm h^-1", "mm hour-1", "kg m-2 h-1")
-_PER_SECOND = ("mm s-1", "mm/s", "kg m-2 s-1", "kg/m^2/s", "kg/m2/s")
-_IN_A_STEP = ("mm", "kg", "kg m-2", "kg m**-2", "kg/m^2", "kg/m2", "l m-2", "millimeter")
+# Without spaces and the signs of powers, which files write in every way.
+_PER_HOUR = ("mm/h", "mm/hr", "mmh-1", "mmhr-1", "mmhour-1", "kgm-2h-1")
+_PER_SECOND = ("mms-1", "mm/s", "kgm-2s-1", "kg/m2/s")
+_IN_A_STEP = ("mm", "kg", "kgm-2", "kg/m2", "lm-2", "millimeter")
 
 
 def _rates_per_unit(variables, units, step):
@@ -179,12 +180,13 @@ def _rates_per_unit(variables, units, step):
     if len(variables) != 1:
         raise MimError(f"Expected one variable for --scale of rain, got {', '.join(variables)}.")
     unit, seconds = units[0], step[0] if step[1] == "seconds" else 0
-    if unit in _PER_HOUR:
+    plain = unit.translate(str.maketrans("", "", " ^*"))
+    if plain in _PER_HOUR:
         return 1.0
-    if unit in _PER_SECOND:
+    if plain in _PER_SECOND:
         return 3600.0
-    if unit in (*_IN_A_STEP, "m") and seconds:
-        return 3600.0 / seconds * (1000.0 if unit == "m" else 1.0)
+    if plain in (*_IN_A_STEP, "m") and seconds:
+        return 3600.0 / seconds * (1000.0 if plain == "m" else 1.0)
     raise MimError(
         f"{variables[0]}: expected rain in mm/h, kg m-2 s-1, or mm in each of equal steps, for "
         f"--scale=log or dbz, got {unit or 'no unit'}. Convert it, or choose --scale=minmax."
