@@ -203,6 +203,19 @@ def test_grib_messages_have_to_be_whole(tmp_path, edition):
             check_grib(path)
 
 
+def test_eccodes_sees_only_whole_messages(tmp_path, monkeypatch):
+    """It never ends where a section has no length."""
+    pytest.importorskip("xarray")
+    from mim_tf.data.sets.grid.files import open_all
+
+    monkeypatch.setattr("mim_tf.data.sets.grid.files.check_grib_opens", pytest.fail)
+    whole = message(2)
+    path = tmp_path / "a.grib"
+    path.write_bytes(whole[:16] + bytes(4) + whole[20:])
+    with pytest.raises(MimError, match=r"a\.grib"):
+        open_all([path])
+
+
 @pytest.mark.parametrize("end", ["os.abort()", "os.kill(os.getpid(), 11)", "sys.exit(3)", "{}[0]"])
 def test_eccodes_may_end_its_process(tmp_path, monkeypatch, end):
     fake = f"import os, sys\ndef open_datasets(path, **_):\n    if 'bad' in path: {end}\n"

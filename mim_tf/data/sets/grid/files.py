@@ -22,7 +22,7 @@ SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf", ".grib", ".grib2", ".grb", ".grb2"
 
 _ZARR_METADATA = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
 _ENGINES = {b"\x89HDF": "h5netcdf", b"CDF": "scipy", b"GRIB": "cfgrib"}
-_CHECKS = {"h5netcdf": check_hdf5, "zarr": check_zarr, "cfgrib": check_grib}
+_CHECKS = {"h5netcdf": check_hdf5, "zarr": check_zarr}
 _WITH_GROUPS = ("h5netcdf", "zarr")
 _MOST_VARIABLES = 1000
 _WAIT = "If it is still being written, wait; otherwise write or download it again."
@@ -66,7 +66,11 @@ def _expanded(path):
 
 def open_all(paths: list[Path], group: str = "") -> list[tuple]:
     """Return (path, data set) of all that files and stores hold, see `open_datasets`."""
-    check_grib_opens([path for path in paths if _engine(path) == "cfgrib"])
+    of_grib = [path for path in paths if _engine(path) == "cfgrib"]
+    for path in of_grib:  # first, because eccodes never ends where a section has no length
+        with read_errors(path):
+            check_grib(path)
+    check_grib_opens(of_grib)
     return [(path, each) for path in paths for each in open_datasets(path, group)]
 
 
