@@ -57,14 +57,19 @@ def to_patches(config: ModelConfig, frame):
 def to_frame(config: ModelConfig, hidden, channels: int = 0, initializer="glorot_uniform"):
     """Return the predicted frame `[B, H, W, C]`: a 1x1 convolution of the top layer's h.
 
-    The convolution is never in half precision: bfloat16 has no value between 0.996 and 1, and a 1x1
-    convolution gains little speed. By default C is that of frames, and kernels start as in 2019.
+    By default C is that of frames, and kernels start as in 2019.
     """
     depth = config.patch_size**2 * (channels or config.img_channel)
-    settings = {"layer_norm": False, "dtype": _kept_dtype(), "kernel_initializer": initializer}
-    patches = GateConvolution(depth, 1, **settings, name="to_pixels")(hidden)
+    patches = _last_convolution(depth, initializer, "to_pixels")(hidden)
     size = config.frame_shape[:2]
     return DepthToSpace(config.patch_size, size, dtype=_kept_dtype(), name="to_frame")(patches)
+
+
+def _last_convolution(filters, initializer, name):
+    # It is never in half precision: bfloat16 has no value between 0.996 and 1, and a 1x1
+    # convolution gains little speed.
+    settings = {"layer_norm": False, "dtype": _kept_dtype(), "kernel_initializer": initializer}
+    return GateConvolution(filters, 1, **settings, name=name)
 
 
 class StepEnds:
@@ -100,8 +105,7 @@ class StepEnds:
         if moves:
             base = Moved(dtype=_kept_dtype(), name="moved")(base, found[..., -2:])
         if config.prediction == "flow":
-            settings = {"layer_norm": False, "dtype": _kept_dtype(), "kernel_initializer": "zeros"}
-            weights = GateConvolution(ScaleMixture.N_WEIGHTS, 1, **settings, name="to_mixture")(top)
+            weights = _last_convolution(ScaleMixture.N_WEIGHTS, "zeros", "to_mixture")(top)
             mixture = ScaleMixture(config.patch_size, dtype=_kept_dtype(), name="mixture")
             base = mixture(self._trail, weights)
         prediction = base + found[..., : config.img_channel]
