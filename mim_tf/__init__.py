@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 # TensorFlow logs at its start, among other things an "error" on every machine without a GPU.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# By default it uses oneDNN only on newer processors, but AVX2 ones train faster with it, too.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from mim_tf.config import DataConfig, DataSet, ModelConfig, TrainingConfig, register_data_set
 from mim_tf.errors import MimError
