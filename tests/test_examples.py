@@ -26,6 +26,7 @@ SMALLER = {
         "gate_filters=32": "gate_filters=4",
     },
     "own_video": {
+        'imread(path, plugin="pyav")': 'imread(path, plugin="pyav")[:, ::4, ::4]',
         "iterations=100": "iterations=1",
         "test_interval=100": "test_interval=1",
         "num_save_samples=0": "num_save_samples=0, max_test_sequences=2",

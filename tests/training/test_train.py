@@ -1,4 +1,8 @@
-"""Training runs: what they leave behind, and that an interrupted run loses nothing."""
+"""Training runs: what they leave behind, and what an interrupted run keeps.
+
+That a killed run ends like an uninterrupted one is seen by tools/faults/kill_resume.py, which
+tests/test_faults.py calls.
+"""
 
 import csv
 import dataclasses
@@ -6,9 +10,7 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import h5py
@@ -20,7 +22,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import mim_tf
 from mim_tf.cli.main import main
-from mim_tf.config.fields import flag_fields
 from mim_tf.data.batches.order import TrainingOrder
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.sets.moving_mnist.source import MovingMNIST
@@ -28,7 +29,6 @@ from mim_tf.jobs.train import check_overlap, train
 from mim_tf.runs.folder import STATE
 from mim_tf.runs.record import read_record, write_record
 
-RUN = Path(__file__).parents[2] / "run.py"
 ITERATIONS = 4
 DATA = mim_tf.DataConfig(digits="bundled", train_sequences=7, valid_sequences=3, test_sequences=3)
 
@@ -51,17 +51,6 @@ def settings(folder, **changes):
         "gen_frm_dir": str(folder / "frames"),
     }
     return mim_tf.TrainingConfig(**defaults | changes)
-
-
-def flag_list(*configs):
-    values = {}
-    for config in configs:
-        values |= {each.name: getattr(config, each.name) for each in flag_fields(config)}
-    return [
-        f"--{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}"
-        for name, value in values.items()
-        if value is not None
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -140,38 +129,6 @@ def logged(run):
     """The rows of `train.csv`, without the seconds they took."""
     with (run / "train.csv").open(newline="") as file:
         return [row[:-2] for row in csv.reader(file)]
-
-
-@pytest.mark.slow
-def test_killed_and_resumed_ends_like_uninterrupted(uninterrupted, tmp_path, tiny_config):
-    """Weights, Adam, average and position in the data, all in the state."""
-    command = [sys.executable, str(RUN), *flag_list(tiny_config, DATA, settings(tmp_path))]
-    state = tmp_path / "runs" / "run-001" / STATE
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 600
-    try:
-        while not state.exists():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-    finally:
-        process.kill()
-        process.wait()
-    assert not (state.parent / f"mim-00000{ITERATIONS}.weights.h5").exists()
-
-    subprocess.run([*command, "--resume"], check=True, capture_output=True)
-    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["run-001"]
-    assert logged(state.parent) == logged(uninterrupted)
-    with h5py.File(state) as resumed, h5py.File(uninterrupted / STATE) as expected:
-        compared = []
-
-        def compare(name, item):
-            if isinstance(item, h5py.Dataset):
-                np.testing.assert_array_equal(resumed[name][()], item[()], err_msg=name)
-                compared.append(name)
-
-        expected.visititems(compare)
-    assert any(name.startswith("optimizer") for name in compared)
 
 
 @pytest.mark.slow

@@ -170,10 +170,10 @@ def write_sparse(path):
 def test_files_larger_than_memory_are_trained_on_in_bounded_memory(tmp_path):
     write_sparse(tmp_path / "sparse.nc")
     flags = (
-        "--dataset=grid --scale=none --coarsen=10 --patch_size=8 --num_hidden=4,4 --filter_size=3 "
-        "--input_length=12 --total_length=24 --reverse_input=false --batch_size=4 "
-        "--max_iterations=20 --test_interval=20 --snapshot_interval=20 --max_test_sequences=4 "
-        "--num_save_samples=0"
+        "--dataset=grid --scale=none --coarsen=10 --patch_size=8 --model_name=convlstm_net "
+        "--num_hidden=4 --filter_size=3 --input_length=12 --total_length=24 --reverse_input=false "
+        "--batch_size=4 --max_iterations=10 --test_interval=10 --snapshot_interval=10 "
+        "--max_test_sequences=4 --num_save_samples=0"
     )
     arguments = ["train", "--train_data_paths=sparse.nc", *flags.split()]
     command = [sys.executable, "-c", CHILD, json.dumps(arguments)]
