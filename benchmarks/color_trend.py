@@ -1,0 +1,47 @@
+"""How well forecasts of colour-changing Moving MNIST keep the colours and their trend.
+
+    python benchmarks/color_trend.py [--pretrained_model=moving-mnist-color] [--digits=FOLDER]
+
+The share of each channel in the sum of a frame does not change when digits blur. Printed by lead
+time, over test sequences: how far the shares are from a third, as a multiple of the truth's (below
+1: the forecast fades to grey), and how much of their true change since the last given frame is
+predicted (1: all of it; 0: the colour stands still), a slope of least squares.
+"""
+
+import numpy as np
+from absl import app, flags
+from measure import header, row
+
+import mim_tf
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("pretrained_model", "moving-mnist-color", "Weights, by name or path.")
+flags.DEFINE_string("digits", "auto", "As for mim train.")
+flags.DEFINE_integer("sequences", 200, "Test sequences.")
+
+
+def shares(frames):
+    """Return the share of each channel in the sum of each frame, `[B, T, 3]`."""
+    sums = frames.sum(axis=(2, 3), dtype=np.float64)
+    return sums / sums.sum(axis=-1, keepdims=True)
+
+
+def main(_):
+    model = mim_tf.load_model(FLAGS.pretrained_model)
+    context = model.config.input_length
+    data = mim_tf.DataConfig("mnist_color", digits=FLAGS.digits)
+    frames = mim_tf.open_source(data, model.config, "test").sequences(range(FLAGS.sequences))
+    forecast = np.clip(mim_tf.predict(model, frames[:, :context], model.config.horizon), 0, 1)
+    last, true, predicted = (
+        shares(part) for part in (frames[:, context - 1 : context], frames[:, context:], forecast)
+    )
+    colour = np.abs(predicted - 1 / 3).mean(axis=(0, 2)) / np.abs(true - 1 / 3).mean(axis=(0, 2))
+    change, found = true - last, predicted - last
+    slope = (change * found).sum(axis=(0, 2)) / np.square(change).sum(axis=(0, 2))
+    header("lead time", "colour", "change of colour")
+    for number, values in enumerate(zip(colour, slope, strict=True), start=1):
+        row(number, *(f"{value:.2f}" for value in values))
+
+
+if __name__ == "__main__":
+    app.run(main)
