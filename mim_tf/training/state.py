@@ -19,14 +19,13 @@ from mim_tf.weights import load_weights, save_weights
 
 _MARK = b"\nsha256 "
 _TRAILER = len(_MARK) + 64
-_BLOCK = 2**20
 
 
 def save_state(model: keras.Model, folder: Path) -> None:
     """Write the state of `model` to `folder` atomically, and keep the previous state."""
     with replaced_whole(folder / STATE) as part:
         save_weights(model, part, with_optimizer=True)
-        digest = _digest(part, part.stat().st_size)
+        digest = hashlib.sha256(part.read_bytes()).hexdigest()
         with part.open("ab") as file:  # HDF5 ignores bytes after its end
             file.write(_MARK + digest.encode())
         # A kill between the two renames leaves the previous state, which `load_state` accepts.
@@ -71,19 +70,9 @@ def _load(model, path):
 
 def _check_digest(path):
     with open_file(path, "the state of a run") as file:
-        size = max(os.fstat(file.fileno()).st_size - _TRAILER, 0)
-        file.seek(size)
-        trailer = file.read()
+        content = memoryview(file.read())
+    trailer = bytes(content[-_TRAILER:])
+    digest = hashlib.sha256(content[:-_TRAILER]).hexdigest()
     # Earlier versions wrote no SHA-256.
-    if trailer.startswith(_MARK) and trailer[len(_MARK) :] != _digest(path, size).encode():
+    if trailer.startswith(_MARK) and trailer[len(_MARK) :] != digest.encode():
         raise MimError(f"{path} is corrupted: its SHA-256 does not match its content.")
-
-
-def _digest(path, size):
-    """Return the SHA-256 of the first `size` bytes."""
-    digest = hashlib.sha256()
-    with open_file(path, "the state of a run") as file:
-        while size > 0 and (block := file.read(min(size, _BLOCK))):
-            digest.update(block)
-            size -= len(block)
-    return digest.hexdigest()
