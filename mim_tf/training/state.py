@@ -8,14 +8,13 @@ import hashlib
 import os
 from pathlib import Path
 
-import h5py
 import keras
 from absl import logging
 
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import PREVIOUS_STATE, STATE
 from mim_tf.storage.paths import open_file, replaced_whole
-from mim_tf.weights import load_weights, save_weights
+from mim_tf.weights.hdf5 import read_hdf5, save_weights
 
 _MARK = b"\nsha256 "
 _TRAILER = len(_MARK) + 64
@@ -59,10 +58,10 @@ def load_state(model: keras.Model, folder: Path) -> None:
 
 def _load(model, path):
     _check_digest(path)
-    load_weights(model, path)
-    with h5py.File(path) as file:
-        if "optimizer" not in file:
-            raise MimError(f"{path} is corrupted: it contains no state of the optimizer.")
+    stored = read_hdf5(path)
+    if stored.optimizer is None:
+        raise MimError(f"{path} is corrupted: it contains no state of the optimizer.")
+    stored.load(model)
     iterations = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
     if iterations < 0:
         raise MimError(f"{path} is corrupted: its count of updates is {iterations}.")
