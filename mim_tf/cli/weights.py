@@ -1,7 +1,6 @@
 """`mim export`, `mim convert` and `mim presets`: weights files to and from other forms."""
 
 import dataclasses
-import os
 import textwrap
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.runtime.optional import import_tensorflow
 from mim_tf.storage.paths import check_folder, check_free, open_file
-from mim_tf.weights.by_name import check_weights_exist, is_checkpoint, list_presets
+from mim_tf.weights.by_name import check_weights_exist, list_presets
 
 
 @dataclasses.dataclass
@@ -141,11 +140,7 @@ class _Convert:
 
 def _convert(values: flags.FlagValues) -> None:
     check_free(values.output, "--output")
-    if not is_checkpoint(values.checkpoint) and not os.path.isfile(values.checkpoint):
-        raise MimError(
-            f"{values.checkpoint}: expected PREFIX of a TensorFlow 1 checkpoint's PREFIX.index, or "
-            "a file of PyTorch, found neither. Check the path."
-        )
+    check_weights_exist(values.checkpoint)
     import_keras()
     from mim_tf.jobs.convert import convert, summary, table
     from mim_tf.weights import load_weights

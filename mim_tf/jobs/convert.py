@@ -1,7 +1,6 @@
 """Convert weights of the 2019 code, OpenSTL and predrnn-pytorch to weights files."""
 
 import dataclasses
-import os
 from collections.abc import Collection
 from os import PathLike
 from pathlib import Path
@@ -38,7 +37,7 @@ def convert(
     if Path(output).suffix != ".h5":
         raise MimError(f"Expected an --output that ends in .h5, got {output}.")
     check_free(output, "--output")
-    if is_checkpoint(checkpoint) or not os.path.isfile(checkpoint):
+    if is_checkpoint(checkpoint):
         stored: Any = read_checkpoint(checkpoint, use_ema)
     else:
         stored = read_weights(checkpoint)

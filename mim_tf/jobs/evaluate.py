@@ -71,10 +71,7 @@ def evaluate(
     if isinstance(source, np.ndarray):
         source = ArraySource(source)
     predict, context = _forecast_of(forecast, source, input_length, config)
-    result = scored(predict, source, context, config, on_sample or saving(folder, context, source))
-    if folder:
-        write_evaluation(folder, result, context)
-    return result
+    return scored(predict, source, context, config, on_sample, folder)
 
 
 def _forecast_of(forecast, source, input_length, config) -> tuple[Forecast, int]:
@@ -118,7 +115,8 @@ def scored(
     source: SequenceSource,
     context: int,
     config: TrainingConfig,
-    on_sample: Callable[..., None],
+    on_sample: Callable[..., None] | None = None,
+    folder: str | Path | None = None,
 ) -> dict:
     """Score forecasts of `max_test_sequences`, or all, of `source`.
 
@@ -132,7 +130,12 @@ def scored(
         `ReferenceScores`; `protocol` and `input_length`; and as `samples` the arrays of
         `load_samples` with the `error_map`.
     """
-    limit = config.max_test_sequences
+
+    def save(number, truth, forecast):
+        if folder:
+            save_sample(Path(folder) / str(number), truth, forecast, context, source.scale)
+
+    limit, on_sample = config.max_test_sequences, on_sample or save
     scores, error_map = scores_for(source, config.protocol), ErrorMap(source.scale)
     reference = ReferenceScores(source, context, limit, config.protocol)
     indices = evaluated(source, limit)
@@ -156,7 +159,7 @@ def scored(
     samples = load_samples(per_sequence["mse"], source, indices, forecast, batch_size)
     recordings, groups = np.unique(source.groups(indices), return_inverse=True)
     count, resamples = len(recordings), scores.resampled(groups)
-    return {
+    result = {
         **scores.result(),
         "recordings": count,
         "intervals": {name: interval(means, count) for name, means in resamples.items()},
@@ -169,22 +172,10 @@ def scored(
         "resamples": resamples,
         "samples": {**samples, "error_map": error_map.result()},
     }
-
-
-def saving(folder: str | Path | None, context: int, source: SequenceSource) -> Callable[..., None]:
-    """Return what saves pictures of a sample in `folder`; nothing without a folder."""
-
-    def save(number, truth, forecast):
-        if folder:
-            save_sample(Path(folder) / str(number), truth, forecast, context, source.scale)
-
-    return save
-
-
-def write_evaluation(folder: str | Path, result: dict, context: int) -> None:
-    """Write scores and the page of an evaluation."""
-    write_scores(folder, result, context)
-    write_report_or_warn(folder)
+    if folder:
+        write_scores(folder, result, context)
+        write_report_or_warn(folder)
+    return result
 
 
 def in_words(result: dict, name: str = "The model") -> str:

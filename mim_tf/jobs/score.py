@@ -16,7 +16,7 @@ from mim_tf.data.sets.grid.grid import Grid, Stretch
 from mim_tf.data.sets.grid.times import runs
 from mim_tf.data.source import Indices, SequenceSource, WindowSource
 from mim_tf.errors import MimError
-from mim_tf.jobs.evaluate import in_words, saving, scored, write_evaluation
+from mim_tf.jobs.evaluate import in_words, scored
 from mim_tf.runs.folder import new_run_folder
 from mim_tf.storage.paths import list_folder
 from mim_tf.values.grid import check_grid
@@ -76,9 +76,7 @@ def score_files(
         given = source.shape[0] - forecasts.shape[1]
         folder = first / name if len(models) > 1 else first
         predict = _reader(source, forecasts, given, name)
-        result = scored(predict, source, given, config, saving(folder, given, source))
-        write_evaluation(folder, result, given)
-        texts.append(in_words(result, name))
+        texts.append(in_words(scored(predict, source, given, config, folder=folder), name))
         folders.append(folder)
     return "\n\n".join(texts), folders
 

@@ -52,10 +52,9 @@ def write_record(
 def update_record(folder: Path, data: DataConfig, training: TrainingConfig) -> None:
     """Write the settings a run is resumed with, and add the time and command to the record.
 
-    Raises `MimError` if the record cannot be read or written.
+    Raises `MimError` if the record cannot be read, and `OSError` if it cannot be written.
     """
-    path = folder / RECORD
-    record = read_json(path)
+    record = read_json(folder / RECORD)
     earlier = record.get("resumed")
     earlier = earlier if isinstance(earlier, list) else []
     record |= {
@@ -63,10 +62,7 @@ def update_record(folder: Path, data: DataConfig, training: TrainingConfig) -> N
         "training": dataclasses.asdict(training),
         "resumed": [*earlier, {"time": _now(), "command": sys.argv}],
     }
-    try:
-        write_json(path, record)
-    except OSError as error:
-        raise MimError(f"{path} cannot be written: {error}. Make it writable.") from None
+    write_json(folder / RECORD, record)
 
 
 def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:

@@ -8,25 +8,23 @@ import hashlib
 import os
 from pathlib import Path
 
-import h5py
 import keras
 from absl import logging
 
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import PREVIOUS_STATE, STATE
 from mim_tf.storage.paths import open_file, replaced_whole
-from mim_tf.weights import load_weights, save_weights
+from mim_tf.weights.hdf5 import read_hdf5, save_weights
 
 _MARK = b"\nsha256 "
 _TRAILER = len(_MARK) + 64
-_BLOCK = 2**20
 
 
 def save_state(model: keras.Model, folder: Path) -> None:
     """Write the state of `model` to `folder` atomically, and keep the previous state."""
     with replaced_whole(folder / STATE) as part:
         save_weights(model, part, with_optimizer=True)
-        digest = _digest(part, part.stat().st_size)
+        digest = hashlib.sha256(part.read_bytes()).hexdigest()
         with part.open("ab") as file:  # HDF5 ignores bytes after its end
             file.write(_MARK + digest.encode())
         # A kill between the two renames leaves the previous state, which `load_state` accepts.
@@ -60,10 +58,10 @@ def load_state(model: keras.Model, folder: Path) -> None:
 
 def _load(model, path):
     _check_digest(path)
-    load_weights(model, path)
-    with h5py.File(path) as file:
-        if "optimizer" not in file:
-            raise MimError(f"{path} is corrupted: it contains no state of the optimizer.")
+    stored = read_hdf5(path)
+    if stored.optimizer is None:
+        raise MimError(f"{path} is corrupted: it contains no state of the optimizer.")
+    stored.load(model)
     iterations = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
     if iterations < 0:
         raise MimError(f"{path} is corrupted: its count of updates is {iterations}.")
@@ -71,19 +69,9 @@ def _load(model, path):
 
 def _check_digest(path):
     with open_file(path, "the state of a run") as file:
-        size = max(os.fstat(file.fileno()).st_size - _TRAILER, 0)
-        file.seek(size)
-        trailer = file.read()
+        content = memoryview(file.read())
+    trailer = bytes(content[-_TRAILER:])
+    digest = hashlib.sha256(content[:-_TRAILER]).hexdigest()
     # Earlier versions wrote no SHA-256.
-    if trailer.startswith(_MARK) and trailer[len(_MARK) :] != _digest(path, size).encode():
+    if trailer.startswith(_MARK) and trailer[len(_MARK) :] != digest.encode():
         raise MimError(f"{path} is corrupted: its SHA-256 does not match its content.")
-
-
-def _digest(path, size):
-    """Return the SHA-256 of the first `size` bytes."""
-    digest = hashlib.sha256()
-    with open_file(path, "the state of a run") as file:
-        while size > 0 and (block := file.read(min(size, _BLOCK))):
-            digest.update(block)
-            size -= len(block)
-    return digest.hexdigest()

@@ -128,7 +128,7 @@ class StoredWeights:
         Weights that do not fit or are not finite raise `MimError`; the model is unchanged then.
         """
         variables = WeightsFile(model.step, "layers/functional").variables
-        difference = _difference(self.weights, variables)
+        difference = first_difference(self.weights, variables)
         if self.stored:
             check_settings(self.path, self.stored, model.config, difference)
         if difference:
@@ -140,7 +140,7 @@ class StoredWeights:
         if self.optimizer is not None and getattr(model, "optimizer", None) is not None:
             saved = getattr(model.optimizer, "saved_variables", model.optimizer.variables)
             state = {f"vars/{number}": variable for number, variable in enumerate(saved)}
-            if difference := _difference(self.optimizer, state):
+            if difference := first_difference(self.optimizer, state):
                 raise MimError(
                     f"{self.path} holds the state of another optimizer. {difference} Compile the "
                     "model as it was compiled for that file."
@@ -151,14 +151,17 @@ class StoredWeights:
             variable.assign(array)
 
 
-def _difference(arrays: Arrays, variables: Mapping[str, keras.Variable]) -> str:
-    """Return a sentence on the first weight that differs; empty if there is none."""
+def first_difference(arrays: Arrays, variables: Mapping[str, keras.Variable]) -> str:
+    """Return a sentence on the first weight that differs; empty if there is none.
+
+    The keys of both are the names in a file.
+    """
     for key in {**variables, **arrays}:
         here = list(variables[key].shape) if key in variables else "missing"
         there = list(arrays[key].shape) if key in arrays else "missing"
         if here != there:
-            name = variables[key].path if key in variables else key
-            return f"The weight {name} is {there} there, {here} here."
+            path = f" ({variables[key].path})" if key in variables else ""
+            return f"The weight {key}{path} is {there} there, {here} here."
     return ""
 
 

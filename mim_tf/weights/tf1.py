@@ -134,30 +134,27 @@ def infer_config(shapes: Shapes, **known: Any) -> ModelConfig:
     count = max(int(match[2]) for match in kernels)
     hidden = [_shape(shapes, f"{layer}{number}/{kernel}", 4) for number in range(1, count + 1)]
     pixels = f"{layer.partition('/')[0]}/back_to_pixel/kernel"
-    patch_size, img_channel = patches_of(pixels, _shape(shapes, pixels, 4)[3], known)
+    depth = _shape(shapes, pixels, 4)[3]
     peephole = next((name for name in sorted(shapes) if name.endswith("/oc_weight")), None)
-    if peephole:
-        height, width = (side * patch_size for side in _shape(shapes, peephole, 3)[:2])
-    elif known.get("img_width"):
-        width = known["img_width"]
-        height = known.get("img_height") or width
-    else:
-        raise MimError("The weights do not have peepholes: give img_width (and img_height).")
+    grid = _shape(shapes, peephole, 3)[:2] if peephole else ()
     has_differences = any(name.startswith("predrnn/stlstm_diff") for name in shapes)
     return ModelConfig(
         model_name="mim" if has_differences else _NETWORKS[layer],
-        img_width=width,
-        img_height=height,
-        img_channel=img_channel,
         num_hidden=tuple(shape[2] for shape in hidden),
         filter_size=hidden[0][0],
-        patch_size=patch_size,
+        **frames_of(pixels, depth, grid, known),
         layer_norm=any(name.endswith(("/input_to_states", "/x2cs")) for name in shapes),
     )
 
 
-def patches_of(name: str, depth: int, known: Mapping[str, Any]) -> tuple[int, int]:
-    """Return (patch_size, img_channel) of a kernel with `depth` channels."""
+def frames_of(
+    name: str, depth: int, grid: tuple[int, ...], known: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the fields of `ModelConfig` with size, channels and patches of frames.
+
+    The kernel `name` before the pixels has `depth` channels. The `grid` (H, W) of patches is empty
+    if no weight has it. `known` gives the rest, or `MimError` is raised.
+    """
     sides = range(1, math.isqrt(depth) + 1)
     possible = {side: depth // side**2 for side in sides if depth % side**2 == 0}
     patch_size, img_channel = known.get("patch_size"), known.get("img_channel")
@@ -172,7 +169,21 @@ def patches_of(name: str, depth: int, known: Mapping[str, Any]) -> tuple[int, in
             f"{name} has {depth} channels, which is patch_size^2 * img_channel: {choices}. Give "
             f"one of the two; got patch_size {patch_size}, img_channel {img_channel}."
         )
-    return fitting[0]
+    ((patch_size, img_channel),) = fitting
+    height, width = known.get("img_height") or 0, known.get("img_width") or 0
+    if len(grid) == 2:
+        height, width = (side * patch_size for side in grid)
+    if not width:
+        raise MimError(
+            "Expected the frame size, which weights without peepholes and norm do not tell, got "
+            "none. Give --img_width and, where it is another, --img_height, or --data."
+        )
+    return {
+        "patch_size": patch_size,
+        "img_channel": img_channel,
+        "img_width": width,
+        "img_height": height,  # 0: the width
+    }
 
 
 def _shape(shapes: Shapes, name: str, rank: int) -> tuple[int, ...]:

@@ -1,13 +1,12 @@
 """Names of the weights in the 2019 TensorFlow 1 graphs."""
 
 import re
-from collections.abc import Mapping
 
 import keras
-import numpy as np
 
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
+from mim_tf.weights.hdf5 import Arrays, first_difference
 
 # Network -> its scope, and the scopes of its cells in layer {0}, above layer {1}.
 _SCOPES = {
@@ -87,25 +86,14 @@ def tf1_variables(model: VideoPredictor) -> dict[str, keras.Variable]:
     return {tf1_name(weight.path, network): weight for weight in model.trainable_variables}
 
 
-def assign_tf1_weights(model: VideoPredictor, weights: Mapping[str, np.ndarray]) -> None:
+def assign_tf1_weights(model: VideoPredictor, weights: Arrays) -> None:
     """Assign TensorFlow 1 name -> array, exactly the weights of `model`.
 
     Raises:
         MimError: if names are left over on either side or a shape differs; `model` is unchanged.
     """
     variables = tf1_variables(model)
-    missing, unknown = sorted(set(variables) - set(weights)), sorted(set(weights) - set(variables))
-    if missing or unknown:
-        raise MimError(
-            "The weights belong to another architecture. "
-            f"Expected but not found: {', '.join(missing) or 'none'}. "
-            f"Found but not expected: {', '.join(unknown) or 'none'}."
-        )
-    for name, variable in variables.items():
-        if tuple(variable.shape) != np.shape(weights[name]):
-            raise MimError(
-                f"{name}: expected shape {tuple(variable.shape)}, got "
-                f"{np.shape(weights[name])}: the weights belong to another architecture."
-            )
+    if difference := first_difference(weights, variables):
+        raise MimError(f"Expected the weights of the model, got others. {difference}")
     for name, variable in variables.items():
         variable.assign(weights[name])

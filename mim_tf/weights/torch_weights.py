@@ -18,8 +18,8 @@ from mim_tf.config import ModelConfig
 from mim_tf.config.model import WITH_ERA
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
-from mim_tf.weights.hdf5 import Shapes, check_finite, check_settings
-from mim_tf.weights.tf1 import patches_of
+from mim_tf.weights.hdf5 import Shapes, check_finite, check_settings, first_difference
+from mim_tf.weights.tf1 import frames_of
 from mim_tf.weights.torch_file import TorchFile
 
 _BLOCK = {
@@ -114,28 +114,20 @@ class StoredTorch:
                 left over on either side; the model is unchanged then.
         """
         check_settings(self.path, self.config(**vars(model.config)), model.config)
-        arrays = self.file.arrays
-        check_finite(self.path, arrays)
-        places = dict(_places(model))
-        for name, (variable, _) in places.items():
-            shape = tuple(variable.shape)  # [k, k, I, O], or [H, W, C]
-            expected = (*shape[:1:-1], *shape[:2])
-            found = arrays[name].shape if name in arrays else ()
-            if found != expected:
-                raise MimError(
-                    f"{self.path}: expected {name} {list(expected)} for {variable.path}, got "
-                    f"{list(found) or 'none'}. The file is incomplete or of another network."
-                )
-        left = [name for name in arrays if name not in places and not _UNUSED.fullmatch(name)]
-        if left:
-            raise MimError(
-                f"{self.path}: expected the weights of {model.config.model_name} only, got also "
-                f"{', '.join(left[:3])}. The file is of another network."
-            )
+        check_finite(self.path, self.file.arrays)
+        places, variables = dict(_places(model)), torch_variables(model)
+        arrays = {
+            name: _last_axes_first(values)
+            for name, values in self.file.arrays.items()
+            if name in places or not _UNUSED.fullmatch(name)
+        }
+        if difference := first_difference(arrays, variables):
+            raise MimError(f"{self.path}: expected the weights of the model. {difference}")
         for variable in model.trainable_variables:  # biases, which no file has
             variable.assign(np.zeros(variable.shape))
         for name, (variable, order) in places.items():
-            variable.assign(_arranged(arrays[name], order))
+            blocks = np.split(arrays[name], len(order), axis=-1)
+            variable.assign(np.concatenate([blocks[number] for number in order], axis=-1))
 
 
 def torch_variables(model: VideoPredictor) -> dict[str, Any]:
@@ -167,11 +159,9 @@ def _places(model: VideoPredictor) -> Iterator[tuple[str, tuple[Any, tuple[int, 
                 yield f"{prefix}.{key}.1.bias", (part.norm.shift, order)
 
 
-def _arranged(values: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+def _last_axes_first(values: np.ndarray) -> np.ndarray:
     """Return a kernel `[O, I, k, k]` as `[k, k, I, O]`, or `[C, H, W]` as `[H, W, C]`."""
-    blocks = np.split(values, len(order))
-    values = np.concatenate([blocks[number] for number in order])
-    return values.transpose(*range(values.ndim - 2, values.ndim), *range(values.ndim - 2)[::-1])
+    return values.T.swapaxes(0, 1) if values.ndim > 1 else values
 
 
 def _config(file: TorchFile, known: dict[str, Any]) -> ModelConfig:
@@ -184,29 +174,15 @@ def _config(file: TorchFile, known: dict[str, Any]) -> ModelConfig:
     if not numbers or len(hidden) != 4 or len(depth) != 4:
         raise MimError(f"Expected weights of a {model_name}, got an incomplete file.")
     known = _of_lightning(file.settings) | {k: v for k, v in known.items() if v is not None}
-    patch_size, img_channel = patches_of("conv_last.weight", depth[0], known)
     norm = shapes.get(f"{cells}.0.conv_x.1.weight")
-    grid = shapes.get("stlstm_layer.1.oc_weight") or norm
-    if grid:
-        height, width = (side * patch_size for side in grid[1:])
-    elif known.get("img_width"):
-        width = known["img_width"]
-        height = known.get("img_height") or width
-    else:
-        raise MimError(
-            "Expected the frame size, which weights without peepholes and norm do not tell, got "
-            "none. Give --img_width and, where it is another, --img_height, or --data."
-        )
+    grid = shapes.get("stlstm_layer.1.oc_weight") or norm or ()
     era = known.get("era") or ("lightning" if file.is_lightning else "2023")
     lengths = {name: known[name] for name in ("input_length", "total_length") if name in known}
     return ModelConfig(
         model_name=model_name,
-        img_width=width,
-        img_height=height,
-        img_channel=img_channel,
         num_hidden=(hidden[1],) * (max(numbers) + 1),
         filter_size=hidden[2],
-        patch_size=patch_size,
+        **frames_of("conv_last.weight", depth[0], grid[1:], known),
         layer_norm=norm is not None,
         era=era if model_name in WITH_ERA else ModelConfig.era,
         **lengths,
