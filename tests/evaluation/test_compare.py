@@ -181,7 +181,6 @@ def evaluated(folder, truth, prediction, groups):
     batch = scores.update(truth[:, 1:], prediction)
     reference = ReferenceScores(source, 1, 0, "per_pixel")
     reference.update(truth, truth, batch)
-    resamples = scores.resampled(groups)
     result = {
         **scores.result(),
         **reference.result(),
@@ -191,7 +190,7 @@ def evaluated(folder, truth, prediction, groups):
         "input_length": 1,
         "per_sequence": scores.per_sequence(),
         "groups": groups,
-        "resamples": resamples,
+        "resamples": scores.resampled(groups),
     }
     write_scores(folder, result, 1)
     return folder
