@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+import h5py
 import imageio.v3 as imageio
 import numpy as np
 import pytest
@@ -124,8 +125,8 @@ def test_damaged_files_are_named(name, error_of, tmp_path):
 def tiny(tmp_path, monkeypatch):
     """A preset "tiny" in MIM_TF_PRESETS."""
     monkeypatch.setenv("MIM_TF_PRESETS", str(tmp_path))
-    changes = {"model_name": "predrnn", "img_width": 8, "img_height": 8, "img_channel": 1}
-    model = mim_tf.build_model(dataclasses.replace(SMALL, **changes))
+    frames = {"img_width": 8, "img_height": 8, "img_channel": 1}
+    model = mim_tf.build_model(dataclasses.replace(SMALL, **frames))
     save_preset(model, tmp_path, "tiny", "a test", half=True)
     return list_presets()["tiny"]
 
@@ -143,7 +144,7 @@ def test_presets_are_listed_and_have_cards(mim, tiny, tmp_path):
     assert tiny.sha256 in own
     for text in ("`mim2019`", "persistence", "licence", "95 %"):
         assert text in ours
-    assert "tiny: weights of predrnn" in mim("inspect", "tiny")
+    assert "tiny: weights of convlstm_net" in mim("inspect", "tiny")
 
 
 def test_texts_of_files_do_not_reach_the_terminal_as_they_are(mim, tiny, caplog):
@@ -175,7 +176,7 @@ def test_a_name_can_be_given_instead_of_a_path(mim, tiny):
     mim("analyze", weights, "--dataset=array", *data)
     mim("export", weights, "--output=served", "--nowarmup")
     mim("train", weights, "--dataset=array", *data, "--max_iterations=1", "--batch_size=2")
-    assert Path("checkpoints/run-001/predrnn-000001.weights.h5").is_file()
+    assert Path("checkpoints/run-001/convlstm_net-000001.weights.h5").is_file()
 
 
 # report, compare, filmstrip
@@ -183,21 +184,9 @@ def test_a_name_can_be_given_instead_of_a_path(mim, tiny):
 
 @pytest.fixture
 def runs():
-    """Two evaluations of four sequences, the second with half of the error."""
-    for name, factor in (("a", 1), ("b", 0.5)):
-        mse = factor * np.array([10.0, 12.0, 9.0, 11.0])
-        mean = float(mse.mean())
-        scores = {
-            "sequences": 4,
-            "mean": {"mse": mean},
-            "per_frame": {"mse": [mean, mean]},
-            "intervals": {"mse": [mean - 1, mean + 1]},
-            "protocol": "mim2019",
-            "input_length": 3,
-            "data": {"sha256": "0" * 64},
-            "per_sequence": {"mse": mse},
-        }
-        write_scores(Path(name), scores, 3)
+    """Two evaluations, the second with a smaller error of each sequence."""
+    for name, error in (("a", 10.0), ("b", 8.0)):
+        write_scores(Path(name), evaluation(error), CONTEXT)
     return ["a", "b"]
 
 
@@ -205,14 +194,13 @@ def test_tables_and_pages_of_runs(mim, error_of, runs):
     for form, start in (("latex", "\\begin{tabular}"), ("html", "<table")):
         assert mim("compare", *runs, f"--format={form}").startswith(start)
     printed = mim("compare", *runs, "--output=page.html", "--names=MIM,ConvLSTM")
-    assert printed.startswith("ConvLSTM is better than MIM in MSE by 5.25 [")
+    assert printed.startswith("ConvLSTM is better than MIM in MSE by 2 [")
     assert "ConvLSTM is better than MIM" in Path("page.html").read_text()
-    write_scores(Path("c"), evaluation(), CONTEXT)
-    assert str(Path("c/report.html")) in mim("report", "c")
-    mim("report", "c", "--output=c.html")
-    mim("filmstrip", "c", "--output=c.pdf", "--sequence=worst")
-    assert Path("c.html").is_file()
-    assert Path("c.pdf").is_file()
+    assert str(Path("a/report.html")) in mim("report", "a")
+    mim("report", "a", "--output=a.html")
+    mim("filmstrip", "a", "--output=a.pdf", "--sequence=worst")
+    assert Path("a.html").is_file()
+    assert Path("a.pdf").is_file()
     Path("empty").mkdir()
     for arguments, status, words in (
         (["compare", *runs, "--output=page.html"], 1, "page.html"),
@@ -220,7 +208,7 @@ def test_tables_and_pages_of_runs(mim, error_of, runs):
         (["compare", *runs, "--score=csi"], 1, "--score"),
         (["compare", "a", "empty"], 1, "empty"),
         (["report", "empty"], 1, "empty"),
-        (["filmstrip", "c", "--output=c.pdf"], 1, "c.pdf"),
+        (["filmstrip", "a", "--output=a.pdf"], 1, "a.pdf"),
     ):
         found, message = error_of(*arguments)
         assert found == status
@@ -278,12 +266,8 @@ def test_a_folder_of_inputs_is_predicted_from_weights_read_once(
     mim, weights, tiny_model, tiny_frames, tmp_path, monkeypatch
 ):
     opened = []
-    monkeypatch.setattr(
-        "h5py.File",
-        lambda *a, real=mim_tf.weights.hdf5.h5py.File, **k: (
-            opened.append(str(a[0])) or real(*a, **k)
-        ),
-    )
+    real = h5py.File
+    monkeypatch.setattr("h5py.File", lambda *a, **k: opened.append(str(a[0])) or real(*a, **k))
     (tmp_path / "in" / "clip").mkdir(parents=True)
     np.save(tmp_path / "in" / "several.npy", tiny_frames)
     levels = np.rint(tiny_frames[0] * 255).astype(np.uint8)
@@ -303,10 +287,11 @@ def test_fields_are_predicted_as_far_apart_as_they_were_in_training(mim):
     fields = grid_files.dataset(120, step="h")
     grid_files.write(Path("in.nc"), fields)
     sizes = "--patch_size=2 --num_hidden=2 --filter_size=3 --input_length=2 --total_length=4"
-    length = "--max_iterations=1 --snapshot_interval=1 --test_interval=9 --num_save_samples=0"
-    paths = "--train_data_paths=in.nc --save_dir=runs --gen_frm_dir=pictures --batch_size=2"
-    mim("train", "--dataset=grid", "--frame_interval=3", *f"{sizes} {length} {paths}".split())
-    (weights,) = Path("runs/run-001").glob("mim-*.h5")
+    cheap = "--model_name=convlstm_net --reverse_input=False --max_iterations=1 --batch_size=2"
+    cheap += " --snapshot_interval=1 --test_interval=9 --num_save_samples=0"
+    paths = "--train_data_paths=in.nc --save_dir=runs --gen_frm_dir=pictures"
+    mim("train", "--dataset=grid", "--frame_interval=3", *f"{sizes} {cheap} {paths}".split())
+    (weights,) = Path("runs/run-001").glob("convlstm_net-*.h5")
     printed = mim(*predict(pretrained_model=weights, input="in.nc", output="out.nc"))
     assert printed == "inputs: 1, frames predicted: 2, 3 hours apart, in out.nc\n"
     made = xr.open_dataset("out.nc")
@@ -326,6 +311,7 @@ def test_predictions_as_images_and_what_is_refused(mim, error_of, weights, tiny_
         ({"input": "nothing.npy"}, "nothing.npy"),
         ({"horizon": 0}, "--horizon"),
         ({"context": 7}, "7 frames"),
+        ({"context": 4, "frame_interval": 2}, "got 3"),
         ({"format": "gif"}, "--format"),
         ({"pretrained_model": "nothing.h5"}, "nothing.h5"),
         ({"img_channel": 3}, "--img_channel"),
@@ -371,23 +357,15 @@ def small(tmp_path_factory):
 
 def test_an_export_is_the_next_version(small, mim):
     """Two channels are no picture, so there is no predict_png."""
-    output = Path("model")
-    (output / "7").mkdir(parents=True)
-    (output / "7" / "precious").touch()
+    Path("model/7").mkdir(parents=True)
     printed = mim("export", f"--pretrained_model={small}", "--output=model", "--nowarmup")
-    assert printed == f"version 8 of the model in {output / '8'}\n"
-    assert sorted(path.name for path in output.iterdir()) == ["7", "8"]
-    assert [path.name for path in (output / "7").iterdir()] == ["precious"]
-    assert not (output / "8" / "assets.extra").exists()
-    config = json.loads((output / "8/assets/model_config.json").read_text())["model"]
+    assert printed == f"version 8 of the model in {Path('model/8')}\n"
+    assert not Path("model/8/assets.extra").exists()
+    config = json.loads(Path("model/8/assets/model_config.json").read_text())["model"]
     assert config["total_length"] == 5
-    endpoints = tf.saved_model.load(str(output / "8")).signatures
+    endpoints = tf.saved_model.load("model/8").signatures
     names = ["predict", "predict_uint8", "rollout", "serving_default", "start", "step"]
     assert sorted(endpoints) == names
-    context = np.random.default_rng(0).random((1, 2, 4, 4, 2), np.float32)
-    expected = mim_tf.predict(mim_tf.load_model(small), context, 3).clip(0, 1)
-    predictions = endpoints["predict"](frames=tf.constant(context))["predictions"]
-    np.testing.assert_allclose(predictions, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -511,19 +489,13 @@ def test_a_network_of_ones_own_is_trained_resumed_evaluated_and_exported(mim, ca
 
 
 @pytest.mark.slow
-def test_weights_of_crops_score_predict_and_export_whole_fields(mim, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_weights_of_crops_score_predict_and_export_whole_fields(mim, tmp_path):
     test_radolan.write(tmp_path / "rain.nc", size=(11, 14), factor=12)
-    small = ("--num_hidden=3,3", "--patch_size=4", "--input_length=2", "--total_length=4")
-    mim(
-        *(
-            "train",
-            f"--flagfile={Path(__file__).parents[2] / 'experiments/radolan.cfg'}",
-            "--train_data_paths=rain.nc",
-        ),
-        *(*small, "--crop=8", "--max_iterations=1", "--batch_size=2", "--max_test_sequences=2"),
-        *("--save_dir=runs", "--gen_frm_dir=pictures", "--precision=float32"),
-    )
+    small = "--num_hidden=3 --patch_size=4 --input_length=2 --total_length=4 --crop=8"
+    short = "--max_iterations=1 --batch_size=2 --max_test_sequences=2 --precision=float32"
+    paths = "--train_data_paths=rain.nc --save_dir=runs --gen_frm_dir=pictures"
+    recipe = f"--flagfile={DOCS.parent / 'experiments/radolan.cfg'}"
+    mim("train", recipe, *f"{small} {short} {paths}".split())
     weights = "--pretrained_model=runs/run-001/best.weights.h5"
     mim("evaluate", weights, "--crop=0", "--gen_frm_dir=pictures", "--num_save_samples=0")
     scores = json.loads(Path("pictures/test-001/scores.json").read_text())
@@ -533,11 +505,9 @@ def test_weights_of_crops_score_predict_and_export_whole_fields(mim, tmp_path, m
     with xr.open_dataset("forecast.nc", decode_timedelta=False) as forecast:
         assert forecast["rainfall_amount"].shape == (2, 11, 14)
         assert forecast["rainfall_amount"].attrs["units"] == "mm/h"
-    size = ("--img_height=11", "--img_width=14")
-    mim("export", weights, "--output=served", "--nowarmup", *size)
+    mim("export", weights, "--output=served", "--nowarmup", "--img_height=11", "--img_width=14")
     served = tf.saved_model.load("served/1").signatures["predict"]
-    shape = served.structured_outputs["predictions"].shape
-    assert shape[1:] == (2, 11, 14, 1)
+    assert served.structured_outputs["predictions"].shape[1:] == (2, 11, 14, 1)
 
 
 @pytest.mark.usefixtures("frames")
@@ -569,13 +539,3 @@ def test_a_wrong_network_module_is_named(error_of, path, code, words, monkeypatc
     assert status == 1
     assert words in message
     assert not Path("checkpoints").exists()
-
-
-def test_every_second_frame_of_an_array_may_be_the_context(mim, tiny_model):
-    mim_tf.save_weights(tiny_model, "a.weights.h5")
-    np.save("in.npy", np.random.default_rng(0).random((6, 32, 32), np.float32))
-    flags = "--pretrained_model=a.weights.h5 --input=in.npy --frame_interval=2 --resize"
-    mim("predict", *flags.split(), "--output=out.npy")
-    assert np.load("out.npy").shape == (3, 32, 32, 1)
-    with pytest.raises(SystemExit):
-        mim("predict", *flags.split(), "--region=0,1,0,1", "--output=b.npy")

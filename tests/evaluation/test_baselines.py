@@ -18,64 +18,48 @@ from mim_tf.evaluation.statistics import Scores
 from mim_tf.values.scale import RAIN_SCALES
 
 
-def context():
-    return np.random.default_rng(0).random((2, 3, 4, 5, 1), np.float32)
-
-
 def test_persistence_and_the_mean_of_each_pixel():
-    frames = context()
+    frames = np.random.default_rng(0).random((2, 3, 4, 5, 1), np.float32)
     forecast = persistence(frames, 4)
     np.testing.assert_array_equal(forecast, np.repeat(frames[:, 2:], 4, axis=1))
     expected = np.repeat(frames.mean(axis=1, keepdims=True), 4, axis=1)
     np.testing.assert_allclose(context_mean(frames, 4), expected, rtol=1e-6)
 
 
-def result(model, **baselines):
-    parts = {name: {"mean": {"mse": mse, "psnr": -mse}} for name, mse in baselines.items()}
-    return {"mean": {"mse": model, "psnr": model and -model}, "baselines": parts}
-
-
 @pytest.mark.parametrize(
-    ("model", "baselines", "words"),
+    ("ours", "persistence", "other", "words"),
     [
-        (10, {"persistence": 80.25, "context_mean": 60}, "beats persistence (80.25) and the mean"),
-        (70, {"persistence": 80, "context_mean": 60}, "does NOT beat the mean of the context (60)"),
-        (10, {"persistence": 5, "optical_flow": 10}, "does NOT beat persistence (5) and extrapol"),
-        (None, {"persistence": 80}, "does NOT beat persistence (80): its MSE is undefined."),
-    ],
-)
-def test_the_verdict_names_what_is_beaten_and_what_is_not(model, baselines, words):
-    assert words in verdict(result(model, **baselines))
-
-
-@pytest.mark.parametrize(
-    ("ours", "persistence", "flow", "words"),
-    [
+        ([10], [80.25], {"context_mean": [60]}, "beats persistence (80.25) and the mean"),
+        ([70], [80], {"context_mean": [60]}, "does NOT beat the mean of the context (60)"),
+        ([10], [5], {"optical_flow": [10]}, "does NOT beat persistence (5) and extrapol"),
+        ([None], [80], {}, "does NOT beat persistence (80): its MSE is undefined."),
+        # The other scores in which the model wins and loses.
         (
             [10, 20, 0.5],
             [20, 10, 0.6],
-            [30, 15, 0.4],
+            {"optical_flow": [30, 15, 0.4]},
             "wins in PSNR. It loses to persistence in CSI",
         ),
-        ([10, 20, 0.7], [20, 10, 0.6], [30, 15, 0.4], "It also wins in every other score."),
+        ([10, 20], [20, 10], {"optical_flow": [30, 15]}, "It also wins in every other score."),
         (
             [25, 20, 0.3],
             [20, 10, 0.6],
-            [30, 30, 0.4],
+            {"optical_flow": [30, 30, 0.4]},
             "(30) and to extrapolation along optical flow in PSNR.",
         ),
         # A tie, and what is nowhere defined, are neither.
-        ([10, 20, None], [20, 20, 0.6], [30, 10, None], "its MSE is 10"),
+        ([10, 20, None], [20, 20, 0.6], {"optical_flow": [30, 10, None]}, "its MSE is 10"),
     ],
 )
-def test_the_verdict_says_in_which_scores_the_model_wins_and_loses(ours, persistence, flow, words):
-    names = ["mse", "psnr", "CSI_30"]
-    model, one, other = (
-        {"mean": dict(zip(names, each, strict=True))} for each in (ours, persistence, flow)
+def test_the_verdict_names_what_is_beaten_and_what_is_not(ours, persistence, other, words):
+    model, *parts = (
+        {"mean": dict(zip(["mse", "psnr", "CSI_30"], each, strict=False))}
+        for each in (ours, persistence, *other.values())
     )
-    found = verdict({**model, "baselines": {"persistence": one, "optical_flow": other}})
+    names = ["persistence", *other]
+    found = verdict({**model, "baselines": dict(zip(names, parts, strict=True))})
     assert words in found
-    assert ("It " in found) == (ours[2] is not None)
+    assert ("It " in found) == (len(ours) > 1 and ours[-1] is not None)
 
 
 # Extrapolation of things whose motion is known.
@@ -130,12 +114,7 @@ def test_frames_may_be_a_line(shape):
 # Facts that do not depend on a model.
 
 
-@pytest.fixture
-def frames():
-    return np.random.default_rng(0).random((5, 6, 8, 8, 1), np.float32)
-
-
-def test_a_set_is_recorded_with_its_fingerprint(frames):
+def test_a_set_is_recorded_with_its_fingerprint():
     def data(frames, *cuts, missing=False):
         truth = frames.copy()
         truth[0, 0] = np.nan if missing else truth[0, 0]
@@ -145,6 +124,7 @@ def test_a_set_is_recorded_with_its_fingerprint(frames):
             scores.update(*part, Scores(PixelErrors()).update(future, np.zeros(future.shape)))
         return scores.result()["data"]
 
+    frames = np.random.default_rng(0).random((5, 6, 8, 8, 1), np.float32)
     whole = data(frames)
     assert whole["source"] == "array"
     assert data(frames, 2) == whole

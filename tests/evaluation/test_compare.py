@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from mim_tf.config import TrainingConfig
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.errors import MimError
-from mim_tf.evaluation.baselines import ReferenceScores
 from mim_tf.evaluation.compare import compare
-from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.stored import read_evaluation, write_scores
+from mim_tf.jobs import evaluate
 from mim_tf.values.scale import LinearScale
 
 NAMES = ["mse", "ssim", "sharpness"]
@@ -173,26 +173,14 @@ def test_the_best_evaluation_of_a_run_is_compared_else_its_last(tmp_path):
     assert compare([tmp_path / "run", other]).differences[0].mean == 4
 
 
-def evaluated(folder, truth, prediction, groups):
+def evaluated(folder, truth, prediction):
+    """Score predictions of all frames but the first; a recording has two sequences."""
     source = ArraySource(truth)
     source.scale, source.thresholds = LinearScale("dBZ", 0, 70), (30.0,)
     source.latitude = np.linspace(60, 0, truth.shape[2])
-    scores = scores_for(source, "per_pixel")
-    batch = scores.update(truth[:, 1:], prediction)
-    reference = ReferenceScores(source, 1, 0, "per_pixel")
-    reference.update(truth, truth, batch)
-    resamples = scores.resampled(groups)
-    result = {
-        **scores.result(),
-        **reference.result(),
-        "recordings": len(set(groups)),
-        "intervals": scores.intervals(groups),
-        "protocol": "per_pixel",
-        "input_length": 1,
-        "per_sequence": scores.per_sequence(),
-        "groups": groups,
-        "resamples": resamples,
-    }
+    source.groups = lambda indices: np.asarray(indices) // 2
+    config = TrainingConfig(protocol="per_pixel", max_test_sequences=0, num_save_samples=0)
+    result = evaluate.scored(lambda _, indices: prediction[indices], source, 1, config, None)
     write_scores(folder, result, 1)
     return folder
 
@@ -202,12 +190,11 @@ def scored(tmp_path):
     """Two evaluations. Errors of the first differ much in size, those of the second little."""
     rng = np.random.default_rng(0)
     truth = rng.random((24, 3, 8, 8, 1), np.float32)
-    groups = np.repeat(np.arange(12), 2)
     noise = rng.normal(0, 1, truth[:, 1:].shape).astype(np.float32)
-    size = np.where(groups % 2, 0.0, 0.2)[:, None, None, None, None].astype(np.float32)
+    size = np.where(np.arange(24) // 2 % 2, 0, np.float32(0.2)).reshape(24, 1, 1, 1, 1)
     return [
-        evaluated(tmp_path / "uneven", truth, truth[:, 1:] + size * noise, groups),
-        evaluated(tmp_path / "even", truth, truth[:, 1:] + np.float32(0.12) * noise, groups),
+        evaluated(tmp_path / "uneven", truth, truth[:, 1:] + size * noise),
+        evaluated(tmp_path / "even", truth, truth[:, 1:] + np.float32(0.12) * noise),
     ]
 
 

@@ -37,10 +37,14 @@ class Radar(ArraySource):
 
 
 @pytest.fixture(scope="module")
-def evaluated(tiny_config, tiny_frames):
-    """Scores of a tiny network, its forecasts and the samples it showed."""
+def model(tiny_config):
     small = {"model_name": "convlstm_net", "num_hidden": (2,), "filter_size": 1}
-    model = mim_tf.build_model(dataclasses.replace(tiny_config, **small))
+    return mim_tf.build_model(dataclasses.replace(tiny_config, **small))
+
+
+@pytest.fixture(scope="module")
+def evaluated(model, tiny_frames):
+    """Scores of a tiny network, its forecasts and the samples it showed."""
     source, samples = Radar(tiny_frames), []
     settings = TrainingConfig(batch_size=2, max_test_sequences=0, num_save_samples=3)
     result = evaluate(model, source, settings, lambda *sample: samples.append(sample))
@@ -99,44 +103,32 @@ def test_the_sequences_that_a_report_shows_are_there(evaluated, tiny_frames):
 # A weights file.
 
 
-@pytest.fixture
-def paths(tmp_path, tiny_model, tiny_frames):
-    save_weights(tiny_model, tmp_path / "a.weights.h5")
-    np.save(tmp_path / "train.npy", tiny_frames[:1])
-    np.save(tmp_path / "test.npy", tiny_frames)
-    return tmp_path / "a.weights.h5", tmp_path / "test.npy"
-
-
 @pytest.mark.slow
-def test_an_evaluation_can_be_read_back(paths, tmp_path, tiny_config, tiny_model, tiny_frames):
-    weights, frames = map(str, paths)
+def test_an_evaluation_can_be_read_back(tmp_path, model, tiny_frames):
+    weights, train, test = (str(tmp_path / name) for name in ("a.h5", "train.npy", "test.npy"))
+    save_weights(model, weights)
+    np.save(train, tiny_frames[:1])
+    np.save(test, tiny_frames)
     sizes = {"batch_size": 4, "max_test_sequences": 0, "num_save_samples": 1}
     training = TrainingConfig(protocol="openstl", gen_frm_dir=str(tmp_path / "out"), **sizes)
-    data = DataConfig(train_data_paths=str(tmp_path / "train.npy"), valid_data_paths=frames)
-    text, folder = evaluate_weights(tiny_model, data, training, weights)
+    data = DataConfig(train_data_paths=train, valid_data_paths=test)
+    text, folder = evaluate_weights(model, data, training, weights)
     assert text.splitlines()[-1].startswith("The model ")
     assert folder == tmp_path / "out" / "test-001"
     assert {path.name for path in folder.iterdir()} == {
-        "1",
-        "report.html",
-        "run.json",
-        "scores.json",
-        "scores.csv",
-        "per_sequence.csv",
-        "resamples.npz",
-        "samples.npz",
+        *("1", "report.html", "run.json", "scores.json", "scores.csv"),
+        *("per_sequence.csv", "resamples.npz", "samples.npz"),
     }
     evaluation = read_evaluation(folder)
     assert evaluation.scores["protocol"] == "openstl"
     assert evaluation.scores["data"]["source"] == "array"
-    forecast = mim_tf.predict(tiny_model, tiny_frames[:, :3], 3)
+    forecast = mim_tf.predict(model, tiny_frames[:, :3], 3)
     errors = np.square(forecast - tiny_frames[:, 3:]).sum(axis=(2, 3, 4)).mean(axis=1)
     np.testing.assert_allclose(evaluation.per_sequence["mse"], errors, rtol=1e-4)
     assert evaluation.scores["mean"]["mse"] == pytest.approx(errors.mean(), rel=1e-4)
     with np.load(folder / "samples.npz") as samples:
-        assert samples["truth"].shape == (7, 6, 32, 32, 1)
-        assert samples["forecast"].shape == (7, 3, 32, 32, 1)
-        assert samples["error_map"].shape == (3, 32, 32)
+        shapes = [samples[name].shape for name in ("truth", "forecast", "error_map")]
+    assert shapes == [(7, 6, 32, 32, 1), (7, 3, 32, 32, 1), (3, 32, 32)]
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,7 @@ from scipy.ndimage import uniform_filter
 
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.errors import MimError
-from mim_tf.evaluation.fields import (
-    FieldScores,
-    PowerSpectra,
-    climatology_of,
-    radial_power,
-    rings,
-)
+from mim_tf.evaluation.fields import FieldScores, PowerSpectra, climatology_of, radial_power, rings
 from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.statistics import Scores
 from mim_tf.values.scale import LinearScale

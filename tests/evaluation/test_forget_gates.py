@@ -20,9 +20,11 @@ NETWORKS = ["mim_star", "predrnn", "convlstm_net"]
 def seen(request, tiny_config, tiny_frames):
     """A network, and what was seen inside it on five sequences."""
     keras.utils.set_random_seed(1)
-    config = dataclasses.replace(tiny_config, model_name=request.param, num_hidden=(4, 4))
-    model = mim_tf.build_model(config)
-    return model, list(observe(model, observed_step(model.step), tiny_frames))
+    model = mim_tf.build_model(dataclasses.replace(tiny_config, model_name=request.param))
+    observed = observed_step(model.step)
+    # Tracing takes seconds, running milliseconds.
+    model.forecast_batch.__self__.run_eagerly = observed.run_eagerly = True
+    return model, list(observe(model, observed, tiny_frames))
 
 
 def test_looking_does_not_change_what_is_predicted(seen, tiny_frames):

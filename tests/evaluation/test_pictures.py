@@ -94,9 +94,14 @@ def test_right_side_shows_context_then_prediction():
             np.testing.assert_array_equal(shown, expected)
 
 
-def test_an_animation_has_labels_and_a_counter():
+def test_an_animation_has_labels_and_a_counter(monkeypatch):
+    texts, draw = [], ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw, "text", lambda self, *a, **k: texts.append(a[1]) or draw(self, *a, **k)
+    )
     truth = np.zeros((4, 8, 8, 1))
     frames = side_by_side(truth, truth[2:], 2)
+    assert texts[2::3] == [f"{part} {n} of 2" for part in ("context", "lead time") for n in (1, 2)]
     half = frames.shape[2] // 2
     top, bottom = frames[:, : pictures.LINE], frames[:, -pictures.LINE :]
     assert (top[:, :, :half].min((1, 2, 3)) < 50).all()  # "truth"
@@ -146,14 +151,3 @@ def test_median_and_ends_are_found_and_undefined_errors_are_neither():
     index, kind = choose_samples(np.array([3.0, np.nan, 1.0, 9.0, 5.0, 7.0]))
     assert index.tolist() == [0, 1, 2, 3, 2, 4, 3]
     assert kind == ["first"] * 4 + ["best", "median", "worst"]
-
-
-def test_frames_are_counted(monkeypatch):
-    texts = []
-    draw = ImageDraw.ImageDraw.text
-    monkeypatch.setattr(
-        ImageDraw.ImageDraw, "text", lambda self, *a, **k: texts.append(a[1]) or draw(self, *a, **k)
-    )
-    side_by_side(np.zeros((5, 8, 8, 1)), np.zeros((3, 8, 8, 1)), 2)
-    counts = ["context 1 of 2", "context 2 of 2", *(f"lead time {n} of 3" for n in (1, 2, 3))]
-    assert texts[2::3] == counts

@@ -85,6 +85,7 @@ CHANGED = [
     {"intervals": {"mse": [1.0]}},
     {"data": "mnist"},
     {"baselines": {"persistence": {"mean": {"mse": 2.0}}}},
+    {"baselines": {"persistence": {"mean": {"mse": 2.0}, "per_frame": {}}}},
 ]
 HEADER = "sequence,mse,CSI_30\n"
 FOLDER = "scores/000005"

@@ -11,23 +11,14 @@ from mim_tf.evaluation.stored import read_samples, write_scores
 from mim_tf.report import film_strip
 from mim_tf.report.charts import line_chart
 from mim_tf.report.film_strip import write_film_strip
-from mim_tf.report.players import (
-    error_map_player,
-    field_of,
-    sequence_players,
-    visible,
-)
+from mim_tf.report.players import error_map_player, field_of, sequence_players, visible
 from tests.report.conftest import CONTEXT, DBZ, HORIZON, decoded, evaluation
-
-
-def numbers(pattern, svg):
-    return [tuple(map(float, found)) for found in re.findall(pattern, svg)]
 
 
 def points_of(svg):
     """Return x and y of each point of the first line."""
     path = re.search(r'class="line[^>]*>\s*<path d="([^"]*)"', svg)[1]
-    return numbers(r"[ML] ([\d.]+) ([\d.]+)", path)
+    return [tuple(map(float, point)) for point in re.findall(r"[ML] ([\d.]+) ([\d.]+)", path)]
 
 
 def labels_of(svg):
@@ -42,10 +33,8 @@ def test_a_line_goes_from_edge_to_edge_and_leaves_out_what_is_undefined():
     assert right > 390
     assert high < low - 100
     assert labels_of(svg)[:4] == ["1", "2", "3", "lead time"]
-    assert re.findall("<title>(.*)</title>", svg) == [
-        "model, lead time 1: 10",
-        "model, lead time 3: 30",
-    ]
+    expected = ["model, lead time 1: 10", "model, lead time 3: 30"]
+    assert re.findall("<title>(.*)</title>", svg) == expected
     assert 'aria-label="mse by lead time: model from 10 to 30."' in svg
 
 

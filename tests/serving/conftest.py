@@ -1,7 +1,6 @@
 """A tiny model, exported once, and what a process without Keras and mim_tf made of it."""
 
 import dataclasses
-import io
 import json
 import subprocess
 import sys
@@ -29,22 +28,17 @@ CONFIG = mim_tf.ModelConfig(
 HORIZON = 4
 
 
-@pytest.fixture(scope="session")
-def build():
-    """Makes a model of `CONFIG`, with the changes it is called with."""
-
-    def build(**changes):
-        keras.utils.set_random_seed(0)
-        model = mim_tf.build_model(dataclasses.replace(CONFIG, **changes))
-        # Predictions of initial weights are near 0, half of them clipped.
-        model.step.get_layer("to_pixels").weights[-1].assign_add(np.full(48, 0.5))
-        return model
-
-    return build
+def build(**changes):
+    """Return a model of `CONFIG` with changes."""
+    keras.utils.set_random_seed(0)
+    model = mim_tf.build_model(dataclasses.replace(CONFIG, **changes))
+    # Predictions of initial weights are near 0, half of them clipped.
+    model.step.get_layer("to_pixels").weights[-1].assign_add(np.full(48, 0.5))
+    return model
 
 
 @pytest.fixture(scope="session")
-def model(build):
+def model():
     return build()
 
 
@@ -60,7 +54,10 @@ def pictures(frames):
     """`frames` as PNGs but for one JPEG, nested lists of bytes."""
     formats = {(0, 1): ".jpg"}
     return [
-        [_encoded(frame, formats.get((b, t), ".png")) for t, frame in enumerate(sequence)]
+        [
+            imageio.imwrite("<bytes>", frame, extension=formats.get((b, t), ".png"))
+            for t, frame in enumerate(sequence)
+        ]
         for b, sequence in enumerate(frames)
     ]
 
@@ -99,9 +96,3 @@ def consumed(version, frames, pictures, tmp_path_factory):
     subprocess.run([sys.executable, "-I", "-c", start, version, folder], check=True)
     with np.load(folder / "arrays.npz") as arrays:
         return dict(arrays), json.loads((folder / "messages.json").read_text())
-
-
-def _encoded(frame, extension):
-    file = io.BytesIO()
-    imageio.imwrite(file, frame, extension=extension)
-    return file.getvalue()

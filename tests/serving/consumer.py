@@ -4,16 +4,12 @@ The process has `sys.argv[1:] = [VERSION, FOLDER]` and cannot import Keras and m
 frames and pictures from FOLDER and writes what it got there.
 """
 
-import contextlib
-import io
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from absl import flags
-from tensorflow.python.tools import saved_model_cli
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 version, folder = map(Path, sys.argv[1:])
@@ -78,16 +74,6 @@ for record in tf.data.TFRecordDataset(str(records)):
     inputs = {name: tf.constant(tf.make_ndarray(t)) for name, t in request.inputs.items()}
     outputs = endpoints[endpoint](**inputs)
     messages["warm-up"].append([endpoint, {k: v.shape.as_list() for k, v in outputs.items()}])
-
-np.save(folder / "floats.npy", floats[:, :3])
-with contextlib.redirect_stdout(io.StringIO()) as shown:
-    flags.FLAGS(["saved_model_cli", f"--dir={version}", "--all"])
-    saved_model_cli.show()
-    asked = ["--tag_set=serve", "--signature_def=serving_default", f"--outdir={folder}"]
-    flags.FLAGS(["saved_model_cli", f"--inputs=frames={folder}/floats.npy", *asked])
-    saved_model_cli.run()
-messages["show --all"] = shown.getvalue()
-arrays["cli"] = np.load(folder / "predictions.npy")
 
 messages["modules"] = [name for name in ("keras", "mim_tf") if sys.modules[name]]
 np.savez(folder / "arrays.npz", **arrays)

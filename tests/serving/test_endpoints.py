@@ -82,30 +82,18 @@ def test_models_of_any_policy_are_served_in_float32():
     np.testing.assert_allclose(served, expected, rtol=0, atol=1e-5)
 
 
-@pytest.fixture(scope="module")
-def persistence():
+def persistence(scale):
     """Make endpoints whose forecast repeats the last frame, without running the network."""
-
-    def make(scale):
-        config = mim_tf.ModelConfig(
-            model_name="convlstm_net",
-            img_width=8,
-            num_hidden=(2,),
-            filter_size=3,
-            input_length=2,
-            total_length=3,
-            scale=scale,
-        )
-        endpoints = Endpoints(mim_tf.build_model(config))
-        endpoints.forecast = lambda frames: endpoints._clipped(frames[:, -1:])
-        endpoints._step = lambda frame, states: states | {LAST: frame}
-        return endpoints
-
-    return make
+    network = {"model_name": "convlstm_net", "num_hidden": (2,), "filter_size": 3}
+    config = mim_tf.ModelConfig(img_width=8, input_length=2, total_length=3, scale=scale, **network)
+    endpoints = Endpoints(mim_tf.build_model(config))
+    endpoints.forecast = lambda frames: endpoints._clipped(frames[:, -1:])
+    endpoints._step = lambda frame, states: states | {LAST: frame}
+    return endpoints
 
 
 @pytest.mark.parametrize("scale", [KELVIN, DBZ])
-def test_physical_values_in_and_out(persistence, scale):
+def test_physical_values_in_and_out(scale):
     endpoints = persistence(scale)
     values = np.full((1, 2, 8, 8, 1), 30, np.float32)
     values[0, 1, 0, 0] = np.nan
@@ -119,7 +107,7 @@ def test_physical_values_in_and_out(persistence, scale):
             endpoints.predict_physical(tf.constant(values))
 
 
-def test_a_stream_goes_on_from_any_values_that_are_not_clipped(persistence):
+def test_a_stream_goes_on_from_any_values_that_are_not_clipped():
     endpoints, frame = persistence(KELVIN), tf.fill((1, 8, 8, 1), 3e6)
     states = endpoints.start(tf.constant(1))
     for _ in range(2):
@@ -134,7 +122,7 @@ def test_a_stream_goes_on_from_any_values_that_are_not_clipped(persistence):
     ("scale", "some"),
     [(None, {"uint8", "png"}), (DBZ, {"physical", "uint8", "png"}), (KELVIN, {"physical"})],
 )
-def test_levels_need_a_range_and_physical_values_a_scale(persistence, scale, some):
+def test_levels_need_a_range_and_physical_values_a_scale(scale, some):
     always = {"predict", "start", "step", "rollout"}
     assert set(persistence(scale).signatures()) == always | {f"predict_{name}" for name in some}
 

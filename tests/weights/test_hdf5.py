@@ -2,7 +2,6 @@
 
 import dataclasses
 import random
-import shutil
 
 import h5py
 import keras
@@ -26,23 +25,16 @@ def model(tiny_config):
     return mim_tf.build_model(dataclasses.replace(tiny_config, img_width=8, filter_size=1))
 
 
-@pytest.fixture(scope="module")
-def originals(model, tmp_path_factory):
-    """A file of mim_tf and one of Keras, with the weights of the model."""
-    folder = tmp_path_factory.mktemp("originals")
-    mim_tf.save_weights(model, folder / "mim_tf.h5")
-    keras.Model.save_weights(model, folder / "keras.weights.h5")
-    return folder
+@pytest.fixture
+def saved(model, tmp_path):
+    mim_tf.save_weights(model, tmp_path / "mim_tf.h5")
+    return tmp_path / "mim_tf.h5"
 
 
 @pytest.fixture
-def saved(originals, tmp_path):
-    return shutil.copy(originals / "mim_tf.h5", tmp_path)
-
-
-@pytest.fixture
-def of_keras(originals, tmp_path):
-    return shutil.copy(originals / "keras.weights.h5", tmp_path)
+def of_keras(model, tmp_path):
+    keras.Model.save_weights(model, tmp_path / "keras.weights.h5")
+    return tmp_path / "keras.weights.h5"
 
 
 @pytest.fixture
@@ -102,21 +94,21 @@ def virtual(file, elsewhere):
     return file.create_virtual_dataset("new", layout)
 
 
-NOT_PLAIN = [
-    virtual,
-    lambda file, elsewhere: h5py.SoftLink(f"/{SCALE}"),
-    lambda file, elsewhere: h5py.ExternalLink(elsewhere, f"/{SCALE}"),
-    lambda file, elsewhere: file.create_dataset("new", (16,), "f4", external=[(elsewhere, 0, 64)]),
-    lambda file, elsewhere: file.create_dataset("new", data=np.ones(16), compression="gzip"),
-    lambda file, elsewhere: file.create_dataset("new", data=["text"] * 16),
-]
-
-
-@pytest.mark.parametrize("make", NOT_PLAIN)
-def test_weights_that_are_not_plain_numbers_in_the_file(saved, originals, make):
+@pytest.mark.parametrize(
+    "make",
+    [
+        virtual,
+        lambda file, _: h5py.SoftLink(f"/{SCALE}"),
+        lambda file, other: h5py.ExternalLink(other, f"/{SCALE}"),
+        lambda file, other: file.create_dataset("new", (16,), "f4", external=[(other, 0, 64)]),
+        lambda file, _: file.create_dataset("new", data=np.ones(16), compression="gzip"),
+        lambda file, _: file.create_dataset("new", data=["text"] * 16),
+    ],
+)
+def test_weights_that_are_not_plain_numbers_in_the_file(saved, of_keras, make):
     with h5py.File(saved, "a") as file:
         del file[SCALE]
-        file[SCALE] = make(file, str(originals / "mim_tf.h5"))
+        file[SCALE] = make(file, str(of_keras))
     with pytest.raises(MimError, match=SCALE):
         read_hdf5(saved)
 
@@ -164,8 +156,7 @@ def test_a_damaged_configuration(tmp_path, value):
 @pytest.mark.slow
 def test_damaged_bytes_raise_nothing_but_mim_error(model, saved, tmp_path):
     """Of positions, those in the first part have most of the structure."""
-    with open(saved, "rb") as file:
-        whole = file.read()
+    whole = saved.read_bytes()
     draw = random.Random(0)
     bad = tmp_path / "bad.h5"
     refused = 0

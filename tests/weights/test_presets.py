@@ -5,7 +5,6 @@ import os
 import re
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
@@ -15,6 +14,7 @@ from mim_tf.evaluation.stored import write_scores
 from mim_tf.jobs.presets import add_scores, save_preset
 from mim_tf.weights import by_name
 from mim_tf.weights.by_name import Preset, find_weights, list_presets, read_preset
+from tests.report.conftest import CONTEXT, evaluation
 from tests.test_readme import block
 
 PACKAGED = list_presets()
@@ -43,12 +43,6 @@ def test_a_preset_is_two_files_and_loads_by_name(folder, tiny_model, monkeypatch
     assert model.config == tiny_model.config
     for loaded, weight in zip(model.step.weights, tiny_model.step.weights, strict=True):
         np.testing.assert_array_equal(loaded, np.float16(weight))
-    kinds = set()
-    with h5py.File(find_weights("tiny")) as file:
-        file["layers/functional"].visititems(
-            lambda name, item: kinds.add(item.dtype) if isinstance(item, h5py.Dataset) else None
-        )
-    assert kinds == {np.dtype(np.float16)}
 
 
 def test_the_package_comes_before_the_folder_and_paths_before_both(folder):
@@ -145,40 +139,22 @@ def test_names_and_facts_that_a_preset_cannot_have(tmp_path, tiny_model, name, f
     assert not list(tmp_path.iterdir())
 
 
-@pytest.fixture
-def evaluation(tmp_path):
-    """The folder of an evaluation of two sequences."""
-    result = {
-        "sequences": 2,
-        "protocol": "openstl",
-        "input_length": 3,
-        "mean": {"mse": 5.0},
-        "per_frame": {"mse": [4.0, 6.0]},
-        "intervals": {"mse": [4.5, 5.5]},
-        "data": {"sha256": "abc"},
-        "baselines": {"persistence": {"mean": {"mse": 9.0}, "per_frame": {"mse": [8.0, 10.0]}}},
-        "per_sequence": {"mse": [5.0, 5.0]},
-    }
-    folder = tmp_path / "results" / "test-001"
-    write_scores(folder, result, 3)
-    return folder
-
-
-def test_scores_of_evaluations_are_added(folder, evaluation):
-    add_scores(folder, "tiny", [evaluation], "two sequences")
+def test_scores_of_evaluations_are_added(folder):
+    result = evaluation()
+    write_scores(folder / "a", result, CONTEXT)
+    add_scores(folder, "tiny", [folder / "a"], "six sequences")
     preset = read_preset(folder / "tiny.json")
-    assert preset.scores["openstl"] == {
-        "sequences": 2,
-        "sha256": "abc",
-        "mean": {"mse": 5.0},
-        "intervals": {"mse": [4.5, 5.5]},
-        "baselines": {"persistence": {"mse": 9.0}},
+    assert preset.scores["mim2019"] == {
+        "sha256": result["data"]["sha256"],
+        **{name: result[name] for name in ("sequences", "mean", "intervals")},
+        "baselines": {name: part["mean"] for name, part in result["baselines"].items()},
     }
-    assert preset.scored_on == "two sequences"
+    assert preset.scored_on == "six sequences"
     preset.check()
 
 
-def test_the_example_on_the_page_of_weights(tmp_path, monkeypatch, tiny_model, evaluation):
+def test_the_example_on_the_page_of_weights(tmp_path, monkeypatch, tiny_model):
     monkeypatch.chdir(tmp_path)
+    write_scores(Path("results/test-001"), evaluation(), CONTEXT)
     exec(block("docs/weights.md", "save_preset"), {"model": tiny_model})
-    assert read_preset(tmp_path / "presets" / "clouds.json").scores.keys() == {"openstl"}
+    assert read_preset(tmp_path / "presets" / "clouds.json").scores.keys() == {"mim2019"}

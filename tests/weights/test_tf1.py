@@ -40,11 +40,6 @@ def hints(case):
 
 
 @pytest.fixture(scope="module")
-def golden():
-    return load_golden("convlstm")
-
-
-@pytest.fixture(scope="module")
 def shapes():
     """Case -> name -> shape."""
     return {
@@ -59,9 +54,6 @@ def copied(tmp_path):
     for suffix in (".index", ".data-00000-of-00001"):
         shutil.copy(f"{golden_checkpoint('convlstm')}{suffix}", tmp_path / f"model.ckpt-3{suffix}")
     return tmp_path / "model.ckpt-3"
-
-
-# Names
 
 
 # Architecture
@@ -204,17 +196,15 @@ def pipe(file):
     os.mkfifo(file)
 
 
-DAMAGES = [
-    Path.unlink,
-    pipe,
-    lambda file: file.write_text("something else\n" * 99),
-    lambda file: file.write_bytes(b""),
-    lambda file: file.write_bytes(file.read_bytes()[:-10]),
-]
-
-
 @pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(Path.unlink, pipe, lambda file: file.write_bytes(b"")),
+        lambda file: file.write_text("something else\n" * 99),
+        lambda file: file.write_bytes(file.read_bytes()[:-10]),
+    ],
+)
 def test_a_damaged_checkpoint_is_named(copied, suffix, damage):
     damage(Path(f"{copied}{suffix}"))
     with pytest.raises(MimError, match=r"model\.ckpt-3"):
@@ -263,7 +253,8 @@ def averages_of_some(weights):
 
 
 @pytest.mark.parametrize("change", [one_renamed, one_reshaped, one_nan, averages_of_some])
-def test_weights_that_do_not_fit_change_nothing(golden, tmp_path, change):
+def test_weights_that_do_not_fit_change_nothing(tmp_path, change):
+    golden = load_golden("convlstm")
     model = mim_tf.build_model(golden.config)
     before = [np.array(weight.numpy()) for weight in model.weights]
     weights = {name: np.array(array) for name, array in golden.weights.items()}
