@@ -13,6 +13,7 @@ from mim_tf.data.dataset import frame_shape, open_source
 from mim_tf.errors import MimError
 from mim_tf.values.grid import Axis, FrameGrid, check_grid
 from tests import grid_files
+from tests.data_examples import model_for
 
 LATITUDES, LONGITUDES = grid_files.LATITUDES, grid_files.LONGITUDES
 
@@ -137,12 +138,10 @@ def test_a_corrupted_grid_in_a_weights_file(damaged):
 
 def opened(model=None, split="valid", **paths):
     data = DataConfig(dataset="grid", **{name: str(path) for name, path in paths.items()})
-    height, width, channels = frame_shape(data)
-    sizes = {"img_width": width, "img_height": height, "img_channel": channels}
-    model = model or ModelConfig(patch_size=1, input_length=2, total_length=4, **sizes)
+    model = model or model_for(frame_shape(data))
     source = open_source(data, model, split)
     known = {"scale": source.scale, "frame_grid": source.frame_grid}
-    return source, ModelConfig(**{**vars(model), **known})
+    return source, dataclasses.replace(model, **known)
 
 
 def write(path, **axes):
