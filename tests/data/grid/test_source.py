@@ -52,7 +52,7 @@ def test_splits_follow_each_other_in_time(path):
         ({"split_dates": "2015-01-05,2016-01-08"}, "test .*split_dates=2015-01-05,2016-01-08"),
         ({"split_dates": "2015-01-05,2015-01-05"}, "valid .*split_dates"),
         ({"split_dates": "2015-01-05"}, "split_dates"),
-        ({"valid_fraction": 0.9, "test_fraction": 0.5}, ""),
+        ({"valid_fraction": 0.9, "test_fraction": 0.5}, "fraction"),
         ({"total_length": 9}, "valid_fraction.*test_fraction.*split_dates"),
         ({"total_length": 50}, "train"),
         ({"total_length": 9, "split_dates": "2015-01-05,2015-01-06"}, "valid.*split_dates"),
@@ -157,8 +157,8 @@ def test_files_larger_than_memory_are_trained_on_in_bounded_memory(tmp_path):
     write_sparse(tmp_path / "sparse.nc")
     flags = (
         "--dataset=grid --scale=none --coarsen=10 --model_name=convlstm_net --patch_size=8 "
-        "--num_hidden=4 --filter_size=1 --input_length=2 --total_length=24 --batch_size=4 "
-        "--reverse_input=false --max_iterations=20 --test_interval=20 --snapshot_interval=20 "
+        "--num_hidden=4 --filter_size=1 --input_length=2 --total_length=6 --batch_size=4 "
+        "--reverse_input=false --max_iterations=8 --test_interval=8 --snapshot_interval=8 "
         "--max_test_sequences=4 --num_save_samples=0"
     )
     arguments = ["train", "--train_data_paths=sparse.nc", *flags.split()]
