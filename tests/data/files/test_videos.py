@@ -110,12 +110,8 @@ def test_time_is_missing_where_a_frame_comes_late(tmp_path):
 def test_what_is_transparent_in_a_video_is_black(tmp_path):
     pixels = np.full((HEIGHT, WIDTH, 4), 200, np.uint8)
     pixels[..., 3] = np.arange(WIDTH) * 10
-    with av.open(str(tmp_path / "a.mkv"), "w") as container:
-        stream = container.add_stream("ffv1", rate=10)
-        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "bgra"
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgba")))
-        container.mux(stream.encode())
-    got = open_video(tmp_path / "a.mkv", RGB).read([0])[0, 0, :, 0] * 255
+    path = write_video(tmp_path / "a.mkv", pixels[None], pixels="bgra")
+    got = open_video(path, RGB).read([0])[0, 0, :, 0] * 255
     np.testing.assert_allclose(got, 200 * np.arange(WIDTH) * 10 / 255, atol=0.6)
 
 
