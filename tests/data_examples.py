@@ -1,14 +1,21 @@
-"""A small example of every data set."""
+"""A small example of every data set, and configurations of models for them."""
 
 import imageio.v3 as imageio
 import numpy as np
 
+from mim_tf.config import ModelConfig
 from mim_tf.data.sets.moving_mnist.npz import write_npz
 from mim_tf.data.sets.taxibj import synthetic_city
 from tests import grid_files
 from tests.hko7_files import write_hko7
 from tests.sevir_files import write_sevir
 from tests.taxibj_files import write_h5
+
+
+def model_for(shape, total_length=4, **settings):
+    """A configuration that takes frames of this shape, two of them as context."""
+    sizes = dict(zip(("img_height", "img_width", "img_channel"), shape, strict=True))
+    return ModelConfig(patch_size=1, input_length=2, total_length=total_length, **sizes, **settings)
 
 
 def levels(*shape):

@@ -15,13 +15,14 @@ def numbered_frames(length):
 
 
 def write_video(path, frames, codec="ffv1", pixels="bgr0", **options):
-    """Without loss, unless another codec than FFV1 is given."""
+    """Without loss, unless another codec than FFV1 is given; frames are RGB or RGBA."""
+    form = "rgba" if frames.shape[-1] == 4 else "rgb24"
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25, options=options)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = pixels
         stream.bit_rate = 4_000_000
         for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format=form)))
         container.mux(stream.encode())
     return path

@@ -82,9 +82,8 @@ def test_evaluation_visits_all_or_the_first_or_those_spread_over_recordings():
     ],
 )
 def test_variants_are_mirrored_then_backwards_then_both(reverse_img, reverse_input, expected):
-    """Return two frames, one pixel high and two wide."""
     config = TrainingConfig(reverse_img=reverse_img, reverse_input=reverse_input)
-    frames = np.arange(4).reshape(1, 2, 1, 2, 1)
+    frames = np.arange(4).reshape(1, 2, 1, 2, 1)  # two frames, one pixel high and two wide
     assert [frames[index].reshape(2, 2).tolist() for index in variants(config)] == expected
     assert len(expected) == config.updates_per_iteration
 
@@ -223,15 +222,12 @@ class Damaged(ArraySource):
 
 @BOTH
 @pytest.mark.parametrize(
-    "make",
-    [
-        lambda module, source: module.training_dataset(source, TrainingConfig(batch_size=2)),
-        lambda module, source: module.evaluation_dataset(source, 2),
-    ],
+    ("make", "argument"),
+    [("training_dataset", TrainingConfig(batch_size=2)), ("evaluation_dataset", 2)],
 )
-def test_errors_of_a_source_are_raised_as_they_are(module, make):
+def test_errors_of_a_source_are_raised_as_they_are(module, make, argument):
     with (
         pytest.raises(MimError, match=r"^picture 4 cannot be read$"),
         module.errors_of(Damaged(FRAMES)) as source,
     ):
-        list(itertools.islice(make(module, source), 20))
+        list(itertools.islice(getattr(module, make)(source, argument), 20))

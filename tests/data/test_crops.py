@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from mim_tf.config import DataConfig, ModelConfig
+from mim_tf.config import DataConfig
 from mim_tf.data.dataset import frame_shape, open_source
 from mim_tf.errors import MimError
+from tests.data_examples import model_for
 
 HEIGHT, WIDTH = 10, 14
 
@@ -19,12 +20,9 @@ def path(tmp_path):
     return tmp_path / "frames.npy"
 
 
-def opened(path, split="train", **settings):
-    data = DataConfig("array", train_data_paths=path, crop=4, **settings)
-    model = ModelConfig(
-        img_width=4, patch_size=1, input_length=2, total_length=3, img_channel=1, num_hidden=(2,)
-    )
-    return open_source(data, model, split)
+def opened(path, split="train", crop=4, **settings):
+    data = DataConfig("array", path, crop=crop, **settings)
+    return open_source(data, model_for((crop, crop, 1), 3), split)
 
 
 def places(sequences):
@@ -35,8 +33,7 @@ def places(sequences):
 
 def test_crops_are_squares_that_stay_where_they_are(path):
     source = opened(path)
-    assert source.size is None
-    assert source.shape == (3, 4, 4, 1)
+    assert (source.size, source.shape) == (None, (3, 4, 4, 1))
     drawn = source.sequences(range(300))
     times, rows, columns = places(drawn)
     assert (np.diff(times) == 1).all()
@@ -73,16 +70,12 @@ def test_wet_crops_have_more_rain(path):
 
 
 def test_frames_have_the_size_of_crops(path):
-    assert frame_shape(DataConfig("array", train_data_paths=path, crop=4)) == (4, 4, 1)
+    assert frame_shape(DataConfig("array", path, crop=4)) == (4, 4, 1)
 
 
 def test_a_crop_larger_than_the_frames(path):
     with pytest.raises(MimError, match="crop"):
-        open_source(
-            DataConfig("array", train_data_paths=path, crop=11),
-            ModelConfig(img_width=11, patch_size=1, input_length=2, total_length=3),
-            "train",
-        )
+        opened(path, crop=11)
 
 
 @pytest.mark.parametrize("settings", [{"turned": True}, {"wet_share": 0.5}])

@@ -95,9 +95,8 @@ def test_without_masks_every_pixel_counts(tmp_path, caplog):
 def test_a_mask_or_frame_that_does_not_fit_is_refused_when_it_is_read(tmp_path):
     write_hko7(tmp_path)
     write_frame(tmp_path, times(DAYS["train"], 1)[0], 0, size=(4, 4))
-    source = opened(tmp_path, total_length=2, shape=(4, 4, 1))
     with pytest.raises(MimError, match=r"RAD140501000600\.png"):
-        source.sequences([0])
+        opened(tmp_path, total_length=2, shape=(4, 4, 1)).sequences([0])
     _, mask = write_frame(tmp_path, times(DAYS["train"], 1)[0], 0)
     for damage in (lambda: mask.write_bytes(b"no mask"), mask.unlink):
         damage()

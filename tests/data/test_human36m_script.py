@@ -1,4 +1,3 @@
-import contextlib
 import hashlib
 import http.server
 import io
@@ -7,7 +6,6 @@ import pathlib
 import shutil
 import subprocess
 import tarfile
-import threading
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from PIL import Image
 
 from mim_tf.config import DataConfig
 from mim_tf.data.sets.human36m import open_human
+from tests.small_servers import served
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "data" / "human36m.sh"
 SUBJECTS = ("S1", "S5", "S6", "S7", "S8", "S9", "S11")
@@ -70,15 +69,29 @@ def run(*arguments, path=None, cwd=None):
     )
 
 
-def download(mirror, destination, **options):
-    return run(mirror.as_uri(), destination, **options)
+def succeeded(*arguments, **options):
+    """What a run that succeeds prints."""
+    done = run(*arguments, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def download(mirror, destination):
+    return succeeded(mirror.as_uri(), destination)
 
 
 def refused(mirror, destination, **options):
     """The error message of a download that fails."""
-    done = download(mirror, destination, **options)
+    done = run(mirror.as_uri(), destination, **options)
     assert done.returncode == 1
     return done.stderr
+
+
+def write_tar(folder, commands):
+    """Write a `tar` of one's own, which runs `commands`; return the PATH that finds it first."""
+    (folder / "tar").write_text(f"#!{BASH}\n" + commands.replace("TAR", shutil.which("tar")))
+    (folder / "tar").chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
 def files(folder):
@@ -89,16 +102,14 @@ EVERYTHING = {name for subject in SUBJECTS for name in pictures(subject)}
 
 
 def test_all_subjects_are_unpacked_once_and_can_be_opened(mirror, destination):
-    done = download(mirror, destination)
-    assert done.returncode == 0, done.stderr
-    assert "has no SHA256SUMS" in done.stdout
+    assert "has no SHA256SUMS" in download(mirror, destination)
     assert files(destination) == EVERYTHING
     assert {path.name for path in destination.iterdir()} == set(SUBJECTS)
     source = open_human(DataConfig("human", destination), "test", (4, 4, 3), 2)
     np.testing.assert_array_equal(source.sequences([0]), np.ones((1, 2, 4, 4, 3)))
 
     shutil.rmtree(mirror)
-    assert download(mirror, destination).stdout.count("already there") == 7
+    assert download(mirror, destination).count("already there") == 7
 
 
 def write_sums(mirror, *without):
@@ -137,9 +148,7 @@ def test_a_bad_archive_is_refused_and_tried_again(mirror, destination, damage, w
     for part in destination.glob("archives/S6.tar.part"):
         if words == "S6.tar.part":  # the message says to delete it
             part.unlink()
-    done = download(mirror, destination)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("already there") == 2
+    assert download(mirror, destination).count("already there") == 2
     assert {name for name in files(destination) if name.endswith(".jpg")} == EVERYTHING
 
 
@@ -149,43 +158,28 @@ def test_a_partial_download_is_resumed(mirror, destination):
     (destination / "archives" / "S1.tar.part").write_bytes(whole[:3000])
     # Downloaded again from its start, it would be no archive.
     (mirror / "S1.tar").write_bytes(b"?" * 3000 + whole[3000:])
-    assert download(mirror, destination).returncode == 0
+    download(mirror, destination)
     assert files(destination) == EVERYTHING
 
 
-@contextlib.contextmanager
-def served(handler):
-    """Serve with a handler that logs nothing; yield the address."""
-    handler.log_message = lambda *arguments: None
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
 def test_a_server_that_cannot_resume_starts_again(mirror, destination):
-    class Plain(http.server.SimpleHTTPRequestHandler):
-        """Serves files, but never a part of one."""
-
-        def __init__(self, *arguments):
-            super().__init__(*arguments, directory=mirror)
+    def send_all(self):  # never a part of a file
+        self.directory = mirror
+        http.server.SimpleHTTPRequestHandler.do_GET(self)
 
     (destination / "archives").mkdir(parents=True)
     (destination / "archives" / "S1.tar.part").write_bytes(b"?" * 3000)
-    with served(Plain) as address:
-        done = run(f"{address}/", destination)
-    assert done.returncode == 0, done.stderr
-    assert "cannot resume" in done.stdout
+    with served(send_all, http.server.SimpleHTTPRequestHandler) as address:
+        assert "cannot resume" in succeeded(f"{address}/", destination)
 
 
 def test_an_unencrypted_address_may_not_redirect_to_a_file(mirror, destination):
-    class Redirecting(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(302)
-            self.send_header("Location", f"{mirror.as_uri()}/{self.path.rpartition('/')[2]}")
-            self.end_headers()
+    def redirect(self):
+        self.send_response(302)
+        self.send_header("Location", f"{mirror.as_uri()}/{self.path.rpartition('/')[2]}")
+        self.end_headers()
 
-    with served(Redirecting) as address:
+    with served(redirect) as address:
         error = run(address, destination).stderr
     assert "is not encrypted" in error
     assert "SHA256SUMS cannot be downloaded" in error
@@ -193,11 +187,7 @@ def test_an_unencrypted_address_may_not_redirect_to_a_file(mirror, destination):
 
 
 def test_an_archive_that_cannot_be_unpacked_is_kept(mirror, destination, tmp_path):
-    (tmp_path / "tar").write_text(
-        f'#!{BASH}\n[ "$1" != -xf ] || exit 2\nexec {shutil.which("tar")} "$@"\n'
-    )
-    (tmp_path / "tar").chmod(0o755)
-    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    path = write_tar(tmp_path, '[ "$1" != -xf ] || exit 2\nexec TAR "$@"\n')
     assert "S1.tar cannot be unpacked" in refused(mirror, destination, path=path)
     kept = destination / "archives" / "S1.tar"
     assert kept.read_bytes() == (mirror / "S1.tar").read_bytes()
@@ -226,23 +216,20 @@ def test_arguments():
     assert "MIRROR [DESTINATION]" in run("--help").stdout
     for arguments in ([], ["--fast"], ["a", "b", "c"], ["ftp://a"], ["dict://a"]):
         done = run(*arguments)
-        assert done.returncode == 1
-        assert "expected" in done.stderr
+        assert (done.returncode, "expected" in done.stderr) == (1, True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["-rf", "host:folder", "a b", "--help"])
 def test_names_that_tools_could_take_for_something_else(mirror, tmp_path, name):
     mirror = mirror.rename(tmp_path / "mirror[1-3]{a,b}")
-    done = run(f"file://{mirror}", name, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    succeeded(f"file://{mirror}", name, cwd=tmp_path)
     assert files(tmp_path / name) == EVERYTHING
 
 
 def test_permissions_and_owners_of_an_archive_are_not_taken(mirror, destination):
     write_archive(mirror / "S1.tar", pictures("S1"), mode=0o6777, uid=12345)
-    done = download(mirror, destination)
-    assert done.returncode == 0, done.stderr
+    download(mirror, destination)
     for path in (destination / "S1").iterdir():
         assert path.stat().st_uid == os.getuid()
         assert not path.stat().st_mode & 0o6022
@@ -261,13 +248,11 @@ def test_only_regular_files_of_an_archive_are_kept(mirror, destination, tmp_path
         member.type, member.linkname, member.devmajor, member.devminor = kind, "/etc", 1, 3
         archive.addfile(member)
     if fails:  # after it unpacked everything
-        (tmp_path / "tar").write_text(
-            f'#!{BASH}\n{shutil.which("tar")} "$@"\n[ "$1" != -xf ] || exit 2\n'
+        refused(
+            mirror, destination, path=write_tar(tmp_path, 'TAR "$@"\n[ "$1" != -xf ] || exit 2')
         )
-        (tmp_path / "tar").chmod(0o755)
-    done = download(mirror, destination, path=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    assert done.returncode == fails, done.stderr
+    else:
+        download(mirror, destination)
+        assert files(destination) == EVERYTHING
     found = [path for path in destination.rglob("*") if path.is_symlink() or path.name == "null"]
     assert found == []
-    if not fails:
-        assert files(destination) == EVERYTHING

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from mim_tf.config import DataConfig, ModelConfig
+from mim_tf.config import DataConfig
 from mim_tf.data.dataset import open_source
 from mim_tf.data.sets import radolan
 from mim_tf.errors import MimError
+from tests.data_examples import model_for
 
-MODEL = ModelConfig(img_height=6, img_width=8, patch_size=2, input_length=2, total_length=3)
+MODEL = model_for((6, 8, 1), 3)
 
 
 def write(path, unit="kg", name="rainfall_amount", step="6h", factor=1.0, size=(6, 8)):

@@ -1,6 +1,5 @@
 """Scales: frames to physical values and back."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -93,10 +92,8 @@ def test_thresholds_have_to_lie_within_the_range(thresholds):
 def test_thresholds_beyond_the_training_are_warned_of(monkeypatch):
     warned = []
     monkeypatch.setattr(logging, "log_first_n", lambda _, text, n, *got: warned.append(text % got))
-    one = KELVIN_AND_WIND.of_channel(0)
-    scale = dataclasses.replace(
-        one, unit=("K",), low=(one.low,), high=(one.high,), black=(250.0,), white=(310.0,)
-    )
+    pictures = {"black": (250.0,), "white": (310.0,), "names": ("t2m",)}
+    scale = LinearScale(("K",), (280.0,), (290.0,), clipped=False, **pictures)
     scale.check_thresholds([250, 309])
     assert not warned
     scale.check_thresholds([20])

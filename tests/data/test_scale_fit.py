@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from mim_tf.config import DataConfig, ModelConfig
+from mim_tf.config import DataConfig
 from mim_tf.data import scale_fit
 from mim_tf.data.dataset import open_source
 from mim_tf.data.scale_fit import ScaledSource, fit_scale, warn_of_kept_scale
 from mim_tf.data.source import Recording, WindowSource
 from mim_tf.errors import MimError
+from tests.data_examples import model_for
 
 
 class Values(Recording):
@@ -99,33 +100,26 @@ def test_an_array_of_any_range_has_the_scale_of_its_training_split(tmp_path):
     values = np.random.default_rng(0).normal(280, 5, (10, 4, 8, 8)).astype(np.float32)
     values[0] += 100
     np.save(path, values)
-    data = DataConfig(dataset="array", scale="minmax", train_data_paths=str(path))
-    model = ModelConfig(img_width=8, input_length=2, total_length=4)
-    train = open_source(data, model, "train")
-    test = open_source(data, model, "test")
+    data, model = DataConfig("array", path, scale="minmax"), model_for((8, 8, 1))
+    train, test = (open_source(data, model, split) for split in ("train", "test"))
     frames = train.sequences(range(train.size))
     assert (train.size, frames.min(), frames.max()) == (8, 0, 1)
-    assert train.scale == test.scale
-    assert train.scale.names == ("channel1",)
+    assert (train.scale, train.scale.names) == (test.scale, ("channel1",))
     again = test.scale.to_physical(test.sequences([0]))[0, ..., 0]
     assert np.abs(values - again).max(axis=(1, 2, 3)).min() < 1e-3
     # Without --scale values have to be in [0, 1], unless weights have a scale for them.
-    plain = DataConfig(dataset="array", train_data_paths=str(path))
+    plain = DataConfig("array", path)
     with pytest.raises(MimError, match=r"kelvin.npy"):
         open_source(plain, model, "test")
-    learnt = ModelConfig(img_width=8, input_length=2, total_length=4, scale=train.scale)
-    np.testing.assert_array_equal(
-        open_source(plain, learnt, "test").sequences([0]), test.sequences([0])
-    )
+    found = open_source(plain, model_for((8, 8, 1), scale=train.scale), "test")
+    np.testing.assert_array_equal(found.sequences([0]), test.sequences([0]))
 
 
 def test_other_parts_of_the_same_video_do_not_count(tmp_path):
     values = np.arange(60, dtype=np.float32).reshape(1, 60, 1, 1, 1)
     np.save(tmp_path / "a.npy", np.tile(values, (1, 1, 8, 8, 1)))
-    data = DataConfig(
-        "array", str(tmp_path / "a.npy"), scale="minmax", valid_fraction=0.2, test_fraction=0.2
-    )
-    model = ModelConfig(img_width=8, patch_size=8, input_length=2, total_length=5)
-    scales = {open_source(data, model, split).scale for split in ("train", "valid", "test")}
-    (scale,) = scales
+    fractions = {"valid_fraction": 0.2, "test_fraction": 0.2}
+    data = DataConfig("array", tmp_path / "a.npy", scale="minmax", **fractions)
+    model = model_for((8, 8, 1), 5)
+    (scale,) = {open_source(data, model, split).scale for split in ("train", "valid", "test")}
     assert (scale.low, scale.high) == ((0.0,), (35.0,))

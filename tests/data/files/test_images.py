@@ -1,7 +1,6 @@
 import io
 import struct
 import warnings
-import zlib
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from mim_tf.data.files.images import (
     resize_image,
 )
 from mim_tf.errors import MimError
+from tests.small_pictures import png
 
 
 def colours(height=4, width=6):
@@ -46,28 +46,19 @@ def test_numbers_in_names_count_as_numbers(tmp_path, names):
 
 
 @pytest.mark.parametrize(
-    ("mode", "suffix", "channels"),
-    [
-        ("RGB", "png", 3),
-        ("P", "png", 3),
-        ("RGB", "bmp", 3),
-        ("RGB", "tif", 3),
-        ("RGBA", "png", 3),
-        ("CMYK", "tif", 3),
-        ("L", "png", 1),
-        ("LA", "png", 1),
-    ],
+    "name", ["RGB.png", "P.png", "RGB.bmp", "RGB.tif", "RGBA.png", "CMYK.tif", "L.png", "LA.png"]
 )
-def test_grey_and_colour(tmp_path, mode, suffix, channels):
+def test_grey_and_colour(tmp_path, name):
+    mode, path = name.partition(".")[0], tmp_path / name
     original = Image.fromarray(colours())
     if mode == "P":
         original = original.convert("P").convert("RGB")
-    original.convert(mode).save(tmp_path / f"a.{suffix}")
-    got = read_image(tmp_path / f"a.{suffix}")
-    expected = np.asarray(original if channels == 3 else original.convert("L"))
+    original.convert(mode).save(path)
+    expected = np.asarray(original.convert("L" if mode in ("L", "LA") else "RGB"))
+    got = read_image(path)
     assert got.dtype == np.uint8
-    np.testing.assert_array_equal(got, expected.reshape(4, 6, channels))
-    assert image_header(tmp_path / f"a.{suffix}")[:2] == (4, 6)
+    np.testing.assert_array_equal(got, expected.reshape(4, 6, -1))
+    assert image_header(path)[:2] == (4, 6)
 
 
 def palette(levels):
@@ -170,27 +161,15 @@ def test_shrinking_looks_at_every_pixel(dtype):
 # Corrupted pictures; see also test_faults.py.
 
 
-def chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png():
-    """A PNG of 3 x 4 grey pixels, in two chunks of pixels."""
-    header = struct.pack(">IIBBBBB", 3, 4, 8, 0, 0, 0, 0)
-    levels = zlib.compress((b"\0" + b"\x80" * 3) * 4)
-    chunks = (b"IHDR", header), (b"IDAT", levels[:5]), (b"IDAT", levels[5:]), (b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
-
-
 def test_pixels_are_compared_with_their_checksum(tmp_path):
-    (tmp_path / "a.png").write_bytes(png())
+    whole = png(3, 4, (b"\0" + b"\x80" * 3) * 4)
+    (tmp_path / "a.png").write_bytes(whole)
     assert read_image(tmp_path / "a.png").min() == 128
-    content = bytearray(png())
-    content[content.index(b"IDAT") + 6] ^= 1
+    changed = bytearray(whole)
+    changed[whole.index(b"IDAT") + 6] ^= 1
     # A PNG without its second chunk of pixels, or without its end, lacks rows that would be black.
-    second = content.rindex(b"IDAT") - 4
-    end = content.rindex(b"IEND") - 4
-    for damaged in (content, png()[:second] + png()[end:], png()[:end]):
+    second, end = (whole.rindex(kind) - 4 for kind in (b"IDAT", b"IEND"))
+    for damaged in (changed, whole[:second] + whole[end:], whole[:end]):
         (tmp_path / "a.png").write_bytes(damaged)
         with pytest.raises(MimError, match=r"a\.png"):
             read_image(tmp_path / "a.png")

@@ -1,17 +1,11 @@
-import struct
-import zlib
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.recordings import (
-    array_recordings,
-    list_recordings,
-    open_recordings,
-)
+from mim_tf.data.files.recordings import array_recordings, list_recordings, open_recordings
 from mim_tf.errors import MimError
+from tests.small_pictures import png
 from tests.small_videos import HEIGHT, WIDTH, numbered_frames, write_video
 
 
@@ -95,7 +89,7 @@ def test_pictures_of_16_bits_keep_their_levels(tmp_path, caplog):
     levels = [1, 2, 4095, 2**14]
     folder = write_images(tmp_path / "a", levels, (HEIGHT, WIDTH), np.uint16)
     got = opened([folder], (HEIGHT, WIDTH, 1), 4).sequences([0])[0, :, 0, 0, 0]
-    np.testing.assert_allclose(got, np.array(levels) / 65535, rtol=1e-6)
+    np.testing.assert_allclose(got, np.divide(levels, 65535), rtol=1e-6)
     assert "frame1.png: expected levels 0..65535 of 16 bits, got 0..1," in caplog.text
 
 
@@ -111,21 +105,11 @@ def test_dark_pictures_of_16_bits_are_logged(tmp_path, caplog, largest, logged):
 
 def test_colours_of_16_bits_are_logged(tmp_path, caplog):
     (tmp_path / "a").mkdir()
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 16, 2, 0, 0, 0)
     rows = (b"\0" + b"\x01\x2c" * 3 * WIDTH) * HEIGHT
-    content = png_of(header, rows)
     for name in ("1.png", "2.png"):
-        (tmp_path / "a" / name).write_bytes(content)
+        (tmp_path / "a" / name).write_bytes(png(WIDTH, HEIGHT, rows, bits=16, colour=2))
     opened([tmp_path / "a"], (HEIGHT, WIDTH, 3), 2)
     assert "colours of 16 bits are read as 8 bits" in caplog.text
-
-
-def png_of(header, rows):
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
 
 
 def test_windows_do_not_cross_missing_frames_of_a_folder(tmp_path):

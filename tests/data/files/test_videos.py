@@ -1,8 +1,6 @@
 import contextlib
 import fractions
-import http.server
 import struct
-import threading
 
 import av
 import numpy as np
@@ -12,6 +10,7 @@ from PIL import Image
 from mim_tf.data.files.images import FrameFormat
 from mim_tf.data.files.videos import Video, open_video, video_size
 from mim_tf.errors import MimError
+from tests.small_servers import served
 from tests.small_videos import HEIGHT, WIDTH, numbered_frames, write_video
 
 RGB = FrameFormat((HEIGHT, WIDTH, 3))
@@ -111,12 +110,8 @@ def test_time_is_missing_where_a_frame_comes_late(tmp_path):
 def test_what_is_transparent_in_a_video_is_black(tmp_path):
     pixels = np.full((HEIGHT, WIDTH, 4), 200, np.uint8)
     pixels[..., 3] = np.arange(WIDTH) * 10
-    with av.open(str(tmp_path / "a.mkv"), "w") as container:
-        stream = container.add_stream("ffv1", rate=10)
-        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "bgra"
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgba")))
-        container.mux(stream.encode())
-    got = open_video(tmp_path / "a.mkv", RGB).read([0])[0, 0, :, 0] * 255
+    path = write_video(tmp_path / "a.mkv", pixels[None], pixels="bgra")
+    got = open_video(path, RGB).read([0])[0, 0, :, 0] * 255
     np.testing.assert_allclose(got, 200 * np.arange(WIDTH) * 10 / 255, atol=0.6)
 
 
@@ -201,24 +196,13 @@ def test_sound_alone_is_refused(tmp_path):
 
 
 def test_a_playlist_does_not_reach_the_internet(tmp_path):
-    class Counting(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            requests.append(self.path)
-            self.send_error(404)
-
-        def log_message(self, *arguments):
-            pass
-
     requests = []
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Counting) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/a.ts"
+    with served(requests.append) as address:
         (tmp_path / "a.m3u8").write_text(
-            "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n" + address + "\n#EXT-X-ENDLIST\n"
+            f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{address}/a.ts\n#EXT-X-ENDLIST\n"
         )
         with pytest.raises(MimError, match=r"a\.m3u8"):
             Video(tmp_path / "a.m3u8", RGB)
-        server.shutdown()
     assert not requests
 
 
@@ -257,9 +241,8 @@ def test_a_gif_that_ends_early(tmp_path):
 
 
 def test_a_video_whose_end_is_missing(tmp_path):
-    path = tmp_path / "a.mp4"
-    options = {"movflags": "faststart"}
-    write_video(path, numbered_frames(60), "mpeg4", "yuv420p", **options)
+    start = {"movflags": "faststart"}
+    path = write_video(tmp_path / "a.mp4", numbered_frames(60), "mpeg4", "yuv420p", **start)
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(MimError, match=r"a\.mp4: "):
         Video(path, RGB).read([0])

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import xarray as xr
-from absl import logging
 
 from mim_tf.data.sets.grid.grid import Grid
 from mim_tf.errors import MimError
@@ -83,9 +82,7 @@ def test_values_that_are_not_missing(tmp_path, dtype, attrs):
     assert not np.isnan(Grid([path]).read(range(3))).any()
 
 
-def test_fill_values_of_zarr(tmp_path, monkeypatch):
-    warned = []
-    monkeypatch.setattr(logging, "warning", lambda text, *values: warned.append(text % values))
+def test_fill_values_of_zarr(tmp_path, caplog):
     values = np.arange(60, dtype="f4").reshape(3, 4, 5)
     dataset = fields(values, _FillValue=np.float32(0))
     for axis in ("time", "lat", "lon"):
@@ -94,8 +91,8 @@ def test_fill_values_of_zarr(tmp_path, monkeypatch):
     assert grid.times.text(0) == "2020-01-01"
     np.testing.assert_array_equal(grid.latitude, [0, 5, 10, 15])
     assert np.argwhere(np.isnan(grid.read(range(3)))).tolist() == [[0, 0, 0, 0]]
-    assert len(warned) == 1
-    assert "zeros of rain" in warned[0]
+    (record,) = caplog.records
+    assert "zeros of rain" in record.message
 
 
 @pytest.mark.parametrize(

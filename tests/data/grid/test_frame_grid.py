@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-from absl import logging
 
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.config.stored import from_json, to_json
@@ -13,6 +12,7 @@ from mim_tf.data.dataset import frame_shape, open_source
 from mim_tf.errors import MimError
 from mim_tf.values.grid import Axis, FrameGrid, check_grid
 from tests import grid_files
+from tests.data_examples import model_for
 
 LATITUDES, LONGITUDES = grid_files.LATITUDES, grid_files.LONGITUDES
 
@@ -31,14 +31,6 @@ GLOBE = grid()
 OLD = FrameGrid.from_stored("6 lat (60 to 30) x 8 lon (0 to 315)")
 
 
-@pytest.fixture
-def warned(monkeypatch):
-    """The warnings that were logged."""
-    found = []
-    monkeypatch.setattr(logging, "warning", lambda text, *args: found.append(text % args))
-    return found
-
-
 @pytest.mark.parametrize(
     ("learnt", "found"),
     [
@@ -53,10 +45,10 @@ def warned(monkeypatch):
         (grid([50], [0]), grid([50], [0])),
     ],
 )
-def test_the_same_place(learnt, found, warned):
+def test_the_same_place(learnt, found, caplog):
     check_grid(learnt, found, "in.nc", must=True)
     check_grid(learnt, found, "in.nc", must=False)
-    assert not warned
+    assert not caplog.records
 
 
 def gaussian(size):
@@ -75,11 +67,11 @@ def gaussian(size):
         (GLOBE, grid([7, 6.6, 6.2, 5.8, 5.4, 5], np.linspace(0, 1, 8), ("y", "x"))),
     ],
 )
-def test_another_place(learnt, found, warned):
+def test_another_place(learnt, found, caplog):
     check_grid(learnt, found, "in.nc", must=False)
-    assert len(warned) == 1
-    assert learnt.words in warned[0]
-    assert found.words in warned[0]
+    (record,) = caplog.records
+    assert learnt.words in record.message
+    assert found.words in record.message
     with pytest.raises(MimError, match=r"^in\.nc"):
         check_grid(learnt, found, "in.nc", must=True)
 
@@ -137,25 +129,23 @@ def test_a_corrupted_grid_in_a_weights_file(damaged):
 
 def opened(model=None, split="valid", **paths):
     data = DataConfig(dataset="grid", **{name: str(path) for name, path in paths.items()})
-    height, width, channels = frame_shape(data)
-    sizes = {"img_width": width, "img_height": height, "img_channel": channels}
-    model = model or ModelConfig(patch_size=1, input_length=2, total_length=4, **sizes)
+    model = model or model_for(frame_shape(data))
     source = open_source(data, model, split)
     known = {"scale": source.scale, "frame_grid": source.frame_grid}
-    return source, ModelConfig(**{**vars(model), **known})
+    return source, dataclasses.replace(model, **known)
 
 
 def write(path, **axes):
     return grid_files.write(path, grid_files.dataset(40, **axes))
 
 
-def test_training_and_validation_need_one_grid_but_weights_may_be_tried_elsewhere(tmp_path, warned):
+def test_training_and_validation_need_one_grid_but_weights_may_be_tried_elsewhere(tmp_path, caplog):
     train, other = write(tmp_path / "a.nc"), write(tmp_path / "b.nc", latitudes=LATITUDES - 10)
     source, model = opened(split="train", train_data_paths=train)
     assert source.frame_grid == GLOBE
     with pytest.raises(MimError, match=r"b\.nc: .*50 to 20"):
         opened(model, train_data_paths=train, valid_data_paths=other)
-    assert not warned
+    assert not caplog.records
     opened(model, "test", valid_data_paths=other)
     opened(model, "train", train_data_paths=other)
-    assert len(warned) == 2
+    assert len(caplog.records) == 2

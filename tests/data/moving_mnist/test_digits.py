@@ -1,6 +1,5 @@
 import gzip
 import hashlib
-import http.server
 import struct
 import threading
 
@@ -10,6 +9,7 @@ import pytest
 from mim_tf.data.sets.moving_mnist import digits as module
 from mim_tf.data.sets.moving_mnist.digits import load_digits
 from mim_tf.errors import MimError
+from tests.small_servers import served
 
 
 @pytest.fixture(autouse=True)
@@ -101,46 +101,30 @@ def test_cached_copy_needs_no_download(datasets, choice):
 
 
 @pytest.fixture
-def serve(tmp_path, monkeypatch):
-    """Makes a server of the content of MNIST; it stops half-way until `go_on` is set."""
+def go_on(tmp_path, monkeypatch):
+    """Serves the content of MNIST; it stops half-way until the event it yields is set."""
     go_on = threading.Event()
-    content = b""
+    save_mnist(tmp_path / "served.npz", images(5), images(3, 1))
+    content = (tmp_path / "served.npz").read_bytes()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content[: len(content) // 2])
-            go_on.wait(10)
-            self.wfile.write(content[len(content) // 2 :])
+    def send(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content[: len(content) // 2])
+        go_on.wait(10)
+        handler.wfile.write(content[len(content) // 2 :])
 
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-
-    def start(at_once=True, sound=True):
-        nonlocal content
-        save_mnist(tmp_path / "served.npz", images(5), images(3, 1))
-        content = (tmp_path / "served.npz").read_bytes()
-        address = f"http://127.0.0.1:{server.server_port}/mnist.npz"
-        monkeypatch.setattr(module, "ADDRESS", address)
-        if sound:
-            monkeypatch.setattr(module, "SHA256", hashlib.sha256(content).hexdigest())
-        if at_once:
-            go_on.set()
-
-    yield start
-    go_on.set()
-    server.shutdown()
-    server.server_close()
+    monkeypatch.setattr(module, "SHA256", hashlib.sha256(content).hexdigest())
+    with served(send) as address:
+        monkeypatch.setattr(module, "ADDRESS", f"{address}/mnist.npz")
+        yield go_on
+        go_on.set()
 
 
 @pytest.mark.parametrize("choice", ["mnist", "auto"])
-def test_download_is_kept_under_keras_name(datasets, choice, serve):
-    serve()
+def test_download_is_kept_under_keras_name(datasets, choice, go_on):
+    go_on.set()
     (datasets / "mnist.npz").write_bytes(b"half a download of another program")
     digits = load_digits(choice)
     assert_divided(digits, images(5), images(3, 1))
@@ -158,13 +142,11 @@ def assert_bundled_because(datasets, patience, words):
     assert not list(datasets.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("served", "patience", "words"),
-    [({"at_once": False}, 0.2, "timed out"), ({"sound": False}, 5, "sent another file")],
-)
-def test_hanging_and_wrong_downloads_are_given_up(datasets, serve, served, patience, words):
-    serve(**served)
-    assert_bundled_because(datasets, patience, words)
+def test_hanging_and_wrong_downloads_are_given_up(datasets, go_on, monkeypatch):
+    assert_bundled_because(datasets, 0.2, "timed out")
+    go_on.set()
+    monkeypatch.setattr(module, "SHA256", "0" * 64)
+    assert_bundled_because(datasets, 5, "sent another file")
 
 
 def test_refused_download_is_logged(datasets, monkeypatch, caplog):

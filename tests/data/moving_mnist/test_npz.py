@@ -14,10 +14,9 @@ def released(n=3, context=2, horizon=3, channels=1):
     total = context + horizon
     frames = np.arange(n * total, dtype=np.float32)[:, None, None, None] / 100
     starts = np.arange(n) * total
+    clips = [[(s, context) for s in starts], [(s + context, horizon) for s in starts]]
     return {
-        "clips": np.array(
-            [[(s, context) for s in starts], [(s + context, horizon) for s in starts]], np.int32
-        ),
+        "clips": np.array(clips, np.int32),
         "dims": np.array([[channels, 4, 6]], np.int32),
         "input_raw_data": np.tile(frames, (1, channels, 4, 6)),
     }
@@ -39,16 +38,11 @@ def test_writer_keeps_the_released_format(tmp_path):
     write_npz(tmp_path / "a.npz", sequences, 2)
     with np.load(tmp_path / "a.npz") as file:
         assert sorted(file) == ["clips", "dims", "input_raw_data"]
-        assert file["clips"].dtype == file["dims"].dtype == np.int32
-        assert file["clips"].tolist() == [
-            [[0, 2], [5, 2], [10, 2]],
-            [[2, 3], [7, 3], [12, 3]],
-        ]
-        assert file["dims"].tolist() == [[1, 4, 6]]
-        assert file["input_raw_data"].dtype == np.float32
-        np.testing.assert_allclose(
-            file["input_raw_data"], sequences.reshape(15, 1, 4, 6) / 255, rtol=1e-6
-        )
+        clips, dims, frames = file["clips"], file["dims"], file["input_raw_data"]
+    assert (clips.dtype, dims.dtype, frames.dtype) == (np.int32, np.int32, np.float32)
+    assert clips.tolist() == [[[0, 2], [5, 2], [10, 2]], [[2, 3], [7, 3], [12, 3]]]
+    assert dims.tolist() == [[1, 4, 6]]
+    np.testing.assert_allclose(frames, sequences.reshape(15, 1, 4, 6) / 255, rtol=1e-6)
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
 
@@ -70,16 +64,12 @@ def test_failed_writing_leaves_nothing(tmp_path, sequences, length):
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_two_row_dims_take_output_from_its_own_frames(tmp_path, save):
-    arrays = released()
     sequences = movies(3, 5, 4, 6, 1)
     raw = sequences.transpose(0, 1, 4, 2, 3)
-    save(
-        tmp_path / "a.npz",
-        clips=np.array([[(0, 2), (2, 2), (4, 2)], [(0, 3), (3, 3), (6, 3)]], np.int32),
-        dims=np.repeat(arrays["dims"], 2, axis=0),
-        input_raw_data=raw[:, :2].reshape(6, 1, 4, 6),
-        output_raw_data=raw[:, 2:].reshape(9, 1, 4, 6),
-    )
+    clips = np.array([[(0, 2), (2, 2), (4, 2)], [(0, 3), (3, 3), (6, 3)]], np.int32)
+    parts = {"input_raw_data": raw[:, :2], "output_raw_data": raw[:, 2:]}
+    parts = {name: part.reshape(-1, 1, 4, 6) for name, part in parts.items()}
+    save(tmp_path / "a.npz", clips=clips, dims=np.array([[1, 4, 6]] * 2, np.int32), **parts)
     source = NpzSource([tmp_path / "a.npz"], 5)
     np.testing.assert_array_equal(source.sequences([0, 1, 2]), sequences)
 
@@ -90,7 +80,6 @@ def test_clips_count_the_frames_of_their_own_file(tmp_path):
     for path, part in zip(paths, parts, strict=True):
         write_npz(path, part, 2)
     source = NpzSource(paths, 5)
-    assert source.size == 6
     order = [5, 0, 2, 4, 1, 3]
     np.testing.assert_array_equal(source.sequences(order), np.concatenate(parts)[order])
     with pytest.raises(IndexError):
