@@ -24,9 +24,9 @@ def save_state(model: keras.Model, folder: Path) -> None:
     """Write the state of `model` to `folder` atomically, and keep the previous state."""
     with replaced_whole(folder / STATE) as part:
         save_weights(model, part, with_optimizer=True)
-        digest = hashlib.sha256(part.read_bytes()).hexdigest()
-        with part.open("ab") as file:  # HDF5 ignores bytes after its end
-            file.write(_MARK + digest.encode())
+        with part.open("r+b") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            file.write(_MARK + digest.encode())  # HDF5 ignores bytes after its end
         # A kill between the two renames leaves the previous state, which `load_state` accepts.
         if (folder / STATE).exists():
             os.replace(folder / STATE, folder / PREVIOUS_STATE)
