@@ -68,13 +68,10 @@ def model_config(
 
 def load_network(values: flags.FlagValues, weights: str):
     """Build the network of `weights` and load them; flags and errors as for `model_config`."""
-    from mim_tf.models import build_model
-    from mim_tf.weights.files import read_weights
+    from mim_tf.weights.files import build_from, read_weights
 
     stored = read_weights(weights)
-    network = build_model(_adapted(stored, weights, values))
-    stored.load(network)
-    return network
+    return build_from(stored, _adapted(stored, weights, values))
 
 
 def _adapted(stored, weights, values):

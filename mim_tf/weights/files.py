@@ -72,7 +72,13 @@ def load_model(path: str | PathLike, **changes: Any) -> VideoPredictor:
         MimError: as for `stored_config` and `load_weights`.
     """
     stored = read_weights(path)
-    config = dataclasses.replace(stored.config(**changes), **changes)
+    return build_from(stored, dataclasses.replace(stored.config(**changes), **changes))
+
+
+def build_from(
+    stored: StoredWeights | StoredCheckpoint | StoredTorch, config: ModelConfig
+) -> VideoPredictor:
+    """Build the model of `config` under the policy of the weights, if they have one; load them."""
     policy = keras.DTypePolicy(stored.policy) if stored.policy else keras.config.dtype_policy()
     with under(policy):
         model = build_model(config)

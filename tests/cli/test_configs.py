@@ -4,7 +4,8 @@ from pathlib import Path
 import h5py
 import pytest
 
-from mim_tf.cli.configs import data_config, model_config, resumed
+import mim_tf
+from mim_tf.cli.configs import data_config, load_network, model_config, resumed
 from mim_tf.cli.flags import given
 from mim_tf.cli.train import TRAIN
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
@@ -223,3 +224,9 @@ def test_frames_have_the_size_of_the_data_where_no_flag_says_otherwise(arguments
 def test_generated_frames_have_the_size_of_the_flags(monkeypatch):
     monkeypatch.setattr("mim_tf.data.dataset.frame_shape", lambda data: None)
     assert model_config(parse("--img_width=32"), data=DataConfig()).frame_shape == (32, 32, 1)
+
+
+def test_a_network_keeps_the_policy_of_its_keras_file(tmp_path, tiny_config):
+    path = str(tmp_path / "a.keras")
+    mim_tf.VideoPredictor(tiny_config, dtype="mixed_bfloat16").save(path)
+    assert load_network(parse(), path).dtype_policy.name == "mixed_bfloat16"
