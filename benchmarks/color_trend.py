@@ -1,6 +1,6 @@
 """How well forecasts of colour-changing Moving MNIST keep the colours and their trend.
 
-    python benchmarks/color_trend.py [--pretrained_model=moving-mnist-color] [--digits=FOLDER]
+    python benchmarks/color_trend.py --pretrained_model=WEIGHTS [--digits=FOLDER]
 
 The share of each channel in the sum of a frame does not change when digits blur. Printed by lead
 time, over test sequences: how far the shares are from a third, as a multiple of the truth's (below
@@ -15,7 +15,7 @@ from measure import header, row
 import mim_tf
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("pretrained_model", "moving-mnist-color", "Weights, by name or path.")
+flags.DEFINE_string("pretrained_model", None, "Weights for frames in colour.", required=True)
 flags.DEFINE_string("digits", "auto", "As for mim train.")
 flags.DEFINE_integer("sequences", 200, "Test sequences.")
 

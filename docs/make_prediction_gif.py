@@ -1,8 +1,6 @@
 """Makes prediction.gif: the forecasts of "moving-mnist" for the first eight test sequences.
 
-python docs/make_prediction_gif.py [--digits=mnist.npz] [--pretrained_model=moving-mnist-color]
-
-With weights for frames in colour it makes prediction-color.gif.
+python docs/make_prediction_gif.py [--digits=mnist.npz]
 """
 
 from pathlib import Path
@@ -16,13 +14,12 @@ from mim_tf.evaluation.pictures import side_by_side
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("digits", "auto", "As for mim train; the picture in README is of all of MNIST.")
-flags.DEFINE_string("pretrained_model", "moving-mnist", "Weights, by name or path.")
 
 
 def main(_):
-    model = mim_tf.load_model(FLAGS.pretrained_model)
-    context, in_color = model.config.input_length, model.config.img_channel == 3
-    data = mim_tf.DataConfig("mnist_color" if in_color else "mnist", digits=FLAGS.digits)
+    model = mim_tf.load_model("moving-mnist")
+    context = model.config.input_length
+    data = mim_tf.DataConfig(digits=FLAGS.digits)
     truth = mim_tf.open_source(data, model.config, "test").sequences(range(8))
     forecast = mim_tf.predict(model, truth[:, :context], model.config.horizon)
     # Half of the size is large enough to see; a margin keeps the pairs apart.
@@ -32,7 +29,7 @@ def main(_):
         for pair in zip(truth, forecast, strict=True)
     ]
     rows = [np.concatenate(tiles[first : first + 4], axis=2) for first in (0, 4)]
-    path = Path(__file__).with_name("prediction-color.gif" if in_color else "prediction.gif")
+    path = Path(__file__).with_name("prediction.gif")
     imageio.imwrite(path, np.concatenate(rows, axis=1), plugin="pillow", duration=300, loop=0)
     print(path)
 
