@@ -2,10 +2,11 @@
 
     python benchmarks/color_trend.py --pretrained_model=WEIGHTS [--digits=FOLDER]
 
-The share of each channel in the sum of a frame does not change when digits blur. Printed by lead
-time, over test sequences: how far the shares are from a third, as a multiple of the truth's (below
-1: the forecast fades to grey), and how much of their true change since the last given frame is
-predicted (1: all of it; 0: the colour stands still), a slope of least squares.
+The share of each channel in the sum of a frame does not change when digits blur. Over test
+sequences, the program prints two numbers by lead time. The colour is how far the shares are from a
+third, as a multiple of the truth's: below 1 the forecast fades to grey. The change of colour is how
+much of the true change since the last given frame is predicted, a slope of least squares: 1 is all
+of it, 0 a colour that stands still.
 """
 
 import numpy as np

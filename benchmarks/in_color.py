@@ -1,6 +1,6 @@
 """Make weights for frames in colour from weights for grey frames, to train them further.
 
-python benchmarks/in_color.py --pretrained_model=moving-mnist --output=start.weights.h5
+    python benchmarks/in_color.py --pretrained_model=moving-mnist --output=start.weights.h5
 
 The first kernel is repeated for each channel and divided, the last one is repeated and multiplied,
 so that a grey frame of the mean brightness gives the grey forecast of that brightness.

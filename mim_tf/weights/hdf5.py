@@ -160,8 +160,9 @@ def first_difference(arrays: Arrays, variables: Mapping[str, keras.Variable]) ->
         here = list(variables[key].shape) if key in variables else "missing"
         there = list(arrays[key].shape) if key in arrays else "missing"
         if here != there:
-            path = f" ({variables[key].path})" if key in variables else ""
-            return f"The weight {key}{path} is {there} there, {here} here."
+            if key not in variables:
+                return f"The weight {key} is {there} there, missing here."
+            return f"The weight {variables[key].path} is {there} there, as {key}, {here} here."
     return ""
 
 

@@ -141,13 +141,6 @@ def test_it_answers_before_keras_is_imported(tmp_path):
         assert words in answer, (arguments, answer)
 
 
-def test_a_reader_that_leaves_early_is_not_an_error():
-    command = f"{sys.executable} -m mim_tf train --helpfull | head -n 1; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("usage: ")
-
-
 @pytest.mark.parametrize("arguments", ["--version", "train --helpfull", "no"])
 @pytest.mark.parametrize(
     ("streams", "status"),
@@ -209,19 +202,6 @@ def test_ctrl_c_while_keras_is_imported_is_one_line(monkeypatch):
     done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("importing\n", "\ninterrupted\n")
     assert done.returncode == 128 + signal.SIGINT
-
-
-def test_what_tensorflow_prints_while_its_import_aborts_is_shown(monkeypatch, tmp_path):
-    """A processor without AVX ends the process in C++ code, which says so on stderr."""
-    (tmp_path / "tensorflow.py").write_text(
-        "import os; os.write(2, b'compiled to use AVX instructions'); os.abort()"
-    )
-    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    program = [sys.executable, "-m", "mim_tf", "export", "--pretrained_model=moving-mnist"]
-    done = subprocess.run([*program, f"--output={tmp_path / 'a'}"], capture_output=True, text=True)
-    assert done.returncode == -signal.SIGABRT
-    assert "compiled to use AVX instructions" in done.stderr
 
 
 @dataclasses.dataclass

@@ -70,7 +70,7 @@ def run(*arguments, path=None, cwd=None):
 
 
 def succeeded(*arguments, **options):
-    """What a run that succeeds prints."""
+    """Run it, check that it succeeds, and return what it prints."""
     done = run(*arguments, **options)
     assert done.returncode == 0, done.stderr
     return done.stdout

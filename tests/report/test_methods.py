@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
-from mim_tf.data.split import is_test_validation
 from mim_tf.errors import MimError
 from mim_tf.evaluation.stored import Evaluation, write_scores
 from mim_tf.report.methods import _mean_of_seeds, compare_methods, notes
@@ -132,22 +131,3 @@ def test_the_split_of_scores_and_what_was_chosen_on_it(tmp_path):
     assert words.endswith("the weights were chosen on its sequences.")
     write_scores(tmp_path / "d", evaluation(), CONTEXT)
     assert split_of(tmp_path / "d", "").endswith("is not recorded.")
-
-
-@pytest.mark.parametrize(
-    ("dataset", "train", "valid", "expected"),
-    [
-        ("mnist", "", "", False),
-        ("mnist", "", "a", True),
-        ("mnist", "a", "", False),
-        ("radar", "a", "", False),
-        ("radar", "", "a", False),
-        ("radar", "a", "b", True),
-        ("taxibj", "a", "", True),
-        ("human", "a", "", True),
-        ("kth", "a", "", True),
-    ],
-)
-def test_whether_test_sequences_are_validation_sequences(dataset, train, valid, expected):
-    data = DataConfig(dataset, train_data_paths=train, valid_data_paths=valid)
-    assert is_test_validation(data) is expected

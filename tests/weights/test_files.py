@@ -55,7 +55,7 @@ def test_keras_reads_our_file_and_we_read_its(saved, tmp_path, tiny_config, tiny
     settings = dataclasses.asdict(tiny_config)
     assert stored_config(path, **settings) == tiny_config
     assert_same(tiny_model, mim_tf.load_model(path, **settings))
-    with pytest.raises(mim_tf.MimError, match=r"st_lstm_1/from_hidden/kernel. is \[3, 3, "):
+    with pytest.raises(mim_tf.MimError, match=r"st_lstm_1/from_hidden/kernel is \[3, 3, "):
         mim_tf.load_model(path, **settings | {"filter_size": 1})
 
 
