@@ -1,5 +1,6 @@
 """Scales fitted to the values of a source, and sources whose values they map to frames."""
 
+import itertools
 import math
 
 import numpy as np
@@ -129,7 +130,11 @@ def _statistics(source, every):
     found = ValueStatistics(source.shape[-1])
     step = max(1, _VALUES_AT_A_TIME // math.prod(source.shape[1:]))
     if not every:
-        for index in np.linspace(0, source.size - 1, min(_SAMPLED, source.size)).astype(int):
+        sampled = np.linspace(0, source.size - 1, min(_SAMPLED, source.size)).astype(int)
+        for number, index in enumerate(itertools.chain(sampled, range(source.size))):
+            # All that was sampled may be missing, such as fields of a radar that is off.
+            if number >= len(sampled) and found.count.all():
+                break
             found.update(source.sequences([index]))
         return found
     used = list(source.frames_in_windows())

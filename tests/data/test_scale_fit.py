@@ -56,6 +56,12 @@ def test_each_channel_can_have_its_kind():
     assert scale.high == (np.nanmax(frames[..., 0]), 1)
 
 
+def test_values_are_found_wherever_they_are():
+    frames = np.full((400, 4, 5, 2), np.nan, np.float32)
+    frames[85], frames[300] = 2, 7
+    assert fitted(source_of(frames), "none").black == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("kinds", "change", "named"),
     [
