@@ -7,7 +7,13 @@ from pathlib import Path
 from absl import flags, logging
 
 from mim_tf.cli.flags import FLAGS, given
-from mim_tf.config import ARCHITECTURE_FIELDS, SIZE_FIELDS, DataConfig, ModelConfig
+from mim_tf.config import (
+    ARCHITECTURE_FIELDS,
+    CHANNEL_FIELDS,
+    SIZE_FIELDS,
+    DataConfig,
+    ModelConfig,
+)
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import RECORD
 from mim_tf.storage.paths import divided
@@ -78,9 +84,11 @@ def _adapted(stored, weights, values):
     changes = given(ModelConfig, values)
     config = stored.config(**changes)
     wanted = dataclasses.replace(config, **changes)
+    free = () if config.layer_norm else SIZE_FIELDS  # or `load` refuses it
+    if wanted.step_channels == config.step_channels:
+        free += CHANNEL_FIELDS
     for name, value, kept in _differences(wanted, config):
-        is_free = name in SIZE_FIELDS and not config.layer_norm  # or `load` refuses it
-        if name in ARCHITECTURE_FIELDS and not is_free:
+        if name in ARCHITECTURE_FIELDS and name not in free:
             raise MimError(f"--{name}={value} contradicts {weights}, where {name} is {kept}.")
     return wanted
 

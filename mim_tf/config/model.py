@@ -63,6 +63,11 @@ class ModelConfig:
         "flow (what to add to the last frame moved along optical flow, and how fast it blurs).",
         choices=("frame", "change", "motion", "flow"),
     )
+    channels_apart: bool = field(
+        False,
+        "Apply the network to each channel on its own, with the same weights. Weights for grey "
+        "frames then fit frames in colour. It takes img_channel times as long.",
+    )
     peephole: str = field(
         "position",
         "Weights of the cell state in the gates of MIM-N, MIM-S and ConvLSTM: position (one at "
@@ -122,6 +127,11 @@ class ModelConfig:
         return self.img_height, self.img_width, self.img_channel
 
     @property
+    def step_channels(self) -> int:
+        """Return the channels of a frame that the network sees at once."""
+        return 1 if self.channels_apart else self.img_channel
+
+    @property
     def grid(self) -> tuple[int, int]:
         """Return (H, W) of the patch grid, the spatial size of every state."""
         return -(-self.img_height // self.patch_size), -(-self.img_width // self.patch_size)
@@ -171,8 +181,11 @@ ABLATION_FIELDS = ("mim_n", "mim_s", "differencing")
 SIZE_FIELDS = ("img_height", "img_width")
 """Fields that may differ from training where no weight depends on them."""
 
+CHANNEL_FIELDS = ("img_channel", "channels_apart")
+"""Fields that may differ from training where a network sees as many channels at once."""
+
 ARCHITECTURE_FIELDS = (
-    *("model_name", *SIZE_FIELDS, "img_channel", "num_hidden"),
+    *("model_name", *SIZE_FIELDS, *CHANNEL_FIELDS, "num_hidden"),
     *("filter_size", "stride", "patch_size", "pad", "layer_norm", "prediction", "peephole"),
     *("era", *ABLATION_FIELDS),
 )

@@ -34,7 +34,8 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
     if source.shape[1:] != model.frame_shape:
         raise MimError(
             f"The model takes frames of (height, width, channels) {model.frame_shape}, the data "
-            f"has {source.shape[1:]}. Set img_height, img_width and img_channel to the data's."
+            f"has {source.shape[1:]}. Set img_height, img_width and img_channel to the data's. "
+            "Weights for one channel take several with channels_apart."
         )
     _check_scale(data, model.scale, split, source.scale)
     _warn_of_unknown(model, source)

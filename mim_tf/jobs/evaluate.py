@@ -25,6 +25,7 @@ from mim_tf.evaluation.statistics import interval
 from mim_tf.evaluation.stored import basis, format_scores, write_scores
 from mim_tf.models import VideoPredictor
 from mim_tf.models.machine import check_prediction
+from mim_tf.models.rollout import apart, together
 from mim_tf.report.pages import write_report_or_warn
 from mim_tf.runs.folder import new_run_folder
 from mim_tf.runs.record import write_record
@@ -201,6 +202,8 @@ def carrying_memory(model: VideoPredictor) -> Callable[[np.ndarray, int], np.nda
     kept: dict[int, np.ndarray] = {}
 
     def forecast(context, horizon):
+        channels = context.shape[-1]
+        context = np.asarray(apart(context, model.config.step_channels))
         states = [np.zeros((len(context), *state.shape[1:]), np.float32) for state in inputs]
         for place, memory in kept.items():
             size = min(len(memory), len(context))
@@ -211,7 +214,7 @@ def carrying_memory(model: VideoPredictor) -> Callable[[np.ndarray, int], np.nda
             frame, *states = map(np.asarray, model.step.predict_on_batch([frame, *states]))
             frames.append(frame)
         kept.update({place: states[place] for place in carried})
-        return np.stack(frames[-horizon:], axis=1)
+        return np.asarray(together(np.stack(frames[-horizon:], axis=1), channels))
 
     return forecast
 
@@ -266,7 +269,9 @@ def analyze(model, data: DataConfig, sequences: int, batch_size: int, low: float
     source = open_source(data, model.config, "test")
     batches = evaluated_batches(source, batch_size, sequences)
     shown = tqdm(batches, desc="analyzing", unit="batch", leave=False)
-    return inside_statistics(model, (filled(source.sequences(each)) for each in shown), low, high)
+    seen = model.config.step_channels  # each of several channels apart counts as a sequence
+    frames = (np.asarray(apart(filled(source.sequences(each)), seen)) for each in shown)
+    return inside_statistics(model, frames, low, high)
 
 
 def analysis_table(result: dict) -> list[list]:

@@ -87,11 +87,12 @@ def size_of(config: ModelConfig, step: keras.Model | None = None) -> tuple[int, 
     least one state, and one convolution from that state to a gate. The last layer is a 1x1
     convolution from the state to the pixels of a patch.
     """
-    filters = config.num_hidden[0]
+    filters, apart = config.num_hidden[0], config.img_channel // config.step_channels
     if step is None:
         kernels = config.num_layers * config.filter_size**2 * filters**2
         states = config.num_layers * math.prod(config.grid) * filters
-        return kernels + filters * config.patch_size**2 * config.img_channel, states, states
+        last = filters * config.patch_size**2 * config.step_channels
+        return kernels + last, apart * states, apart * states
     states = sum(math.prod(state.shape[1:]) for state in step.inputs[1:])
     gates = sum(
         gate.filters * math.prod(cell.grid)
@@ -100,7 +101,7 @@ def size_of(config: ModelConfig, step: keras.Model | None = None) -> tuple[int, 
         for gate in layers_inside(cell, recursive=False)
         if isinstance(gate, GateConvolution)
     )
-    return step.count_params(), states, max(gates, states)
+    return step.count_params(), apart * states, apart * max(gates, states)
 
 
 def check_prediction(

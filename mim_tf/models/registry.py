@@ -66,7 +66,10 @@ def build_step(config: ModelConfig) -> keras.Model:
             raise MimError(
                 f"Expected {name}={default} for {config.model_name}, got {value}. {able} have it."
             )
-    step = network.build(config)
+    seen = config
+    if config.channels_apart:
+        seen = dataclasses.replace(config, img_channel=1, channels_apart=False, scale=None)
+    step = network.build(seen)
     if not isinstance(step, keras.Model):
         raise MimError(
             f"Expected a keras.Model from the builder of {config.model_name}, got {step!r:.80}. "

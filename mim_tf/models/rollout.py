@@ -145,6 +145,10 @@ def roll_out(step, frames, use_truth, rematerialise=False):
     Returns:
         The S next-frame predictions, `[B, S, H, W, C]`.
     """
+    channels, seen = frames.shape[-1], step.inputs[0].shape[-1]
+    if channels != seen:
+        use_truth = ops.repeat(use_truth, channels // seen, axis=0)
+        return together(roll_out(step, apart(frames, seen), use_truth, rematerialise), channels)
     batch = ops.shape(frames)[0]
     dtype = step.inputs[0].dtype
     first = [ops.zeros((batch, *state.shape[1:]), dtype) for state in step.inputs]
@@ -153,6 +157,23 @@ def roll_out(step, frames, use_truth, rematerialise=False):
     loop = keras.layers.RNN(cell, return_sequences=True, dtype=dtype)
     use_truth = ops.cast(ops.expand_dims(use_truth, -1), dtype)
     return loop(use_truth, initial_state=[ops.zeros((), dtype), *first])
+
+
+def apart(frames, seen: int):
+    """Return frames `[B, ..., C]` as `[B * C/seen, ..., seen]`, for a step that sees fewer.
+
+    The channels of a sequence follow one another.
+    """
+    _, *sizes, channels = ops.shape(frames)
+    frames = ops.reshape(frames, (-1, *sizes, channels // seen, seen))
+    return ops.reshape(ops.moveaxis(frames, -2, 1), (-1, *sizes, seen))
+
+
+def together(frames, channels: int):
+    """Return frames `[B * C/seen, ..., seen]` as `[B, ..., C]`, the inverse of `apart`."""
+    _, *sizes, seen = ops.shape(frames)
+    frames = ops.reshape(frames, (-1, channels // seen, *sizes, seen))
+    return ops.reshape(ops.moveaxis(frames, 1, -2), (-1, *sizes, channels))
 
 
 class _TimeStep(keras.layers.Layer):

@@ -13,7 +13,7 @@ from mim_tf.errors import MimError
 from mim_tf.layers import GateConvolution
 from mim_tf.models.machine import check_prediction, under
 from mim_tf.models.registry import build_step
-from mim_tf.models.rollout import roll_ahead
+from mim_tf.models.rollout import apart, roll_ahead, together
 from mim_tf.runtime.keras_private import layers_inside
 
 LARGEST_STATE = 1e6
@@ -63,7 +63,10 @@ class Endpoints:
         # Traced once for all endpoints. `forecast` is `predict` without its checks.
         self.forecast = tf.function(self._forecast, autograph=False)
         self._step = tf.function(self._next_states, autograph=False)
-        shapes = {state.name: tuple(state.shape) for state in model.step.inputs[1:]}
+        self._seen, channels = model.config.step_channels, self.frame_shape[2]
+        # Of channels apart each has states, in an axis of their own after that of the streams.
+        axis = (channels,) if self._seen < channels else ()
+        shapes = {state.name: (None, *axis, *state.shape[1:]) for state in model.step.inputs[1:]}
         self._shapes = {LAST: (None, *self.frame_shape), **shapes}
         numbers = sum(math.prod(shape[1:]) for shape in self._shapes.values())
         self._most_streams = _LARGEST_MESSAGE // (4 * numbers)
@@ -175,9 +178,16 @@ class Endpoints:
         return self._clipped(tf.ensure_shape(forecast, (None, self.horizon, *self.frame_shape)))
 
     def _next_states(self, frame, states):
-        network_states = [states[name] for name in self._shapes if name != LAST]
-        predicted = self.step_model([frame, *network_states])
-        return dict(zip(self._shapes, predicted, strict=True))
+        inputs = [apart(frame, self._seen)]
+        for state in self.step_model.inputs[1:]:
+            inputs.append(tf.reshape(states[state.name], (-1, *state.shape[1:])))
+        predicted, *new = self.step_model(inputs)
+        states = {LAST: together(predicted, self.frame_shape[2])}
+        names = [name for name in self._shapes if name != LAST]
+        return states | {
+            name: tf.reshape(state, (-1, *self._shapes[name][1:]))
+            for name, state in zip(names, new, strict=True)
+        }
 
     def _clipped(self, frames):
         return tf.clip_by_value(frames, 0.0, 1.0) if self._in_unit else frames

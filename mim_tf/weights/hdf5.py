@@ -22,7 +22,7 @@ import h5py
 import keras
 import numpy as np
 
-from mim_tf.config import ARCHITECTURE_FIELDS, SIZE_FIELDS, ModelConfig
+from mim_tf.config import ARCHITECTURE_FIELDS, CHANNEL_FIELDS, SIZE_FIELDS, ModelConfig
 from mim_tf.config.stored import ATTRIBUTE, from_json, to_json
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
@@ -77,9 +77,11 @@ def check_settings(
     `difference` describes the first weight that differs, if it is known. Without one, and without
     layer norm, whose mean is over a frame, frames may have another size.
     """
-    is_free = not difference and not stored.layer_norm
+    free = SIZE_FIELDS if not difference and not stored.layer_norm else ()
+    if stored.step_channels == model.step_channels:
+        free += CHANNEL_FIELDS
     for name in ARCHITECTURE_FIELDS:
-        if is_free and name in SIZE_FIELDS:
+        if name in free:
             continue
         there, here = getattr(stored, name), getattr(model, name)
         if there != here:

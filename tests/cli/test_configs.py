@@ -73,6 +73,12 @@ def test_the_architecture_comes_from_the_file(stored):
     assert (config.num_hidden, config.img_width, config.total_length) == ((8, 8), 32, 30)
 
 
+def test_weights_for_one_channel_are_for_any_number_of_channels_apart(stored):
+    values = parse(stored(), "--img_channel=3", "--channels_apart")
+    config = model_config(values, values.pretrained_model)
+    assert config == ModelConfig(img_channel=3, channels_apart=True)
+
+
 def test_a_file_of_keras_leaves_the_architecture_to_the_flags(tmp_path):
     with h5py.File(tmp_path / "a.weights.h5", "w") as file:
         file.create_group("layers")
@@ -96,6 +102,7 @@ MIM = f"--pretrained_model={golden_checkpoint('mim')}"
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--img_channel=3"], r"--img_channel=3 contradicts .*a\.h5, where .* is 1"),
         (["--filter_size=3"], r"--filter_size=3 contradicts .*a\.h5, where .* is 5"),
         ([PREDRNN, "--patch_size=2"], "img_width"),
         (

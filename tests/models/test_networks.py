@@ -210,6 +210,20 @@ def test_networks_of_one_size(changes):
         small_model(**changes).at_size(24, 36)
 
 
+@pytest.mark.parametrize("changes", [{}, {"model_name": "mim_star", "prediction": "flow"}])
+def test_channels_apart_are_sequences_of_one_channel(changes):
+    model = small_model(channels_apart=True, **changes)
+    one = build_model(small_config(img_channel=1, **changes))
+    one.step.set_weights(model.step.get_weights())
+    frames = random_frames(2, 5)
+    flags = np.float32([[1, 0], [0, 1]])
+    expected = np.concatenate(
+        [one({"frames": frames[..., c : c + 1], "flags": flags}) for c in range(2)], axis=-1
+    )
+    np.testing.assert_allclose(model({"frames": frames, "flags": flags}), expected, atol=1e-5)
+    assert np.ptp(expected) > 0.1
+
+
 def test_sizes_that_no_patch_divides():
     model = small_model(img_height=7, img_width=11, pad=True, **FREE)
     frames = random_frames(2, 5)[:, :, :7, :11]

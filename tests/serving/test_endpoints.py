@@ -11,7 +11,7 @@ from mim_tf import VideoPredictor
 from mim_tf.serving import Endpoints
 from mim_tf.serving.endpoints import LAST, ServedStep
 from mim_tf.values.scale import LinearScale
-from tests.models.small_models import random_frames, small_config
+from tests.models.small_models import random_frames, small_config, small_model
 
 KELVIN = LinearScale(("K",), (280.0,), (290.0,), clipped=False, names=("t2m",))
 DBZ = LinearScale("dBZ", 0, 70)
@@ -105,6 +105,21 @@ def test_physical_values_in_and_out(scale):
         values[0, 1, 0, 0] = value
         with pytest.raises(tf.errors.InvalidArgumentError, match="frames"):
             endpoints.predict_physical(tf.constant(values))
+
+
+@pytest.mark.slow
+def test_a_stream_of_channels_apart_predicts_what_the_network_does():
+    model = small_model(channels_apart=True)
+    endpoints, frames = Endpoints(model), random_frames(2, 3)
+    expected = np.clip(model.forecast(frames), 0, 1)
+    predictions = endpoints.predict(tf.constant(frames))["predictions"]
+    np.testing.assert_allclose(predictions, expected, atol=1e-5)
+    states = endpoints.start(tf.constant(2))
+    assert {len(state) for state in states.values()} == {2}
+    for t in range(3):
+        states = endpoints.step(tf.constant(frames[:, t]), states)
+        del states["prediction"]
+    np.testing.assert_allclose(endpoints.rollout(states)["predictions"], expected, atol=1e-5)
 
 
 def test_a_stream_goes_on_from_any_values_that_are_not_clipped():

@@ -76,8 +76,10 @@ def test_lengths_may_change_and_the_architecture_may_not(tmp_path, tiny_config):
     save_weights(mim_tf.build_model(config), path)
     assert mim_tf.load_model(path, input_length=2, total_length=9).config.horizon == 7
     load_weights(mim_tf.build_model(dataclasses.replace(config, precision="bfloat16")), path)
+    apart = mim_tf.load_model(path, img_channel=3, channels_apart=True)
+    np.testing.assert_array_equal(apart.get_weights()[0], mim_tf.load_model(path).get_weights()[0])
     changes = {"num_hidden": (3,)}, {"filter_size": 5}, {"differencing": "paper"}
-    for change in (*changes, {"layer_norm": False}):
+    for change in (*changes, {"layer_norm": False}, {"img_channel": 3}):
         other = mim_tf.build_model(dataclasses.replace(config, **change))
         with pytest.raises(mim_tf.MimError, match=next(iter(change))):
             load_weights(other, path)
