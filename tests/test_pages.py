@@ -87,8 +87,8 @@ def small(command):
         more = [*TRAIN, *CHEAPEST]
     if "--train_data_paths=HKO-7" in words or "--train_data_paths=SEVIR" in words:
         more = [*more, "--img_width=48"]  # for 480 and 384
-    if "--flagfile=experiments/finetune.cfg" in words:  # the architecture is that of the weights
-        more = [*SMALL, *SHORT]
+    if re.search("finetune|color_hour", command):  # the architecture is that of the weights
+        more = [*SMALL, *SHORT, "--input_length=2", "--total_length=4"]
     if "--resume" in words:
         more = [*more, "--max_iterations=3"]
     return variables, [str(ROOT / "run.py"), *words[2:], *more, *digits]
