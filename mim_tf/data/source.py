@@ -295,6 +295,16 @@ def filled(frames: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(frames), np.float32(0), frames)
 
 
+def common_value(named: Iterable[tuple[object, Any]], kind: str = "") -> Any:
+    """Return the value that all have, each with the name of its file; raise `MimError` if not."""
+    pairs = iter(named)
+    first_name, first = next(pairs)
+    for name, value in pairs:
+        if value != first:
+            raise MimError(f"{name}: Expected {kind}{first} as in {first_name}, got {value}.")
+    return first
+
+
 def describe_splits(sources: dict[str, SequenceSource]) -> str:
     """Return a line for each split: number of sequences, shape and origin."""
     return "\n".join(f"{split}: {_describe(source)}" for split, source in sources.items())
