@@ -56,26 +56,21 @@ class RadarValues(NamedTuple):
 
     def find_fault(self, stored: np.ndarray) -> tuple[int, str] | None:
         """Return the frame of the first impossible value of `[n, H, W]` and what is wrong."""
-        possible = np.isfinite(stored)
-        if self.kind == "unit":
-            possible &= (stored >= 0) & (stored <= 1)
-        else:
-            possible &= np.abs(stored) <= LARGEST_DBZ
-        possible |= self.are_missing(stored)
+        low, high = (0, 1) if self.kind == "unit" else (-LARGEST_DBZ, LARGEST_DBZ)
+        possible = ((stored >= low) & (stored <= high)) | self.are_missing(stored)
         if possible.all():
             return None
         frame, row, column = np.argwhere(~possible)[0]
         value = stored[frame, row, column]
         if np.isinf(value):
             return int(frame), f"Expected finite values, got {value}. Replace it."
-        expected, advice = "in [0, 1]", "" if np.isnan(value) else "Give --radar_values=dbz. "
-        if self.kind == "dbz":
-            expected, advice = f"from -{LARGEST_DBZ} to {LARGEST_DBZ} dBZ", ""
+        may_be_dbz = self.kind == "unit" and not np.isnan(value)
+        advice = "Give --radar_values=dbz. " if may_be_dbz else ""
         # The shortest text that is this number in the dtype of the file.
         number = str(value).removesuffix(".0")
         return int(frame), (
-            f"Expected values {expected} for --radar_values={self.kind}, got {number}. {advice}If "
-            f"it marks missing values, give --radar_missing={number}."
+            f"Expected values from {low} to {high} for --radar_values={self.kind}, got {number}. "
+            f"{advice}If it marks missing values, give --radar_missing={number}."
         )
 
 
