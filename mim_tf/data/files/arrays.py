@@ -51,12 +51,9 @@ class Stamp:
 
     def check(self) -> None:
         """Raise `MimError` if the file was changed. A deleted file can still be read."""
-        try:
-            now = Stamp.of(self.path)
-        except FileNotFoundError:
-            return
-        if now != self:
-            raise MimError(f"{self.path} was changed while it was in use. Start again.")
+        with contextlib.suppress(FileNotFoundError):
+            if Stamp.of(self.path) != self:
+                raise MimError(f"{self.path} was changed while it was in use. Start again.")
 
 
 class MappedArray(np.memmap):
