@@ -159,8 +159,7 @@ class DataConfig:
         (),
         "Thresholds of the scores of events. Empty: 30, 40 and 50 dBZ of radar; 16, 74, 133, 160, "
         "181 and 219 of the levels of VIL; 0.5, 2, 5, 10 and 30 mm/h of hko7; 1, 2, 5 and 10 mm/h "
-        "of radolan; none of grid, whose "
-        "thresholds are in the unit of its only variable.",
+        "of radolan; none of grid, whose thresholds are in the unit of its only variable.",
     )
 
     def __post_init__(self):

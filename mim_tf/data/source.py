@@ -81,11 +81,7 @@ class SequenceSource(abc.ABC):
 
     def describe(self) -> dict:
         """Return what a run records about its data, as JSON types; at least these three."""
-        record = {
-            "source": type(self).__name__,
-            "sequences": self.size,
-            "shape": list(self.shape),
-        }
+        record = {"source": type(self).__name__, "sequences": self.size, "shape": list(self.shape)}
         return record | ({"scale": self.scale.as_json()} if self.scale else {})
 
 
@@ -202,10 +198,7 @@ class WindowSource(SequenceSource):
         warn_of_pace(self.recordings)
 
     def sequences(self, indices: Indices) -> np.ndarray:
-        out = [
-            self.recordings[recording].read(start + self._offsets)
-            for recording, start in self._starts[np.asarray(indices, np.int64)].tolist()
-        ]
+        out = [recording.read(positions) for recording, positions in map(self.window, indices)]
         return np.stack(out) if out else np.empty((0, *self.shape), np.float32)
 
     def window(self, index: int) -> tuple[Recording, np.ndarray]:
@@ -223,10 +216,8 @@ class WindowSource(SequenceSource):
         if len(used) >= FEW_RECORDINGS:
             return number
         firsts, interval = self._starts[:, 1], self._offsets[1] if len(self._offsets) > 1 else 1
-        low, high = np.full(len(used), firsts.max()), np.zeros(len(used), np.int64)
-        np.minimum.at(low, number, firsts)
-        np.maximum.at(high, number, firsts)
-        extent = high - low + 1
+        each = [firsts[number == n] for n in range(len(used))]
+        low, extent = np.array([(starts.min(), np.ptp(starts) + 1) for starts in each]).T
         # Neighbouring blocks depend on each other at their border, because windows reach across it
         # and errors last. The longer the blocks, the less: three windows and a day at least.
         block = max(3 * (self._offsets[-1] + 1), extent.sum() // MOST_BLOCKS)
@@ -293,6 +284,16 @@ def _rate(step):
 def filled(frames: np.ndarray) -> np.ndarray:
     """Return `frames` as networks take them, with 0 where values are missing (NaN)."""
     return np.where(np.isnan(frames), np.float32(0), frames)
+
+
+def common_value(named: Iterable[tuple[object, Any]], kind: str = "") -> Any:
+    """Return the value that all have, each with the name of its file; raise `MimError` if not."""
+    pairs = iter(named)
+    first_name, first = next(pairs)
+    for name, value in pairs:
+        if value != first:
+            raise MimError(f"{name}: Expected {kind}{first} as in {first_name}, got {value}.")
+    return first
 
 
 def describe_splits(sources: dict[str, SequenceSource]) -> str:

@@ -11,11 +11,10 @@ from mim_tf.config import DataConfig
 from mim_tf.config.datasets import find_data_set
 from mim_tf.data.dataset import frame_shape, open_part
 from mim_tf.data.files.arrays import member_keys
-from mim_tf.data.files.recordings import VIDEO_SUFFIXES
+from mim_tf.data.files.recordings import VIDEO_SUFFIXES, find_named
+from mim_tf.data.sets import human36m, kth
 from mim_tf.data.sets.grid.files import is_grid, is_pattern
 from mim_tf.data.sets.hko7 import PICTURES
-from mim_tf.data.sets.human36m import has_pictures
-from mim_tf.data.sets.kth import find_takes
 from mim_tf.data.sets.moving_mnist.npz import KEYS
 from mim_tf.data.sets.sevir import CATALOG, TYPES
 from mim_tf.data.source import SequenceSource
@@ -72,10 +71,9 @@ def _folder_kind(folder):
         return "sevir"
     if PICTURES in names:
         return "hko7"
-    if has_pictures(folder):
-        return "human"
-    if find_takes([folder]):
-        return "kth"
+    for kind, name in (("human", human36m.NAME), ("kth", kth.NAME)):
+        if find_named([folder], name, "a folder of data"):
+            return kind
     if any(is_grid(folder / name) for name in names):
         return "grid"
     has_arrays = any(name.endswith((".npy", ".npz")) for name in names)

@@ -6,22 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import keras
 
-from mim_tf.config import TrainingConfig
 from mim_tf.data.batches import order
 from mim_tf.data.source import SequenceSource
 
 _AHEAD = 2  # batches to load before they are asked for
-
-
-def training_dataset(
-    source: SequenceSource,
-    config: TrainingConfig,
-    start_iteration: int = 0,
-    shard: tuple[int, int] = (0, 1),
-    input_length: int = 1,
-) -> keras.utils.PyDataset:
-    """Return the updates of a training; item n is the n-th."""
-    return _Updates(source, config, start_iteration, shard, input_length)
 
 
 def evaluation_dataset(source: SequenceSource, batch_size: int, limit: int = 0):
@@ -35,9 +23,11 @@ errors_of = contextlib.nullcontext
 
 
 class _Updates(keras.utils.PyDataset):
+    """The updates of a training; item n is the n-th. Arguments are those of with_tensorflow.py."""
+
     num_batches = None
 
-    def __init__(self, source, config, start_iteration, shard, input_length):
+    def __init__(self, source, config, start_iteration=0, shard=(0, 1), input_length=1):
         # Without Keras' own workers: before the first update `fit` asks for a batch to see its
         # shape, and with workers that batch is lost (Keras 3.15).
         super().__init__(workers=1)
@@ -61,6 +51,9 @@ class _Updates(keras.utils.PyDataset):
         )
         frames, truth = frames[:, :length][index], truth[:, :length][index]
         return {"frames": frames, "flags": flags}, truth[:, 1:]
+
+
+training_dataset = _Updates
 
 
 class _LoadedAhead:

@@ -23,7 +23,7 @@ import numpy as np
 
 from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import open_file, opened
+from mim_tf.storage.paths import opened
 
 CHUNK_VALUES = 2**22
 """Values that are checked at a time, to limit memory."""
@@ -51,12 +51,9 @@ class Stamp:
 
     def check(self) -> None:
         """Raise `MimError` if the file was changed. A deleted file can still be read."""
-        try:
-            now = Stamp.of(self.path)
-        except FileNotFoundError:
-            return
-        if now != self:
-            raise MimError(f"{self.path} was changed while it was in use. Start again.")
+        with contextlib.suppress(FileNotFoundError):
+            if Stamp.of(self.path) != self:
+                raise MimError(f"{self.path} was changed while it was in use. Start again.")
 
 
 class MappedArray(np.memmap):
@@ -195,12 +192,7 @@ def check_length(name: str, received: int, total_length: int) -> None:
         )
 
 
-def check_interval(
-    values: np.ndarray,
-    name: str,
-    axes: tuple[str, ...],
-    low: float = 0,
-) -> None:
+def check_interval(values: np.ndarray, name: str, axes: tuple[str, ...], low: float = 0) -> None:
     """Raise `MimError` for the first value that is NaN or outside [`low`, 1].
 
     The message names the position along the first `axes`, such as `("sequence", "frame")`.
@@ -258,9 +250,7 @@ def read_member(
         if info.compress_type == zipfile.ZIP_STORED and 0 not in shape and dtype.itemsize:
             if check:
                 _check_crc(Stamp.of(path), key)
-            with open_file(path) as file:
-                offset = _data_offset(file, info) + start
-                return MappedArray(file, dtype, "r", offset, shape, order)
+            return MappedArray(archive.fp, dtype, "r", start, shape, order)
         with archive.open(info) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
 
@@ -282,20 +272,21 @@ def _opened(path) -> Iterator[zipfile.ZipFile]:
 
 @contextlib.contextmanager
 def _member(path, key, kinds, rank):
-    """Yield (archive, its entry, bytes of the `.npy` header, shape, order, dtype) of an array."""
+    """Yield (archive, its entry, place of stored values, shape, order, dtype) of an array."""
     with _opened(path) as archive:
         info = archive.getinfo(f"{key}.npy")
         with archive.open(info) as stream:
+            place = archive.fp.tell()  # behind the local header, which alone was read
             shape, order, dtype = read_header(stream)
-            start = stream.tell()
+            header = stream.tell()
         if dtype.hasobject:
             raise ValueError(f"{key} has pickled Python objects, which are never loaded")
         if kinds and (dtype.kind not in kinds or len(shape) != rank):
             raise ValueError(
                 f"{key} has {rank} axes and a dtype of kind {kinds}, not {dtype}{shape}"
             )
-        _check_size(path, info, start + math.prod(shape) * dtype.itemsize)
-        yield archive, info, start, shape, order, dtype
+        _check_size(path, info, header + math.prod(shape) * dtype.itemsize)
+        yield archive, info, place + header, shape, order, dtype
 
 
 @functools.cache
@@ -316,12 +307,3 @@ def _check_size(path, info, declared):
     in_file = info.header_offset + info.compress_size <= os.path.getsize(path)
     if declared != info.file_size or declared > possible or not in_file:
         raise ValueError(f"{info.filename} does not have the {declared} bytes that it declares")
-
-
-def _data_offset(file, info):
-    """Return where the bytes of a stored member begin, behind its local header."""
-    file.seek(info.header_offset)
-    local = file.read(30)
-    # The lengths of the name and of the extra field may differ from the archive's directory.
-    name, extra = int.from_bytes(local[26:28], "little"), int.from_bytes(local[28:30], "little")
-    return info.header_offset + len(local) + name + extra

@@ -20,12 +20,9 @@ _DECIMAL, _WHOLE = re.compile(r"(\d+(?:\.\d+)?)"), re.compile(r"(\d+)")
 
 
 class Pace(NamedTuple):
-    """How far apart in time frames are.
+    """How far apart in time frames are; `holes` and `step` are those of a `Recording`.
 
-    Attributes:
-        holes: positions of frames before which time is missing.
-        step: seconds from a frame to the next; 0 if unknown. NaN if most steps differ, so that
-            none is usual and no hole is known.
+    If most steps differ, none is usual, and no hole is known.
     """
 
     holes: tuple[int, ...] = ()

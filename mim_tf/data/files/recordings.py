@@ -56,10 +56,9 @@ class ArrayVideo(Recording):
     """One video `[T, h, w, C]` of an array, uint8 or float, resized to `size` when it is read."""
 
     def __init__(self, name: str, frames: np.ndarray, size: tuple[int, int] | None = None):
-        self.name = name
+        self.name, self._frames = name, frames
         self.length, self.frame_shape = len(frames), frames.shape[1:]
-        self._frames = frames
-        self._size = size
+        self._size = size or self.frame_shape[:2]
 
     def converted(self, form: images.FrameFormat) -> "ArrayVideo":
         """Return the same video with frames of `form`; raise `MimError` if they do not fit."""
@@ -71,8 +70,6 @@ class ArrayVideo(Recording):
 
     def read(self, positions: Indices) -> np.ndarray:
         frames = arrays.to_float32(arrays.take(self._frames, positions))
-        if self._size is None:
-            return frames
         return np.stack([images.resize_image(frame, *self._size) for frame in frames])
 
 
@@ -92,16 +89,8 @@ def array_recordings(path: str | Path, check: bool = True) -> list[ArrayVideo]:
 
 
 def array_frame_shape(path: str | Path) -> tuple[int, ...]:
-    """Return (H, W, C) of the frames of such a file, from its header."""
-    if Path(path).suffix == ".npz":
-        shape = arrays.member_shape(path, arrays.main_key(path))
-    else:
-        shape = arrays.open_npy(path).shape
-    if len(shape) not in (4, 5):
-        array_recordings(path)  # raises the error
-    if len(shape) == 5:
-        arrays.check_channels_last(shape, path)
-    return (*shape[2:], 1)[:3]
+    """Return (H, W, C) of the frames of such a file, which is mapped unless it is compressed."""
+    return array_recordings(path, check=False)[0].frame_shape
 
 
 def list_recordings(folder: str | Path) -> list[Path]:

@@ -59,17 +59,24 @@ class Video(Recording):
 
     def __init__(self, path: str | Path, form: FrameFormat):
         self.name = str(path)
-        self._path = path
-        self._form = form
-        form.check_size(self.name, _upright_size(path))
-        with _open_stream(path) as (container, stream):
-            self._stamp = Stamp.of(path)
+        self._path, self._form = path, form
+        form.check_size(self.name, video_size(path))
+        self._stamp = Stamp.of(path)
+        self._index = self._positions()
+        self.length = len(self._index)
+        self._frames = LazyValue(self._decode)
+
+    def read(self, positions: Indices) -> np.ndarray:
+        return from_levels(self._frames()[self._index[positions]])
+
+    def _positions(self):
+        """Return which decoded frame is shown at each time, and set `holes` and `step`."""
+        with _open_stream(self._path) as (container, stream):
             # The last packet is empty; frames before the start of a cut video are discarded.
             found = [(p.is_discard, p.pts, p.dts) for p in container.demux(stream) if p.size]
             if len(found) < stream.frames:
                 raise ValueError(f"it ends early: there are {len(found)} of {stream.frames} frames")
             times = [shown for is_discarded, *shown in found if not is_discarded]
-            self.length = len(times)
             if not times:
                 raise ValueError("there is no frame in it")
             # Packets of some formats, such as AVI, have times of decoding alone.
@@ -77,26 +84,34 @@ class Video(Recording):
                 if None not in each and not self.step:
                     seconds = np.diff(np.sort(each)) * float(stream.time_base)
                     self.holes, self.step = pace_of_steps(seconds, 0.5)
-        self._frames = LazyValue(self._decode)
-
-    def read(self, positions: Indices) -> np.ndarray:
-        return from_levels(self._frames()[positions])
+        return np.arange(len(times))
 
     def _decode(self):
         self._stamp.check()
-        frames = np.empty((self.length, *self._form.frame_shape), np.uint8)
+        count = self._index[-1] + 1
+        frames = np.empty((count, *self._form.frame_shape), np.uint8)
         decoded = 0
-        for frame, picture in zip(frames, _frames(self._path), strict=False):
+        for frame, picture in zip(frames, self._pictures(), strict=False):
             frame[:] = self._form.convert(self.name, picture)
             decoded += 1
-        if decoded < self.length:
-            raise MimError(
-                f"{self.name}: Expected {self.length} frames, got {decoded}. Encode it again."
-            )
+        if decoded < count:
+            raise MimError(f"{self.name}: Expected {count} frames, got {decoded}. Encode it again.")
         return frames
 
+    def _pictures(self) -> Iterator[np.ndarray]:
+        """Yield RGB frames, uint8 `[H, W, 3]`, upright; transparent pixels are black."""
+        for frame in _decoded(self._path):
+            if any(part.is_alpha for part in frame.format.components):
+                picture = flat(PIL.Image.fromarray(frame.to_ndarray(format="rgba")))
+            else:
+                picture = frame.to_ndarray(format="rgb24")
+            (a, b), (c, d) = _matrix(self._path, frame)
+            if b:  # a quarter turn
+                picture, a, d = picture.swapaxes(0, 1), c, b
+            yield picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 
-def open_video(path: str | Path, form: FrameFormat) -> "Video | Gif":
+
+def open_video(path: str | Path, form: FrameFormat) -> Video:
     """Open a video or a GIF, by its first bytes, not by its name."""
     return (Gif if _is_gif(path) else Video)(path, form)
 
@@ -134,19 +149,6 @@ def _decoded(path) -> Iterator[av.VideoFrame]:
         yield from container.decode(stream)
 
 
-def _frames(path) -> Iterator[np.ndarray]:
-    """Yield RGB frames, uint8 `[H, W, 3]`, upright; transparent pixels are black."""
-    for frame in _decoded(path):
-        if any(part.is_alpha for part in frame.format.components):
-            picture = flat(PIL.Image.fromarray(frame.to_ndarray(format="rgba")))
-        else:
-            picture = frame.to_ndarray(format="rgb24")
-        (a, b), (c, d) = _matrix(path, frame)
-        if b:  # a quarter turn
-            picture, a, d = picture.swapaxes(0, 1), c, b
-        yield picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
-
-
 def _upright_size(path):
     """Return the (height, width) of the first frame."""
     with contextlib.closing(_decoded(path)) as frames:
@@ -172,7 +174,7 @@ def _matrix(path, frame):
     return (np.sign(a), np.sign(b)), (np.sign(c), np.sign(d))
 
 
-class Gif(Recording):
+class Gif(Video):
     """A GIF, whose frames last a whole number of steps.
 
     Programs write a frame that does not change once, with a longer duration. The smallest duration
@@ -182,42 +184,23 @@ class Gif(Recording):
     `MOST_STEPS` steps.
     """
 
-    def __init__(self, path: str | Path, form: FrameFormat):
-        self.name = str(path)
-        self._path, self._form = path, form
-        self._stamp = Stamp.of(path)
-        form.check_size(self.name, video_size(path))
-        with opened(path, "a GIF") as file:
+    def _positions(self):
+        with opened(self._path, "a GIF") as file:
             durations = np.array(_durations(file.read()))
         shortest = durations[durations > 0].min(initial=np.iinfo(np.int64).max)
         steps = np.maximum(1, np.rint(durations / shortest).astype(np.int64))
-        self.length = int(steps.sum())
-        if self.length > MOST_STEPS:
+        if steps.sum() > MOST_STEPS:
+            lasts = f"{shortest / 100:g} to {durations.max() / 100:g} seconds"
             raise MimError(
-                f"{path}: expected a GIF of at most {MOST_STEPS:,} steps, got {self.length:,}: its "
-                f"frames last {shortest / 100:g} to {durations.max() / 100:g} seconds. Save it "
-                "with equal durations."
+                f"{self.name}: expected a GIF of at most {MOST_STEPS:,} steps, got "
+                f"{steps.sum():,}: its frames last {lasts}. Save it with equal durations."
             )
         self.step = shortest / 100 if durations.any() else 0.0
-        self._index = np.repeat(np.arange(len(steps)), steps)
-        self._frames = LazyValue(self._decode)
+        return np.repeat(np.arange(len(steps)), steps)
 
-    def read(self, positions: Indices) -> np.ndarray:
-        return from_levels(self._frames()[self._index[np.asarray(positions)]])
-
-    def _decode(self):
-        self._stamp.check()
+    def _pictures(self):
         with opened(self._path, "a GIF") as file, PIL.Image.open(file) as image:
-            pictures = [
-                self._form.convert(self.name, flat(picture))
-                for picture in PIL.ImageSequence.Iterator(image)
-            ]
-        if len(pictures) != self._index[-1] + 1:
-            raise MimError(
-                f"{self.name}: Expected {self._index[-1] + 1} frames, got {len(pictures)}. Save "
-                "it again."
-            )
-        return np.stack(pictures)
+            yield from map(flat, PIL.ImageSequence.Iterator(image))
 
 
 def _is_gif(path):

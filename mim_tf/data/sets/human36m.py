@@ -27,11 +27,10 @@ FRAME_STEP, INTERVAL = 5, 2
 TRAIN_STRIDE, TEST_STRIDE = 10, 5
 """Pictures from one possible start of a window to the next."""
 # Such as S1_Walking_1.54138969_000471.jpg; the number of the take may be missing.
-_NAME = re.compile(
+NAME = re.compile(
     r"(?P<key>(?P<take>(?P<subject>S\d+)_(?P<scenario>[A-Za-z]+)(_\w+)?)"
     r"\.(?P<camera>\d+)_(?P<frame>\d+)\.(jpg|jpeg|png))"
 )
-_FOLDER = "a folder with pictures of Human3.6M"
 
 
 def open_human(data: DataConfig, split: str, frame_shape, total_length: int) -> WindowSource:
@@ -73,11 +72,6 @@ def open_human(data: DataConfig, split: str, frame_shape, total_length: int) -> 
             "pictures": len(pictures),
         },
     )
-
-
-def has_pictures(folder: Path) -> bool:
-    """Return whether a folder or its subfolders hold a picture with a name of Human3.6M."""
-    return bool(find_named([folder], _NAME, _FOLDER))
 
 
 def window_starts(
@@ -138,7 +132,7 @@ def _central_half(side):
 
 def _find_pictures(paths, subjects):
     """Return the pictures of `subjects`, sorted by file name."""
-    found = find_named(paths, _NAME, _FOLDER)
+    found = find_named(paths, NAME, "a folder with pictures of Human3.6M")
     wanted = {(subject, SCENARIO) for subject in subjects}
     pictures = [each for each in found if each[1].group("subject", "scenario") in wanted]
     if not pictures:

@@ -7,7 +7,6 @@ frames.
 
 import os
 import re
-from pathlib import Path
 
 import numpy as np
 from absl import logging
@@ -25,7 +24,7 @@ FAST_ACTIONS = ("jogging", "running")
 FAST_STEP = 3
 """Frames from one window to the next of actions in which persons soon leave the picture."""
 
-_NAME = re.compile(
+NAME = re.compile(
     r"(?P<key>person(?P<person>\d\d)_"
     r"(?P<action>boxing|handclapping|handwaving|jogging|running|walking)"
     r"_d\d(_uncomp)?)(\.avi)?"
@@ -42,7 +41,8 @@ def open_kth(data: DataConfig, split: str, frame_shape, total_length: int) -> Wi
     """
     paths, _ = needed_paths(data, split)
     persons = TRAIN_PERSONS if split == "train" else TEST_PERSONS
-    takes = [(path, name) for path, name in find_takes(paths) if int(name["person"]) in persons]
+    every = find_named(paths, NAME, "a folder with the actions of KTH")
+    takes = [(path, name) for path, name in every if int(name["person"]) in persons]
     if not takes:
         raise MimError(
             f"{', '.join(map(str, paths))}: Expected recordings such as "
@@ -86,11 +86,6 @@ def window_starts(numbers: np.ndarray, total_length: int, step: int) -> list[int
         else:  # There is a gap: try the window that ends one frame earlier.
             start -= 1
     return starts[::-1]
-
-
-def find_takes(paths: list[Path]) -> list[tuple[Path, re.Match[str]]]:
-    """Return the recordings in folders and their subfolders with their names, sorted by name."""
-    return find_named(paths, _NAME, "a folder with the actions of KTH")
 
 
 def _open(path, form) -> tuple[Recording, np.ndarray]:

@@ -18,7 +18,7 @@ from mim_tf.data.files import arrays
 from mim_tf.data.files.holes import pace_of_names
 from mim_tf.data.files.images import image_header, in_natural_order, read_image
 from mim_tf.data.files.recordings import Pictures
-from mim_tf.data.source import Indices, Recording, WindowSource
+from mim_tf.data.source import Indices, Recording, WindowSource, common_value
 from mim_tf.data.split import split_recordings, with_paths
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder
@@ -56,26 +56,21 @@ class RadarValues(NamedTuple):
 
     def find_fault(self, stored: np.ndarray) -> tuple[int, str] | None:
         """Return the frame of the first impossible value of `[n, H, W]` and what is wrong."""
-        possible = np.isfinite(stored)
-        if self.kind == "unit":
-            possible &= (stored >= 0) & (stored <= 1)
-        else:
-            possible &= np.abs(stored) <= LARGEST_DBZ
-        possible |= self.are_missing(stored)
+        low, high = (0, 1) if self.kind == "unit" else (-LARGEST_DBZ, LARGEST_DBZ)
+        possible = ((stored >= low) & (stored <= high)) | self.are_missing(stored)
         if possible.all():
             return None
         frame, row, column = np.argwhere(~possible)[0]
         value = stored[frame, row, column]
         if np.isinf(value):
             return int(frame), f"Expected finite values, got {value}. Replace it."
-        expected, advice = "in [0, 1]", "" if np.isnan(value) else "Give --radar_values=dbz. "
-        if self.kind == "dbz":
-            expected, advice = f"from -{LARGEST_DBZ} to {LARGEST_DBZ} dBZ", ""
+        may_be_dbz = self.kind == "unit" and not np.isnan(value)
+        advice = "Give --radar_values=dbz. " if may_be_dbz else ""
         # The shortest text that is this number in the dtype of the file.
         number = str(value).removesuffix(".0")
         return int(frame), (
-            f"Expected values {expected} for --radar_values={self.kind}, got {number}. {advice}If "
-            f"it marks missing values, give --radar_missing={number}."
+            f"Expected values from {low} to {high} for --radar_values={self.kind}, got {number}. "
+            f"{advice}If it marks missing values, give --radar_missing={number}."
         )
 
 
@@ -120,12 +115,8 @@ class Event(Recording):
         self._array = self._pictures = None
         if self._folder:
             self.length = len(self._files)
-            self.frame_shape, dtype = first = _layout(self._files[0])
-            for file in self._files[1:]:
-                if (layout := _layout(file)) != first:
-                    raise MimError(
-                        f"{file}: Expected {first} as {self._files[0].name}, got {layout}."
-                    )
+            layouts = ((file, _layout(file)) for file in self._files)
+            self.frame_shape, dtype = common_value(layouts)
             self.holes, self.step = pace_of_names(self._files)
             if self._files[0].suffix.lower() == ".png":
                 self._pictures = Pictures(path, self._files, lambda file: read_image(file)[..., 0])
@@ -215,23 +206,14 @@ def open_radar(data: DataConfig, split: str, frame_shape, total_length: int) -> 
     values = RadarValues(scale, data.radar_values, parse_missing(data.radar_missing))
     paths, _ = split_recordings(list_events, data, split)
     events = [Event(path, values, data.check_files) for path in paths]
-    size = events[0].frame_shape
-    for event in events:
-        if (other := event.frame_shape) != size:
-            raise MimError(
-                f"{event.name}: Expected {size} pixels as in {events[0].name}, got {other}."
-            )
+    size = common_value(((event.name, event.frame_shape) for event in events), "pixels ")
     return WindowSource(
         events,
         (*size, 1),
         total_length,
         data.window_stride,
         data.frame_interval,
-        description={
-            "source": "radar",
-            "values": data.radar_values,
-            "missing": data.radar_missing,
-        },
+        description={"source": "radar", "values": data.radar_values, "missing": data.radar_missing},
         scale=scale,
         thresholds=data.event_thresholds,
         has_missing=bool(values.missing),

@@ -12,7 +12,6 @@ from mim_tf.config import DataConfig
 from mim_tf.data.sets.grid.grid import open_grid, shape_of_grid
 from mim_tf.data.source import WindowSource
 from mim_tf.errors import MimError
-from mim_tf.values.scale import LinearScale
 
 FILE = "io/example_data/example_areal_reference_data.nc"
 VARIABLE = "rainfall_amount"
@@ -20,19 +19,13 @@ DATES = "2018-05-17,2018-05-20"
 """Where validation and test begin; the test is one day."""
 
 
-def open_radolan(
-    data: DataConfig,
-    split: str,
-    frame_shape,
-    total_length: int | None,
-    scale: LinearScale | None = None,
-) -> WindowSource:
+def open_radolan(data: DataConfig, *arguments, **settings) -> WindowSource:
     """Open windows of rain in mm/h, NaN where missing, as `open_grid` does.
 
     The file is found in the installed package, or given as `train_data_paths`. Training is 10 to 16
     May, validation 17 to 19 May, test 20 May.
     """
-    return open_grid(_as_grid(data), split, frame_shape, total_length, scale)
+    return open_grid(_as_grid(data), *arguments, **settings)
 
 
 def shape_of_radolan(data: DataConfig) -> tuple[int, int, int]:

@@ -19,7 +19,7 @@ from absl import logging
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files.images import pooled, pooling_factors
-from mim_tf.data.source import Indices, Recording, WindowSource
+from mim_tf.data.source import Indices, Recording, WindowSource, common_value
 from mim_tf.data.split import ALL, one_folder, shared_paths, with_paths
 from mim_tf.errors import MimError
 from mim_tf.storage.containers import opened_hdf5
@@ -127,7 +127,7 @@ def _exists(path):
 
 def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
     """Return (height, width) of the frames; raise `MimError` if a file lacks one of its events."""
-    size = None
+    sizes: dict[Path, tuple[int, int]] = {}
     by_file = collections.defaultdict(list)
     for entry in entries:
         by_file[entry.file_name].append(entry)
@@ -137,10 +137,9 @@ def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
             found = file.get(kind)
             numbers = isinstance(found, h5py.Dataset) and found.dtype.kind in "fiu"
             shape: tuple[int, ...] = (found.shape or ()) if numbers else ()
-            wanted = f"[N, H, W, {FRAMES}]" if size is None else f"[N, {size}, {FRAMES}]"
-            if len(shape) != 4 or shape[-1] != FRAMES or size not in (None, shape[1:3]):
+            if len(shape) != 4 or shape[-1] != FRAMES:
                 got = f"got {list(shape)}" if numbers or found is None else f"got {found}"
-                raise MimError(f"{path}: Expected numbers {kind} {wanted}, {got}.")
+                raise MimError(f"{path}: Expected numbers {kind} [N, H, W, {FRAMES}], {got}.")
             for event in events:
                 is_row = 0 <= event.row < shape[0]
                 if not is_row or ("id" in file and file["id"].asstr()[event.row] != event.id):
@@ -148,8 +147,8 @@ def check_files(root: Path, kind: str, entries: list[Entry]) -> tuple[int, int]:
                     raise MimError(
                         f"{path}: Expected event {event.id} in {place}. Download both again."
                     )
-        size = shape[1:3]
-    return size or (0, 0)
+        sizes[path] = shape[1:3]
+    return common_value(sizes.items(), "height and width ")
 
 
 @dataclasses.dataclass

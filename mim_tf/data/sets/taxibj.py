@@ -18,7 +18,7 @@ import numpy as np
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files import arrays
-from mim_tf.data.source import Indices, Recording, SequenceSource, WindowSource
+from mim_tf.data.source import Indices, Recording, SequenceSource, WindowSource, common_value
 from mim_tf.data.split import shared_paths, split_paths
 from mim_tf.errors import MimError
 from mim_tf.storage.containers import opened_hdf5
@@ -251,12 +251,8 @@ def _files(paths, synthetic):
 
 
 def _check_years(years):
+    common_value(((year.name, year.counts.shape[1:3]) for year in years), "height and width ")
     for earlier, later in itertools.pairwise(years):
-        if later.counts.shape[1:] != earlier.counts.shape[1:]:
-            raise MimError(
-                f"{later.name}: Expected the height and width of {earlier.name}, "
-                f"{earlier.counts.shape[1:3]}, got {later.counts.shape[1:3]}."
-            )
         if later.times[0] <= earlier.times[-1]:
             raise MimError(f"{later.name}: Expected dates after {earlier.name}, in year order.")
 

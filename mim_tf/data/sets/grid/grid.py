@@ -14,7 +14,7 @@ from mim_tf.data.files.images import pooled
 from mim_tf.data.sets.grid import fields
 from mim_tf.data.sets.grid.files import expand, open_all, read_errors
 from mim_tf.data.sets.grid.times import Times, join_times, runs, usual_step
-from mim_tf.data.source import Indices, Recording, WindowSource
+from mim_tf.data.source import Indices, Recording, WindowSource, common_value
 from mim_tf.data.split import ALL, SPLITS, check_apart, needed_paths, with_paths
 from mim_tf.errors import MimError
 from mim_tf.runtime.memory import machine_memory
@@ -216,12 +216,7 @@ def _fields_of(opened, variable):
         known = ", ".join(every) or "none"
         raise MimError(f"{opened[0][0]}: no variable {name} among {known}. Choose --variables.")
     parts.sort(key=lambda part: part.times.seconds[0])
-    for part in parts:
-        if part.unit != parts[0].unit:
-            raise MimError(
-                f"{part.path}: expected {variable} in {parts[0].unit or 'no unit'} as in "
-                f"{parts[0].path}, got {part.unit or 'no unit'}."
-            )
+    common_value(((part.path, part.unit or "no unit") for part in parts), f"{variable} in ")
     return parts
 
 

@@ -69,15 +69,12 @@ def load_digits(choice: str = "auto", patience: float = 10.0) -> Digits:
 
 
 def _bundled(origin):
-    return Digits(*(_read_images(BUNDLED, part) for part in PARTS), origin)
+    return Digits(*(read_member(BUNDLED, part) for part in PARTS), origin)
 
 
 def _read_mnist(path, origin):
-    return _divided(*(_read_images(path, key) for key in ("x_train", "x_test")), origin)
-
-
-def _read_images(path, key):
-    return _checked(path, read_member(path, key, "u", 3))
+    parts = (_checked(path, read_member(path, key, "u", 3)) for key in ("x_train", "x_test"))
+    return _divided(*parts, origin)
 
 
 def _divided(train, test, origin):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mim_tf.data.files import arrays
-from mim_tf.data.source import Indices, SequenceSource
+from mim_tf.data.source import Indices, SequenceSource, common_value
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import check_free, written_whole
 
@@ -38,13 +38,10 @@ class NpzSource(SequenceSource):
         self.paths = [str(path) for path in paths]
         self._files = [_ClipFile(path, check) for path in self.paths]
         total_length = total_length or self._files[0].length
-        channels, height, width = shape = self._files[0].frame_shape
         for file in self._files:
             arrays.check_length(file.path, file.length, total_length)
-            if file.frame_shape != shape:
-                raise MimError(
-                    f"{file.path}: Expected [C, H, W] as {self.paths[0]}, got {file.frame_shape}."
-                )
+        shapes = ((file.path, file.frame_shape) for file in self._files)
+        channels, height, width = common_value(shapes, "[C, H, W] ")
         self._ends = np.cumsum([file.size for file in self._files])
         self.size = int(self._ends[-1])
         self.shape = (total_length, height, width, channels)
