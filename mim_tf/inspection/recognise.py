@@ -46,9 +46,10 @@ def recognise(path: str | Path) -> str:
 
 
 def _file_kind(path):
-    if path.suffix == ".npy":
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
         return "array"
-    if path.suffix == ".npz":
+    if suffix == ".npz":
         keys = set(member_keys(path))
         if keys.issuperset(KEYS):
             return "mnist"
@@ -57,9 +58,9 @@ def _file_kind(path):
         if TYPES.keys() & file.keys():
             raise MimError(f"{path}: got one file of SEVIR. Give the folder with {CATALOG}.")
         return "taxibj" if "date" in file else "weights"
-    if path.suffix == ".h5":
+    if suffix == ".h5":
         return "weights"
-    return "folder" if path.suffix.lower() in VIDEO_SUFFIXES else None
+    return "folder" if suffix in VIDEO_SUFFIXES else None
 
 
 def _folder_kind(folder):

@@ -18,7 +18,8 @@ from tests.sevir_files import write_sevir
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("a.npy", "array"), ("video.MP4", "folder"), ("mine.h5", "weights")]
+    ("name", "kind"),
+    [("a.npy", "array"), ("A.NPY", "array"), ("video.MP4", "folder"), ("mine.h5", "weights")],
 )
 def test_a_file_that_cannot_be_read_is_recognised_by_its_name(name, kind, tmp_path):
     (tmp_path / name).touch()
@@ -35,6 +36,18 @@ def test_other_files_are_refused(name, tmp_path):
 def test_clips_among_other_arrays_are_not_moving_mnist(tmp_path):
     np.savez(tmp_path / "many.npz", clips=np.zeros((3, 8, 8)), labels=np.arange(3), fps=25)
     assert recognise(tmp_path / "many.npz") == "array"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("array", "A.NPY"), ("array", "A.NPZ"), ("mnist", "A.NPY")]
+)
+def test_suffixes_may_be_in_capitals(kind, name, tmp_path):
+    with open(tmp_path / name, "wb") as file:
+        (np.save if name == "A.NPY" else np.savez)(file, np.zeros((3, 5, 8, 8), np.uint8))
+    assert recognise(tmp_path / name) == "array"
+    data = DataConfig(kind, valid_data_paths=tmp_path / name)
+    assert frame_shape(data) == (8, 8, 1)
+    assert open_part(data, "test", (8, 8, 1), 5).shape == (5, 8, 8, 1)
 
 
 @pytest.mark.parametrize("kind", ["mnist", "sevir", "hko7", "kth", "radar", "grid", "folder"])

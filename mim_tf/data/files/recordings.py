@@ -89,8 +89,16 @@ def array_recordings(path: str | Path, check: bool = True) -> list[ArrayVideo]:
 
 
 def array_frame_shape(path: str | Path) -> tuple[int, ...]:
-    """Return (H, W, C) of the frames of such a file, which is mapped unless it is compressed."""
-    return array_recordings(path, check=False)[0].frame_shape
+    """Return (H, W, C) of the frames of such a file, from its header."""
+    if Path(path).suffix.lower() == ".npz":
+        shape = arrays.member_shape(path, arrays.main_key(path))
+    else:
+        shape = arrays.open_npy(path).shape
+    if len(shape) not in (4, 5):
+        array_recordings(path)  # raises the error
+    if len(shape) == 5:
+        arrays.check_channels_last(shape, path)
+    return (*shape[2:], 1)[:3]
 
 
 def list_recordings(folder: str | Path) -> list[Path]:

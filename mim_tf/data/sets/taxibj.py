@@ -92,7 +92,7 @@ def open_taxibj(
     if paths:
         paths = shared_paths(data, split, "by date, and all splits have one scale")
     files = _files(paths, data.taxibj_synthetic)
-    if any(path.suffix == ".npz" for path in files):
+    if any(path.suffix.lower() == ".npz" for path in files):
         chosen = data.taxibj_order, data.taxibj_split
         if len(files) > 1 or chosen != ("chronological", "reference"):
             raise MimError(
@@ -136,7 +136,7 @@ def shape_of_taxibj(data: DataConfig) -> tuple[int, int, int] | None:
     files = _files(paths, data.taxibj_synthetic)
     if not files:
         return SIDE, SIDE, CHANNELS
-    if files[0].suffix != ".npz":
+    if files[0].suffix.lower() != ".npz":
         with _opened(files[0]) as (counts, _):
             return (*counts.shape[2:4], CHANNELS)
     key = "X_train" if "X_train" in arrays.member_keys(files[0]) else "X_test"

@@ -251,7 +251,7 @@ def shape_of_mnist(data: DataConfig) -> tuple[int, int, int]:
     paths, _ = split_paths(data, "train")
     if not paths:
         return (*_SIZE, _GENERATORS[data.dataset].channels)
-    if paths[0].suffix == ".npy":
+    if paths[0].suffix.lower() == ".npy":
         return (*open_npy(paths[0]).shape[2:], 1)[:3]
     _, channels, height, width = member_shape(paths[0], "input_raw_data", "f", 4)
     return height, width, channels
@@ -266,7 +266,7 @@ def open_mnist(
     to_test_only = bool(paths) and not data.train_data_paths
     if not paths or (to_test_only and split == "train"):
         return _generate(data, split, frame_shape, total_length)
-    if all(path.suffix == ".npy" for path in paths):
+    if all(path.suffix.lower() == ".npy" for path in paths):
         if len(paths) > 1:
             raise MimError(f"Expected one .npy file, got {len(paths)}.")
         source: SequenceSource = ArraySource(open_npy(paths[0]), total_length, name=str(paths[0]))
