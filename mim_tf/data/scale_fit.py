@@ -154,7 +154,10 @@ def warn_of_kept_scale(scale: LinearScale | None, data: DataConfig) -> None:
 
 
 def check_units(scale: LinearScale, names: tuple[str, ...], units: tuple[str, ...]) -> None:
-    """Raise `MimError` if channels are not in the units of `scale`, of the weights."""
+    """Raise `MimError` if channels are in other units than those of the weights' `scale`.
+
+    The names of the training in another order raise it, too. Other names log a warning.
+    """
     expected = scale.unit if isinstance(scale.unit, tuple) else (scale.unit,) * len(units)
     if expected != tuple(units):
         theirs, ours = (
@@ -165,6 +168,14 @@ def check_units(scale: LinearScale, names: tuple[str, ...], units: tuple[str, ..
             f"The weights were trained on {theirs}, the data has {ours}. Convert the data, or "
             "choose --variables."
         )
+    if scale.names in ((), tuple(names)):
+        return
+    ours, theirs = ",".join(scale.names), ",".join(names)
+    if set(scale.names) == set(names):
+        raise MimError(
+            f"Expected --variables={ours}, as in the training of the weights, got {theirs}."
+        )
+    logging.warning("The weights were trained on %s, the data has %s in their place.", ours, theirs)
 
 
 class ScaledSource(WrappedSource):

@@ -6,7 +6,7 @@ import pytest
 from mim_tf.config import DataConfig
 from mim_tf.data import scale_fit
 from mim_tf.data.dataset import open_source
-from mim_tf.data.scale_fit import ScaledSource, fit_scale, warn_of_kept_scale
+from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale, warn_of_kept_scale
 from mim_tf.data.source import Recording, WindowSource
 from mim_tf.errors import MimError
 from tests.data_examples import model_for
@@ -93,6 +93,18 @@ def test_a_scale_that_weights_bring_along_is_kept_with_a_warning(caplog):
     assert not caplog.records
     warn_of_kept_scale(scale, DataConfig("grid", scale="minmax"))
     assert "--scale=minmax" in caplog.text
+
+
+def test_channels_of_one_unit_are_known_by_their_names(caplog):
+    winds = fit_scale(
+        source_of(temperatures_and_winds()), ("none",), ("u10", "v10"), ("m s-1",) * 2
+    )
+    check_units(winds, winds.names, winds.unit)
+    assert not caplog.records
+    check_units(winds, ("u100", "v100"), winds.unit)
+    assert "u100" in caplog.text
+    with pytest.raises(MimError, match="--variables"):
+        check_units(winds, ("v10", "u10"), winds.unit)
 
 
 def test_an_array_of_any_range_has_the_scale_of_its_training_split(tmp_path):
