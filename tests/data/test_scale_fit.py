@@ -127,6 +127,18 @@ def test_an_array_of_any_range_has_the_scale_of_its_training_split(tmp_path):
     np.testing.assert_array_equal(found.sequences([0]), test.sequences([0]))
 
 
+def test_an_array_that_seems_to_be_in_another_unit_than_the_training(tmp_path, caplog):
+    values = np.random.default_rng(0).normal(280, 5, (10, 4, 8, 8))
+    for name, change in (("kelvin", 0), ("celsius", -273.15)):
+        np.save(tmp_path / f"{name}.npy", values + change)
+    data, model = DataConfig("array", tmp_path / "kelvin.npy", scale="minmax"), model_for((8, 8, 1))
+    model = model_for((8, 8, 1), scale=open_source(data, model, "train").scale)
+    open_source(data, model, "test")
+    assert not caplog.records
+    open_source(DataConfig("array", tmp_path / "celsius.npy", scale="minmax"), model, "test")
+    assert "expected values" in caplog.text
+
+
 def test_other_parts_of_the_same_video_do_not_count(tmp_path):
     values = np.arange(60, dtype=np.float32).reshape(1, 60, 1, 1, 1)
     np.save(tmp_path / "a.npy", np.tile(values, (1, 1, 8, 8, 1)))

@@ -18,6 +18,7 @@ from mim_tf.data.files import arrays
 from mim_tf.data.files.holes import pace_of_names
 from mim_tf.data.files.images import image_header, in_natural_order, read_image
 from mim_tf.data.files.recordings import Pictures
+from mim_tf.data.scale_fit import warn_of_other_values
 from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import split_recordings, with_paths
 from mim_tf.errors import MimError
@@ -135,6 +136,7 @@ class Event(Recording):
             # A mapped file stays open, and there may be more events than files a process may open.
             self._array = None if isinstance(array, np.memmap) else array
         self._stamps = [arrays.Stamp.of(file) for file in self._files]
+        self.ends: list[float] = []  # smallest and largest floats of parts
         if values and dtype != np.uint8:
             self._check_values(values)
 
@@ -146,8 +148,11 @@ class Event(Recording):
         """Raise `MimError` for the first impossible value; read floats in parts."""
         step = max(1, arrays.CHUNK_VALUES // math.prod(self.frame_shape))
         for start in range(0, self.length, step):
-            fault = values.find_fault(self._stored(range(start, min(start + step, self.length))))
-            if fault:
+            stored = self._stored(range(start, min(start + step, self.length)))
+            known = ~values.are_missing(stored)
+            self.ends += [stored.min(initial=np.inf, where=known)]
+            self.ends += [stored.max(initial=-np.inf, where=known)]
+            if fault := values.find_fault(stored):
                 frame = start + fault[0]
                 place = self._files[frame] if self._folder else f"{self.name}, frame {frame}"
                 raise MimError(f"{place}: {fault[1]}")
@@ -215,6 +220,9 @@ def open_radar(data: DataConfig, split: str, frame_shape, total_length: int) -> 
     values = RadarValues(scale, data.radar_values, parse_missing(data.radar_missing))
     paths, _ = split_recordings(list_events, data, split)
     events = [Event(path, values, data.check_files) for path in paths]
+    ends = np.array([end for event in events for end in event.ends if math.isfinite(end)])
+    if ends.size and data.radar_values == "dbz":
+        warn_of_other_values(scale, ends[:, None], "--radar_values=dbz")
     size = events[0].frame_shape
     for event in events:
         if (other := event.frame_shape) != size:
