@@ -10,7 +10,7 @@ from absl import logging
 
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.crops import Crops
-from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale, warn_of_other_values
+from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale
 from mim_tf.data.source import SequenceSource, TooShortError
 from mim_tf.data.split import ALL, SPLITS, how_divided, split_paths
 from mim_tf.errors import MimError
@@ -113,7 +113,7 @@ def open_part(
         if source.units:
             check_units(scale, names, units)
         else:
-            warn_of_other_values(scale, source.sequences([0]), f"--dataset={data.dataset}")
+            scale.warn_of_other_values(source.sequences([0]), f"--dataset={data.dataset}")
         return ScaledSource(cut(source), scale)
     if set(data.scale_kinds) == {"unit"} and not source.units:
         return cut(source)  # in [0, 1], as was checked when it was opened

@@ -12,7 +12,6 @@ from mim_tf.errors import MimError
 from mim_tf.values.scale import RAIN_SCALES, LinearScale
 
 _VALUES_AT_A_TIME = 2**23
-_WIDE = 20  # range of values, of which [0, 1] is a small part
 _SAMPLED = 8  # sequences that are read for the range of pictures, where nothing is fitted
 
 
@@ -177,29 +176,6 @@ def check_units(scale: LinearScale, names: tuple[str, ...], units: tuple[str, ..
             f"Expected --variables={ours}, as in the training of the weights, got {theirs}."
         )
     logging.warning("The weights were trained on %s, the data has %s in their place.", ours, theirs)
-
-
-def warn_of_other_values(scale: LinearScale, values: np.ndarray, where: str) -> None:
-    """Log a warning if `values` `[..., C]`, which have no unit, seem to be in another than `scale`.
-
-    They do where a channel has no value in the range of its training or, on a clipped scale, where
-    all values are in [0, 1], as frames are.
-    """
-    found = ValueStatistics(values.shape[-1])
-    found.update(values)
-    low, high = found.low, found.high
-    if scale.clipped:
-        is_wide = not scale.transform and np.min(np.subtract(scale.high, scale.low)) > _WIDE
-        is_other = is_wide and low.min() >= 0 and 0 < high.max() <= 1
-    elif scale.black is not None and scale.white is not None:
-        is_other = ((low <= high) & ((high < scale.black) | (low > scale.white))).any()
-    else:
-        return
-    if is_other:
-        message = (
-            "%s: expected values in the unit of the scale (%s), got %g to %g. Check their unit."
-        )
-        logging.warning(message, where, scale.words, low.min(), high.max())
 
 
 class ScaledSource(WrappedSource):

@@ -17,7 +17,7 @@ from mim_tf.data.files.recordings import (
     find_recordings,
     open_recording,
 )
-from mim_tf.data.scale_fit import check_units, warn_of_other_values
+from mim_tf.data.scale_fit import check_units
 from mim_tf.data.sets.grid.files import is_grid, is_pattern
 from mim_tf.data.sets.grid.grid import Stretch, cached_grid
 from mim_tf.data.sets.grid.times import runs
@@ -71,7 +71,7 @@ class Input:
             if np.isinf(frames).any():
                 raise MimError(f"{recording.name}: expected finite values or NaN, got infinity.")
             if not sequence and not self.origin:
-                warn_of_other_values(self.scale, frames, recording.name)
+                self.scale.warn_of_other_values(frames, recording.name)
             frames = self.scale.to_unit(frames)
         return filled(frames)
 

@@ -18,7 +18,6 @@ from mim_tf.data.files import arrays
 from mim_tf.data.files.holes import pace_of_names
 from mim_tf.data.files.images import image_header, in_natural_order, read_image
 from mim_tf.data.files.recordings import Pictures
-from mim_tf.data.scale_fit import warn_of_other_values
 from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import split_recordings, with_paths
 from mim_tf.errors import MimError
@@ -222,7 +221,7 @@ def open_radar(data: DataConfig, split: str, frame_shape, total_length: int) -> 
     events = [Event(path, values, data.check_files) for path in paths]
     ends = np.array([end for event in events for end in event.ends if math.isfinite(end)])
     if ends.size and data.radar_values == "dbz":
-        warn_of_other_values(scale, ends[:, None], "--radar_values=dbz")
+        scale.warn_of_other_values(ends[:, None], "--radar_values=dbz")
     size = events[0].frame_shape
     for event in events:
         if (other := event.frame_shape) != size:
