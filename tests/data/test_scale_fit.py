@@ -86,6 +86,14 @@ def test_values_outside_are_refused_when_they_are_read(kind, value):
         scaled.sequences([2, 5])
 
 
+@pytest.mark.parametrize(("value", "warns"), [(-999, True), (9999, True), (-1e-6, False)])
+def test_impossible_rain_may_mark_missing_values(caplog, value, warns):
+    rain = np.random.default_rng(0).gamma(1, 3, (9, 4, 5, 1)).astype(np.float32)
+    rain[4] = value
+    fit_scale(source_of(rain), ("log",), ("rain",), ("mm/h",))
+    assert ("rain" in caplog.text) == warns
+
+
 def test_a_scale_that_weights_bring_along_is_kept_with_a_warning(caplog):
     scale = fitted(source_of(temperatures_and_winds()), "standard")
     warn_of_kept_scale(None, DataConfig("grid", scale="minmax"))
