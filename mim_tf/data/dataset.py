@@ -113,6 +113,8 @@ def open_part(
     if scale:
         if source.units:
             check_units(scale, names, units)
+        else:
+            scale.warn_of_other_values(source.sequences([0]), f"--dataset={data.dataset}")
         return ScaledSource(cut(source), scale)
     if set(data.scale_kinds) == {"unit"} and not source.units:
         return cut(source)  # in [0, 1], as was checked when it was opened

@@ -13,6 +13,11 @@ from mim_tf.errors import MimError
 from mim_tf.values.scale import RAIN_SCALES, LinearScale
 
 _VALUES_AT_A_TIME = 2**23
+_LEAST_RAIN, _MOST_RAIN = -0.01, 1000  # mm/h; packed numbers may be slightly negative
+_REMEDY = (
+    "Declare values that mean missing (_FillValue, missing_value or valid_range of a file), or "
+    "replace them by NaN."
+)
 _SAMPLED = 8  # sequences that are read for the range of pictures, where nothing is fitted
 
 
@@ -64,6 +69,11 @@ def fit_scale(
     are of its channels. There is one of `kinds` for all channels, or one for each.
     """
     if kinds[0] in RAIN_SCALES and len(kinds) == source.shape[-1] == 1:
+        found = _statistics(source, every=False)
+        for value in (found.low[0], found.high[0]):
+            if not math.isinf(value) and not _LEAST_RAIN <= value <= _MOST_RAIN:
+                message = "%s: rain of %g mm/h is impossible and is clipped. %s"
+                logging.warning(message, names[0], value, _REMEDY)
         return RAIN_SCALES[kinds[0]]  # for all of the world, so nothing is fitted
     channels = source.shape[-1]
     if not RAIN_SCALES.keys().isdisjoint(kinds):
@@ -78,11 +88,8 @@ def fit_scale(
     for n, kind in enumerate(kinds):
         _check_range(kind, names[n], found.low[n], found.high[n])
         if (marker := marker_in(found.low[n], found.high[n])) is not None:
-            logging.warning(
-                "%s: the value %g often marks missing values. If it does, declare it (_FillValue, "
-                "missing_value or valid_range of a file) or replace it by NaN.",
-                *(names[n], marker),
-            )
+            message = "%s: the value %g often marks missing values. %s"
+            logging.warning(message, names[n], marker, _REMEDY)
         if kind == "minmax":
             low[n], high[n] = found.low[n], found.high[n]
         if kind == "standard":
@@ -159,7 +166,10 @@ def warn_of_kept_scale(scale: LinearScale | None, data: DataConfig) -> None:
 
 
 def check_units(scale: LinearScale, names: tuple[str, ...], units: tuple[str, ...]) -> None:
-    """Raise `MimError` if channels are not in the units of `scale`, of the weights."""
+    """Raise `MimError` if channels are in other units than those of the weights' `scale`.
+
+    The names of the training in another order raise it, too. Other names log a warning.
+    """
     expected = scale.unit if isinstance(scale.unit, tuple) else (scale.unit,) * len(units)
     if expected != tuple(units):
         theirs, ours = (
@@ -170,6 +180,14 @@ def check_units(scale: LinearScale, names: tuple[str, ...], units: tuple[str, ..
             f"The weights were trained on {theirs}, the data has {ours}. Convert the data, or "
             "choose --variables."
         )
+    if scale.names in ((), tuple(names)):
+        return
+    ours, theirs = ",".join(scale.names), ",".join(names)
+    if set(scale.names) == set(names):
+        raise MimError(
+            f"Expected --variables={ours}, as in the training of the weights, got {theirs}."
+        )
+    logging.warning("The weights were trained on %s, the data has %s in their place.", ours, theirs)
 
 
 class ScaledSource(WrappedSource):

@@ -114,7 +114,7 @@ class Recording(abc.ABC):
         name: shown in messages and in the record of a run.
         length: number of frames.
         holes: positions of frames before which time is missing.
-        step: seconds from a frame to the next; 0 if unknown, NaN if most steps differ.
+        step: seconds from a frame to the next; 0 if unknown, NaN if most steps may differ.
     """
 
     name: str
@@ -263,8 +263,8 @@ def warn_of_pace(recordings: Sequence[Recording]) -> None:
     uneven = [name for name, step in steps.items() if math.isnan(step)]
     if uneven:
         logging.warning(
-            "%s%s: expected frames equally far apart in time, got steps that differ. They are used "
-            "as if they were equal.",
+            "%s%s: expected frames equally far apart in time, got times or names of files that do "
+            "not show it. They are used as if they were. Give each recording a folder of its own.",
             uneven[0],
             f" and {len(uneven) - 1} more" if len(uneven) > 1 else "",
         )

@@ -58,7 +58,7 @@ def evaluate(
         on_sample: called with the number 1, 2, ..., the truth `[T, H, W, C]`, NaN where a value is
             missing, and the forecast `[horizon, H, W, C]` of each of the first `num_save_samples`
             sequences; by default `folder/NUMBER` gets pictures of them.
-        input_length: frames of the context; not needed for a model that has it.
+        input_length: frames of the context; by default those of the model, if it has them.
         folder: for scores, pictures and a page, which `mim compare`, `mim report` and
             `mim filmstrip` take.
 
@@ -77,25 +77,25 @@ def evaluate(
 
 def _forecast_of(forecast, source, input_length, config) -> tuple[Forecast, int]:
     """Return `forecast` as a function of frames and indices, and the length of its context."""
-    length = source.shape[0]
-    if isinstance(forecast, VideoPredictor):
-        context = forecast.config.input_length
-        size = min(config.batch_size, len(evaluated(source, config.max_test_sequences)))
-        check_prediction(forecast.config, size, length)
-
-        def predict_next(frames, _):
-            return forecast.forecast(frames[:, :context], length - context, size)
-
-        return predict_next, context
-    is_keras = isinstance(forecast, keras.Model)
+    length, is_keras = source.shape[0], isinstance(forecast, keras.Model)
     shape = getattr(forecast, "input_shape", None)
-    if input_length is None and is_keras and isinstance(shape, tuple):
+    if input_length is None and isinstance(forecast, VideoPredictor):
+        input_length = forecast.config.input_length
+    elif input_length is None and is_keras and isinstance(shape, tuple):
         input_length = shape[1]
     if not input_length or not 0 < input_length < length:
         raise MimError(
             f"Expected an input_length from 1 to {length - 1}, because sequences have {length} "
             f"frames, got {input_length}."
         )
+    if isinstance(forecast, VideoPredictor):
+        size = min(config.batch_size, len(evaluated(source, config.max_test_sequences)))
+        check_prediction(forecast.config, size, length)
+
+        def predict_next(frames, _):
+            return forecast.forecast(frames[:, :input_length], length - input_length, size)
+
+        return predict_next, input_length
 
     def predict(frames, _):
         context, horizon = frames[:, :input_length], length - input_length

@@ -259,14 +259,18 @@ def build_model(config: ModelConfig | None = None, rematerialise: bool = False) 
 def predict(model: VideoPredictor, context, horizon: int, batch_size: int = 8) -> np.ndarray:
     """Predict the `horizon` frames that follow `context`, see `VideoPredictor.forecast`.
 
-    Raises `MimError` for a model that is not of this package.
+    Raises `MimError` for a model that is not of this package. Logs a warning for physical values
+    instead of frames, on a scale that is not clipped.
     """
     if not isinstance(model, VideoPredictor):
         raise MimError(
             f"Expected a VideoPredictor, from build_model or load_model, got {type(model).__name__}"
             ". mim_tf.evaluate scores models of any kind."
         )
-    return model.forecast(context, horizon, batch_size)
+    found, scale = model.forecast(context, horizon, batch_size), model.config.frame_scale
+    if not scale.clipped:
+        scale.warn_of_other_values(scale.to_physical(context), "scale.to_physical(context)")
+    return found
 
 
 def frames_and_flags(inputs):

@@ -70,6 +70,8 @@ class Input:
         if self.scale:
             if np.isinf(frames).any():
                 raise MimError(f"{recording.name}: expected finite values or NaN, got infinity.")
+            if not sequence and not self.origin:
+                self.scale.warn_of_other_values(frames, recording.name)
             frames = self.scale.to_unit(frames)
         return filled(frames)
 

@@ -13,6 +13,7 @@ from mim_tf.values.text import listed
 
 Numbers = float | tuple[float, ...]
 _LARGEST = 3.4e38  # what float32 holds
+_WIDE = 20  # range of values, of which [0, 1] is a small part
 
 # Rain rates in mm/h span four decades, most of them small. Both functions map 0 to 0.
 
@@ -173,6 +174,25 @@ class LinearScale:
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         changed = {name: value for name, value in vars(self).items() if value != defaults[name]}
         return json.loads(json.dumps(changed))
+
+    def warn_of_other_values(self, values: np.ndarray, where: str) -> None:
+        """Log a warning if values `[..., C]`, NaN where missing, seem to be in another unit.
+
+        They do where a channel has no value in the range of its training or, on a clipped scale,
+        where all values are in [0, 1], as frames are.
+        """
+        axes = tuple(range(values.ndim - 1))
+        low, high = (function.reduce(values, axes) for function in (np.fmin, np.fmax))
+        if self.clipped:
+            is_wide = not self.transform and np.min(np.subtract(self.high, self.low)) > _WIDE
+            is_other = is_wide and low.min() >= 0 and 0 < high.max() <= 1
+        elif self.black is not None and self.white is not None:
+            is_other = np.any((high < self.black) | (low > self.white))
+        else:
+            return
+        if is_other:
+            message = "%s: expected values of the scale (%s), got %g to %g. Check their unit."
+            logging.warning(message, where, self.words, np.fmin.reduce(low), np.fmax.reduce(high))
 
     def check_thresholds(self, thresholds: Sequence[float]) -> None:
         """Raise `MimError` for several units, no thresholds, or thresholds no frame can have.

@@ -49,6 +49,17 @@ def test_reflectivity_is_mapped_and_clipped(tmp_path, save, dtype):
     np.testing.assert_allclose(got[0, 0], 10 / 70, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("highest", "kind", "warns"),
+    [(1.0, "dbz", True), (40.0, "dbz", False), (0.0, "dbz", False), (1.0, "unit", False)],
+)
+def test_floats_that_seem_to_be_no_reflectivity(tmp_path, caplog, highest, kind, warns):
+    save_npy(tmp_path / "dry", np.zeros((3, 4, 6)))
+    save_npy(tmp_path / "wet", np.linspace(0, highest, 72).reshape(3, 4, 6))
+    opened(tmp_path, radar_values=kind)
+    assert ("--radar_values" in caplog.text) == warns
+
+
 def test_only_events_are_listed_in_natural_order(tmp_path):
     save_pictures(tmp_path / "2", levels())
     save_npy(tmp_path / "10", levels())

@@ -6,7 +6,7 @@ import pytest
 from mim_tf.config import DataConfig
 from mim_tf.data import scale_fit
 from mim_tf.data.dataset import open_source
-from mim_tf.data.scale_fit import ScaledSource, fit_scale, warn_of_kept_scale
+from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale, warn_of_kept_scale
 from mim_tf.data.source import Recording, WindowSource
 from mim_tf.errors import MimError
 from tests.data_examples import model_for
@@ -92,6 +92,14 @@ def test_values_outside_are_refused_when_they_are_read(kind, value):
         scaled.sequences([2, 5])
 
 
+@pytest.mark.parametrize(("value", "warns"), [(-999, True), (9999, True), (-1e-6, False)])
+def test_impossible_rain_may_mark_missing_values(caplog, value, warns):
+    rain = np.random.default_rng(0).gamma(1, 3, (9, 4, 5, 1)).astype(np.float32)
+    rain[4] = value
+    fit_scale(source_of(rain), ("log",), ("rain",), ("mm/h",))
+    assert ("rain" in caplog.text) == warns
+
+
 def test_a_scale_that_weights_bring_along_is_kept_with_a_warning(caplog):
     scale = fitted(source_of(temperatures_and_winds()), "standard")
     warn_of_kept_scale(None, DataConfig("grid", scale="minmax"))
@@ -99,6 +107,18 @@ def test_a_scale_that_weights_bring_along_is_kept_with_a_warning(caplog):
     assert not caplog.records
     warn_of_kept_scale(scale, DataConfig("grid", scale="minmax"))
     assert "--scale=minmax" in caplog.text
+
+
+def test_channels_of_one_unit_are_known_by_their_names(caplog):
+    winds = fit_scale(
+        source_of(temperatures_and_winds()), ("none",), ("u10", "v10"), ("m s-1",) * 2
+    )
+    check_units(winds, winds.names, winds.unit)
+    assert not caplog.records
+    check_units(winds, ("u100", "v100"), winds.unit)
+    assert "u100" in caplog.text
+    with pytest.raises(MimError, match="--variables"):
+        check_units(winds, ("v10", "u10"), winds.unit)
 
 
 def test_an_array_of_any_range_has_the_scale_of_its_training_split(tmp_path):
@@ -119,6 +139,18 @@ def test_an_array_of_any_range_has_the_scale_of_its_training_split(tmp_path):
         open_source(plain, model, "test")
     found = open_source(plain, model_for((8, 8, 1), scale=train.scale), "test")
     np.testing.assert_array_equal(found.sequences([0]), test.sequences([0]))
+
+
+def test_an_array_that_seems_to_be_in_another_unit_than_the_training(tmp_path, caplog):
+    values = np.random.default_rng(0).normal(280, 5, (10, 4, 8, 8))
+    for name, change in (("kelvin", 0), ("celsius", -273.15)):
+        np.save(tmp_path / f"{name}.npy", values + change)
+    data, model = DataConfig("array", tmp_path / "kelvin.npy", scale="minmax"), model_for((8, 8, 1))
+    model = model_for((8, 8, 1), scale=open_source(data, model, "train").scale)
+    open_source(data, model, "test")
+    assert not caplog.records
+    open_source(DataConfig("array", tmp_path / "celsius.npy", scale="minmax"), model, "test")
+    assert "expected values" in caplog.text
 
 
 def test_other_parts_of_the_same_video_do_not_count(tmp_path):

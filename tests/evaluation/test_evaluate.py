@@ -172,6 +172,16 @@ def test_any_forecast_is_scored_alike(kind, tiny_frames, tmp_path):
     assert (tmp_path / "a" / "1" / "gt1.png").exists()
 
 
+def test_a_network_may_get_another_context_than_in_training(model, tiny_frames):
+    result = mim_tf.evaluate(model, tiny_frames, input_length=2)
+    forecast = np.clip(mim_tf.predict(model, tiny_frames[:, :2], 4), 0, 1)
+    errors = np.square(forecast - tiny_frames[:, 2:]).sum((2, 3, 4)).mean(0)
+    assert result["input_length"] == 2
+    np.testing.assert_allclose(result["per_frame"]["mse"], errors, rtol=1e-5)
+    with pytest.raises(MimError, match="input_length"):
+        mim_tf.evaluate(model, tiny_frames[:, :3])
+
+
 @pytest.mark.parametrize(
     ("forecast", "settings", "words"),
     [

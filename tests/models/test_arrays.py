@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mim_tf import MimError
-from mim_tf.models.predictor import check_training_arrays, first_batch
+from mim_tf.models.predictor import check_training_arrays, first_batch, predict
 from mim_tf.values.scale import LinearScale
 from tests.models.small_models import random_frames, shared_model, small_model
 
@@ -92,6 +92,14 @@ def test_a_scale_without_ends_needs_finite_values():
     model = shared_model(scale=LinearScale("K", 250.0, 300.0, clipped=False))
     model.compile(loss="mse", run_eagerly=True)
     assert model.evaluate(frames, frames[:, 1:], verbose=0) > 1
+
+
+def test_physical_values_instead_of_frames_are_noticed(caplog):
+    model = shared_model(scale=LinearScale("K", 250.0, 300.0, False, 220.0, 330.0))
+    predict(model, FRAMES, 1)
+    assert not caplog.records
+    predict(model, FRAMES + 280, 1)
+    assert "to_physical" in caplog.text
 
 
 def test_empty_sets_and_generators_are_not_read():

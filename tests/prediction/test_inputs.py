@@ -168,6 +168,22 @@ def test_floats_are_physical_where_the_network_has_a_scale(tmp_path):
         open_input(path, GREY, scale=KELVIN).read(0)
 
 
+@pytest.mark.parametrize(
+    ("scale", "highest", "warns"),
+    [
+        (LinearScale("dBZ", 0, 70), 0.9, True),
+        (LinearScale("dBZ", 0, 70), 9.0, False),
+        (LinearScale("K", 280.0, 290.0, False, 250.0, 310.0), 25.0, True),
+        (LinearScale("K", 280.0, 290.0, False, 250.0, 310.0), 255.0, False),
+    ],
+)
+def test_floats_that_seem_to_be_in_another_unit(tmp_path, caplog, scale, highest, warns):
+    values = np.linspace(0, highest, 3 * 16 * 24).reshape(3, *GREY)
+    values[0, 0, 0] = np.nan
+    open_input(saved(tmp_path / "a.npy", values), GREY, scale=scale).read(0)
+    assert ("a.npy" in caplog.text) == warns
+
+
 def of_training(low, high, unit=("",)):
     """The scale of a channel whose training had values from `low` to `high`."""
     middle = (low + high) / 2

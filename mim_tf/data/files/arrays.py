@@ -160,9 +160,14 @@ def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) ->
     """
     is_number = array.dtype == np.uint8 or array.dtype.kind == "f"
     if array.ndim not in layouts or 0 in array.shape or not is_number:
-        expected = " or ".join(layouts.values())
+        expected, remedy = " or ".join(layouts.values()), ""
+        if array.ndim not in layouts and array.ndim + 1 in layouts:
+            remedy = " Save array[None], which adds the first axis."
+        elif array.ndim in layouts and not is_number:
+            remedy = " Save array.astype('float32')."
         raise MimError(
             f"{name}: Expected {expected}, uint8 or floats, got {array.dtype} {list(array.shape)}."
+            f"{remedy}"
         )
     if array.ndim == 5:
         check_channels_last(array.shape, name)

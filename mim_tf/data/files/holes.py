@@ -22,7 +22,7 @@ _DECIMAL, _WHOLE = re.compile(r"(\d+(?:\.\d+)?)"), re.compile(r"(\d+)")
 class Pace(NamedTuple):
     """How far apart in time frames are; `holes` and `step` are those of a `Recording`.
 
-    If most steps differ, none is usual, and no hole is known.
+    If most steps differ, or nothing tells them, none is usual, and no hole is known.
     """
 
     holes: tuple[int, ...] = ()
@@ -32,7 +32,7 @@ class Pace(NamedTuple):
 def pace_of_names(paths: Sequence[Path]) -> Pace:
     """Return the pace of frames by the dates, times of day or numbers in the names of their files.
 
-    Names in which several numbers change that are no date, or none changes, say nothing.
+    Names in which several numbers change that are no date, or text changes, tell nothing.
 
     Args:
         paths: of a recording, in order, one for each frame.
@@ -40,7 +40,7 @@ def pace_of_names(paths: Sequence[Path]) -> Pace:
     readings = ((np.diff(times), known) for times, known in _readings([p.stem for p in paths]))
     rising = [each for each in readings if len(each[0]) and (each[0] > 0).all()]
     if not rising:
-        return Pace()
+        return Pace(step=math.nan if len(paths) > 1 else 0.0)
     # The same digits can be a date, a time of day or a number. The most regular reading is right.
     steps, in_seconds = min(rising, key=lambda each: _are_uneven(each[0], 0.25).mean())
     found = pace_of_steps(steps, 0.25)

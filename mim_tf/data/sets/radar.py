@@ -126,6 +126,7 @@ class Event(Recording):
             # A mapped file stays open, and there may be more events than files a process may open.
             self._array = None if isinstance(array, np.memmap) else array
         self._stamps = [arrays.Stamp.of(file) for file in self._files]
+        self.ends: list[float] = []  # smallest and largest floats of parts
         if values and dtype != np.uint8:
             self._check_values(values)
 
@@ -137,8 +138,11 @@ class Event(Recording):
         """Raise `MimError` for the first impossible value; read floats in parts."""
         step = max(1, arrays.CHUNK_VALUES // math.prod(self.frame_shape))
         for start in range(0, self.length, step):
-            fault = values.find_fault(self._stored(range(start, min(start + step, self.length))))
-            if fault:
+            stored = self._stored(range(start, min(start + step, self.length)))
+            known = ~values.are_missing(stored)
+            self.ends += [stored.min(initial=np.inf, where=known)]
+            self.ends += [stored.max(initial=-np.inf, where=known)]
+            if fault := values.find_fault(stored):
                 frame = start + fault[0]
                 place = self._files[frame] if self._folder else f"{self.name}, frame {frame}"
                 raise MimError(f"{place}: {fault[1]}")
@@ -206,6 +210,9 @@ def open_radar(data: DataConfig, split: str, frame_shape, total_length: int) -> 
     values = RadarValues(scale, data.radar_values, parse_missing(data.radar_missing))
     paths, _ = split_recordings(list_events, data, split)
     events = [Event(path, values, data.check_files) for path in paths]
+    ends = np.array([end for event in events for end in event.ends if math.isfinite(end)])
+    if ends.size and data.radar_values == "dbz":
+        scale.warn_of_other_values(ends[:, None], "--radar_values=dbz")
     size = common_value(((event.name, event.frame_shape) for event in events), "pixels ")
     return WindowSource(
         events,

@@ -57,6 +57,15 @@ def test_first_bad_value_is_located(monkeypatch, value):
         ArraySource(array, 3, "a.npy")
 
 
+@pytest.mark.parametrize(
+    ("shape", "dtype", "remedy"),
+    [((6, 5, 7), float, r"array\[None\]"), ((3, 6, 5, 7), ">u2", r"astype\('float32'\)")],
+)
+def test_arrays_that_a_step_makes_fit(shape, dtype, remedy):
+    with pytest.raises(MimError, match=rf"a\.npy.*{remedy}"):
+        ArraySource(np.zeros(shape, dtype), 3, "a.npy")
+
+
 def test_file_is_mapped_not_loaded(tmp_path):
     array = levels(50, 20, 64, 64)
     np.save(tmp_path / "a.npy", array)

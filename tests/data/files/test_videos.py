@@ -93,8 +93,9 @@ def test_a_video_turned_by_less_than_a_quarter_is_refused(tmp_path):
         open_video(write_turned(tmp_path / "a.mp4", (half, half, -half, half)), RGB)
 
 
-def test_time_is_missing_where_a_frame_comes_late(tmp_path):
-    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+@pytest.mark.parametrize("name", ["a.mkv", "a.avi"])  # an AVI counts frames that were dropped
+def test_time_is_missing_where_a_frame_comes_late(tmp_path, name):
+    with av.open(str(tmp_path / name), "w") as container:
         stream = container.add_stream("ffv1", rate=10)
         stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "bgr0"
         stream.codec_context.time_base = fractions.Fraction(1, 10)
@@ -103,8 +104,9 @@ def test_time_is_missing_where_a_frame_comes_late(tmp_path):
             frame.pts, frame.time_base = time, fractions.Fraction(1, 10)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    video = open_video(tmp_path / "a.mkv", RGB)
+    video = open_video(tmp_path / name, RGB)
     assert (video.holes, video.step) == ((3, 5), pytest.approx(0.1))
+    assert len(video.read(range(video.length))) == 6
 
 
 def test_what_is_transparent_in_a_video_is_black(tmp_path):
@@ -240,9 +242,10 @@ def test_a_gif_that_ends_early(tmp_path):
         open_video(path, RGB)
 
 
-def test_a_video_whose_end_is_missing(tmp_path):
-    start = {"movflags": "faststart"}
-    path = write_video(tmp_path / "a.mp4", numbered_frames(60), "mpeg4", "yuv420p", **start)
+@pytest.mark.parametrize("name", ["a.mp4", "a.avi"])
+def test_a_video_whose_end_is_missing(tmp_path, name):
+    start = {"movflags": "faststart"} if name == "a.mp4" else {}
+    path = write_video(tmp_path / name, numbered_frames(60), "mpeg4", "yuv420p", **start)
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(MimError, match=r"a\.mp4: "):
+    with pytest.raises(MimError, match=r"a\.(mp4|avi): "):
         Video(path, RGB).read([0])
