@@ -62,7 +62,7 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
     if os.path.lexists(path) and not _is_report(path):
         raise MimError(f"{path} exists and is not a report of mim. Give another --output.")
     material = read_material(folder)
-    log, record, name = material.log, material.record, Path(folder).resolve().name
+    record, name = material.record, Path(folder).resolve().name
     evaluation = dataclasses.replace(material.evaluation, name=MODEL)
     scores, field = evaluation.scores, field_of(evaluation.scores["data"])
     samples, captions = {"forecast": material.samples}, _captions(material, field)
@@ -78,10 +78,8 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
         command=record and command_line(record["command"]),
         spectra=_spectrum_charts(scores.get("spectra")),
         spectrum_titles=SPECTRA.values(),
-        loss=log.get("loss")
-        and line_chart("training loss", "iteration", log["iteration"], {"loss": log["loss"]}),
-        validations=_validation_charts(material.validations),
-        players=sequence_players(samples, field, captions),
+        training=_training_charts(material.log, material.validations),
+        sequences=sequence_players(samples, field, captions),
         error_map=error_map_player(material.samples.error_map, field, scores["sequences"]),
         **_scores(Comparison([evaluation]), "mse", 1),
     )
@@ -143,7 +141,7 @@ def write_comparison(
         titles=titles,
         runs=runs,
         differences=_differences(comparison),
-        players=players,
+        sequences=players,
         strip=strip,
         costs=[COSTS, *([name, *_cost(each)] for name, each in zip(runs, origins, strict=True))],
         settings=_different_settings(runs, origins),
@@ -275,15 +273,18 @@ def _spectrum_charts(spectra: dict | None) -> list[Chart]:
     return charts
 
 
-def _validation_charts(validations: dict[int, dict]) -> list[Chart]:
-    """Return a chart for each score, over the evaluations of a run."""
+def _training_charts(log: dict[str, list[float]], validations: dict[int, dict]) -> list[Chart]:
+    """Return a chart of the loss, and one for each score over the evaluations of a run."""
+    charts = []
+    if log.get("loss"):
+        line = {"loss": log["loss"]}
+        charts.append(line_chart("training loss", "iteration", log["iteration"], line))
     if len(validations) < 2:
-        return []
+        return charts
     *_, last = every = list(validations.values())
     parts = {MODEL: every}
     for name in last["baselines"]:
         parts[tables.BASELINES.get(name, name)] = [each["baselines"][name] for each in every]
-    charts = []
     for score in last["mean"]:
         lines = {name: [each["mean"][score] for each in part] for name, part in parts.items()}
         charts.append(line_chart(score_title(score), "iteration", list(validations), lines))
