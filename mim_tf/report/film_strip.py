@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import compare
-from mim_tf.evaluation.stored import Samples, read_evaluation, read_samples, shared_indices
+from mim_tf.evaluation.stored import Samples, read_samples, shared_indices
 from mim_tf.report.players import Field, difference, difference_limit, field_of, visible
 from mim_tf.storage.paths import check_free, written_whole
 from mim_tf.values.text import literal
@@ -50,12 +50,8 @@ def write_film_strip(
     if output.suffix.lower() not in FORMATS:
         raise MimError(f"Expected an --output in {' or '.join(FORMATS)}, got {output}.")
     check_free(output, "--output")
-    if len(folders) > 1:
-        evaluations = compare(folders, names).evaluations
-    elif len(names) > 1:
-        raise MimError(f"Expected one of --names, because there is one model, got {len(names)}.")
-    else:
-        evaluations = [read_evaluation(folders[0], *names or ["prediction"])]
+    known = ["prediction"] if len(folders) == 1 else []
+    evaluations = compare(folders, names or known).evaluations
     samples = {each.name: read_samples(each.folder) for each in evaluations}
     field = field_of(evaluations[0].scores["data"])
     figure = draw(samples, field, _index([*samples.values()], sequence))

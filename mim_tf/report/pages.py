@@ -231,34 +231,23 @@ def _score_part(comparison, heading, scores, styles):
     rows, charts, numbers = [["score", *names]], [], []
     for score in scores:
         title = tables.title_with_arrow(score, threshold=False).replace(" ", "\N{NO-BREAK SPACE}")
-        rows.append([title, *map(_cell, tables.score_cells(comparison, score))])
+        rows.append([title, *tables.score_cells(comparison, score)])
         by_time = tables.lead_time_cells(comparison, score)
         times = range(1, len(by_time) + 1)
         lines = {name: part["per_frame"][score] for name, part in tables.methods(comparison)}
         charts.append(line_chart(score_title(score), "lead time in frames", times, lines, styles))
-        cells = [[str(time), *map(_cell, row)] for time, row in zip(times, by_time, strict=True)]
+        cells = [[str(time), *row] for time, row in zip(times, by_time, strict=True)]
         numbers.append([[f"{tables.title_with_arrow(score)}, lead time", *names], *cells])
     return {"heading": heading, "rows": rows, "lead_times": charts, "numbers": numbers}
 
 
-def _cell(cell: tables.Cell) -> Markup:
-    """Return a cell, of which the best is bold; an interval stays on one line."""
-    mean, ends = map(tables.with_minus, cell[:2])
-    number = Markup("<b>{}</b>").format(mean) if cell.is_best else Markup("{}").format(mean)
-    interval = Markup(" <small>{}</small>").format(ends.replace(" ", "\N{NO-BREAK SPACE}"))
-    return number + interval if ends else number
-
-
-def _differences(comparison: Comparison) -> list[tuple[Difference, float, list[str]]]:
+def _differences(comparison: Comparison) -> list[tuple[Difference, float, list]]:
     """Return each difference with the limit of its bar, equal for one score, and its cells."""
     limits: dict[str, float] = {}
     for each in comparison.differences:
         limits[each.score] = max(limits.get(each.score, 0), each.size)
     rows = zip(comparison.differences, tables.difference_table(comparison).rows, strict=True)
-    return [
-        (each, limits[each.score], [_cell(x) if isinstance(x, tables.Cell) else x for x in cells])
-        for each, cells in rows
-    ]
+    return [(each, limits[each.score], cells) for each, cells in rows]
 
 
 def _spectrum_charts(spectra: dict | None) -> list[Chart]:
