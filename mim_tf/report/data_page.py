@@ -83,17 +83,18 @@ def players(source: SequenceSource, size: int, budget: int) -> list[Player]:
         for n, (name, field) in enumerate(fields.items())
     ]
 
-    def player(number, sequence, reduction):
+    def draw(index, sequence, reduction):
         panes = [
             Pane(name, sprite(visible(sequence[..., part], field), reduction), length, bar)
             for name, part, field, bar in views
         ]
-        return Player(f"Sequence {indices[number] + 1}", "", panes, length, None, (height, width))
+        return Player(f"Sequence {index + 1}", "", panes, length, None, (height, width))
 
-    def draw(reduction):
-        return [player(*each, reduction) for each in enumerate(frames)]
-
-    return within_budget(draw, length * width, budget)
+    return within_budget(
+        lambda reduction: [draw(*each, reduction) for each in zip(indices, frames, strict=True)],
+        length * width,
+        budget,
+    )
 
 
 def _fields(source):

@@ -22,17 +22,9 @@ from mim_tf.evaluation.baselines import unbeaten, verdict, won_and_lost
 from mim_tf.evaluation.compare import Comparison, Difference
 from mim_tf.evaluation.errors import score_title
 from mim_tf.evaluation.stored import SAMPLE_KINDS, SAMPLES, Evaluation, read_samples, shared_indices
-from mim_tf.report import film_strip, tables
+from mim_tf.report import film_strip, players, tables
 from mim_tf.report.charts import Chart, line_chart
 from mim_tf.report.methods import compare_methods, notes
-from mim_tf.report.players import (
-    BUDGET,
-    Player,
-    error_map_player,
-    field_of,
-    png_uri,
-    sequence_players,
-)
 from mim_tf.report.read import Material, Origin, find_origin, read_material
 from mim_tf.storage.paths import check_free, open_file, written_whole
 
@@ -64,7 +56,7 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
     material = read_material(folder)
     record, name = material.record, Path(folder).resolve().name
     evaluation = dataclasses.replace(material.evaluation, name=MODEL)
-    scores, field = evaluation.scores, field_of(evaluation.scores["data"])
+    scores, field = evaluation.scores, players.field_of(evaluation.scores["data"])
     samples, captions = {"forecast": material.samples}, _captions(material, field)
     write_page(
         path,
@@ -79,8 +71,8 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
         spectra=_spectrum_charts(scores.get("spectra")),
         spectrum_titles=SPECTRA.values(),
         training=_training_charts(material.log, material.validations),
-        sequences=sequence_players(samples, field, captions),
-        error_map=error_map_player(material.samples.error_map, field, scores["sequences"]),
+        sequences=players.sequence_players(samples, field, captions),
+        error_map=players.error_map_player(material.samples.error_map, field, scores["sequences"]),
         **_scores(Comparison([evaluation]), "mse", 1),
     )
     return path
@@ -127,7 +119,7 @@ def write_comparison(
     titles = [each.name for each in comparison.evaluations]
     runs = [each.name for each in comparison.runs]
     origins = [find_origin(each.folder) for each in comparison.runs]
-    players, strip = _pictures(
+    sequences, strip = _pictures(
         [each.seeds[0] if each.seeds else each for each in comparison.evaluations]
     )
     write_page(
@@ -141,7 +133,7 @@ def write_comparison(
         titles=titles,
         runs=runs,
         differences=_differences(comparison),
-        sequences=players,
+        sequences=sequences,
         strip=strip,
         costs=[COSTS, *([name, *_cost(each)] for name, each in zip(runs, origins, strict=True))],
         settings=_different_settings(runs, origins),
@@ -295,7 +287,7 @@ def _captions(material: Material, field) -> dict[int, tuple[str, str]]:
     return captions
 
 
-def _pictures(evaluations: Sequence[Evaluation]) -> tuple[list[Player], str]:
+def _pictures(evaluations: Sequence[Evaluation]) -> tuple[list[players.Player], str]:
     """Return players of the sequences that all runs kept, and a film strip of the first.
 
     Both are empty if a run kept no pictures, or only of other sequences.
@@ -306,15 +298,16 @@ def _pictures(evaluations: Sequence[Evaluation]) -> tuple[list[Player], str]:
     shared = shared_indices(samples.values())
     if not shared:
         return [], ""
-    field = field_of(evaluations[0].scores["data"])
+    field = players.field_of(evaluations[0].scores["data"])
     captions = {}
     for index in shared:
         errors = (f"{each.name} {each.per_sequence['mse'][index]:.4g}" for each in evaluations)
         captions[index] = (f"Sequence {index + 1}", f"MSE: {', '.join(errors)}")
-    players = sequence_players(samples, field, captions, BUDGET - STRIP_BUDGET)
+    budget = players.BUDGET - STRIP_BUDGET
+    shown = players.sequence_players(samples, field, captions, budget)
     picture = io.BytesIO()
     film_strip.draw(samples, field, shared[0]).savefig(picture, format="png", dpi=STRIP_DPI)
-    return players, png_uri(picture)
+    return shown, players.png_uri(picture)
 
 
 def _cost(origin: Origin | None) -> list[str]:
