@@ -24,7 +24,7 @@ def observed_step(step: keras.Model) -> keras.Model:
     Its outputs are a dict of `step`, the outputs of the step, and `inside`, "cell/quantity" ->
     what the cell's `read_out` returns.
     """
-    inside = {}
+    inside: dict = {}
     for layer in step.layers:
         if hasattr(layer, "read_out"):
             read_out = keras.layers.Lambda(lambda inputs, cell=layer: cell.read_out(*inputs))

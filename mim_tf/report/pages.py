@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.baselines import unbeaten, verdict, won_and_lost
-from mim_tf.evaluation.compare import Comparison, Difference
+from mim_tf.evaluation.compare import Comparison
 from mim_tf.evaluation.errors import score_title
 from mim_tf.evaluation.stored import SAMPLE_KINDS, SAMPLES, Evaluation, read_samples, shared_indices
 from mim_tf.report import film_strip, players, tables
@@ -115,7 +115,7 @@ def write_comparison(
         )
     comparison.check_score(score)
     sentence, best = comparison.verdict(score), comparison.best(score)
-    differences = comparison.against_best(score)
+    differences, compared = comparison.against_best(score), comparison.differences
     titles = [each.name for each in comparison.evaluations]
     runs = [each.name for each in comparison.runs]
     origins = [find_origin(each.folder) for each in comparison.runs]
@@ -132,7 +132,11 @@ def write_comparison(
         against_baselines=comparison.baselines and verdict(best.scores, score, best.name),
         titles=titles,
         runs=runs,
-        differences=_differences(comparison),
+        differences=[
+            # All bars of one score have one scale.
+            (each, max(other.size for other in compared if other.score == each.score), cells)
+            for each, cells in zip(compared, tables.difference_table(comparison).rows, strict=True)
+        ],
         sequences=sequences,
         strip=strip,
         costs=[COSTS, *([name, *_cost(each)] for name, each in zip(runs, origins, strict=True))],
@@ -231,15 +235,6 @@ def _score_part(comparison, heading, scores, styles):
         cells = [[str(time), *row] for time, row in zip(times, by_time, strict=True)]
         numbers.append([[f"{tables.title_with_arrow(score)}, lead time", *names], *cells])
     return {"heading": heading, "rows": rows, "lead_times": charts, "numbers": numbers}
-
-
-def _differences(comparison: Comparison) -> list[tuple[Difference, float, list]]:
-    """Return each difference with the limit of its bar, equal for one score, and its cells."""
-    limits: dict[str, float] = {}
-    for each in comparison.differences:
-        limits[each.score] = max(limits.get(each.score, 0), each.size)
-    rows = zip(comparison.differences, tables.difference_table(comparison).rows, strict=True)
-    return [(each, limits[each.score], cells) for each, cells in rows]
 
 
 def _spectrum_charts(spectra: dict | None) -> list[Chart]:
