@@ -70,15 +70,12 @@ def won_and_lost(result: dict) -> tuple[list[str], dict[str, list[str]]]:
     won: list[str] = []
     lost: dict[str, list[str]] = {}
     for score in filter(direction, result["mean"]):
-        best, value = "", result["mean"][score]
         means = {name: part["mean"][score] for name, part in result.get("baselines", {}).items()}
-        known = [mean for mean in means.values() if mean is not None]
-        if known and all(is_better(score, value, mean) for mean in known):
+        known = {name: mean for name, mean in means.items() if mean is not None}
+        best = max(known, key=lambda name: direction(score) * known[name], default="")
+        if best and is_better(score, result["mean"][score], known[best]):
             won.append(score)
-        for name, mean in means.items():
-            if is_better(score, mean, value):
-                best, value = name, mean
-        if best:
+        if best and is_better(score, known[best], result["mean"][score]):
             lost.setdefault(best, []).append(score)
     return won, lost
 
@@ -209,8 +206,6 @@ def s_prog_on(scale: LinearScale) -> Baseline:
 _KNOWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 """Source -> settings -> results: evaluations during training are all on the same sequences."""
 
-_OF_BASELINES = ("mean", "per_frame", "intervals")
-
 
 class ReferenceScores:
     """The SHA-256 of sequences and the baselines' scores on them, computed once a source.
@@ -249,8 +244,8 @@ class ReferenceScores:
         if not self._result:
             baselines = {}
             for name, (_, scores) in self._baselines.items():
-                found = scores.result() | {"intervals": scores.intervals(groups)}
-                baselines[name] = {part: found[part] for part in _OF_BASELINES}
+                baselines[name] = scores.result() | {"intervals": scores.intervals(groups)}
+                del baselines[name]["sequences"]
             data = {"sha256": self._hash.hexdigest(), **self._source.describe()}
             self._result.update(data=data, baselines=baselines)
         return self._result

@@ -131,6 +131,8 @@ class PixelErrors(ScoreKind):
         channels: index of the channels that count.
     """
 
+    pools_frames = True
+
     def __init__(self, convert=np.asarray, channels=slice(None)):
         self._convert, self._channels = convert, channels
 
@@ -149,9 +151,6 @@ class PixelErrors(ScoreKind):
         with np.errstate(invalid="ignore"):
             mse = sums["squared"] / sums["count"]
             return {"mse": mse, "mae": sums["absolute"] / sums["count"], "rmse": np.sqrt(mse)}
-
-    def mean(self, sums: Values) -> Values:
-        return self.scores({name: values.sum(axis=-1) for name, values in sums.items()})
 
 
 class UnitErrors(PixelErrors):

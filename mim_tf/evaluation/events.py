@@ -51,6 +51,7 @@ class _EventScores(ScoreKind):
         rule: EventRule | None = None,
     ):
         self._rule = rule = rule or EventRule()
+        self.pools_frames = rule.mean_of_counts
         scale.check_thresholds(thresholds)
         bounds = scale.to_unit(np.asarray(thresholds))
         if rule.inclusive and scale.clipped and min(bounds) <= 0:
@@ -122,12 +123,6 @@ class CategoricalScores(_EventScores):
                 name = f"CSI_pool{side}" if side > 1 else "CSI"
                 found[name] = defined_mean(np.moveaxis(scores["CSI"], 0, -1))
         return found
-
-    def mean(self, sums: Values) -> Values:
-        if not self._rule.mean_of_counts:
-            return super().mean(sums)
-        totals = {name: values.sum(axis=-1, keepdims=True) for name, values in sums.items()}
-        return {name: score[..., 0] for name, score in self.scores(totals).items()}
 
 
 def _label(side, threshold):

@@ -1,7 +1,6 @@
 """Scores of fields: errors weighted by area, anomaly correlation, and power spectra."""
 
 import functools
-import weakref
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,8 +16,6 @@ from mim_tf.values.scale import LinearScale
 
 MOST_SEQUENCES = 256
 """Sequences that a climatology is the mean of."""
-
-_CLIMATOLOGIES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def area_weights(latitudes: ArrayLike) -> np.ndarray:
@@ -113,9 +110,7 @@ def climatology_of(source: SequenceSource) -> np.ndarray:
     split, it is the mean of the truth, as in the code of WeatherBench (Rasp et al., 2020). NaN
     where nothing is known.
     """
-    if source.climatology is not None:
-        return source.climatology
-    if source not in _CLIMATOLOGIES:
+    if source.climatology is None:
         total, counted = np.zeros(source.shape[1:]), np.zeros(source.shape[1:], int)
         indices = np.array(spread(source.size or MOST_SEQUENCES, MOST_SEQUENCES))
         for batch in evaluation_batches(len(indices), 8):
@@ -123,8 +118,8 @@ def climatology_of(source: SequenceSource) -> np.ndarray:
             total += np.nansum(frames, axis=(0, 1), dtype=np.float64)
             counted += (~np.isnan(frames)).sum(axis=(0, 1))
         with np.errstate(invalid="ignore"):
-            _CLIMATOLOGIES[source] = total / counted
-    return _CLIMATOLOGIES[source]
+            source.climatology = total / counted
+    return source.climatology
 
 
 # Power spectra of truth and prediction: how much of the detail is left.

@@ -24,23 +24,13 @@ def observed_step(step: keras.Model) -> keras.Model:
     Its outputs are a dict of `step`, the outputs of the step, and `inside`, "cell/quantity" ->
     what the cell's `read_out` returns.
     """
-    inside = {
-        f"{layer.name}/{name}": value
-        for layer in step.layers
-        if hasattr(layer, "read_out")
-        for name, value in _ReadOut(layer)(layer.input).items()
-    }
+    inside: dict = {}
+    for layer in step.layers:
+        if hasattr(layer, "read_out"):
+            read_out = keras.layers.Lambda(lambda inputs, cell=layer: cell.read_out(*inputs))
+            seen = read_out(layer.input)
+            inside |= {f"{layer.name}/{name}": value for name, value in seen.items()}
     return keras.Model(step.inputs, {"step": step.outputs, "inside": inside})
-
-
-class _ReadOut(keras.layers.Layer):
-    def __init__(self, cell):
-        super().__init__(name=f"{cell.name}_read_out")
-        self.cell = cell
-        self.built = True
-
-    def call(self, inputs):
-        return self.cell.read_out(*inputs)
 
 
 def observe(model, observed: keras.Model, frames) -> Iterator[dict[str, np.ndarray]]:

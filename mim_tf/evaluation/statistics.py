@@ -55,6 +55,9 @@ class Batch:
 class ScoreKind(abc.ABC):
     """One kind of score, made of sums over sequences."""
 
+    pools_frames = False
+    """Whether a mean is the score of all frames' sums together, not the mean of their scores."""
+
     @abc.abstractmethod
     def addends(self, batch: Batch) -> Values:
         """Return by name what each sequence adds to each frame's sum, float64 `[..., B, horizon]`.
@@ -70,7 +73,9 @@ class ScoreKind(abc.ABC):
         """
 
     def mean(self, sums: Values) -> Values:
-        """Return by name the mean `[...]` of the frames' defined scores; NaN if none is defined."""
+        """Return by name the mean `[...]` over frames; NaN if it is not defined for any."""
+        if self.pools_frames:
+            return self.scores({name: values.sum(axis=-1) for name, values in sums.items()})
         return {name: defined_mean(scores) for name, scores in self.scores(sums).items()}
 
     def details(self, addends: Values) -> dict:

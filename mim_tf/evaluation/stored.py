@@ -13,8 +13,8 @@ import numpy as np
 from mim_tf.data.files.arrays import member_keys, read_member
 from mim_tf.errors import MimError
 from mim_tf.evaluation.statistics import as_json
-from mim_tf.storage.files import LARGEST, check_form, write_json, write_npz
-from mim_tf.storage.paths import list_folder, parse_json, read_text, replaced_whole
+from mim_tf.storage.files import LARGEST, check_form, csv_bytes, write_bytes, write_json, write_npz
+from mim_tf.storage.paths import list_folder, parse_json, read_text
 from mim_tf.values.scale import LinearScale
 from mim_tf.values.text import listed
 
@@ -69,13 +69,14 @@ def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
     parts = {name: value for name, value in result.items() if name not in ARRAYS}
     json.dumps(parts, allow_nan=False)  # fails before anything is written
     folder.mkdir(parents=True, exist_ok=True)
-    _write_csv(folder / "scores.csv", _rows(result, input_length))
+    write_bytes(folder / "scores.csv", csv_bytes(_rows(result, input_length), "\n"))
     if "per_sequence" in result:
         columns = {"sequence": range(1, result["sequences"] + 1)}
         if "groups" in result:
             columns[GROUPS] = (np.asarray(result["groups"]) + 1).tolist()
         columns |= {name: map(as_json, values) for name, values in result["per_sequence"].items()}
-        _write_csv(folder / "per_sequence.csv", [columns, *zip(*columns.values(), strict=True)])
+        rows = [columns, *zip(*columns.values(), strict=True)]
+        write_bytes(folder / "per_sequence.csv", csv_bytes(rows, "\n"))
     if "resamples" in result:
         means = np.stack([result["resamples"][name] for name in result["mean"]])
         write_npz(folder / RESAMPLES, means=np.float32(means))
@@ -83,11 +84,6 @@ def write_scores(folder: str | Path, result: dict, input_length: int) -> None:
         write_npz(folder / SAMPLES, **result["samples"])
     # Last, so that whoever finds it finds the others too.
     write_json(folder / "scores.json", parts)
-
-
-def _write_csv(path, rows):
-    with replaced_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 @dataclasses.dataclass(frozen=True)

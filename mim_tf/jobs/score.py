@@ -25,7 +25,6 @@ from mim_tf.values.step import step_in_words
 
 ARRAYS = (".npy", ".npz")
 _LAYOUTS = {4: "[N, T, H, W]", 5: "[N, T, H, W, C]"}
-_AT_A_TIME = 16  # sequences
 
 
 def score_files(
@@ -73,7 +72,7 @@ def score_files(
     first, texts, folders = new_run_folder(config.gen_frm_dir, "score"), [], []
     for name, (source, forecasts) in opened.items():
         source.thresholds = thresholds
-        given = source.shape[0] - forecasts.shape[1]
+        given = source.shape[0] - forecasts.shape[0]
         folder = first / name if len(models) > 1 else first
         predict = _reader(source, forecasts, given, name)
         texts.append(in_words(scored(predict, source, given, config, folder=folder), name))
@@ -110,12 +109,12 @@ def _forecasts_at(path):
 
 
 class Truths(SequenceSource):
-    """Sequences of an array `[N, T, H, W, C]`, on the scale of its values; NaN where missing."""
+    """True or predicted sequences of an array `[N, T, H, W, C]`, as they are; NaN where missing."""
 
     has_missing = True
 
-    def __init__(self, frames: np.ndarray, name: Path, scale: LinearScale | None):
-        self.frames, self.name, self.scale = frames, str(name), scale
+    def __init__(self, frames: np.ndarray, name: Path):
+        self.frames, self.name = frames, str(name)
         self.size, self.shape = len(frames), frames.shape[1:]
 
     def sequences(self, indices: Indices) -> np.ndarray:
@@ -126,7 +125,7 @@ class Truths(SequenceSource):
 
 
 def _open_arrays(truth, predictions, unit):
-    """Return the truth as a source, and the forecasts `[N, horizon, H, W, C]`."""
+    """Return the truth and the forecasts as sources."""
     (prediction,) = predictions
     frames, forecasts = _open_array(truth), _open_array(prediction)
     (count, length, *frame), (number, horizon, *predicted) = frames.shape, forecasts.shape
@@ -135,11 +134,11 @@ def _open_arrays(truth, predictions, unit):
             f"{prediction}: expected [N, horizon, H, W, C] with the N, H, W and C of {truth}, "
             f"{list(frames.shape)}, whose last frames are predicted, got {list(forecasts.shape)}."
         )
-    known, guessed = _statistics(frames), _statistics(forecasts)
-    is_unit = known.low.min() >= 0 and known.high.max() <= 1
-    _check_ranges(known, guessed, prediction, truth)
-    scale = None if is_unit and not unit else _scale_of(known, (unit,), () if unit else ("value",))
-    return Truths(frames, truth, scale), forecasts
+    source, forecast = Truths(frames, truth), Truths(forecasts, prediction)
+    known = _known_values(source, truth, forecast)
+    if unit or known.low.min() < 0 or known.high.max() > 1:
+        source.scale = _scale_of(known, (unit,), () if unit else ("value",))
+    return source, forecast
 
 
 def _open_array(path):
@@ -152,15 +151,15 @@ def _open_array(path):
     return array[..., None] if array.ndim == 4 else array
 
 
-def _statistics(frames):
-    found = ValueStatistics(frames.shape[-1])
-    for start in range(0, len(frames), _AT_A_TIME):
-        found.update(to_float32(take(frames, slice(start, start + _AT_A_TIME))))
-    return found
+def _known_values(source, truth, forecasts):
+    """Return the statistics of `source`, of the file `truth`, which must not be infinite.
 
-
-def _check_ranges(known, guessed, prediction, truth):
-    """Refuse infinite truths; log a warning if forecasts seem to be on another scale."""
+    A warning is logged if forecasts seem to be on another scale.
+    """
+    known, guessed = found = [ValueStatistics(each.shape[-1]) for each in (source, forecasts)]
+    for each, statistics in zip((source, forecasts), found, strict=True):
+        for index in range(each.size):
+            statistics.update(each.sequences([index]))
     low, high = float(known.low.min()), float(known.high.max())
     if not np.isfinite([low, high]).all():
         raise MimError(f"{truth}: expected finite values, or NaN where missing; got infinity.")
@@ -168,8 +167,9 @@ def _check_ranges(known, guessed, prediction, truth):
     if ours > 20 * theirs or theirs > 20 * ours:
         logging.warning(
             "%s has values from %g to %g, %s from %g to %g. Check that both are on one scale.",
-            *(prediction, guessed.low.min(), guessed.high.max(), truth, low, high),
+            *(forecasts.name, guessed.low.min(), guessed.high.max(), truth, low, high),
         )
+    return known
 
 
 def _scale_of(known, units, names) -> LinearScale:
@@ -184,7 +184,7 @@ def _scale_of(known, units, names) -> LinearScale:
 
 
 def _open_fields(truth, predictions, variables, context):
-    """Return windows of the truth at the times of each forecast, and the forecasts."""
+    """Return windows of the truth at the times of each forecast, and the forecasts, as sources."""
     forecasts = [_open_forecast(path, variables) for path in predictions]
     first = forecasts[0]
     grid = Grid([truth], variables or first.variables)
@@ -230,13 +230,11 @@ def _open_fields(truth, predictions, variables, context):
         frame_grid=grid.frame_grid,
         has_missing=True,
     )
-    known = ValueStatistics(grid.frame_shape[-1])
-    for index in range(source.size):
-        known.update(source.sequences([index]))
     fields = np.stack([each.read(range(len(each))) for each in forecasts])
+    found = Truths(fields, predictions[0])
+    known = _known_values(source, truth, found)
     source.scale = _scale_of(known, grid.units, tuple(grid.variables))
-    _check_ranges(known, _statistics(fields), predictions[0], truth)
-    return source, fields
+    return source, found
 
 
 def _open_forecast(path, variables):
@@ -276,7 +274,7 @@ def _reader(source, forecasts, context, name):
     """Return a function from frames and indices to the forecasts of these indices."""
 
     def predict(_, indices):
-        found = to_float32(take(forecasts, np.asarray(indices, np.int64)))
+        found = forecasts.sequences(indices)
         missing = ~np.isfinite(found)
         if missing.any():
             truth = source.sequences(indices)[:, context:]

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import math
-import statistics
 import time
 import timeit
 from pathlib import Path
@@ -235,7 +234,12 @@ def iterations_within(minutes: float, spent: float, model, config, train_source,
     updates, lengths = config.updates_per_iteration, 2 if config.short_share else 1
     share = 0.5 if lengths == 2 else 0
     trial = dataclasses.replace(config, max_iterations=lengths * MEASURED, short_share=share)
-    clock = _Clock()
+    times: list[float] = []
+
+    def note(*_, **logs):
+        times.append(time.perf_counter())
+
+    clock = keras.callbacks.LambdaCallback(on_train_begin=note, on_train_batch_end=note)
     with errors_of(train_source) as source:
         model.fit(
             training_dataset(source, trial, input_length=model.config.input_length),
@@ -243,15 +247,13 @@ def iterations_within(minutes: float, spent: float, model, config, train_source,
             callbacks=[clock],
             **_FIT,
         )
-    half = len(clock.seconds) // lengths
-    full, short = (
-        updates * statistics.fmean(part[updates:])
-        for part in (clock.seconds[-half:], clock.seconds[:half])
-    )
+    seconds = np.diff(times)  # of each update, its batch's loading included
+    half = len(seconds) // lengths
+    full, short = (updates * part[updates:].mean() for part in (seconds[-half:], seconds[:half]))
     iteration = config.short_share * short + (1 - config.short_share) * full
     tracing, evaluation = _seconds_of_evaluation(model, config, valid_source)
     # The network of the run itself is traced once more, as in the first update.
-    spent += time.perf_counter() - began + clock.seconds[0] + tracing
+    spent += time.perf_counter() - began + seconds[0] + tracing
     left = 60 * minutes - spent - evaluation
     return max(1, math.floor(left / (iteration + evaluation / config.test_interval)))
 
@@ -263,18 +265,6 @@ def _seconds_of_evaluation(model, config, source):
     one_batch = dataclasses.replace(config, max_test_sequences=batch, num_save_samples=0)
     first, second = timeit.repeat(lambda: evaluate(model, source, one_batch), number=1, repeat=2)
     return max(0, first - second), second * math.ceil(count / batch)
-
-
-class _Clock(keras.callbacks.Callback):
-    """Seconds of each update, its batch's loading included."""
-
-    def on_train_begin(self, logs=None):
-        self.seconds, self.ended_at = [], time.perf_counter()
-
-    def on_train_batch_end(self, batch, logs=None):
-        now = time.perf_counter()
-        self.seconds.append(now - self.ended_at)
-        self.ended_at = now
 
 
 _COMPARED = 16

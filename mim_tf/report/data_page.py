@@ -9,18 +9,9 @@ from mim_tf.data.batches.order import spread
 from mim_tf.data.source import SequenceSource, filled
 from mim_tf.evaluation.errors import to_uint8
 from mim_tf.inspection.survey import size_of, soundness, summary
+from mim_tf.report import players as pictures
 from mim_tf.report.charts import Chart, histogram_chart
 from mim_tf.report.pages import check_page_path, command_line, write_page
-from mim_tf.report.players import (
-    BUDGET,
-    Pane,
-    Player,
-    field_bar,
-    field_of,
-    sprite,
-    visible,
-    within_budget,
-)
 from mim_tf.values.scale import UNIT
 
 FIRST = 4
@@ -48,7 +39,7 @@ def write_data_page(
             "summary": summary(source, found[name]),
             "channels": list(_fields(source)),
             "histogram": _histogram(source, found[name]["histogram"]),
-            "players": players(source, found[name]["sequences"], BUDGET // len(sources)),
+            "players": players(source, found[name]["sequences"], pictures.BUDGET // len(sources)),
         }
         for name, source in sources.items()
     ]
@@ -65,7 +56,7 @@ def write_data_page(
     )
 
 
-def players(source: SequenceSource, size: int, budget: int) -> list[Player]:
+def players(source: SequenceSource, size: int, budget: int) -> list[pictures.Player]:
     """Return players of the first four of `size` sequences, the middle one and the last one.
 
     All pictures together have at most `budget` characters.
@@ -75,25 +66,22 @@ def players(source: SequenceSource, size: int, budget: int) -> list[Player]:
     shown = (source.scale or UNIT).shown(filled(values))
     frames = np.ma.masked_array(to_uint8(shown), np.isnan(values))
     _, length, height, width, channels = frames.shape
-    fields = {"frames": field_of(source.describe())}
+    fields = {"frames": pictures.field_of(source.describe())}
     if channels == 2 or channels > 3 or (channels == 3 and source.scale):  # not colours
         fields = _fields(source)
-    views = [
-        (name, slice(n, n + 1) if len(fields) > 1 else slice(None), field, field_bar(field))
-        for n, (name, field) in enumerate(fields.items())
-    ]
 
-    def player(number, sequence, reduction):
-        panes = [
-            Pane(name, sprite(visible(sequence[..., part], field), reduction), length, bar)
-            for name, part, field, bar in views
-        ]
-        return Player(f"Sequence {indices[number] + 1}", "", panes, length, None, (height, width))
+    def draw(index, sequence, reduction):
+        parts, panes = np.split(sequence, len(fields), axis=-1), []
+        for part, (name, field) in zip(parts, fields.items(), strict=True):
+            picture = pictures.sprite(pictures.visible(part, field), reduction)
+            panes.append(pictures.Pane(name, picture, length, pictures.field_bar(field)))
+        return pictures.Player(f"Sequence {index + 1}", "", panes, length, None, (height, width))
 
-    def draw(reduction):
-        return [player(*each, reduction) for each in enumerate(frames)]
-
-    return within_budget(draw, length * width, budget)
+    return pictures.within_budget(
+        lambda reduction: [draw(*each, reduction) for each in zip(indices, frames, strict=True)],
+        length * width,
+        budget,
+    )
 
 
 def _fields(source):
@@ -102,7 +90,7 @@ def _fields(source):
     known = {1: ["values"], 3: ["red", "green", "blue"]}
     names = names or known.get(count) or [f"channel {n + 1}" for n in range(count)]
     data = source.describe()
-    return {name: field_of(data, number) for number, name in enumerate(names)}
+    return {name: pictures.field_of(data, number) for number, name in enumerate(names)}
 
 
 def _histogram(source, counts) -> Chart:

@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import compare
-from mim_tf.evaluation.stored import Samples, read_evaluation, read_samples, shared_indices
+from mim_tf.evaluation.stored import Samples, read_samples, shared_indices
 from mim_tf.report.players import Field, difference, difference_limit, field_of, visible
 from mim_tf.storage.paths import check_free, written_whole
 from mim_tf.values.text import literal
@@ -50,12 +50,8 @@ def write_film_strip(
     if output.suffix.lower() not in FORMATS:
         raise MimError(f"Expected an --output in {' or '.join(FORMATS)}, got {output}.")
     check_free(output, "--output")
-    if len(folders) > 1:
-        evaluations = compare(folders, names).evaluations
-    elif len(names) > 1:
-        raise MimError(f"Expected one of --names, because there is one model, got {len(names)}.")
-    else:
-        evaluations = [read_evaluation(folders[0], *names or ["prediction"])]
+    known = ["prediction"] if len(folders) == 1 else []
+    evaluations = compare(folders, names or known).evaluations
     samples = {each.name: read_samples(each.folder) for each in evaluations}
     field = field_of(evaluations[0].scores["data"])
     figure = draw(samples, field, _index([*samples.values()], sequence))
@@ -79,9 +75,7 @@ def draw(samples: Mapping[str, Samples], field: Field, index: int) -> Figure:
 
     `samples` are by name of a network, on the same sequences; all have the one of `index`.
     """
-    pairs = {
-        name: [field.shown(frames) for frames in each.of(index)] for name, each in samples.items()
-    }
+    pairs = {name: each.of(index) for name, each in samples.items()}
     truth, first_forecast = next(iter(pairs.values()))
     horizon = len(first_forecast)
     context = len(truth) - horizon
@@ -89,12 +83,12 @@ def draw(samples: Mapping[str, Samples], field: Field, index: int) -> Figure:
     # Lead times, counted from the last frame of the context (0), which always has the last one.
     columns = [*range(1 - min(CONTEXT_SHOWN, context), 1), *range(horizon, 0, -stride)[::-1]]
     future = truth[context:]
-    limit = max(difference_limit(future, forecast) for _, forecast in pairs.values())
+    limit = max(difference_limit(future, forecast, field) for _, forecast in pairs.values())
 
     shown = visible(truth, field)
     rows = [("truth", [shown[context + time - 1] for time in columns])]
     for name, (_, forecast) in pairs.items():
-        errors = ERROR_MAP((difference(future, forecast) / limit + 1) / 2)
+        errors = ERROR_MAP((difference(future, forecast, field) / limit + 1) / 2)
         for label, frames in ((name, visible(forecast, field)), ("error", errors)):
             rows.append((label, [frames[time - 1] if time > 0 else None for time in columns]))
     cell = (WIDTH - 0.95) / len(columns)

@@ -19,20 +19,12 @@ from markupsafe import Markup
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.baselines import unbeaten, verdict, won_and_lost
-from mim_tf.evaluation.compare import Comparison, Difference
+from mim_tf.evaluation.compare import Comparison
 from mim_tf.evaluation.errors import score_title
 from mim_tf.evaluation.stored import SAMPLE_KINDS, SAMPLES, Evaluation, read_samples, shared_indices
-from mim_tf.report import film_strip, tables
+from mim_tf.report import film_strip, players, tables
 from mim_tf.report.charts import Chart, line_chart
 from mim_tf.report.methods import compare_methods, notes
-from mim_tf.report.players import (
-    BUDGET,
-    Player,
-    error_map_player,
-    field_of,
-    png_uri,
-    sequence_players,
-)
 from mim_tf.report.read import Material, Origin, find_origin, read_material
 from mim_tf.storage.paths import check_free, open_file, written_whole
 
@@ -62,9 +54,9 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
     if os.path.lexists(path) and not _is_report(path):
         raise MimError(f"{path} exists and is not a report of mim. Give another --output.")
     material = read_material(folder)
-    log, record, name = material.log, material.record, Path(folder).resolve().name
+    record, name = material.record, Path(folder).resolve().name
     evaluation = dataclasses.replace(material.evaluation, name=MODEL)
-    scores, field = evaluation.scores, field_of(evaluation.scores["data"])
+    scores, field = evaluation.scores, players.field_of(evaluation.scores["data"])
     samples, captions = {"forecast": material.samples}, _captions(material, field)
     write_page(
         path,
@@ -78,11 +70,9 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
         command=record and command_line(record["command"]),
         spectra=_spectrum_charts(scores.get("spectra")),
         spectrum_titles=SPECTRA.values(),
-        loss=log.get("loss")
-        and line_chart("training loss", "iteration", log["iteration"], {"loss": log["loss"]}),
-        validations=_validation_charts(material.validations),
-        players=sequence_players(samples, field, captions),
-        error_map=error_map_player(material.samples.error_map, field, scores["sequences"]),
+        training=_training_charts(material.log, material.validations),
+        sequences=players.sequence_players(samples, field, captions),
+        error_map=players.error_map_player(material.samples.error_map, field, scores["sequences"]),
         **_scores(Comparison([evaluation]), "mse", 1),
     )
     return path
@@ -125,11 +115,11 @@ def write_comparison(
         )
     comparison.check_score(score)
     sentence, best = comparison.verdict(score), comparison.best(score)
-    differences = comparison.against_best(score)
+    differences, compared = comparison.against_best(score), comparison.differences
     titles = [each.name for each in comparison.evaluations]
     runs = [each.name for each in comparison.runs]
     origins = [find_origin(each.folder) for each in comparison.runs]
-    players, strip = _pictures(
+    sequences, strip = _pictures(
         [each.seeds[0] if each.seeds else each for each in comparison.evaluations]
     )
     write_page(
@@ -142,8 +132,12 @@ def write_comparison(
         against_baselines=comparison.baselines and verdict(best.scores, score, best.name),
         titles=titles,
         runs=runs,
-        differences=_differences(comparison),
-        players=players,
+        differences=[
+            # All bars of one score have one scale.
+            (each, max(other.size for other in compared if other.score == each.score), cells)
+            for each, cells in zip(compared, tables.difference_table(comparison).rows, strict=True)
+        ],
+        sequences=sequences,
         strip=strip,
         costs=[COSTS, *([name, *_cost(each)] for name, each in zip(runs, origins, strict=True))],
         settings=_different_settings(runs, origins),
@@ -233,34 +227,14 @@ def _score_part(comparison, heading, scores, styles):
     rows, charts, numbers = [["score", *names]], [], []
     for score in scores:
         title = tables.title_with_arrow(score, threshold=False).replace(" ", "\N{NO-BREAK SPACE}")
-        rows.append([title, *map(_cell, tables.score_cells(comparison, score))])
+        rows.append([title, *tables.score_cells(comparison, score)])
         by_time = tables.lead_time_cells(comparison, score)
         times = range(1, len(by_time) + 1)
         lines = {name: part["per_frame"][score] for name, part in tables.methods(comparison)}
         charts.append(line_chart(score_title(score), "lead time in frames", times, lines, styles))
-        cells = [[str(time), *map(_cell, row)] for time, row in zip(times, by_time, strict=True)]
+        cells = [[str(time), *row] for time, row in zip(times, by_time, strict=True)]
         numbers.append([[f"{tables.title_with_arrow(score)}, lead time", *names], *cells])
     return {"heading": heading, "rows": rows, "lead_times": charts, "numbers": numbers}
-
-
-def _cell(cell: tables.Cell) -> Markup:
-    """Return a cell, of which the best is bold; an interval stays on one line."""
-    mean, ends = map(tables.with_minus, cell[:2])
-    number = Markup("<b>{}</b>").format(mean) if cell.is_best else Markup("{}").format(mean)
-    interval = Markup(" <small>{}</small>").format(ends.replace(" ", "\N{NO-BREAK SPACE}"))
-    return number + interval if ends else number
-
-
-def _differences(comparison: Comparison) -> list[tuple[Difference, float, list[str]]]:
-    """Return each difference with the limit of its bar, equal for one score, and its cells."""
-    limits: dict[str, float] = {}
-    for each in comparison.differences:
-        limits[each.score] = max(limits.get(each.score, 0), each.size)
-    rows = zip(comparison.differences, tables.difference_table(comparison).rows, strict=True)
-    return [
-        (each, limits[each.score], [_cell(x) if isinstance(x, tables.Cell) else x for x in cells])
-        for each, cells in rows
-    ]
 
 
 def _spectrum_charts(spectra: dict | None) -> list[Chart]:
@@ -275,15 +249,18 @@ def _spectrum_charts(spectra: dict | None) -> list[Chart]:
     return charts
 
 
-def _validation_charts(validations: dict[int, dict]) -> list[Chart]:
-    """Return a chart for each score, over the evaluations of a run."""
+def _training_charts(log: dict[str, list[float]], validations: dict[int, dict]) -> list[Chart]:
+    """Return a chart of the loss, and one for each score over the evaluations of a run."""
+    charts = []
+    if log.get("loss"):
+        line = {"loss": log["loss"]}
+        charts.append(line_chart("training loss", "iteration", log["iteration"], line))
     if len(validations) < 2:
-        return []
+        return charts
     *_, last = every = list(validations.values())
     parts = {MODEL: every}
     for name in last["baselines"]:
         parts[tables.BASELINES.get(name, name)] = [each["baselines"][name] for each in every]
-    charts = []
     for score in last["mean"]:
         lines = {name: [each["mean"][score] for each in part] for name, part in parts.items()}
         charts.append(line_chart(score_title(score), "iteration", list(validations), lines))
@@ -305,7 +282,7 @@ def _captions(material: Material, field) -> dict[int, tuple[str, str]]:
     return captions
 
 
-def _pictures(evaluations: Sequence[Evaluation]) -> tuple[list[Player], str]:
+def _pictures(evaluations: Sequence[Evaluation]) -> tuple[list[players.Player], str]:
     """Return players of the sequences that all runs kept, and a film strip of the first.
 
     Both are empty if a run kept no pictures, or only of other sequences.
@@ -316,15 +293,16 @@ def _pictures(evaluations: Sequence[Evaluation]) -> tuple[list[Player], str]:
     shared = shared_indices(samples.values())
     if not shared:
         return [], ""
-    field = field_of(evaluations[0].scores["data"])
+    field = players.field_of(evaluations[0].scores["data"])
     captions = {}
     for index in shared:
         errors = (f"{each.name} {each.per_sequence['mse'][index]:.4g}" for each in evaluations)
         captions[index] = (f"Sequence {index + 1}", f"MSE: {', '.join(errors)}")
-    players = sequence_players(samples, field, captions, BUDGET - STRIP_BUDGET)
+    budget = players.BUDGET - STRIP_BUDGET
+    shown = players.sequence_players(samples, field, captions, budget)
     picture = io.BytesIO()
     film_strip.draw(samples, field, shared[0]).savefig(picture, format="png", dpi=STRIP_DPI)
-    return players, png_uri(picture)
+    return shown, players.png_uri(picture)
 
 
 def _cost(origin: Origin | None) -> list[str]:

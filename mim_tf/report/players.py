@@ -49,8 +49,8 @@ class Field(NamedTuple):
         return self.high - self.low
 
     def shown(self, frames: np.ndarray) -> np.ndarray:
-        """Return the channels `[..., C]` that pictures show: the first of a field, else all."""
-        return frames[..., :1] if self.unit else frames
+        """Return the channels `[..., C]` that pictures show: three colours, else the first."""
+        return frames if frames.shape[-1] == 3 and not self.unit else frames[..., :1]
 
 
 def field_of(data: dict, channel: int = 0) -> Field:
@@ -75,32 +75,28 @@ def colored(values: np.ndarray, low: float, high: float, colors: Colormap) -> np
 
 
 def visible(levels: np.ndarray, field: Field) -> np.ndarray:
-    """Return frames `[..., H, W, C]`, uint8, as RGB, with masked values in grey.
-
-    The first channel is shown unless there are three.
-    """
-    levels = levels if levels.shape[-1] == 3 else levels[..., :1]
+    """Return frames `[..., H, W, C]`, uint8, as RGB, with masked values in grey."""
+    levels = field.shown(levels)
     missing = np.ma.getmaskarray(levels).any(axis=-1, keepdims=True)
     levels = np.ma.getdata(levels)
-    if field.unit and levels.shape[-1] == 1:
+    if field.unit:
         levels = colored(levels[..., 0], 0, 255, field.colors)
     rgb = np.broadcast_to(levels, (*levels.shape[:-1], 3))
     return np.where(missing, np.uint8(MISSING), rgb)
 
 
-def difference(truth: np.ndarray, forecast: np.ndarray) -> np.ndarray:
+def difference(truth: np.ndarray, forecast: np.ndarray, field: Field) -> np.ndarray:
     """Return forecast minus truth `[..., H, W]`, from -1 to 1, with NaN where truth is masked.
 
     Of RGB frames this is the mean over channels.
     """
-    shown = slice(None) if truth.shape[-1] == 3 else slice(1)
-    difference = forecast[..., shown].astype(np.float32) - truth[..., shown]
+    difference = field.shown(forecast).astype(np.float32) - field.shown(truth)
     return np.ma.filled(difference.mean(axis=-1) / 255, np.nan)
 
 
-def difference_limit(truth: np.ndarray, forecast: np.ndarray) -> float:
+def difference_limit(truth: np.ndarray, forecast: np.ndarray, field: Field) -> float:
     """Return the limit of a colour bar of errors: 0.5 % of the errors lie outside it."""
-    errors = np.abs(difference(truth, forecast))
+    errors = np.abs(difference(truth, forecast, field))
     known = errors[~np.isnan(errors)]
     return max(float(np.quantile(known, 0.995)), 0.01) if known.size else 0.01
 
@@ -147,25 +143,20 @@ def sequence_players(
         captions: index of a sequence, which all samples have -> title and note of its player.
         budget: characters of all pictures together.
     """
-    limit = max(
-        difference_limit(field.shown(each.future), field.shown(each.forecast))
-        for each in samples.values()
-    )
+    limit = max(difference_limit(each.future, each.forecast, field) for each in samples.values())
     frames, height, width = next(iter(samples.values())).truth.shape[1:4]
     bar = field_bar(field)
     error_bar = _bar(DIFFERENCE_MAP, -limit * field.size, limit * field.size, field.unit, sign="+")
 
     def draw(index, title, note, reduction):
-        pairs = {
-            name: [field.shown(part) for part in each.of(index)] for name, each in samples.items()
-        }
+        pairs = {name: each.of(index) for name, each in samples.items()}
         truth, _ = next(iter(pairs.values()))
         panes, errors = [Pane("truth", sprite(visible(truth, field), reduction), frames, bar)], []
         for name, (_, forecast) in pairs.items():
             context = frames - len(forecast)
             shown = np.ma.concatenate([truth[:context], forecast])
             panes.append(Pane(name, sprite(visible(shown, field), reduction), frames, bar))
-            error = colored(difference(truth, shown), -limit, limit, DIFFERENCE_MAP)
+            error = colored(difference(truth, shown, field), -limit, limit, DIFFERENCE_MAP)
             label = "error" if len(samples) == 1 else f"error of {name}"
             errors.append(Pane(label, sprite(error, reduction), frames, error_bar))
         return Player(title, note, [*panes, *errors], frames, context, (height, width))

@@ -5,12 +5,12 @@ decimals, and the best of all methods is bold. A comparison has one table for th
 at each threshold, and one for all other scores.
 """
 
-import html
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from markupsafe import Markup, escape
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import Comparison
@@ -40,6 +40,15 @@ class Cell(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.mean} {self.interval}".strip()
+
+    def __html__(self) -> Markup:
+        """Return the cell for a page; the best is bold, an interval stays on one line."""
+        mean, ends = (
+            each if each == "-" else each.replace("-", MINUS).replace(" ", "\N{NO-BREAK SPACE}")
+            for each in self[:2]
+        )
+        number = Markup("<b>{}</b>" if self.is_best else "{}").format(mean)
+        return number + (Markup(" <small>{}</small>").format(ends) if ends else "")
 
 
 class Table(NamedTuple):
@@ -96,11 +105,6 @@ def _cell(mean, ends, places, is_best=False):
     low, high = ends or (None, None)
     texts = ["-" if each is None else f"{each:z.{places}f}" for each in (mean, low, high)]
     return Cell(texts[0], f"[{texts[1]}, {texts[2]}]" if ends else "", is_best)
-
-
-def with_minus(text: str) -> str:
-    """Return a number or an interval with minus signs; a lone "-" stands for no value."""
-    return text if text == "-" else text.replace("-", MINUS)
 
 
 def title_with_arrow(score: str, threshold: bool = True) -> str:
@@ -236,22 +240,16 @@ def _latex(table):
 
 
 def _html(table):
-    def text(cell):
-        if not isinstance(cell, Cell):
-            return html.escape(cell)
-        mean, interval = map(with_minus, cell[:2])
-        return f"<b>{mean}</b> {interval}".strip() if cell.is_best else f"{mean} {interval}".strip()
-
     lines = [
-        "".join(f"<{tag}>{text(cell)}</{tag}>" for cell in row)
+        "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
         for tag, row in [("th", table.header), *(("td", row) for row in table.rows)]
     ]
-    caption = [f"<caption>{html.escape(table.caption)}</caption>"] if table.caption else []
+    caption = [f"<caption>{escape(table.caption)}</caption>"] if table.caption else []
     return "\n".join(["<table>", *caption, *(f"<tr>{line}</tr>" for line in lines), "</table>"])
 
 
 _FORMATS: dict[str, tuple[Callable[[Table], str], Callable[[str], str]]] = {
     "md": (_markdown, markdown_text),
     "latex": (_latex, lambda note: f"% {one_line(note)}"),
-    "html": (_html, lambda note: f"<p>{html.escape(note)}</p>"),
+    "html": (_html, lambda note: f"<p>{escape(note)}</p>"),
 }

@@ -83,10 +83,10 @@ def check_form(content: Any, form: dict) -> None:
         raise ValueError(f"no valid {wrong[0]} in it")
 
 
-def csv_bytes(rows) -> bytes:
-    """Return rows as the content of a CSV file."""
+def csv_bytes(rows, end: str = "\r\n") -> bytes:
+    """Return rows as the content of a CSV file; `end` is the end of a line."""
     text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
+    csv.writer(text, lineterminator=end).writerows(rows)
     return text.getvalue().encode()
 
 
