@@ -205,7 +205,7 @@ class Samples:
 
     truth: np.ndarray  # [N, T, H, W, C], uint8; masked if the evaluation recorded missing values
     forecast: np.ndarray  # [N, horizon, H, W, C], uint8
-    index: np.ndarray  # [N], number of the sequence in its source, from 0
+    index: np.ndarray  # [N], number among the scored sequences, from 0
     kind: np.ndarray  # [N], first, best, median or worst
     error_map: np.ndarray  # [horizon, H, W], mean squared error over all sequences
 

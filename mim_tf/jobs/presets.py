@@ -79,7 +79,7 @@ def add_scores(
             "sha256": found["data"]["sha256"],
             "mean": found["mean"],
             "intervals": found["intervals"],
-            "baselines": {key: part["mean"] for key, part in found["baselines"].items()},
+            "baselines": {key: part["mean"] for key, part in found.get("baselines", {}).items()},
         }
     changed = dataclasses.replace(preset, scores=scores, scored_on=scored_on)
     write_json(preset.record, changed.to_json())

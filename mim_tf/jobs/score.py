@@ -126,7 +126,9 @@ class Truths(SequenceSource):
 
 def _open_arrays(truth, predictions, unit):
     """Return the truth and the forecasts as sources."""
-    (prediction,) = predictions
+    prediction, *others = predictions
+    if others:
+        raise MimError(f"{prediction}: expected all forecasts in one array, got {others[0]}, too.")
     frames, forecasts = _open_array(truth), _open_array(prediction)
     (count, length, *frame), (number, horizon, *predicted) = frames.shape, forecasts.shape
     if (count, *frame) != (number, *predicted) or horizon > length:

@@ -114,6 +114,13 @@ def test_forecasts_that_do_not_fit_are_refused(forecast, words):
         score()
 
 
+def test_forecasts_of_one_model_are_in_one_array():
+    for name in ("a", "b1", "b2"):
+        np.save(f"{name}.npy", FRAMES)
+    with pytest.raises(MimError, match=r"b1\.npy.*b2\.npy"):
+        score("b*.npy")
+
+
 def test_forecasts_on_another_scale_are_told(caplog):
     np.save("a.npy", FRAMES)
     np.save("b.npy", 255 * FRAMES[:, 2:])
