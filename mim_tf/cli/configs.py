@@ -101,11 +101,12 @@ def data_config(values: flags.FlagValues, weights: str) -> DataConfig:
     are divided; other --valid_data_paths alone are tested on as a whole, if the run has training
     paths. Raises `MimError` if the record cannot be read and no --dataset is given.
     """
-    stored = _data_of_run(weights, required=not values["dataset"].present)
+    stored = data_of_run(weights, required=not values["dataset"].present)
     if stored:
         values.set_default("dataset", stored.dataset)
     changes = given(DataConfig, values)
     if not stored or changes.get("dataset", stored.dataset) != stored.dataset:
+        warn_of_interval(weights, stored, changes.get("frame_interval"))
         return DataConfig(**changes)
     if changes.get("crop") == 0:  # whole frames, for weights that were trained on crops
         changes = {"wet_share": 0.0, "turned": False} | changes
@@ -129,7 +130,17 @@ def data_config(values: flags.FlagValues, weights: str) -> DataConfig:
     return found
 
 
-def _data_of_run(weights, required):
+def warn_of_interval(weights: str, stored: DataConfig | None, interval: int | None) -> None:
+    """Log a warning if weights saw every Nth frame of `stored`, and no `interval` is given."""
+    if stored and stored.frame_interval > 1 and not interval:
+        logging.warning(
+            "%s: the network was trained with --frame_interval=%d, and gets every frame here. Give "
+            "the flag, so that frames are as far apart as in training.",
+            *(weights, stored.frame_interval),
+        )
+
+
+def data_of_run(weights: str, required: bool) -> DataConfig | None:
     """Return the data that weights were trained on; None if no run is known.
 
     A record that cannot be read raises `MimError` if it is `required`, or logs a warning.

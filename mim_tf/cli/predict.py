@@ -10,7 +10,7 @@ from pathlib import Path
 from absl import flags
 
 from mim_tf.cli.command import Command, NetworkFlags, import_keras
-from mim_tf.cli.configs import load_network
+from mim_tf.cli.configs import data_of_run, load_network, warn_of_interval
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.config.fields import field
@@ -94,6 +94,7 @@ def main(values: flags.FlagValues) -> None:
         inputs = [opened]
         outputs = [outputs[0].named(opened.origin)]
     else:
+        warn_of_interval(weights, data_of_run(weights, required=False), interval)
         shape, scale = predictor.frame_shape, predictor.config.scale
         settings = shape, values.resize, context, scale, interval or 1
         inputs = [open_input(path, *settings) for path in paths]

@@ -13,7 +13,7 @@ from mim_tf.values.text import listed
 
 Numbers = float | tuple[float, ...]
 _LARGEST = 3.4e38  # what float32 holds
-_WIDE = 20  # range of values, of which [0, 1] is a small part
+_WIDE = 20  # ratio of two ranges of values that hardly have one unit
 
 # Rain rates in mm/h span four decades, most of them small. Both functions map 0 to 0.
 
@@ -178,8 +178,8 @@ class LinearScale:
     def warn_of_other_values(self, values: np.ndarray, where: str) -> None:
         """Log a warning if values `[..., C]`, NaN where missing, seem to be in another unit.
 
-        They do where a channel has no value in the range of its training or, on a clipped scale,
-        where all values are in [0, 1], as frames are.
+        They do where a channel has no value in the range of its training, or a much wider range.
+        On a clipped scale, they do where all values are in [0, 1], as frames are.
         """
         axes = tuple(range(values.ndim - 1))
         low, high = (function.reduce(values, axes) for function in (np.fmin, np.fmax))
@@ -187,7 +187,8 @@ class LinearScale:
             is_wide = not self.transform and np.min(np.subtract(self.high, self.low)) > _WIDE
             is_other = is_wide and low.min() >= 0 and 0 < high.max() <= 1
         elif self.black is not None and self.white is not None:
-            is_other = np.any((high < self.black) | (low > self.white))
+            is_wide = high - low > _WIDE * np.subtract(self.white, self.black)
+            is_other = np.any((high < self.black) | (low > self.white) | is_wide)
         else:
             return
         if is_other:

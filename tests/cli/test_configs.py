@@ -188,6 +188,23 @@ def test_flags_are_put_over_the_record_of_the_run(kept, arguments, paths, tmp_pa
     assert ("check that no sequence" in caplog.text) == (paths[0] == "a" and paths[1] in ("b", "c"))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "warns"),
+    [
+        (["--dataset=folder"], True),
+        (["--dataset=folder", "--frame_interval=3"], False),
+        (["--dataset=array"], False),  # the interval of the run
+    ],
+)
+def test_an_interval_of_the_training_that_is_left_out(arguments, warns, tmp_path, caplog):
+    kept = DataConfig("array", "a.npy", frame_interval=2)
+    write_record(tmp_path, ModelConfig(), kept, TrainingConfig(), {})
+    weights = tmp_path / "best.weights.h5"
+    weights.touch()
+    data_config(parse(*arguments, "--train_data_paths=a"), str(weights))
+    assert ("--frame_interval=2" in caplog.text) == warns
+
+
 @pytest.mark.parametrize("weights", ["moving-mnist", "a/best.weights.h5"])
 def test_data_of_weights_without_a_run_is_that_of_the_flags(weights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

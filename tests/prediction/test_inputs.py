@@ -174,6 +174,7 @@ def test_floats_are_physical_where_the_network_has_a_scale(tmp_path):
         (LinearScale("dBZ", 0, 70), 0.9, True),
         (LinearScale("dBZ", 0, 70), 9.0, False),
         (LinearScale("K", 280.0, 290.0, False, 250.0, 310.0), 25.0, True),
+        (LinearScale("K", 280.0, 290.0, False, 250.0, 310.0), 2550.0, True),
         (LinearScale("K", 280.0, 290.0, False, 250.0, 310.0), 255.0, False),
     ],
 )

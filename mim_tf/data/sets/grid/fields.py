@@ -171,7 +171,10 @@ def _at_level(path, data, level):
                 return data.isel({axis: int(found[0])})
             known = ", ".join(f"{value:g}" for value in values)
             raise MimError(f"{path}: expected a level of {data.name} ({known}), got @{level:g}.")
-    raise MimError(f"{path}: {data.name} has no levels. Leave @{level:g} out of --variables.")
+    raise MimError(
+        f"{path}: expected levels of {data.name} with a coordinate of numbers, got none. Leave "
+        f"@{level:g} out of --variables, or select a level first (xarray: isel)."
+    )
 
 
 def _without_time(data, longer_than=0):
