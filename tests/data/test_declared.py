@@ -12,6 +12,7 @@ from mim_tf.config.data import used_settings
 from mim_tf.config.datasets import registered_data_sets
 from mim_tf.data.dataset import frame_shape
 from mim_tf.errors import MimError
+from tests.test_readme import block
 
 
 def test_settings_are_fields_of_the_configuration():
@@ -24,26 +25,24 @@ def test_settings_are_fields_of_the_configuration():
 
 OTHER_VALUES = {
     "digits": "bundled",
-    "taxibj_order": "reference",
-    "taxibj_split": "clean",
     "split_dates": "2016-01-01,2017-01-01",
     "region": (0, 1, 2, 3),
     "scale": "none",
     "variables": "a",
     "group": "a",
-    "radar_values": "unit",
     "radar_missing": "nan",
-    "sevir_type": "vis",
     "thresholds": (3.0,),
 }
 
 
 def another_value(name):
     """Another value than the default of a setting."""
-    default = {each.name: each.default for each in dataclasses.fields(DataConfig)}[name]
-    if isinstance(default, bool):
-        return not default
-    return OTHER_VALUES.get(name) or (0.2 if "fraction" in name else default + 1)
+    (setting,) = (each for each in dataclasses.fields(DataConfig) if each.name == name)
+    if isinstance(setting.default, bool):
+        return not setting.default
+    if choices := setting.metadata["choices"]:
+        return choices[-1]
+    return OTHER_VALUES.get(name) or (0.2 if "fraction" in name else setting.default + 1)
 
 
 @pytest.mark.parametrize("dataset", registered_data_sets())
@@ -82,49 +81,21 @@ def test_settings_without_effect_in_older_runs_are_left_out():
     assert DataConfig(**kept) == DataConfig("radar", thresholds=(20,))
 
 
-OWN = '''
-import mim_tf
-import numpy as np
-
-
-class Ramps(mim_tf.SequenceSource):
-    """Frames that get brighter; a corner is missing."""
-
-    has_missing = True
-
-    def __init__(self, size, shape):
-        self.size, self.shape = size, shape
-
-    def sequences(self, indices):
-        frames = np.zeros((len(indices), *self.shape), np.float32)
-        frames += np.arange(self.shape[0])[:, None, None, None] / 10
-        frames[:, :, 0, 0] = np.nan
-        return frames
-
-
-def open_ramps(data, split, frame_shape, total_length):
-    return Ramps({"train": 6, "valid": 2, "test": 3}[split], (total_length, *frame_shape))
-
-
-mim_tf.register_data_set(mim_tf.DataSet("ramps", open_ramps, (8, 8, 1), settings=("data_seed",)))
-'''
-
-
 @pytest.mark.slow
 def test_a_data_set_of_ones_own_is_trained_on_and_evaluated(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "_DATA_SETS", registered_data_sets())
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "ramps.py").write_text(OWN)
-    flags = ["--network_module=ramps.py", "--dataset=ramps", "--batch_size=2"]
-    small = ["--model_name=convlstm_net", "--num_hidden=2", "--filter_size=1", "--patch_size=4"]
+    (tmp_path / "columns.py").write_text(block("CONTRIBUTING.md", "SequenceSource"))
+    flags = ["--network_module=columns.py", "--dataset=columns", "--batch_size=2"]
+    small = ["--model_name=convlstm_net", "--num_hidden=2", "--filter_size=1", "--patch_size=8"]
     small += ["--input_length=2", "--total_length=4", "--num_save_samples=0"]
     main(["train", *flags, *small, "--max_iterations=1", "--save_dir=runs", "--gen_frm_dir=shown"])
-    assert frame_shape(DataConfig("ramps")) == (8, 8, 1)
+    assert frame_shape(DataConfig("columns")) == (32, 32, 1)
     weights = next(tmp_path.glob("runs/run-*/*.weights.h5"))
     main(["evaluate", *flags, f"--pretrained_model={weights}", *small[-1:], "--gen_frm_dir=scored"])
     (scores,) = tmp_path.glob("scored/*/scores.json")
     found = json.loads(scores.read_text())
-    assert found["data"]["sequences"] == 3
+    assert (found["data"]["source"], found["data"]["sequences"]) == ("MovingColumn", 10)
     assert np.isfinite(found["mean"]["mse"])
     with pytest.raises(MimError, match="window_stride"):
-        DataConfig("ramps", window_stride=2)
+        DataConfig("columns", window_stride=2)

@@ -7,7 +7,7 @@ from mim_tf.config import DataConfig
 from mim_tf.data.dataset import frame_shape, open_part
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.scale_fit import ScaledSource
-from mim_tf.data.source import Recording, WindowSource
+from mim_tf.data.source import WindowSource
 from mim_tf.errors import MimError
 from mim_tf.inspection.recognise import open_all, recognise
 from mim_tf.inspection.survey import count_frames, describe_data, soundness, survey
@@ -15,6 +15,7 @@ from mim_tf.values.scale import LinearScale
 from tests import grid_files
 from tests.data_examples import write_example
 from tests.sevir_files import write_sevir
+from tests.small_sources import Frames, Gappy
 
 
 @pytest.mark.parametrize(
@@ -66,14 +67,6 @@ def test_one_file_of_sevir_is_not_taken_for_weights(tmp_path):
         recognise(tmp_path / "data" / name)
 
 
-class Gappy(ArraySource):
-    has_missing = True
-
-    def sequences(self, indices):
-        frames = super().sequences(indices)
-        return np.where(frames == 0, np.float32(np.nan), frames)
-
-
 @pytest.fixture
 def frames():
     frames = np.full((20, 3, 2, 2, 2), 0.5)
@@ -112,16 +105,8 @@ def test_missing_values_are_counted_and_left_out(frames):
     assert found["min"][1] is found["mean"][1] is found["max"][1] is None
 
 
-class Zeros(Recording):
-    def __init__(self, name, length):
-        self.name, self.length = name, length
-
-    def read(self, positions):
-        return np.zeros((len(positions), 2, 2, 1), np.float32)
-
-
 def test_frames_in_no_sequence_are_counted(frames):
-    both = [Zeros("a", 49), Zeros("b", 24)]
+    both = [Frames(np.zeros((length, 2, 2, 1)), f"{length}") for length in (49, 24)]
     source = WindowSource(both, (2, 2, 1), 25, 25)
     assert count_frames([source]) == (73, 48)
     assert "48 of 73 frames" in soundness({"train": source}, {})

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig
-from mim_tf.data.sets.kth import open_kth, window_starts
+from mim_tf.data.sets.kth import open_kth
 from mim_tf.errors import MimError
 from tests.small_videos import numbered_frames, write_video
 
@@ -28,23 +28,19 @@ def places(source):
     return np.rint((levels - 10) / 5).astype(int).tolist()
 
 
-def test_windows_lie_beside_each_other_counted_from_the_end(tmp_path):
-    write_pictures(tmp_path, "person01_walking_d1", range(1, 11))
-    assert places(opened(tmp_path)) == [[2, 3, 4, 5], [6, 7, 8, 9]]
-
-
-def test_of_fast_actions_one_starts_every_three_frames(tmp_path):
-    write_pictures(tmp_path, "person16_running_d4", range(1, 11))
-    assert places(opened(tmp_path)) == [[0, 1, 2, 3], [3, 4, 5, 6], [6, 7, 8, 9]]
-
-
-def test_windows_never_have_a_gap(tmp_path):
-    # Of 100 to 104 and 110 to 115 there is one window each, and the first is looked for at 101.
-    numbers = [*range(100, 105), *range(110, 116)]
-    assert window_starts(np.array(numbers), 4, 4) == [1, 7]
-    write_pictures(tmp_path, "person02_boxing_d2", numbers)
-    assert places(opened(tmp_path)) == [[1, 2, 3, 4], [7, 8, 9, 10]]
-    assert window_starts(np.arange(3), 4, 4) == []
+@pytest.mark.parametrize(
+    ("name", "numbers", "firsts"),
+    [
+        # Beside each other, counted from the end; of fast actions every three frames.
+        ("person01_walking_d1", range(1, 11), [2, 6]),
+        ("person16_running_d4", range(1, 11), [0, 3, 6]),
+        # Of 100 to 104 and 110 to 115 there is one window each, and the first is looked for at 101.
+        ("person02_boxing_d2", [*range(100, 105), *range(110, 116)], [1, 7]),
+    ],
+)
+def test_windows_of_actions_have_no_gap(tmp_path, name, numbers, firsts):
+    write_pictures(tmp_path, name, numbers)
+    assert places(opened(tmp_path)) == [[*range(first, first + 4)] for first in firsts]
 
 
 def test_splits_are_by_person(tmp_path):

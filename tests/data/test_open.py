@@ -36,9 +36,6 @@ def write_events(folder, count):
     return folder
 
 
-# Moving MNIST.
-
-
 def test_generated_splits_have_their_own_digits(tiny_config):
     sources = splits_of(GENERATED, tiny_config).values()
     assert [source.size for source in sources] == [None, 4, 5]
@@ -81,16 +78,10 @@ def test_one_path_of_moving_mnist_is_divided_by_sequence(tmp_path, kind):
     assert stored(dataclasses.replace(data, data_seed=1))[1] != parts[1]
 
 
-# Recordings that are divided.
-
-
 @pytest.mark.parametrize("dataset", ["radar", "array", "folder"])
 def test_recordings_are_never_in_two_splits(tmp_path, dataset):
-    path = tmp_path / "data"
-    if dataset == "radar":
-        write_events(path, 5)
-    elif dataset == "array":
-        path = tmp_path / "videos.npy"
+    path = tmp_path / ("a.npy" if dataset == "array" else "a")
+    if dataset == "array":
         np.save(path, levels(5, 6, 8, 8))
     else:
         for i, t in np.ndindex(5, 6):
@@ -137,9 +128,6 @@ def test_one_or_two_videos_are_divided_along_time(tmp_path, videos, interval):
     first_video = [sorted(values & set(range(60))) for values in seen]
     assert [values[0] for values in first_video] == [0, 36, 48]
     assert source.describe()["part_of_each_recording"] == [0.8, 1.0]
-
-
-# Scales.
 
 
 def test_radar_is_scored_on_the_scale_of_the_weights(tmp_path, caplog):
@@ -223,9 +211,6 @@ def test_weights_of_another_city_may_be_scored(tmp_path, caplog):
     assert "another scale" in caplog.text
 
 
-# Shapes of frames.
-
-
 def test_frame_shape_without_files():
     known = {"mnist": (64, 64, 1), "mnist_color": (64, 64, 3), "human": (128, 128, 3)}
     unknown = dict.fromkeys(("radar", "sevir", "hko7", "folder", "array", "taxibj"))
@@ -241,9 +226,6 @@ def test_frame_shape_of_other_layouts(tmp_path):
     assert frame_shape(DataConfig("taxibj", taxibj_synthetic=True)) == (32, 32, 2)
     with pytest.raises(MimError, match=r"nothing\.npy"):
         frame_shape(DataConfig("array", str(tmp_path / "nothing.npy")))
-
-
-# Refusals.
 
 
 @pytest.mark.parametrize(

@@ -7,21 +7,14 @@ from mim_tf.config import DataConfig
 from mim_tf.data import scale_fit
 from mim_tf.data.dataset import open_source
 from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale, warn_of_kept_scale
-from mim_tf.data.source import Recording, WindowSource
+from mim_tf.data.source import WindowSource
 from mim_tf.errors import MimError
 from tests.data_examples import model_for
-
-
-class Values(Recording):
-    def __init__(self, frames):
-        self.name, self.length, self._frames = "values", len(frames), frames
-
-    def read(self, positions):
-        return self._frames[positions]
+from tests.small_sources import Frames
 
 
 def source_of(*recordings):
-    return WindowSource([Values(each) for each in recordings], recordings[0].shape[1:], 3)
+    return WindowSource(map(Frames, recordings), recordings[0].shape[1:], 3)
 
 
 def temperatures_and_winds(seed=0):

@@ -38,22 +38,27 @@ def city(tmp_path):
     return folder, first, second
 
 
-def test_windows_split_and_values(city):
+@pytest.mark.parametrize("rule", ["reference", "clean"])
+@pytest.mark.parametrize("order", ["chronological", "reference"])
+def test_windows_of_a_split(city, rule, order):
     folder, first, second = city
-    train, valid, test = (open_small(folder, split) for split in ("train", "valid", "test"))
-    assert train.shape == test.shape == (5, 3, 4, 2)
     # 44 windows of five in the day before the gap, 92 in the two days after it, 44 in 2014.
-    assert (train.size, test.size) == (44 + 92 + 24, 20)
-    expected = [(first, 0), (first, 43), (first, 95), (first, 142), (first, 186), (second, 23)]
-    # The fourth begins in the last half hour of 3 July: days that follow each other have no gap.
-    got = train.sequences([0, 43, 44, 44 + 142 - 95, 135, 159])
-    assert got.dtype == np.float32
-    for window, (data, start) in zip(got, expected, strict=True):
-        np.testing.assert_allclose(window, frames_last(data[start : start + 5]) / 200, rtol=1e-6)
-    expected = np.stack([frames_last(second[43:48]), frames_last(second[24:29])])
-    np.testing.assert_allclose(test.sequences([19, 0]), expected / 200, rtol=1e-6)
-    np.testing.assert_array_equal(valid.sequences(range(20)), test.sequences(range(20)))
-    assert (test.scale.unit, test.scale.low, test.scale.high) == ("vehicles", 0, 200)
+    starts = [(first, start) for start in (*range(44), *range(95, 187))]
+    starts += [(second, start) for start in range(44)]
+    windows = np.stack([frames_last(data[start : start + 5]) for data, start in starts]) / 200
+    if order == "reference":  # newest first
+        windows = windows[:, ::-1]
+    # By the clean rule, no window to train on shares a half hour with one to test on.
+    train = windows[: -20 if rule == "reference" else -24]
+    for split, expected in (("train", train), ("valid", windows[-20:]), ("test", windows[-20:])):
+        source = open_small(folder, split, taxibj_split=rule, taxibj_order=order)
+        assert (source.size, source.shape) == (len(expected), (5, 3, 4, 2))
+        got = source.sequences(range(source.size))
+        assert (got.dtype, got.flags.c_contiguous) == (np.float32, True)
+        np.testing.assert_allclose(got, expected, rtol=1e-6)
+    assert (source.scale.unit, source.scale.low, source.scale.high) == ("vehicles", 0, 200)
+    # The 44 windows of 2014 are all for testing: no window of 2013 can share a slot with them.
+    assert open_city([folder], "train", 5, taxibj_split=rule, test_windows=44).size == 136
 
 
 def test_2019_number_of_test_windows_is_the_default(tmp_path):
@@ -113,44 +118,14 @@ def test_paths_without_files_are_refused(tmp_path):
             open_city(paths, "test", 5)
 
 
-# Which windows are for what.
-
-
-def test_reference_rule_overlaps_and_clean_does_not(city):
-    folder, _, second = city
-    reference = open_small(folder, "train")
-    clean = open_small(folder, "train", taxibj_split="clean")
-    assert (reference.size, clean.size) == (160, 156)
-    np.testing.assert_array_equal(clean.sequences(range(156)), reference.sequences(range(156)))
-    # The first test window begins with half hour 24 of 2014.
-    np.testing.assert_allclose(reference.sequences([159])[0, 4, :, :, 0], second[27, 0] / 200)
-    np.testing.assert_allclose(clean.sequences([155])[0, 4, :, :, 0], second[23, 0] / 200)
-    # The 44 windows of 2014 are all for testing: no window of 2013 can share a slot with them.
-    for rule in ("reference", "clean"):
-        assert open_city([folder], "train", 5, taxibj_split=rule, test_windows=44).size == 136
-
-
-def test_reference_order_is_newest_first(city):
-    for split in ("train", "test"):
-        newest = open_small(city[0], split, taxibj_order="reference").sequences([3, 17])
-        oldest = open_small(city[0], split).sequences([3, 17])
-        np.testing.assert_array_equal(newest, oldest[:, ::-1])
-        assert newest.flags.c_contiguous
-
-
-# The .h5 files.
-
-
 def changed(place, value):
     data = counts(191, 1)
     data[place] = value
     return data
 
 
-def with_date(date):
-    return [*DATES_2013[:6], date, *DATES_2013[7:]]
-
-
+DATES = np.array(DATES_2013)
+SHRUNK = {"compression": "gzip", "scaleoffset": 0}
 NO_DATES = [
     *(b"2013070149", b"2013070100", b"2013130101", b"2013023001", b"0000070101", b"20130701"),
     *(b"2013-07-01", b"20130701 1", b"201307_101", b"20130701011", b"", b"\xff013070101"),
@@ -170,37 +145,33 @@ def test_other_dtypes_and_compressed_files(tmp_path, dtype, compression):
 @pytest.mark.parametrize(
     ("data", "date"),
     [
-        (counts(190, 1), DATES_2013),
-        (counts(0, 1), np.array([], "S10")),
-        (counts(191, 1)[:, :1], DATES_2013),
-        (counts(191, 1)[:, :, 0], DATES_2013),
-        (counts(191, 1)[..., :0], DATES_2013),
-        (counts(191, 1).astype("S5"), DATES_2013),
-        (counts(191, 1) > 50, DATES_2013),
+        (counts(190, 1), DATES),
+        (counts(0, 1), DATES[:0]),
+        (counts(191, 1)[:, :1], DATES),
+        (counts(191, 1)[:, :, 0], DATES),
+        (counts(191, 1)[..., :0], DATES),
+        (counts(191, 1).astype("S5"), DATES),
+        (counts(191, 1) > 50, DATES),
         (counts(191, 1), np.arange(191)),
-        (counts(191, 1), np.array(DATES_2013)[:, None]),
-        (counts(191, 1), np.array([date.decode() for date in DATES_2013], object)),
-        (h5py.Empty("f4"), DATES_2013),
+        (counts(191, 1), DATES[:, None]),
+        (counts(191, 1), [date.decode() for date in DATES_2013]),  # text, as h5py writes it
+        (h5py.Empty("f4"), DATES),
         (counts(191, 1), None),
         (None, h5py.Empty("S10")),
-        (counts(191, 1) * 0 + 4, DATES_2013),  # counts that do not differ
-        (-counts(191, 1), DATES_2013),
-        (changed((100, 1, 2, 3), np.nan), DATES_2013),
-        (counts(191, 1) - np.inf, DATES_2013),
-        (changed((100, 1, 2, 3), 1e300), DATES_2013),  # not finite in single precision
-        (counts(47, 1), DATES_2014[1:]),  # no complete day
-        (counts(191, 1), DATES_2013[::-1]),
-        (counts(191, 1), [DATES_2013[0], *DATES_2013[:-1]]),
-        *((counts(191, 1), with_date(date)) for date in NO_DATES),
+        (counts(191, 1) * 0 + 4, DATES),  # counts that do not differ
+        (-counts(191, 1), DATES),
+        (changed((100, 1, 2, 3), np.nan), DATES),
+        (counts(191, 1) - np.inf, DATES),
+        (changed((100, 1, 2, 3), 1e300), DATES),  # not finite in single precision
+        (counts(47, 1), np.array(DATES_2014[1:])),  # no complete day
+        (counts(191, 1), DATES[::-1]),
+        (counts(191, 1), DATES[[0, *range(190)]]),
+        *((counts(191, 1), np.array([*DATES[:6], date, *DATES[7:]])) for date in NO_DATES),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(tmp_path, data, date):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         for name, values in (("data", data), ("date", date)):
-            if isinstance(values, list):
-                values = np.array(values)
-            elif isinstance(values, np.ndarray) and values.dtype == object:
-                values = values.tolist()  # text, as h5py writes it
             if values is not None:
                 file[name] = values
     with pytest.raises(MimError, match=r"a\.h5: "):
@@ -217,29 +188,20 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path, data, date):
         {"shape": (191, 2, 3, 4), "chunks": (48, 2, 3, 4)},
         {"shape": (191, 2, 3, 4), "external": "elsewhere"},
         # Content that shrinks further than deflate can.
-        {"shape": (191, 2, 128, 128), "chunks": (191, 2, 128, 128), "scaleoffset": 0},
+        {"dtype": "i4", "shape": (191, 2, 128, 128), "chunks": (191, 2, 128, 128)} | SHRUNK,
     ],
 )
 def test_declared_size_is_checked_before_memory_is_allocated(tmp_path, options):
     (tmp_path / "elsewhere").write_bytes(bytes(191 * 24 * 4))
-    path = tmp_path / "bomb.h5"
-    with h5py.File(path, "w") as file:
-        small = "scaleoffset" in options
-        more = {"compression": "gzip"} if small else {}
-        data = file.create_dataset("data", dtype="i4" if small else "f4", **options, **more)
+    with h5py.File(tmp_path / "bomb.h5", "w") as file:
+        data = file.create_dataset("data", **{"dtype": "f4"} | options)
         if data.chunks:
             data[: data.chunks[0]] = 1
         # A date for each slot, without taking the space.
-        slots = options["shape"][0]
-        if slots == 191:
-            file["date"] = np.array(DATES_2013)
-        else:
-            file.create_dataset("date", (slots,), "S10", chunks=(1000,))
+        sparse = {"shape": data.shape[:1], "dtype": "S10", "chunks": (1000,)}
+        file.create_dataset("date", **{"data": DATES} if len(data) == 191 else sparse)
     with pytest.raises(MimError, match=r"bomb\.h5"):
-        open_small(path)
-
-
-# dataset.npz.
+        open_small(tmp_path / "bomb.h5")
 
 
 def arrays(n=3, frames=4, seed=0, **changes):
@@ -299,9 +261,6 @@ def test_npz_arrays_that_do_not_fit_are_refused(tmp_path, stored):
         open_city([tmp_path], "test", 8)
 
 
-# The synthetic city.
-
-
 @pytest.fixture(scope="module")
 def made_up():
     return synthetic_city()
@@ -318,7 +277,7 @@ def test_commuters_cross_the_city_on_working_days(made_up):
     assert days[:, 5:].mean() < days[:, :5].mean() / 2
 
 
-def test_it_is_read_as_files_are(monkeypatch, made_up):
+def test_the_synthetic_city_is_read_as_files_are(monkeypatch, made_up):
     monkeypatch.setattr("mim_tf.data.sets.taxibj.synthetic_city", lambda: made_up)
     settings = {"taxibj_synthetic": True, "taxibj_split": "clean"}
     test, train = (open_city([], split, 48, **settings) for split in ("test", "train"))

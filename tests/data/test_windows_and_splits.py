@@ -10,33 +10,16 @@ from hypothesis import strategies as st
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files.arrays import ArraySource
-from mim_tf.data.source import (
-    Recording,
-    SequenceSource,
-    WindowSource,
-    WrappedSource,
-    describe_splits,
-)
+from mim_tf.data.source import SequenceSource, WindowSource, WrappedSource, describe_splits
 from mim_tf.data.split import Selection, divide, split_paths
 from mim_tf.errors import MimError
+from tests.small_sources import Frames
 
 NAMES = [f"event-{number:02d}" for number in range(20)]
 
 
-class Own(SequenceSource):
-    shape, size = (2, 4, 4, 1), 3
-
-    def sequences(self, indices):
-        return np.zeros((len(indices), *self.shape), np.float32)
-
-
-def test_a_source_needs_a_shape_a_size_and_sequences():
-    assert Own().describe() == {"source": "Own", "sequences": 3, "shape": [2, 4, 4, 1]}
-    assert not Own().has_missing
-
-
 def test_a_wrapped_source_has_all_that_its_source_has():
-    other = Own()
+    other = ArraySource(np.zeros((3, 2, 4, 4)))
     for name in SequenceSource.__annotations__:
         setattr(other, name, name)
     other.groups = lambda indices: np.asarray(indices) // 2
@@ -46,22 +29,10 @@ def test_a_wrapped_source_has_all_that_its_source_has():
     assert source.groups([0, 1, 2]).tolist() == [0, 0, 1]
 
 
-class Counting(Recording):
-    """Frame t is all (100 number + t) / 1000."""
-
-    def __init__(self, number, length, holes=(), step=0.0):
-        self.name = f"recording {number}"
-        self.number, self.length = number, length
-        self.holes, self.step = holes, step
-
-    def read(self, positions):
-        levels = (100 * self.number + np.asarray(positions)) / 1000
-        return np.broadcast_to(levels[:, None, None, None], (len(positions), 2, 3, 1))
-
-
-def source(lengths, total_length, **settings):
-    recordings = [Counting(number, length) for number, length in enumerate(lengths)]
-    return WindowSource(recordings, (2, 3, 1), total_length, **settings)
+def counting(number, length, **pace):
+    """Frame t is all 100 number + t."""
+    levels = (100 * number + np.arange(length)).reshape(-1, 1, 1, 1)
+    return Frames(np.broadcast_to(levels, (length, 2, 3, 1)), f"recording {number}", **pace)
 
 
 @pytest.mark.parametrize(
@@ -77,13 +48,14 @@ def source(lengths, total_length, **settings):
     ],
 )
 def test_windows_are_within_recordings(lengths, settings, expected):
-    windows = source(lengths, **settings)
+    recordings = [counting(number, length) for number, length in enumerate(lengths)]
+    windows = WindowSource(recordings, (2, 3, 1), **settings)
     assert (windows.size, windows.shape) == (len(expected), (len(expected[0]), 2, 3, 1))
     for indices in (range(len(expected)), [1, 0]):
-        got = np.rint(windows.sequences(indices)[:, :, 0, 0, 0] * 1000).astype(int).tolist()
+        got = windows.sequences(indices)[:, :, 0, 0, 0].tolist()
         assert got == [expected[i] for i in indices]
     assert windows.sequences([]).shape == (0, *windows.shape)
-    used = [np.add(100 * r.number, frames) for r, frames in windows.frames_in_windows()]
+    used = [r.frames[frames, 0, 0, 0] for r, frames in windows.frames_in_windows()]
     assert set(np.concatenate(used)) == set(itertools.chain(*expected))
     assert len(used) == len(lengths)
 
@@ -99,10 +71,9 @@ def test_windows_are_within_recordings(lengths, settings, expected):
     ],
 )
 def test_no_window_crosses_a_hole_in_time(settings, expected):
-    hollow = Counting(0, 8, holes=(4,))
+    hollow = counting(0, 8, holes=(4,))
     windows = WindowSource([hollow], (2, 3, 1), **{"total_length": 3} | settings)
-    firsts = windows.sequences(range(windows.size))[:, 0, 0, 0, 0]
-    assert np.rint(firsts * 1000).tolist() == expected
+    assert windows.sequences(range(windows.size))[:, 0, 0, 0, 0].tolist() == expected
     assert windows.describe()["gaps_in_time"] == 1
     assert "1 gaps in time" in describe_splits({"train": windows})
 
@@ -110,7 +81,7 @@ def test_no_window_crosses_a_hole_in_time(settings, expected):
 @pytest.mark.parametrize("part", [(0.0, 1.0), (0.0, 0.9)])
 def test_a_gap_can_leave_no_window(part):
     with pytest.raises(MimError, match=r"at least 5 frames without a gap .* 4"):
-        WindowSource([Counting(0, 8, holes=(4,))], (2, 3, 1), 5, part=part)
+        WindowSource([counting(0, 8, holes=(4,))], (2, 3, 1), 5, part=part)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +94,7 @@ def test_a_gap_can_leave_no_window(part):
     ],
 )
 def test_other_frame_rates_are_logged(steps, logged, caplog):
-    recordings = [Counting(n, 3, step=step) for n, step in enumerate(steps)]
+    recordings = [counting(n, 3, step=step) for n, step in enumerate(steps)]
     WindowSource(recordings, (2, 3, 1), 2)
     assert len(caplog.records) == bool(logged)
     assert all(text in caplog.text for text in logged)

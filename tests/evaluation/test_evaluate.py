@@ -8,7 +8,6 @@ import pytest
 
 import mim_tf
 from mim_tf.config import DataConfig, TrainingConfig
-from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.source import filled
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import to_uint8
@@ -16,24 +15,7 @@ from mim_tf.evaluation.stored import read_evaluation
 from mim_tf.jobs.evaluate import evaluate, evaluate_weights, identity
 from mim_tf.values.scale import LinearScale
 from mim_tf.weights import save_weights
-
-SCALE = LinearScale("dBZ", 0, 70)
-
-
-class Radar(ArraySource):
-    """The last row of every frame is missing."""
-
-    scale = SCALE
-    thresholds = (30.0,)
-    has_missing = True
-
-    def sequences(self, indices):
-        frames = np.array(super().sequences(indices))
-        frames[:, :, -1] = np.nan
-        return frames
-
-    def groups(self, indices):
-        return np.asarray(indices) // 2
+from tests.small_sources import Gappy
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +26,15 @@ def model(tiny_config):
 
 @pytest.fixture(scope="module")
 def evaluated(model, tiny_frames):
-    """Scores of a tiny network, its forecasts and the samples it showed."""
-    source, samples = Radar(tiny_frames), []
+    """Scores of a tiny network, its forecasts and the samples it showed.
+
+    The last row of every frame is missing. A recording has two sequences.
+    """
+    frames, samples = tiny_frames.copy(), []
+    frames[:, :, -1] = 0
+    source = Gappy(frames)
+    source.scale, source.thresholds = LinearScale("dBZ", 0, 70), (30.0,)
+    source.groups = lambda indices: np.asarray(indices) // 2
     settings = TrainingConfig(batch_size=2, max_test_sequences=0, num_save_samples=3)
     result = evaluate(model, source, settings, lambda *sample: samples.append(sample))
     return result, mim_tf.predict(model, filled(source.sequences(range(5))[:, :3]), 3), samples
@@ -100,9 +89,6 @@ def test_the_sequences_that_a_report_shows_are_there(evaluated, tiny_frames):
     assert np.abs(difference).max() <= 1
 
 
-# A weights file.
-
-
 @pytest.mark.slow
 def test_an_evaluation_can_be_read_back(tmp_path, model, tiny_frames):
     weights, train, test = (str(tmp_path / name) for name in ("a.h5", "train.npy", "test.npy"))
@@ -142,9 +128,6 @@ def test_an_evaluation_can_be_read_back(tmp_path, model, tiny_frames):
 def test_whether_the_sequences_are_those_that_were_meant(expected, size, sentence):
     result = {"sequences": 64, "data": {"sha256": "abc", "digits_origin": "bundled"}}
     assert identity(result, size, expected).startswith(sentence)
-
-
-# Models of any kind.
 
 
 def half(context, horizon):

@@ -25,11 +25,13 @@ from mim_tf.values.scale import LinearScale
 
 DBZ = LinearScale("dBZ", 0, 70)
 LEVEL = LinearScale("level", 0, 255)
-NAMES = ["CSI", "POD", "FAR", "BIAS", "HSS"]
-OF_PACKAGE = [
-    *("critical_success_index", "probability_of_detection", "false_alarm_ratio"),
-    *("frequency_bias", "heidke_skill_score"),
-]
+NAMES = {  # of scores, here and in the package `scores`
+    "CSI": "critical_success_index",
+    "POD": "probability_of_detection",
+    "FAR": "false_alarm_ratio",
+    "BIAS": "frequency_bias",
+    "HSS": "heidke_skill_score",
+}
 
 
 def result_of(*batches, scale=DBZ, thresholds=(30,), rule=None, kind=CategoricalScores):
@@ -44,22 +46,16 @@ def frames(*rows):
     return DBZ.to_unit(rows)[None, :, None, :, None]
 
 
-def means(truth, prediction):
-    mean = result_of((truth, prediction))["mean"]
-    return [mean[f"{name}_30"] for name in NAMES]
-
-
-def test_scores_of_a_contingency_table():
-    # 2 hits, 1 miss, 3 false alarms, 4 correct negatives.
-    truth = frames([35, 70, 31, 0, 0, 29, 0, 10, 20, 29])
-    prediction = frames([60, 31, 29, 31, 40, 50, 0, 0, 29, 10])
-    # HSS: 2 (2 * 4 - 3 * 1) / (3 * 5 + 5 * 7)
-    assert means(truth, prediction) == pytest.approx([2 / 6, 2 / 3, 3 / 5, 5 / 3, 10 / 50])
-
-
 @pytest.mark.parametrize(
     ("truth", "prediction", "expected"),
     [
+        # 2 hits, 1 miss, 3 false alarms, 4 correct negatives.
+        # HSS: 2 (2 * 4 - 3 * 1) / (3 * 5 + 5 * 7)
+        (
+            [35, 70, 31, 0, 0, 29, 0, 10, 20, 29],
+            [60, 31, 29, 31, 40, 50, 0, 0, 29, 10],
+            [2 / 6, 2 / 3, 3 / 5, 5 / 3, 10 / 50],
+        ),
         # No rain, none predicted; no rain, some predicted; all missed.
         ([0, 10], [0, 29], [None, None, None, None, None]),
         ([0, 10], [0, 40], [0, None, 1, None, 0]),
@@ -71,8 +67,9 @@ def test_scores_of_a_contingency_table():
         ([np.nan, np.nan], [0, 40], [None, None, None, None, None]),
     ],
 )
-def test_scores_without_rain_and_at_the_ends(truth, prediction, expected):
-    assert means(frames(truth), frames(prediction)) == expected
+def test_scores_of_a_contingency_table(truth, prediction, expected):
+    mean = result_of((frames(truth), frames(prediction)))["mean"]
+    assert [mean[f"{name}_30"] for name in NAMES] == pytest.approx(expected)
 
 
 def test_mean_is_over_lead_times_with_a_score():
@@ -173,7 +170,7 @@ def test_scores_equal_those_of_the_package_scores(missing):
             for part in (prediction, truth)
         ]
         table = manager(*events).transform(preserve_dims="t")
-        for name, of_package in zip(NAMES, OF_PACKAGE, strict=True):
+        for name, of_package in NAMES.items():
             expected = getattr(table, of_package)().values
             assert result["per_frame"][f"{name}_{threshold}"] == pytest.approx(list(expected))
 
@@ -191,9 +188,6 @@ def test_thresholds_that_divide_nothing_are_refused(scale, thresholds, rule, nam
     assert CategoricalScores(DBZ, (0, 69.9))
     unbounded = LinearScale("level", 0.0, 255.0, clipped=False)
     CategoricalScores(unbounded, (0.0, 16.0), EVENT_RULES["sevir"])
-
-
-# The fractions skill score.
 
 
 def noise(shape=(3, 2, 9, 11, 1)):
@@ -235,20 +229,13 @@ def test_fss_without_events_without_room_and_with_gaps():
     assert fss_of(gappy, prediction, 3) == fss_of(filled, nothing, 3)
 
 
-# The balanced errors of HKO-7.
-
-
-def balanced(truth, prediction):
-    scores = Scores(BalancedErrors(RAIN))
-    scores.update(truth, prediction)
-    return scores.result()["mean"]
-
-
 def test_heavy_rain_counts_more_missing_values_nothing_and_sequences_are_averaged():
     rates = np.array([[0.1, 1.99, 2.01, 4.9, 5.1, 10.1, 29, 30.1], [40] * 4 + [np.nan] * 4])
     truth = RAIN.to_unit(rates).reshape(2, 1, 2, 4, 1)
     weights = (1 + 1 + 2 + 2 + 5 + 10 + 10 + 30 + 4 * 30) / 2
-    assert balanced(truth, np.nan_to_num(truth) + np.float32(0.1)) == {
+    scores = Scores(BalancedErrors(RAIN))
+    scores.update(truth, np.nan_to_num(truth) + np.float32(0.1))
+    assert scores.result()["mean"] == {
         "B-MSE": pytest.approx(weights * 0.01, rel=1e-5),
         "B-MAE": pytest.approx(weights * 0.1, rel=1e-5),
     }

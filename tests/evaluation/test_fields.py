@@ -13,6 +13,7 @@ from mim_tf.evaluation.fields import FieldScores, PowerSpectra, climatology_of, 
 from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.statistics import Scores
 from mim_tf.values.scale import LinearScale
+from tests.small_sources import Gappy
 
 LATITUDES = [75.0, 0.0, -60.0]
 KELVIN = LinearScale("K", 200, 300)
@@ -51,17 +52,11 @@ def test_scores_are_weighted_by_the_areas_of_known_values(missing):
             assert result[f"{name}_{variable}"] == pytest.approx(list(of_variable), rel=1e-3)
 
 
-NAMES = ("RMSE", "ACC", "bias")
-
-
-def test_perfect_opposite_and_climatological_forecasts():
+def test_perfect_and_climatological_forecasts():
     truth, _, climatology = frames()
     perfect = result_of(truth, truth, climatology)["mean"]
     assert (perfect["RMSE_t"], perfect["bias_t"]) == (0, 0)
     assert perfect["ACC_t"] == pytest.approx(1)
-    assert result_of(truth, 2 * climatology - truth, climatology)["mean"]["ACC_u"] == pytest.approx(
-        -1, abs=1e-5
-    )
     still = result_of(truth, np.broadcast_to(climatology, truth.shape), climatology)["mean"]
     assert still["ACC_t"] is None
     assert result_of(truth, truth + 0.25, climatology)["mean"]["bias_t"] == pytest.approx(25, 1e-4)
@@ -79,7 +74,8 @@ def test_a_source_with_latitudes_is_scored_by_area():
     scores = scores_for(source, "per_pixel")
     scores.update(truth, prediction)
     plain = scores.result()["mean"]
-    assert list(plain)[3:] == [f"{name}_{channel}" for name in NAMES for channel in "12"]
+    names = [f"{name}_{channel}" for name in ("RMSE", "ACC", "bias") for channel in "12"]
+    assert list(plain)[3:] == names
     # Without a climatology of its own: the mean of its frames.
     expected = result_of(truth, prediction, truth.mean(axis=(0, 1)), "12", scale=None)["mean"]
     assert {name: plain[name] for name in expected} == pytest.approx(expected, rel=1e-5)
@@ -91,17 +87,9 @@ def test_a_source_with_latitudes_is_scored_by_area():
 
 
 def test_the_climatology_leaves_out_missing_values():
-    truth, *_ = frames()
-
-    class Gappy(ArraySource):
-        has_missing = True
-
-        def sequences(self, indices):
-            frames = super().sequences(indices)
-            return np.where(frames < 0.3, np.nan, frames)
-
-    expected = np.nanmean(np.where(truth < 0.3, np.nan, truth), axis=(0, 1))
-    np.testing.assert_allclose(climatology_of(Gappy(truth)), expected, rtol=1e-5)
+    truth, *_ = frames(missing=0.3)
+    found = climatology_of(Gappy(np.nan_to_num(truth)))
+    np.testing.assert_allclose(found, np.nanmean(truth, axis=(0, 1)), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -117,9 +105,6 @@ def test_what_is_no_latitude_is_refused(latitudes, named):
     source.latitude = np.array(latitudes)
     with pytest.raises(MimError, match=named):
         scores_for(source)
-
-
-# Power spectra.
 
 
 def spectrum_of(truth, prediction):
@@ -168,7 +153,7 @@ def test_what_has_no_detail_has_no_ratio():
     assert spectrum_of(still[:, :, :1], still[:, :, :1])[0] is None
 
 
-def test_missing_values_are_left_out_of_both():
+def test_missing_values_are_left_out_of_both_spectra():
     truth, prediction = noise(2, 1, 16, 16, 1), noise(2, 1, 16, 16, 1)[::-1].copy()
     gappy, other = truth.copy(), prediction.copy()
     gappy[:, :, 4:7] = np.nan

@@ -26,10 +26,8 @@ def here(tmp_path, monkeypatch):
 
 
 def score(prediction="b.npy", truth="a.npy", **settings):
-    config = TrainingConfig(
-        protocol=settings.pop("protocol", "per_pixel"), max_test_sequences=0, num_save_samples=0
-    )
-    return score_files(truth, str(prediction), config, **settings)
+    config = TrainingConfig(protocol="per_pixel", max_test_sequences=0, num_save_samples=0)
+    return score_files(truth, prediction, config, **settings)
 
 
 def scores_of(*arguments, **settings):
@@ -134,8 +132,6 @@ def test_flags_of_the_other_kind_are_refused():
     with pytest.raises(MimError, match="--variables of fields only"):
         score(variables=("t2m",))
 
-
-# Fields.
 
 TRUTH = grid_files.dataset(24).fillna(285)
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import signal, stats
 
 from mim_tf.data.scale_fit import ScaledSource
 from mim_tf.data.sets.hko7 import RAIN
-from mim_tf.data.source import Recording, WindowSource
+from mim_tf.data.source import WindowSource
 from mim_tf.data.split import Selection
 from mim_tf.errors import MimError
 from mim_tf.evaluation import statistics
@@ -22,6 +22,7 @@ from mim_tf.evaluation.protocols import FrameScores, scores_for
 from mim_tf.evaluation.statistics import Scores
 from mim_tf.evaluation.stored import basis
 from mim_tf.values.scale import LinearScale
+from tests.small_sources import Frames
 
 DBZ = LinearScale("dBZ", 0, 70)
 CLIMATOLOGY = np.full((9, 11, 2), 0.5, np.float32)
@@ -100,9 +101,6 @@ def test_bad_batches_are_refused(truth, prediction, named):
         scores.update(truth, prediction)
 
 
-# Intervals.
-
-
 def test_one_group_and_an_undefined_score_have_no_interval(kind):
     assert set(scored(kind, *frames(1)).intervals().values()) == {None}
     assert set(scored(kind, *frames(3)).intervals([5, 5, 5]).values()) == {None}
@@ -124,24 +122,15 @@ def test_an_interval_agrees_with_scipy():
 FRAMES = 6
 
 
-class Silence(Recording):
-    def __init__(self, length):
-        self.name, self.length = "silence", length
-
-    def read(self, positions):
-        return np.zeros((len(positions), 1, 1, 1), np.float32)
-
-
 def windows(*lengths, frames=FRAMES, **settings):
-    return WindowSource([Silence(length) for length in lengths], (1, 1, 1), frames, **settings)
+    recordings = [Frames(np.zeros((length, 1, 1, 1))) for length in lengths]
+    return WindowSource(recordings, (1, 1, 1), frames, **settings)
 
 
-def ar1(rng, length, coefficient=0.9):
-    noise = rng.normal(0, np.sqrt(1 - coefficient**2), length)
+def ar1(rng, length):
+    noise = rng.normal(0, np.sqrt(1 - 0.9**2), length)
     noise[0] = rng.normal()
-    for t in range(1, length):
-        noise[t] += coefficient * noise[t - 1]
-    return noise
+    return signal.lfilter([1], [1, -0.9], noise)
 
 
 def covered(rng, *lengths):

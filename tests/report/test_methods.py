@@ -12,8 +12,6 @@ from mim_tf.report.methods import _mean_of_seeds, compare_methods, notes
 from mim_tf.report.read import split_of
 from tests.report.conftest import CONTEXT, SEQUENCES, evaluation, make_run
 
-GROUPS = np.arange(SEQUENCES)
-
 
 def seed(folder, number, error, model="mim", **training):
     """Write a run whose resamples of the MSE are `error` plus noise of deviation 0.1."""
@@ -25,8 +23,9 @@ def seed(folder, number, error, model="mim", **training):
     result = evaluation(error)
     noise = np.random.default_rng(0).normal(0, 0.1, 2000)
     resamples = {"mse": error + 2.5 + noise, "ssim": np.full(2000, 0.5)}
-    result |= {"groups": GROUPS, "resamples": resamples | {"CSI_30": np.full(2000, np.nan)}}
-    write_scores(folder / "scores" / "000200", result | {"recordings": SEQUENCES}, CONTEXT)
+    result |= {"groups": np.arange(SEQUENCES), "recordings": SEQUENCES}
+    result["resamples"] = resamples | {"CSI_30": np.full(2000, np.nan)}
+    write_scores(folder / "scores" / "000200", result, CONTEXT)
     return folder
 
 
@@ -80,17 +79,16 @@ def test_the_interval_of_seeds_covers_the_mean_of_all_seeds():
     ("changed", "together"),
     [({}, True), ({"lr": 0.1}, False), ({"save_dir": "there"}, True), ({"seed": 0}, False)],
 )
-def test_only_the_seed_may_differ(seeds, tmp_path, changed, together):
-    other = seed(tmp_path / "other", 7, 9.0, **changed)
-    assert len(compare_methods([seeds[0], other]).evaluations) == (1 if together else 2)
+def test_only_the_seed_may_differ(tmp_path, changed, together):
+    one, other = seed(tmp_path / "a", 0, 9.0), seed(tmp_path / "b", 7, 9.0, **changed)
+    assert len(compare_methods([one, other]).evaluations) == (1 if together else 2)
 
 
 def test_names_of_methods_or_of_runs(seeds, tmp_path):
     other = seed(tmp_path / "other", 0, 20.0, "convlstm_net")
-    of_methods = compare_methods([*seeds, other], ["A", "B"])
-    assert [each.name for each in of_methods.evaluations] == ["A", "B"]
-    apart = compare_methods([*seeds, other], ["A", "B", "C", "D"])
-    assert [each.name for each in apart.evaluations] == ["A", "B", "C", "D"]
+    for names in (["A", "B"], ["A", "B", "C", "D"]):
+        found = compare_methods([*seeds, other], names).evaluations
+        assert [each.name for each in found] == names
     with pytest.raises(MimError, match="2 different --names, one for each method, or 4"):
         compare_methods([*seeds, other], ["A", "B", "C"])
 

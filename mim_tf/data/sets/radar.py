@@ -139,13 +139,13 @@ class Event(Recording):
         step = max(1, arrays.CHUNK_VALUES // math.prod(self.frame_shape))
         for start in range(0, self.length, step):
             stored = self._stored(range(start, min(start + step, self.length)))
-            known = ~values.are_missing(stored)
-            self.ends += [stored.min(initial=np.inf, where=known)]
-            self.ends += [stored.max(initial=-np.inf, where=known)]
             if fault := values.find_fault(stored):
                 frame = start + fault[0]
                 place = self._files[frame] if self._folder else f"{self.name}, frame {frame}"
                 raise MimError(f"{place}: {fault[1]}")
+            known = ~values.are_missing(stored)
+            self.ends += [stored.min(initial=np.inf, where=known)]
+            self.ends += [stored.max(initial=-np.inf, where=known)]
 
     def _stored(self, positions):
         """Return frames as they are stored, `[len(positions), H, W]`."""

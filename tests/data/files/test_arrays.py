@@ -1,4 +1,5 @@
 import io
+import itertools
 import os
 import tracemalloc
 import zipfile
@@ -15,13 +16,10 @@ from mim_tf.data.sets.moving_mnist.npz import NpzSource, write_npz
 from mim_tf.errors import MimError
 from mim_tf.prediction.inputs import open_input
 from tests import radar_files
+from tests.data_examples import levels
 from tests.small_videos import numbered_frames, write_video
 
 FRAMES = np.linspace(0, 1, 2 * 5 * 8 * 6, dtype=np.float32).reshape(2, 5, 8, 6)
-
-
-def levels(*shape):
-    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
 def saved(path, array):
@@ -94,28 +92,16 @@ def test_which_axis_is_time(tmp_path, shape, swap, swapped):
     np.testing.assert_array_equal(got, array.swapaxes(0, 1) if swapped else array)
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("longer.npy", lambda whole: whole + b"more"),
-        ("header.npy", lambda whole: whole[:40]),
-        ("damaged.npy", lambda whole: whole[:12] + b"{[(" + whole[15:]),
-        ("zip.npy", lambda whole: b"PK\x03\x04" + bytes(99)),
-        ("missing.npy", None),
-        ("folder.npy", None),
-    ],
-)
-def test_unreadable_npy_files_are_refused(tmp_path, name, content):
-    if content:
-        whole = saved(tmp_path / "whole.npy", levels(2, 3, 4, 4)).read_bytes()
-        (tmp_path / name).write_bytes(content(whole))
-    elif name == "folder.npy":
-        (tmp_path / name).mkdir()
-    with pytest.raises(MimError, match=name):
-        open_npy(tmp_path / name)
-
-
-# Arrays in .npz files.
+def test_unreadable_npy_files_are_refused(tmp_path):
+    whole = saved(tmp_path / "a.npy", levels(2, 3, 4, 4)).read_bytes()
+    damaged = whole[:12] + b"{[(" + whole[15:]
+    for content in (whole + b"more", whole[:40], damaged, b"PK\x03\x04" + bytes(99)):
+        (tmp_path / "a.npy").write_bytes(content)
+        with pytest.raises(MimError, match=r"a\.npy"):
+            open_npy(tmp_path / "a.npy")
+    for path in (tmp_path / "missing.npy", tmp_path):
+        with pytest.raises(MimError, match=path.name):
+            open_npy(path)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -141,26 +127,17 @@ def test_two_members_of_one_name(tmp_path):
             look(path)
 
 
-def bomb(path, shape, compression=zipfile.ZIP_DEFLATED):
-    """Write a .npz file that declares more than it holds; return the bytes of its header."""
-    header = io.BytesIO()
-    declared = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(header, declared)
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        archive.writestr("frames.npy", header.getvalue() + b"\0" * 1000)
-    return header.getvalue()
-
-
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_declared_size_is_checked_before_memory_is_allocated(tmp_path, compression):
-    header = bomb(tmp_path / "bomb.npz", (10**9, 1000, 64, 64), compression)
-    (tmp_path / "bomb.npy").write_bytes(header)
+    header = io.BytesIO()
+    declared = {"descr": "|u1", "fortran_order": False, "shape": (10**9, 1000, 64, 64)}
+    np.lib.format.write_array_header_1_0(header, declared)
+    (tmp_path / "bomb.npy").write_bytes(header.getvalue())
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", compression) as archive:
+        archive.writestr("frames.npy", header.getvalue() + b"\0" * 1000)
     for name in ("bomb.npz", "bomb.npy"):
         with pytest.raises(MimError, match=name):
             array_recordings(tmp_path / name)
-
-
-# Videos of an array.
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.npz"])
@@ -184,25 +161,17 @@ def test_an_npz_file_without_a_main_array_is_refused(tmp_path, names):
         array_recordings(tmp_path / "a.npz")
 
 
-def source_of(path):
-    return ArraySource(open_npy(path), 3, str(path))
+READERS = {
+    "source": lambda path: ArraySource(open_npy(path), 3, str(path)),
+    "input": lambda path: open_input(path, (4, 5, 1)).read(0),
+    "recordings": array_recordings,
+    "shape": array_frame_shape,
+    "radar": lambda path: radar_files.opened(path.parent),
+}
+BOTH = itertools.product(("recordings", "radar"), ("a.npy", "a.npz"))
 
 
-def radar_event(path):
-    return radar_files.opened(path.parent)
-
-
-def network_input(path):
-    return open_input(path, (4, 5, 1)).read(0)
-
-
-READERS = [(source_of, "a.npy"), (network_input, "a.npy")]
-READERS += [
-    (read, f"a.{end}") for read in (array_recordings, radar_event) for end in ("npy", "npz")
-]
-
-
-@pytest.mark.parametrize(("read", "name"), READERS)
+@pytest.mark.parametrize(("reader", "name"), [("source", "a.npy"), ("input", "a.npy"), *BOTH])
 @pytest.mark.parametrize(
     "array",
     [
@@ -216,17 +185,17 @@ READERS += [
         np.full((3, 4, 5), {}, object),
     ],
 )
-def test_arrays_that_are_no_frames_are_refused(tmp_path, read, name, array):
+def test_arrays_that_are_no_frames_are_refused(tmp_path, reader, name, array):
     with pytest.raises(MimError, match=name):
-        read(saved(tmp_path / name, array))
+        READERS[reader](saved(tmp_path / name, array))
 
 
-@pytest.mark.parametrize("read", [source_of, array_recordings, array_frame_shape, network_input])
+@pytest.mark.parametrize("reader", ["source", "input", "recordings", "shape"])
 @pytest.mark.parametrize("shape", [(1, 32, 40), (3, 8, 8), (4, 100, 17)])
-def test_channels_before_rows_are_named(tmp_path, read, shape):
+def test_channels_before_rows_are_named(tmp_path, reader, shape):
     path = saved(tmp_path / "a.npy", np.zeros((2, 5, *shape), np.uint8))
     with pytest.raises(MimError, match=rf"C = {shape[0]} before the rows.*array, 2, -1\)"):
-        read(path)
+        READERS[reader](path)
 
 
 @pytest.mark.parametrize("shape", [(4, 100, 3), (1, 100, 12), (5, 32, 32), (3, 4, 20), (2, 2, 2)])
@@ -244,16 +213,8 @@ def test_values_are_checked_when_a_video_is_opened(tmp_path):
         opened(recordings, (5, 6, 1), 2)
 
 
-# Files that are changed while they are in use.
-
-
-def shorten(path):
-    os.truncate(path, 200)
-
-
 def rewrite(path):
-    content = path.read_bytes()
-    path.write_bytes(content)
+    path.write_bytes(path.read_bytes())
     os.utime(path, (1, 1))
 
 
@@ -280,7 +241,7 @@ def video_file(path):
     return lambda: video.read([0])
 
 
-@pytest.mark.parametrize("change", [shorten, rewrite])
+@pytest.mark.parametrize("change", [lambda path: os.truncate(path, 200), rewrite])
 @pytest.mark.parametrize(
     ("name", "reader"),
     [

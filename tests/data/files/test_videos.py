@@ -1,5 +1,4 @@
 import contextlib
-import fractions
 import struct
 
 import av
@@ -95,17 +94,9 @@ def test_a_video_turned_by_less_than_a_quarter_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.avi"])  # an AVI counts frames that were dropped
 def test_time_is_missing_where_a_frame_comes_late(tmp_path, name):
-    with av.open(str(tmp_path / name), "w") as container:
-        stream = container.add_stream("ffv1", rate=10)
-        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "bgr0"
-        stream.codec_context.time_base = fractions.Fraction(1, 10)
-        for time, picture in zip([0, 1, 2, 10, 11, 14], numbered_frames(6), strict=True):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = time, fractions.Fraction(1, 10)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    video = open_video(tmp_path / name, RGB)
-    assert (video.holes, video.step) == ((3, 5), pytest.approx(0.1))
+    times = [0, 1, 2, 10, 11, 14]
+    video = open_video(write_video(tmp_path / name, numbered_frames(6), times=times), RGB)
+    assert (video.holes, video.step) == ((3, 5), pytest.approx(0.04))
     assert len(video.read(range(video.length))) == 6
 
 
@@ -135,11 +126,10 @@ def write_gif(path, durations, **options):
 )
 def test_a_frame_of_a_gif_lasts_its_duration(tmp_path, durations, shown, step):
     path = write_gif(tmp_path / "a.gif", durations)
-    gif = open_video(path, FrameFormat((HEIGHT, WIDTH, 1)))
+    gif = open_video(path, FrameFormat((*video_size(path), 1)))
     assert (gif.length, gif.step, gif.holes) == (len(shown), step, ())
     got = gif.read(range(gif.length))
     np.testing.assert_allclose(got[:, 0, 0, 0] * 255, 10 * np.array(shown), rtol=1e-6)
-    assert video_size(path) == (HEIGHT, WIDTH)
 
 
 def test_a_gif_of_too_many_steps_is_refused(tmp_path):
@@ -156,33 +146,19 @@ def test_a_gif_is_known_by_its_content(tmp_path):
     assert open_video(tmp_path / "b.gif", RGB).length == 3
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_frames_are_those_of_the_file(tmp_path, channels):
+def test_frames_are_those_of_the_file(tmp_path):
     frames = numbered_frames(30)
     path = write_video(tmp_path / "a.mkv", frames)
-    video = Video(path, FrameFormat((HEIGHT, WIDTH, channels)))
+    video = Video(path, RGB)
     assert (video.name, video.length) == (str(path), 30)
-    got = video.read(np.array([29, 0, 3])) * 255
-    if channels == 3:
-        np.testing.assert_allclose(got, frames[[29, 0, 3]], rtol=1e-6)
-    else:  # luminance
-        np.testing.assert_allclose(got[0, 0], round(0.299 * 87), rtol=1e-6)
-        np.testing.assert_allclose(got[0, -1], round(0.587 * 90), rtol=1e-6)
+    got = video.read(np.array([29, 0, 3]))
+    np.testing.assert_allclose(got * 255, frames[[29, 0, 3]], rtol=1e-6)
 
 
 def test_fewer_frames_than_packets_are_refused(tmp_path):
-    with av.open(str(tmp_path / "a.mkv"), "w") as container:
-        stream = container.add_stream("mpeg1video", rate=25)
-        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
-        for frame in numbered_frames(5):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
-        end_of_sequence = av.Packet(b"\0\0\1\xb7")
-        end_of_sequence.stream = stream
-        end_of_sequence.time_base = fractions.Fraction(1, 25)
-        end_of_sequence.pts = end_of_sequence.dts = 6
-        container.mux(end_of_sequence)
-    video = Video(tmp_path / "a.mkv", RGB)
+    end_of_sequence = b"\0\0\1\xb7"
+    path, frames = tmp_path / "a.mkv", numbered_frames(5)
+    video = Video(write_video(path, frames, "mpeg1video", "yuv420p", end=end_of_sequence), RGB)
     with pytest.raises(MimError, match=r"a\.mkv"):
         video.read([0])
 
@@ -242,10 +218,8 @@ def test_a_gif_that_ends_early(tmp_path):
         open_video(path, RGB)
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.avi"])
-def test_a_video_whose_end_is_missing(tmp_path, name):
-    start = {"movflags": "faststart"} if name == "a.mp4" else {}
-    path = write_video(tmp_path / name, numbered_frames(60), "mpeg4", "yuv420p", **start)
+def test_a_video_whose_end_is_missing(tmp_path):
+    path = write_video(tmp_path / "a.avi", numbered_frames(60), "mpeg4", "yuv420p")
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(MimError, match=r"a\.(mp4|avi): "):
+    with pytest.raises(MimError, match=r"a\.avi: "):
         Video(path, RGB).read([0])

@@ -156,7 +156,7 @@ def test_files_larger_than_memory_are_trained_on_in_bounded_memory(tmp_path):
     flags = (
         "--dataset=grid --scale=none --coarsen=10 --model_name=convlstm_net --patch_size=8 "
         "--num_hidden=4 --filter_size=1 --input_length=2 --total_length=24 --batch_size=4 "
-        "--reverse_input=false --max_iterations=8 --test_interval=8 --snapshot_interval=8 "
+        "--reverse_input=false --max_iterations=2 --test_interval=2 --snapshot_interval=2 "
         "--max_test_sequences=4 --num_save_samples=0"
     )
     arguments = ["train", "--train_data_paths=sparse.nc", *flags.split()]

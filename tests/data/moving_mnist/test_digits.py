@@ -51,11 +51,13 @@ def assert_divided(digits, train, test):
     np.testing.assert_array_equal(digits.test, test)
 
 
-def test_mnist_npz_by_path(tmp_path):
-    save_mnist(tmp_path / "mnist.npz", images(36), images(3, 1))
-    digits = load_digits(str(tmp_path / "mnist.npz"))
+@pytest.mark.parametrize("choice", ["mnist", "auto", "{}"])
+def test_a_copy_needs_no_download(datasets, choice):
+    path = datasets / "mnist.npz"
+    save_mnist(path, images(36), images(3, 1))
+    digits = load_digits(choice.format(path))
     assert_divided(digits, images(36), images(3, 1))
-    assert str(tmp_path / "mnist.npz") in digits.origin
+    assert str(path) in digits.origin
 
 
 def write_idx(path, array):
@@ -90,14 +92,6 @@ def test_other_choices_are_refused(tmp_path):
     for name in ("nonsense", "a.npz", "b.npz", "one.npz", "empty"):
         with pytest.raises(MimError, match=name):
             load_digits(str(tmp_path / name))
-
-
-@pytest.mark.parametrize("choice", ["mnist", "auto"])
-def test_cached_copy_needs_no_download(datasets, choice):
-    save_mnist(datasets / "mnist.npz", images(5), images(3, 1))
-    digits = load_digits(choice)
-    assert_divided(digits, images(5), images(3, 1))
-    assert str(datasets / "mnist.npz") in digits.origin
 
 
 @pytest.fixture
@@ -142,14 +136,11 @@ def assert_bundled_because(datasets, patience, words):
     assert not list(datasets.iterdir())
 
 
-def test_hanging_and_wrong_downloads_are_given_up(datasets, go_on, monkeypatch):
+def test_hanging_wrong_and_refused_downloads_are_given_up(datasets, go_on, monkeypatch, caplog):
     assert_bundled_because(datasets, 0.2, "timed out")
     go_on.set()
     monkeypatch.setattr(module, "SHA256", "0" * 64)
     assert_bundled_because(datasets, 5, "sent another file")
-
-
-def test_refused_download_is_logged(datasets, monkeypatch, caplog):
     # Port 9 of this machine, where nothing listens.
     monkeypatch.setattr(module, "ADDRESS", "http://127.0.0.1:9/mnist.npz")
     with caplog.at_level("INFO", logger="absl"):

@@ -9,17 +9,15 @@ def movies(n=3, t=5, h=4, w=6, c=2, seed=0):
     return np.random.default_rng(seed).random((n, t, h, w, c), dtype=np.float32)
 
 
-def released(n=3, context=2, horizon=3, channels=1):
-    """Arrays of a released file whose frame k is all k / 100."""
-    total = context + horizon
-    frames = np.arange(n * total, dtype=np.float32)[:, None, None, None] / 100
-    starts = np.arange(n) * total
-    clips = [[(s, context) for s in starts], [(s + context, horizon) for s in starts]]
-    return {
-        "clips": np.array(clips, np.int32),
-        "dims": np.array([[channels, 4, 6]], np.int32),
-        "input_raw_data": np.tile(frames, (1, channels, 4, 6)),
-    }
+# A released file whose frame k is all k / 100.
+FRAMES = np.tile(np.float32(np.arange(15) / 100)[:, None, None, None], (1, 1, 4, 6))
+ARRAYS = {
+    "clips": np.array([[(0, 2), (5, 2), (10, 2)], [(2, 3), (7, 3), (12, 3)]], np.int32),
+    "dims": np.array([[1, 4, 6]], np.int32),
+    "input_raw_data": FRAMES,
+}
+NAN = FRAMES.copy()
+NAN[11, 0, 1, 1] = np.nan
 
 
 @pytest.mark.parametrize(("compressed", "total_length"), [(False, 5), (True, 5), (True, 3)])
@@ -88,15 +86,9 @@ def test_clips_count_the_frames_of_their_own_file(tmp_path):
 
 def test_clips_may_overlap_and_come_in_any_order(tmp_path):
     clips = np.array([[(4, 2), (0, 2)], [(6, 1), (1, 1)]], np.int64)
-    np.savez(tmp_path / "a.npz", **released() | {"clips": clips})
+    np.savez(tmp_path / "a.npz", **ARRAYS | {"clips": clips})
     got = NpzSource([tmp_path / "a.npz"], 3).sequences([0, 1])[:, :, 0, 0, 0] * 100
     np.testing.assert_allclose(got, [[4, 5, 6], [0, 1, 1]], rtol=1e-6)
-
-
-ARRAYS = released()
-FRAMES = ARRAYS["input_raw_data"]
-NAN = FRAMES.copy()
-NAN[11, 0, 1, 1] = np.nan
 
 
 @pytest.mark.parametrize(
