@@ -40,26 +40,6 @@ def test_any_context_and_horizon_equal_single_steps(model, length, horizon):
     assert_same(got, step_by_step(model, context, horizon))
 
 
-def test_frames_after_the_context_are_not_used(model):
-    frames = random_frames(2, 5)
-    others = frames.copy()
-    others[:, 2:] = random_frames(2, 3, seed=1)
-    np.testing.assert_array_equal(model(frames), model(others))
-    # The context is used; otherwise the line above would prove nothing.
-    others[:, 1] = 0
-    assert np.abs(np.asarray(model(frames) - model(others))[:, 1:]).max() > 1e-2
-
-
-def test_a_flag_gives_the_true_frame_to_its_own_step_and_sequence(model):
-    frames = random_frames(2, 5)
-    without = np.asarray(model(frames))
-    flags = np.array([[0, 1], [0, 0]], np.float32)
-    got = np.asarray(model({"frames": frames, "flags": flags}))
-    assert_same(got[:, :3], without[:, :3])
-    assert_same(got[1], without[1])
-    assert np.abs(got[0, 3] - without[0, 3]).max() > 1e-2
-
-
 def test_levels_equal_their_255th_parts(model):
     levels = np.random.default_rng(0).integers(0, 256, (2, 2, 8, 12, 2), dtype=np.uint8)
     assert_same(predict(model, levels, 3), predict(model, levels / 255, 3))
