@@ -1,6 +1,5 @@
 """What every network can do, in one sweep; frames are not square."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,7 +52,7 @@ def expected(models, frames):
 
 
 @pytest.fixture(scope="module")
-def loaded(models, frames, tmp_path_factory):
+def loaded(models, frames, jax_variables, tmp_path_factory):
     """Backend -> file -> predictions, of fresh processes."""
     folder = tmp_path_factory.mktemp("saved")
     np.save(folder / "frames.npy", frames)
@@ -63,13 +62,7 @@ def loaded(models, frames, tmp_path_factory):
     processes = {
         backend: subprocess.Popen(
             [sys.executable, PROCESS, folder, folder / f"{backend}.npz"],
-            env={
-                **os.environ,
-                "KERAS_BACKEND": backend,
-                "PYTHONPATH": str(PROCESS.parents[1]),
-                # Compiling takes longer than what is compiled.
-                "XLA_FLAGS": "--xla_backend_optimization_level=0",
-            },
+            env=jax_variables | {"KERAS_BACKEND": backend, "PYTHONPATH": str(PROCESS.parents[1])},
         )
         for backend in ("tensorflow", "jax")
     }

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from absl import flags as absl_flags
@@ -318,3 +319,27 @@ def test_values_have_the_types_of_their_fields():
     assert given(DeviceConfig, values) == {}
     with pytest.raises(MimError, match="numbers separated by commas as --num_hidden"):
         parse(values, ["--num_hidden=8,x"])
+
+
+def run_py(*flags):
+    program = [sys.executable, str(Path(__file__).parents[2] / "run.py"), *flags]
+    return subprocess.run(program, capture_output=True, text=True)
+
+
+def test_run_py_has_the_flags_of_mim_train(mim):
+    lines = run_py("--helpfull").stdout.splitlines()
+    assert any("is_training" in line for line in lines)
+    train = mim("train", "--helpfull").splitlines()
+    flags = {line for line in train if line.lstrip().startswith("--")}
+    assert len(flags) > 50
+    assert flags < set(lines)
+
+
+def test_run_py_asks_for_weights_and_for_values_behind_a_sign_of_equality():
+    for flags, words in (
+        (["--is_training=False"], "--pretrained_model"),
+        (["--is_training", "False"], "--is_training=False"),
+    ):
+        result = run_py(*flags)
+        assert result.returncode == 2
+        assert words in result.stderr.splitlines()[0]

@@ -20,8 +20,6 @@ def saved(tiny_model, tmp_path):
     return tmp_path / "tiny.weights.h5"
 
 
-
-
 def test_a_file_of_version_0_1_loads(saved, tiny_config, tiny_model):
     """It has the counter of scheduled sampling. Its settings are in tests/models/test_stored.py."""
     with h5py.File(saved, "a") as file:
@@ -100,5 +98,3 @@ def test_where_there_are_no_weights(tmp_path, read, name):
     (tmp_path / "text.h5").write_text("not HDF5")
     with pytest.raises(mim_tf.MimError, match=str(tmp_path / name.removesuffix(".index"))):
         read(tmp_path / name)
-
-
