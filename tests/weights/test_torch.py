@@ -47,6 +47,7 @@ def test_it_predicts_what_their_code_predicted(case, tmp_path):
     converted = tmp_path / "converted.weights.h5"
     convert(weights_of(case), converted, **CASES[case][1])
     model = mim_tf.load_model(converted)
+    model.forecast_batch.__self__.run_eagerly = True  # tracing takes longer than a few frames
     forecast = mim_tf.predict(model, frames[:, :-horizon], horizon)
     np.testing.assert_allclose(forecast, expected, rtol=0, atol=1e-4)
     assert "conv_last.weight -> to_pixels/kernel" in table(model)
