@@ -8,6 +8,7 @@ from mim_tf.training.optimizers import compile_for_training
 from mim_tf.weights.tf1_names import assign_tf1_weights
 from tests.golden_cases import load_golden
 from tests.models.oracle_networks import roll_out
+from tests.models.small_models import untraced
 
 STEADY = ["mim", "mim_no_layer_norm", "predrnn", "convlstm"]
 # With the stored weights these networks magnify rounding, the more the longer they run; the first
@@ -31,8 +32,7 @@ def golden(request):
 def model(golden):
     model = mim_tf.build_model(golden.config)
     assign_tf1_weights(model, golden.weights)
-    model.forecast_batch.__self__.run_eagerly = True  # tracing takes longer than four frames
-    return model
+    return untraced(model)
 
 
 def forecast(model, frames):

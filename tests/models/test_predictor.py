@@ -222,12 +222,12 @@ def keras_settings():
 )
 def test_a_network_is_trained_and_saved_with_its_policy(policy, kept, computed, tmp_path):
     frames = random_frames(2, 4)
-    plain = build_model(small_config(total_length=4))
+    plain = build_model(small_config(model_name="convlstm_net", total_length=4))
     keras.config.set_dtype_policy(policy)
     model = build_model(plain.config)
     model.set_weights(plain.get_weights())
     np.testing.assert_allclose(model(frames), plain(frames), rtol=0, atol=0.05)
-    assert model.step.get_layer("st_lstm_1").compute_dtype == computed
+    assert model.step.get_layer("conv_lstm_1").compute_dtype == computed
     assert {weight.dtype for weight in model.weights} == {kept}
     optimizer = AdamInsideRoot(1e-3, use_ema=True)
     if policy == "mixed_float16":  # Keras would first skip a dozen updates to find the scale
@@ -264,7 +264,8 @@ def after_updates(rematerialise):
     """Losses, weights and predictions after two updates with scheduled sampling."""
     keras.utils.set_random_seed(0)
     frames = random_frames(3, 5)
-    model = build_model(small_config(precision="bfloat16"), rematerialise)
+    config = small_config(model_name="convlstm_net", precision="bfloat16")
+    model = build_model(config, rematerialise)
     # Adam would make a large step of the last bit of a gradient that is almost zero.
     model.compile(keras.optimizers.SGD(1e-2), HalfSquaredError())
     inputs = {"frames": frames, "flags": np.float32([[1, 0], [0, 1], [0, 0]])}

@@ -18,6 +18,7 @@ from mim_tf.serving import write_file
 from mim_tf.serving.saved_model import WARMUP, next_version, publish
 from mim_tf.values.scale import RAIN_SCALES
 from tests.layers.cells import randomise
+from tests.models.small_models import untraced
 from tests.serving.conftest import build
 
 
@@ -222,8 +223,7 @@ def test_exports_move_frames(tmp_path, prediction):
         filter_size=3, peephole="channel", layer_norm=False, prediction=prediction, scale=scale,
         input_length=2, total_length=4,
     )  # fmt: skip
-    model = mim_tf.build_model(config)
-    model.forecast_batch.__self__.run_eagerly = True  # exports are traced, which takes minutes
+    model = untraced(mim_tf.build_model(config))
     randomise(model)
     noise = np.random.default_rng(0).random((1, 2, 11, 14, 1), np.float32)
     frames = gaussian_filter(noise, (0, 0, 2, 2, 0))

@@ -18,6 +18,7 @@ from mim_tf.prediction.forecasters import from_export
 from mim_tf.serving import write_file, write_saved_model
 from mim_tf.weights.files import read_weights
 from mim_tf.weights.torch_file import _Unpickler, read_torch
+from tests.models.small_models import untraced
 
 GOLDEN = Path(__file__).parents[1] / "golden_torch"
 SIZES = {"patch_size": 2, "img_width": 12, "img_height": 16}
@@ -46,8 +47,7 @@ def test_it_predicts_what_their_code_predicted(case, tmp_path):
     horizon = expected.shape[1]
     converted = tmp_path / "converted.weights.h5"
     convert(weights_of(case), converted, **CASES[case][1])
-    model = mim_tf.load_model(converted)
-    model.forecast_batch.__self__.run_eagerly = True  # tracing takes longer than a few frames
+    model = untraced(mim_tf.load_model(converted))
     forecast = mim_tf.predict(model, frames[:, :-horizon], horizon)
     np.testing.assert_allclose(forecast, expected, rtol=0, atol=1e-4)
     assert "conv_last.weight -> to_pixels/kernel" in table(model)
