@@ -264,8 +264,7 @@ def after_updates(rematerialise):
     """Losses, weights and predictions after two updates with scheduled sampling."""
     keras.utils.set_random_seed(0)
     frames = random_frames(3, 5)
-    config = small_config(model_name="convlstm_net", precision="bfloat16")
-    model = build_model(config, rematerialise)
+    model = build_model(small_config(precision="bfloat16"), rematerialise)
     # Adam would make a large step of the last bit of a gradient that is almost zero.
     model.compile(keras.optimizers.SGD(1e-2), HalfSquaredError())
     inputs = {"frames": frames, "flags": np.float32([[1, 0], [0, 1], [0, 0]])}
