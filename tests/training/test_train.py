@@ -48,6 +48,7 @@ def settings(folder, **changes):
         "test_interval": 2,
         "snapshot_interval": 1,
         "num_save_samples": 2,
+        "scheduled_sampling": True,
         "save_dir": str(folder / "runs"),
         "gen_frm_dir": str(folder / "frames"),
     }
