@@ -26,5 +26,5 @@ for path in sorted(folder.glob("*.h5")):
 for path in sorted(folder.glob("*.keras")) if keras.backend.backend() == "tensorflow" else ():
     predictions[path.name] = np.asarray(keras.models.load_model(path)(frames))
 model = mim_tf.load_model(folder / "mim.h5")
-predictions["forecast"] = mim_tf.predict(model, frames[:, :2], 7, batch_size=2)
+predictions["forecast"] = mim_tf.predict(model, frames[:, :2], 3, batch_size=2)
 np.savez(sys.argv[2], **predictions)

@@ -46,3 +46,17 @@ def tiny_model(built_tiny_model):
 @pytest.fixture(scope="session")
 def tiny_frames():
     return np.random.default_rng(0).random((5, TINY.total_length, 32, 32, 1), np.float32)
+
+
+@pytest.fixture(scope="session")
+def jax_variables(tmp_path_factory):
+    """The environment of a process on JAX."""
+    return os.environ | {
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        # Compiling takes longer than what is compiled; what one process compiled others find.
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
+    }

@@ -1,4 +1,4 @@
-"""Scores of the weights in experiments/record.cfg on its first 64 sequences, of bundled digits.
+"""Scores of the weights in experiments/record.cfg on its first 16 sequences, of bundled digits.
 
 python -m tests.record_scores
 
@@ -16,7 +16,7 @@ from mim_tf.config import DataConfig, TrainingConfig
 
 FLAGFILE = Path(__file__).parents[1] / "experiments" / "record.cfg"
 STORED = Path(__file__).with_name("record_scores.json")
-SEQUENCES = 64
+SEQUENCES = 16
 
 
 def record_scores() -> dict:

@@ -1,6 +1,5 @@
 """What every network can do, in one sweep; frames are not square."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import mim_tf
-from mim_tf.models.rollout import roll_ahead
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +52,7 @@ def expected(models, frames):
 
 
 @pytest.fixture(scope="module")
-def loaded(models, frames, tmp_path_factory):
+def loaded(models, frames, jax_variables, tmp_path_factory):
     """Backend -> file -> predictions, of fresh processes."""
     folder = tmp_path_factory.mktemp("saved")
     np.save(folder / "frames.npy", frames)
@@ -65,13 +62,7 @@ def loaded(models, frames, tmp_path_factory):
     processes = {
         backend: subprocess.Popen(
             [sys.executable, PROCESS, folder, folder / f"{backend}.npz"],
-            env={
-                **os.environ,
-                "KERAS_BACKEND": backend,
-                "PYTHONPATH": str(PROCESS.parents[1]),
-                # Compiling takes longer than what is compiled.
-                "XLA_FLAGS": "--xla_backend_optimization_level=0",
-            },
+            env=jax_variables | {"KERAS_BACKEND": backend, "PYTHONPATH": str(PROCESS.parents[1])},
         )
         for backend in ("tensorflow", "jax")
     }
@@ -89,16 +80,8 @@ def test_files_are_loaded_by_a_fresh_process(name, backend, suffix, loaded, expe
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_forecasts_of_a_fresh_process(backend, models, frames, loaded):
-    expected = mim_tf.predict(models["mim"], frames[:, :2], 7)
-    np.testing.assert_allclose(loaded[backend]["forecast"], expected, atol=1e-4)
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_sequences_do_not_depend_on_their_batch_or_on_earlier_calls(name, models, frames, expected):
-    for batch in (slice(0, 2), slice(2, 3)):
-        predictions = models[name](frames[batch])
-        np.testing.assert_allclose(predictions, expected[name][batch], atol=1e-5)
+def test_forecasts_of_a_fresh_process(backend, loaded, expected):
+    np.testing.assert_allclose(loaded[backend]["forecast"], expected["mim"][:, 1:], atol=1e-4)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -110,32 +93,9 @@ def test_a_forecast_is_what_the_model_predicts_after_the_context(name, models, f
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_bfloat16_policy(name, models, frames, expected):
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = mim_tf.build_model(models[name].config)
-        predictions = model(frames)
-    finally:
-        keras.config.set_dtype_policy(policy)
-    assert all(weight.dtype == "float32" for weight in model.trainable_variables)
-    assert np.isfinite(np.asarray(predictions, np.float32)).all()
+    model = mim_tf.VideoPredictor(models[name].config, dtype="mixed_bfloat16")
+    assert {weight.dtype for weight in model.trainable_variables} == {"float32"}
     model.set_weights(models[name].get_weights())
     difference = np.asarray(model(frames), np.float32) - expected[name]
     # bfloat16 has 8 bits: a rounding of 0.4 per cent in every layer and at every frame.
     assert 0 < np.abs(difference).mean() < 0.05 * np.abs(expected[name]).mean()
-
-
-# The others are exported in tests/serving and by `mim export`.
-@pytest.mark.parametrize("name", ["mim_star"])
-def test_export(name, models, frames, expected, tmp_path):
-    model = models[name]
-    archive = keras.export.ExportArchive()
-    archive.track(model.step)
-    archive.add_endpoint(
-        "forecast",
-        lambda context: roll_ahead(model.step, context, 3),
-        input_signature=[tf.TensorSpec((None, None, 16, 24, 2), tf.float32)],
-    )
-    archive.write_out(tmp_path / "exported", verbose=False)
-    served = tf.saved_model.load(tmp_path / "exported")
-    np.testing.assert_allclose(served.forecast(frames[:1, :2]), expected[name][:1, 1:], atol=1e-5)

@@ -62,8 +62,8 @@ def test_corrupted_files_are_rejected():
     ("program", "arguments", "words"),
     [
         ("pages", ["--cases=8"], "made"),
-        ("kill_resume", ["--kills=2"], "2 kills, 0 traces, different: nothing"),
-        ("full_disk_resume", ["--fills=1"], "1 full disks, 0 crashes, 0 traces"),
+        ("kill_resume", ["--kills=2"], "2 kills, 0 crashes, 0 traces, .*different: nothing"),
+        ("kill_resume", ["--full_disk", "--kills=1"], "1 kills, 0 crashes, 0 traces"),
         ("soak", ["--updates=2", "--predictions=3"], "3 predictions"),
     ],
 )
@@ -71,7 +71,7 @@ def test_programs_of_the_reliability_page(program, arguments, words):
     done = run(f"tools.faults.{program}", *arguments)
     if "Not tried" in done.stderr:
         pytest.skip(done.stderr.splitlines()[-1])
-    assert words in done.stdout
+    assert re.search(words, done.stdout)
     assert "Traceback" not in done.stderr
 
 

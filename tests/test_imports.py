@@ -79,25 +79,6 @@ def test_a_missing_backend_is_named_in_python_and_by_commands(
     assert status == "1"
 
 
-def test_what_tensorflow_prints_while_its_import_aborts_is_visible():
-    """It ends the process, for example on a processor without AVX."""
-    code = """
-import os, sys
-class Abort:
-    def find_spec(self, name, *_):
-        if name == "tensorflow":
-            os.write(2, b"The TensorFlow library was compiled to use AVX instructions")
-            os.abort()
-sys.meta_path.insert(0, Abort())
-from mim_tf.cli.command import import_keras
-import_keras()
-"""
-    environment = {"KERAS_BACKEND": "tensorflow"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
-    assert done.returncode < 0
-    assert b"AVX" in done.stderr
-
-
 def open_export(folder):
     (folder / "1").mkdir()
     (folder / "1" / "saved_model.pb").touch()

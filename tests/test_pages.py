@@ -47,6 +47,8 @@ SMALL = ["--max_test_sequences=2", "--num_save_samples=1", "--batch_size=2"]
 WITHOUT_DIGITS = re.compile(
     "finetune|own_video|folder|array|grid|weather|hko7|human|kth|radar|sevir|taxibj"
 )
+# Its weights are replaced by small ones, because the graph of the network takes long to trace.
+FULL_SIZE = re.compile("evaluate --pretrained_model=moving-mnist |(record|finetune|color_hour).cfg")
 NETWORK = ["--num_hidden=4,4", "--filter_size=3", "--layer_norm=False", "--precision=float32"]
 # Tracing the gradient takes most of the time, and what a data set's page shows is its data.
 CHEAPEST = ["--model_name=convlstm_net", "--num_hidden=4", "--reverse_input=False"]
@@ -77,6 +79,9 @@ def small(command):
     words = shlex.split(command.replace("PATH", "videos.npy"))
     variables = dict(word.split("=") for word in words if re.match(r"[A-Z_]+=", word))
     words = words[len(variables) :]
+    if FULL_SIZE.search(command):
+        words.append("--pretrained_model=clouds")
+        variables["MIM_TF_PRESETS"] = "presets"
     digits = [] if WITHOUT_DIGITS.search(command) else ["--digits=bundled"]
     if words[0] == "mim":
         more = MORE.get(" ".join(words[:2]), [])
@@ -88,7 +93,7 @@ def small(command):
     if "--train_data_paths=HKO-7" in words or "--train_data_paths=SEVIR" in words:
         more = [*more, "--img_width=48"]  # for 480 and 384
     if re.search("finetune|color_hour", command):  # the architecture is that of the weights
-        more = [*SMALL, *SHORT, "--input_length=2", "--total_length=4"]
+        more = [*SMALL, *SHORT]
     if "--resume" in words:
         more = [*more, "--max_iterations=3"]
     return variables, [str(ROOT / "run.py"), *words[2:], *more, *digits]

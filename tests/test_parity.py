@@ -8,6 +8,7 @@ from mim_tf.training.optimizers import compile_for_training
 from mim_tf.weights.tf1_names import assign_tf1_weights
 from tests.golden_cases import load_golden
 from tests.models.oracle_networks import roll_out
+from tests.models.small_models import untraced
 
 STEADY = ["mim", "mim_no_layer_norm", "predrnn", "convlstm"]
 # With the stored weights these networks magnify rounding, the more the longer they run; the first
@@ -31,8 +32,7 @@ def golden(request):
 def model(golden):
     model = mim_tf.build_model(golden.config)
     assign_tf1_weights(model, golden.weights)
-    model.forecast_batch.__self__.run_eagerly = True  # tracing takes longer than four frames
-    return model
+    return untraced(model)
 
 
 def forecast(model, frames):
@@ -103,64 +103,35 @@ def test_errors_are_those_of_rounding(golden, model, exact):
     assert error_of_2019 < 4 * effect
 
 
-@each(*STEADY)
-def test_predictions(golden, model):
-    assert_close(forecast(model, golden.arrays["frames"][0]), golden.arrays["pred_before"])
+SLOW = [pytest.param(case, marks=pytest.mark.slow) for case in SENSITIVE]
 
 
-@each(*STEADY)
-def test_predictions_with_flags(golden, model):
-    assert_close(forecast_with_flags(model, golden), golden.arrays["pred_before_with_flags"])
+@each(*STEADY, *SLOW)
+def test_predictions_without_and_with_flags(golden, model):
+    is_steady = golden.config.model_name not in SENSITIVE
+    check = assert_close if is_steady else assert_close_as_far_as_rounding_lets
+    check(forecast(model, golden.arrays["frames"][0]), golden.arrays["pred_before"])
+    check(forecast_with_flags(model, golden), golden.arrays["pred_before_with_flags"])
 
 
 @pytest.mark.slow
-@each(*SENSITIVE)
-def test_predictions_of_sensitive_networks(golden, model):
-    assert_close_as_far_as_rounding_lets(
-        forecast(model, golden.arrays["frames"][0]), golden.arrays["pred_before"]
-    )
-    assert_close_as_far_as_rounding_lets(
-        forecast_with_flags(model, golden), golden.arrays["pred_before_with_flags"]
-    )
-
-
-def updates(model, golden):
-    """The printed losses of the three updates, each before its update."""
+@each(*STEADY, *SENSITIVE)
+def test_updates(golden, model):
+    """The printed losses of the three updates, each before its update, and the forecast after."""
+    weights, losses = model.get_weights(), []
     compile_for_training(model, learning_rate=1e-3)
     # Tracing a training step takes longer than running three untraced steps.
     model.run_eagerly = True
-    losses = []
     for frames, flags in zip(golden.arrays["frames"][1:], golden.arrays["flags"][1:], strict=True):
         model.reset_metrics()
-        logs = model.train_on_batch(
-            {"frames": frames, "flags": flags}, frames[:, 1:], return_dict=True
-        )
+        x = {"frames": frames, "flags": flags}
+        logs = model.train_on_batch(x, frames[:, 1:], return_dict=True)
         losses.append(logs["loss_per_sequence"])
-    return losses
-
-
-@pytest.fixture
-def restored(model):
-    """Gives the model its weights back afterwards."""
-    weights = model.get_weights()
-    yield
-    model.set_weights(weights)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("restored")
-@each(*STEADY)
-def test_updates(golden, model):
-    losses = updates(model, golden)
-    np.testing.assert_allclose(losses, golden.arrays["train_losses"], rtol=1e-4)
     after = forecast(model, golden.arrays["frames"][0])
-    assert_close(after, golden.arrays["pred_after"], atol=5e-3)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("restored")
-@each(*SENSITIVE)
-def test_updates_of_sensitive_networks(golden, model):
-    first, *later = updates(model, golden)
-    np.testing.assert_allclose(first, golden.arrays["train_losses"][0], rtol=1e-4)
-    np.testing.assert_allclose(later, golden.arrays["train_losses"][1:], rtol=3e-2)
+    model.set_weights(weights)
+    expected = golden.arrays["train_losses"]
+    np.testing.assert_allclose(losses[0], expected[0], rtol=1e-4)
+    is_steady = golden.config.model_name not in SENSITIVE
+    np.testing.assert_allclose(losses, expected, rtol=1e-4 if is_steady else 3e-2)
+    if is_steady:
+        assert_close(after, golden.arrays["pred_after"], atol=5e-3)

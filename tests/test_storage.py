@@ -29,7 +29,6 @@ from mim_tf.storage.paths import (
     list_folder,
     open_file,
     opened,
-    parse_json,
     read_text,
     walk,
     written_whole,
@@ -98,15 +97,10 @@ def test_folders_are_listed_in_order_and_loops_of_links_end(tmp_path):
         list_folder(tmp_path / "a" / "file")
 
 
-@pytest.mark.parametrize(
-    "text", ["NaN", "[-Infinity]", '{"a": 1e999}', "[" * 10**5, "", "1" * 5000]
-)
-def test_json_with_numbers_that_are_not_finite_is_refused(text):
-    with pytest.raises(ValueError):  # noqa: PT011
-        parse_json(text)
+NOT_FINITE = ['{"a": NaN}', '{"a": -Infinity}', '{"a": 1e999}']
 
 
-@pytest.mark.parametrize("text", ["\0", "[1]", "{", "[" * 9999])
+@pytest.mark.parametrize("text", [*NOT_FINITE, "[" * 10**5, "", "1" * 5000, "\0", "[1]", "{"])
 def test_corrupted_json_is_named(tmp_path, text):
     (tmp_path / "best.json").write_text(text)
     with pytest.raises(MimError, match=r"best\.json"):

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from absl import flags as absl_flags
@@ -181,27 +182,38 @@ def test_work_goes_on_without_a_reader(tmp_path):
         (tmp_path / "done").unlink()
 
 
-INTERRUPTED = """
+IMPORTING = """
 import os, signal, sys
 from mim_tf.cli.command import import_keras
 
-class Interrupt:  # at the first import of TensorFlow
+class AtTheFirstImport:
     def find_spec(self, name, *_):
         if name == "tensorflow":
-            print("importing", flush=True)
-            os.kill(os.getpid(), signal.SIGINT)
+            {}
 
-sys.meta_path.insert(0, Interrupt())
+sys.meta_path.insert(0, AtTheFirstImport())
 import_keras()
 print("not reached")
 """
 
 
-def test_ctrl_c_while_keras_is_imported_is_one_line(monkeypatch):
+@pytest.mark.parametrize(
+    ("event", "printed", "status"),
+    [
+        ("os.kill(os.getpid(), signal.SIGINT)", "\ninterrupted\n", 128 + signal.SIGINT),
+        # TensorFlow aborts, for example, on a processor without AVX.
+        (
+            "os.write(2, b'TensorFlow needs AVX'); os.abort()",
+            "TensorFlow needs AVX",
+            -signal.SIGABRT,
+        ),
+    ],
+)
+def test_what_ends_the_import_of_keras_is_visible(monkeypatch, event, printed, status):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("importing\n", "\ninterrupted\n")
-    assert done.returncode == 128 + signal.SIGINT
+    program = [sys.executable, "-c", IMPORTING.format(event)]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert (done.stdout, done.stderr, done.returncode) == ("", printed, status)
 
 
 @dataclasses.dataclass
@@ -318,3 +330,27 @@ def test_values_have_the_types_of_their_fields():
     assert given(DeviceConfig, values) == {}
     with pytest.raises(MimError, match="numbers separated by commas as --num_hidden"):
         parse(values, ["--num_hidden=8,x"])
+
+
+def run_py(*flags):
+    program = [sys.executable, str(Path(__file__).parents[2] / "run.py"), *flags]
+    return subprocess.run(program, capture_output=True, text=True)
+
+
+def test_run_py_has_the_flags_of_mim_train(mim):
+    lines = run_py("--helpfull").stdout.splitlines()
+    assert any("is_training" in line for line in lines)
+    train = mim("train", "--helpfull").splitlines()
+    flags = {line for line in train if line.lstrip().startswith("--")}
+    assert len(flags) > 50
+    assert flags < set(lines)
+
+
+def test_run_py_asks_for_weights_and_for_values_behind_a_sign_of_equality():
+    for flags, words in (
+        (["--is_training=False"], "--pretrained_model"),
+        (["--is_training", "False"], "--is_training=False"),
+    ):
+        result = run_py(*flags)
+        assert result.returncode == 2
+        assert words in result.stderr.splitlines()[0]

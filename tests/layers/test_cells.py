@@ -1,5 +1,7 @@
 """The cells: each against its formula in NumPy, and the properties that all of them share."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -17,7 +19,6 @@ from mim_tf.layers import (
 from tests.layers.cells import (
     CELLS,
     FILTERS,
-    FORMULAS,
     GRID,
     assert_close,
     built_cell,
@@ -32,32 +33,24 @@ def each(*cells):
     return pytest.mark.parametrize("cell_class", cells)
 
 
-@pytest.mark.parametrize("kernel_size", [3, 5])
-@pytest.mark.parametrize("layer_norm", [True, False])
-@each(*CELLS)
-def test_equals_the_formulas(cell_class, layer_norm, kernel_size):
-    cell = built_cell(cell_class, kernel_size, layer_norm)
-    inputs, states = example(cell_class)
-    formula = FORMULAS[cell_class]
-    assert_close(
-        cell(inputs, states)[1], formula(weights_by_name(cell), doubles(inputs), doubles(states))
-    )
+LIGHTNING = {"layer_norm": "positions", "era": "lightning"}
 
 
-@each(OpenSTLCausalLSTMCell, OpenSTLConvLSTMCell)
-def test_equals_the_formulas_since_lightning(cell_class):
-    cell = built_cell(cell_class, layer_norm="positions", era="lightning")
+@pytest.mark.parametrize(
+    ("cell_class", "settings"),
+    [
+        *itertools.product(CELLS, [{}, {"kernel_size": 5, "layer_norm": False}]),
+        (OpenSTLCausalLSTMCell, LIGHTNING),
+        (OpenSTLConvLSTMCell, LIGHTNING),
+    ],
+)
+def test_equals_the_formulas_and_survives_serialization(cell_class, settings):
+    cell = built_cell(cell_class, **settings)
     inputs, states = example(cell_class)
     arrays = weights_by_name(cell), doubles(inputs), doubles(states)
-    assert_close(cell(inputs, states)[1], FORMULAS[cell_class](*arrays, era="lightning"))
+    era = {"era": settings["era"]} if "era" in settings else {}
+    assert_close(cell(inputs, states)[1], CELLS[cell_class][0](*arrays, **era))
     same_after_serialization(cell, inputs, states)
-
-
-@pytest.mark.parametrize("layer_norm", [True, False])
-@each(*CELLS)
-def test_survives_serialization(cell_class, layer_norm):
-    cell = built_cell(cell_class, layer_norm=layer_norm)
-    same_after_serialization(cell, *example(cell_class))
 
 
 SMALL = PeepholeConvLSTMCell, MIMN, CausalLSTMCell, GradientHighway, OpenSTLCausalLSTMCell

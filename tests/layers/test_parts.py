@@ -116,17 +116,6 @@ def test_follows_the_global_seed():
     assert np.abs(np.asarray(ChannelGlorotUniform()(SHAPE)) - first).min() > 0
 
 
-def test_order_of_patches_is_patch_row_then_patch_column_then_channel():
-    # The value of a pixel says where it is: row, column, channel as decimal digits.
-    frame = np.array(
-        [[[100 * row + 10 * column + c for c in (1, 2)] for column in range(6)] for row in range(4)]
-    )
-    got = np.asarray(SpaceToDepth(2)(frame[None].astype(np.float32)))
-    assert got.shape == (1, 2, 3, 8)
-    assert got[0, 0, 0].tolist() == [1, 2, 11, 12, 101, 102, 111, 112]
-    assert got[0, 1, 2].tolist() == [241, 242, 251, 252, 341, 342, 351, 352]
-
-
 @pytest.mark.parametrize(("p", "channels"), [(1, 2), (2, 1), (2, 3), (4, 2)])
 def test_patches_are_cut_and_joined_again(p, channels):
     frames = np.random.default_rng(0).random((3, 2 * p, 3 * p, channels), np.float32)

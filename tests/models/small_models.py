@@ -25,13 +25,13 @@ def small_config(**changes):
 
 def small_model(**changes):
     """Return a new model with random weights."""
-    model = build_model(small_config(**changes))
+    model = untraced(build_model(small_config(**changes)))
     randomise(model)
     return model
 
 
 def shared_model(**changes):
-    """Return the same model to every test, with random weights again; forecasts are not traced."""
+    """Return the same model to every test, with random weights again."""
     model = _built(tuple(changes.items()))
     randomise(model)
     return model
@@ -39,8 +39,12 @@ def shared_model(**changes):
 
 @functools.cache
 def _built(changes):
-    model = build_model(small_config(**dict(changes)))
-    model.forecast_batch.__self__.run_eagerly = True  # tracing takes seconds, running milliseconds
+    return untraced(build_model(small_config(**dict(changes))))
+
+
+def untraced(model):
+    """Return the model with forecasts that run eagerly, because tracing takes seconds."""
+    model.forecast_batch.__self__.run_eagerly = True
     return model
 
 

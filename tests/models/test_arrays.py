@@ -135,7 +135,7 @@ def test_frames_of_another_shape_are_refused_before_keras_starts(method):
 
 @pytest.mark.slow
 def test_validation_data_is_checked_once():
-    model = small_model()
+    model = small_model(model_name="convlstm_net")
     model.compile(loss="mse", optimizer="sgd", run_eagerly=True)
     read = []
     for fit in (model.fit, super(type(model), model).fit):

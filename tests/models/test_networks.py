@@ -3,13 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 from scipy.ndimage import gaussian_filter
 
 import mim_tf
 from mim_tf import MimError, build_model
-from mim_tf.layers import GateConvolution
-from mim_tf.models import frame_input, state_inputs, step_model, to_frame, to_patches
 from mim_tf.models.registry import build_step
 from tests.layers.cells import doubles, weights_by_name
 from tests.models import oracle_networks
@@ -20,19 +17,18 @@ from tests.models.small_models import (
     small_model,
     step,
     step_by_step,
+    untraced,
     zero_states,
 )
-
-
-@pytest.fixture
-def model():
-    return shared_model(num_hidden=(3, 3, 3))
+from tests.test_readme import block
 
 
 @pytest.mark.parametrize(
     "settings",
     [
         {"model_name": "mim"},
+        {"model_name": "mim", "num_hidden": (3,)},
+        {"model_name": "mim", "layer_norm": False},
         {"model_name": "mim", "differencing": "paper"},
         {"model_name": "mim", "mim_n": False},
         {"model_name": "mim_star"},
@@ -63,27 +59,15 @@ def test_every_state_equals_the_formulas(settings):
             np.testing.assert_allclose(got[name], state, rtol=0, atol=1e-4, err_msg=f"{name} {t}")
 
 
-def expected(model, frames, flags):
-    states = doubles(zero_states(model, len(frames)))
-    weights = weights_by_name(model.step)
-    return oracle_networks.roll_out(model.config, weights, np.float64(frames), flags, states)
-
-
 @pytest.mark.parametrize("flags", [[[0, 0], [0, 0]], [[1, 1], [0, 1]], [[0, 0], [1, 0]]])
-def test_rolled_out_network_equals_the_formulas(model, flags):
+def test_rolled_out_network_equals_the_formulas(flags):
+    model = shared_model(num_hidden=(3, 3, 3))
     frames = random_frames(2, 5)
     flags = np.array(flags, np.float32)
+    states, weights = doubles(zero_states(model, 2)), weights_by_name(model.step)
+    expected = oracle_networks.roll_out(model.config, weights, np.float64(frames), flags, states)
     got = model({"frames": frames, "flags": flags})
-    np.testing.assert_allclose(got, expected(model, frames, flags), rtol=0, atol=1e-4)
-
-
-@pytest.mark.parametrize("changes", [{"num_hidden": (3,)}, {"layer_norm": False}])
-def test_other_architectures_equal_the_formulas(changes):
-    model = shared_model(**changes)
-    frames = random_frames(2, 5)
-    np.testing.assert_allclose(
-        model(frames), expected(model, frames, np.zeros((2, 2))), rtol=0, atol=1e-4
-    )
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -113,18 +97,8 @@ def test_without_mim_s_and_mim_n_it_is_the_network_it_was_made_from(name, plain)
     np.testing.assert_array_equal(ablated(frames), other(frames))
 
 
-@mim_tf.register_network("conv_gru")
-def conv_gru_step(config):
-    """A convolutional GRU between patches and frame: the example of the README."""
-    n, size = config.num_hidden[0], config.filter_size
-    frame = frame_input(config)
-    old = state_inputs(config, ["h"])
-    x, h = to_patches(config, frame), old["h"]
-    gates = GateConvolution(2 * n, size, name="gates")(ops.concatenate([x, h], -1))
-    keep, reset = ops.split(ops.sigmoid(gates), 2, -1)
-    fresh = GateConvolution(n, size, name="fresh")(ops.concatenate([x, reset * h], -1))
-    h = keep * h + (1 - keep) * ops.tanh(fresh)
-    return step_model(frame, to_frame(config, h), old, {"h": h}, name="conv_gru_step")
+# The network "conv_gru", as on the page.
+exec(block("docs/networks.md", "register_network"), {})
 
 
 def test_network_of_ones_own_predicts_and_is_saved_as_the_others(tmp_path):
@@ -170,15 +144,14 @@ FREE = {"peephole": "channel", "layer_norm": False}
 @pytest.mark.parametrize("prediction", ["change", "motion"])
 def test_what_is_added_starts_at_zero(name, prediction):
     model = small_model(model_name=name, prediction=prediction)
-    model.step.get_layer("to_pixels").set_weights(
-        [np.zeros_like(each) for each in model.step.get_layer("to_pixels").get_weights()]
-    )
+    for weight in model.step.get_layer("to_pixels").weights:
+        weight.assign(0 * weight)
     frames = random_frames(2, 2)
     np.testing.assert_array_equal(model.forecast(frames, 3), np.repeat(frames[:, -1:], 3, axis=1))
 
 
 def test_a_new_network_moves_the_last_frame_on():
-    model = build_model(small_config(prediction="flow", img_channel=1))
+    model = untraced(build_model(small_config(prediction="flow", img_channel=1)))
     # Smooth, because the motion of noise depends on how it is rounded.
     frames = gaussian_filter(random_frames(2, 4)[..., :1], (0, 1, 2, 2, 0))
     layer = model.step.get_layer("moved_on")
@@ -195,7 +168,7 @@ def test_a_new_network_moves_the_last_frame_on():
 @pytest.mark.parametrize("prediction", ["frame", "motion"])
 def test_frames_of_any_size(prediction):
     """Far from the border, what is moved by whole patches is predicted as before, but moved."""
-    model = small_model(prediction=prediction, **FREE).at_size(80, 80)
+    model = untraced(small_model(prediction=prediction, **FREE).at_size(80, 80))
     frames = np.random.default_rng(0).random((1, 2, 80, 80, 2), np.float32)
     shifted = np.roll(frames, (2, 4), axis=(2, 3))
     inside = np.s_[:, :, 32:-32, 32:-32]
@@ -229,5 +202,5 @@ def test_sizes_that_no_patch_divides():
     frames = random_frames(2, 5)[:, :, :7, :11]
     whole = model.at_size(8, 12)
     reflected = np.pad(frames, [(0, 0), (0, 0), (0, 1), (0, 1), (0, 0)], mode="reflect")
-    expected = whole.predict_on_batch(reflected)[:, :1, :7, :11]
-    np.testing.assert_allclose(model.predict_on_batch(frames)[:, :1], expected, atol=1e-6)
+    expected = whole(reflected)[:, :1, :7, :11]
+    np.testing.assert_allclose(model(frames)[:, :1], expected, atol=1e-6)

@@ -18,6 +18,7 @@ from mim_tf.serving import write_file
 from mim_tf.serving.saved_model import WARMUP, next_version, publish
 from mim_tf.values.scale import RAIN_SCALES
 from tests.layers.cells import randomise
+from tests.models.small_models import untraced
 from tests.serving.conftest import build
 
 
@@ -162,25 +163,29 @@ def check_refused(predict, context):
         np.testing.assert_array_equal(predictions[1:], predict(context)[1:])
 
 
+@pytest.fixture(scope="module")
+def small():
+    return build(num_hidden=(4,))  # one layer, because conversions take seconds for each
+
+
 @pytest.mark.slow
-def test_onnx(frames, tmp_path):
-    model = build(num_hidden=(4,))  # one layer, because the conversion takes seconds for each
-    path = write_file(model, tmp_path / "new" / "model.onnx", "onnx", horizon=4)
+def test_onnx(small, frames, tmp_path):
+    path = write_file(small, tmp_path / "new" / "model.onnx", "onnx", horizon=4)
     session = onnxruntime.InferenceSession(path)
     context = frames.astype(np.float32) / 255
     for part in (context[:1, :1], context[:, :3], context):
         (predictions,) = session.run(["predictions"], {"frames": part})
-        check_predicted(model, predictions, part, 4)
+        check_predicted(small, predictions, part, 4)
     check_refused(lambda frames: session.run(["predictions"], {"frames": frames})[0], context)
     assert [each.name for each in path.parent.iterdir()] == ["model.onnx"]
 
 
 @pytest.mark.slow
-def test_litert(model, frames, tmp_path):
-    path = write_file(model, tmp_path / "model.tflite", "litert")
+def test_litert(small, frames, tmp_path):
+    path = write_file(small, tmp_path / "model.tflite", "litert")
     predict = Interpreter(str(path)).get_signature_runner()
     context = frames[:1, :3].astype(np.float32) / 255
-    check_predicted(model, predict(frames=context)["predictions"], context, 2)
+    check_predicted(small, predict(frames=context)["predictions"], context, 2)
     check_refused(lambda frames: predict(frames=frames)["predictions"], context)
 
 
@@ -214,12 +219,11 @@ def test_exports_move_frames(tmp_path, prediction):
     """Networks for rain, whose frames no patch divides, predict the same in every form."""
     scale = RAIN_SCALES["dbz"]
     config = mim_tf.ModelConfig(
-        img_height=11, img_width=14, patch_size=4, pad=True, num_hidden=(3,), filter_size=3,
-        peephole="channel", layer_norm=False, prediction=prediction, scale=scale,
+        "convlstm_net", img_height=11, img_width=14, patch_size=4, pad=True, num_hidden=(3,),
+        filter_size=3, peephole="channel", layer_norm=False, prediction=prediction, scale=scale,
         input_length=2, total_length=4,
     )  # fmt: skip
-    model = mim_tf.build_model(config)
-    model.forecast_batch.__self__.run_eagerly = True  # exports are traced, which takes minutes
+    model = untraced(mim_tf.build_model(config))
     randomise(model)
     noise = np.random.default_rng(0).random((1, 2, 11, 14, 1), np.float32)
     frames = gaussian_filter(noise, (0, 0, 2, 2, 0))

@@ -26,6 +26,7 @@ MODEL = {
 DATA = {"digits": "bundled", "train_sequences": 20, "valid_sequences": 3}
 TRAINING = {
     "batch_size": 4,
+    "scheduled_sampling": True,
     "sampling_start_value": 0.5,  # half of the frames after the context are true ones
     "reverse_input": False,
     "num_save_samples": 0,

@@ -23,24 +23,11 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("devices_process.py")
 
 
-@pytest.fixture(scope="module")
-def jax_environment(tmp_path_factory):
+@pytest.fixture(scope="session")
+def jax_environment(jax_variables):
     """That of a process on JAX with so many devices."""
-    compiled = tmp_path_factory.mktemp("compiled")
-
-    def environment(devices):
-        # Compiling takes longer than what is compiled; what one process compiled others find.
-        flags = f"--xla_force_host_platform_device_count={devices}"
-        return os.environ | {
-            "KERAS_BACKEND": "jax",
-            "JAX_PLATFORMS": "cpu",
-            "XLA_FLAGS": f"--xla_backend_optimization_level=0 {flags}",
-            "JAX_COMPILATION_CACHE_DIR": str(compiled),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
-        }
-
-    return environment
+    flags = jax_variables["XLA_FLAGS"] + " --xla_force_host_platform_device_count="
+    return lambda devices: jax_variables | {"XLA_FLAGS": f"{flags}{devices}"}
 
 
 def on_one_and_two_devices(folder, variables):

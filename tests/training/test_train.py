@@ -28,6 +28,7 @@ from mim_tf.data.sets.moving_mnist.source import MovingMNIST
 from mim_tf.jobs.train import check_overlap, train
 from mim_tf.runs.folder import STATE
 from mim_tf.runs.record import read_record, write_record
+from tools.faults.lives import rows
 
 ITERATIONS = 4
 DATA = mim_tf.DataConfig(digits="bundled", train_sequences=7, valid_sequences=3, test_sequences=3)
@@ -35,8 +36,8 @@ DATA = mim_tf.DataConfig(digits="bundled", train_sequences=7, valid_sequences=3,
 
 @pytest.fixture(scope="module")
 def tiny_config(tiny_config):
-    """Half of the operations to trace."""
-    return dataclasses.replace(tiny_config, layer_norm=False)
+    """A quarter of the operations to trace."""
+    return dataclasses.replace(tiny_config, model_name="convlstm_net", layer_norm=False)
 
 
 def settings(folder, **changes):
@@ -47,6 +48,7 @@ def settings(folder, **changes):
         "test_interval": 2,
         "snapshot_interval": 1,
         "num_save_samples": 2,
+        "scheduled_sampling": True,
         "save_dir": str(folder / "runs"),
         "gen_frm_dir": str(folder / "frames"),
     }
@@ -71,12 +73,12 @@ def test_a_run_leaves_record_log_and_page(uninterrupted):
     assert record["sources"]["valid"]["is_test"] is False
     assert record["versions"]["mim_tf"] == mim_tf.__version__
     with (uninterrupted / "train.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["iteration"] for row in rows] == ["1", "2", "3", "4"]
-    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
-    assert float(rows[0]["true_frame_probability"]) == pytest.approx(1 - 2e-5)
+        logged = list(csv.DictReader(file))
+    assert [row["iteration"] for row in logged] == ["1", "2", "3", "4"]
+    assert float(logged[-1]["loss"]) < float(logged[0]["loss"])
+    assert float(logged[0]["true_frame_probability"]) == pytest.approx(1 - 2e-5)
     for column in ("processor_seconds", "seconds"):
-        seconds = [float(row[column]) for row in rows]
+        seconds = [float(row[column]) for row in logged]
         assert 0 < seconds[0] < seconds[-1]
     assert "training loss by iteration" in (uninterrupted / "report.html").read_text()
 
@@ -114,21 +116,16 @@ def test_a_run_scores_and_pictures_at_every_test(uninterrupted):
 @pytest.mark.slow
 def test_a_run_saves_every_snapshot_and_the_best(uninterrupted):
     names = sorted(path.name for path in uninterrupted.glob("*.weights.h5"))
-    assert names == ["best.weights.h5", *(f"mim-00000{i}.weights.h5" for i in (1, 2, 3, 4))]
+    snapshots = [f"convlstm_net-00000{i}.weights.h5" for i in (1, 2, 3, 4)]
+    assert names == ["best.weights.h5", *snapshots]
     best = json.loads((uninterrupted / "best.json").read_text())
     assert scores_of(uninterrupted, best["iteration"])["mean"]["mse"] == best["mse"]
     # The weights are the raw ones, not their average.
-    model = mim_tf.load_model(uninterrupted / f"mim-00000{ITERATIONS}.weights.h5")
+    model = mim_tf.load_model(uninterrupted / snapshots[-1])
     with h5py.File(uninterrupted / STATE) as state:
         raw = state["layers/functional/layers/gate_convolution/vars/0"][:]
     kernel = next(w for w in model.weights if w.path == "to_pixels/kernel")
     np.testing.assert_array_equal(kernel, raw)
-
-
-def logged(run):
-    """The rows of `train.csv`, without the seconds they took."""
-    with (run / "train.csv").open(newline="") as file:
-        return [row[:-2] for row in csv.reader(file)]
 
 
 @pytest.mark.slow
@@ -143,7 +140,7 @@ def test_a_run_without_a_snapshot_resumes_with_its_own_settings(
     main(["train", f"--save_dir={runs}", "--resume"])
     logging.set_verbosity(verbosity)
     assert [path.name for path in runs.iterdir()] == ["run-001"]
-    assert logged(folder) == logged(uninterrupted)[:2]
+    assert rows(folder) == rows(uninterrupted)[:1]
 
 
 @pytest.mark.slow
@@ -170,7 +167,7 @@ def test_ctrl_c_saves_raw_weights_and_their_average_and_stops(tmp_path, tiny_con
     monkeypatch.setattr("mim_tf.jobs.validation.Validation.on_iteration", interrupt)
     config = settings(tmp_path, snapshot_interval=100, evaluate_ema=True)
     folder = train(tiny_config, DATA, config)
-    names = ["mim-000002-ema.weights.h5", "mim-000002.weights.h5"]
+    names = ["convlstm_net-000002-ema.weights.h5", "convlstm_net-000002.weights.h5"]
     assert sorted(path.name for path in folder.glob("*.weights.h5")) == names
     assert (folder / STATE).exists()
     models = [mim_tf.load_model(folder / name) for name in names]
@@ -195,7 +192,7 @@ def test_a_failed_evaluation_loses_nothing_and_is_made_up(
     folder = Path(config.save_dir) / "run-001"
     assert "evaluation of iteration 2 failed, and training goes on: disk full" in caplog.text
     assert "second line" not in caplog.text
-    assert (folder / "mim-000002.weights.h5").exists()
+    assert (folder / "convlstm_net-000002.weights.h5").exists()
     assert not (folder / "best.weights.h5").exists()
 
     state = (folder / STATE).read_bytes()
@@ -236,10 +233,10 @@ def test_a_nan_loss(on_nan, bad, message, tmp_path, tiny_config, monkeypatch, ca
     )
     folder = tmp_path / "runs" / "run-001"
     if on_nan == "stop":
-        with pytest.raises(mim_tf.MimError, match=r"iteration 3 .*mim-000002\.weights\.h5.*--lr"):
+        with pytest.raises(mim_tf.MimError, match=r"iteration 3 .*net-000002\.weights\.h5.*--lr"):
             train(tiny_config, DATA, config)
-        names = sorted(path.name for path in folder.glob("mim-*"))
-        assert names == ["mim-000001.weights.h5", "mim-000002.weights.h5"]
+        names = sorted(path.name for path in folder.glob("convlstm_net-*"))
+        assert names == ["convlstm_net-000001.weights.h5", "convlstm_net-000002.weights.h5"]
         assert (folder / STATE).exists()
         assert signal.getsignal(signal.SIGINT) == handler
         return
@@ -247,9 +244,9 @@ def test_a_nan_loss(on_nan, bad, message, tmp_path, tiny_config, monkeypatch, ca
     for iteration in bad:
         assert f"at iteration {iteration} " in caplog.text
     assert caplog.text.count("The loss is") == caplog.text.count(message) == len(bad)
-    iterations = [row[0] for row in logged(folder)[1:]]
+    iterations = [row.split(",")[0] for row in rows(folder)]
     assert iterations == [str(n) for n in (1, 2, 3, 4) if n not in bad]
-    assert (folder / "mim-000004.weights.h5").exists()
+    assert (folder / "convlstm_net-000004.weights.h5").exists()
 
 
 def test_a_folder_for_pictures_is_checked_before_training(tmp_path, tiny_config):

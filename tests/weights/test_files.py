@@ -20,11 +20,6 @@ def saved(tiny_model, tmp_path):
     return tmp_path / "tiny.weights.h5"
 
 
-def assert_same(ours, theirs):
-    for one, other in zip(ours.weights, theirs.weights, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
 def test_a_file_of_version_0_1_loads(saved, tiny_config, tiny_model):
     """It has the counter of scheduled sampling. Its settings are in tests/models/test_stored.py."""
     with h5py.File(saved, "a") as file:
@@ -33,7 +28,7 @@ def test_a_file_of_version_0_1_loads(saved, tiny_config, tiny_model):
     assert stored_config(saved) == tiny_config
     model = mim_tf.load_model(saved)
     assert model.config == tiny_config
-    assert_same(tiny_model, model)
+    np.testing.assert_equal(model.get_weights(), tiny_model.get_weights())
 
 
 def test_half_precision_halves_the_file_and_rounds_the_weights(tmp_path, tiny_model):
@@ -42,19 +37,20 @@ def test_half_precision_halves_the_file_and_rounds_the_weights(tmp_path, tiny_mo
     sizes = [(tmp_path / f"{half}.h5").stat().st_size for half in (False, True)]
     assert sizes[0] - sizes[1] > 1.5 * tiny_model.count_params()
     loaded = mim_tf.load_model(tmp_path / "True.h5")
-    for exact, rounded in zip(tiny_model.weights, loaded.weights, strict=True):
-        np.testing.assert_array_equal(np.float32(np.float16(exact)), rounded)
+    rounded = [np.float32(np.float16(weight)) for weight in tiny_model.weights]
+    np.testing.assert_equal(loaded.get_weights(), rounded)
 
 
 def test_keras_reads_our_file_and_we_read_its(saved, tmp_path, tiny_config, tiny_model):
     model = mim_tf.build_model(tiny_config)
     model.load_weights(saved)
-    assert_same(tiny_model, model)
+    np.testing.assert_equal(model.get_weights(), tiny_model.get_weights())
     path = tmp_path / "keras.weights.h5"
     keras.Model.save_weights(tiny_model, path)  # without a configuration, as with version 0.1
     settings = dataclasses.asdict(tiny_config)
     assert stored_config(path, **settings) == tiny_config
-    assert_same(tiny_model, mim_tf.load_model(path, **settings))
+    again = mim_tf.load_model(path, **settings)
+    np.testing.assert_equal(again.get_weights(), tiny_model.get_weights())
     with pytest.raises(mim_tf.MimError, match=r"st_lstm_1/from_hidden/kernel is \[3, 3, "):
         mim_tf.load_model(path, **settings | {"filter_size": 1})
 
@@ -104,11 +100,3 @@ def test_where_there_are_no_weights(tmp_path, read, name):
     (tmp_path / "text.h5").write_text("not HDF5")
     with pytest.raises(mim_tf.MimError, match=str(tmp_path / name.removesuffix(".index"))):
         read(tmp_path / name)
-
-
-@pytest.mark.parametrize("keep", [0.3, 0.9])
-def test_a_truncated_file(saved, keep):
-    content = saved.read_bytes()
-    saved.write_bytes(content[: int(keep * len(content))])
-    with pytest.raises(mim_tf.MimError, match=str(saved)):
-        mim_tf.load_model(saved)

@@ -40,10 +40,9 @@ def of_keras(model, tmp_path):
 @pytest.fixture
 def unchanged(model):
     """Check that the weights of the model are afterwards what they were."""
-    before = [np.array(weight.numpy()) for weight in model.weights]
+    before = model.get_weights()
     yield
-    for old, new in zip(before, model.weights, strict=True):
-        np.testing.assert_array_equal(old, new)
+    np.testing.assert_equal(model.get_weights(), before)
 
 
 def edit(path, key, value=None, **how):

@@ -27,9 +27,9 @@ def saved(model, tmp_path_factory):
     return path
 
 
-def rewritten(source, path, **members):
+def rewritten(source, path, method=zipfile.ZIP_STORED, **members):
     """A copy of a `.keras` file with other contents; None leaves a member out."""
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w", method) as new:
         for name in old.namelist():
             content = members.get(name.split(".")[0], old.read(name))
             if content is not None:
@@ -41,8 +41,7 @@ def test_the_whole_model_is_read(model, saved):
     assert stored_config(saved) == model.config
     copy = mim_tf.load_model(saved, total_length=9)
     assert copy.config.horizon == 6
-    for ours, theirs in zip(copy.weights, model.weights, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_equal(copy.get_weights(), model.get_weights())
 
 
 def test_the_policy_is_that_of_the_file(model, saved, tmp_path):
@@ -58,13 +57,19 @@ def test_the_policy_is_that_of_the_file(model, saved, tmp_path):
         keras.config.set_dtype_policy("float32")
 
 
-@pytest.mark.parametrize("dtype", ["int8", {"config": {"name": ["float32"]}}, {"config": None}, 7])
-def test_a_policy_that_no_model_has(saved, tmp_path, dtype):
-    with zipfile.ZipFile(saved) as file:
-        content = json.loads(file.read("config.json"))
+@pytest.mark.parametrize(
+    ("dtype", "settings", "words"),
+    [
+        *((each, {}, "") for each in ("int8", {"config": {"name": ["x"]}}, {"config": None}, 7)),
+        ("float32", {"colour": 1}, "colour"),  # of a later version
+    ],
+)
+def test_a_policy_or_setting_that_no_model_has(saved, tmp_path, dtype, settings, words):
+    content = json.loads(zipfile.ZipFile(saved).read("config.json"))
     content["config"]["dtype"] = dtype
+    content["config"]["config"] |= settings
     path = rewritten(saved, tmp_path / "other.keras", config=json.dumps(content))
-    with pytest.raises(mim_tf.MimError, match=r"other\.keras"):
+    with pytest.raises(mim_tf.MimError, match=rf"other\.keras.*{words}"):
         mim_tf.load_model(path)
 
 
@@ -82,6 +87,7 @@ def test_weights_of_another_setting_are_refused(model, saved):
         ({"config": b"{"}, "configuration"),
         ({"config": b"[" * 10**5}, "configuration"),
         ({"model": b"none"}, "HDF5"),
+        ({"model": bytes(10**6), "method": zipfile.ZIP_DEFLATED}, "1000000 bytes"),
     ],
 )
 def test_damaged_files(saved, tmp_path, members, words):
@@ -99,11 +105,8 @@ def test_a_truncated_file(saved, tmp_path):
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_damaged_byte_of_a_compressed_file(saved, tmp_path, method):
-    path = tmp_path / "packed.keras"
-    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(path, "w", method) as new:
-        for name in old.namelist():
-            new.writestr(name, old.read(name))
-        place = new.getinfo("model.weights.h5").header_offset
+    path = rewritten(saved, tmp_path / "packed.keras", method)
+    place = zipfile.ZipFile(path).getinfo("model.weights.h5").header_offset
     assert stored_config(path) == stored_config(saved)
     content = bytearray(path.read_bytes())
     content[place + 46 : place + 80] = bytes(34)  # behind the header, which is 30 bytes and a name
@@ -120,24 +123,7 @@ def test_a_full_disk_is_no_fault_of_the_file(saved, tmp_path, monkeypatch):
         mim_tf.load_model(saved)
 
 
-def test_a_file_that_grows_too_large(saved, tmp_path):
-    path = tmp_path / "bomb.keras"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("config.json", zipfile.ZipFile(saved).read("config.json"))
-        archive.writestr("model.weights.h5", bytes(10**6))
-    with pytest.raises(mim_tf.MimError, match="1000000 bytes"):
-        mim_tf.load_model(path)
-
-
 def test_models_of_others(tmp_path):
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "other.keras")
     with pytest.raises(mim_tf.MimError, match="Sequential"):
         mim_tf.load_model(tmp_path / "other.keras")
-
-
-def test_a_setting_of_a_later_version(saved, tmp_path):
-    config = json.loads(zipfile.ZipFile(saved).read("config.json"))
-    config["config"]["config"]["colour"] = 1
-    path = rewritten(saved, tmp_path / "later.keras", config=json.dumps(config))
-    with pytest.raises(mim_tf.MimError, match="colour"):
-        mim_tf.load_model(path)

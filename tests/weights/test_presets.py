@@ -41,8 +41,7 @@ def test_a_preset_is_two_files_and_loads_by_name(folder, tiny_model, monkeypatch
     model = mim_tf.load_model("tiny")
     assert len(checked) == 1
     assert model.config == tiny_model.config
-    for loaded, weight in zip(model.step.weights, tiny_model.step.weights, strict=True):
-        np.testing.assert_array_equal(loaded, np.float16(weight))
+    np.testing.assert_equal(model.get_weights(), [np.float16(w) for w in tiny_model.weights])
 
 
 def test_the_package_comes_before_the_folder_and_paths_before_both(folder):
@@ -70,15 +69,19 @@ def test_weights_that_were_changed_or_deleted(folder):
 
 @pytest.mark.parametrize(
     "change",
-    ["{", "[]", {"sha256": 3}, {"scores": {"mim2019": {"mse": 1}}}, {"scores": 3}, {"seed": []}],
+    [
+        *("{", "[]", {"sha256": 3}, {"scores": {"mim2019": {"mse": 1}}}, {"scores": 3}),
+        *({"seed": []}, {"description": "a" * 10**7}),
+    ],
 )
 def test_a_damaged_description(folder, change):
     record = folder / "tiny.json"
     if not isinstance(change, str):
         change = json.dumps(json.loads(record.read_text()) | change)
     record.write_text(change)
-    with pytest.raises(MimError, match=r"tiny\.json"):
+    with pytest.raises(MimError, match=r"tiny\.json") as caught:
         find_weights("tiny")
+    assert len(str(caught.value)) < 1000
 
 
 def test_unknown_names_and_folders(folder, monkeypatch):
@@ -94,15 +97,6 @@ def test_a_folder_of_an_unknown_user_is_refused(folder, monkeypatch):
     monkeypatch.setenv("MIM_TF_PRESETS", "~nobody-of-this-name/presets")
     with pytest.raises(MimError, match="~nobody-of-this-name/presets"):
         list_presets()
-
-
-def test_a_card_of_ten_million_characters_is_refused(folder):
-    record = folder / "tiny.json"
-    content = json.loads(record.read_text())
-    record.write_text(json.dumps(content | {"description": "a" * 10**7}))
-    with pytest.raises(MimError, match=r"tiny\.json") as caught:
-        list_presets()
-    assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize("name", PACKAGED)

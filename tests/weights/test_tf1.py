@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import random
 import shutil
 from pathlib import Path
 
@@ -127,9 +126,8 @@ def test_frame_sizes(shapes):
 )
 def test_weights_that_are_incomplete_or_of_no_network(shapes, changes, words):
     if isinstance(changes, str):
-        changed = {n: s for n, s in shapes["mim"].items() if not n.startswith(changes)}
-    else:
-        changed = {n: s for n, s in (shapes["mim"] | changes).items() if s is not None}
+        changes = {name: None for name in shapes["mim"] if name.startswith(changes)}
+    changed = {n: s for n, s in (shapes["mim"] | changes).items() if s is not None}
     with pytest.raises(MimError, match=words):
         infer_config(changed, patch_size=2)
 
@@ -196,11 +194,17 @@ def pipe(file):
     os.mkfifo(file)
 
 
+def some_bits(file):
+    content = bytearray(file.read_bytes())
+    content[::99] = bytes(byte ^ 1 for byte in content[::99])
+    file.write_bytes(content)
+
+
 @pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])
 @pytest.mark.parametrize(
     "damage",
     [
-        *(Path.unlink, pipe, lambda file: file.write_bytes(b"")),
+        *(Path.unlink, pipe, some_bits, lambda file: file.write_bytes(b"")),
         lambda file: file.write_text("something else\n" * 99),
         lambda file: file.write_bytes(file.read_bytes()[:-10]),
     ],
@@ -211,62 +215,29 @@ def test_a_damaged_checkpoint_is_named(copied, suffix, damage):
         read_checkpoint(copied)
 
 
-@pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])
-def test_damaged_bytes_raise_nothing_but_mim_error(copied, suffix):
-    file = Path(f"{copied}{suffix}")
-    whole = file.read_bytes()
-    draw = random.Random(0)
-    refused = 0
-    for _ in range(40):
-        damaged = bytearray(whole)
-        damaged[draw.randrange(len(whole))] ^= 1 + draw.randrange(255)
-        file.write_bytes(damaged)
-        try:
-            read_checkpoint(copied)
-        except MimError:
-            refused += 1
-    assert refused > 5
-
-
 # Into a model
 
 
-def one_renamed(weights):
-    weights["conv_lstm/more"] = weights.pop("conv_lstm/lstm_2/oc_weight")
+GATE = "conv_lstm/lstm_2/oc_weight"
 
 
-def one_reshaped(weights):
-    weights["conv_lstm/lstm_2/oc_weight"] = np.zeros((8, 4), np.float32)
-
-
-def one_nan(weights):
-    weights["conv_lstm/lstm_2/oc_weight"][3, 2, 1] = np.nan
-
-
-def averages_of_some(weights):
-    name = "conv_lstm/back_to_pixel/kernel"
-    averages = {f"{n}/ExponentialMovingAverage": a for n, a in weights.items()}
-    kept = weights[name]
-    weights.clear()
-    weights.update(averages | {name: kept})
-    del weights["conv_lstm/lstm_2/oc_weight/ExponentialMovingAverage"]
-
-
-@pytest.mark.parametrize("change", [one_renamed, one_reshaped, one_nan, averages_of_some])
-def test_weights_that_do_not_fit_change_nothing(tmp_path, change):
+@pytest.mark.parametrize("use_ema", [False, True])
+@pytest.mark.parametrize("value", [None, np.zeros((8, 4)), np.full((8, 8, 4), np.nan)])
+def test_weights_that_do_not_fit_change_nothing(tmp_path, value, use_ema):
     golden = load_golden("convlstm")
     model = mim_tf.build_model(golden.config)
-    before = [np.array(weight.numpy()) for weight in model.weights]
-    weights = {name: np.array(array) for name, array in golden.weights.items()}
-    change(weights)
-    prefix = write_checkpoint(tmp_path / "c", weights)
-    with pytest.raises(MimError, match="conv_lstm/lstm_2/oc_weight"):
-        read_checkpoint(prefix, use_ema=change is averages_of_some).load(model)
-    if change is one_reshaped:
-        with pytest.raises(MimError, match="conv_lstm/lstm_2/oc_weight"):
+    before, weights = model.get_weights(), golden.weights
+    old = weights.pop(GATE)
+    weights |= {"conv_lstm/more": old} if value is None else {GATE: np.float32(value)}
+    ending = "/ExponentialMovingAverage" if use_ema else ""
+    arrays = {f"{name}{ending}": array for name, array in weights.items()}
+    prefix = write_checkpoint(tmp_path / "c", arrays)
+    with pytest.raises(MimError, match=GATE):
+        read_checkpoint(prefix, use_ema).load(model)
+    if np.ndim(value) == 2:
+        with pytest.raises(MimError, match=GATE):
             assign_tf1_weights(model, weights)
-    for old, new in zip(before, model.weights, strict=True):
-        np.testing.assert_array_equal(old, new)
+    np.testing.assert_equal(model.get_weights(), before)
 
 
 def test_a_model_of_another_architecture(tiny_model):

@@ -18,6 +18,7 @@ from mim_tf.prediction.forecasters import from_export
 from mim_tf.serving import write_file, write_saved_model
 from mim_tf.weights.files import read_weights
 from mim_tf.weights.torch_file import _Unpickler, read_torch
+from tests.models.small_models import untraced
 
 GOLDEN = Path(__file__).parents[1] / "golden_torch"
 SIZES = {"patch_size": 2, "img_width": 12, "img_height": 16}
@@ -46,7 +47,7 @@ def test_it_predicts_what_their_code_predicted(case, tmp_path):
     horizon = expected.shape[1]
     converted = tmp_path / "converted.weights.h5"
     convert(weights_of(case), converted, **CASES[case][1])
-    model = mim_tf.load_model(converted)
+    model = untraced(mim_tf.load_model(converted))
     forecast = mim_tf.predict(model, frames[:, :-horizon], horizon)
     np.testing.assert_allclose(forecast, expected, rtol=0, atol=1e-4)
     assert "conv_last.weight -> to_pixels/kernel" in table(model)
@@ -84,22 +85,23 @@ def test_the_command_asks_for_what_a_file_does_not_hold(tmp_path, capsys):
 def test_converted_weights_train_on(tmp_path):
     model = mim_tf.load_model(weights_of("openstl_convlstm_lightning"))
     mim_tf.compile_for_training(model, learning_rate=1e-3)
+    model.run_eagerly = True
     frames = np.random.default_rng(0).random((2, 8, 16, 12, 1), np.float32)
     before = model.evaluate(frames, frames[:, 1:], verbose=0)
     model.fit(frames, frames[:, 1:], epochs=2, verbose=0)
     assert np.mean(model.evaluate(frames, frames[:, 1:], verbose=0)) < np.mean(before)
     mim_tf.save_weights(model, tmp_path / "a.weights.h5")
     again = mim_tf.load_model(tmp_path / "a.weights.h5")
-    for loaded, trained in zip(again.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(loaded, trained)
+    np.testing.assert_equal(again.get_weights(), model.get_weights())
 
 
 @pytest.mark.slow
 def test_exports_predict_what_their_code_predicted(tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
-    with np.load(GOLDEN / "openstl_mim_norm" / "case.npz") as file:
+    case = "openstl_convlstm_lightning"  # the fewest operations
+    with np.load(GOLDEN / case / "case.npz") as file:
         frames, expected = file["frames"], np.clip(file["predictions"], 0, 1)
-    model, horizon = mim_tf.load_model(weights_of("openstl_mim_norm")), expected.shape[1]
+    model, horizon = mim_tf.load_model(weights_of(case)), expected.shape[1]
     write_saved_model(model, tmp_path / "served", horizon, warmup=False)
     served = from_export(tmp_path / "served").forecast(frames[:, :-horizon])
     np.testing.assert_allclose(served, expected, rtol=0, atol=1e-4)

@@ -6,13 +6,14 @@ import json
 import random
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import PIL.Image
+
+from tests.small_pictures import png
 
 MARKER = "a pickle was loaded"
 """Name of the file that a pickle would write in the working directory."""
@@ -236,24 +237,14 @@ def _picture(path, draw):
     sizes += [(60_000, 60_000, 2), (2**31 - 1, 2**31 - 1, 0), (0, 0, 0)]
     change = draw.choice(["wider", "one pixel", "L", "RGB", "1", "GIF", *sizes])
     if isinstance(change, tuple):
-        path.write_bytes(_png(*change))
+        width, height, rows = change  # fewer than the header says
+        path.write_bytes(png(width, height, (b"\x00" + b"\x80" * min(width, 2**14)) * rows))
     elif change in ("wider", "one pixel"):
         image.resize((wide + 1, high) if change == "wider" else (1, 1)).save(path)
     elif change == "GIF":
         image.convert("RGB").save(path, format="GIF")
     else:
         image.convert(change).save(path, format="PNG" if change == "1" else None)
-
-
-def _png(width, height, rows):
-    """Return a grey PNG with fewer `rows` than its header says."""
-    levels = zlib.compress((b"\x00" + b"\x80" * min(width, 2**14)) * rows)
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", levels), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
 
 
 _PLAYLISTS = [

@@ -82,31 +82,13 @@ def _written(write, name, *content, **options):
     return make
 
 
-def _npz(path, arrays):
-    np.savez(path, **arrays)
-
-
-def _npz_deflated(path, arrays):
-    np.savez_compressed(path, **arrays)
-
-
 def _in_folder(write):
     """Return a maker by `write(folder)`, which users name themselves."""
-
-    def make(folder):
-        write(folder)
-        return folder
-
-    return make
+    return _written(write, "")
 
 
 def _pictures(name, frames):
-    def write(folder):
-        (folder / "clip").mkdir()
-        for n, frame in enumerate(frames):
-            imageio.imwrite(folder / "clip" / name.format(n), frame)
-
-    return _in_folder(write)
+    return _in_folder(lambda folder: radar_files.save_pictures(folder / "clip", frames, name))
 
 
 def _human_pictures(folder):
@@ -289,11 +271,11 @@ READERS: dict[str, Reader] = {
         _frames(lambda path: ArraySource(open_npy(path), name=path)),
     ),
     "npy uint8": Reader(_written(np.save, "a.npy", VIDEOS["frames"]), _array),
-    "npz": Reader(_written(_npz, "a.npz", VIDEOS), _array, checksum=True),
-    "npz deflated": Reader(_written(_npz_deflated, "a.npz", VIDEOS), _array, checksum=True),
+    "npz": Reader(_written(np.savez, "a.npz", **VIDEOS), _array, checksum=True),
+    "npz deflated": Reader(_written(np.savez_compressed, "a.npz", **VIDEOS), _array, checksum=True),
     "clips": Reader(_written(write_npz, "a.npz", CLIPS, 3), _clips, checksum=True),
     "clips deflated": Reader(_written(write_npz, "a.npz", CLIPS, 3, True), _clips, checksum=True),
-    "digits npz": Reader(_written(_npz, "mnist.npz", MNIST), _digits, **SUMMED),
+    "digits npz": Reader(_written(np.savez, "mnist.npz", **MNIST), _digits, **SUMMED),
     "digits idx": Reader(_idx(), _digits, unit=False),
     "digits idx gz": Reader(_idx(".gz"), _digits, **SUMMED),
     "gif": Reader(_written(imageio.imwrite, "a.gif", FRAMES, plugin="pillow"), _folder),
@@ -315,7 +297,7 @@ READERS: dict[str, Reader] = {
     "taxibj h5": Reader(_city(), _taxibj),
     "taxibj h5 deflated": Reader(_city(compression="gzip", chunks=(40, 2, 3, 4)), _taxibj),
     "taxibj npz": Reader(
-        _written(_npz, "dataset.npz", TAXI),
+        _written(np.savez, "dataset.npz", **TAXI),
         _frames(lambda path: taxibj_files.open_city([path], "train", 8)),
         checksum=True,
     ),
