@@ -8,25 +8,14 @@ from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
 from mim_tf.weights.hdf5 import Arrays, first_difference
 
-# Network -> its scope, and the scopes of its cells in layer {0}, above layer {1}.
-_SCOPES = {
-    "mim": (
-        "predrnn",
-        {"st_lstm": "stlstm_{0}", "mim_block": "stlstm_{0}", "mim_n": "stlstm_diff{1}"},
-    ),
-    "mim_star": (
-        "predrnn_pp",
-        {
-            "causal_lstm": "stlstm_{0}",
-            "gradient_highway": "highway",
-            "mim_causal_block": "stlstm_{0}",
-            "mim_n": "stlstm_diff{1}",
-        },
-    ),
-    "predrnn": ("predrnn", {"st_lstm": "stlstm_{0}"}),
-    "predrnn_pp": ("predrnn_pp", {"causal_lstm": "cslstm_{0}", "gradient_highway": "highway"}),
-    "convlstm_net": ("conv_lstm", {"conv_lstm": "lstm_{0}"}),
+_NETWORKS = {
+    **{"mim": "predrnn", "mim_star": "predrnn_pp"},
+    **{"predrnn": "predrnn", "predrnn_pp": "predrnn_pp", "convlstm_net": "conv_lstm"},
 }
+"""Network -> its scope."""
+
+# Cell -> its scope in layer {0}, above layer {1}. A Causal LSTM has another one in PredRNN++.
+_SCOPES = {"mim_n": "stlstm_diff{1}", "gradient_highway": "highway", "conv_lstm": "lstm_{0}"}
 
 # Convolution -> name of its kernel and bias, and of its norm where no other name follows.
 _OF_ONE_MEMORY = {"from_input": "input_to_state", "from_hidden": "state_to_state"}
@@ -53,17 +42,18 @@ def tf1_name(path: str, model_name: str) -> str:
     Raises:
         MimError: if the 2019 code has no such network.
     """
-    if model_name not in _SCOPES:
+    if model_name not in _NETWORKS:
         raise MimError(
-            f"{model_name} is not a network of the 2019 code, which has: {', '.join(_SCOPES)}."
+            f"{model_name} is not a network of the 2019 code, which has: {', '.join(_NETWORKS)}."
         )
-    network, cells = _SCOPES[model_name]
+    network = _NETWORKS[model_name]
     if path.startswith("to_pixels/"):
         return path.replace("to_pixels", f"{network}/back_to_pixel")
     match = re.fullmatch(r"([a-z_]+?)(?:_(\d+))?/(.*)", path)
     assert match, path
     cell, layer, weight = match.groups()
-    scope = cells[cell].format(layer, int(layer or 1) - 1)
+    lstm = "cslstm_{0}" if model_name == "predrnn_pp" else "stlstm_{0}"
+    scope = _SCOPES.get(cell, lstm).format(layer, int(layer or 1) - 1)
     if weight.startswith("mim_s/"):
         cell, scope, weight = "mim_s", f"{scope}/{scope}", weight.removeprefix("mim_s/")
     return f"{network}/{scope}/{_in_cell(cell, weight)}"
