@@ -133,28 +133,22 @@ class StopInOrder(OnIteration):
         super().__init__(config, start_iteration)
         self.devices = devices
         self.received = None
+        self._handlers = contextlib.ExitStack()
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
         """Handle the signals inside the context; only the main thread can handle signals."""
-        if threading.current_thread() is not threading.main_thread():
+        with self._handlers:
+            if threading.current_thread() is threading.main_thread():
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    before = signal.signal(number, self._receive)
+                    self._handlers.callback(signal.signal, number, before)
             yield
-            return
-        numbers = signal.SIGINT, signal.SIGTERM
-        self.before = {number: signal.signal(number, self._receive) for number in numbers}
-        try:
-            yield
-        finally:
-            self._restore()
 
     def _receive(self, number, frame):
         self.received = signal.Signals(number).name
         tqdm.write(f"{self.received}: stopping at the end of this iteration; again to stop now.")
-        self._restore()  # so that a second signal ends the process at once
-
-    def _restore(self):
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
+        self._handlers.close()  # so that a second signal ends the process at once
 
     def on_iteration(self, iteration, logs):
         received = self.devices.gather(self.received is not None)
