@@ -77,7 +77,7 @@ def check_settings(
     `difference` describes the first weight that differs, if it is known. Without one, and without
     layer norm, whose mean is over a frame, frames may have another size.
     """
-    free = SIZE_FIELDS if not difference and not stored.layer_norm else ()
+    free: tuple[str, ...] = SIZE_FIELDS if not difference and not stored.layer_norm else ()
     if stored.step_channels == model.step_channels:
         free += CHANNEL_FIELDS
     for name in ARCHITECTURE_FIELDS:
