@@ -132,8 +132,9 @@ class AdamInsideRoot(PrivateOptimizer):
 
 
 def all_finite(tensors):
-    """Return whether all `tensors` are finite, as a tensor of one bool."""
-    return ops.all(ops.stack([ops.all(ops.isfinite(tensor)) for tensor in tensors]))
+    """Return whether all `tensors` are finite, as a tensor of one bool; None counts as finite."""
+    known = [tensor for tensor in tensors if tensor is not None]
+    return ops.all(ops.stack([ops.all(ops.isfinite(tensor)) for tensor in known]))
 
 
 def global_norm(tensors):

@@ -105,6 +105,16 @@ def test_a_skipped_update_changes_only_the_count():
     assert np.all(np.array(weight) < before[0])
 
 
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+def test_a_weight_without_a_gradient_is_not_skipped():
+    unused, weight = keras.Variable([1.0]), keras.Variable([1.0, 2.0])
+    optimizer = AdamInsideRoot(0.1, skip_nonfinite=True)
+    optimizer.build([unused, weight])
+    optimizer.apply([None, keras.ops.array([1.0, 1.0])], [unused, weight])
+    assert float(unused[0]) == 1
+    assert np.all(np.array(weight) < [1.0, 2.0])
+
+
 def test_a_skipped_first_update_keeps_weights_and_their_average():
     weight = keras.Variable([1.0, 2.0])
     optimizer = AdamInsideRoot(0.1, skip_nonfinite=True, use_ema=True)
