@@ -28,7 +28,7 @@ class Axis:
         object.__setattr__(self, "coordinates", tuple(map(float, self.coordinates)))
         right_types = isinstance(self.name, str) and type(self.size) is int and self.size > 0
         if not right_types or not np.isfinite(self.coordinates).all():
-            raise ValueError("Expected a name, a positive size and finite coordinates.")
+            raise ValueError(f"expected a positive size and finite coordinates of {self.name!r}")
 
     @classmethod
     def of(cls, name: str, coordinates: np.ndarray) -> "Axis":
