@@ -221,6 +221,7 @@ def keras_settings():
     ],
 )
 def test_a_network_is_trained_and_saved_with_its_policy(policy, kept, computed, tmp_path):
+    keras.utils.set_random_seed(0)
     frames = random_frames(2, 4)
     plain = build_model(small_config(model_name="convlstm_net", total_length=4))
     keras.config.set_dtype_policy(policy)
