@@ -269,7 +269,8 @@ def predict(model: VideoPredictor, context, horizon: int, batch_size: int = 8) -
         )
     found, scale = model.forecast(context, horizon, batch_size), model.config.frame_scale
     if not scale.clipped:
-        scale.warn_of_other_values(scale.to_physical(context), "scale.to_physical(context)")
+        values = scale.to_physical(np.asarray(context))
+        scale.warn_of_other_values(values, "scale.to_physical(context)")
     return found
 
 
