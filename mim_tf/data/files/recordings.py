@@ -58,7 +58,7 @@ class ArrayVideo(Recording):
     def __init__(self, name: str, frames: np.ndarray, size: tuple[int, int] | None = None):
         self.name, self._frames = name, frames
         self.length, self.frame_shape = len(frames), frames.shape[1:]
-        self._size = size or self.frame_shape[:2]
+        self._size = size
 
     def converted(self, form: images.FrameFormat) -> "ArrayVideo":
         """Return the same video with frames of `form`; raise `MimError` if they do not fit."""
@@ -70,6 +70,8 @@ class ArrayVideo(Recording):
 
     def read(self, positions: Indices) -> np.ndarray:
         frames = arrays.to_float32(arrays.take(self._frames, positions))
+        if self._size is None:
+            return frames
         return np.stack([images.resize_image(frame, *self._size) for frame in frames])
 
 
