@@ -7,13 +7,7 @@ from pathlib import Path
 from absl import flags, logging
 
 from mim_tf.cli.flags import FLAGS, given
-from mim_tf.config import (
-    ARCHITECTURE_FIELDS,
-    CHANNEL_FIELDS,
-    SIZE_FIELDS,
-    DataConfig,
-    ModelConfig,
-)
+from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import RECORD
 from mim_tf.storage.paths import divided
@@ -84,12 +78,9 @@ def _adapted(stored, weights, values):
     changes = given(ModelConfig, values)
     config = stored.config(**changes)
     wanted = dataclasses.replace(config, **changes)
-    free = () if config.layer_norm else SIZE_FIELDS  # or `load` refuses it
-    if wanted.step_channels == config.step_channels:
-        free += CHANNEL_FIELDS
-    for name, value, kept in _differences(wanted, config):
-        if name in ARCHITECTURE_FIELDS and name not in free:
-            raise MimError(f"--{name}={value} contradicts {weights}, where {name} is {kept}.")
+    if name := config.conflict(wanted):
+        value, kept = getattr(wanted, name), getattr(config, name)
+        raise MimError(f"--{name}={value} contradicts {weights}, where {name} is {kept}.")
     return wanted
 
 

@@ -141,6 +141,18 @@ class ModelConfig:
         """Return the number of frames predicted after the context."""
         return self.total_length - self.input_length
 
+    def conflict(self, other: "ModelConfig", with_size: bool = False) -> str:
+        """Return the first field for which `other` needs other weights; "" if they may fit.
+
+        Frames may have another size without layer norm, whose mean is over a frame; `with_size`
+        compares the size then, too.
+        """
+        free: tuple[str, ...] = () if with_size or self.layer_norm else SIZE_FIELDS
+        if self.step_channels == other.step_channels:
+            free += ("img_channel", "channels_apart")
+        names = (name for name in ARCHITECTURE_FIELDS if name not in free)
+        return next((name for name in names if getattr(self, name) != getattr(other, name)), "")
+
     def _check_together(self):
         if self.filter_size % 2 == 0:
             raise MimError(f"Expected an odd filter_size, got {self.filter_size}.")
@@ -181,11 +193,8 @@ ABLATION_FIELDS = ("mim_n", "mim_s", "differencing")
 SIZE_FIELDS = ("img_height", "img_width")
 """Fields that may differ from training where no weight depends on them."""
 
-CHANNEL_FIELDS = ("img_channel", "channels_apart")
-"""Fields that may differ from training where a network sees as many channels at once."""
-
 ARCHITECTURE_FIELDS = (
-    *("model_name", *SIZE_FIELDS, *CHANNEL_FIELDS, "num_hidden"),
+    *("model_name", *SIZE_FIELDS, "img_channel", "channels_apart", "num_hidden"),
     *("filter_size", "stride", "patch_size", "pad", "layer_norm", "prediction", "peephole"),
     *("era", *ABLATION_FIELDS),
 )

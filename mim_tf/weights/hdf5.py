@@ -22,7 +22,7 @@ import h5py
 import keras
 import numpy as np
 
-from mim_tf.config import ARCHITECTURE_FIELDS, CHANNEL_FIELDS, SIZE_FIELDS, ModelConfig
+from mim_tf.config import ModelConfig
 from mim_tf.config.stored import ATTRIBUTE, from_json, to_json
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
@@ -74,21 +74,14 @@ def check_settings(
 ) -> None:
     """Raise `MimError` if the model of a file and the model to load into have other architectures.
 
-    `difference` describes the first weight that differs, if it is known. Without one, and without
-    layer norm, whose mean is over a frame, frames may have another size.
+    `difference` describes the first weight that differs, if it is known.
     """
-    free: tuple[str, ...] = SIZE_FIELDS if not difference and not stored.layer_norm else ()
-    if stored.step_channels == model.step_channels:
-        free += CHANNEL_FIELDS
-    for name in ARCHITECTURE_FIELDS:
-        if name in free:
-            continue
+    if name := stored.conflict(model, with_size=bool(difference)):
         there, here = getattr(stored, name), getattr(model, name)
-        if there != here:
-            raise MimError(
-                f"{path} holds weights of another architecture: its {name} is {there}, the model's "
-                f"{here}. {difference} Call mim_tf.load_model, or leave out the flag."
-            )
+        raise MimError(
+            f"{path} holds weights of another architecture: its {name} is {there}, the model's "
+            f"{here}. {difference} Call mim_tf.load_model, or leave out the flag."
+        )
 
 
 def check_finite(path: Path, weights: Arrays) -> None:
