@@ -120,7 +120,7 @@ def evaluated(weights, videos):
 def analyzed(weights, videos):
     """Number of sequences looked at."""
     data = mim_tf.DataConfig(dataset="array", train_data_paths=videos)
-    return analyze(mim_tf.load_model(weights), data, 2, 2, 0.1, 0.9)["sequences"]
+    return analyze(mim_tf.load_model(weights), data, "test", 2, 2, 0.1, 0.9)["sequences"]
 
 
 def error_of_export(weights):

@@ -121,6 +121,29 @@ def data_config(values: flags.FlagValues, weights: str) -> DataConfig:
     return found
 
 
+def split_to_score(values: flags.FlagValues, weights: str, data: DataConfig) -> str:
+    """Return the split to test on: "test", or "all" of --valid_data_paths alone.
+
+    It is "all" if the weights learnt elsewhere: those of the package, of 2019, or of a run on other
+    data. Of a file that no run is known of, the rest may have been trained on, so it is divided,
+    and the log says so.
+    """
+    from mim_tf.data.split import ALL, split_paths
+
+    paths, shared = split_paths(data, "test")
+    divides = {"valid_fraction", "test_fraction", "split_dates"} & set(data.declared.settings)
+    if not shared or not values["valid_data_paths"].present or not divides:
+        return "test"
+    changes = given(DataConfig, values)
+    stored = data_of_run(weights, required=False)
+    is_elsewhere = not _is_same_data(changes, stored) if stored else not os.path.isfile(weights)
+    if is_elsewhere and not divides & set(changes):
+        return ALL
+    words = "%s is divided as in training, and only its test split is scored (--test_fraction)."
+    logging.info(words, ", ".join(map(str, paths)))
+    return "test"
+
+
 def warn_of_interval(weights: str, stored: DataConfig | None, interval: int | None) -> None:
     """Log a warning if weights saw every Nth frame of `stored`, and no `interval` is given."""
     if stored and stored.frame_interval > 1 and not interval:

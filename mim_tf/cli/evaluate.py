@@ -7,7 +7,7 @@ import os
 from absl import flags, logging
 
 from mim_tf.cli.command import Command, WeightsFlags, import_keras, share_cores
-from mim_tf.cli.configs import check_data_flags, data_config, load_network
+from mim_tf.cli.configs import check_data_flags, data_config, load_network, split_to_score
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.config.fields import field
@@ -37,8 +37,9 @@ def _evaluate(values: flags.FlagValues) -> None:
     data = data_config(values, weights)
     from mim_tf.jobs.evaluate import evaluate_weights
 
-    network, carry = load_network(values, weights), values.carry_stationary_memory
-    report, folder = evaluate_weights(network, data, training, weights, carry)
+    network, split = load_network(values, weights), split_to_score(values, weights, data)
+    carry = values.carry_stationary_memory
+    report, folder = evaluate_weights(network, data, training, weights, split, carry)
     print(f"{report}\nScores, pictures and report.html are in {folder}.")
 
 
@@ -130,7 +131,8 @@ def _analyze(values: flags.FlagValues) -> None:
     from mim_tf.storage.files import csv_bytes, write_bytes, write_json
 
     network = load_network(values, path)
-    result = analyze(network, data, values.sequences, values.batch_size, low, high)
+    split = split_to_score(values, path, data)
+    result = analyze(network, data, split, values.sequences, values.batch_size, low, high)
     folder = new_run_folder(values.output, "analysis")
     write_json(folder / "inside.json", result)
     write_bytes(folder / "inside.csv", csv_bytes(analysis_table(result)))

@@ -19,7 +19,7 @@ from mim_tf.values.scale import LinearScale
 
 
 def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSource:
-    """Open a split ("train", "valid" or "test").
+    """Open a split: "train", "valid", "test", or "all" of a set that is divided.
 
     No two splits share a sequence, except in TaxiBJ, Human3.6M and KTH, with two different paths,
     and in Moving MNIST with `valid_data_paths` alone, where "valid" and "test" are the same.
@@ -28,8 +28,8 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
         MimError: if the split is unknown, its files cannot be used, or its frames do not fit the
             model: another shape, grid or, for scores, another scale.
     """
-    if split not in SPLITS:
-        raise MimError(f"Expected split to be one of {', '.join(SPLITS)}, got {split!r}.")
+    if split not in (*SPLITS, ALL):
+        raise MimError(f"Expected split to be one of {', '.join((*SPLITS, ALL))}, got {split!r}.")
     source = open_part(data, split, model.frame_shape, model.total_length, model.scale)
     if source.shape[1:] != model.frame_shape:
         raise MimError(

@@ -224,9 +224,10 @@ def evaluate_weights(
     data: DataConfig,
     training: TrainingConfig,
     weights: str,
+    split: str = "test",
     carry_memory: bool = False,
 ) -> tuple[str, Path]:
-    """Score a network with its `weights` on test sequences and write scores and pictures.
+    """Score a network with its `weights` on a split and write scores and pictures.
 
     With `carry_memory` it forecasts as `carrying_memory` does.
 
@@ -240,7 +241,7 @@ def evaluate_weights(
         network = network.at_size(*shape[:2])
     model = network.config
     forecast = carrying_memory(network) if carry_memory else network
-    source = open_source(data, model, "test")
+    source = open_source(data, model, split)
     folder = new_run_folder(training.gen_frm_dir, "test")
     record = {"pretrained_model": os.path.realpath(find_weights(weights)), **source.describe()}
     write_record(folder, model, data, training, {"test": record})
@@ -264,9 +265,9 @@ def identity(result: dict, size: int | None, expected: str) -> str:
     return f"These are NOT the sequences of --test_sha256: {found}"
 
 
-def analyze(model, data: DataConfig, sequences: int, batch_size: int, low: float, high: float):
-    """Return `inside_statistics` of a network on so many test sequences."""
-    source = open_source(data, model.config, "test")
+def analyze(model, data: DataConfig, split: str, sequences: int, batch_size: int, low, high):
+    """Return `inside_statistics` of a network on so many sequences of a split."""
+    source = open_source(data, model.config, split)
     batches = evaluated_batches(source, batch_size, sequences)
     shown = tqdm(batches, desc="analyzing", unit="batch", leave=False)
     seen = model.config.step_channels  # each of several channels apart counts as a sequence

@@ -169,6 +169,7 @@ def test_a_name_can_be_given_instead_of_a_path(mim, tiny):
     mim("evaluate", weights, *data, "--num_save_samples=0")
     record = json.loads(Path("results/test-001/run.json").read_text())
     assert record["sources"]["test"]["pretrained_model"] == str(tiny.path)
+    assert record["sources"]["test"]["sequences"] == 5  # all, because it learnt elsewhere
     mim("analyze", weights, *data)
     mim("export", weights, "--output=served", "--nowarmup")
 

@@ -5,7 +5,7 @@ import h5py
 import pytest
 
 import mim_tf
-from mim_tf.cli.configs import data_config, load_network, model_config, resumed
+from mim_tf.cli.configs import data_config, load_network, model_config, resumed, split_to_score
 from mim_tf.cli.flags import given
 from mim_tf.cli.train import TRAIN
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
@@ -186,6 +186,38 @@ def test_flags_are_put_over_the_record_of_the_run(kept, arguments, paths, tmp_pa
     assert data.thresholds == ((25, 35) if "--thresholds=25,35" in arguments else ())
     # The training data is not there, so nothing can be said about copies.
     assert ("check that no sequence" in caplog.text) == (paths[0] == "a" and paths[1] in ("b", "c"))
+
+
+@pytest.mark.parametrize(
+    ("weights", "kept", "arguments", "split"),
+    [
+        ("moving-mnist", None, ["--valid_data_paths=b"], "all"),
+        ("moving-mnist", None, ["--train_data_paths=b"], "test"),
+        ("moving-mnist", None, ["--valid_data_paths=b", "--test_fraction=0.3"], "test"),
+        ("moving-mnist", None, ["--train_data_paths=a", "--valid_data_paths=b"], "test"),
+        ("best.weights.h5", None, ["--valid_data_paths=b"], "test"),
+        ("best.weights.h5", DataConfig("folder", "a"), ["--valid_data_paths=b"], "all"),
+        (
+            "best.weights.h5",
+            DataConfig("array", valid_data_paths="a"),
+            ["--valid_data_paths=b"],
+            "all",
+        ),
+        ("best.weights.h5", DataConfig("array", "b"), ["--valid_data_paths=b"], "test"),
+    ],
+)
+def test_all_of_a_path_is_tested_on_by_weights_that_learnt_elsewhere(
+    weights, kept, arguments, split, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.chdir(tmp_path)
+    Path("best.weights.h5").touch()
+    if kept:
+        write_record(tmp_path, ModelConfig(), kept, TrainingConfig(), {})
+    values = parse("--dataset=array", *arguments)
+    with caplog.at_level("INFO"):
+        assert split_to_score(values, weights, data_config(values, weights)) == split
+    is_divided = split == "test" and not any("train" in argument for argument in arguments)
+    assert ("only its test split" in caplog.text) == is_divided
 
 
 @pytest.mark.parametrize(
