@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
+import tf2onnx.optimizer
 from ai_edge_litert.interpreter import Interpreter
 from scipy.ndimage import gaussian_filter
 from tensorflow.core.protobuf import config_pb2
@@ -215,8 +216,11 @@ def test_single_files_reject_wrong_arguments(model, tmp_path, monkeypatch, name,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("prediction", ["motion", "flow"])
-def test_exports_move_frames(tmp_path, prediction):
+def test_exports_move_frames(tmp_path, prediction, monkeypatch):
     """Networks for rain, whose frames no patch divides, predict the same in every form."""
+    # All of its optimizers take ten times as long as the conversion; `test_onnx` runs them.
+    needed = {"remove_identity": tf2onnx.optimizer.IdentityOptimizer}
+    monkeypatch.setattr("tf2onnx.optimizer._optimizers", needed)
     scale = RAIN_SCALES["dbz"]
     config = mim_tf.ModelConfig(
         "convlstm_net", img_height=11, img_width=14, patch_size=4, pad=True, num_hidden=(3,),
