@@ -20,6 +20,11 @@ from mim_tf.runtime.memory import in_words, is_out_of_memory
 from mim_tf.storage.paths import check_folder, check_no_url, open_file
 from mim_tf.values.text import printable
 
+MATCHING = (
+    "Give predicted rain or reflectivity the values of the last frame before it, in its own order: "
+    "stronger rain, better scores of events, larger squared errors."
+)
+
 
 @dataclasses.dataclass
 class NetworkFlags:

@@ -6,7 +6,7 @@ import os
 
 from absl import flags, logging
 
-from mim_tf.cli.command import Command, WeightsFlags, import_keras, share_cores
+from mim_tf.cli.command import MATCHING, Command, WeightsFlags, import_keras, share_cores
 from mim_tf.cli.configs import check_data_flags, data_config, load_network, split_to_score
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
@@ -25,6 +25,7 @@ class _Evaluate(WeightsFlags):
         "Start each batch with the state S of MIM-S that the batch before left, as OpenSTL does, "
         "instead of S = 0; to compare with scores that it published.",
     )
+    probability_matching: bool = field(False, MATCHING)
 
 
 def _evaluate(values: flags.FlagValues) -> None:
@@ -38,8 +39,8 @@ def _evaluate(values: flags.FlagValues) -> None:
     from mim_tf.jobs.evaluate import evaluate_weights
 
     network, split = load_network(values, weights), split_to_score(values, weights, data)
-    carry = values.carry_stationary_memory
-    report, folder = evaluate_weights(network, data, training, weights, split, carry)
+    settings = split, values.carry_stationary_memory, values.probability_matching
+    report, folder = evaluate_weights(network, data, training, weights, *settings)
     print(f"{report}\nScores, pictures and report.html are in {folder}.")
 
 

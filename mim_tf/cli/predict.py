@@ -9,7 +9,7 @@ from pathlib import Path
 
 from absl import flags
 
-from mim_tf.cli.command import Command, NetworkFlags, import_keras
+from mim_tf.cli.command import MATCHING, Command, NetworkFlags, import_keras
 from mim_tf.cli.configs import data_of_run, load_network, warn_of_interval
 from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig
@@ -51,6 +51,7 @@ class Flags(NetworkFlags):
     )
     batch_size: int = field(8, "Sequences at a time.", minimum=1)
     resize: bool = field(False, "Resize frames to the height and width of the model.")
+    probability_matching: bool = field(False, MATCHING)
     format: str = field(
         None,
         "What to make of each of many inputs; by default npy.",
@@ -80,6 +81,7 @@ def main(values: flags.FlagValues) -> None:
     outputs = name_outputs(paths, many, values.output, values.format, values.overwrite)
     import_keras(values.network_module)
     from mim_tf.prediction.forecasters import from_export, from_weights, predict_files
+    from mim_tf.prediction.matching import matching
 
     if is_export:
         predictor = from_export(weights, horizon)
@@ -98,6 +100,9 @@ def main(values: flags.FlagValues) -> None:
         shape, scale = predictor.frame_shape, predictor.config.scale
         settings = shape, values.resize, context, scale, interval or 1
         inputs = [open_input(path, *settings) for path in paths]
+    if values.probability_matching:
+        forecast = matching(predictor.forecast, predictor.config)
+        predictor = dataclasses.replace(predictor, forecast=forecast)
     predict_files(predictor, inputs, outputs, values.batch_size)
     origin = inputs[0].origin
     apart = f", {step_in_words(*origin.step)} apart" if origin and origin.step[0] else ""

@@ -26,6 +26,7 @@ from mim_tf.evaluation.stored import basis, format_scores, write_scores
 from mim_tf.models import VideoPredictor
 from mim_tf.models.machine import check_prediction
 from mim_tf.models.rollout import apart, together
+from mim_tf.prediction.matching import matching
 from mim_tf.report.pages import write_report_or_warn
 from mim_tf.runs.folder import new_run_folder
 from mim_tf.runs.record import write_record
@@ -226,10 +227,12 @@ def evaluate_weights(
     weights: str,
     split: str = "test",
     carry_memory: bool = False,
+    match: bool = False,
 ) -> tuple[str, Path]:
     """Score a network with its `weights` on a split and write scores and pictures.
 
-    With `carry_memory` it forecasts as `carrying_memory` does.
+    With `carry_memory` it forecasts as `carrying_memory` does; with `match` its forecasts are
+    followed by `match_probabilities`.
 
     Returns:
         The scores, what their intervals rest on, `verdict` and, if `data.test_sha256` is given,
@@ -241,9 +244,12 @@ def evaluate_weights(
         network = network.at_size(*shape[:2])
     model = network.config
     forecast = carrying_memory(network) if carry_memory else network
+    if match:
+        forecast = matching(forecast if carry_memory else network.forecast, model)
     source = open_source(data, model, split)
     folder = new_run_folder(training.gen_frm_dir, "test")
     record = {"pretrained_model": os.path.realpath(find_weights(weights)), **source.describe()}
+    record |= {"probability_matching": True} if match else {}
     write_record(folder, model, data, training, {"test": record})
     context = model.input_length
     result = evaluate(forecast, source, training, input_length=context, folder=folder)

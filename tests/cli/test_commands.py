@@ -472,7 +472,13 @@ def test_weights_of_crops_score_predict_and_export_whole_fields(mim, tmp_path):
     scores = json.loads(Path("pictures/test-001/scores.json").read_text())
     assert scores["data"]["shape"] == [4, 11, 14, 1]
     assert scores["mean"]["CSI_1"] is not None
+    mim("predict", weights, "--input=rain.nc", "--output=matched.nc", "--probability_matching")
     mim("predict", weights, "--input=rain.nc", "--output=forecast.nc")
+    with xr.open_dataset("matched.nc") as matched, xr.open_dataset("rain.nc") as rain:
+        values = np.unique(matched["rainfall_amount"])
+        measured = np.unique(rain["rainfall_amount"][-1]) / 6  # mm in six hours
+        near = np.isclose(values[:, None], measured, rtol=1e-4, atol=1e-4).any(axis=1)
+        assert near[values > 0].all()
     with xr.open_dataset("forecast.nc", decode_timedelta=False) as forecast:
         assert forecast["rainfall_amount"].shape == (2, 11, 14)
         assert forecast["rainfall_amount"].attrs["units"] == "mm/h"
