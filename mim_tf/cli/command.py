@@ -94,9 +94,9 @@ class Command:
             expected = " ".join(self.arguments) or "only flags, --name=value"
             raise UsageError(f"Expected {expected}; got {' '.join(arguments) or 'nothing'}.")
         for name in values:
-            if isinstance(values[name].value, str):
-                values[name].value = at_home(values[name].value)
-                check_no_url(values[name].value, is_output=name in _OUTPUTS)
+            if isinstance(text := values[name].value, str):
+                values[name].value = text = at_home(text)
+                check_no_url(text, is_output=name in _OUTPUTS)
         arguments = [at_home(text) for text in arguments]
         for text in arguments:
             check_no_url(text)
