@@ -17,13 +17,15 @@ from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.runtime.backend import backend_errors, check_backend
 from mim_tf.runtime.memory import in_words, is_out_of_memory
-from mim_tf.storage.paths import check_folder, check_no_url, open_file
+from mim_tf.storage.paths import at_home, check_folder, check_no_url, open_file
 from mim_tf.values.text import printable
 
 MATCHING = (
     "Give predicted rain or reflectivity the values of the last frame before it, in its own order: "
     "stronger rain, better scores of events, larger squared errors."
 )
+_OUTPUTS = ("output", "save_dir", "gen_frm_dir")
+"""Flags that name what is written."""
 
 
 @dataclasses.dataclass
@@ -95,9 +97,13 @@ class Command:
         if surplus < 0 or (surplus and not is_open):
             expected = " ".join(self.arguments) or "only flags, --name=value"
             raise UsageError(f"Expected {expected}; got {' '.join(arguments) or 'nothing'}.")
-        for text in (*(values[name].value for name in values), *arguments):
-            if isinstance(text, str):
-                check_no_url(text)
+        for name in values:
+            if isinstance(text := values[name].value, str):
+                values[name].value = text = at_home(text)
+                check_no_url(text, is_output=name in _OUTPUTS)
+        arguments = [at_home(text) for text in arguments]
+        for text in arguments:
+            check_no_url(text)
         for name in {"save_dir", "gen_frm_dir"} & {*values}:
             check_folder(str(values[name].value), f"--{name}")
         if "network_module" in values and values["network_module"].value:

@@ -289,6 +289,7 @@ def check_frames(config: ModelConfig, frames, flags=None) -> None:
     fits = tuple(frames.shape[2:]) == config.frame_shape
     if not fits or (length is not None and length < shortest):
         hint = " To predict the frames after a context, call mim_tf.predict." if fits else ""
+        hint = hint or _order_hint(config, frames.shape)
         raise MimError(
             f"Expected frames {_shape(config)} with T at least {shortest}, one more than the "
             f"context, got {tuple(frames.shape)}.{hint}"
@@ -306,6 +307,7 @@ def checked_context(context, config: ModelConfig, dtype: str = "float32") -> np.
     if context.ndim != 5 or context.shape[2:] != config.frame_shape or not context.size:
         raise MimError(
             f"Expected a context {_shape(config)}, B and T above 0, got {context.shape}."
+            f"{_order_hint(config, context.shape)}"
         )
     if context.dtype == np.uint8:
         if clipped:
@@ -362,6 +364,13 @@ def first_batch(x, y=None):
 
 def _shape(config):
     return f"[B, T, {', '.join(map(str, config.frame_shape))}]"
+
+
+def _order_hint(config, shape):
+    height, width, channels = config.frame_shape
+    if tuple(shape[2:]) != (channels, height, width):
+        return ""
+    return " The channels are before the rows: pass np.moveaxis(frames, 2, -1)."
 
 
 def _array(values):

@@ -9,7 +9,13 @@ import numpy as np
 from absl import logging
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import MOST_COLOURS, check_array, check_channels_last, open_npy
+from mim_tf.data.files.arrays import (
+    MOST_COLOURS,
+    check_array,
+    check_channels_last,
+    open_npy,
+    warn_of_channels,
+)
 from mim_tf.data.files.images import FrameFormat
 from mim_tf.data.files.recordings import (
     VIDEO_SUFFIXES,
@@ -115,12 +121,8 @@ def open_input(
         rank = array.ndim
         array, batch_axis = _five_axes(array, frame_shape)
         check_channels_last(array.shape, path)
-        if rank == 4 and batch_axis and array.shape[1] == 1:
-            logging.warning(
-                "%s: read as %d sequences of one frame, [N, T, H, W]. If its axes are "
-                "[T, C, H, W], save np.moveaxis(array, 1, -1).",
-                *(path, len(array)),
-            )
+        if rank == 4 and batch_axis:
+            warn_of_channels(array.shape, path, "np.moveaxis(array, 1, -1)")
         names = [f"{path}[{n}]" if batch_axis else str(path) for n in range(len(array))]
         recordings = [ArrayVideo(*pair) for pair in zip(names, array, strict=True)]
     if has_levels and scale and scale.clipped:

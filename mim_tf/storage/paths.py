@@ -33,11 +33,24 @@ WRITING = ".writing-"
 """Start of the names of temporary folders, in which files are written before they are renamed."""
 
 
-def check_no_url(text: str) -> None:
+def check_no_url(text: str, is_output: bool = False) -> None:
     """Raise `MimError` for a URL. `Path` makes `https:/...` of it."""
     url = re.fullmatch(r"([a-zA-Z][a-zA-Z0-9+.-]+):/+(.*)", text, re.DOTALL)
     if url and not os.path.lexists(text):
-        raise MimError(f"{url[1]}://{url[2]} is not a path; download it first, and give the file.")
+        remedy = "download it first, and give the file"
+        if url[1].lower() == "file":
+            remedy = f"give /{url[2]}"
+        elif is_output:
+            remedy = "give a path on this machine, and upload the result"
+        raise MimError(f"{url[1]}://{url[2]} is not a path; {remedy}.")
+
+
+def at_home(text: str) -> str:
+    """Return comma separated paths with the home folder in the place of a leading ~.
+
+    Shells do not do this after --flag=.
+    """
+    return re.sub(r"(^|,\s*)~(?=/)", lambda comma: comma[1] + os.path.expanduser("~"), text)
 
 
 def divided(text: str) -> list[str]:

@@ -79,6 +79,8 @@ REFUSED = [
         (lambda model, value=value: predict(model, with_value(value), 1), str(value))
         for value in (np.nan, np.inf, -0.25, 1.25, 255.0)
     ),
+    (lambda model: model(zeros(1, 5, 2, 8, 12)), r"np\.moveaxis"),
+    (lambda model: predict(model, zeros(1, 2, 2, 8, 12), 1), r"np\.moveaxis"),
     (lambda model: predict(model, random_frames(1, 2), 0), "horizon"),
     (lambda model: predict(model, random_frames(1, 2), -1), "horizon"),
     (lambda model: model(random_frames(1, 2)), ALONE),

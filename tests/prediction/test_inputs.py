@@ -103,7 +103,7 @@ def test_the_context_does_not_cross_a_gap_in_time(tmp_path, caplog):
 
 def test_four_axes_with_an_axis_of_one_are_told_apart(tmp_path, caplog):
     open_input(saved(tmp_path / "a.npy", levels(5, 1, 16, 24)), GREY)
-    assert "read as 5 sequences of one frame" in caplog.text
+    assert "read as 5 sequences of 1 frame," in caplog.text
     with pytest.raises(MimError, match="C = 3 before the rows"):
         open_input(saved(tmp_path / "b.npy", levels(5, 3, 16, 24)), RGB)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 import numpy as np
+from absl import logging
 
 from mim_tf.data.source import Indices, SequenceSource
 from mim_tf.errors import MimError
@@ -155,7 +156,7 @@ def to_float32(values: np.ndarray) -> np.ndarray:
 def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) -> None:
     """Raise `MimError` for an array that cannot be frames.
 
-    It is empty, of another rank, neither uint8 nor float, or has its channels before its rows.
+    It is empty, of another rank, neither uint8 nor float, or has its channels elsewhere.
     `layouts` maps the possible numbers of axes to the axes, such as `{4: "[N, T, H, W]"}`.
     """
     is_number = array.dtype == np.uint8 or array.dtype.kind == "f"
@@ -169,16 +170,40 @@ def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) ->
             f"{name}: Expected {expected}, uint8 or floats, got {array.dtype} {list(array.shape)}."
             f"{remedy}"
         )
-    if array.ndim == 5:
+    if array.ndim == 5 or layouts.get(array.ndim) == "[N, T, H, W]":
         check_channels_last(array.shape, name)
 
 
 def check_channels_last(shape: tuple[int, ...], name: str | Path) -> None:
-    """Raise `MimError` for frames `[N, T, C, H, W]`."""
-    if are_channels_first(shape):
+    """Raise `MimError` for `[N, T, C, H, W]` or `[N, C, T, H, W]`, and for `[T, H, W, C]`.
+
+    Four axes should be `[N, T, H, W]`.
+    """
+    if len(shape) == 4 and shape[-1] <= MOST_COLOURS < min(shape[1:3]):
+        raise MimError(
+            f"{name}: Expected [N, T, H, W] or [N, T, H, W, C], got {list(shape)}, frames of "
+            f"{shape[-1]} columns. If its axes are [T, H, W, C], save array[None]."
+        )
+    if len(shape) == 4:
+        return
+    is_before_time = shape[1] <= MOST_COLOURS < min(shape[2:]) and shape[-1] == shape[-2]
+    if is_before_time or are_channels_first(shape):
+        place, found = (1, "[N, C, T, H, W]") if is_before_time else (2, "[N, T, C, H, W]")
         raise MimError(
             f"{name}: Expected the channels on the last axis, [N, T, H, W, C], got {list(shape)}, "
-            f"[N, T, C, H, W] with C = {shape[-3]} before the rows. Save np.moveaxis(array, 2, -1)."
+            f"{found} with C = {shape[place]} before the rows. "
+            f"Save np.moveaxis(array, {place}, -1)."
+        )
+
+
+@functools.cache
+def warn_of_channels(shape: tuple[int, ...], name: str | Path, remedy: str) -> None:
+    """Log a warning, once, if `[N, T, H, W]` may be the frames `[T, C, H, W]` of one video."""
+    if shape[1] in (1, 3):
+        logging.warning(
+            "%s: read as %d sequences of %d frame%s, [N, T, H, W]. If its axes are [T, C, H, W], "
+            "save %s.",
+            *(name, *shape[:2], "" if shape[1] == 1 else "s", remedy),
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import PIL.ExifTags
 import PIL.Image
 import PIL.ImageOps
+import PIL.ImageSequence
 
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder, opened
@@ -18,6 +19,9 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of red, green and blue in luminance, ITU-R BT.601."""
 
 _NUMBERS = re.compile(r"(\d+(?:\.\d+)*)")
+_LIGHT = PIL.ExifTags.Base.PhotometricInterpretation
+_ORIENTED = {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"}
+"""Pillow's names of what may have an orientation."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +96,8 @@ def read_image(path: str | Path) -> np.ndarray:
 
     It is turned upright as its EXIF orientation says, and transparency is as in `flat`. Palettes
     and other colour spaces become RGB. Raises `MimError` if the file is missing, corrupted, larger
-    than Pillow's limit (179 million pixels), has several pictures, or levels of more than 16 bits.
+    than Pillow's limit (179 million pixels), has several pictures, or other values than levels of
+    8 or 16 bits.
     """
     with _opened(path) as file:
         with PIL.Image.open(file) as image:
@@ -102,9 +107,11 @@ def read_image(path: str | Path) -> np.ndarray:
             _check_single(path, image)
             if image.format != "WEBP":  # which is decoded as a whole
                 _check_parts(image)
-            if image.mode in ("I", "F"):
-                raise MimError(f"{path}: Expected 8 or 16 bits, got 32 bits. Save it as PNG.")
-            return flat(PIL.ImageOps.exif_transpose(image))
+            _check_levels(path, image)
+            levels = flat(PIL.ImageOps.exif_transpose(image))
+            # Pillow inverts a TIFF of 8 bits itself.
+            is_negative = levels.dtype == np.uint16 and not _tiff_tag(image, _LIGHT, 1)
+            return ~levels if is_negative else levels
 
 
 def image_header(path: str | Path) -> tuple[int, int, str]:
@@ -115,10 +122,9 @@ def image_header(path: str | Path) -> tuple[int, int, str]:
     with _opened(path) as file, PIL.Image.open(file) as image:
         _check_single(path, image)
         size = image.height, image.width
-        orientation = PIL.ExifTags.Base.Orientation
-        # Pillow turns a TIFF itself.
-        has_exif = image.format != "TIFF" and "exif" in image.info
-        is_turned = has_exif and image.getexif().get(orientation, 1) > 4
+        # Pillow turns a TIFF itself. Without these keys `getexif` would decode a PNG.
+        has_exif = image.format != "TIFF" and not _ORIENTED.isdisjoint(image.info)
+        is_turned = has_exif and image.getexif().get(PIL.ExifTags.Base.Orientation, 1) > 4
         is_cut = image.mode[0] != "I" and any(";16" in str(part[3]) for part in image.tile)
         return *(size[::-1] if is_turned else size), image.mode + (";16" if is_cut else "")
 
@@ -141,13 +147,35 @@ def flat(image: PIL.Image.Image) -> np.ndarray:
 
 
 def _check_single(path, image):
-    """Raise `MimError` for a file of several pictures, of which Pillow reads the first."""
+    """Raise `MimError` for a file of several pictures, of which Pillow reads the first.
+
+    Smaller ones are previews of it, such as the overviews of a TIFF or the gain map of a phone.
+    """
     count = getattr(image, "n_frames", 1)
-    if count > 1:
+    if count == 1:
+        return
+    with _opened(path) as file, PIL.Image.open(file) as pages:
+        sizes = [page.width * page.height for page in PIL.ImageSequence.Iterator(pages)]
+    if max(sizes[1:]) >= sizes[0]:
         raise MimError(
             f"{path}: expected one frame in a picture file, got {count} ({image.format}). Save "
             "each frame as a file of its own, or the recording as a video, GIF or .npy file."
         )
+
+
+def _check_levels(path, image):
+    """Raise `MimError` for floats, 32 bits and numbers with a sign, instead of levels."""
+    has_sign = 2 in _tiff_tag(image, PIL.ExifTags.Base.SampleFormat, ())
+    if image.mode in ("I", "F") or has_sign:
+        found = "floats" if image.mode == "F" else f"{'signed' if has_sign else '32-bit'} integers"
+        raise MimError(
+            f"{path}: expected levels of 8 or 16 bits, got {found}. Save the recordings as one "
+            ".npy file of floats [N, T, H, W], for --dataset=array --scale=minmax."
+        )
+
+
+def _tiff_tag(image, tag, default):
+    return getattr(image, "tag_v2", {}).get(tag, default)
 
 
 def _check_parts(image):

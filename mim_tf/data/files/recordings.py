@@ -86,6 +86,7 @@ def array_recordings(path: str | Path, check: bool = True) -> list[ArrayVideo]:
     array = arrays.open_frames(path, check)
     arrays.check_array(array, path, {4: "[N, T, H, W]", 5: "[N, T, H, W, C]"})
     if array.ndim == 4:
+        arrays.warn_of_channels(array.shape, path, "np.moveaxis(array, 1, -1)[None]")
         array = array[..., None]
     return [ArrayVideo(f"{path}[{n}]", frames) for n, frames in enumerate(array)]
 
@@ -98,8 +99,7 @@ def array_frame_shape(path: str | Path) -> tuple[int, ...]:
         shape = arrays.open_npy(path).shape
     if len(shape) not in (4, 5):
         array_recordings(path)  # raises the error
-    if len(shape) == 5:
-        arrays.check_channels_last(shape, path)
+    arrays.check_channels_last(shape, path)
     return (*shape[2:], 1)[:3]
 
 

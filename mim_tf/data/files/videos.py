@@ -15,6 +15,7 @@ import av
 import numpy as np
 import PIL.Image
 import PIL.ImageSequence
+from absl import logging
 
 from mim_tf.data.files.arrays import Stamp, from_levels
 from mim_tf.data.files.holes import pace_of_steps
@@ -25,6 +26,9 @@ from mim_tf.storage.paths import opened
 
 LARGEST_FRAME = 178_956_970
 """In pixels; also Pillow's limit for pictures."""
+
+_MOST_BITS = 14
+"""Formats of fewer bits say how many there are; 16 often hold fewer, which are dark then."""
 
 MOST_STEPS = 100_000
 """Largest number of time steps of a GIF."""
@@ -75,6 +79,13 @@ class Video(Recording):
             # The last packet is empty; frames before the start of a cut video are discarded.
             found = [(p.is_discard, p.pts, p.dts) for p in container.demux(stream) if p.size]
             count = len(found)
+            form = stream.codec_context.format
+            if form and form.components[0].bits > _MOST_BITS:
+                logging.warning(
+                    "%s: pixels of %d bits are read as 8 bits. Dark ones lose levels. Save the "
+                    "frames as PNG or .npy to keep them.",
+                    *(self._path, form.components[0].bits),
+                )
             if container.format.name == "avi" and found:
                 # It counts frames that were dropped, too, which only take time.
                 count = max(count, (found[-1][2] or 0) + 1)
@@ -181,8 +192,9 @@ def _matrix(path, frame):
 class Gif(Video):
     """A GIF, whose frames last a whole number of steps.
 
-    Programs write a frame that does not change once, with a longer duration. The smallest duration
-    in the file is a step. A frame without a duration lasts one step.
+    Programs write a frame that does not change once, with a longer duration. The shortest duration
+    in the file is a step; if others are a hundredth of a second longer, because a GIF rounds, the
+    step is the mean of these. A frame without a duration lasts one step.
 
     Raises `MimError` for corrupted files, for another size than `form` has, and for more than
     `MOST_STEPS` steps.
@@ -191,15 +203,16 @@ class Gif(Video):
     def _positions(self):
         with opened(self._path, "a GIF") as file:
             durations = np.array(_durations(file.read()))
-        shortest = durations[durations > 0].min(initial=np.iinfo(np.int64).max)
-        steps = np.maximum(1, np.rint(durations / shortest).astype(np.int64))
+        lasting = durations[durations > 0]
+        step = lasting[lasting <= lasting.min() + 1].mean() if len(lasting) else np.inf
+        steps = np.maximum(1, np.rint(durations / step).astype(np.int64))
         if steps.sum() > MOST_STEPS:
-            lasts = f"{shortest / 100:g} to {durations.max() / 100:g} seconds"
+            lasts = f"{lasting.min() / 100:g} to {durations.max() / 100:g} seconds"
             raise MimError(
                 f"{self.name}: expected a GIF of at most {MOST_STEPS:,} steps, got "
                 f"{steps.sum():,}: its frames last {lasts}. Save it with equal durations."
             )
-        self.step = shortest / 100 if durations.any() else 0.0
+        self.step = step / 100 if len(lasting) else 0.0
         return np.repeat(np.arange(len(steps)), steps)
 
     def _pictures(self):

@@ -198,6 +198,29 @@ def test_channels_before_rows_are_named(tmp_path, reader, shape):
         READERS[reader](path)
 
 
+@pytest.mark.parametrize("reader", ["source", "recordings", "shape"])
+@pytest.mark.parametrize(
+    ("shape", "remedy"),
+    [
+        ((2, 3, 20, 8, 8), r"np.moveaxis\(array, 1, -1\)"),  # PyTorch's order of 3D convolutions
+        ((40, 16, 12, 3), r"array\[None\]"),
+        ((40, 16, 12, 1), r"array\[None\]"),
+    ],
+)
+def test_axes_in_another_order_are_named(tmp_path, reader, shape, remedy):
+    path = saved(tmp_path / "a.npy", np.zeros(shape, np.uint8))
+    with pytest.raises(MimError, match=rf"a\.npy.*ave {remedy}"):
+        READERS[reader](path)
+
+
+@pytest.mark.parametrize(("frames", "logged"), [(1, True), (3, True), (4, False)])
+def test_frames_of_one_video_with_channels_first_are_logged_once(tmp_path, caplog, frames, logged):
+    path = saved(tmp_path / "a.npy", np.zeros((40, frames, 8, 8), np.uint8))
+    for _ in range(2):
+        array_recordings(path)
+    assert caplog.text.count("[T, C, H, W]") == logged
+
+
 @pytest.mark.parametrize("shape", [(4, 100, 3), (1, 100, 12), (5, 32, 32), (3, 4, 20), (2, 2, 2)])
 def test_low_frames_with_channels_last_are_none(tmp_path, shape):
     path = saved(tmp_path / "a.npy", np.zeros((2, 5, *shape), np.uint8))

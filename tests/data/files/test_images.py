@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from mim_tf.data.files.images import (
     FrameFormat,
@@ -109,6 +111,23 @@ def test_pictures_are_turned_upright(tmp_path, orientation, suffix, dtype):
     assert image_header(tmp_path / f"a.{suffix}")[:2] == got.shape[:2]
 
 
+PACKET = '<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'
+
+
+@pytest.mark.parametrize("key", ["XML:com.adobe.xmp", "Raw profile type exif"])
+def test_headers_know_orientations_that_are_not_in_exif(tmp_path, key):
+    """ImageMagick and Adobe write them as texts of a PNG."""
+    exif = Image.Exif()
+    exif[274] = 6
+    content = exif.tobytes()
+    text = f"\nexif\n{len(content)}\n{content.hex()}" if "exif" in key else PACKET
+    texts = PngInfo()
+    texts.add_itxt(key, text)
+    Image.fromarray(COLOURS).save(tmp_path / "a.png", pnginfo=texts)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.rot90(COLOURS, -1))
+    assert image_header(tmp_path / "a.png")[:2] == (6, 4)
+
+
 @pytest.mark.parametrize("suffix", ["tif", "png", "webp", "mpo"])
 def test_several_pictures_in_a_file_are_refused(tmp_path, suffix):
     frames = [Image.fromarray(COLOURS // (n + 1)) for n in range(3)]
@@ -117,6 +136,14 @@ def test_several_pictures_in_a_file_are_refused(tmp_path, suffix):
     for read in (read_image, image_header):
         with pytest.raises(MimError, match=r"a\.\w+: expected one frame .*, got 3"):
             read(path)
+
+
+@pytest.mark.parametrize("suffix", ["tif", "mpo"])
+def test_previews_of_a_picture_are_left_out(tmp_path, suffix):
+    picture, path = Image.fromarray(np.full((16, 24), 80, np.uint8)), tmp_path / f"a.{suffix}"
+    picture.save(path, save_all=True, append_images=[picture.resize((12, 8))])
+    np.testing.assert_array_equal(read_image(path), np.full((16, 24, 1), 80))
+    assert image_header(path)[:2] == (16, 24)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -136,6 +163,23 @@ def test_sixteen_bits(tmp_path, suffix):
         FrameFormat((1, 2, 1), resize=True).convert("a", pairs),
         np.rint(resize_image(pairs.astype(np.float32), 1, 2)),
     )
+
+
+def test_black_can_be_the_largest_level_of_a_tiff(tmp_path):
+    stored = np.array([[0, 1, 65_535]], np.uint16)
+    Image.fromarray(stored).save(tmp_path / "a.tif", tiffinfo={262: 0})
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif")[0, :, 0], [65_535, 65_534, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32])
+def test_a_tiff_of_other_values_than_levels_is_refused(tmp_path, dtype):
+    path, tags = tmp_path / "a.tif", ImageFileDirectory_v2()
+    tags[65_000], tags.tagtype[65_000] = 2, 3
+    Image.fromarray(np.array([[1, 7]], dtype)).save(path, tiffinfo=tags)
+    # The tag becomes the one that makes 8 bits signed, which Pillow does not look at.
+    path.write_bytes(path.read_bytes().replace(struct.pack("<H", 65_000), struct.pack("<H", 339)))
+    with pytest.raises(MimError, match=r"a\.tif: .*--dataset=array"):
+        read_image(path)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

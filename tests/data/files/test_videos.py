@@ -108,6 +108,13 @@ def test_what_is_transparent_in_a_video_is_black(tmp_path):
     np.testing.assert_allclose(got, 200 * np.arange(WIDTH) * 10 / 255, atol=0.6)
 
 
+@pytest.mark.parametrize(("pixels", "logged"), [("gray12le", False), ("gray16le", True)])
+def test_videos_of_16_bits_are_logged(tmp_path, caplog, pixels, logged):
+    video = Video(write_video(tmp_path / "a.mkv", numbered_frames(2), pixels=pixels), RGB)
+    assert video.read([1]).shape == (1, *RGB.frame_shape)
+    assert ("a.mkv: pixels of 16 bits are read as 8 bits" in caplog.text) == logged
+
+
 def write_gif(path, durations, **options):
     """Write a GIF whose frame n is all 10 n."""
     pictures = [Image.new("L", (WIDTH, HEIGHT), 10 * n) for n in range(len(durations))]
@@ -119,7 +126,10 @@ def write_gif(path, durations, **options):
     ("durations", "shown", "step"),
     [
         ([100, 100, 300, 100], [0, 1, 2, 2, 2, 3], 0.1),
-        ([30, 40, 30], [0, 1, 2], 0.03),  # 28 frames a second in hundredths of a second
+        # 30, 40 and 60 frames a second, in hundredths of a second.
+        ([30, 40, 30, 170], [0, 1, 2, 3, 3, 3, 3, 3], 0.1 / 3),
+        ([30, 20, 30, 20], [0, 1, 2, 3], 0.025),
+        ([20, 10, 20, 20, 10, 20], [0, 1, 2, 3, 4, 5], 0.1 / 6),
         ([0, 0, 0], [0, 1, 2], 0),
         ([200, 0, 100], [0, 0, 1, 2], 0.1),
     ],
@@ -127,7 +137,7 @@ def write_gif(path, durations, **options):
 def test_a_frame_of_a_gif_lasts_its_duration(tmp_path, durations, shown, step):
     path = write_gif(tmp_path / "a.gif", durations)
     gif = open_video(path, FrameFormat((*video_size(path), 1)))
-    assert (gif.length, gif.step, gif.holes) == (len(shown), step, ())
+    assert (gif.length, gif.step, gif.holes) == (len(shown), pytest.approx(step), ())
     got = gif.read(range(gif.length))
     np.testing.assert_allclose(got[:, 0, 0, 0] * 255, 10 * np.array(shown), rtol=1e-6)
 
