@@ -303,6 +303,8 @@ def checked_context(context, config: ModelConfig, dtype: str = "float32") -> np.
     Another shape than the model's, values that are not finite or leave the model's scale, and uint8
     if that scale is not clipped to [0, 1], raise `MimError`.
     """
+    if np.ma.is_masked(context):  # as netCDF4 reads; its hidden values may be any
+        raise MimError("Expected a context with all values, got masked ones: use context.filled().")
     context, clipped = np.asarray(context), config.frame_scale.clipped
     if context.ndim != 5 or context.shape[2:] != config.frame_shape or not context.size:
         raise MimError(

@@ -81,6 +81,7 @@ REFUSED = [
     ),
     (lambda model: model(zeros(1, 5, 2, 8, 12)), r"np\.moveaxis"),
     (lambda model: predict(model, zeros(1, 2, 2, 8, 12), 1), r"np\.moveaxis"),
+    (lambda model: predict(model, np.ma.masked_less(random_frames(1, 2), 0.5), 1), "masked"),
     (lambda model: predict(model, random_frames(1, 2), 0), "horizon"),
     (lambda model: predict(model, random_frames(1, 2), -1), "horizon"),
     (lambda model: model(random_frames(1, 2)), ALONE),
