@@ -67,6 +67,16 @@ def test_physical_values_are_scored_in_their_unit():
     assert scores_of()["mean"]["rmse_value"] == pytest.approx(2, rel=1e-5)
 
 
+def test_baselines_continue_from_the_last_known_values():
+    values = 280 + FRAMES
+    np.save("b.npy", values[:, 2:] + 5)
+    values[:, 1, :4] = np.nan
+    np.save("a.npy", values)
+    last = np.where(np.isnan(values[:, 1:2]), values[:, :1], values[:, 1:2])
+    found = scores_of(unit="K")["baselines"]["persistence"]["mean"]["mse"]
+    assert found == pytest.approx(np.square(last - values[:, 2:]).mean(), rel=1e-3)
+
+
 def test_without_a_context_there_are_no_baselines():
     np.save("a.npy", FRAMES)
     np.save("b.npy", FRAMES / 2)
