@@ -84,6 +84,16 @@ def test_a_level(tmp_path):
             Grid([path], (name,))
 
 
+def test_a_level_after_an_axis_of_one_member(tmp_path):
+    one = FIELDS[["u10"]].expand_dims({"number": [0], "plev": [500.0]}, (1, 2))
+    path = grid_files.write(tmp_path / "a.nc", one)
+    np.testing.assert_array_equal(
+        Grid([path], ("u10@500",)).read([3]), expected(FIELDS, "u10")[[3]]
+    )
+    with pytest.raises(MimError, match="number 0; plev 500"):
+        Grid([path], ("u10@850",))
+
+
 def test_a_region_across_the_end_of_the_grid(tmp_path):
     path = grid_files.write(tmp_path / "a.nc", FIELDS)
     grid = Grid([path], ("u10",), (35, 55, -50, 50))
