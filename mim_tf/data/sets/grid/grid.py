@@ -14,7 +14,7 @@ from mim_tf.data.files.images import pooled
 from mim_tf.data.sets.grid import fields
 from mim_tf.data.sets.grid.files import expand, open_all, read_errors
 from mim_tf.data.sets.grid.times import Times, join_times, runs, usual_step
-from mim_tf.data.source import Indices, Recording, WindowSource, common_value
+from mim_tf.data.source import Indices, Recording, TooShortError, WindowSource, common_value
 from mim_tf.data.split import ALL, SPLITS, check_apart, needed_paths, with_paths
 from mim_tf.errors import MimError
 from mim_tf.runtime.memory import machine_memory
@@ -305,11 +305,18 @@ def open_grid(
     first, last = _bounds(grid, split if shared else ALL, data)
     stretches = [Stretch(grid, *run) for run in runs(grid.times, first, last)]
     stride = data.window_stride
+    longest = max(each.length for each in stretches)
     if total_length is None:
-        longest = max(each.length for each in stretches)
         total_length = stride = min(_USUAL_LENGTH, 1 + (longest - 1) // data.frame_interval)
     step, unit = grid.step
     frame_step = step_in_words(step * data.frame_interval, unit)
+    span = (total_length - 1) * data.frame_interval
+    if longest <= span and len(stretches) > 1:
+        raise TooShortError(
+            f"Expected {span + 1} fields in steps of {step_in_words(step, unit)}, got at most "
+            f"{longest} between {len(stretches) - 1} gaps or other steps. Lower total_length or "
+            "frame_interval, or give the fields equal steps (xarray: resample, interp)."
+        )
     return WindowSource(
         stretches,
         grid.frame_shape,
