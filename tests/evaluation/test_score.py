@@ -136,6 +136,15 @@ def test_forecasts_on_another_scale_are_told(caplog):
     assert "one scale" in caplog.text
 
 
+@pytest.mark.parametrize("kinds", [("u1", "u1"), ("u1", "f4"), ("f4", "u1")])
+def test_levels_have_no_unit(kinds):
+    """Levels of 0 to 70 would be scored as 0 to 0.27 dBZ."""
+    for name, kind in zip(("a", "b"), kinds, strict=True):
+        np.save(f"{name}.npy", (70 * FRAMES).astype(kind))
+    with pytest.raises(MimError, match="--unit=dBZ"):
+        score(unit="dBZ")
+
+
 def test_flags_of_the_other_kind_are_refused():
     np.save("a.npy", FRAMES)
     np.save("b.npy", FRAMES)
