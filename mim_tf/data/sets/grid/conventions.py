@@ -55,9 +55,9 @@ def declare(path: Path, raw, is_zarr: bool):
             dtypes.append(np.dtype(f"{sign}{dtype.itemsize}"))
         for key in keys & attrs.keys():
             declared = attrs.pop(key)
-            stored = [_as_stored(declared, each).view(dtypes[-1]) for each in dtypes]
-            if np.size(stored := np.concatenate(stored)):
-                attrs[key] = stored
+            parts = [_as_stored(declared, each).view(dtypes[-1]) for each in dtypes]
+            if any(map(len, parts)):
+                attrs[key] = np.concatenate(parts)
         if is_zarr and np.any(attrs.get("_FillValue", 1) == 0):
             if is_axis:
                 del attrs["_FillValue"]
