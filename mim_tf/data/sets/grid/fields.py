@@ -17,6 +17,7 @@ from mim_tf.errors import MimError
 _ROWS = {"latitude", "lat", "y", "grid_latitude", "projection_y_coordinate", "rlat", "south_north"}
 _COLUMNS = {"longitude", "lon", "x", "grid_longitude", "projection_x_coordinate", "rlon"}
 _GEOGRAPHIC = {"latitude", "lat", "longitude", "lon"}
+_ROTATED = {"grid_latitude", "rlat", "grid_longitude", "rlon"}
 """Names of dimensions, and values of CF's standard_name."""
 
 _NORTH, _EAST = (
@@ -194,6 +195,8 @@ def _labels(name, attrs):
 
 def _is_geographic(name, attrs):
     names, units = _labels(name, attrs)
+    if names & _ROTATED:  # whose units are sometimes degrees_north, too
+        return False
     return bool(names & _GEOGRAPHIC or _NORTH.fullmatch(units) or _EAST.fullmatch(units))
 
 

@@ -238,7 +238,7 @@ def _common_grid(channels) -> "xarray.DataArray":
     for part in (part for parts in channels for part in parts):
         other = fields.template(part)
         same = grid.shape == other.shape and all(
-            np.allclose(grid[ours].values, other[theirs].values, rtol=1e-5, atol=1e-4)
+            _are_close(grid[ours].values, other[theirs].values, fields.degrees(grid, ours))
             for ours, theirs in zip(grid.dims, other.dims, strict=True)
             if ours in grid.coords and theirs in other.coords
         )
@@ -246,9 +246,15 @@ def _common_grid(channels) -> "xarray.DataArray":
             raise MimError(
                 f"{part.path}: expected {part.data.name} on the grid of {first.path}, "
                 f"{_frame_grid(grid).words}, got {_frame_grid(other).words}. Use one grid for "
-                "all files (xarray: interp_like)."
+                "all files (xarray: sortby, roll, interp_like)."
             )
     return grid
+
+
+def _are_close(ours, theirs, degrees):
+    """Compare coordinates; degrees may differ by full circles, such as 350 and -10."""
+    turn = 0 if degrees is None else 360 * np.round(np.mean(ours - theirs) / 360)
+    return np.allclose(ours, theirs + turn, rtol=1e-5, atol=1e-4)
 
 
 def _frame_grid(grid) -> FrameGrid:
