@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import importlib.util
 import io
+import itertools
 import weakref
 from collections.abc import Callable
 
@@ -37,6 +38,27 @@ def persistence(context: np.ndarray, horizon: int) -> np.ndarray:
 def context_mean(context: np.ndarray, horizon: int) -> np.ndarray:
     """Repeat the mean of the context `[B, T, H, W, C]` at each pixel: `[B, horizon, H, W, C]`."""
     return np.repeat(context.mean(axis=1, keepdims=True), horizon, axis=1)
+
+
+def completed(context: np.ndarray, clipped: bool) -> np.ndarray:
+    """Return a context `[B, T, H, W, C]`, NaN where missing, as baselines take it.
+
+    A missing value becomes the last known value of its pixel, or else the next. Where a pixel is
+    never known, it becomes 0, or on a scale that is not `clipped`, which may not have 0, the mean
+    of the known values of the sequence.
+    """
+    missing = np.isnan(context)
+    if not missing.any():
+        return context
+    usual = np.where(missing, 0, context).sum(axis=(1, 2, 3), keepdims=True, dtype=np.float64)
+    usual *= not clipped
+    usual /= np.maximum((~missing).sum(axis=(1, 2, 3), keepdims=True), 1)
+    frames = np.moveaxis(context.copy(), 1, 0)
+    for order in (frames, frames[::-1]):
+        for before, frame in itertools.pairwise(order):
+            np.copyto(frame, before, where=np.isnan(frame))
+    found = np.moveaxis(frames, 0, 1)
+    return np.where(np.isnan(found), usual.astype(np.float32), found)
 
 
 def baselines_for(source: SequenceSource) -> dict[str, Baseline]:
@@ -216,6 +238,7 @@ class ReferenceScores:
 
     def __init__(self, source: SequenceSource, input_length: int, limit: int, protocol: str):
         self._source, self._context = source, input_length
+        self._clipped = source.scale is None or source.scale.clipped
         known = _KNOWN.setdefault(source, {})
         self._result: dict = known.setdefault((input_length, limit, protocol), {})
         self._baselines = {
@@ -225,15 +248,16 @@ class ReferenceScores:
         }
         self._hash = hashlib.sha256(str(source.shape).encode())
 
-    def update(self, frames: np.ndarray, truth: np.ndarray, batch: Batch) -> None:
-        """Add a batch: `frames` `[B, T, H, W, C]`, 0 where missing, and `truth`, NaN there.
+    def update(self, truth: np.ndarray, batch: Batch) -> None:
+        """Add a batch of sequences `[B, T, H, W, C]`, NaN where missing.
 
         `batch` has the same truth after the context, with the model's prediction.
         """
         if not self._result:
             self._hash.update(np.ascontiguousarray(truth, "<f4").data)
+        context = completed(truth[:, : self._context], self._clipped)
         for baseline, scores in self._baselines.values():
-            forecast = baseline(frames[:, : self._context], batch.truth.shape[1])
+            forecast = baseline(context, batch.truth.shape[1])
             scores.add(batch.with_prediction(forecast))
 
     def result(self, groups: np.ndarray | None = None) -> dict:

@@ -10,7 +10,10 @@ from mim_tf.evaluation.statistics import FRAME_AXES, Batch, ScoreKind, Values, d
 from mim_tf.values.scale import ConvertedScale, LinearScale
 
 ROUNDING = 1e-6
-"""Far above the rounding of a float32 in [0, 1], far below the step of 8- or 16-bit levels."""
+"""Far above the rounding of a float32 in [0, 1], far below the step of 8- or 16-bit levels.
+
+It is a share of 1, or of the threshold on a scale that is not clipped.
+"""
 
 
 class EventRule(NamedTuple):
@@ -61,7 +64,10 @@ class _EventScores(ScoreKind):
             )
         # Frames are compared in [0, 1], not mapped back: a truth of exactly the threshold has come
         # the same way. ROUNDING is for other ways: levels, or data scaled elsewhere.
-        rounding = np.maximum(np.abs(bounds), 1) * np.float32(ROUNDING)
+        size = np.ones_like(bounds)
+        if not scale.clipped:  # frames may be values as they are, such as 1e-5 kg m-2 s-1
+            size = np.abs(scale.to_unit(2 * np.asarray(thresholds)) - bounds) + np.float32(1e-30)
+        rounding = np.maximum(np.abs(bounds), size) * np.float32(ROUNDING)
         bounds += -rounding if rule.inclusive else rounding
         self._bounds = {
             np.format_float_positional(threshold, trim="-"): bound

@@ -281,9 +281,8 @@ def format_scores(result: dict, input_length: int) -> str:
     Scores that do not fit into 80 characters stand in further tables below.
     """
     header, *rows = _rows(result, input_length)
-    cells = [header]
-    for number, *scores in rows:
-        cells.append([str(number), *("-" if each is None else f"{each:z.4f}" for each in scores)])
+    numbers, *scores = zip(*rows, strict=True)
+    cells = [header, *zip(map(str, numbers), *map(_column, scores), strict=True)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     padded = [[cell.rjust(w) for cell, w in zip(row, widths, strict=True)] for row in cells]
     frames, *columns = zip(*padded, strict=True)
@@ -293,6 +292,13 @@ def format_scores(result: dict, input_length: int) -> str:
             tables.append([frames])
         tables[-1].append(column)
     return "\n\n".join("\n".join(map("  ".join, zip(*each, strict=True))) for each in tables)
+
+
+def _column(scores):
+    """Return scores as text: with four decimals, or if all are too small, as 1.234e-05."""
+    largest = max((abs(each) for each in scores if each is not None), default=0)
+    form = ".3e" if 0 < largest < 1e-3 else "z.4f"
+    return ["-" if each is None else format(each, form) for each in scores]
 
 
 def _rows(result, input_length):

@@ -152,7 +152,7 @@ def scored(
             predicted = forecast(frames, indices[done : done + len(frames)])
             batch = scores.update(truth[:, context:], predicted)
             error_map.update(batch.truth, batch.prediction)
-            reference.update(frames, truth, batch)
+            reference.update(truth, batch)
             for i in range(min(len(frames), config.num_save_samples - done)):
                 on_sample(done + i + 1, truth[i], batch.prediction[i])
             progress.update(len(frames))

@@ -136,6 +136,11 @@ def _open_arrays(truth, predictions, unit):
             f"{prediction}: expected [N, horizon, H, W, C] with the N, H, W and C of {truth}, "
             f"{list(frames.shape)}, whose last frames are predicted, got {list(forecasts.shape)}."
         )
+    if unit and np.uint8 in (frames.dtype, forecasts.dtype):
+        raise MimError(
+            f"Expected floats for --unit={unit}, got uint8, whose levels count as 0 to 1. Save "
+            f"array.astype('float32') of values in {unit}, or leave --unit out."
+        )
     source, forecast = Truths(frames, truth), Truths(forecasts, prediction)
     known = _known_values(source, truth, forecast)
     if unit or known.low.min() < 0 or known.high.max() > 1:

@@ -133,6 +133,7 @@ def test_frames_stay_in_their_files(tmp_path, monkeypatch, save):
         (save_npy, -np.inf, {"radar_missing": "nan,-99"}, "-inf"),
         (save_npy, 35.0, {"radar_values": "unit"}, "--radar_values=dbz"),
         (save_npy, 1e20, {}, r"--radar_missing=1e\+20"),
+        (save_npy, 95.5, {}, r"--radar_missing=95\.5"),  # level 255 of ODIM files
         (save_arrays, 9.969209968386869e36, {}, r"--radar_missing=9.96921e\+36"),
         (save_npz, -9999.0, {"radar_missing": "9999"}, r"--radar_missing=-9999\."),
         (save_npy, -9999.9, {}, r"--radar_missing=-9999\.9\."),

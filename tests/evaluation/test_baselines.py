@@ -26,6 +26,18 @@ def test_persistence_and_the_mean_of_each_pixel():
     np.testing.assert_allclose(context_mean(frames, 4), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("clipped", [True, False])
+def test_missing_values_of_a_context(clipped):
+    nan, usual = np.nan, 0 if clipped else (4 * 290 + 300 + 310) / 6
+    pixels = [[290, nan, 300], [nan, nan, 310], [nan, nan, nan], [290, 290, 290]]
+    context = np.array(pixels, np.float32).T[None, :, :, None, None]
+    expected = [[290, 290, 300], [310, 310, 310], [usual] * 3, [290, 290, 290]]
+    found = baselines.completed(context, clipped)
+    np.testing.assert_allclose(found[0, ..., 0, 0].T, expected, rtol=1e-6)
+    nothing = np.full((1, 2, 3, 4, 1), nan, np.float32)
+    np.testing.assert_array_equal(baselines.completed(nothing, clipped), 0)
+
+
 MEAN, FLOW = "context_mean", "optical_flow"
 
 
@@ -107,9 +119,9 @@ def test_a_set_is_recorded_with_its_fingerprint():
         truth = frames.copy()
         truth[0, 0] = np.nan if missing else truth[0, 0]
         scores = ReferenceScores(ArraySource(frames), 3, 0, "per_pixel")
-        for part in zip(np.split(frames, cuts), np.split(truth, cuts), strict=True):
-            future = part[1][:, 3:]
-            scores.update(*part, Scores(PixelErrors()).update(future, np.zeros(future.shape)))
+        for part in np.split(truth, cuts):
+            future = part[:, 3:]
+            scores.update(part, Scores(PixelErrors()).update(future, np.zeros(future.shape)))
         return scores.result()["data"]
 
     frames = np.random.default_rng(0).random((5, 6, 8, 8, 1), np.float32)

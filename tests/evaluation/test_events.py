@@ -119,6 +119,20 @@ def test_levels_exceed_a_threshold_where_exact_arithmetic_says_so(low, high, thr
         assert 1 - result["mean"][f"FAR_{threshold}"] == pytest.approx(expected / 256)
 
 
+@pytest.mark.parametrize("threshold", [1e-6, 0, 3e-5, -2e-6, 101_000])
+@pytest.mark.parametrize("inclusive", [True, False])
+def test_thresholds_of_any_size_on_a_scale_that_is_not_clipped(threshold, inclusive):
+    """Such as rain in kg m-2 s-1, for which 1e-6 is no rounding."""
+    scale = LinearScale("kg m-2 s-1", 0, 1, clipped=False)
+    values = threshold + max(1e-5 * abs(threshold), 1e-9) * np.array([-1, 0, 1])
+    truth = scale.to_unit(values)[None, None, None, :, None]
+    rule = EventRule(inclusive=inclusive)
+    scores = Scores(CategoricalScores(scale, (threshold,), rule), scale=scale)
+    scores.update(truth, np.full_like(truth, 1e6))
+    csi, *_ = scores.result()["mean"].values()
+    assert csi == pytest.approx((1 + inclusive) / 3)
+
+
 def test_mean_of_counts_is_over_all_frames_and_then_over_thresholds():
     truth = frames([60, 40, 0, 0], [40, 0, 0, 0], [0, 0, 0, 0])
     prediction = frames([60, 0, 0, 0], [40, 0, 0, 40], [0, 0, 0, 0])

@@ -67,6 +67,16 @@ def test_physical_values_are_scored_in_their_unit():
     assert scores_of()["mean"]["rmse_value"] == pytest.approx(2, rel=1e-5)
 
 
+def test_baselines_continue_from_the_last_known_values():
+    values = 280 + FRAMES
+    np.save("b.npy", values[:, 2:] + 5)
+    values[:, 1, :4] = np.nan
+    np.save("a.npy", values)
+    last = np.where(np.isnan(values[:, 1:2]), values[:, :1], values[:, 1:2])
+    found = scores_of(unit="K")["baselines"]["persistence"]["mean"]["mse"]
+    assert found == pytest.approx(np.square(last - values[:, 2:]).mean(), rel=1e-3)
+
+
 def test_without_a_context_there_are_no_baselines():
     np.save("a.npy", FRAMES)
     np.save("b.npy", FRAMES / 2)
@@ -124,6 +134,15 @@ def test_forecasts_on_another_scale_are_told(caplog):
     np.save("b.npy", 255 * FRAMES[:, 2:])
     score()
     assert "one scale" in caplog.text
+
+
+@pytest.mark.parametrize("kinds", [("u1", "u1"), ("u1", "f4"), ("f4", "u1")])
+def test_levels_have_no_unit(kinds):
+    """Levels of 0 to 70 would be scored as 0 to 0.27 dBZ."""
+    for name, kind in zip(("a", "b"), kinds, strict=True):
+        np.save(f"{name}.npy", (70 * FRAMES).astype(kind))
+    with pytest.raises(MimError, match="--unit=dBZ"):
+        score(unit="dBZ")
 
 
 def test_flags_of_the_other_kind_are_refused():

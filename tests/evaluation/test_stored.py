@@ -128,6 +128,16 @@ def test_the_table_is_aligned_and_zero_has_no_sign():
     ]
 
 
+def test_a_column_of_small_scores_has_no_zeros_instead():
+    """Such as errors in kg m-2 s-1."""
+    result = {"mean": {"mae": 2e-7, "HSS": 0}, "per_frame": {"mae": [1.25e-6], "HSS": [0]}}
+    assert format_scores(result, 10).splitlines() == [
+        "frame        mae     HSS",
+        "   11  1.250e-06  0.0000",
+        " mean  2.000e-07  0.0000",
+    ]
+
+
 def test_a_wide_table_is_continued_below():
     scores = {f"score_{i}": [1.0] for i in range(12)}
     result = {"mean": {name: 1.0 for name in scores}, "per_frame": scores}

@@ -24,8 +24,9 @@ from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder
 from mim_tf.values.scale import LinearScale
 
-LARGEST_DBZ = 100
-"""No weather reflects more. Larger numbers of either sign mark missing values."""
+POSSIBLE_DBZ = -100, 90
+"""No weather reflects less or more. Other numbers mark missing values, such as 95.5, which is level
+255 of files with steps of 0.5 dBZ from -32."""
 
 
 class RadarValues(NamedTuple):
@@ -56,7 +57,7 @@ class RadarValues(NamedTuple):
 
     def find_fault(self, stored: np.ndarray) -> tuple[int, str] | None:
         """Return the frame of the first impossible value of `[n, H, W]` and what is wrong."""
-        low, high = (0, 1) if self.kind == "unit" else (-LARGEST_DBZ, LARGEST_DBZ)
+        low, high = (0, 1) if self.kind == "unit" else POSSIBLE_DBZ
         possible = ((stored >= low) & (stored <= high)) | self.are_missing(stored)
         if possible.all():
             return None

@@ -52,6 +52,9 @@ def written(path, dataset, **kwargs):
         ("i2", 201, {"valid_max": np.float32(20.05), "scale_factor": 0.1}),
         ("i2", -2, {"valid_min": np.int16(-1), "scale_factor": -0.1, "add_offset": 7.0}),
         ("i1", -1, {"valid_max": np.int8(-2), "_Unsigned": "true"}),  # 255 above 254
+        ("i1", -1, {"missing_value": np.array([-1, -5], "i1"), "_Unsigned": "true"}),
+        ("i1", -1, {"missing_value": np.int16(255), "_Unsigned": "true", "scale_factor": 0.5}),
+        ("i1", -1, {"_FillValue": np.int8(-5), "missing_value": np.int8(-1), "_Unsigned": "true"}),
     ],
 )
 def test_missing_values(tmp_path, dtype, stored, attrs):
@@ -112,6 +115,15 @@ def test_months_since(tmp_path, months, units, last):
             Grid([path])
         return
     assert Grid([path]).times.text(2) == last
+
+
+@pytest.mark.parametrize("units", ["weeks since 2020-01-01", "day as %Y%m%d.%f"])
+def test_times_in_other_units(tmp_path, units):
+    times = "time", 20200101.0 + np.arange(3), {"units": units}
+    path = written(tmp_path / "a.nc", fields(np.ones((3, 4, 5), "f4"), times))
+    with pytest.raises(MimError, match=r"a\.nc.*hours since 2000-01-01") as raised:
+        Grid([path])
+    assert "pip install" not in str(raised.value)
 
 
 @pytest.mark.parametrize("axes", [("lat_0", "lon_0"), ("g0_lat_1", "g0_lon_2"), ("nlat", "nlon")])

@@ -84,6 +84,35 @@ def test_a_level(tmp_path):
             Grid([path], (name,))
 
 
+def test_a_level_after_an_axis_of_one_member(tmp_path):
+    one = FIELDS[["u10"]].expand_dims({"number": [0], "plev": [500.0]}, (1, 2))
+    path = grid_files.write(tmp_path / "a.nc", one)
+    np.testing.assert_array_equal(
+        Grid([path], ("u10@500",)).read([3]), expected(FIELDS, "u10")[[3]]
+    )
+    with pytest.raises(MimError, match="number 0; plev 500"):
+        Grid([path], ("u10@850",))
+
+
+def test_longitudes_of_two_files_may_differ_by_a_circle(tmp_path):
+    for shift, name in ((0, "a.nc"), (360, "b.nc")):
+        start = np.datetime64("2015-01-01") + shift
+        grid_files.write(
+            tmp_path / name, grid_files.dataset(2, start, longitudes=np.arange(-10, -5) + shift)
+        )
+    assert Grid([tmp_path], ("u10",)).frame_grid.words.endswith("5 lon (-10 to -6)")
+
+
+def test_rotated_latitudes_are_no_latitudes(tmp_path):
+    rotated = FIELDS.rename(lat="rlat", lon="rlon")
+    for axis in ("rlat", "rlon"):
+        rotated[axis].attrs["standard_name"] = f"grid_{rotated[axis].attrs['standard_name']}"
+    path = grid_files.write(tmp_path / "a.nc", rotated)
+    assert Grid([path], ("u10",)).latitude is None
+    with pytest.raises(MimError, match="--region, got rows of rlat"):
+        Grid([path], ("u10",), (35, 55, 0, 50))
+
+
 def test_a_region_across_the_end_of_the_grid(tmp_path):
     path = grid_files.write(tmp_path / "a.nc", FIELDS)
     grid = Grid([path], ("u10",), (35, 55, -50, 50))

@@ -44,6 +44,14 @@ def test_splits_follow_each_other_in_time(path):
     assert [source.size for source in found.values()] == [16 - 3, 12 - 3, 12 - 3]
 
 
+def test_steps_that_are_hardly_ever_equal(tmp_path):
+    seconds = 300 * np.arange(40) + np.random.default_rng(0).integers(-4, 5, 40)
+    times = np.datetime64("2015-01-01", "ns") + seconds.astype("timedelta64[s]")
+    path = grid_files.write(tmp_path / "a.nc", grid_files.dataset(times))
+    with pytest.raises(MimError, match=r"other steps.*xarray: resample"):
+        sources(path)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

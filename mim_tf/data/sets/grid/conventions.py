@@ -37,7 +37,7 @@ def declare(path: Path, raw, is_zarr: bool):
     """Return `raw`, a data set of xarray before decoding, with attributes that xarray decodes.
 
     - A cell that was never written has the default fill value of its dtype without `_FillValue`.
-    - `_FillValue` and `missing_value` have the dtype of the values.
+    - `_FillValue` and `missing_value` have the dtype of the values, also by `_Unsigned`.
     - Zarr writes a fill value of 0 if no other is given. Along axes it is ignored. Elsewhere a
       warning names the variable in which zeros are missing.
     - Times in whole months or years become days.
@@ -49,11 +49,15 @@ def declare(path: Path, raw, is_zarr: bool):
         if dtype.kind not in "fiu":
             continue
         is_axis = variable.ndim <= 1
-        if "_Unsigned" not in attrs:
-            for key in {"_FillValue", "missing_value"} & attrs.keys():
-                stored = _as_stored(attrs.pop(key), dtype)
-                if len(stored):
-                    attrs[key] = stored
+        keys, dtypes = {"_FillValue", "missing_value"}, [dtype]
+        if "_Unsigned" in attrs and dtype.kind in "iu":  # xarray reinterprets `_FillValue` itself
+            keys, sign = {"missing_value"}, "u" if attrs["_Unsigned"] == "true" else "i"
+            dtypes.append(np.dtype(f"{sign}{dtype.itemsize}"))
+        for key in keys & attrs.keys():
+            declared = attrs.pop(key)
+            parts = [_as_stored(declared, each).view(dtypes[-1]) for each in dtypes]
+            if any(map(len, parts)):
+                attrs[key] = np.concatenate(parts)
         if is_zarr and np.any(attrs.get("_FillValue", 1) == 0):
             if is_axis:
                 del attrs["_FillValue"]

@@ -17,6 +17,7 @@ from mim_tf.errors import MimError
 _ROWS = {"latitude", "lat", "y", "grid_latitude", "projection_y_coordinate", "rlat", "south_north"}
 _COLUMNS = {"longitude", "lon", "x", "grid_longitude", "projection_x_coordinate", "rlon"}
 _GEOGRAPHIC = {"latitude", "lat", "longitude", "lon"}
+_ROTATED = {"grid_latitude", "rlat", "grid_longitude", "rlon"}
 """Names of dimensions, and values of CF's standard_name."""
 
 _NORTH, _EAST = (
@@ -109,7 +110,7 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
     if time is None:
         raise MimError(
             f"{path}: expected a time axis for {name}, with units such as 'hours since 2000-01-01',"
-            f" got {list(data.coords)}. Add it (xarray: expand_dims)."
+            f" got {list(data.coords)}. Convert its times, or add it (xarray: expand_dims)."
         )
     dimension = time.dims[0] if time.dims else None
     others = _without_time(data, 1)
@@ -118,9 +119,8 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
     data = data.isel({each: 0 for each in data.dims if each not in (dimension, *others)})
     if len(others) != 2:
         sizes = ", ".join(f"{each} of {data.sizes[each]}" for each in others)
-        raise MimError(
-            f"{path}: expected {name} over two axes, got {sizes}. Choose --variables={name}@LEVEL."
-        )
+        remedy = f"Choose --variables={name}@LEVEL" if level is None else "Select one first (isel)"
+        raise MimError(f"{path}: expected {name} over two axes, got {sizes}. {remedy}.")
     rows, columns = others
     if _kind(data, rows) == "columns" or _kind(data, columns) == "rows":
         rows, columns = columns, rows
@@ -163,14 +163,17 @@ def _is_time(coordinate):
 
 
 def _at_level(path, data, level):
+    levels = {}
     for axis in _without_time(data):
         values = np.asarray(data[axis].values if axis in data.coords else ())
         if values.dtype.kind in "fiu" and len(values) and not _kind(data, axis):
             found = np.flatnonzero(np.isclose(values, level))
             if len(found):
                 return data.isel({axis: int(found[0])})
-            known = ", ".join(f"{value:g}" for value in values)
-            raise MimError(f"{path}: expected a level of {data.name} ({known}), got @{level:g}.")
+            levels[axis] = ", ".join(f"{value:g}" for value in values)
+    if levels:
+        known = "; ".join(f"{axis} {values}" for axis, values in levels.items())
+        raise MimError(f"{path}: expected a level of {data.name} ({known}), got @{level:g}.")
     raise MimError(
         f"{path}: expected levels of {data.name} with a coordinate of numbers, got none. Leave "
         f"@{level:g} out of --variables, or select a level first (xarray: isel)."
@@ -192,6 +195,8 @@ def _labels(name, attrs):
 
 def _is_geographic(name, attrs):
     names, units = _labels(name, attrs)
+    if names & _ROTATED:  # whose units are sometimes degrees_north, too
+        return False
     return bool(names & _GEOGRAPHIC or _NORTH.fullmatch(units) or _EAST.fullmatch(units))
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import glob
+import importlib.util
 import os
 import warnings
 from collections.abc import Iterator
@@ -201,6 +202,9 @@ def read_errors(path: Path) -> Iterator[None]:
         text = str(error).strip() or type(error).__name__
         if isinstance(error, BlockingIOError) or "unable to lock" in text.lower():
             reason = "is being written by another process. Wait until it has finished."
+        elif "decode time units" in text and importlib.util.find_spec("cftime"):
+            units = text.partition(" with ")[0]
+            reason = f"has other times: {units}. Write times such as 'hours since 2000-01-01'."
         elif "cftime" in text:
             reason = 'has a calendar that needs the package cftime: pip install "mim_tf[grid]".'
         else:

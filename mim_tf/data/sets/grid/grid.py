@@ -14,7 +14,7 @@ from mim_tf.data.files.images import pooled
 from mim_tf.data.sets.grid import fields
 from mim_tf.data.sets.grid.files import expand, open_all, read_errors
 from mim_tf.data.sets.grid.times import Times, join_times, runs, usual_step
-from mim_tf.data.source import Indices, Recording, WindowSource, common_value
+from mim_tf.data.source import Indices, Recording, TooShortError, WindowSource, common_value
 from mim_tf.data.split import ALL, SPLITS, check_apart, needed_paths, with_paths
 from mim_tf.errors import MimError
 from mim_tf.runtime.memory import machine_memory
@@ -238,7 +238,7 @@ def _common_grid(channels) -> "xarray.DataArray":
     for part in (part for parts in channels for part in parts):
         other = fields.template(part)
         same = grid.shape == other.shape and all(
-            np.allclose(grid[ours].values, other[theirs].values, rtol=1e-5, atol=1e-4)
+            _are_close(grid[ours].values, other[theirs].values, fields.degrees(grid, ours))
             for ours, theirs in zip(grid.dims, other.dims, strict=True)
             if ours in grid.coords and theirs in other.coords
         )
@@ -246,9 +246,15 @@ def _common_grid(channels) -> "xarray.DataArray":
             raise MimError(
                 f"{part.path}: expected {part.data.name} on the grid of {first.path}, "
                 f"{_frame_grid(grid).words}, got {_frame_grid(other).words}. Use one grid for "
-                "all files (xarray: interp_like)."
+                "all files (xarray: sortby, roll, interp_like)."
             )
     return grid
+
+
+def _are_close(ours, theirs, degrees):
+    """Compare coordinates; degrees may differ by full circles, such as 350 and -10."""
+    turn = 0 if degrees is None else 360 * np.round(np.mean(ours - theirs) / 360)
+    return np.allclose(ours, theirs + turn, rtol=1e-5, atol=1e-4)
 
 
 def _frame_grid(grid) -> FrameGrid:
@@ -305,11 +311,18 @@ def open_grid(
     first, last = _bounds(grid, split if shared else ALL, data)
     stretches = [Stretch(grid, *run) for run in runs(grid.times, first, last)]
     stride = data.window_stride
+    longest = max(each.length for each in stretches)
     if total_length is None:
-        longest = max(each.length for each in stretches)
         total_length = stride = min(_USUAL_LENGTH, 1 + (longest - 1) // data.frame_interval)
     step, unit = grid.step
     frame_step = step_in_words(step * data.frame_interval, unit)
+    span = (total_length - 1) * data.frame_interval
+    if longest <= span and len(stretches) > 1:
+        raise TooShortError(
+            f"Expected {span + 1} fields in steps of {step_in_words(step, unit)}, got at most "
+            f"{longest} between {len(stretches) - 1} gaps or other steps. Lower total_length or "
+            "frame_interval, or give the fields equal steps (xarray: resample, interp)."
+        )
     return WindowSource(
         stretches,
         grid.frame_shape,

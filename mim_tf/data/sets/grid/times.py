@@ -163,7 +163,8 @@ def read_times(path: Path, values: np.ndarray) -> Times:
     if uneven.any():
         raise MimError(
             f"{path}: expected steps of whole seconds, got {steps[uneven][0]:g} s. Times are kept "
-            "to the whole second. Write longer times, for example 1000 times as long."
+            "to the whole second. Write times in float64 or, if the steps are short, 1000 times as "
+            "long."
         )
     back = np.flatnonzero(rounded <= 0)
     if len(back):
