@@ -122,6 +122,8 @@ def test_it_answers_before_keras_is_imported(tmp_path):
         ("score --truth=there.npy --prediction=none.npy", 1, "none.npy"),
         ("export --pretrained_model=none.h5 --output=a", 1, "none.h5"),
         (f"export {weights} --output=there.npy --format=onnx", 1, "there.npy exists"),
+        (f"export {weights} --output=a --format=onnx", 1, "--output"),
+        (f"export {weights} --output=a.tflite", 1, "--format"),
         ("convert --checkpoint=none --output=a.h5", 1, "none"),
         ("inspect", 2, "PATH"),
         ("inspect none.npz", 1, "none.npz"),
