@@ -8,6 +8,7 @@ from absl import flags, logging
 
 from mim_tf.cli.flags import FLAGS, given
 from mim_tf.config import DataConfig, ModelConfig
+from mim_tf.config.model import NAMES
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import RECORD
 from mim_tf.storage.paths import divided
@@ -28,8 +29,15 @@ def check_data_flags(values: flags.FlagValues, paths: tuple[str, ...] = _PATHS) 
     belong to, and --network_module may register it. Readers of data check patterns such as *.nc.
     `paths` are the flags with paths that are needed.
     """
-    if not values.network_module and values["dataset"].present:
-        DataConfig(**given(DataConfig, values))
+    if not values.network_module:
+        if values.model_name not in NAMES:
+            names = ", ".join(NAMES)
+            raise MimError(
+                f"Expected a --model_name of {names}, or of your --network_module=FILE.py, got "
+                f"{values.model_name!r}."
+            )
+        if values["dataset"].present:
+            DataConfig(**given(DataConfig, values))
     if values.pretrained_model:
         check_weights_exist(values.pretrained_model)
     for name in paths:

@@ -14,6 +14,7 @@ from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import check_no_run, last_run, pictures_folder
+from mim_tf.runs.record import read_record
 
 
 @dataclasses.dataclass
@@ -42,19 +43,24 @@ def main(values: flags.FlagValues) -> None:
                 "give --resume=auto to start a new run."
             )
     share_cores()
+    # Weights are read with Keras, and a module may register the data set.
+    is_early = not values.network_module and not values.pretrained_model
+    configs = _configs(values, training, resume) if is_early else None
     import_keras(values.network_module)
     from mim_tf.jobs.train import train
-    from mim_tf.runs.record import read_record
 
-    if resume:
-        model, data, training = (resumed(stored, values) for stored in read_record(resume))
-    else:
-        data = DataConfig(**given(DataConfig, values))
-        model = model_config(values, values.pretrained_model, data)
+    model, data, training = configs or _configs(values, training, resume)
     folder = train(model, data, training, devices, values.pretrained_model, resume)
     if folder:
         pictures = pictures_folder(folder, training.gen_frm_dir)
         print(f"\nThe run is in {folder}, its pictures in {pictures}.")
+
+
+def _configs(values, training, resume):
+    if resume:
+        return tuple(resumed(stored, values) for stored in read_record(resume))
+    data = DataConfig(**given(DataConfig, values))
+    return model_config(values, values.pretrained_model, data), data, training
 
 
 TRAIN = Command(

@@ -46,12 +46,20 @@ class _Export(NetworkFlags):
     metrics: str = field(None, "JSON file to put into the version's assets.")
 
 
+_FORMATS = {".onnx": "onnx", ".tflite": "litert"}
+
+
 def _export(values: flags.FlagValues) -> None:
     check_weights_exist(values.pretrained_model)
     if values.format != "saved_model":
         check_free(values.output, "--output")
     else:
         check_folder(values.output, "--output")
+    if values.format != _FORMATS.get(Path(values.output).suffix, "saved_model"):
+        raise MimError(
+            "Expected an --output NAME.onnx with --format=onnx, NAME.tflite with litert, and a "
+            f"folder with saved_model, got {values.output} with --format={values.format}."
+        )
     if values.metrics:
         open_file(values.metrics, "a file as --metrics").close()
     import_keras(values.network_module)

@@ -15,6 +15,8 @@ _NAMES_OF_2019 = {"mim_pp": "mim_star"}
 WITH_ERA = ("predrnn_pp_openstl", "convlstm_openstl")
 OF_PYTORCH = ("mim_openstl", "predrnn_torch", *WITH_ERA)
 """Networks of OpenSTL and predrnn-pytorch."""
+NAMES = ("mim", "mim_star", "mim_pp", "predrnn", "predrnn_pp", "convlstm_net", *OF_PYTORCH)
+"""Every `model_name` that needs no --network_module."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,8 +35,21 @@ def loss_for(kind: str, scale: LinearScale | None) -> keras.losses.Loss:
     return AbsoluteAndSquaredError(levels.tolist(), POWERS[kind])
 
 
+class _LossOfSequences(keras.losses.Loss):
+    """Loss of each sequence, `[B]`, which Keras would broadcast against weights of pixels."""
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        shape = tuple(np.shape(sample_weight))
+        if shape[1:] not in ((), (1,)):
+            raise MimError(
+                f"Expected a sample_weight for each sequence, [B], got {list(shape)}. To leave out "
+                "pixels or frames, set their targets to NaN."
+            )
+        return super().__call__(y_true, y_pred, sample_weight)
+
+
 @keras.saving.register_keras_serializable("mim_tf")
-class HalfSquaredError(keras.losses.Loss):
+class HalfSquaredError(_LossOfSequences):
     """Half the sum of squared errors over all sequences of the batch (2019 code, `l2_loss`).
 
     A NaN target is missing and adds nothing. The gradient grows with the batch size, which changes
@@ -65,7 +78,7 @@ def half_squared_error(y_true, y_pred):
 
 
 @keras.saving.register_keras_serializable("mim_tf")
-class AbsoluteAndSquaredError(keras.losses.Loss):
+class AbsoluteAndSquaredError(_LossOfSequences):
     """The sum of squared and absolute errors over all sequences of the batch.
 
     With `levels`, errors where the truth reaches them weigh 2, 5, 10 and 30 times as much, to the

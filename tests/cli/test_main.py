@@ -1,7 +1,9 @@
 """The command line: help, flags, errors on one line, and answers before Keras is imported."""
 
 import dataclasses
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,12 +12,14 @@ from pathlib import Path
 import pytest
 from absl import flags as absl_flags
 
+import mim_tf
 from mim_tf.cli.command import Command, run
 from mim_tf.cli.flags import GROUPS, define_config_flags, given, parse
 from mim_tf.cli.main import COMMANDS
 from mim_tf.cli.train import TRAIN
 from mim_tf.config import DataConfig, DeviceConfig, ModelConfig, TrainingConfig
 from mim_tf.config.fields import field, flag_fields
+from mim_tf.config.model import NAMES
 from mim_tf.errors import MimError
 from mim_tf.version import __version__
 
@@ -74,6 +78,11 @@ for arguments in sys.stdin.read().splitlines():
 
 def test_it_answers_before_keras_is_imported(tmp_path):
     (tmp_path / "there.npy").touch()
+    run_folder = tmp_path / "runs" / "run-001"
+    run_folder.mkdir(parents=True)
+    settings = {"model": ModelConfig(), "data": DataConfig(), "training": TrainingConfig()}
+    record = {name: dataclasses.asdict(each) for name, each in settings.items()}
+    (run_folder / "run.json").write_text(json.dumps(record))
     weights = "--pretrained_model=moving-mnist"
     cases = [
         ("", 0, "usage: mim COMMAND"),
@@ -82,6 +91,9 @@ def test_it_answers_before_keras_is_imported(tmp_path):
         ("presets", 0, "moving-mnist"),
         ("train --max_iteration=3", 2, "Did you mean --max_iterations?"),
         ("train --batch_size=0", 2, "--batch_size"),
+        ("train --model_name=mim_net", 1, "mim_star"),
+        ("train --num_hidden=4,8", 1, "num_hidden"),
+        ("train --patch_size=5", 1, "patch_size"),
         ("train --taxibj_order=clean", 2, "chronological or reference"),
         ("train --lr=-1", 1, "lr"),
         ("train --dataset=array --train_data_paths=none.npy", 1, "none.npy"),
@@ -101,6 +113,7 @@ def test_it_answers_before_keras_is_imported(tmp_path):
         ("train --is_training=True", 2, "mim evaluate"),
         ("train --pretrained_model=none.h5", 1, "none.h5"),
         ("train --resume --save_dir=none", 1, "--resume=auto"),
+        ("train --resume --save_dir=runs --lr=0.5", 1, "--lr=0.5"),
         ("train --resume=maybe", 2, "--resume"),
         ("train --resume auto", 2, "--resume=auto"),
         ("train --layer_norm False", 2, "--layer_norm=False"),
@@ -128,6 +141,8 @@ def test_it_answers_before_keras_is_imported(tmp_path):
         ("score --truth=there.npy --prediction=none.npy", 1, "none.npy"),
         ("export --pretrained_model=none.h5 --output=a", 1, "none.h5"),
         (f"export {weights} --output=there.npy --format=onnx", 1, "there.npy exists"),
+        (f"export {weights} --output=a --format=onnx", 1, "--output"),
+        (f"export {weights} --output=a.tflite", 1, "--format"),
         ("convert --checkpoint=none --output=a.h5", 1, "none"),
         ("inspect", 2, "PATH"),
         ("inspect none.npz", 1, "none.npz"),
@@ -146,6 +161,11 @@ def test_it_answers_before_keras_is_imported(tmp_path):
     for (arguments, status, words), answer in zip(cases, answers, strict=True):
         assert answer.startswith(f"{status} "), (arguments, answer)
         assert words in answer, (arguments, answer)
+
+
+def test_the_names_of_networks_are_known_before_keras_is_imported():
+    code = (Path(mim_tf.__file__).parent / "models" / "networks.py").read_text()
+    assert {*re.findall(r'@register_network\("(\w+)"', code)} == {*NAMES} - {"mim_pp"}
 
 
 @pytest.mark.parametrize("arguments", ["--version", "train --helpfull", "no"])

@@ -30,6 +30,16 @@ def test_the_loss_is_half_the_sum_of_squares_over_the_batch(sequences):
     assert float(copy(*sequences)) == pytest.approx(6.5)
 
 
+def test_weights_are_of_sequences(sequences):
+    """Keras would multiply a loss of each sequence by the weights of all pixels, and add them."""
+    for loss in (HalfSquaredError(), loss_for("l1+l2", None)):
+        first, second = (float(loss(*(each[i : i + 1] for each in sequences))) for i in (0, 1))
+        assert float(loss(*sequences, np.array([1, 0.5]))) == pytest.approx(first + second / 2)
+        for shape in (sequences[0].shape, (2, 2)):
+            with pytest.raises(MimError, match="sample_weight"):
+                loss(*sequences, np.ones(shape))
+
+
 def test_the_shown_loss_is_the_mean_over_sequences_of_all_batches(sequences):
     truth, predictions = sequences
     metric = keras.metrics.MeanMetricWrapper(half_squared_error)
