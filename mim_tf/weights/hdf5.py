@@ -80,7 +80,8 @@ def check_settings(
         there, here = getattr(stored, name), getattr(model, name)
         raise MimError(
             f"{path} holds weights of another architecture: its {name} is {there}, the model's "
-            f"{here}. {difference} Call mim_tf.load_model, or leave out the flag."
+            f"{here}. {difference + ' ' if difference else ''}Call mim_tf.load_model without this "
+            "setting, or leave out the flag."
         )
 
 
