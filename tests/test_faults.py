@@ -180,7 +180,7 @@ def test_scores_and_pictures_raise_an_error_of_the_system(disk, write):
 @pytest.mark.slow
 def test_a_command_ends_with_an_error(disk):
     data = disk.parent / "frames.npy"
-    np.save(data, np.uint8(FRAMES * 255))
+    np.save(data, np.uint8(FRAMES[None] * 255))
     fill(disk, 4096)
     sheet = disk / "sheet.png"
     done = run("mim_tf", "inspect", str(data), "--dataset=array", f"--output={sheet}")
