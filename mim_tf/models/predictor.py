@@ -16,7 +16,7 @@ from mim_tf.errors import MimError
 from mim_tf.models.machine import check_prediction, check_settings, faster_precision, under
 from mim_tf.models.registry import build_step
 from mim_tf.models.rollout import roll_ahead, roll_out
-from mim_tf.runtime.keras_private import uses_cached_data
+from mim_tf.runtime.keras_private import layers_inside, uses_cached_data
 
 _USAGE = "Call model.fit(frames, frames[:, 1:])."
 _TO_UNIT = "Convert with model.config.scale.to_unit(values), and back with to_physical."
@@ -211,11 +211,18 @@ class VideoPredictor(keras.Model):
 
     def get_config(self):
         own = {"config": dataclasses.asdict(self.config), "rematerialise": self.rematerialise}
-        return super().get_config() | own
+        trainable = [layer.trainable for layer in layers_inside(self)]
+        return super().get_config() | own | {"trainable_layers": trainable}
 
     @classmethod
     def from_config(cls, config):
-        return cls(**{**config, "config": ModelConfig(**config["config"])})
+        config = {**config, "config": ModelConfig(**config["config"])}
+        trainable = config.pop("trainable_layers", ())  # not in files of earlier versions
+        model = cls(**config)
+        # Keras also sets the layers inside each layer, which follow it.
+        for layer, value in zip(layers_inside(model), trainable, strict=False):
+            layer.trainable = value
+        return model
 
 
 class Forecaster(keras.Model):

@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 
 from mim_tf import MimError, VideoPredictor, build_model, load_model, predict
+from mim_tf.layers import GateConvolution
 from mim_tf.models.machine import check_settings
+from mim_tf.runtime.keras_private import layers_inside
 from mim_tf.training.losses import HalfSquaredError, half_squared_error
-from mim_tf.training.optimizers import AdamInsideRoot, Muon, WarmupStableDecay
+from mim_tf.training.optimizers import (
+    AdamInsideRoot,
+    Muon,
+    WarmupStableDecay,
+    compile_for_training,
+)
 from mim_tf.values.scale import LinearScale
 from mim_tf.weights import stored_config
 from tests.models.small_models import (
@@ -202,6 +209,20 @@ def test_configuration_contains_every_setting(tmp_path):
     copy = keras.saving.load_model(tmp_path / "model.keras")
     assert dataclasses.asdict(copy.config) == dataclasses.asdict(model.config)
     assert copy.rematerialise
+
+
+def test_layers_that_are_not_trained_stay_so_in_a_file(tmp_path):
+    model = build_model(small_config())
+    model.step.trainable = False
+    inside = [each for each in layers_inside(model.step) if isinstance(each, GateConvolution)]
+    inside[-2].trainable = inside[-1].trainable = True
+    trained = [weight.trainable for weight in model.weights]
+    assert 2 < sum(trained) < len(trained)
+    compile_for_training(model)
+    model.save(tmp_path / "model.keras")
+    copy = keras.saving.load_model(tmp_path / "model.keras")
+    assert [weight.trainable for weight in copy.weights] == trained
+    assert len(copy.optimizer.variables) == len(model.optimizer.variables)
 
 
 @pytest.fixture
