@@ -94,8 +94,9 @@ class VideoPredictor(keras.Model):
         """
         context = checked_context(context, self.config, self.variable_dtype)
         horizon = self.config.horizon if horizon is None else horizon
-        if horizon < 1:
-            raise MimError(f"Expected a horizon of at least 1, got {horizon}.")
+        for name, value in {"horizon": horizon, "batch_size": batch_size}.items():
+            if not hasattr(value, "__index__") or value < 1:
+                raise MimError(f"Expected a whole {name} of at least 1, got {value!r}.")
         sequences = min(batch_size, len(context))
         check_prediction(self.config, sequences, context.shape[1] + horizon, self.step)
         batches = np.split(context, range(batch_size, len(context), batch_size))

@@ -91,6 +91,8 @@ REFUSED = [
     (lambda model: predict(model, np.ma.masked_less(random_frames(1, 2), 0.5), 1), "masked"),
     (lambda model: predict(model, random_frames(1, 2), 0), "horizon"),
     (lambda model: predict(model, random_frames(1, 2), -1), "horizon"),
+    (lambda model: predict(model, random_frames(1, 2), 2.0), "horizon"),
+    (lambda model: predict(model, random_frames(1, 2), 1, 0), "batch_size"),
     (lambda model: model(random_frames(1, 2)), ALONE),
     (lambda model: model.predict(random_frames(1, 2)), ALONE),
     (lambda model: model.predict_on_batch(random_frames(1, 2)), ALONE),
