@@ -292,6 +292,7 @@ def after_updates(rematerialise):
     keras.utils.set_random_seed(0)
     frames = random_frames(3, 5)
     model = build_model(small_config(precision="bfloat16"), rematerialise)
+    model.step.layers[-2].trainable = False
     # Adam would make a large step of the last bit of a gradient that is almost zero.
     model.compile(keras.optimizers.SGD(1e-2), HalfSquaredError())
     inputs = {"frames": frames, "flags": np.float32([[1, 0], [0, 1], [0, 0]])}
