@@ -147,6 +147,8 @@ class VideoPredictor(keras.Model):
         Arrays are checked completely, `tf.data` sets and `PyDataset` by their first batch.
         `check_arrays=False` saves reading that batch twice.
         """
+        if _on_jax or self.rematerialise:
+            self._check_state()
         if check_arrays:
             self._check(x, y)
             validation = kwargs.get("validation_data")
@@ -172,6 +174,22 @@ class VideoPredictor(keras.Model):
         frames, flags = frames_and_flags(x)
         if isinstance(frames, np.ndarray) or ops.is_tensor(frames):
             check_frames(self.config, frames, flags)
+
+    def _check_state(self):
+        # The loop would drop what a layer assigns, such as the mean of batch norm, or the next
+        # seed of dropout, in silence.
+        assigned = [
+            variable.path
+            for layer in layers_inside(self.step)
+            if layer.trainable and not layers_inside(layer)
+            for variable in layer.variables
+            if not variable.trainable
+        ]
+        if assigned:
+            raise MimError(
+                "Expected layers that assign no variables on JAX or with rematerialise, got "
+                f"{assigned[0]}. Train on TensorFlow without --rematerialise."
+            )
 
     def export(self, *args, **kwargs):
         """Raise `MimError`: Keras' export contains no forecast."""
