@@ -16,7 +16,7 @@ from mim_tf.errors import MimError
 from mim_tf.models.machine import check_prediction, check_settings, faster_precision, under
 from mim_tf.models.registry import build_step
 from mim_tf.models.rollout import roll_ahead, roll_out
-from mim_tf.runtime.keras_private import uses_cached_data
+from mim_tf.runtime.keras_private import layers_inside, uses_cached_data
 
 _USAGE = "Call model.fit(frames, frames[:, 1:])."
 _TO_UNIT = "Convert with model.config.scale.to_unit(values), and back with to_physical."
@@ -94,8 +94,9 @@ class VideoPredictor(keras.Model):
         """
         context = checked_context(context, self.config, self.variable_dtype)
         horizon = self.config.horizon if horizon is None else horizon
-        if horizon < 1:
-            raise MimError(f"Expected a horizon of at least 1, got {horizon}.")
+        for name, value in {"horizon": horizon, "batch_size": batch_size}.items():
+            if not hasattr(value, "__index__") or value < 1:
+                raise MimError(f"Expected a whole {name} of at least 1, got {value!r}.")
         sequences = min(batch_size, len(context))
         check_prediction(self.config, sequences, context.shape[1] + horizon, self.step)
         batches = np.split(context, range(batch_size, len(context), batch_size))
@@ -146,6 +147,8 @@ class VideoPredictor(keras.Model):
         Arrays are checked completely, `tf.data` sets and `PyDataset` by their first batch.
         `check_arrays=False` saves reading that batch twice.
         """
+        if _on_jax or self.rematerialise:
+            self._check_state()
         if check_arrays:
             self._check(x, y)
             validation = kwargs.get("validation_data")
@@ -171,6 +174,22 @@ class VideoPredictor(keras.Model):
         frames, flags = frames_and_flags(x)
         if isinstance(frames, np.ndarray) or ops.is_tensor(frames):
             check_frames(self.config, frames, flags)
+
+    def _check_state(self):
+        # The loop would drop what a layer assigns, such as the mean of batch norm, or the next
+        # seed of dropout, in silence.
+        assigned = [
+            variable.path
+            for layer in layers_inside(self.step)
+            if layer.trainable and not layers_inside(layer)
+            for variable in layer.variables
+            if not variable.trainable
+        ]
+        if assigned:
+            raise MimError(
+                "Expected layers that assign no variables on JAX or with rematerialise, got "
+                f"{assigned[0]}. Train on TensorFlow without --rematerialise."
+            )
 
     def export(self, *args, **kwargs):
         """Raise `MimError`: Keras' export contains no forecast."""
@@ -211,11 +230,18 @@ class VideoPredictor(keras.Model):
 
     def get_config(self):
         own = {"config": dataclasses.asdict(self.config), "rematerialise": self.rematerialise}
-        return super().get_config() | own
+        trainable = [layer.trainable for layer in layers_inside(self)]
+        return super().get_config() | own | {"trainable_layers": trainable}
 
     @classmethod
     def from_config(cls, config):
-        return cls(**{**config, "config": ModelConfig(**config["config"])})
+        config = {**config, "config": ModelConfig(**config["config"])}
+        trainable = config.pop("trainable_layers", ())  # not in files of earlier versions
+        model = cls(**config)
+        # Keras also sets the layers inside each layer, which follow it.
+        for layer, value in zip(layers_inside(model), trainable, strict=False):
+            layer.trainable = value
+        return model
 
 
 class Forecaster(keras.Model):

@@ -206,10 +206,11 @@ def _rematerialised(step):
     # The weights are arguments, because code that is computed again inside a TensorFlow loop cannot
     # access variables outside the loop.
     @keras.remat
-    def apply(weights, inputs):
-        return step.stateless_call(weights, [], inputs)[0]
+    def apply(trained, others, inputs):
+        return step.stateless_call(trained, others, inputs)[0]
 
-    return lambda inputs: apply([ops.convert_to_tensor(each) for each in step.weights], inputs)
+    variables = step.trainable_variables, step.non_trainable_variables
+    return lambda inputs: apply(*keras.tree.map_structure(ops.convert_to_tensor, variables), inputs)
 
 
 def roll_ahead(step, context, horizon: int):

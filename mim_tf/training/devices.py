@@ -64,8 +64,12 @@ class OneDevice:
                 yield model
                 return
             self._copy = self._copy or build_model(model.config)
-            weights = model.optimizer.averages if averaged else model.trainable_variables
-            for own, weight in zip(self._copy.trainable_variables, weights, strict=True):
+            averages = model.optimizer.averages if averaged else model.trainable_variables
+            pairs = [
+                *zip(self._copy.trainable_variables, averages, strict=True),
+                *zip(self._copy.non_trainable_weights, model.non_trainable_weights, strict=True),
+            ]
+            for own, weight in pairs:
                 own.assign(keras.ops.convert_to_numpy(weight))
             yield self._copy
 

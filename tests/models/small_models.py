@@ -2,9 +2,11 @@
 
 import functools
 
+import keras
 import numpy as np
 
-from mim_tf import ModelConfig, build_model
+from mim_tf import ModelConfig, build_model, register_network
+from mim_tf.models import frame_input, state_inputs, step_model, to_frame, to_patches
 from tests.layers.cells import randomise
 
 
@@ -21,6 +23,15 @@ def small_config(**changes):
         "total_length": 5,
     }
     return ModelConfig(**small | changes)
+
+
+@register_network("normed")
+def normed_step(config):
+    """A network of one's own, with a layer that assigns variables while it is trained."""
+    frame, old = frame_input(config), state_inputs(config, ["h"])
+    h = keras.layers.BatchNormalization(name="norm")(to_patches(config, frame))
+    h = keras.layers.Conv2D(config.num_hidden[0], 1, name="fresh")(h) + old["h"]
+    return step_model(frame, to_frame(config, h), old, {"h": h}, name="normed_step")
 
 
 def small_model(**changes):

@@ -111,6 +111,19 @@ def test_network_of_ones_own_predicts_and_is_saved_as_the_others(tmp_path):
     np.testing.assert_array_equal(copy(random_frames(2, 5)), model(random_frames(2, 5)))
 
 
+def test_a_layer_that_assigns_variables_needs_a_loop_that_keeps_them():
+    frames = random_frames(2, 4)
+    for rematerialise in (False, True):
+        model = build_model(small_config(model_name="normed"), rematerialise)
+        model.compile("sgd", "mse", run_eagerly=True)
+        if rematerialise:
+            with pytest.raises(MimError, match="--rematerialise"):
+                model.fit(frames, frames[:, 1:], verbose=0)
+        else:
+            model.fit(frames, frames[:, 1:], verbose=0)
+            assert np.all(model.step.get_layer("norm").moving_mean > 0)
+
+
 def test_a_name_registered_again_is_the_new_network():
     def one_layer(name):
         frame = keras.Input((8, 12, 2))

@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 
 from mim_tf import MimError, VideoPredictor, build_model, load_model, predict
+from mim_tf.layers import GateConvolution
 from mim_tf.models.machine import check_settings
+from mim_tf.runtime.keras_private import layers_inside
 from mim_tf.training.losses import HalfSquaredError, half_squared_error
-from mim_tf.training.optimizers import AdamInsideRoot, Muon, WarmupStableDecay
+from mim_tf.training.optimizers import (
+    AdamInsideRoot,
+    Muon,
+    WarmupStableDecay,
+    compile_for_training,
+)
 from mim_tf.values.scale import LinearScale
 from mim_tf.weights import stored_config
 from tests.models.small_models import (
@@ -84,6 +91,8 @@ REFUSED = [
     (lambda model: predict(model, np.ma.masked_less(random_frames(1, 2), 0.5), 1), "masked"),
     (lambda model: predict(model, random_frames(1, 2), 0), "horizon"),
     (lambda model: predict(model, random_frames(1, 2), -1), "horizon"),
+    (lambda model: predict(model, random_frames(1, 2), 2.0), "horizon"),
+    (lambda model: predict(model, random_frames(1, 2), 1, 0), "batch_size"),
     (lambda model: model(random_frames(1, 2)), ALONE),
     (lambda model: model.predict(random_frames(1, 2)), ALONE),
     (lambda model: model.predict_on_batch(random_frames(1, 2)), ALONE),
@@ -204,6 +213,20 @@ def test_configuration_contains_every_setting(tmp_path):
     assert copy.rematerialise
 
 
+def test_layers_that_are_not_trained_stay_so_in_a_file(tmp_path):
+    model = build_model(small_config())
+    model.step.trainable = False
+    inside = [each for each in layers_inside(model.step) if isinstance(each, GateConvolution)]
+    inside[-2].trainable = inside[-1].trainable = True
+    trained = [weight.trainable for weight in model.weights]
+    assert 2 < sum(trained) < len(trained)
+    compile_for_training(model)
+    model.save(tmp_path / "model.keras")
+    copy = keras.saving.load_model(tmp_path / "model.keras")
+    assert [weight.trainable for weight in copy.weights] == trained
+    assert len(copy.optimizer.variables) == len(model.optimizer.variables)
+
+
 @pytest.fixture
 def keras_settings():
     """Restores the settings of the process."""
@@ -269,6 +292,7 @@ def after_updates(rematerialise):
     keras.utils.set_random_seed(0)
     frames = random_frames(3, 5)
     model = build_model(small_config(precision="bfloat16"), rematerialise)
+    model.step.layers[-2].trainable = False
     # Adam would make a large step of the last bit of a gradient that is almost zero.
     model.compile(keras.optimizers.SGD(1e-2), HalfSquaredError())
     inputs = {"frames": frames, "flags": np.float32([[1, 0], [0, 1], [0, 0]])}

@@ -15,12 +15,28 @@ import pytest
 
 from mim_tf.config import DeviceConfig
 from mim_tf.errors import MimError
+from mim_tf.models import build_model
 from mim_tf.runs.folder import STATE
-from mim_tf.training.devices import MirroredDevices, ParallelDevices, open_devices
+from mim_tf.training.devices import MirroredDevices, OneDevice, ParallelDevices, open_devices
+from mim_tf.training.optimizers import compile_for_training
+from tests.models.small_models import small_config
 from tests.training.devices_process import DATA, MODEL, TRAINING
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("devices_process.py")
+
+
+def test_an_average_has_the_statistics_of_batch_norm():
+    model = build_model(small_config(model_name="normed"))
+    compile_for_training(model)
+    norm = model.step.get_layer("norm")
+    for weight in norm.weights:
+        weight.assign(weight + 0.5)
+    with OneDevice().evaluated(model, averaged=True) as average:
+        copy = average.step.get_layer("norm")
+        np.testing.assert_array_equal(copy.moving_mean, norm.moving_mean)
+        np.testing.assert_array_equal(copy.moving_variance, norm.moving_variance)
+        np.testing.assert_array_equal(copy.gamma, model.optimizer.averages[0])
 
 
 @pytest.fixture(scope="session")
