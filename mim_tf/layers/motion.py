@@ -54,7 +54,9 @@ def _divided(places, size):
     """Return the position before each place, within 0 .. size-1, and how far behind it that is."""
     places = ops.clip(places, 0, size - 1)
     before = ops.floor(places)
-    return ops.cast(before, "int32"), ops.expand_dims(places - before, -1)
+    # NaN has no place; as an index of an ONNX file it would be an error for the whole batch.
+    index = ops.minimum(ops.maximum(ops.cast(before, "int32"), 0), size - 1)
+    return index, ops.expand_dims(places - before, -1)
 
 
 def motion(frames, known):

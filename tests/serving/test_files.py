@@ -249,3 +249,6 @@ def test_exports_move_frames(tmp_path, prediction, monkeypatch):
     found["litert"] = interpreter.get_signature_runner()(frames=frames)["predictions"]
     for name, predictions in found.items():
         np.testing.assert_allclose(predictions, expected, atol=1e-4, err_msg=name)
+    check_refused(lambda frames: session.run(None, {"frames": frames})[0], frames)
+    litert = interpreter.get_signature_runner()
+    check_refused(lambda frames: litert(frames=frames)["predictions"], frames)
