@@ -133,10 +133,17 @@ def test_commas_divide_paths_unless_the_whole_is_a_path(tmp_path, monkeypatch):
             DataConfig("array", train_data_paths=paths)
 
 
-@pytest.mark.parametrize("url", ["https://a.org/x.npy", "s3://a/b.zarr", "file:///a/b.nc"])
-def test_urls_are_no_paths(url):
+@pytest.mark.parametrize(
+    ("url", "remedy"),
+    [
+        ("https://a.org/x.npy", "download it first"),
+        ("s3://a/b.zarr", "download it first"),
+        ("file:///a/b.nc", "give /a/b.nc"),
+    ],
+)
+def test_urls_are_no_paths(url, remedy):
     for value in (url, f"a.npy,{url}", [url]):
-        with pytest.raises(MimError, match="is not a path; download it first"):
+        with pytest.raises(MimError, match=f"is not a path; {remedy}"):
             DataConfig("array", valid_data_paths=value)
-    with pytest.raises(MimError, match="is not a path; download it first"):
+    with pytest.raises(MimError, match=f"is not a path; {remedy}"):
         open_file(Path(url))
