@@ -130,11 +130,12 @@ def test_headers_know_orientations_that_are_not_in_exif(tmp_path, key):
 
 @pytest.mark.parametrize("suffix", ["tif", "png", "webp", "mpo"])
 def test_several_pictures_in_a_file_are_refused(tmp_path, suffix):
-    frames = [Image.fromarray(COLOURS // (n + 1)) for n in range(3)]
+    # Pillow 11.0 writes wrong MPO files of more than two.
+    frames = [Image.fromarray(COLOURS // (n + 1)) for n in range(2)]
     path = tmp_path / f"a.{suffix}"
     frames[0].save(path, save_all=True, append_images=frames[1:])
     for read in (read_image, image_header):
-        with pytest.raises(MimError, match=r"a\.\w+: expected one frame .*, got 3"):
+        with pytest.raises(MimError, match=r"a\.\w+: expected one frame .*, got 2"):
             read(path)
 
 
