@@ -12,6 +12,7 @@ from mim_tf.config import SIZE_FIELDS, ModelConfig
 from mim_tf.config.fields import field
 from mim_tf.errors import MimError
 from mim_tf.runtime.optional import import_tensorflow
+from mim_tf.serving import SUFFIXES
 from mim_tf.storage.paths import check_folder, check_free, open_file
 from mim_tf.weights.by_name import check_weights_exist, list_presets
 
@@ -46,16 +47,14 @@ class _Export(NetworkFlags):
     metrics: str = field(None, "JSON file to put into the version's assets.")
 
 
-_FORMATS = {".onnx": "onnx", ".tflite": "litert"}
-
-
 def _export(values: flags.FlagValues) -> None:
     check_weights_exist(values.pretrained_model)
     if values.format != "saved_model":
         check_free(values.output, "--output")
     else:
         check_folder(values.output, "--output")
-    if values.format != _FORMATS.get(Path(values.output).suffix, "saved_model"):
+    formats = {suffix: name for name, suffix in SUFFIXES.items()}
+    if values.format != formats.get(Path(values.output).suffix, "saved_model"):
         raise MimError(
             "Expected an --output NAME.onnx with --format=onnx, NAME.tflite with litert, and a "
             f"folder with saved_model, got {values.output} with --format={values.format}."

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from mim_tf.serving.saved_model import write_saved_model
     from mim_tf.serving.single_file import write_file
 
+SUFFIXES = {"onnx": ".onnx", "litert": ".tflite"}
+"""Formats of single files, see `write_file`."""
+
 __all__ = [
     "Endpoints",
     "grpc_request",

@@ -9,10 +9,9 @@ import keras
 from mim_tf.errors import MimError
 from mim_tf.layers.motion import without_branches
 from mim_tf.models import VideoPredictor
+from mim_tf.serving import SUFFIXES
 from mim_tf.serving.endpoints import Endpoints
 from mim_tf.storage.paths import check_free, written_whole
-
-SUFFIXES = {"onnx": ".onnx", "litert": ".tflite"}
 
 
 def write_file(model: VideoPredictor, path, format: str, horizon: int = 0) -> Path:

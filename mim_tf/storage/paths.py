@@ -46,9 +46,9 @@ def check_no_url(text: str, is_output: bool = False) -> None:
 
 
 def at_home(text: str) -> str:
-    """Return comma separated paths with the home folder in the place of a leading ~.
+    """Replace the ~ at the start of paths, comma separated, by the home folder.
 
-    Shells do not do this after --flag=.
+    Shells leave it after --flag=.
     """
     return re.sub(r"(^|,\s*)~(?=/)", lambda comma: comma[1] + os.path.expanduser("~"), text)
 
