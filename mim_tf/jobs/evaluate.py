@@ -247,9 +247,11 @@ def evaluate_weights(
     if match:
         forecast = matching(forecast if carry_memory else network.forecast, model)
     source = open_source(data, model, split)
+    asked = {"--carry_stationary_memory": carry_memory, "--probability_matching": match}
+    changes = " ".join(name for name, is_set in asked.items() if is_set)
     folder = new_run_folder(training.gen_frm_dir, "test")
     record = {"pretrained_model": os.path.realpath(find_weights(weights)), **source.describe()}
-    record |= {"probability_matching": True} if match else {}
+    record |= {"split": split, "changes": changes}
     write_record(folder, model, data, training, {"test": record})
     context = model.input_length
     result = evaluate(forecast, source, training, input_length=context, folder=folder)

@@ -127,19 +127,12 @@ def open_input(
         recordings = [ArrayVideo(*pair) for pair in zip(names, array, strict=True)]
     if has_levels and scale and scale.clipped:
         scale = None  # levels 0..255 stand for its range, as frames do
-    if has_levels and scale and not _fits_levels(scale):
-        raise MimError(f"{path}: expected floats, physical values as in training, got 0..255.")
+    if has_levels and scale:
+        scale.check_levels(path)
     is_physical = scale is not None and not has_levels
     form = FrameFormat(frame_shape, resize, any_range=is_physical)
     opened = [open_recording(recording, form) for recording in recordings]
     return Input(path, opened, batch_axis, context, interval, scale)
-
-
-def _fits_levels(scale):
-    """Return whether the network may have been trained on levels divided by 255."""
-    if any(scale.unit) or scale.black is None or scale.white is None:
-        return False
-    return bool(np.min(scale.black) >= 0 and np.max(scale.white) <= 1)
 
 
 def _five_axes(array, frame_shape):

@@ -19,7 +19,7 @@ from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import Comparison, compare
 from mim_tf.evaluation.statistics import LEVEL, SEED, as_json, interval
 from mim_tf.evaluation.stored import Evaluation, basis
-from mim_tf.report.read import find_origin, split_of
+from mim_tf.report.read import changes_of, find_origin, split_of
 
 NETWORKS = {
     "mim": "MIM",
@@ -94,7 +94,8 @@ def _seeds_together(runs):
     """Return the runs, evaluations with their training, of each method."""
     by_setup: dict[object, list] = {}
     for number, (evaluation, origin) in enumerate(runs):
-        setup = _setup(origin.record) if origin else number
+        changes = changes_of(evaluation.folder)
+        setup = (_setup(origin.record), changes) if origin else number
         by_setup.setdefault(setup, []).append((evaluation, origin))
     groups = []
     for group in by_setup.values():

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
-from mim_tf.data.split import is_test_validation
+from mim_tf.data.split import ALL, is_test_validation
 from mim_tf.errors import MimError
 from mim_tf.evaluation import stored
 from mim_tf.runs.folder import RECORD
@@ -144,18 +144,30 @@ def find_origin(evaluation: Path) -> Origin | None:
     return Origin(record, iteration, iteration * 2 ** sum(variants), times)
 
 
+def changes_of(evaluation: Path) -> str:
+    """Return the flags of `mim evaluate` that change forecasts, with spaces between them."""
+    return str(_tested(evaluation).get("changes", ""))
+
+
 def split_of(evaluation: Path, sha256: str) -> str:
     """Return of which split the scores of sequences with that SHA-256 are, as a sentence.
 
-    It also says whether the weights were chosen on these sequences.
+    It also says whether the weights were chosen on these sequences, and what `changes_of` does.
     """
+    words = _split(evaluation, sha256)
+    changes = changes_of(evaluation)
+    return f"{words} Forecasts were made with {changes}." if changes else words
+
+
+def _split(evaluation, sha256):
     evaluation = evaluation.resolve()
     run, _ = _run_around(evaluation)
     if run is not None and os.path.lexists(run / RECORD):
         return "The scores are of the validation split, on which the weights were chosen."
-    has_record = os.path.lexists(evaluation / RECORD)
-    if not has_record or "test" not in read_run_record(evaluation)["sources"]:
+    if not (test := _tested(evaluation)):
         return "Of which split the scores are is not recorded."
+    if test.get("split") == ALL:
+        return "The scores are of all sequences of data that the weights were not trained on."
     run, iteration = _run_of_weights(evaluation)
     best = run / "best.json"
     if iteration is not None and os.path.lexists(best) and read_json(best).get("sha256") == sha256:
@@ -171,9 +183,7 @@ def split_of(evaluation: Path, sha256: str) -> str:
 
 def _run_of_weights(evaluation):
     """Return run and iteration of the weights file that was evaluated; None if unknown."""
-    record = evaluation / RECORD
-    test = read_run_record(evaluation)["sources"].get("test", {}) if os.path.lexists(record) else {}
-    weights = Path(str(test.get("pretrained_model", "")))
+    weights = Path(str(_tested(evaluation).get("pretrained_model", "")))
     run = weights.parent
     if (
         not os.path.isfile(weights)
@@ -184,6 +194,13 @@ def _run_of_weights(evaluation):
     if weights.name == "best.weights.h5" and os.path.lexists(run / "best.json"):
         return run, _number(r"(\d+)", str(read_json(run / "best.json").get("iteration")))
     return run, _number(r".*-(\d+)(?:-ema)?\.weights\.h5", weights.name)
+
+
+def _tested(evaluation):
+    """Return what the record of an evaluation says of it; nothing if there is none."""
+    if not os.path.lexists(evaluation / RECORD):
+        return {}
+    return read_run_record(evaluation)["sources"].get("test", {})
 
 
 def _number(pattern, text):

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Sequence
 from numbers import Real
+from pathlib import Path
 
 import numpy as np
 from absl import logging
@@ -20,6 +22,12 @@ _WIDE = 20  # ratio of two ranges of values that hardly have one unit
 _LITTLE = 0.1  # mm/h, below which the logarithm is nearly linear
 _Z = 200.0, 1.6  # of Z = A R^B (Marshall and Palmer, 1948)
 _NO_RAIN = 5.0  # dBZ, 0.05 mm/h; below it there is no rain
+
+
+def plain_unit(unit: str) -> str:
+    """Return one spelling of a unit, with powers in place of /: `ms-1` for m/s and m s**-1."""
+    powers = re.sub(r"/ *([A-Za-z]+)[*^]*(\d*)", lambda part: f"{part[1]}-{part[2] or 1}", unit)
+    return re.sub(r"[ ^*]", "", powers)
 
 
 def _log(rain, xp):
@@ -174,6 +182,12 @@ class LinearScale:
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         changed = {name: value for name, value in vars(self).items() if value != defaults[name]}
         return json.loads(json.dumps(changed))
+
+    def check_levels(self, name: str | Path) -> None:
+        """Raise `MimError` if the network was not trained on levels divided by 255, as `name` has."""
+        ends = [each for each in (self.black, self.white) if each is not None]
+        if any(self.unit) or len(ends) < 2 or np.min(ends) < 0 or np.max(ends) > 1:
+            raise MimError(f"{name}: expected floats, physical values as in training, got 0..255.")
 
     def warn_of_other_values(self, values: np.ndarray, where: str) -> None:
         """Log a warning if values `[..., C]`, NaN where missing, seem to be in another unit.

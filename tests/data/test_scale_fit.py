@@ -107,7 +107,10 @@ def test_channels_of_one_unit_are_known_by_their_names(caplog):
         source_of(temperatures_and_winds()), ("none",), ("u10", "v10"), ("m s-1",) * 2
     )
     check_units(winds, winds.names, winds.unit)
+    check_units(winds, winds.names, ("m/s", "m s**-1"))
     assert not caplog.records
+    with pytest.raises(MimError, match="km/s"):
+        check_units(winds, winds.names, ("m/s", "km/s"))
     check_units(winds, ("u100", "v100"), winds.unit)
     assert "u100" in caplog.text
     with pytest.raises(MimError, match="--variables"):
@@ -132,6 +135,23 @@ def test_an_array_of_any_range_has_the_scale_of_its_training_split(tmp_path):
         open_source(plain, model, "test")
     found = open_source(plain, model_for((8, 8, 1), scale=train.scale), "test")
     np.testing.assert_array_equal(found.sequences([0]), test.sequences([0]))
+
+
+def test_levels_are_not_taken_for_physical_values(tmp_path):
+    levels = np.random.default_rng(0).integers(0, 255, (10, 4, 8, 8), np.uint8)
+    np.save(tmp_path / "levels.npy", levels)
+    np.save(tmp_path / "floats.npy", levels.astype(np.float32))
+    both = f"{tmp_path}/levels.npy,{tmp_path}/floats.npy"
+    with pytest.raises(MimError, match=r"levels\.npy\[0\].*--scale=minmax"):
+        open_source(DataConfig("array", both, scale="minmax"), model_for((8, 8, 1)), "train")
+    scales = {}
+    for name in ("levels", "floats"):
+        data = DataConfig("array", tmp_path / f"{name}.npy", scale="minmax")
+        scales[name] = open_source(data, model_for((8, 8, 1)), "train").scale
+    data = DataConfig("array", tmp_path / "levels.npy")
+    with pytest.raises(MimError, match=r"levels\.npy\[.\]: expected floats"):
+        open_source(data, model_for((8, 8, 1), scale=scales["floats"]), "test")
+    assert open_source(data, model_for((8, 8, 1), scale=scales["levels"]), "test").size == 1
 
 
 def test_an_array_that_seems_to_be_in_another_unit_than_the_training(tmp_path, caplog):

@@ -100,14 +100,14 @@ def test_networks_give_names_unless_they_are_equal(tmp_path):
     assert compare_methods(same[:1]).evaluations[0].name == "a"
 
 
-def split_for(folder, data, weights=""):
+def split_for(folder, data, weights="", **tested):
     write_scores(folder, evaluation(), CONTEXT)
     record = json.loads((make_run(folder.parent / "run") / "run.json").read_text())
     record |= {
         "model": vars(ModelConfig()),
         "data": vars(data),
         "training": vars(TrainingConfig()),
-        "sources": {"test": {"pretrained_model": str(weights)}},
+        "sources": {"test": {"pretrained_model": str(weights), **tested}},
     }
     (folder / "run.json").write_text(json.dumps(record))
     return split_of(folder, "0" * 64)
@@ -129,3 +129,17 @@ def test_the_split_of_scores_and_what_was_chosen_on_it(tmp_path):
     assert words.endswith("the weights were chosen on its sequences.")
     write_scores(tmp_path / "d", evaluation(), CONTEXT)
     assert split_of(tmp_path / "d", "").endswith("is not recorded.")
+
+
+def test_all_of_other_data_and_changed_forecasts_are_said(tmp_path):
+    words = split_for(tmp_path / "a", DataConfig(), split="all", changes="--probability_matching")
+    assert "all sequences" in words
+    assert "--probability_matching" in words
+
+
+def test_changed_forecasts_are_not_another_seed(seeds):
+    tested = {"sources": {"test": {"changes": "--probability_matching"}}}
+    record = json.loads((seeds[2] / "run.json").read_text())
+    (seeds[2] / "scores" / "000200" / "run.json").write_text(json.dumps(record | tested))
+    names = [each.name for each in compare_methods(seeds).evaluations]
+    assert names == ["mim-0 (2 seeds)", "mim-2"]

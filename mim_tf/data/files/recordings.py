@@ -58,13 +58,14 @@ class ArrayVideo(Recording):
     def __init__(self, name: str, frames: np.ndarray, size: tuple[int, int] | None = None):
         self.name, self._frames = name, frames
         self.length, self.frame_shape = len(frames), frames.shape[1:]
+        self.are_levels = frames.dtype == np.uint8
         self._size = size
 
     def converted(self, form: images.FrameFormat) -> "ArrayVideo":
         """Return the same video with frames of `form`; raise `MimError` if they do not fit."""
         form.check_size(self.name, self.frame_shape[:2])
         form.check_channels(self.name, self.frame_shape[-1:])
-        if self._frames.dtype != np.uint8 and not form.any_range:
+        if not self.are_levels and not form.any_range:
             arrays.check_interval(self._frames, self.name, ("frame",))
         return ArrayVideo(self.name, self._frames, form.frame_shape[:2])
 
@@ -209,6 +210,14 @@ def open_array(
     list_in = functools.partial(array_recordings, check=data.check_files)
     recordings, part = split_recordings(list_in, data, split, along_time=True)
     any_range = scale is not None or set(data.scale_kinds) != {"unit"}
+    levels = [video.name for video in recordings if video.are_levels]
+    if levels and scale and not scale.clipped:
+        scale.check_levels(levels[0])
+    elif any_range and 0 < len(levels) < len(recordings):
+        raise MimError(
+            f"{levels[0]}: expected floats as in other arrays, got uint8, which are read as levels "
+            f"/ 255. Save all as floats, or all as uint8, for --scale={data.scale}."
+        )
     return open_recordings(recordings, frame_shape, total_length, data, part, any_range)
 
 

@@ -251,6 +251,14 @@ def test_too_many_variables_are_refused(tmp_path, name, monkeypatch):
         Grid([tmp_path / name], ("t2m",))
 
 
+def test_members_are_not_the_rows_of_a_region_of_one_row(tmp_path):
+    row = FIELDS[["t2m"]].isel(lat=[2])
+    members = row.expand_dims({"number": [0, 1, 2]}, 1)
+    assert Grid([grid_files.write(tmp_path / "a.nc", row)]).frame_shape == (1, 8, 1)
+    with pytest.raises(MimError, match="t2m.*number of 3"):
+        Grid([grid_files.write(tmp_path / "b.nc", members)])
+
+
 @pytest.mark.parametrize(
     "dtype", ["S5", "c8", "V8", "M8[ns]", [("a", "f4"), ("b", "i2")], "(3,)f4", h5py.ref_dtype]
 )

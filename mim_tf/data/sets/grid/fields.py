@@ -113,9 +113,10 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
             f" got {list(data.coords)}. Convert its times, or add it (xarray: expand_dims)."
         )
     dimension = time.dims[0] if time.dims else None
-    others = _without_time(data, 1)
-    if len(others) < 2:  # a region may be a single row or column
-        others = _without_time(data)
+    axes = _without_time(data)
+    # A region may be a single row or column; members of an ensemble are neither.
+    others = [each for each in axes if data.sizes[each] > 1 or _kind(data, each)]
+    others = others if len(others) > 1 else axes
     data = data.isel({each: 0 for each in data.dims if each not in (dimension, *others)})
     if len(others) != 2:
         sizes = ", ".join(f"{each} of {data.sizes[each]}" for each in others)

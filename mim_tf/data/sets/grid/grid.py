@@ -19,7 +19,7 @@ from mim_tf.data.split import ALL, SPLITS, check_apart, needed_paths, with_paths
 from mim_tf.errors import MimError
 from mim_tf.runtime.memory import machine_memory
 from mim_tf.values.grid import Axis, FrameGrid
-from mim_tf.values.scale import RAIN_SCALES, LinearScale
+from mim_tf.values.scale import RAIN_SCALES, LinearScale, plain_unit
 from mim_tf.values.step import step_in_words
 
 if TYPE_CHECKING:
@@ -169,10 +169,10 @@ def _opened(paths, state, *part):  # the state of the files is a part of the key
 
 
 RAIN_RATE = "mm/h"
-# Without spaces and the signs of powers, which files write in every way.
-_PER_HOUR = ("mm/h", "mm/hr", "mmh-1", "mmhr-1", "mmhour-1", "kgm-2h-1")
-_PER_SECOND = ("mms-1", "mm/s", "kgm-2s-1", "kg/m2/s")
-_IN_A_STEP = ("mm", "kg", "kgm-2", "kg/m2", "lm-2", "millimeter")
+# As of `plain_unit`.
+_PER_HOUR = ("mmh-1", "mmhr-1", "mmhour-1", "kgm-2h-1")
+_PER_SECOND = ("mms-1", "kgm-2s-1")
+_IN_A_STEP = ("mm", "kg", "kgm-2", "lm-2", "millimeter")
 
 
 def _rates_per_unit(variables, units, step):
@@ -180,7 +180,7 @@ def _rates_per_unit(variables, units, step):
     if len(variables) != 1:
         raise MimError(f"Expected one variable for --scale of rain, got {', '.join(variables)}.")
     unit, seconds = units[0], step[0] if step[1] == "seconds" else 0
-    plain = unit.translate(str.maketrans("", "", " ^*"))
+    plain = plain_unit(unit)
     if plain in _PER_HOUR:
         return 1.0
     if plain in _PER_SECOND:
