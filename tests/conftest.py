@@ -1,5 +1,6 @@
 """A tiny network and tiny data for several test folders."""
 
+import gc
 import os
 
 # The order of additions, and so the last bit of a result, depends on the number of threads of an
@@ -20,6 +21,14 @@ TINY = mim_tf.ModelConfig(
     input_length=3,
     total_length=6,
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_objects_to_search():
+    """Leave what is there already, such as TensorFlow, out of each search for garbage."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
