@@ -124,6 +124,7 @@ def _analyze(values: flags.FlagValues) -> None:
     path, low, high = values.pretrained_model, values.low, values.high
     check_folder(values.output, "--output")
     check_data_flags(values, ("valid_data_paths",))
+    share_cores()
     import_keras(values.network_module)
     data = data_config(values, path)
     from mim_tf.evaluation.forget_gates import draw
