@@ -197,6 +197,7 @@ def s_prog_on(scale: LinearScale) -> Baseline:
     follow, advance = motion.get_method("LK"), nowcasts.get_method("sprog")
     # In decibels of mm/h, as in pysteps, or dBZ; drier pixels have one value below.
     driest, is_rate = (-10.0, True) if scale.transform else (5.0, False)
+    dry = np.min(scale.low if scale.black is None else scale.black)
 
     def s_prog(context, horizon):
         forecast = persistence(context, horizon)
@@ -217,7 +218,7 @@ def s_prog_on(scale: LinearScale) -> Baseline:
             # Missing is what comes in from outside.
             is_wet = np.nan_to_num(found, nan=driest) > driest
             rain = 10 ** (np.where(is_wet, found, 0) / 10) if is_rate else found
-            predicted[..., 0] = scale.to_unit(np.where(is_wet, rain, np.min(scale.low)))
+            predicted[..., 0] = scale.to_unit(np.where(is_wet, rain, dry))
         return forecast
 
     return s_prog

@@ -15,7 +15,7 @@ from mim_tf.evaluation.baselines import (
 )
 from mim_tf.evaluation.errors import PixelErrors
 from mim_tf.evaluation.statistics import Scores
-from mim_tf.values.scale import RAIN_SCALES
+from mim_tf.values.scale import RAIN_SCALES, LinearScale
 
 
 def test_persistence_and_the_mean_of_each_pixel():
@@ -148,6 +148,10 @@ def test_s_prog_is_extrapolation_that_gets_smoother():
     assert errors[0] < 0.5 * errors[1]
     roughness = np.abs(np.diff(forecast, axis=2))[inside[:2]].mean(axis=(0, 2, 3, 4))
     assert roughness[-1] < 0.9 * roughness[0]
+    # Forecasts from files are in dBZ, whose lowest value means dry.
+    values = LinearScale("dBZ", 0.0, 1.0, False, -32.0, 60.0)
+    reflectivity = np.where(frames[:, :4] > 0, 5 + 60 * frames[:, :4], np.float32(-32))
+    assert baselines.s_prog_on(values)(reflectivity, 2).min() == -32
     leaving = np.zeros((1, 4, 16, 16, 1), np.float32)  # pysteps raises an error
     leaving[0, np.arange(4), :, 3 + 4 * np.arange(4)] = 0.5
     assert np.isfinite(baselines.s_prog_on(scale)(leaving, 6)).all()
