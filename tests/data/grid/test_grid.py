@@ -124,6 +124,15 @@ def test_a_region_across_the_end_of_the_grid(tmp_path):
         Grid([path], ("u10",), (-10, 10, 0, 90))
 
 
+def test_a_region_has_no_column_of_a_globe_twice(tmp_path):
+    for number, first in enumerate((0, -180)):
+        globe = grid_files.dataset(2, longitudes=np.arange(first, first + 361, 45.0))
+        path = grid_files.write(tmp_path / f"{number}.nc", globe)
+        for region in ((90, -90, first, first + 360), (90, -90, -90, 270), (90, -90, 90, -90)):
+            columns = Grid([path], region=region).coordinates["lon"].values
+            assert (np.diff(columns) == 45).all()
+
+
 def test_the_ends_of_a_region_are_in_it_in_single_precision_too(tmp_path):
     tenths = np.arange(350, 370, dtype=np.float32) / 10
     fields = grid_files.dataset(2, latitudes=tenths[::-1], longitudes=tenths - 25)

@@ -250,7 +250,9 @@ def select(grid, region: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
             f"Expected a --region within latitudes {latitude.min():g} to {latitude.max():g} and "
             f"longitudes {longitude.min():g} to {longitude.max():g}, got {region}."
         )
-    return found_rows, inside[np.argsort(offset[inside], kind="stable")]
+    inside = inside[np.argsort(offset[inside], kind="stable")]
+    # A globe may have its first column twice, such as 0 and 360.
+    return found_rows, inside[np.diff(offset[inside], prepend=-1) > _TOLERANCE / 10]
 
 
 def cut(grid, rows: np.ndarray, columns: np.ndarray, coarsen: int):
