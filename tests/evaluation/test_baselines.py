@@ -84,10 +84,12 @@ def centre(frame):
     return (indices * frame).sum(axis=(1, 2)) / frame.sum()
 
 
-@pytest.mark.parametrize("velocity", [(0, 0), (1, 2), (-0.5, 1.5)])
-def test_a_moving_blob_moves_on(velocity):
+@pytest.mark.parametrize(
+    ("velocity", "size"), [((0, 0), 1), ((1, 2), 1), ((-0.5, 1.5), 1), ((1, 2), 1e-5)]
+)
+def test_a_moving_blob_moves_on(velocity, size):
     frames = moving_blob(np.array(velocity), 10)
-    forecast = extrapolate_along_flow(frames[:, :4], 6)
+    forecast = extrapolate_along_flow(frames[:, :4] * np.float32(size), 6) / np.float32(size)
     assert forecast.shape == (1, 6, 64, 64, 1)
     assert forecast.dtype == np.float32
     assert 0 <= forecast.min() <= forecast.max() <= 1
