@@ -158,6 +158,9 @@ def extrapolate_along_flow(context: np.ndarray, horizon: int) -> np.ndarray:
 
 def _smooth_flow(previous, last):
     """Return the displacement (rows, columns) `[2, H, W]` from a value of `last` to its origin."""
+    # scikit-image finds no motion in small values, such as rain in kg m-2 s-1.
+    if 0 < (size := np.ptp(last)) < 0.1:
+        previous, last = previous / size, last / size
     flow = np.stack(optical_flow_ilk(last, previous, radius=max(2, min(7, min(last.shape) // 4))))
     # Flow is known where there is structure. Elsewhere its surroundings count.
     weight = gaussian_gradient_magnitude(last.astype(np.float64), 1) ** 2
@@ -197,6 +200,7 @@ def s_prog_on(scale: LinearScale) -> Baseline:
     follow, advance = motion.get_method("LK"), nowcasts.get_method("sprog")
     # In decibels of mm/h, as in pysteps, or dBZ; drier pixels have one value below.
     driest, is_rate = (-10.0, True) if scale.transform else (5.0, False)
+    dry = np.min(scale.low if scale.black is None else scale.black)
 
     def s_prog(context, horizon):
         forecast = persistence(context, horizon)
@@ -217,7 +221,7 @@ def s_prog_on(scale: LinearScale) -> Baseline:
             # Missing is what comes in from outside.
             is_wet = np.nan_to_num(found, nan=driest) > driest
             rain = 10 ** (np.where(is_wet, found, 0) / 10) if is_rate else found
-            predicted[..., 0] = scale.to_unit(np.where(is_wet, rain, np.min(scale.low)))
+            predicted[..., 0] = scale.to_unit(np.where(is_wet, rain, dry))
         return forecast
 
     return s_prog

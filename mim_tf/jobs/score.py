@@ -13,7 +13,7 @@ from mim_tf.data.files.images import in_natural_order
 from mim_tf.data.scale_fit import ValueStatistics
 from mim_tf.data.sets.grid.files import is_grid
 from mim_tf.data.sets.grid.grid import Grid, Stretch
-from mim_tf.data.sets.grid.times import runs
+from mim_tf.data.sets.grid.times import read_times, runs
 from mim_tf.data.source import Indices, SequenceSource, WindowSource
 from mim_tf.errors import MimError
 from mim_tf.jobs.evaluate import in_words, scored
@@ -49,7 +49,8 @@ def score_files(
         thresholds: for the scores of events, in the unit of the values.
         variables: of fields, NAME or NAME@LEVEL; by default those of the forecasts.
         unit: of the values of arrays.
-        context: fields of the truth before each forecast, for the baselines.
+        context: fields of the truth before each forecast, for the baselines. They end where a
+            forecast of one field starts, if its file has the `forecast_reference_time`.
 
     Returns:
         The scores of each model as text, and the folders with its scores, pictures and page.
@@ -263,7 +264,7 @@ def _times_in(grid, forecast, truth) -> tuple[int, int]:
     """Return the place of a forecast's first time in the truth, and its step in fields of it."""
     places = np.searchsorted(grid.times.seconds, forecast.times.seconds)
     there = np.take(grid.times.seconds, places, mode="clip") == forecast.times.seconds
-    steps = np.unique(np.diff(places)) if len(places) > 1 else [1]
+    steps = np.unique(np.diff(places)) if len(places) > 1 else [_lead(grid, forecast, places[0])]
     what, found = f"a field for {forecast.times.text(int(np.argmin(there)))}", "none"
     if forecast.times.calendar != grid.times.calendar:
         found = "another calendar"
@@ -275,6 +276,15 @@ def _times_in(grid, forecast, truth) -> tuple[int, int]:
         f"{truth}: expected {what}, of {forecast.paths[0]}, got {found}: it has "
         f"{grid.times.span()}. Add fields to the truth, or leave out that forecast."
     )
+
+
+def _lead(grid, forecast, place):
+    """Return the fields from the start of a forecast of one field to it, 1 if it is unknown."""
+    for each in forecast.channels[0][0].data.coords.values():
+        if each.attrs.get("standard_name") == "forecast_reference_time" and each.size == 1:
+            start = read_times(forecast.paths[0], each.values.ravel()).seconds
+            return max(1, place - np.searchsorted(grid.times.seconds, start[0]))
+    return 1
 
 
 def _reader(source, forecasts, context, name):

@@ -27,6 +27,7 @@ from mim_tf.data.scale_fit import check_units
 from mim_tf.data.sets.grid.files import is_grid, is_pattern
 from mim_tf.data.sets.grid.grid import Stretch, cached_grid
 from mim_tf.data.sets.grid.times import runs
+from mim_tf.data.sets.radar import POSSIBLE_DBZ
 from mim_tf.data.source import Recording, filled, warn_of_pace
 from mim_tf.errors import MimError
 from mim_tf.prediction.outputs import ForecastOrigin
@@ -74,8 +75,13 @@ class Input:
         before_last = self.interval * np.arange(self.length)[::-1]
         frames = recording.read(recording.length - 1 - before_last)
         if self.scale:
-            if np.isinf(frames).any():
-                raise MimError(f"{recording.name}: expected finite values or NaN, got infinity.")
+            wrong, expected = np.isinf(frames), "finite values"
+            if self.scale.unit == "dBZ":  # as in training, where --radar_missing names others
+                low, high = POSSIBLE_DBZ
+                wrong, expected = (frames < low) | (frames > high), f"dBZ from {low} to {high}"
+            if wrong.any():
+                got = f"got {frames[wrong][0]:g}. Write NaN where values are missing."
+                raise MimError(f"{recording.name}: expected {expected} or NaN, {got}")
             if not sequence and not self.origin:
                 self.scale.warn_of_other_values(frames, recording.name)
             frames = self.scale.to_unit(frames)

@@ -184,7 +184,7 @@ class LinearScale:
         return json.loads(json.dumps(changed))
 
     def check_levels(self, name: str | Path) -> None:
-        """Raise `MimError` if the network was not trained on levels divided by 255, as `name` has."""
+        """Raise `MimError` if the network was not trained on levels / 255, as `name` has."""
         ends = [each for each in (self.black, self.white) if each is not None]
         if any(self.unit) or len(ends) < 2 or np.min(ends) < 0 or np.max(ends) > 1:
             raise MimError(f"{name}: expected floats, physical values as in training, got 0..255.")

@@ -15,7 +15,7 @@ from mim_tf.evaluation.baselines import (
 )
 from mim_tf.evaluation.errors import PixelErrors
 from mim_tf.evaluation.statistics import Scores
-from mim_tf.values.scale import RAIN_SCALES
+from mim_tf.values.scale import RAIN_SCALES, LinearScale
 
 
 def test_persistence_and_the_mean_of_each_pixel():
@@ -84,10 +84,12 @@ def centre(frame):
     return (indices * frame).sum(axis=(1, 2)) / frame.sum()
 
 
-@pytest.mark.parametrize("velocity", [(0, 0), (1, 2), (-0.5, 1.5)])
-def test_a_moving_blob_moves_on(velocity):
+@pytest.mark.parametrize(
+    ("velocity", "size"), [((0, 0), 1), ((1, 2), 1), ((-0.5, 1.5), 1), ((1, 2), 1e-5)]
+)
+def test_a_moving_blob_moves_on(velocity, size):
     frames = moving_blob(np.array(velocity), 10)
-    forecast = extrapolate_along_flow(frames[:, :4], 6)
+    forecast = extrapolate_along_flow(frames[:, :4] * np.float32(size), 6) / np.float32(size)
     assert forecast.shape == (1, 6, 64, 64, 1)
     assert forecast.dtype == np.float32
     assert 0 <= forecast.min() <= forecast.max() <= 1
@@ -148,6 +150,10 @@ def test_s_prog_is_extrapolation_that_gets_smoother():
     assert errors[0] < 0.5 * errors[1]
     roughness = np.abs(np.diff(forecast, axis=2))[inside[:2]].mean(axis=(0, 2, 3, 4))
     assert roughness[-1] < 0.9 * roughness[0]
+    # Forecasts from files are in dBZ, whose lowest value means dry.
+    values = LinearScale("dBZ", 0.0, 1.0, False, -32.0, 60.0)
+    reflectivity = np.where(frames[:, :4] > 0, 5 + 60 * frames[:, :4], np.float32(-32))
+    assert baselines.s_prog_on(values)(reflectivity, 2).min() == -32
     leaving = np.zeros((1, 4, 16, 16, 1), np.float32)  # pysteps raises an error
     leaving[0, np.arange(4), :, 3 + 4 * np.arange(4)] = 0.5
     assert np.isfinite(baselines.s_prog_on(scale)(leaving, 6)).all()

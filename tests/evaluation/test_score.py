@@ -184,6 +184,17 @@ def test_fields_are_matched_by_their_times(starts, given):
         assert persistence == pytest.approx(np.abs(errors).mean(), rel=1e-4)
 
 
+def test_baselines_of_forecasts_of_one_field_begin_where_these_do():
+    TRUTH.to_netcdf("truth.nc", engine="h5netcdf")
+    start = (), TRUTH.time.values[5], {"standard_name": "forecast_reference_time"}
+    forecast = TRUTH[["t2m"]].isel(time=[7]).assign_coords(forecast_reference_time=start)
+    forecast.to_netcdf("fc.nc", engine="h5netcdf")
+    found = scores_of("fc.nc", "truth.nc")
+    persistence = found["baselines"]["persistence"]["mean"]["mae_t2m_K"]
+    t2m = TRUTH.t2m.values
+    assert persistence == pytest.approx(np.abs(t2m[5] - t2m[7]).mean(), rel=1e-4)
+
+
 def test_a_folder_of_forecasts_for_each_model(here):
     TRUTH.to_netcdf("truth.nc", engine="h5netcdf")
     for name, error in (("A", 0.5), ("B", 1)):

@@ -163,9 +163,10 @@ def test_floats_are_physical_where_the_network_has_a_scale(tmp_path):
     frames = open_input(path, GREY, scale=KELVIN).read(0)
     assert frames[0, 0, 0] == 0
     assert frames[1:].min() == frames[1:].max() == 1.5
-    saved(path, np.full((5, *GREY), np.inf))
-    with pytest.raises(MimError, match=r"a\.npy"):
-        open_input(path, GREY, scale=KELVIN).read(0)
+    for value, scale in ((np.inf, KELVIN), (95.5, LinearScale("dBZ", 0, 70))):
+        saved(path, np.full((5, *GREY), value))
+        with pytest.raises(MimError, match=r"a\.npy"):
+            open_input(path, GREY, scale=scale).read(0)
 
 
 @pytest.mark.parametrize(

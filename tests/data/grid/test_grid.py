@@ -124,6 +124,15 @@ def test_a_region_across_the_end_of_the_grid(tmp_path):
         Grid([path], ("u10",), (-10, 10, 0, 90))
 
 
+def test_a_region_has_no_column_of_a_globe_twice(tmp_path):
+    for number, first in enumerate((0, -180)):
+        globe = grid_files.dataset(2, longitudes=np.arange(first, first + 361, 45.0))
+        path = grid_files.write(tmp_path / f"{number}.nc", globe)
+        for region in ((90, -90, first, first + 360), (90, -90, -90, 270), (90, -90, 90, -90)):
+            columns = Grid([path], region=region).coordinates["lon"].values
+            assert (np.diff(columns) == 45).all()
+
+
 def test_the_ends_of_a_region_are_in_it_in_single_precision_too(tmp_path):
     tenths = np.arange(350, 370, dtype=np.float32) / 10
     fields = grid_files.dataset(2, latitudes=tenths[::-1], longitudes=tenths - 25)
@@ -255,8 +264,23 @@ def test_members_are_not_the_rows_of_a_region_of_one_row(tmp_path):
     row = FIELDS[["t2m"]].isel(lat=[2])
     members = row.expand_dims({"number": [0, 1, 2]}, 1)
     assert Grid([grid_files.write(tmp_path / "a.nc", row)]).frame_shape == (1, 8, 1)
-    with pytest.raises(MimError, match="t2m.*number of 3"):
+    with pytest.raises(MimError, match=r"t2m.*number of 3"):
         Grid([grid_files.write(tmp_path / "b.nc", members)])
+
+
+def test_starts_of_forecasts_are_not_the_times_of_their_fields(tmp_path):
+    lead, later = np.timedelta64(6, "h"), FIELDS.time.values + np.timedelta64(6, "h")
+    one = FIELDS.assign_coords(prediction_timedelta=lead)  # of each start
+    several = FIELDS.isel(time=0, drop=True).expand_dims(time=FIELDS.time[:1], step=[6, 12])
+    for fields, variable in ((one, "t2m"), (several, "t2m"), (several, "t2m@6")):
+        path = grid_files.write(tmp_path / "a.nc", fields)
+        with pytest.raises(MimError, match=r"a\.nc.*(step|prediction_timedelta)"):
+            Grid([path], (variable,))
+    valid = one.assign_coords(valid_time=("time", later))
+    grid = Grid([grid_files.write(tmp_path / "b.nc", valid)])
+    np.testing.assert_array_equal(grid.times.values, later)
+    analysis = FIELDS.assign_coords(step=np.timedelta64(0, "h"))
+    assert len(Grid([grid_files.write(tmp_path / "c.nc", analysis)])) == 24
 
 
 @pytest.mark.parametrize(

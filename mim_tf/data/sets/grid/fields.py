@@ -20,6 +20,9 @@ _GEOGRAPHIC = {"latitude", "lat", "longitude", "lon"}
 _ROTATED = {"grid_latitude", "rlat", "grid_longitude", "rlon"}
 """Names of dimensions, and values of CF's standard_name."""
 
+_LEADS = {"forecast_period", "step", "lead_time", "leadtime", "lead", "prediction_timedelta"}
+"""Names, and the standard_name, of the time from the start of a forecast to a field."""
+
 _NORTH, _EAST = (
     re.compile(f"degrees?[_ ]?{name}", re.IGNORECASE) for name in ("n(orth)?", "e(ast)?")
 )
@@ -113,6 +116,7 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
             f" got {list(data.coords)}. Convert its times, or add it (xarray: expand_dims)."
         )
     dimension = time.dims[0] if time.dims else None
+    _check_leads(path, data, time)
     axes = _without_time(data)
     # A region may be a single row or column; members of an ensemble are neither.
     others = [each for each in axes if data.sizes[each] > 1 or _kind(data, each)]
@@ -148,13 +152,31 @@ def _time_of(data):
     def rank(coordinate):
         # A forecast has a reference time, which is the same for all of its fields.
         standard_name = coordinate.attrs.get("standard_name")
-        is_time = standard_name == "time" or coordinate.attrs.get("axis") == "T"
+        is_time = _is_valid_time(coordinate) or coordinate.attrs.get("axis") == "T"
         is_reference = standard_name == "forecast_reference_time"
         return is_reference, not is_time, coordinate.name not in coordinate.dims
 
     times = [each for each in data.coords.values() if each.ndim <= 1 and _is_time(each)]
     along = [each for each in times if each.ndim == 1 and each.dims[0] in data.dims]
     return min(along or [each for each in times if each.ndim == 0], key=rank, default=None)
+
+
+def _check_leads(path, data, time):
+    """Raise `MimError` if `time` is the start of forecasts, not the time that fields are for."""
+    if _is_valid_time(time):
+        return
+    for name, each in data.coords.items():
+        is_lead = _labels(name, each.attrs)[0] & _LEADS and each.dtype.kind in "fium"
+        if is_lead and not set(each.dims) & set(time.dims) and each.values.any():
+            raise MimError(
+                f"{path}: expected the times that fields of {data.name} are for, got the starts of "
+                f"forecasts in {time.name}, and {name}. Add the two, for one start or one {name} a "
+                "file (xarray: isel, assign_coords, swap_dims)."
+            )
+
+
+def _is_valid_time(coordinate):
+    return coordinate.attrs.get("standard_name") == "time" or "valid" in str(coordinate.name)
 
 
 def _is_time(coordinate):
@@ -250,7 +272,9 @@ def select(grid, region: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
             f"Expected a --region within latitudes {latitude.min():g} to {latitude.max():g} and "
             f"longitudes {longitude.min():g} to {longitude.max():g}, got {region}."
         )
-    return found_rows, inside[np.argsort(offset[inside], kind="stable")]
+    inside = inside[np.argsort(offset[inside], kind="stable")]
+    # A globe may have its first column twice, such as 0 and 360.
+    return found_rows, inside[np.diff(offset[inside], prepend=-1) > _TOLERANCE / 10]
 
 
 def cut(grid, rows: np.ndarray, columns: np.ndarray, coarsen: int):
