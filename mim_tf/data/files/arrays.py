@@ -34,7 +34,6 @@ MOST_COLOURS = 4
 _MOST_CHANNELS = 16
 """More channels are less likely than columns of frames whose channels come before the rows."""
 _BLOCK_BYTES = 2**16
-_MNIST_TEST_SEQUENCES = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +119,7 @@ def open_npy(path: str | Path, swap: bool = True) -> np.ndarray:
     """Map a `.npy` file as `[N, T, ...]`, or whatever else it holds.
 
     With `swap`, `[T, N, H, W]` becomes `[N, T, H, W]` if the file looks like `mnist_test_seq.npy`,
-    uint8 `[20, more than 20, 64, 64]`; other sizes than that file's 10,000 log a warning.
+    uint8 `[20, more than 20, 64, 64]`.
     """
     with opened(path, "a .npy file", " written by numpy.save without pickling") as file:
         shape, order, dtype = read_header(file)
@@ -131,20 +130,7 @@ def open_npy(path: str | Path, swap: bool = True) -> np.ndarray:
             raise ValueError(f"its header declares {expected} bytes, it has {size}")
         array = MappedArray(file, dtype, "r", file.tell(), shape, order)
     is_like = array.dtype == np.uint8 and array.ndim == 4 and array.shape[2:] == (64, 64)
-    if not swap or not is_like or not 20 == len(array) < array.shape[1]:
-        return array
-    if array.shape[1] != _MNIST_TEST_SEQUENCES:
-        _warn_of_order(array.shape, path)
-    return array.swapaxes(0, 1)
-
-
-@functools.cache
-def _warn_of_order(shape, path):
-    logging.warning(
-        "%s: read as [T, N, H, W], %d sequences of 20 frames, as mnist_test_seq.npy is. If its "
-        "axes are [N, T, H, W], save array[..., None].",
-        *(path, shape[1]),
-    )
+    return array.swapaxes(0, 1) if swap and is_like and 20 == len(array) < array.shape[1] else array
 
 
 def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype]:
