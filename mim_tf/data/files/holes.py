@@ -11,11 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mim_tf.errors import MimError
+
 _DATES = ("YmdHMS", "YmdHM", "YmdH", "Ymd", "Ym", "YjHMS", "YjHM", "Yj", "ymdHMS", "ymdHM")
 _CLOCKS = ("ymd", "mdHM", "dHM", "md", "HMS", "HM")
 """Digits of dates and times of day in names of files, by their letters in strftime."""
 
 _SIZES = {"Y": 4, "j": 3}
+_DAY_FIRST = re.compile(r"(?<!\d)(\d\d)\D?(\d\d)\D?((?:19|20)\d\d)(?!\d)")
 _DECIMAL, _WHOLE = re.compile(r"(\d+(?:\.\d+)?)"), re.compile(r"(\d+)")
 
 
@@ -32,11 +35,19 @@ class Pace(NamedTuple):
 def pace_of_names(paths: Sequence[Path]) -> Pace:
     """Return the pace of frames by the dates, times of day or numbers in the names of their files.
 
-    Names in which several numbers change that are no date, or text changes, tell nothing.
+    Names in which several numbers change that are no date, or text changes, tell nothing. Dates
+    that begin with the day raise `MimError` if the order of the numbers is not that of the dates.
 
     Args:
         paths: of a recording, in order, one for each frame.
     """
+    days = [_DAY_FIRST.search(path.stem) for path in paths]
+    dates = [each.groups()[::-1] for each in days if each and int(each[2]) <= 12]
+    if len(dates) == len(paths) and dates != sorted(dates):
+        raise MimError(
+            f"{paths[0]}: expected names in the order of their dates, got dates that begin with "
+            "the day. Rename the files: year, month, day."
+        )
     readings = ((np.diff(times), known) for times, known in _readings([p.stem for p in paths]))
     rising = [each for each in readings if len(each[0]) and (each[0] > 0).all()]
     if not rising:

@@ -2,12 +2,15 @@
 
 import datetime
 import math
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mim_tf.data.files.holes import pace_of_names, pace_of_steps
+from mim_tf.data.files.images import in_natural_order
+from mim_tf.errors import MimError
 
 START = datetime.datetime(2020, 1, 31, 20)
 TEN_MINUTES = datetime.timedelta(minutes=10)
@@ -51,6 +54,15 @@ def test_times_in_names(names, holes, step):
 def test_a_random_end_of_a_name_hides_no_date():
     names = [f"{name}_{n * 7919 % 1000:x}" for n, name in enumerate(times("%Y%m%d_%H%M"))]
     assert pace_of_names([Path(name) for name in names]).holes == (40,)
+
+
+def test_dates_that_begin_with_the_day_have_another_order():
+    days = np.datetime64("2019-01-30") + np.arange(4)
+    for form in ("sst_{2}{1}{0}.png", "{2}-{1}-{0}.png", "{2}.{1}.{0}_06.png"):
+        names = [form.format(*str(day).split("-")) for day in days]
+        assert pace_of_names([Path(name) for name in names[2:]])  # of one month
+        with pytest.raises(MimError, match=re.escape(sorted(names)[0])):
+            pace_of_names(in_natural_order(map(Path, names)))
 
 
 @pytest.mark.parametrize(
