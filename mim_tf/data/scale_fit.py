@@ -10,7 +10,7 @@ from tqdm import tqdm
 from mim_tf.config import DataConfig
 from mim_tf.data.source import Indices, SequenceSource, WindowSource, WrappedSource
 from mim_tf.errors import MimError
-from mim_tf.values.scale import RAIN_SCALES, LinearScale, plain_unit
+from mim_tf.values.scale import RAIN_SCALES, LinearScale, are_same_units
 
 _VALUES_AT_A_TIME = 2**23
 _LEAST_RAIN, _MOST_RAIN = -0.01, 1000  # mm/h; packed numbers may be slightly negative
@@ -171,7 +171,7 @@ def check_units(scale: LinearScale, names: tuple[str, ...], units: tuple[str, ..
     The names of the training in another order raise it, too. Other names log a warning.
     """
     expected = scale.unit if isinstance(scale.unit, tuple) else (scale.unit,) * len(units)
-    if [*map(plain_unit, expected)] != [*map(plain_unit, units)]:
+    if not are_same_units(expected, units):
         theirs, ours = (
             ", ".join(f"{name} in {unit or 'no unit'}" for name, unit in zip(*each, strict=False))
             for each in ((scale.names or names, expected), (names, units))

@@ -20,7 +20,7 @@ from mim_tf.jobs.evaluate import in_words, scored
 from mim_tf.runs.folder import new_run_folder
 from mim_tf.storage.paths import list_folder
 from mim_tf.values.grid import check_grid
-from mim_tf.values.scale import LinearScale
+from mim_tf.values.scale import LinearScale, are_same_units
 from mim_tf.values.step import step_in_words
 
 ARRAYS = (".npy", ".npz")
@@ -198,7 +198,7 @@ def _open_fields(truth, predictions, variables, context):
     grid = Grid([truth], variables or first.variables)
     for each in forecasts:
         (path,) = each.paths
-        if each.units != grid.units or len(each) != len(first):
+        if not are_same_units(each.units, grid.units) or len(each) != len(first):
             raise MimError(
                 f"{path}: expected {len(first)} fields in {_in_words(grid.units)} as in "
                 f"{first.paths[0]} and {truth}, got {len(each)} in {_in_words(each.units)}."

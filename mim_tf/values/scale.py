@@ -30,6 +30,11 @@ def plain_unit(unit: str) -> str:
     return re.sub(r"[ ^*]", "", powers)
 
 
+def are_same_units(ours: Sequence[str], theirs: Sequence[str]) -> bool:
+    """Return whether units are the same, in whatever spelling."""
+    return [*map(plain_unit, ours)] == [*map(plain_unit, theirs)]
+
+
 def _log(rain, xp):
     return xp.log1p(xp.maximum(rain, 0) / _LITTLE)
 
