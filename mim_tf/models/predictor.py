@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from mim_tf.config import ModelConfig
-from mim_tf.config.stored import ATTRIBUTE, to_json
+from mim_tf.config.stored import ATTRIBUTE, from_json, to_json
 from mim_tf.errors import MimError
 from mim_tf.models.machine import check_prediction, check_settings, faster_precision, under
 from mim_tf.models.registry import build_step
@@ -195,6 +195,21 @@ class VideoPredictor(keras.Model):
         """Raise `MimError`: Keras' export contains no forecast."""
         raise MimError("Keras' export has no forecast. Call mim_tf.serving.write_saved_model.")
 
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """Load as Keras' `load_weights`; weights of another architecture raise `MimError`.
+
+        Networks that compute something else can have weights of the same shapes.
+        """
+        from mim_tf.weights.hdf5 import check_settings  # which imports this module
+
+        path = Path(filepath)
+        if path.suffix == ".h5" and path.is_file() and not skip_mismatch:
+            with h5py.File(path) as file:
+                text = file.attrs.get(ATTRIBUTE)  # not in files of Keras
+            if text is not None:
+                check_settings(path, from_json(path, text), self.config)
+        super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+
     def save_weights(self, filepath, overwrite=True, **kwargs):
         """Save as Keras' `save_weights`; a `.weights.h5` file also gets the configuration."""
         path = Path(filepath)
@@ -302,7 +317,7 @@ def predict(model: VideoPredictor, context, horizon: int, batch_size: int = 8) -
 
 def frames_and_flags(inputs):
     """Return (frames, flags) of the inputs of a `VideoPredictor`; flags may be None."""
-    return (inputs["frames"], inputs["flags"]) if isinstance(inputs, dict) else (inputs, None)
+    return (inputs["frames"], inputs.get("flags")) if isinstance(inputs, dict) else (inputs, None)
 
 
 def check_frames(config: ModelConfig, frames, flags=None) -> None:
