@@ -101,7 +101,10 @@ def _forecast_of(forecast, source, input_length, config) -> tuple[Forecast, int]
     def predict(frames, _):
         context, horizon = frames[:, :input_length], length - input_length
         found = forecast.predict_on_batch(context) if is_keras else forecast(context, horizon)
-        found, expected = np.asarray(found), (len(frames), horizon, *frames.shape[2:])
+        found = np.ma.filled(found, np.nan) if np.ma.is_masked(found) else np.asarray(found)
+        expected = (len(frames), horizon, *frames.shape[2:])
+        if found.dtype.kind in "ui":
+            raise MimError(f"Expected a forecast of floats, got {found.dtype}. Divide by 255.")
         if found.shape != expected:
             raise MimError(
                 f"Expected a forecast {list(expected)}, [B, horizon, H, W, C], of a context "

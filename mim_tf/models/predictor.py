@@ -344,8 +344,7 @@ def checked_context(context, config: ModelConfig, dtype: str = "float32") -> np.
     Another shape than the model's, values that are not finite or leave the model's scale, and uint8
     if that scale is not clipped to [0, 1], raise `MimError`.
     """
-    if np.ma.is_masked(context):  # as netCDF4 reads; its hidden values may be any
-        raise MimError("Expected a context with all values, got masked ones: use context.filled().")
+    _check_mask("context", context)
     context, clipped = np.asarray(context), config.frame_scale.clipped
     if context.ndim != 5 or context.shape[2:] != config.frame_shape or not context.size:
         raise MimError(
@@ -420,7 +419,14 @@ def _array(values):
     return keras.ops.convert_to_numpy(values) if keras.ops.is_tensor(values) else values
 
 
+def _check_mask(name, values):
+    if np.ma.is_masked(values):  # as netCDF4 reads; its hidden values may be any
+        fill = "np.nan" if name == "targets" else "0"
+        raise MimError(f"Expected {name} without a mask, got masked values: use .filled({fill}).")
+
+
 def _check_float(name, values, clipped):
+    _check_mask(name, values)
     if "float" not in (dtype := keras.backend.standardize_dtype(values.dtype)):
         hint = _DIVIDE if clipped else _TO_UNIT
         raise MimError(f"Expected float {name} on the scale of the model, got {dtype}. {hint}")

@@ -172,6 +172,8 @@ def test_a_network_may_get_another_context_than_in_training(model, tiny_frames):
         (half, {"input_length": 6}, "got 6"),
         (lambda context, horizon: context, {"input_length": 2}, r"\[5, 4, 32, 32, 1\].*got \[5, 2"),
         (lambda c, n: half(c, n) * np.nan, {"input_length": 2}, "Expected finite predictions"),
+        (lambda c, n: np.ma.masked_less(half(c, n), 0.2), {"input_length": 2}, "Expected finite"),
+        (lambda c, n: np.uint8(255 * half(c, n)), {"input_length": 2}, "uint8"),
     ],
 )
 def test_forecasts_that_cannot_be_scored(forecast, settings, words, tiny_frames):
