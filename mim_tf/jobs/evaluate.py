@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from absl import logging
 from tqdm import tqdm
 
 from mim_tf.config import DataConfig, TrainingConfig
@@ -31,7 +32,10 @@ from mim_tf.report.pages import write_report_or_warn
 from mim_tf.runs.folder import new_run_folder
 from mim_tf.runs.record import write_record
 from mim_tf.runtime.backend import skip_graph_rewriting
+from mim_tf.values.scale import UNIT
 from mim_tf.weights.by_name import find_weights
+
+_FAR_BEYOND_1 = 20  # no forecast on a scale that ends at 1 reaches it, but levels of 0 to 255 do
 
 Forecast = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Frames `[B, T, H, W, C]`, 0 where missing, and their indices -> `[B, horizon, H, W, C]`."""
@@ -110,6 +114,9 @@ def _forecast_of(forecast, source, input_length, config) -> tuple[Forecast, int]
                 f"Expected a forecast {list(expected)}, [B, horizon, H, W, C], of a context "
                 f"{list(context.shape)}, got {list(found.shape)}."
             )
+        if (source.scale or UNIT).clipped and found.max() > _FAR_BEYOND_1:
+            message = "Expected a forecast in [0, 1], got %g, which counts as 1. Check its unit."
+            logging.log_first_n(logging.WARNING, message, 1, found.max())
         return found
 
     return predict, input_length

@@ -181,6 +181,13 @@ def test_forecasts_that_cannot_be_scored(forecast, settings, words, tiny_frames)
         mim_tf.evaluate(forecast, tiny_frames, **settings)
 
 
+def test_a_forecast_in_another_unit_is_noticed(tiny_frames, caplog):
+    mim_tf.evaluate(half, tiny_frames, input_length=2)
+    assert "[0, 1]" not in caplog.text
+    mim_tf.evaluate(lambda c, n: 255 * half(c, n), tiny_frames, input_length=2)
+    assert "Expected a forecast in [0, 1]" in caplog.text
+
+
 def test_a_foreign_model_does_not_predict():
     with pytest.raises(MimError, match=r"VideoPredictor.*got Functional.*mim_tf\.evaluate"):
         mim_tf.predict(keras_model((3, 8, 8, 1)), np.zeros((1, 3, 8, 8, 1)), 3)
