@@ -200,14 +200,17 @@ class VideoPredictor(keras.Model):
 
         Networks that compute something else can have weights of the same shapes.
         """
-        from mim_tf.weights.hdf5 import check_settings  # which imports this module
-
         path = Path(filepath)
         if path.suffix == ".h5" and path.is_file() and not skip_mismatch:
             with h5py.File(path) as file:
                 text = file.attrs.get(ATTRIBUTE)  # not in files of Keras
-            if text is not None:
-                check_settings(path, from_json(path, text), self.config)
+            stored = self.config if text is None else from_json(path, text)
+            if name := stored.conflict(self.config):
+                there, here = getattr(stored, name), getattr(self.config, name)
+                raise MimError(
+                    f"{path}: expected weights with {name}={here}, got {name}={there}. "
+                    "Call mim_tf.load_model, which builds the network of the file."
+                )
         super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def save_weights(self, filepath, overwrite=True, **kwargs):
