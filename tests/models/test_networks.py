@@ -167,6 +167,10 @@ class OwnModel(keras.Model):
     """A functional model of a class of one's own."""
 
 
+class WithoutEnds(keras.Model):
+    """A model that is not functional."""
+
+
 def test_a_step_of_a_class_of_ones_own_is_saved_and_loaded(tmp_path):
     def build(config):
         step = CONV_GRU(config)
@@ -192,7 +196,7 @@ def test_a_step_of_a_class_of_ones_own_is_saved_and_loaded(tmp_path):
 def test_a_step_that_no_loop_can_apply_is_refused(change):
     def build(config):
         step = CONV_GRU(config)
-        return keras.Model(*change(step.inputs, step.outputs)) if change else OwnModel()
+        return keras.Model(*change(step.inputs, step.outputs)) if change else WithoutEnds()
 
     mim_tf.register_network("no_step")(build)
     with pytest.raises(MimError, match="no_step"):
