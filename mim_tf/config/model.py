@@ -11,7 +11,7 @@ from mim_tf.values.step import step_from_words
 from mim_tf.values.text import listed
 
 _MOST_LAYERS = 100  # with more, building and tracing a step takes many minutes
-_NAMES_OF_2019 = {"mim_pp": "mim_star"}
+NAMES_OF_2019 = {"mim_pp": "mim_star"}
 WITH_ERA = ("predrnn_pp_openstl", "convlstm_openstl")
 OF_PYTORCH = ("mim_openstl", "predrnn_torch", *WITH_ERA)
 """Networks of OpenSTL and predrnn-pytorch."""
@@ -110,7 +110,7 @@ class ModelConfig:
         self._check_together()
         if self.frame_step:
             step_from_words(self.frame_step)
-        name = _NAMES_OF_2019.get(self.model_name, self.model_name)
+        name = NAMES_OF_2019.get(self.model_name, self.model_name)
         object.__setattr__(self, "model_name", name)
 
     @property

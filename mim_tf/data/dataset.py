@@ -6,6 +6,7 @@ the package are in `sets/` and, for arrays and folders, in `files/recordings.py`
 
 import functools
 
+import numpy as np
 from absl import logging
 
 from mim_tf.config import DataConfig, ModelConfig
@@ -15,7 +16,7 @@ from mim_tf.data.source import SequenceSource, TooShortError
 from mim_tf.data.split import ALL, SPLITS, how_divided, split_paths
 from mim_tf.errors import MimError
 from mim_tf.values.grid import check_grid
-from mim_tf.values.scale import LinearScale
+from mim_tf.values.scale import UNIT, LinearScale
 
 
 def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSource:
@@ -40,6 +41,8 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
             f"has {source.shape[1:]}. Set img_height, img_width and img_channel to the data's. "
             "Weights for one channel take several with channels_apart."
         )
+    if callable(data.declared.open):  # registered by a user
+        _check_first(source, data.dataset)
     _check_scale(data, model.scale, split, source.scale)
     _warn_of_unknown(model, source)
     if model.frame_step and source.frame_step not in ("", model.frame_step):
@@ -50,6 +53,26 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
     must_match = split != "train" and not shared
     check_grid(model.frame_grid, source.frame_grid, ", ".join(map(str, paths)), must_match)
     return source
+
+
+def _check_first(source, name):
+    """Check the first sequence as `SequenceSource.sequences` describes it; the backend cannot."""
+    frames = np.asanyarray(source.sequences([0]))
+    found, expected = (frames.dtype.name, list(frames.shape)), ("float32", [1, *source.shape])
+    if found != expected or np.ma.is_masked(frames):
+        mask = " with a mask" if np.ma.is_masked(frames) else ""
+        raise MimError(
+            f"--dataset={name}: expected sequences([0]) of {expected[0]} {expected[1]}, got "
+            f"{found[0]} {found[1]}{mask}. Convert them, and set missing values to NaN."
+        )
+    if np.isnan(frames).any() and not source.has_missing:
+        raise MimError(f"--dataset={name}: expected no NaN, or has_missing=True, got NaN.")
+    low, high = np.fmin.reduce(frames, None), np.fmax.reduce(frames, None)
+    if (source.scale or UNIT).clipped and (low < 0 or high > 1):
+        raise MimError(
+            f"--dataset={name}: expected values in [0, 1], got {low:g} to {high:g}. Divide levels "
+            "of 0 to 255 by 255, or give the source a scale."
+        )
 
 
 def _check_scale(data, learnt, split, found):

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from absl import logging
 from tqdm import tqdm
 
 from mim_tf.config import DataConfig, TrainingConfig
@@ -31,7 +32,10 @@ from mim_tf.report.pages import write_report_or_warn
 from mim_tf.runs.folder import new_run_folder
 from mim_tf.runs.record import write_record
 from mim_tf.runtime.backend import skip_graph_rewriting
+from mim_tf.values.scale import UNIT
 from mim_tf.weights.by_name import find_weights
+
+_FAR_BEYOND_1 = 20  # no forecast on a scale that ends at 1 reaches it, but levels of 0 to 255 do
 
 Forecast = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Frames `[B, T, H, W, C]`, 0 where missing, and their indices -> `[B, horizon, H, W, C]`."""
@@ -101,12 +105,18 @@ def _forecast_of(forecast, source, input_length, config) -> tuple[Forecast, int]
     def predict(frames, _):
         context, horizon = frames[:, :input_length], length - input_length
         found = forecast.predict_on_batch(context) if is_keras else forecast(context, horizon)
-        found, expected = np.asarray(found), (len(frames), horizon, *frames.shape[2:])
+        found = np.ma.filled(found, np.nan) if np.ma.is_masked(found) else np.asarray(found)
+        expected = (len(frames), horizon, *frames.shape[2:])
+        if found.dtype.kind in "ui":
+            raise MimError(f"Expected a forecast of floats, got {found.dtype}. Divide by 255.")
         if found.shape != expected:
             raise MimError(
                 f"Expected a forecast {list(expected)}, [B, horizon, H, W, C], of a context "
                 f"{list(context.shape)}, got {list(found.shape)}."
             )
+        if (source.scale or UNIT).clipped and found.max() > _FAR_BEYOND_1:
+            message = "Expected a forecast in [0, 1], got %g, which counts as 1. Check its unit."
+            logging.log_first_n(logging.WARNING, message, 1, found.max())
         return found
 
     return predict, input_length

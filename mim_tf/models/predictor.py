@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from mim_tf.config import ModelConfig
-from mim_tf.config.stored import ATTRIBUTE, to_json
+from mim_tf.config.stored import ATTRIBUTE, from_json, to_json
 from mim_tf.errors import MimError
 from mim_tf.models.machine import check_prediction, check_settings, faster_precision, under
 from mim_tf.models.registry import build_step
@@ -195,6 +195,24 @@ class VideoPredictor(keras.Model):
         """Raise `MimError`: Keras' export contains no forecast."""
         raise MimError("Keras' export has no forecast. Call mim_tf.serving.write_saved_model.")
 
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """Load as Keras' `load_weights`; weights of another architecture raise `MimError`.
+
+        Networks that compute something else can have weights of the same shapes.
+        """
+        path = Path(filepath)
+        if path.suffix == ".h5" and path.is_file() and not skip_mismatch:
+            with h5py.File(path) as file:
+                text = file.attrs.get(ATTRIBUTE)  # not in files of Keras
+            stored = self.config if text is None else from_json(path, text)
+            if name := stored.conflict(self.config):
+                there, here = getattr(stored, name), getattr(self.config, name)
+                raise MimError(
+                    f"{path}: expected weights with {name}={here}, got {name}={there}. "
+                    "Call mim_tf.load_model, which builds the network of the file."
+                )
+        super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+
     def save_weights(self, filepath, overwrite=True, **kwargs):
         """Save as Keras' `save_weights`; a `.weights.h5` file also gets the configuration."""
         path = Path(filepath)
@@ -302,7 +320,7 @@ def predict(model: VideoPredictor, context, horizon: int, batch_size: int = 8) -
 
 def frames_and_flags(inputs):
     """Return (frames, flags) of the inputs of a `VideoPredictor`; flags may be None."""
-    return (inputs["frames"], inputs["flags"]) if isinstance(inputs, dict) else (inputs, None)
+    return (inputs["frames"], inputs.get("flags")) if isinstance(inputs, dict) else (inputs, None)
 
 
 def check_frames(config: ModelConfig, frames, flags=None) -> None:
@@ -329,8 +347,7 @@ def checked_context(context, config: ModelConfig, dtype: str = "float32") -> np.
     Another shape than the model's, values that are not finite or leave the model's scale, and uint8
     if that scale is not clipped to [0, 1], raise `MimError`.
     """
-    if np.ma.is_masked(context):  # as netCDF4 reads; its hidden values may be any
-        raise MimError("Expected a context with all values, got masked ones: use context.filled().")
+    _check_mask("context", context)
     context, clipped = np.asarray(context), config.frame_scale.clipped
     if context.ndim != 5 or context.shape[2:] != config.frame_shape or not context.size:
         raise MimError(
@@ -405,7 +422,14 @@ def _array(values):
     return keras.ops.convert_to_numpy(values) if keras.ops.is_tensor(values) else values
 
 
+def _check_mask(name, values):
+    if np.ma.is_masked(values):  # as netCDF4 reads; its hidden values may be any
+        fill = "np.nan" if name == "targets" else "0"
+        raise MimError(f"Expected {name} without a mask, got masked values: use .filled({fill}).")
+
+
 def _check_float(name, values, clipped):
+    _check_mask(name, values)
     if "float" not in (dtype := keras.backend.standardize_dtype(values.dtype)):
         hint = _DIVIDE if clipped else _TO_UNIT
         raise MimError(f"Expected float {name} on the scale of the model, got {dtype}. {hint}")

@@ -13,6 +13,7 @@ import keras
 
 from mim_tf.config import ABLATION_FIELDS, ModelConfig
 from mim_tf.config.datasets import registered_data_sets
+from mim_tf.config.model import NAMES_OF_2019
 from mim_tf.errors import MimError
 
 StepBuilder = Callable[[ModelConfig], keras.Model]
@@ -46,6 +47,9 @@ def register_network(
         min_layers: smallest number of layers.
     """
 
+    if name in NAMES_OF_2019:  # `ModelConfig` would take the other network instead
+        raise MimError(f"Expected another name than {name}, which is {NAMES_OF_2019[name]}.")
+
     def register(builder: StepBuilder) -> StepBuilder:
         _NETWORKS[name] = Network(builder, scheduled_sampling, ablations, min_layers)
         return builder
@@ -70,10 +74,13 @@ def build_step(config: ModelConfig) -> keras.Model:
     if config.channels_apart:
         seen = dataclasses.replace(config, img_channel=1, channels_apart=False, scale=None)
     step = network.build(seen)
-    if not isinstance(step, keras.Model):
+    inputs, outputs = (_shapes_of(step, side) for side in ("inputs", "outputs"))
+    if not inputs or inputs != outputs:
+        found = f"{inputs} and {outputs}" if inputs else f"{step!r:.80}"
         raise MimError(
-            f"Expected a keras.Model from the builder of {config.model_name}, got {step!r:.80}. "
-            "Return the model of one time step."
+            f"Expected from the builder of {config.model_name} a keras.Model(inputs, outputs) of "
+            f"one time step, with as many outputs as inputs of the same shapes, got {found}. "
+            "Return step_model(...)."
         )
     if getattr(step, "prediction", "frame") != config.prediction:
         raise MimError(
@@ -81,6 +88,12 @@ def build_step(config: ModelConfig) -> keras.Model:
             "does not use StepEnds. Use prediction=frame."
         )
     return step
+
+
+def _shapes_of(step, side):
+    # A model that is not functional has neither, or None.
+    ends = getattr(step, side, None) if isinstance(step, keras.Model) else None
+    return [end.shape for end in ends or ()]
 
 
 def find_network(name: str) -> Network:

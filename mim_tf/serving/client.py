@@ -2,6 +2,7 @@
 
 Nothing is sent: use the HTTP or gRPC client of your choice. Endpoints and their inputs are those
 of `mim_tf.serving.Endpoints`. Inputs are arrays, numbers or nested lists; pictures are bytes.
+Masked values are sent as NaN, which is missing for `predict_physical` and refused by others.
 """
 
 import base64
@@ -55,6 +56,7 @@ def grpc_request(inputs: dict, model: str, endpoint: str = "predict", version: i
     if version is not None:
         request.model_spec.version.value = version
     for name, value in inputs.items():
+        value = _without_mask(value)
         array = np.asarray(value)
         if array.dtype.kind == "S":  # of fixed length, in which NumPy loses zeros at the end
             value = np.asarray(value, object)
@@ -103,7 +105,12 @@ def serving_protos(name: str):
         ) from None
 
 
+def _without_mask(value):
+    return value.astype(np.float32).filled(np.nan) if np.ma.is_masked(value) else value
+
+
 def _to_json(value):
+    value = _without_mask(value)
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, bytes):

@@ -7,6 +7,7 @@ from keras import ops
 from mim_tf.data.sets.hko7 import dbz_of_rain
 from mim_tf.errors import MimError
 from mim_tf.values.scale import LinearScale
+from mim_tf.values.text import listed
 
 _RATES = (2.0, 5.0, 10.0, 30.0)  # mm/h
 _WEIGHTS = (1.0, 2.0, 5.0, 10.0, 30.0)  # below the first rate, and from each rate on
@@ -18,11 +19,15 @@ def loss_for(kind: str, scale: LinearScale | None) -> keras.losses.Loss:
     """Return the loss of a `TrainingConfig.loss`, for frames on `scale`.
 
     Those of `POWERS` raise `MimError` for frames that are neither rain rates nor reflectivity.
+    Other kinds raise it, too.
     """
     if kind == "l2":
         return HalfSquaredError()
     if kind == "l1+l2":
         return AbsoluteAndSquaredError()
+    if not isinstance(kind, str) or kind not in POWERS:
+        known = listed(["l2", "l1+l2", *POWERS])
+        raise MimError(f"Expected the loss {known}, got {kind!r:.80}. Others: model.compile(...).")
     if scale and scale.unit == "dBZ":
         levels = scale.to_unit(dbz_of_rain(np.array(_RATES)))
     elif scale and scale.transform:

@@ -123,7 +123,9 @@ class StoredWeights:
 
         Weights that do not fit or are not finite raise `MimError`; the model is unchanged then.
         """
-        variables = WeightsFile(model.step, "layers/functional").variables
+        # Under the key that Keras makes of the step's class, as when it is saved.
+        file = WeightsFile(model, leave_out=(getattr(model, "optimizer", None),))
+        variables = {k: v for k, v in file.variables.items() if k.startswith("layers/")}
         difference = first_difference(self.weights, variables)
         if self.stored:
             check_settings(self.path, self.stored, model.config, difference)

@@ -1,5 +1,6 @@
 """The declarations of a data set: the settings it uses, its defaults, and sets of one's own."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -7,11 +8,13 @@ import numpy as np
 import pytest
 
 from mim_tf.cli.main import main
-from mim_tf.config import DataConfig, datasets
+from mim_tf.config import DataConfig, DataSet, datasets, register_data_set
 from mim_tf.config.data import used_settings
 from mim_tf.config.datasets import registered_data_sets
-from mim_tf.data.dataset import frame_shape
+from mim_tf.data.dataset import frame_shape, open_source
+from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
+from tests.models.small_models import small_config
 from tests.test_readme import block
 
 
@@ -79,6 +82,44 @@ def test_settings_without_effect_in_older_runs_are_left_out():
     stored = json.loads(json.dumps(dataclasses.asdict(DataConfig("radar", thresholds=(20,)))))
     kept = used_settings({**stored, "num_digits": 5, "region": [1, 2, 3, 4]})
     assert DataConfig(**kept) == DataConfig("radar", thresholds=(20,))
+
+
+LEVELS = np.arange(2 * 8 * 12 * 2).reshape(1, 2, 8, 12, 2) % 256
+FRAMES = (LEVELS / 255).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("frames", "has_missing", "named"),
+    [
+        (FRAMES, False, None),
+        (np.where(FRAMES < 0.5, np.nan, FRAMES), True, None),
+        (np.full_like(FRAMES, np.nan), True, None),
+        (LEVELS / 255, False, "float64"),
+        (LEVELS.astype(np.uint8), False, "uint8"),
+        (LEVELS.astype(np.float32), False, "255"),
+        (-FRAMES, False, "-1"),
+        (FRAMES[:, :1], False, "1, 1, 8"),
+        (np.where(FRAMES < 0.5, np.nan, FRAMES), False, "has_missing"),
+        (np.ma.masked_less(FRAMES, 0.5), True, "mask"),
+    ],
+)
+def test_sequences_of_ones_own_are_checked_when_opened(frames, has_missing, named, monkeypatch):
+    class Own(SequenceSource):
+        size, shape = 3, FRAMES.shape[1:]
+
+        def sequences(self, indices):
+            return frames[np.zeros(len(indices), int)]
+
+    def open_own(data, split, frame_shape, total_length):
+        source = Own()
+        source.has_missing = has_missing
+        return source
+
+    monkeypatch.setattr(datasets, "_DATA_SETS", registered_data_sets())
+    register_data_set(DataSet("own", open_own, FRAMES.shape[2:]))
+    expected = pytest.raises(MimError, match=named) if named else contextlib.nullcontext()
+    with expected:
+        open_source(DataConfig("own"), small_config(input_length=1, total_length=2), "train")
 
 
 @pytest.mark.slow

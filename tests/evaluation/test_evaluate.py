@@ -172,11 +172,20 @@ def test_a_network_may_get_another_context_than_in_training(model, tiny_frames):
         (half, {"input_length": 6}, "got 6"),
         (lambda context, horizon: context, {"input_length": 2}, r"\[5, 4, 32, 32, 1\].*got \[5, 2"),
         (lambda c, n: half(c, n) * np.nan, {"input_length": 2}, "Expected finite predictions"),
+        (lambda c, n: np.ma.masked_less(half(c, n), 0.2), {"input_length": 2}, "Expected finite"),
+        (lambda c, n: np.uint8(255 * half(c, n)), {"input_length": 2}, "uint8"),
     ],
 )
 def test_forecasts_that_cannot_be_scored(forecast, settings, words, tiny_frames):
     with pytest.raises(MimError, match=words):
         mim_tf.evaluate(forecast, tiny_frames, **settings)
+
+
+def test_a_forecast_in_another_unit_is_noticed(tiny_frames, caplog):
+    mim_tf.evaluate(half, tiny_frames, input_length=2)
+    assert "[0, 1]" not in caplog.text
+    mim_tf.evaluate(lambda c, n: 255 * half(c, n), tiny_frames, input_length=2)
+    assert "Expected a forecast in [0, 1]" in caplog.text
 
 
 def test_a_foreign_model_does_not_predict():

@@ -13,6 +13,7 @@ from tests.models.small_models import random_frames, shared_model, small_model
 FRAMES = random_frames(2, 5)
 NARROW = FRAMES[:, :, :, :8]
 FLAGS = np.zeros((2, 2))
+MASKED = np.ma.masked_less(FRAMES, 0.5)
 HALF_NAN = np.where(FRAMES < 0.5, np.nan, FRAMES)
 
 
@@ -80,6 +81,19 @@ def test_batches_a_network_can_learn_from(form):
     beyond = FRAMES * 8 - 4
     batch = form(beyond, beyond[:, 1:])
     check_training_arrays(*(batch if form is arrays else first_batch(batch)), clipped=False)
+
+
+@pytest.mark.parametrize("scale", [None, LinearScale("K", 250.0, 300.0, clipped=False)])
+def test_masked_values_are_not_used_as_they_are(scale):
+    model = shared_model(scale=scale)
+    for method in (model.fit, model.evaluate):
+        with pytest.raises(MimError, match=r"frames.*filled\(0\)"):
+            method(MASKED, FRAMES[:, 1:])
+        with pytest.raises(MimError, match=r"targets.*filled\(np\.nan\)"):
+            method(FRAMES, MASKED[:, 1:])
+    with pytest.raises(MimError, match=r"frames.*filled"):
+        model.predict(MASKED)
+    check((np.ma.array(FRAMES), FRAMES[:, 1:]))
 
 
 def test_a_scale_without_ends_needs_finite_values():

@@ -9,6 +9,7 @@ import mim_tf
 from mim_tf import MimError, build_model
 from mim_tf.config.model import NAMES
 from mim_tf.models.registry import _NETWORKS, build_step
+from mim_tf.training.optimizers import compile_for_training
 from tests.layers.cells import doubles, weights_by_name
 from tests.models import oracle_networks
 from tests.models.small_models import (
@@ -99,7 +100,8 @@ def test_without_mim_s_and_mim_n_it_is_the_network_it_was_made_from(name, plain)
 
 
 # The network "conv_gru", as on the page.
-exec(block("docs/networks.md", "register_network"), {})
+exec(block("docs/networks.md", "register_network"), names := {})
+CONV_GRU = names["conv_gru_step"]
 
 
 def test_network_of_ones_own_predicts_and_is_saved_as_the_others(tmp_path):
@@ -159,6 +161,51 @@ def test_a_name_registered_again_is_the_new_network():
 def test_settings_that_a_network_does_not_support_are_refused(changes, named):
     with pytest.raises(mim_tf.MimError, match=named):
         build_step(small_config(**changes))
+
+
+class OwnModel(keras.Model):
+    """A functional model of a class of one's own."""
+
+
+class WithoutEnds(keras.Model):
+    """A model that is not functional."""
+
+
+def test_a_step_of_a_class_of_ones_own_is_saved_and_loaded(tmp_path):
+    def build(config):
+        step = CONV_GRU(config)
+        return OwnModel(step.inputs, step.outputs)
+
+    mim_tf.register_network("own_class")(build)
+    model = small_model(model_name="own_class")
+    compile_for_training(model)
+    mim_tf.save_weights(model, tmp_path / "a.weights.h5")
+    copy = mim_tf.load_model(tmp_path / "a.weights.h5")
+    np.testing.assert_equal(copy.get_weights(), model.get_weights())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda inputs, outputs: (inputs, [outputs[0][..., :1], outputs[1]]),
+        lambda inputs, outputs: (inputs, [outputs[0], outputs[1][..., :1]]),
+        lambda inputs, outputs: (inputs, outputs[:1]),
+        None,
+    ],
+)
+def test_a_step_that_no_loop_can_apply_is_refused(change):
+    def build(config):
+        step = CONV_GRU(config)
+        return keras.Model(*change(step.inputs, step.outputs)) if change else WithoutEnds()
+
+    mim_tf.register_network("no_step")(build)
+    with pytest.raises(MimError, match="no_step"):
+        build_step(small_config(model_name="no_step"))
+
+
+def test_a_network_cannot_have_the_name_of_another_in_2019():
+    with pytest.raises(MimError, match="mim_star"):
+        mim_tf.register_network("mim_pp")
 
 
 FREE = {"peephole": "channel", "layer_norm": False}

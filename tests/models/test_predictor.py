@@ -119,6 +119,7 @@ def test_the_model_is_a_layer_of_others(model):
     last = keras.Model(frames, model(frames)[:, -1])
     assert last.output_shape == (None, 8, 12, 2)
     assert_same(last(random_frames(2, 5)), model(random_frames(2, 5))[:, -1])
+    assert_same(model({"frames": random_frames(2, 5)}), model(random_frames(2, 5)))
     any_length = model({"frames": keras.Input((None, 8, 12, 2)), "flags": keras.Input((None,))})
     assert any_length.shape == (None, None, 8, 12, 2)
     with pytest.raises(MimError, match=r"^Expected frames .*\(None, 5, 8, 12, 1\)\.$"):
@@ -179,6 +180,26 @@ def test_xla_is_chosen_anew_when_a_file_is_loaded():
     copy.compile_from_config(model.get_compile_config())
     assert not copy.jit_compile
     assert copy.optimizer.built
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prediction": "change"},
+        {"patch_size": 1, "img_channel": 8, "img_width": 6, "img_height": 4},
+        {"pad": True},
+    ],
+)
+def test_keras_loads_no_weights_of_another_network_of_the_same_shapes(changes, tmp_path):
+    path = tmp_path / "a.weights.h5"
+    network = {"model_name": "convlstm_net", "layer_norm": False}
+    build_model(small_config(**network)).save_weights(path)
+    other = build_model(small_config(**network, **changes))
+    before = other.get_weights()
+    with pytest.raises(MimError, match=r"a\.weights\.h5"):
+        other.load_weights(path)
+    np.testing.assert_equal(other.get_weights(), before)
+    other.load_weights(path, skip_mismatch=True)
 
 
 @pytest.mark.parametrize("answer", ["n", "y"])

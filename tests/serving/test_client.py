@@ -75,6 +75,15 @@ def test_requests_for_grpc():
     assert inputs["frames"].tolist() == STRINGS
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.int16])
+def test_masked_values_are_missing(dtype):
+    frames = np.ma.masked_less(np.array([[1, -999]], dtype), 0)  # as netCDF4 reads
+    _, inputs = sent(grpc_request({"frames": frames}, "mim", "predict_physical"))
+    np.testing.assert_array_equal(inputs["frames"], np.float32([[1, np.nan]]))
+    body = rest_columns({"frames": frames}, "predict_physical")
+    np.testing.assert_array_equal(body["inputs"]["frames"], [[1, np.nan]])
+
+
 def columns():
     return {"outputs": {"predictions": LEVELS.tolist(), "png_bytes": ENCODED}}
 

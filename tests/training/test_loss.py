@@ -131,6 +131,13 @@ def test_weights_of_rain_rates(rate, weight):
     assert got == pytest.approx(weight * errors, rel=1e-5)
 
 
+@pytest.mark.parametrize("scale", [None, RAIN])
+@pytest.mark.parametrize("kind", ["mse", keras.losses.MeanSquaredError()])
+def test_losses_of_others_are_compiled_with_keras(kind, scale):
+    with pytest.raises(MimError, match=r"l1\+l2.*model\.compile"):
+        loss_for(kind, scale)
+
+
 @pytest.mark.parametrize("scale", [None, LinearScale("K", 200, 300)])
 def test_only_rain_is_balanced(scale):
     with pytest.raises(MimError, match="balanced"):

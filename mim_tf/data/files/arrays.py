@@ -156,7 +156,7 @@ def to_float32(values: np.ndarray) -> np.ndarray:
 def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) -> None:
     """Raise `MimError` for an array that cannot be frames.
 
-    It is empty, of another rank, neither uint8 nor float, or has its channels elsewhere.
+    It is empty, of another rank, neither uint8 nor float, masked, or has its channels elsewhere.
     `layouts` maps the possible numbers of axes to the axes, such as `{4: "[N, T, H, W]"}`.
     """
     is_number = array.dtype == np.uint8 or array.dtype.kind == "f"
@@ -170,6 +170,8 @@ def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) ->
             f"{name}: Expected {expected}, uint8 or floats, got {array.dtype} {list(array.shape)}."
             f"{remedy}"
         )
+    if np.ma.is_masked(array):
+        raise MimError(f"{name}: Expected an array without a mask, got masked values: fill them.")
     if array.ndim == 5 or layouts.get(array.ndim) == "[N, T, H, W]":
         check_channels_last(array.shape, name)
 

@@ -64,6 +64,11 @@ def test_arrays_that_a_step_makes_fit(shape, dtype, remedy):
         ArraySource(np.zeros(shape, dtype), 3, "a.npy")
 
 
+def test_masked_values_are_not_frames():
+    with pytest.raises(MimError, match="mask"):
+        ArraySource(np.ma.masked_less(FRAMES, 0.5))
+
+
 def test_file_is_mapped_not_loaded(tmp_path):
     array = levels(50, 20, 64, 64)
     np.save(tmp_path / "a.npy", array)
