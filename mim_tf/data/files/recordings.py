@@ -89,6 +89,7 @@ def array_recordings(path: str | Path, check: bool = True) -> list[ArrayVideo]:
     if array.ndim == 4:
         arrays.warn_of_channels(array.shape, path, "np.moveaxis(array, 1, -1)[None]")
         array = array[..., None]
+    arrays.warn_of_order(array, path)
     return [ArrayVideo(f"{path}[{n}]", frames) for n, frames in enumerate(array)]
 
 
