@@ -164,7 +164,7 @@ def check_weights_exist(path: str | PathLike) -> None:
     )
 
 
-def newest_export(folder: str | PathLike) -> Path:
+def newest_export(folder: str | Path) -> Path:
     """Return the newest version in the folder of an export; raise `MimError` if it has none."""
     versions = [path for path in list_folder(folder) if path.name.isdecimal()]
     for path in (Path(folder), *sorted(versions, key=lambda path: int(path.name), reverse=True)):
