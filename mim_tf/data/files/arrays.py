@@ -34,8 +34,8 @@ MOST_COLOURS = 4
 _MOST_CHANNELS = 16
 """More channels are less likely than columns of frames whose channels come before the rows."""
 _BLOCK_BYTES = 2**16
-_COMPARED = 8
-"""Sequences and frames of an array that are compared to find its axis of time."""
+_FEWEST, _COMPARED = 4, 8
+"""Least and largest number of sequences, and of frames, by which the axis of time is found."""
 _SIDE = 32
 """Rows and columns that are compared, at most."""
 _CALMER = 0.85
@@ -107,7 +107,6 @@ class ArraySource(SequenceSource):
             self.frames = self.frames[..., None]
         if array.dtype != np.uint8:
             check_interval(self.frames, name, ("sequence", "frame"))
-        warn_of_order(self.frames, name)
         self.size = len(array)
         self.shape = self.frames.shape[1:]
 
@@ -223,7 +222,7 @@ def _is_calmer(array, axis):
     """Return whether an array changes much less along `axis`, 0 or 1, than along the other."""
     rows, columns = (slice(None, None, -(-side // _SIDE)) for side in array.shape[2:4])
     some = take(array, (slice(_COMPARED), slice(_COMPARED), rows, columns))
-    if min(some.shape[:2]) < 2:
+    if min(some.shape[:2]) < _FEWEST:
         return False
     with np.errstate(all="ignore"):  # Where NaN and infinity are wrong, they are rejected later.
         steps = (np.diff(to_float32(some), axis=each) for each in (axis, 1 - axis))
