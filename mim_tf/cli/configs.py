@@ -194,9 +194,13 @@ def _is_same_data(changes, stored):
 
 def _frame_sizes(data, changes):
     from mim_tf.data.dataset import frame_shape
+    from mim_tf.data.split import needed_paths
 
     names = ("img_height", "img_width", "img_channel")
-    sizes = dict(zip(names, frame_shape(data) or (), strict=False))
+    shape = frame_shape(data)
+    if shape is None:
+        needed_paths(data, "train")  # raises if there are none
+    sizes = dict(zip(names, shape or (), strict=False))
     if data.resize:
         return {name: size for name, size in sizes.items() if name == "img_channel"}
     if "img_width" in changes:  # Without --img_height, the height follows --img_width.

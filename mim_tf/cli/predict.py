@@ -15,7 +15,7 @@ from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.config.fields import field
 from mim_tf.errors import MimError
-from mim_tf.weights.by_name import check_weights_exist
+from mim_tf.weights.by_name import check_weights_exist, newest_export
 
 _OF_GRID = ("variables", "group", "region", "coarsen")
 
@@ -69,7 +69,7 @@ def main(values: flags.FlagValues) -> None:
     is_export = os.path.isdir(weights)
     if not is_export:
         check_weights_exist(weights)
-    elif changes := given(ModelConfig, values):
+    elif newest_export(weights) and (changes := given(ModelConfig, values)):
         raise MimError(f"{weights}: an export is complete. Leave out --{', --'.join(changes)}.")
     is_grid = has_coordinates(values.input)
     if not is_grid and (others := [name for name in _OF_GRID if name in given(DataConfig, values)]):

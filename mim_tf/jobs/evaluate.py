@@ -1,5 +1,6 @@
 """Evaluation of any model on a data set and on the test split, and analysis of its gates."""
 
+import contextlib
 import os
 import re
 from collections.abc import Callable
@@ -29,7 +30,8 @@ from mim_tf.models.machine import check_prediction
 from mim_tf.models.rollout import apart, together
 from mim_tf.prediction.matching import matching
 from mim_tf.report.pages import write_report_or_warn
-from mim_tf.runs.folder import new_run_folder
+from mim_tf.report.read import read_run_record
+from mim_tf.runs.folder import RECORD, new_run_folder
 from mim_tf.runs.record import write_record
 from mim_tf.runtime.backend import skip_graph_rewriting
 from mim_tf.values.scale import UNIT
@@ -262,6 +264,13 @@ def evaluate_weights(
     folder = new_run_folder(training.gen_frm_dir, "test")
     record = {"pretrained_model": os.path.realpath(find_weights(weights)), **source.describe()}
     record |= {"split": split, "changes": changes}
+    if seen := trained_on(weights, source):
+        record["trained_on"] = seen
+        logging.warning(
+            "%s: these weights were trained on %d of the recordings that are scored, such as %s. "
+            "The scores are too good.",
+            *(weights, len(seen), seen[0]),
+        )
     write_record(folder, model, data, training, {"test": record})
     context = model.input_length
     result = evaluate(forecast, source, training, input_length=context, folder=folder)
@@ -269,6 +278,24 @@ def evaluate_weights(
     if data.test_sha256:
         parts.append(identity(result, source.size, data.test_sha256))
     return "\n\n".join(parts), folder
+
+
+def trained_on(weights: str | Path, source: SequenceSource) -> list[str]:
+    """Return the recordings of `source` on which weights were trained, by the record of their run.
+
+    Only videos, folders of images and arrays are compared, unless each is divided along time.
+    """
+    run, here = Path(weights).parent, source.describe()
+    if not os.path.isfile(weights) or not os.path.lexists(run / RECORD):
+        return []
+    there: dict = {}
+    with contextlib.suppress(MimError):  # a corrupted record, which was answered before
+        there = read_run_record(run)["sources"].get("train", {})
+    if here["source"] != "recordings" or all("part_of_each_recording" in x for x in (here, there)):
+        return []
+    names = there.get("recordings")
+    learnt = {os.path.realpath(str(name)) for name in names} if isinstance(names, list) else set()
+    return [name for name in here["recordings"] if os.path.realpath(name) in learnt]
 
 
 def identity(result: dict, size: int | None, expected: str) -> str:

@@ -26,7 +26,7 @@ from mim_tf.models import build_model
 from mim_tf.models.machine import check_training
 from mim_tf.models.registry import find_network
 from mim_tf.runs.folder import RECORD, has_state, held, new_run_folder
-from mim_tf.runs.record import check_network_module, update_record, write_record
+from mim_tf.runs.record import check_network_module, check_sources, update_record, write_record
 from mim_tf.runtime.backend import skip_graph_rewriting
 from mim_tf.runtime.memory import memory_errors
 from mim_tf.storage.files import read_json
@@ -112,16 +112,17 @@ def train(
         start //= config.updates_per_iteration
         if len(set(starts := devices.gather(start))) > 1:
             raise MimError(f"--save_dir must be shared: processes resume from {starts}.")
+        records = {split: sources[split].describe() for split in ("train", "valid")}
         if devices.process_id > 0:
             folder = None
         elif folder:
             check_network_module(folder, model.config)
+            check_sources(folder, records)
             if start < config.max_iterations:
                 update_record(folder, data_config, config)
         else:
             folder = new_run_folder(config.save_dir)
             until_end.enter_context(held(folder))
-            records = {split: sources[split].describe() for split in ("train", "valid")}
             records["valid"]["is_test"] = is_test_validation(data_config)
             write_record(folder, model.config, data_config, config, records, pretrained_model)
         if start < config.max_iterations:

@@ -16,7 +16,8 @@ from mim_tf.models import VideoPredictor
 from mim_tf.prediction.inputs import Input
 from mim_tf.prediction.outputs import Output
 from mim_tf.runtime.optional import import_tensorflow
-from mim_tf.storage.paths import list_folder, read_text
+from mim_tf.storage.paths import read_text
+from mim_tf.weights.by_name import newest_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +54,7 @@ def from_export(folder: str | Path, horizon: int | None = None) -> Predictor:
     `folder` has a subfolder 1, 2, ... for each version, or is one of these. Raises `MimError` if it
     is no export, is corrupted or has another horizon, or TensorFlow is not installed.
     """
-    path = _newest_version(Path(folder))
+    path = newest_export(folder)
     stored = path / "assets" / "model_config.json"
     config = from_json(stored, read_text(stored)) if os.path.isfile(stored) else ModelConfig()
     tf = import_tensorflow("to predict with an export")
@@ -92,14 +93,6 @@ def _reason(error):
     lines = [line.strip() for line in str(error).splitlines()]
     where = ("Graph execution error", "Detected at node", "<stack traces", "[[{{node")
     return next((line for line in lines if line and not line.startswith(where)), "no reason given")
-
-
-def _newest_version(folder):
-    paths = [path for path in list_folder(folder) if path.name.isdecimal()]
-    for path in (folder, *sorted(paths, key=lambda path: int(path.name), reverse=True)):
-        if os.path.isfile(path / "saved_model.pb"):
-            return path
-    raise MimError(f"{folder}: expected a weights file, or a folder made by mim export.")
 
 
 def predict_files(

@@ -15,6 +15,7 @@ from mim_tf.data.files.arrays import (
     check_channels_last,
     open_npy,
     warn_of_channels,
+    warn_of_order,
 )
 from mim_tf.data.files.images import FrameFormat
 from mim_tf.data.files.recordings import (
@@ -121,7 +122,7 @@ def open_input(
     recordings: list[Path | ArrayVideo] = [path]
     batch_axis, has_levels = False, True
     if not os.path.isdir(path) and path.suffix.lower() == ".npy":
-        array = open_npy(path, swap=False)
+        array = open_npy(path)
         check_array(array, path, _LAYOUTS)
         has_levels = array.dtype == np.uint8
         rank = array.ndim
@@ -129,6 +130,8 @@ def open_input(
         check_channels_last(array.shape, path)
         if rank == 4 and batch_axis:
             warn_of_channels(array.shape, path, "np.moveaxis(array, 1, -1)")
+        if batch_axis:
+            warn_of_order(array, path)
         names = [f"{path}[{n}]" if batch_axis else str(path) for n in range(len(array))]
         recordings = [ArrayVideo(*pair) for pair in zip(names, array, strict=True)]
     if has_levels and scale and scale.clipped:

@@ -166,6 +166,8 @@ def _split(evaluation, sha256):
         return "The scores are of the validation split, on which the weights were chosen."
     if not (test := _tested(evaluation)):
         return "Of which split the scores are is not recorded."
+    if test.get("trained_on"):
+        return "The scores are too good: the weights were trained on some of these recordings."
     if test.get("split") == ALL:
         return "The scores are of all sequences of data that the weights were not trained on."
     run, iteration = _run_of_weights(evaluation)

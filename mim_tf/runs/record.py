@@ -96,6 +96,20 @@ def check_network_module(folder: Path, model: ModelConfig) -> None:
         )
 
 
+def check_sources(folder: Path, sources: dict[str, dict]) -> None:
+    """Log a warning if a split has another number of sequences than when the run was started."""
+    then = read_json(folder / RECORD).get("sources")
+    for split, now in sources.items():
+        known = then.get(split) if isinstance(then, dict) else None
+        count = known.get("sequences") if isinstance(known, dict) else None
+        if count is not None and count != now["sequences"]:
+            logging.warning(
+                "%s was started with %s %s sequences, and has %s now. Sequences to train on and to "
+                "validate on may have been exchanged. Restore the data, or start a new run.",
+                *(folder, count, split, now["sequences"]),
+            )
+
+
 def _now():
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
 

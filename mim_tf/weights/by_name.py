@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mim_tf.errors import MimError
-from mim_tf.storage.paths import opened, parse_json, read_text
+from mim_tf.storage.paths import list_folder, opened, parse_json, read_text
 from mim_tf.values.text import did_you_mean
 
 PACKAGED = Path(__file__).parents[1] / "weights_by_name"
@@ -161,6 +161,18 @@ def check_weights_exist(path: str | PathLike) -> None:
         f"No weights at {path}: expected a weights file, the prefix of a TensorFlow 1 checkpoint, "
         f"which has a {Path(path).name}.index, or one of the names {', '.join(known)} (`mim "
         f"presets` lists them; {VARIABLE} names a folder of more).{did_you_mean(str(path), known)}"
+    )
+
+
+def newest_export(folder: str | Path) -> Path:
+    """Return the newest version in the folder of an export; raise `MimError` if it has none."""
+    versions = [path for path in list_folder(folder) if path.name.isdecimal()]
+    for path in (Path(folder), *sorted(versions, key=lambda path: int(path.name), reverse=True)):
+        if os.path.isfile(path / "saved_model.pb"):
+            return path
+    raise MimError(
+        f"{folder}: expected a weights file, such as best.weights.h5 of a run, or a folder made by "
+        "mim export, got another folder."
     )
 
 

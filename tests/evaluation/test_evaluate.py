@@ -1,6 +1,7 @@
 """Evaluation of a model with every kind of score, and of a weights file with all it writes."""
 
 import dataclasses
+import json
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from mim_tf.data.source import filled
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import to_uint8
 from mim_tf.evaluation.stored import read_evaluation
-from mim_tf.jobs.evaluate import evaluate, evaluate_weights, identity
+from mim_tf.jobs.evaluate import evaluate, evaluate_weights, identity, trained_on
 from mim_tf.values.scale import LinearScale
 from mim_tf.weights import save_weights
 from tests.small_sources import Gappy
@@ -191,3 +192,32 @@ def test_a_forecast_in_another_unit_is_noticed(tiny_frames, caplog):
 def test_a_foreign_model_does_not_predict():
     with pytest.raises(MimError, match=r"VideoPredictor.*got Functional.*mim_tf\.evaluate"):
         mim_tf.predict(keras_model((3, 8, 8, 1)), np.zeros((1, 3, 8, 8, 1)), 3)
+
+
+def test_recordings_that_were_trained_on_are_named(tmp_path, monkeypatch):
+    """Such as after videos were added to the folder of the training, which is divided anew."""
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", np.zeros((7, 20, 8, 8), np.uint8))
+    np.save("b.npy", np.zeros((1, 20, 8, 8), np.uint8))
+    config = mim_tf.ModelConfig(img_width=8, input_length=2, total_length=4, patch_size=1)
+    weights = tmp_path / "run" / "a.weights.h5"
+
+    def opened(path, split, **settings):
+        return mim_tf.open_source(DataConfig("array", path, **settings), config, split)
+
+    def train(*source):
+        weights.parent.mkdir(exist_ok=True)
+        weights.touch()
+        record = {"command": ["mim"], "started": "", "backend": "", "training": {"seed": 0}}
+        record |= {"model": {"model_name": ""}, "data": {}, "versions": {}}
+        record["sources"] = {"train": opened(*source).describe()}
+        (weights.parent / "run.json").write_text(json.dumps(record))
+
+    train("a.npy", "train")
+    assert trained_on(weights, opened("a.npy", "test")) == []
+    assert len(trained_on(weights, opened(str(tmp_path / "a.npy"), "all"))) == 5
+    assert trained_on(weights, opened("a.npy", "test", data_seed=1)) != []
+    train("b.npy", "train")
+    shares = {"valid_fraction": 0.3, "test_fraction": 0.3}
+    assert trained_on(weights, opened("b.npy", "test", **shares)) == []
+    assert trained_on(weights, opened("b.npy", "all")) == ["b.npy[0]"]

@@ -108,6 +108,17 @@ def test_four_axes_with_an_axis_of_one_are_told_apart(tmp_path, caplog):
         open_input(saved(tmp_path / "b.npy", levels(5, 3, 16, 24)), RGB)
 
 
+def test_time_before_sequences_is_seen(tmp_path, caplog):
+    times, sequences = np.indices((6, 4), np.float32)[..., None, None]
+    array = np.tile(times / 100 + sequences / 5, GREY[:2])
+    open_input(saved(tmp_path / "a.npy", array.swapaxes(0, 1)), GREY)
+    assert not caplog.records
+    open_input(saved(tmp_path / "b.npy", array), GREY)
+    assert "b.npy" in caplog.text
+    seen = levels(1, 25, 64, 64).repeat(20, axis=0)  # as mnist_test_seq.npy has them
+    assert open_input(saved(tmp_path / "c.npy", seen), (64, 64, 1)).count == 25
+
+
 @pytest.mark.parametrize(
     ("array", "named"),
     [

@@ -127,6 +127,8 @@ def test_the_split_of_scores_and_what_was_chosen_on_it(tmp_path):
     (run / "best.json").write_text(json.dumps(best))
     words = split_of(tmp_path / "c", "0" * 64)
     assert words.endswith("the weights were chosen on its sequences.")
+    words = split_for(tmp_path / "e", DataConfig(), split="all", trained_on=["a.mp4"])
+    assert "trained on some" in words
     write_scores(tmp_path / "d", evaluation(), CONTEXT)
     assert split_of(tmp_path / "d", "").endswith("is not recorded.")
 

@@ -144,7 +144,9 @@ def test_a_run_without_a_snapshot_resumes_with_its_own_settings(
 
 
 @pytest.mark.slow
-def test_what_a_resumed_run_changes_is_recorded(uninterrupted, tmp_path, tiny_config, monkeypatch):
+def test_what_a_resumed_run_changes_is_recorded(
+    uninterrupted, tmp_path, tiny_config, monkeypatch, caplog
+):
     run = shutil.copytree(uninterrupted, tmp_path / "run-001")
     before, state = json.loads((run / "run.json").read_text()), (run / STATE).read_bytes()
     monkeypatch.setattr(keras.Model, "fit", lambda *arguments, **named: None)
@@ -156,6 +158,9 @@ def test_what_a_resumed_run_changes_is_recorded(uninterrupted, tmp_path, tiny_co
     assert [each["command"] for each in record.pop("resumed")] == [sys.argv] * 2
     assert read_record(run)[2].max_iterations == 6
     assert {**record, "training": {}} == {**before, "training": {}}
+    assert not caplog.records
+    train(tiny_config, dataclasses.replace(DATA, train_sequences=6), config, resume=run)
+    assert "7 train sequences" in caplog.text
 
 
 @pytest.mark.slow

@@ -34,6 +34,12 @@ MOST_COLOURS = 4
 _MOST_CHANNELS = 16
 """More channels are less likely than columns of frames whose channels come before the rows."""
 _BLOCK_BYTES = 2**16
+_FEWEST, _COMPARED = 4, 8
+"""Least and largest number of sequences, and of frames, by which the axis of time is found."""
+_SIDE = 32
+"""Rows and columns that are compared, at most."""
+_CALMER = 0.85
+"""Share of the usual change below which an axis is likelier to be time; Moving MNIST has 0.7."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +125,7 @@ def open_npy(path: str | Path, swap: bool = True) -> np.ndarray:
     """Map a `.npy` file as `[N, T, ...]`, or whatever else it holds.
 
     With `swap`, `[T, N, H, W]` becomes `[N, T, H, W]` if the file looks like `mnist_test_seq.npy`,
-    uint8 `[20, more than 20, 64, 64]`.
+    uint8 `[20, more than 20, 64, 64]`, and does not change much less along its second axis.
     """
     with opened(path, "a .npy file", " written by numpy.save without pickling") as file:
         shape, order, dtype = read_header(file)
@@ -130,7 +136,8 @@ def open_npy(path: str | Path, swap: bool = True) -> np.ndarray:
             raise ValueError(f"its header declares {expected} bytes, it has {size}")
         array = MappedArray(file, dtype, "r", file.tell(), shape, order)
     is_like = array.dtype == np.uint8 and array.ndim == 4 and array.shape[2:] == (64, 64)
-    return array.swapaxes(0, 1) if swap and is_like and 20 == len(array) < array.shape[1] else array
+    is_like = is_like and 20 == len(array) < array.shape[1]
+    return array.swapaxes(0, 1) if swap and is_like and not _is_calmer(array, 1) else array
 
 
 def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype]:
@@ -196,6 +203,33 @@ def check_channels_last(shape: tuple[int, ...], name: str | Path) -> None:
             f"{found} with C = {shape[place]} before the rows. "
             f"Save np.moveaxis(array, {place}, -1)."
         )
+
+
+def warn_of_order(array: np.ndarray, name: str | Path) -> None:
+    """Log a warning, once, if the sequences of `[N, T, ...]` may be the frames of `[T, N, ...]`."""
+    if _is_calmer(array, 0):
+        _warn_of_order(array.shape[:2], name)
+
+
+@functools.cache
+def _warn_of_order(shape, name):
+    logging.warning(
+        "%s: read as %d sequences of %d frames, [N, T, ...], but one sequence is more like the "
+        "next than one frame. If its axes are [T, N, ...], save array.swapaxes(0, 1).",
+        *(name, *shape),
+    )
+
+
+def _is_calmer(array, axis):
+    """Return whether an array changes much less along `axis`, 0 or 1, than along the other."""
+    rows, columns = (slice(None, None, -(-side // _SIDE)) for side in array.shape[2:4])
+    some = take(array, (slice(_COMPARED), slice(_COMPARED), rows, columns))
+    if min(some.shape[:2]) < _FEWEST:
+        return False
+    with np.errstate(all="ignore"):  # Where NaN and infinity are wrong, they are rejected later.
+        steps = (np.diff(to_float32(some), axis=each) for each in (axis, 1 - axis))
+        ours, others = (np.nan_to_num(np.abs(step)).mean() for step in steps)
+    return bool(ours < _CALMER * others)
 
 
 @functools.cache

@@ -89,6 +89,7 @@ def array_recordings(path: str | Path, check: bool = True) -> list[ArrayVideo]:
     if array.ndim == 4:
         arrays.warn_of_channels(array.shape, path, "np.moveaxis(array, 1, -1)[None]")
         array = array[..., None]
+    arrays.warn_of_order(array, path)
     return [ArrayVideo(f"{path}[{n}]", frames) for n, frames in enumerate(array)]
 
 
@@ -108,7 +109,8 @@ def list_recordings(folder: str | Path) -> list[Path]:
     """Return the recordings in `folder`, in natural order, without opening them.
 
     They are its video files and its subfolders with at least two images. If there are none, a
-    video file, or a folder with at least two images, is a recording itself.
+    video file, or a folder with at least two images, is a recording itself. A warning is logged for
+    images beside recordings, which are not read, and for two recordings of one name.
     """
     folder = Path(folder)
     inside, itself = find_recordings(folder, VIDEO_SUFFIXES, 2)
@@ -118,7 +120,22 @@ def list_recordings(folder: str | Path) -> list[Path]:
         raise MimError(
             f"{folder}: Expected videos ({suffixes}) or subfolders of two images, got {found}."
         )
+    if inside and itself:
+        _warn(f"{folder}: its images are not read, because {inside[0].name} is there.")
+    names: dict[str, Path] = {}
+    for each in inside:
+        first = names.setdefault(each.name if os.path.isdir(each) else each.stem, each)
+        if first != each:
+            _warn(
+                f"{each}: expected each recording once, got {first.name}, too. If they are the "
+                "same, remove one: the network could be trained on one and tested on the other."
+            )
     return inside or [folder]
+
+
+@functools.cache
+def _warn(message):
+    logging.warning("%s", message)
 
 
 def find_recordings(

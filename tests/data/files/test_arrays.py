@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import ArraySource, member_keys, open_npy, read_member
+from mim_tf.data.files.arrays import ArraySource, member_keys, open_npy, read_member, warn_of_order
 from mim_tf.data.files.images import FrameFormat
 from mim_tf.data.files.recordings import array_frame_shape, array_recordings, open_recordings
 from mim_tf.data.files.videos import Video
@@ -95,6 +95,27 @@ def test_which_axis_is_time(tmp_path, shape, swap, swapped):
     got = open_npy(saved(tmp_path / "a.npy", array), swap)
     assert isinstance(got, np.memmap)
     np.testing.assert_array_equal(got, array.swapaxes(0, 1) if swapped else array)
+
+
+def bars(count, length, size):
+    """Return `[count, length, size, size]`, a bar in each video that moves by a pixel a frame."""
+    videos = np.zeros((count, length, size, size), np.uint8)
+    for n, t in np.ndindex(count, length):
+        videos[n, t, (7 * n + t) % (size - 4) :][:4] = 255
+    return videos
+
+
+@pytest.mark.parametrize("time_first", [False, True])
+def test_which_axis_is_time_is_seen_in_the_frames(tmp_path, time_first, caplog):
+    """Twenty videos of one's own are not taken for frames, as in mnist_test_seq.npy."""
+    videos = bars(25, 20, 64).swapaxes(0, 1) if time_first else bars(20, 25, 64)
+    expected = bars(25, 20, 64) if time_first else videos
+    np.testing.assert_array_equal(open_npy(saved(tmp_path / "a.npy", videos)), expected)
+    missing = np.where(np.arange(64) == 9, np.float32(np.nan), videos)
+    for array in (videos, missing, videos[..., None]):
+        caplog.clear()
+        warn_of_order(array, f"{array.dtype} {array.shape}")
+        assert ("array.swapaxes(0, 1)" in caplog.text) == time_first
 
 
 def test_unreadable_npy_files_are_refused(tmp_path):

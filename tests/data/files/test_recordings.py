@@ -44,6 +44,21 @@ def test_links_to_a_folder_above_are_no_recordings(tmp_path):
     assert list_recordings(tmp_path) == [folder]
 
 
+def test_files_that_may_be_one_recording_twice_are_named(tmp_path, caplog):
+    folder = write_images(tmp_path / "walk", [0, 1])
+    list_recordings(tmp_path)
+    assert not caplog.records
+    (tmp_path / "walk.mp4").touch()
+    (tmp_path / "run.mp4").touch()
+    assert len(list_recordings(tmp_path)) == 3
+    list_recordings(tmp_path)
+    (warning,) = caplog.messages
+    assert "walk.mp4" in warning
+    (folder / "preview.gif").touch()
+    assert list_recordings(folder) == [folder / "preview.gif"]
+    assert "preview.gif" in caplog.messages[-1]
+
+
 def test_folders_without_recordings_are_refused(tmp_path):
     write_images(tmp_path / "a", [0])
     for folder in (tmp_path, tmp_path / "missing"):

@@ -13,7 +13,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.arrays import ArraySource, from_levels, member_shape, open_npy
+from mim_tf.data.files.arrays import (
+    ArraySource,
+    from_levels,
+    member_shape,
+    open_npy,
+    warn_of_order,
+)
 from mim_tf.data.sets.moving_mnist.digits import load_digits
 from mim_tf.data.sets.moving_mnist.npz import NpzSource
 from mim_tf.data.source import Indices, SequenceSource
@@ -269,7 +275,9 @@ def open_mnist(
     if all(path.suffix.lower() == ".npy" for path in paths):
         if len(paths) > 1:
             raise MimError(f"Expected one .npy file, got {len(paths)}.")
-        source: SequenceSource = ArraySource(open_npy(paths[0]), total_length, name=str(paths[0]))
+        array, name = open_npy(paths[0]), str(paths[0])
+        source: SequenceSource = ArraySource(array, total_length, name)
+        warn_of_order(array, name)
     else:
         source = NpzSource(paths, total_length, data.check_files)
     if not shared or to_test_only or split == ALL:
