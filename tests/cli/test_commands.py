@@ -299,13 +299,15 @@ def test_predictions_as_images_and_what_is_refused(mim, error_of, weights, tiny_
     given = {"pretrained_model": "mine.h5", "input": "frames.npy", "output": "new"}
     assert mim(*predict(**given)) == "inputs: 1, frames predicted: 3, in new\n"
     assert len(list(Path("new").glob("pd*.png"))) == 3
+    Path("served/1").mkdir(parents=True)
+    Path("served/1/saved_model.pb").touch()
     for change, word in (
         ({"horizon": 0}, "--horizon"),
         ({"context": 7}, "7 frames"),
         ({"context": 4, "frame_interval": 2}, "got 3"),
         ({"img_channel": 3}, "--img_channel"),
         ({"pretrained_model": "."}, "mim export"),
-        ({"pretrained_model": ".", "img_width": 32}, "--img_width"),
+        ({"pretrained_model": "served", "img_width": 32}, "--img_width"),
     ):
         status, message = error_of(*predict(**given | {"output": "new.npy"} | change))
         assert status in (1, 2)

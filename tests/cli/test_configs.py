@@ -277,9 +277,12 @@ def test_frames_have_the_size_of_the_data_where_no_flag_says_otherwise(arguments
     assert model_config(values, data=data).frame_shape == shape
 
 
-def test_generated_frames_have_the_size_of_the_flags(monkeypatch):
+def test_frames_of_unknown_size_have_that_of_the_flags(monkeypatch):
     monkeypatch.setattr("mim_tf.data.dataset.frame_shape", lambda data: None)
-    assert model_config(parse("--img_width=32"), data=DataConfig()).frame_shape == (32, 32, 1)
+    data = DataConfig("array", "frames.npy")
+    assert model_config(parse("--img_width=32"), data=data).frame_shape == (32, 32, 1)
+    with pytest.raises(MimError, match="--train_data_paths"):
+        model_config(parse("--img_width=32"), data=DataConfig("array"))
 
 
 def test_a_network_keeps_the_policy_of_its_keras_file(tmp_path, tiny_config):
