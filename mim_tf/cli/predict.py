@@ -69,8 +69,10 @@ def main(values: flags.FlagValues) -> None:
     is_export = os.path.isdir(weights)
     if not is_export:
         check_weights_exist(weights)
-    elif newest_export(weights) and (changes := given(ModelConfig, values)):
-        raise MimError(f"{weights}: an export is complete. Leave out --{', --'.join(changes)}.")
+    else:
+        newest_export(weights)  # raises if there is none
+        if changes := given(ModelConfig, values):
+            raise MimError(f"{weights}: an export is complete. Leave out --{', --'.join(changes)}.")
     is_grid = has_coordinates(values.input)
     if not is_grid and (others := [name for name in _OF_GRID if name in given(DataConfig, values)]):
         expected = "an --input with coordinates (NetCDF, Zarr, GRIB)"

@@ -41,3 +41,19 @@ def from_json(path: str | PathLike, text: str) -> ModelConfig:
         return ModelConfig(**stored)
     except (TypeError, MimError) as error:
         raise MimError(f"{path} is corrupted: {error}") from None
+
+
+def check_architecture(
+    path: str | PathLike, stored: ModelConfig, model: ModelConfig, difference: str = ""
+) -> None:
+    """Raise `MimError` if the model of a file and the model to load into have other architectures.
+
+    `difference` describes the first weight that differs, if it is known.
+    """
+    if name := stored.conflict(model, with_size=bool(difference)):
+        there, here = getattr(stored, name), getattr(model, name)
+        raise MimError(
+            f"{path} holds weights of another architecture: its {name} is {there}, the model's "
+            f"{here}. {difference + ' ' if difference else ''}Call mim_tf.load_model without this "
+            "setting, or leave out the flag."
+        )

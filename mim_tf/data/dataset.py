@@ -29,9 +29,8 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
         MimError: if the split is unknown, its files cannot be used, or its frames do not fit the
             model: another shape, grid or, for scores, another scale.
     """
-    known = (
-        (*SPLITS, ALL) if split_paths(data, split)[0] else SPLITS
-    )  # nothing divides what is made
+    # What is generated is no whole that could be divided.
+    known = (*SPLITS, ALL) if split_paths(data, split)[0] else SPLITS
     if split not in known:
         raise MimError(f"Expected split to be one of {', '.join(known)}, got {split!r}.")
     source = open_part(data, split, model.frame_shape, model.total_length, model.scale)

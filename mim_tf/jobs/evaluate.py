@@ -264,7 +264,7 @@ def evaluate_weights(
     folder = new_run_folder(training.gen_frm_dir, "test")
     record = {"pretrained_model": os.path.realpath(find_weights(weights)), **source.describe()}
     record |= {"split": split, "changes": changes}
-    if seen := trained_on(weights, source):
+    if seen := trained_on(weights, record):
         record["trained_on"] = seen
         logging.warning(
             "%s: these weights were trained on %d of the recordings that are scored, such as %s. "
@@ -280,12 +280,12 @@ def evaluate_weights(
     return "\n\n".join(parts), folder
 
 
-def trained_on(weights: str | Path, source: SequenceSource) -> list[str]:
-    """Return the recordings of `source` on which weights were trained, by the record of their run.
+def trained_on(weights: str | Path, here: dict) -> list[str]:
+    """Return the recordings of a described source that weights were trained on, as recorded.
 
     Only videos, folders of images and arrays are compared, unless each is divided along time.
     """
-    run, here = Path(weights).parent, source.describe()
+    run = Path(weights).parent
     if not os.path.isfile(weights) or not os.path.lexists(run / RECORD):
         return []
     there: dict = {}

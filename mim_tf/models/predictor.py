@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from mim_tf.config import ModelConfig
-from mim_tf.config.stored import ATTRIBUTE, from_json, to_json
+from mim_tf.config.stored import ATTRIBUTE, check_architecture, from_json, to_json
 from mim_tf.errors import MimError
 from mim_tf.models.machine import check_prediction, check_settings, faster_precision, under
 from mim_tf.models.registry import build_step
@@ -204,13 +204,8 @@ class VideoPredictor(keras.Model):
         if path.suffix == ".h5" and path.is_file() and not skip_mismatch:
             with h5py.File(path) as file:
                 text = file.attrs.get(ATTRIBUTE)  # not in files of Keras
-            stored = self.config if text is None else from_json(path, text)
-            if name := stored.conflict(self.config):
-                there, here = getattr(stored, name), getattr(self.config, name)
-                raise MimError(
-                    f"{path}: expected weights with {name}={here}, got {name}={there}. "
-                    "Call mim_tf.load_model, which builds the network of the file."
-                )
+            if text is not None:
+                check_architecture(path, from_json(path, text), self.config)
         super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def save_weights(self, filepath, overwrite=True, **kwargs):

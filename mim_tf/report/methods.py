@@ -94,8 +94,7 @@ def _seeds_together(runs):
     """Return the runs, evaluations with their training, of each method."""
     by_setup: dict[object, list] = {}
     for number, (evaluation, origin) in enumerate(runs):
-        changes = changes_of(evaluation.folder)
-        setup = (_setup(origin.record), changes) if origin else number
+        setup = (_setup(origin.record), changes_of(evaluation.folder)) if origin else number
         by_setup.setdefault(setup, []).append((evaluation, origin))
     groups = []
     for group in by_setup.values():

@@ -23,7 +23,7 @@ import keras
 import numpy as np
 
 from mim_tf.config import ModelConfig
-from mim_tf.config.stored import ATTRIBUTE, from_json, to_json
+from mim_tf.config.stored import ATTRIBUTE, check_architecture, from_json, to_json
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
 from mim_tf.models.machine import POLICIES
@@ -69,22 +69,6 @@ def save_weights(
     write_bytes(Path(path), file.content(**{ATTRIBUTE: np.bytes_(to_json(model.config))}))
 
 
-def check_settings(
-    path: Path, stored: ModelConfig, model: ModelConfig, difference: str = ""
-) -> None:
-    """Raise `MimError` if the model of a file and the model to load into have other architectures.
-
-    `difference` describes the first weight that differs, if it is known.
-    """
-    if name := stored.conflict(model, with_size=bool(difference)):
-        there, here = getattr(stored, name), getattr(model, name)
-        raise MimError(
-            f"{path} holds weights of another architecture: its {name} is {there}, the model's "
-            f"{here}. {difference + ' ' if difference else ''}Call mim_tf.load_model without this "
-            "setting, or leave out the flag."
-        )
-
-
 def check_finite(path: Path, weights: Arrays) -> None:
     """Raise `MimError` for the first weight that is NaN or infinite in float32."""
     for name, values in weights.items():
@@ -125,10 +109,12 @@ class StoredWeights:
         """
         # Under the key that Keras makes of the step's class, as when it is saved.
         file = WeightsFile(model, leave_out=(getattr(model, "optimizer", None),))
-        variables = {k: v for k, v in file.variables.items() if k.startswith("layers/")}
+        variables = {
+            name: each for name, each in file.variables.items() if name.startswith("layers/")
+        }
         difference = first_difference(self.weights, variables)
         if self.stored:
-            check_settings(self.path, self.stored, model.config, difference)
+            check_architecture(self.path, self.stored, model.config, difference)
         if difference:
             hint = "It is corrupted: copy or download it again."
             if not self.stored:

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from mim_tf.config import ModelConfig
+from mim_tf.config.stored import check_architecture
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
 from mim_tf.runtime.optional import import_tensorflow
 from mim_tf.storage.paths import open_file, opened
 from mim_tf.weights.by_name import CHECKPOINT_FILE
-from mim_tf.weights.hdf5 import Arrays, Shapes, check_finite, check_settings
+from mim_tf.weights.hdf5 import Arrays, Shapes, check_finite
 from mim_tf.weights.tf1_names import assign_tf1_weights
 
 _AVERAGE = "/ExponentialMovingAverage"
@@ -46,7 +47,7 @@ class StoredCheckpoint:
 
     def load(self, model: VideoPredictor) -> None:
         """Assign the weights to `model`; it is unchanged if they do not fit or are not finite."""
-        check_settings(self.path, self.config(**vars(model.config)), model.config)
+        check_architecture(self.path, self.config(**vars(model.config)), model.config)
         check_finite(self.path, self.weights)
         try:
             assign_tf1_weights(model, self.weights)

@@ -16,9 +16,10 @@ import numpy as np
 
 from mim_tf.config import ModelConfig
 from mim_tf.config.model import WITH_ERA
+from mim_tf.config.stored import check_architecture
 from mim_tf.errors import MimError
 from mim_tf.models import VideoPredictor
-from mim_tf.weights.hdf5 import Shapes, check_finite, check_settings, first_difference
+from mim_tf.weights.hdf5 import Shapes, check_finite, first_difference
 from mim_tf.weights.tf1 import frames_of
 from mim_tf.weights.torch_file import TorchFile
 
@@ -113,7 +114,7 @@ class StoredTorch:
             MimError: if they belong to another architecture or are not finite, or if names are
                 left over on either side; the model is unchanged then.
         """
-        check_settings(self.path, self.config(**vars(model.config)), model.config)
+        check_architecture(self.path, self.config(**vars(model.config)), model.config)
         check_finite(self.path, self.file.arrays)
         places, variables = dict(_places(model)), torch_variables(model)
         arrays = {

@@ -202,22 +202,23 @@ def test_recordings_that_were_trained_on_are_named(tmp_path, monkeypatch):
     config = mim_tf.ModelConfig(img_width=8, input_length=2, total_length=4, patch_size=1)
     weights = tmp_path / "run" / "a.weights.h5"
 
-    def opened(path, split, **settings):
-        return mim_tf.open_source(DataConfig("array", path, **settings), config, split)
+    def described(path, split, **settings):
+        data = DataConfig("array", path, **settings)
+        return mim_tf.open_source(data, config, split).describe()
 
     def train(*source):
         weights.parent.mkdir(exist_ok=True)
         weights.touch()
         record = {"command": ["mim"], "started": "", "backend": "", "training": {"seed": 0}}
         record |= {"model": {"model_name": ""}, "data": {}, "versions": {}}
-        record["sources"] = {"train": opened(*source).describe()}
+        record["sources"] = {"train": described(*source)}
         (weights.parent / "run.json").write_text(json.dumps(record))
 
     train("a.npy", "train")
-    assert trained_on(weights, opened("a.npy", "test")) == []
-    assert len(trained_on(weights, opened(str(tmp_path / "a.npy"), "all"))) == 5
-    assert trained_on(weights, opened("a.npy", "test", data_seed=1)) != []
+    assert trained_on(weights, described("a.npy", "test")) == []
+    assert len(trained_on(weights, described(str(tmp_path / "a.npy"), "all"))) == 5
+    assert trained_on(weights, described("a.npy", "test", data_seed=1)) != []
     train("b.npy", "train")
     shares = {"valid_fraction": 0.3, "test_fraction": 0.3}
-    assert trained_on(weights, opened("b.npy", "test", **shares)) == []
-    assert trained_on(weights, opened("b.npy", "all")) == ["b.npy[0]"]
+    assert trained_on(weights, described("b.npy", "test", **shares)) == []
+    assert trained_on(weights, described("b.npy", "all")) == ["b.npy[0]"]

@@ -98,6 +98,9 @@ def test_networks_give_names_unless_they_are_equal(tmp_path):
     assert [each.name for each in compare_methods(same).evaluations] == ["a", "MIM"]
     (same[0] / "run.json").write_text("{}")
     assert compare_methods(same[:1]).evaluations[0].name == "a"
+    write_scores(tmp_path / "alone", evaluation(), CONTEXT)
+    (tmp_path / "alone" / "run.json").write_text("{}")
+    assert compare_methods([tmp_path / "alone"]).evaluations[0].name == "alone"
 
 
 def split_for(folder, data, weights="", **tested):

@@ -42,7 +42,7 @@ def pace_of_names(paths: Sequence[Path]) -> Pace:
         paths: of a recording, in order, one for each frame.
     """
     days = [_DAY_FIRST.search(path.stem) for path in paths]
-    dates = [each.groups()[::-1] for each in days if each and int(each[2]) <= 12]
+    dates = [each.groups()[::-1] for each in days if each and 0 < int(each[2]) <= 12]
     if len(dates) == len(paths) and dates != sorted(dates):
         raise MimError(
             f"{paths[0]}: expected names in the order of their dates, got dates that begin with "
