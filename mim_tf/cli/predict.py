@@ -61,6 +61,7 @@ class Flags(NetworkFlags):
 
 def main(values: flags.FlagValues) -> None:
     """Predict from files to files."""
+    from mim_tf.data.source import step_of, warn_of_step
     from mim_tf.prediction.inputs import has_coordinates, list_inputs, open_grid_input, open_input
     from mim_tf.prediction.outputs import TIME, name_outputs
     from mim_tf.values.step import step_in_words
@@ -102,6 +103,8 @@ def main(values: flags.FlagValues) -> None:
         shape, scale = predictor.frame_shape, predictor.config.scale
         settings = shape, values.resize, context, scale, interval or 1
         inputs = [open_input(path, *settings) for path in paths]
+        for each in inputs:
+            warn_of_step(predictor.config.frame_step, step_of(each.recordings, each.interval))
     if values.probability_matching:
         forecast = matching(predictor.forecast, predictor.config)
         predictor = dataclasses.replace(predictor, forecast=forecast)

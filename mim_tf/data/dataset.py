@@ -12,7 +12,7 @@ from absl import logging
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.data.crops import Crops
 from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale
-from mim_tf.data.source import SequenceSource, TooShortError
+from mim_tf.data.source import SequenceSource, TooShortError, warn_of_step
 from mim_tf.data.split import ALL, SPLITS, how_divided, split_paths
 from mim_tf.errors import MimError
 from mim_tf.values.grid import check_grid
@@ -44,9 +44,7 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
         _check_first(source, data.dataset)
     _check_scale(data, model.scale, split, source.scale)
     _warn_of_unknown(model, source)
-    if model.frame_step and source.frame_step not in ("", model.frame_step):
-        message = "Expected frames %s apart, as in training, got %s. Set --frame_interval."
-        logging.warning(message, model.frame_step, source.frame_step)
+    warn_of_step(model.frame_step, source.frame_step)
     # Two paths of one run need one grid; weights may be tried and trained further elsewhere.
     paths, shared = split_paths(data, split)
     must_match = split != "train" and not shared

@@ -16,7 +16,7 @@ from absl import logging
 from mim_tf.errors import MimError
 from mim_tf.values.grid import FrameGrid
 from mim_tf.values.scale import ConvertedScale, LinearScale
-from mim_tf.values.step import step_from_words
+from mim_tf.values.step import SAME, are_same_steps, step_from_words, step_in_words
 
 Indices = Sequence[int] | np.ndarray
 
@@ -25,8 +25,8 @@ FEW_RECORDINGS = 5
 
 MOST_BLOCKS = 15
 
-_SAME_RATE = 1.02
-"""Ratio of frame rates that count as one: 29.97 and 30, but not 24 and 25."""
+_OF_WEATHER = 60
+"""Seconds between frames from which their errors are taken to last a day, as those of rain do."""
 
 
 class SequenceSource(abc.ABC):
@@ -196,6 +196,7 @@ class WindowSource(SequenceSource):
                 "total_length or frame_interval, or add longer recordings."
             )
         warn_of_pace(self.recordings)
+        self.frame_step = self.frame_step or step_of(self.recordings, interval)
 
     def sequences(self, indices: Indices) -> np.ndarray:
         out = [recording.read(positions) for recording, positions in map(self.window, indices)]
@@ -222,7 +223,7 @@ class WindowSource(SequenceSource):
         # and errors last. The longer the blocks, the less: three windows and a day at least.
         block = max(3 * (self._offsets[-1] + 1), extent.sum() // MOST_BLOCKS)
         step, unit = step_from_words(self.frame_step) if self.frame_step else (0, "")
-        if unit == "seconds":
+        if unit == "seconds" and step >= _OF_WEATHER:
             day = -(-86_400 * interval // step)
             # A day or two give no interval in blocks of days, and a rough one in quarters.
             block = max(block, day if extent.sum() > 2 * day else day // 4)
@@ -269,12 +270,25 @@ def warn_of_pace(recordings: Sequence[Recording]) -> None:
             f" and {len(uneven) - 1} more" if len(uneven) > 1 else "",
         )
     known = sorted((step, name) for name, step in steps.items() if not math.isnan(step))
-    if known and known[-1][0] > known[0][0] * _SAME_RATE:
+    if known and known[-1][0] > known[0][0] * SAME:
         logging.warning(
             "Expected one frame rate, got %s in %s and %s in %s. They are used as if they were "
             "equal. Convert them to one rate, or train on each of them alone.",
             *(word for step, name in (known[0], known[-1]) for word in (_rate(step), name)),
         )
+
+
+def step_of(recordings: Sequence[Recording], interval: int) -> str:
+    """Return the time between every `interval`th frame in words; empty if not known or not one."""
+    low, high = np.quantile([recording.step for recording in recordings], (0, 1))
+    return step_in_words(low * interval, "seconds") if 0 < high <= SAME * low else ""
+
+
+def warn_of_step(learnt: str, found: str) -> None:
+    """Log a warning if frames are not as far apart as `learnt`; empty words tell nothing."""
+    if learnt and found and not are_same_steps(learnt, found):
+        message = "Expected frames %s apart, as in training, got %s. Set --frame_interval."
+        logging.warning(message, learnt, found)
 
 
 def _rate(step):

@@ -217,4 +217,4 @@ def _spacing(text: str, there: Step, learnt: str, interval: int | None) -> tuple
     if unit != wanted[1] or wanted[0] % size:
         found = f"{step_in_words(*there)}. Use every Nth field with --frame_interval=N."
         raise MimError(f"{text}: expected {learnt}, or a fraction, between fields, got {found}")
-    return wanted[0] // size, wanted
+    return int(wanted[0] // size), wanted

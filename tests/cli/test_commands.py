@@ -277,6 +277,22 @@ def test_a_folder_of_inputs_is_predicted_from_weights_read_once(
     assert opened.count("mine.h5") == 1
 
 
+def test_a_video_of_another_rate_than_in_training(
+    mim, tiny_model, tiny_frames, monkeypatch, caplog
+):
+    learnt = dataclasses.replace(tiny_model.config, frame_step="0.1 seconds")
+    monkeypatch.setattr(tiny_model, "config", learnt)
+    mim_tf.save_weights(tiny_model, "mine.h5")
+    levels = np.rint(tiny_frames[0, ..., 0] * 255).astype(np.uint8)
+    imageio.imwrite("clip.gif", levels, duration=50)
+    given = {"pretrained_model": "mine.h5", "input": "clip.gif", "output": "new.npy", "context": 3}
+    mim(*predict(**given))
+    assert "0.1 seconds apart, as in training, got 0.05 seconds" in caplog.text
+    caplog.clear()
+    mim(*predict(**given, frame_interval=2, overwrite=True))
+    assert "apart" not in caplog.text
+
+
 @pytest.mark.slow
 def test_fields_are_predicted_as_far_apart_as_they_were_in_training(mim):
     fields = grid_files.dataset(120, step="h")

@@ -100,6 +100,11 @@ def test_other_frame_rates_are_logged(steps, logged, caplog):
     assert all(text in caplog.text for text in logged)
 
 
+def test_the_step_of_recordings_is_kept():
+    recordings = [counting(n, 3, step=step) for n, step in enumerate((1 / 30, 1.001 / 30))]
+    assert WindowSource(recordings, (2, 3, 1), 2, interval=2).frame_step == "0.0667 seconds"
+
+
 def divided(names=NAMES, **settings):
     data = DataConfig(**settings)
     return {split: divide(names, data, split) for split in ("train", "valid", "test")}

@@ -40,6 +40,9 @@ def of_calendar(calendar, *days):
         (300, "seconds", "5 minutes"),
         (172_800, "seconds", "2 days"),
         (7, "seconds", "7 seconds"),
+        (0.04, "seconds", "0.04 seconds"),
+        (2.5, "seconds", "2.5 seconds"),
+        (1e-5, "seconds", "1e-05 seconds"),
         (1, "months", "1 month"),
         (24, "months", "2 years"),
     ],
@@ -49,7 +52,9 @@ def test_steps_in_words_and_back(step, unit, words):
     assert step_from_words(words) == (step, unit)
 
 
-@pytest.mark.parametrize("words", ["", "hour", "0 hours", "-1 hours", "1.5 days", "3 weeks", "3"])
+@pytest.mark.parametrize(
+    "words", ["", "hour", "0 hours", "-1 hours", "1.5 days", "3 weeks", "3", "0.0 seconds"]
+)
 def test_words_that_are_no_step(words):
     with pytest.raises(MimError, match="6 hours"):
         step_from_words(words)
