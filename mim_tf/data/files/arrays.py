@@ -171,8 +171,9 @@ def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) ->
         expected, remedy = " or ".join(layouts.values()), ""
         if array.ndim not in layouts and array.ndim + 1 in layouts:
             remedy = " Save array[None], which adds the first axis."
-        elif array.ndim in layouts and not is_number:
-            remedy = " Save array.astype('float32')."
+        elif array.ndim in layouts and array.dtype.kind in "biu":
+            levels = "" if array.dtype.kind == "b" else "levels 0..255 as array.astype('uint8'), else "
+            remedy = f" Save {levels}array.astype('float32')."
         raise MimError(
             f"{name}: Expected {expected}, uint8 or floats, got {array.dtype} {list(array.shape)}."
             f"{remedy}"
@@ -186,13 +187,15 @@ def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) ->
 def check_channels_last(shape: tuple[int, ...], name: str | Path) -> None:
     """Raise `MimError` for `[N, T, C, H, W]` or `[N, C, T, H, W]`, and for `[T, H, W, C]`.
 
-    Four axes should be `[N, T, H, W]`.
+    Four axes should be `[N, T, H, W]`. If they may be `[N, H, W, T]`, log a warning.
     """
     if len(shape) == 4 and shape[-1] <= MOST_COLOURS < min(shape[1:3]):
         raise MimError(
             f"{name}: Expected [N, T, H, W] or [N, T, H, W, C], got {list(shape)}, frames of "
             f"{shape[-1]} columns. If its axes are [T, H, W, C], save array[None]."
         )
+    if shape[1] == shape[2] != shape[3]:
+        _warn_of_time(shape, name)
     if len(shape) == 4:
         return
     is_before_time = shape[1] <= MOST_COLOURS < min(shape[2:]) and shape[-1] == shape[-2]
@@ -205,10 +208,34 @@ def check_channels_last(shape: tuple[int, ...], name: str | Path) -> None:
         )
 
 
+@functools.cache
+def _warn_of_time(shape, name):
+    logging.warning(
+        "%s: read as %d frames of %d x %d pixels (height x width). If it has %d frames, [H, W, T], "
+        "move that axis before the rows by np.moveaxis.",
+        *(name, *shape[1:4], shape[3]),
+    )
+
+
 def warn_of_order(array: np.ndarray, name: str | Path) -> None:
-    """Log a warning, once, if the sequences of `[N, T, ...]` may be the frames of `[T, N, ...]`."""
+    """Log a warning, once, if the sequences of `[N, T, ...]` may be the frames of `[T, N, ...]`.
+
+    Levels 0 and 1 in the first of them log one, too.
+    """
+    if array.dtype == np.uint8 and take(array, (slice(_COMPARED), slice(_COMPARED))).max() == 1:
+        warn_of_masks(name)
     if _is_calmer(array, 0):
         _warn_of_order(array.shape[:2], name)
+
+
+@functools.cache
+def warn_of_masks(name: str | Path) -> None:
+    """Log a warning, once, about levels 0 and 1 of 0..255."""
+    logging.warning(
+        "%s: expected levels 0..255, got 0 and 1, which is 0 to 0.004 in frames. Multiply them by "
+        "255.",
+        name,
+    )
 
 
 @functools.cache
