@@ -15,7 +15,7 @@ def opened(recordings, frame_shape, total_length, **settings):
 
 def write_images(folder, values, size=(HEIGHT, WIDTH, 3), dtype=np.uint8):
     """Write pictures; all pixels of picture n, counted from 1, are values[n - 1]."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for n, value in enumerate(values, start=1):
         Image.fromarray(np.full(size, value, dtype)).save(folder / f"frame{n}.png")
     return folder
@@ -61,9 +61,12 @@ def test_files_that_may_be_one_recording_twice_are_named(tmp_path, caplog):
 
 def test_folders_without_recordings_are_refused(tmp_path):
     write_images(tmp_path / "a", [0])
-    for folder in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(MimError, match=folder.name):
-            list_recordings(folder)
+    write_images(tmp_path / "train" / "walk", [0, 1])
+    (tmp_path / "a.ppm").touch()
+    found = {"": "a, a.ppm, train. Give the folder", "missing": "no such", "a.ppm": "another kind"}
+    for name, words in found.items():
+        with pytest.raises(MimError, match=rf"{name}: .*\.mp4.*\.png.*, got .*{words}"):
+            list_recordings(tmp_path / name)
 
 
 def test_windows_of_all_kinds_of_recordings(tmp_path):
@@ -102,6 +105,16 @@ def test_levels_of_16_bits_are_kept_and_dark_ones_are_logged(tmp_path, caplog, l
     folder = write_images(tmp_path / "a", levels, (HEIGHT, WIDTH), np.uint16)
     got = opened([folder], (HEIGHT, WIDTH, 1), 3).sequences([0])[0, :, 0, 0, 0]
     np.testing.assert_allclose(got, np.divide(levels, 65535), rtol=1e-6)
+    assert bool(caplog.records) == bool(logged)
+    assert logged in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("pixel", "logged"),
+    [(1, "1.png: expected levels 0..255, got 0 and 1"), ((9, 9, 9, 0), "transparent"), (2, "")],
+)
+def test_masks_and_transparent_pictures_are_logged(tmp_path, caplog, pixel, logged):
+    opened([write_images(tmp_path / "a", [pixel] * 2, (HEIGHT, WIDTH, *np.shape(pixel)))], (HEIGHT, WIDTH, 3), 2)
     assert bool(caplog.records) == bool(logged)
     assert logged in caplog.text
 
