@@ -82,6 +82,12 @@ def test_survey_looks_at_every_value(frames):
     assert (found["missing"], found["still"]) == (0, 19)
 
 
+@pytest.mark.parametrize(("highest", "sound"), [(1 / 255, False), (2 / 255, True), (0, True)])
+def test_frames_that_are_nearly_black_are_not_sound(frames, highest, sound):
+    source = ArraySource(frames * highest)
+    assert ("Sound" in soundness({"all": source}, {"all": survey(source)})) == sound
+
+
 @pytest.mark.parametrize(("difference", "grey"), [(0, True), (1 / 255, True), (2 / 255, False)])
 def test_grey_stored_as_rgb_is_told(difference, grey):
     frames = np.full((4, 3, 2, 2, 3), 0.5, np.float32)
