@@ -5,6 +5,7 @@ duration, which is a whole number of steps.
 """
 
 import contextlib
+import functools
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -76,8 +77,13 @@ class Video(Recording):
     def _positions(self):
         """Return which decoded frame is shown at each time, and set `holes` and `step`."""
         with _open_stream(self._path) as (container, stream):
-            # The last packet is empty; frames before the start of a cut video are discarded.
-            found = [(p.is_discard, p.pts, p.dts) for p in container.demux(stream) if p.size]
+            found, end = [], 0
+            for packet in container.demux():
+                if packet.pts is not None:
+                    end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+                # The last packet is empty; frames before the start of a cut video are discarded.
+                if packet.size and packet.stream_index == stream.index:
+                    found.append((packet.is_discard, packet.pts, packet.dts))
             count = len(found)
             form = stream.codec_context.format
             if form and form.components[0].bits > _MOST_BITS:
@@ -91,6 +97,9 @@ class Video(Recording):
                 count = max(count, (found[-1][2] or 0) + 1)
             if count < stream.frames:
                 raise ValueError(f"it ends early: there are {count} of {stream.frames} frames")
+            length = 0 if stream.frames else (container.duration or 0) / av.time_base
+            if end < 0.95 * length:  # Matroska does not count its frames.
+                raise ValueError(f"it ends early: there are {float(end):g} of {length:g} seconds")
             times = [shown for is_discarded, *shown in found if not is_discarded]
             if not times:
                 raise ValueError("there is no frame in it")
@@ -116,6 +125,8 @@ class Video(Recording):
     def _pictures(self) -> Iterator[np.ndarray]:
         """Yield RGB frames, uint8 `[H, W, 3]`, upright; transparent pixels are black."""
         for frame in _decoded(self._path):
+            if frame.is_corrupt:
+                _warn_of_damage(self._path)
             if any(part.is_alpha for part in frame.format.components):
                 picture = flat(PIL.Image.fromarray(frame.to_ndarray(format="rgba")))
             else:
@@ -124,6 +135,12 @@ class Video(Recording):
             if b:  # a quarter turn
                 picture, a, d = picture.swapaxes(0, 1), c, b
             yield picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+
+
+@functools.cache
+def _warn_of_damage(path):
+    message = "%s: expected whole frames, got damaged ones. Encode or download it again."
+    logging.warning(message, path)
 
 
 def open_video(path: str | Path, form: FrameFormat) -> Video:

@@ -233,3 +233,24 @@ def test_a_video_whose_end_is_missing(tmp_path):
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(MimError, match=r"a\.avi: "):
         Video(path, RGB).read([0])
+
+
+def test_a_video_whose_end_is_missing_and_that_counts_no_frames(tmp_path):
+    path = write_video(tmp_path / "a.mkv", numbered_frames(60))
+    assert Video(path, RGB).length == 60
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(MimError, match=r"a\.mkv: .*it ends early: there are .* of 2\.4 seconds"):
+        Video(path, RGB)
+
+
+def test_damaged_frames_are_logged(tmp_path, caplog):
+    noise = np.random.default_rng(0).integers(0, 256, (20, HEIGHT, WIDTH, 3)).astype(np.uint8)
+    path = write_video(tmp_path / "a.mp4", noise, "mpeg4", "yuv420p")
+    Video(path, RGB).read([0])
+    assert not caplog.records
+    content = bytearray(path.read_bytes())
+    start = content.index(b"mdat") + 3000
+    content[start : start + 99] = b"\xa5" * 99
+    path.write_bytes(content)
+    Video(path, RGB).read([0])
+    assert "a.mp4: expected whole frames, got damaged ones" in caplog.text
