@@ -325,7 +325,9 @@ def main_key(path: str | Path) -> str:
     chosen = keys if len(keys) == 1 else [key for key in ("frames", "data") if key in keys]
     if len(chosen) != 1:
         got = ", ".join(keys) or "none"
-        raise MimError(f"{path}: Expected one array, or one named frames or data, got {got}.")
+        raise MimError(
+            f"{path}: Expected one array, or one named frames or data, got {got}. Save it alone."
+        )
     return chosen[0]
 
 
@@ -367,6 +369,11 @@ def _opened(path) -> Iterator[zipfile.ZipFile]:
 def _member(path, key, kinds, rank):
     """Yield (archive, its entry, place of stored values, shape, order, dtype) of an array."""
     with _opened(path) as archive:
+        if f"{key}.npy" not in archive.namelist():
+            raise MimError(
+                f"{path}: expected an array named {key}, got {', '.join(archive.namelist())}. For "
+                "arrays of your own give --dataset=array."
+            )
         info = archive.getinfo(f"{key}.npy")
         with archive.open(info) as stream:
             place = archive.fp.tell()  # behind the local header, which alone was read

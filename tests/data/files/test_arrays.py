@@ -149,6 +149,12 @@ def test_stored_members_are_compared_with_their_checksum(tmp_path, order):
     assert (read_member(path, "frames", check=False) != frames).sum() == 1
 
 
+def test_a_member_that_is_missing_is_named(tmp_path):
+    path = saved(tmp_path / "a.npz", FRAMES)
+    with pytest.raises(MimError, match=r"array named input_raw_data, got arr_0.*--dataset=array"):
+        NpzSource([path])
+
+
 def test_two_members_of_one_name(tmp_path):
     path = tmp_path / "a.npz"
     np.savez(path, frames=np.zeros(3))
@@ -266,10 +272,11 @@ def test_time_on_the_last_axis_is_logged(tmp_path, caplog, reader, shape, logged
 
 
 @pytest.mark.parametrize(("largest", "logged"), [(1, True), (2, False)])
-def test_levels_0_and_1_are_logged(tmp_path, caplog, largest, logged):
-    masks = np.zeros((2, 5, 8, 8), np.uint8)
-    masks[1, 4, 7, 7] = largest
-    array_recordings(saved(tmp_path / "a.npy", masks))
+@pytest.mark.parametrize(("reader", "shape"), [("recordings", (2, 5, 4, 5)), ("input", (5, 4, 5))])
+def test_levels_0_and_1_are_logged(tmp_path, caplog, largest, logged, reader, shape):
+    masks = np.zeros(shape, np.uint8)
+    masks[..., 2, 2] = largest
+    READERS[reader](saved(tmp_path / "a.npy", masks))
     assert ("a.npy: expected levels 0..255, got 0 and 1" in caplog.text) == logged
 
 
