@@ -7,7 +7,6 @@ from mim_tf.data.sets.kth import open_kth
 from mim_tf.errors import MimError
 from tests.small_videos import numbered_frames, write_video
 
-
 LEVEL = np.full((12, 16), 9, np.uint8)
 
 
@@ -75,7 +74,7 @@ def test_pictures_of_other_projects(tmp_path, name):
     for n in range(8, 12):
         imageio.imwrite(folder / name.format(n), LEVEL)
     if name == "f{}_b2.png":
-        with pytest.raises(MimError, match=r"walking_d1: expected pictures such as image_0001\.jpg"):
+        with pytest.raises(MimError, match=r"walking_d1: expected pictures such as"):
             opened(tmp_path)
     else:
         assert opened(tmp_path).size == 1

@@ -172,8 +172,9 @@ def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) ->
         if array.ndim not in layouts and array.ndim + 1 in layouts:
             remedy = " Save array[None], which adds the first axis."
         elif array.ndim in layouts and array.dtype.kind in "biu":
-            levels = "" if array.dtype.kind == "b" else "levels 0..255 as array.astype('uint8'), else "
-            remedy = f" Save {levels}array.astype('float32')."
+            remedy = " Save array.astype('float32')."
+            if array.dtype.kind != "b":
+                remedy = " Save levels 0..255 as uint8, else array.astype('float32')."
         raise MimError(
             f"{name}: Expected {expected}, uint8 or floats, got {array.dtype} {list(array.shape)}."
             f"{remedy}"

@@ -114,7 +114,8 @@ def test_levels_of_16_bits_are_kept_and_dark_ones_are_logged(tmp_path, caplog, l
     [(1, "1.png: expected levels 0..255, got 0 and 1"), ((9, 9, 9, 0), "transparent"), (2, "")],
 )
 def test_masks_and_transparent_pictures_are_logged(tmp_path, caplog, pixel, logged):
-    opened([write_images(tmp_path / "a", [pixel] * 2, (HEIGHT, WIDTH, *np.shape(pixel)))], (HEIGHT, WIDTH, 3), 2)
+    folder = write_images(tmp_path / "a", [pixel] * 2, (HEIGHT, WIDTH, *np.shape(pixel)))
+    opened([folder], (HEIGHT, WIDTH, 3), 2)
     assert bool(caplog.records) == bool(logged)
     assert logged in caplog.text
 
