@@ -56,6 +56,14 @@ def test_a_random_end_of_a_name_hides_no_date():
     assert pace_of_names([Path(name) for name in names]).holes == (40,)
 
 
+@pytest.mark.parametrize(
+    "months", ["01-2019 01-2020 02-2019", "012019 022018", "1.2.2019 31.1.2019"]
+)
+def test_dates_that_end_with_the_year_have_another_order(months):
+    with pytest.raises(MimError, match="end with the year"):
+        pace_of_names([Path(f"sst_{name}.png") for name in months.split()])
+
+
 def test_dates_that_begin_with_the_day_have_another_order():
     days = np.datetime64("2019-01-30") + np.arange(4)
     for form in ("sst_{2}{1}{0}.png", "{2}-{1}-{0}.png", "{2}.{1}.{0}_06.png"):
