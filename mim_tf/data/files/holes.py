@@ -50,11 +50,12 @@ def pace_of_names(paths: Sequence[Path]) -> Pace:
             f"{paths[0]}: expected names in the order of their dates, got dates that end with the "
             "year. Rename the files: year, month, day."
         )
-    readings = ((np.diff(times), known) for times, known in _readings([p.stem for p in paths]))
-    rising = [each for each in readings if len(each[0]) and (each[0] > 0).all()]
+    stems = [path.stem for path in paths]
+    rising = _rising(_moments(stems, _DATES[:2])) or _rising(_readings(stems))
     if not rising:
         return Pace(step=math.nan if len(paths) > 1 else 0.0)
-    # The same digits can be a date, a time of day or a number. The most regular reading is right.
+    # A date with a time of day is right, whatever counts the files beside it. Otherwise the same
+    # digits can be a date, a time of day or a number, and the most regular reading is right.
     steps, in_seconds = min(rising, key=lambda each: _are_uneven(each[0], 0.25).mean())
     pace = pace_of_steps(steps, 0.25)
     return pace if in_seconds or math.isnan(pace.step) else Pace(pace.holes)
@@ -71,6 +72,12 @@ def pace_of_steps(steps: np.ndarray, tolerance: float) -> Pace:
     if uneven.mean() > 0.5:
         return Pace(step=math.nan)
     return Pace(tuple((np.flatnonzero(uneven) + 1).tolist()), float(np.median(steps)))
+
+
+def _rising(readings):
+    """Return steps `[T - 1]`, and whether they are in seconds, of readings that rise."""
+    every = [(np.diff(times), in_seconds) for times, in_seconds in readings]
+    return [each for each in every if len(each[0]) and (each[0] > 0).all()]
 
 
 def _are_uneven(steps, tolerance):

@@ -51,6 +51,11 @@ def test_times_in_names(names, holes, step):
     np.testing.assert_equal(found, (holes, step))
 
 
+def test_a_number_of_the_file_hides_no_date():
+    names = [f"{n:04}_{name}" for n, name in enumerate(times("%Y%m%d_%H%M")[:50])]
+    assert pace_of_names([Path(name) for name in names]).holes == (40,)
+
+
 def test_a_random_end_of_a_name_hides_no_date():
     names = [f"{name}_{n * 7919 % 1000:x}" for n, name in enumerate(times("%Y%m%d_%H%M"))]
     assert pace_of_names([Path(name) for name in names]).holes == (40,)
