@@ -124,7 +124,7 @@ def list_recordings(folder: str | Path) -> list[Path]:
         raise MimError(
             f"{folder}: Expected videos ({', '.join(VIDEO_SUFFIXES)}), or subfolders of two images "
             f"({', '.join(images.IMAGE_SUFFIXES)}), got {', '.join(found)}. Give the folder that "
-            "directly holds the recordings, or convert them."
+            "directly holds the recordings, or convert them. Arrays need --dataset=array."
         )
     if inside and itself:
         _warn(f"{folder}: its images are not read, because {inside[0].name} is there.")

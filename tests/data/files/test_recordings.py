@@ -3,7 +3,12 @@ import pytest
 from PIL import Image
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.recordings import array_recordings, list_recordings, open_recordings
+from mim_tf.data.files.recordings import (
+    array_recordings,
+    list_recordings,
+    open_folder,
+    open_recordings,
+)
 from mim_tf.errors import MimError
 from tests.small_pictures import png
 from tests.small_videos import HEIGHT, WIDTH, numbered_frames, write_video
@@ -57,6 +62,19 @@ def test_files_that_may_be_one_recording_twice_are_named(tmp_path, caplog):
     (folder / "preview.gif").touch()
     assert list_recordings(folder) == [folder / "preview.gif"]
     assert "preview.gif" in caplog.messages[-1]
+
+
+def test_a_recording_that_is_given_twice_is_in_one_split(tmp_path):
+    for name in "abc":
+        write_images(tmp_path / "all" / name, [0, 1])
+    (tmp_path / "all" / "d").symlink_to("a")
+    data = DataConfig("folder", f"{tmp_path}/all,{tmp_path}/all/b")
+    names = [
+        open_folder(data, split, (HEIGHT, WIDTH, 3), 2).describe()["recordings"]
+        for split in ("train", "valid", "test")
+    ]
+    assert list(map(len, names)) == [1, 1, 1]
+    assert len({name.replace("all/d", "all/a") for (name,) in names}) == 3
 
 
 def test_folders_without_recordings_are_refused(tmp_path):
