@@ -1,5 +1,6 @@
 """Recognition of data by `mim inspect`, and the values it counts."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -65,6 +66,13 @@ def test_one_file_of_sevir_is_not_taken_for_weights(tmp_path):
     (_, name, *_), *_ = write_sevir(tmp_path)
     with pytest.raises(MimError, match="SEVIR"):
         recognise(tmp_path / "data" / name)
+
+
+def test_arrays_in_hdf5_are_not_taken_for_weights(tmp_path):
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file["videos"] = np.zeros((2, 3, 4, 5))
+    with pytest.raises(MimError, match=r"v\.h5: .*got arrays in HDF5: videos.*--dataset=array"):
+        recognise(tmp_path / "v.h5")
 
 
 @pytest.fixture
