@@ -271,7 +271,11 @@ def open_recording(recording: Path | ArrayVideo, form: images.FrameFormat) -> Re
         return recording.converted(form)
     form.check_channels(recording, (1, 3))
     if not os.path.isdir(recording):
-        return open_video(recording, form)
+        video = open_video(recording, form)
+        if video.length == 1:
+            folder = recording.parent
+            _warn(f"{folder}: a video of one frame is in it. Save frames of a recording as PNG.")
+        return video
     paths = images.list_images(recording)
     # Checking one size finds most mistakes early; the other pictures are checked when decoded.
     height, width, mode = images.image_header(paths[0])

@@ -103,6 +103,14 @@ def test_windows_of_all_kinds_of_recordings(tmp_path):
     assert (described["window_stride"], described["frame_interval"]) == (2, 2)
 
 
+def test_gifs_of_one_frame_are_logged_once(tmp_path, caplog):
+    for name in "12":  # as radar pictures are
+        Image.new("L", (WIDTH, HEIGHT)).save(tmp_path / f"{name}.gif")
+    opened(list_recordings(tmp_path), (HEIGHT, WIDTH, 1), 1)
+    (warning,) = caplog.messages
+    assert f"{tmp_path}: a video of one frame" in warning
+
+
 def test_channels_and_levels_are_converted(tmp_path):
     colour = write_images(tmp_path / "a", [[255, 0, 0], [0, 255, 0]])
     grey = write_images(tmp_path / "b", [7, 8], (HEIGHT, WIDTH))
