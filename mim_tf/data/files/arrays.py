@@ -183,6 +183,8 @@ def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) ->
         raise MimError(f"{name}: Expected an array without a mask, got masked values: fill them.")
     if array.ndim == 5 or layouts.get(array.ndim) == "[N, T, H, W]":
         check_channels_last(array.shape, name)
+    elif array.ndim == 3:
+        _warn_of_time(array.shape, name)
 
 
 def check_channels_last(shape: tuple[int, ...], name: str | Path) -> None:
@@ -195,8 +197,7 @@ def check_channels_last(shape: tuple[int, ...], name: str | Path) -> None:
             f"{name}: Expected [N, T, H, W] or [N, T, H, W, C], got {list(shape)}, frames of "
             f"{shape[-1]} columns. If its axes are [T, H, W, C], save array[None]."
         )
-    if shape[1] == shape[2] != shape[3]:
-        _warn_of_time(shape, name)
+    _warn_of_time(shape[1:4], name)
     if len(shape) == 4:
         return
     is_before_time = shape[1] <= MOST_COLOURS < min(shape[2:]) and shape[-1] == shape[-2]
@@ -211,11 +212,13 @@ def check_channels_last(shape: tuple[int, ...], name: str | Path) -> None:
 
 @functools.cache
 def _warn_of_time(shape, name):
-    logging.warning(
-        "%s: read as %d frames of %d x %d pixels (height x width). If it has %d frames, [H, W, T], "
-        "move that axis before the rows by np.moveaxis.",
-        *(name, *shape[1:4], shape[3]),
-    )
+    """Log a warning, once, if `[T, H, W]` may be `[H, W, T]`."""
+    if shape[0] == shape[1] != shape[2]:
+        logging.warning(
+            "%s: read as %d frames of %d x %d pixels (height x width). If it has %d frames, "
+            "[H, W, T], move that axis before the rows by np.moveaxis.",
+            *(name, *shape, shape[2]),
+        )
 
 
 def warn_of_order(array: np.ndarray, name: str | Path) -> None:

@@ -259,10 +259,11 @@ def test_frames_of_one_video_with_channels_first_are_logged_once(tmp_path, caplo
     assert caplog.text.count("[T, C, H, W]") == logged
 
 
-@pytest.mark.parametrize("reader", ["source", "recordings", "input"])
-@pytest.mark.parametrize(
-    ("shape", "logged"), [((2, 9, 9, 6), True), ((2, 9, 9, 6, 1), True), ((2, 9, 8, 6, 1), False)]
-)
+SHAPES = [((2, 9, 9, 6), True), ((2, 9, 9, 6, 1), True), ((2, 9, 8, 6, 1), False)]
+SHAPES = [(reader, *each) for reader in ("source", "recordings", "input") for each in SHAPES]
+
+
+@pytest.mark.parametrize(("reader", "shape", "logged"), [*SHAPES, ("radar", (9, 9, 6), True)])
 def test_time_on_the_last_axis_is_logged(tmp_path, caplog, reader, shape, logged):
     """SEVIR stores [N, H, W, T]; MATLAB's [H, W, T] becomes it by array[None]."""
     path = saved(tmp_path / "a.npy", np.zeros(shape, np.uint8))
