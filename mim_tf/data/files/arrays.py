@@ -31,6 +31,8 @@ CHUNK_VALUES = 2**22
 LARGEST_DEFLATE_RATIO = 1032
 """Deflate cannot compress any content further than this."""
 MOST_COLOURS = 4
+MASKS = "%s: expected levels 0..255, got 0 and 1, at most 0.004 in frames. Multiply them by 255."
+"""Warning, with the name of a file."""
 _MOST_CHANNELS = 16
 """More channels are less likely than columns of frames whose channels come before the rows."""
 _BLOCK_BYTES = 2**16
@@ -211,10 +213,15 @@ def check_channels_last(shape: tuple[int, ...], name: str | Path) -> None:
 
 
 @functools.cache
+def warn_once(message: str, *values: Any) -> None:
+    """Log a warning that was not logged before."""
+    logging.warning(message, *values)
+
+
 def _warn_of_time(shape, name):
     """Log a warning, once, if `[T, H, W]` may be `[H, W, T]`."""
     if shape[0] == shape[1] != shape[2]:
-        logging.warning(
+        warn_once(
             "%s: read as %d frames of %d x %d pixels (height x width). If it has %d frames, "
             "[H, W, T], move that axis before the rows by np.moveaxis.",
             *(name, *shape, shape[2]),
@@ -227,28 +234,13 @@ def warn_of_order(array: np.ndarray, name: str | Path) -> None:
     Levels 0 and 1 in the first of them log one, too.
     """
     if array.dtype == np.uint8 and take(array, (slice(_COMPARED), slice(_COMPARED))).max() == 1:
-        warn_of_masks(name)
+        warn_once(MASKS, name)
     if _is_calmer(array, 0):
-        _warn_of_order(array.shape[:2], name)
-
-
-@functools.cache
-def warn_of_masks(name: str | Path) -> None:
-    """Log a warning, once, about levels 0 and 1 of 0..255."""
-    logging.warning(
-        "%s: expected levels 0..255, got 0 and 1, which is 0 to 0.004 in frames. Multiply them by "
-        "255.",
-        name,
-    )
-
-
-@functools.cache
-def _warn_of_order(shape, name):
-    logging.warning(
-        "%s: read as %d sequences of %d frames, [N, T, ...], but one sequence is more like the "
-        "next than one frame. If its axes are [T, N, ...], save array.swapaxes(0, 1).",
-        *(name, *shape),
-    )
+        warn_once(
+            "%s: read as %d sequences of %d frames, [N, T, ...], but one sequence is more like the "
+            "next than one frame. If its axes are [T, N, ...], save array.swapaxes(0, 1).",
+            *(name, *array.shape[:2]),
+        )
 
 
 def _is_calmer(array, axis):
@@ -263,11 +255,10 @@ def _is_calmer(array, axis):
     return bool(ours < _CALMER * others)
 
 
-@functools.cache
 def warn_of_channels(shape: tuple[int, ...], name: str | Path, remedy: str) -> None:
     """Log a warning, once, if `[N, T, H, W]` may be the frames `[T, C, H, W]` of one video."""
     if shape[1] in (1, 3):
-        logging.warning(
+        warn_once(
             "%s: read as %d sequences of %d frame%s, [N, T, H, W]. If its axes are [T, C, H, W], "
             "save %s.",
             *(name, *shape[:2], "" if shape[1] == 1 else "s", remedy),

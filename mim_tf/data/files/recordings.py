@@ -127,21 +127,18 @@ def list_recordings(folder: str | Path) -> list[Path]:
             "directly holds the recordings, or convert them. Arrays need --dataset=array."
         )
     if inside and itself:
-        _warn(f"{folder}: its images are not read, because {inside[0].name} is there.")
+        message = "%s: its images are not read, because %s is there."
+        arrays.warn_once(message, folder, inside[0].name)
     names: dict[str, Path] = {}
     for each in inside:
         first = names.setdefault(each.name if os.path.isdir(each) else each.stem, each)
         if first != each:
-            _warn(
-                f"{each}: expected each recording once, got {first.name}, too. If they are the "
-                "same, remove one: the network could be trained on one and tested on the other."
+            arrays.warn_once(
+                "%s: expected each recording once, got %s, too. If they are the same, remove one: "
+                "the network could be trained on one and tested on the other.",
+                *(each, first.name),
             )
     return inside or [folder]
-
-
-@functools.cache
-def _warn(message):
-    logging.warning("%s", message)
 
 
 def find_recordings(
@@ -273,8 +270,8 @@ def open_recording(recording: Path | ArrayVideo, form: images.FrameFormat) -> Re
     if not os.path.isdir(recording):
         video = open_video(recording, form)
         if video.length == 1:
-            folder = recording.parent
-            _warn(f"{folder}: a video of one frame is in it. Save frames of a recording as PNG.")
+            message = "%s: a video of one frame is in it. Save frames of a recording as PNG."
+            arrays.warn_once(message, recording.parent)
         return video
     paths = images.list_images(recording)
     # Checking one size finds most mistakes early; the other pictures are checked when decoded.
@@ -300,7 +297,7 @@ def _warn_of_depth(path, mode):
             *(path, largest, largest / 65535),
         )
     elif mode == "L" and largest == 1:
-        arrays.warn_of_masks(path)
+        arrays.warn_once(arrays.MASKS, path)
     elif mode in ("LA", "RGBA") and not largest:
         logging.warning(
             "%s: every pixel is black or transparent, which is read as black. Save the pictures "

@@ -5,7 +5,6 @@ duration, which is a whole number of steps.
 """
 
 import contextlib
-import functools
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ import PIL.Image
 import PIL.ImageSequence
 from absl import logging
 
-from mim_tf.data.files.arrays import Stamp, from_levels
+from mim_tf.data.files.arrays import Stamp, from_levels, warn_once
 from mim_tf.data.files.holes import pace_of_steps
 from mim_tf.data.files.images import FrameFormat, flat
 from mim_tf.data.source import Indices, Recording
@@ -126,7 +125,7 @@ class Video(Recording):
         """Yield RGB frames, uint8 `[H, W, 3]`, upright; transparent pixels are black."""
         for frame in _decoded(self._path):
             if frame.is_corrupt:
-                _warn_of_damage(self._path)
+                warn_once("%s: frames are damaged. Encode or download it again.", self._path)
             if any(part.is_alpha for part in frame.format.components):
                 picture = flat(PIL.Image.fromarray(frame.to_ndarray(format="rgba")))
             else:
@@ -135,12 +134,6 @@ class Video(Recording):
             if b:  # a quarter turn
                 picture, a, d = picture.swapaxes(0, 1), c, b
             yield picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
-
-
-@functools.cache
-def _warn_of_damage(path):
-    message = "%s: expected whole frames, got damaged ones. Encode or download it again."
-    logging.warning(message, path)
 
 
 def open_video(path: str | Path, form: FrameFormat) -> Video:
