@@ -91,6 +91,10 @@ class Video(Recording):
                     "frames as PNG or .npy to keep them.",
                     *(self._path, form.components[0].bits),
                 )
+            if stream.metadata.get("alpha_mode") == "1":  # of VP8 and VP9
+                warn_once(
+                    "%s: its transparency is not read. Encode it as FFV1 to keep it.", self._path
+                )
             if container.format.name == "avi" and found:
                 # It counts frames that were dropped, too, which only take time.
                 count = max(count, (found[-1][2] or 0) + 1)

@@ -108,6 +108,13 @@ def test_what_is_transparent_in_a_video_is_black(tmp_path):
     np.testing.assert_allclose(got, 200 * np.arange(WIDTH) * 10 / 255, atol=0.6)
 
 
+@pytest.mark.parametrize(("pixels", "logged"), [("yuva420p", True), ("yuv420p", False)])
+def test_transparency_that_is_not_decoded_is_logged(tmp_path, caplog, pixels, logged):
+    pixel = np.full((2, HEIGHT, WIDTH, 4), 99, np.uint8)
+    Video(write_video(tmp_path / "a.webm", pixel, "libvpx-vp9", pixels), RGB)
+    assert ("a.webm: its transparency is not read" in caplog.text) == logged
+
+
 @pytest.mark.parametrize(("pixels", "logged"), [("gray12le", False), ("gray16le", True)])
 def test_videos_of_16_bits_are_logged(tmp_path, caplog, pixels, logged):
     video = Video(write_video(tmp_path / "a.mkv", numbered_frames(2), pixels=pixels), RGB)
