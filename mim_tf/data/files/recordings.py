@@ -299,8 +299,5 @@ def _warn_of_depth(path, mode):
     elif mode == "L" and largest == 1:
         arrays.warn_once(arrays.MASKS, path)
     elif mode in ("LA", "RGBA") and not largest:
-        logging.warning(
-            "%s: every pixel is black or transparent, which is read as black. Save the pictures "
-            "without transparency to keep its colours.",
-            path,
-        )
+        message = "%s: every pixel is black or transparent. Save pictures without transparency."
+        logging.warning(message, path)
