@@ -105,6 +105,9 @@ def split_recordings(
     """
     paths, shared = needed_paths(data, split)
     recordings = [recording for path in paths for recording in list_in(path)]
+    if shared:  # A folder and a file in it, or two links, must not be in two splits.
+        real = (os.path.realpath(r) if isinstance(r, Path) else r for r in recordings)
+        recordings = list(dict(zip(real, recordings, strict=True)).values())
     if not shared:
         if data.dataset != "array":  # whose videos do not have paths
             check_apart(recordings, list_in, data, split)

@@ -57,7 +57,15 @@ def _file_kind(path):
     with opened(path, "a file or folder"), contextlib.suppress(OSError), h5py.File(path) as file:
         if TYPES.keys() & file.keys():
             raise MimError(f"{path}: got one file of SEVIR. Give the folder with {CATALOG}.")
-        return "taxibj" if "date" in file else "weights"
+        if "date" in file:
+            return "taxibj"
+        frames = [name for name, each in file.items() if getattr(each, "ndim", 0) > 2]
+        if not frames:
+            return "weights"
+        raise MimError(
+            f"{path}: expected weights or a file of TaxiBJ, got arrays in HDF5: "
+            f"{', '.join(frames)}. Save one by numpy.save, for --dataset=array."
+        )
     if suffix == ".h5":
         return "weights"
     return "folder" if suffix in VIDEO_SUFFIXES else None

@@ -90,6 +90,12 @@ def soundness(sources: dict[str, SequenceSource], found: dict[str, dict]) -> str
                 )
     opened = list(sources.values())
     in_frames = all(not each.scale or each.scale.clipped for each in opened)
+    tops = [value for each in found.values() for value in each["max"] if value]
+    if in_frames and tops and max(tops) < _ONE_LEVEL:
+        return (
+            f"Check: no value is above {max(tops):.2g} of 1. If levels 0..255 were divided by 255 "
+            "twice, or masks saved as 0 and 1 in uint8, multiply them by 255."
+        )
     values = f"{'in [0, 1]' if in_frames else 'finite'} or missing"
     frames, unread = count_frames(opened)
     if not unread:

@@ -130,8 +130,7 @@ def open_input(
         check_channels_last(array.shape, path)
         if rank == 4 and batch_axis:
             warn_of_channels(array.shape, path, "np.moveaxis(array, 1, -1)")
-        if batch_axis:
-            warn_of_order(array, path)
+        warn_of_order(array, path)
         names = [f"{path}[{n}]" if batch_axis else str(path) for n in range(len(array))]
         recordings = [ArrayVideo(*pair) for pair in zip(names, array, strict=True)]
     if has_levels and scale and scale.clipped:

@@ -1,5 +1,6 @@
 """Recognition of data by `mim inspect`, and the values it counts."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -67,6 +68,13 @@ def test_one_file_of_sevir_is_not_taken_for_weights(tmp_path):
         recognise(tmp_path / "data" / name)
 
 
+def test_arrays_in_hdf5_are_not_taken_for_weights(tmp_path):
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file["videos"] = np.zeros((2, 3, 4, 5))
+    with pytest.raises(MimError, match=r"v\.h5: .*got arrays in HDF5: videos.*--dataset=array"):
+        recognise(tmp_path / "v.h5")
+
+
 @pytest.fixture
 def frames():
     frames = np.full((20, 3, 2, 2, 2), 0.5)
@@ -80,6 +88,12 @@ def test_survey_looks_at_every_value(frames):
     assert (found["min"], found["max"]) == ([0.25, 0.5], [0.5, 1])
     assert found["mean"] == pytest.approx([0.5 - 0.25 / 240, 0.5 + 0.5 / 240])
     assert (found["missing"], found["still"]) == (0, 19)
+
+
+@pytest.mark.parametrize(("highest", "sound"), [(1 / 255, False), (2 / 255, True), (0, True)])
+def test_frames_that_are_nearly_black_are_not_sound(frames, highest, sound):
+    source = ArraySource(frames * highest)
+    assert ("Sound" in soundness({"all": source}, {"all": survey(source)})) == sound
 
 
 @pytest.mark.parametrize(("difference", "grey"), [(0, True), (1 / 255, True), (2 / 255, False)])

@@ -7,6 +7,8 @@ from mim_tf.data.sets.kth import open_kth
 from mim_tf.errors import MimError
 from tests.small_videos import numbered_frames, write_video
 
+LEVEL = np.full((12, 16), 9, np.uint8)
+
 
 def write_pictures(folder, name, numbers):
     """Picture `number` has the level 10 + 5 x its place."""
@@ -55,7 +57,7 @@ def test_splits_are_by_person(tmp_path):
 
 def test_the_videos_as_they_are_downloaded(tmp_path):
     (tmp_path / "running").mkdir()
-    path = tmp_path / "running" / "person03_running_d2_uncomp.avi"
+    path = tmp_path / "running" / "person03_running_d2_uncomp.AVI"
     write_video(path, numbered_frames(10))
     source = opened(tmp_path, shape=(16, 24, 1))
     assert source.size == 3
@@ -63,6 +65,19 @@ def test_the_videos_as_they_are_downloaded(tmp_path):
     above, below = source.sequences([2])[0, :, [0, -1], 0, 0] * 255
     assert above == pytest.approx(0.299 * 3 * np.arange(6, 10), abs=2)
     assert below == pytest.approx(0.587 * 90, abs=2)
+
+
+@pytest.mark.parametrize("name", ["image-{:03}_64x64.png", "{}.png", "f{}_b2.png"])
+def test_pictures_of_other_projects(tmp_path, name):
+    folder = tmp_path / "walking" / "person01_walking_d1"
+    folder.mkdir(parents=True)
+    for n in range(8, 12):
+        imageio.imwrite(folder / name.format(n), LEVEL)
+    if name == "f{}_b2.png":
+        with pytest.raises(MimError, match=r"walking_d1: expected pictures such as"):
+            opened(tmp_path)
+    else:
+        assert opened(tmp_path).size == 1
 
 
 def test_bad_files_are_refused(tmp_path):

@@ -129,6 +129,8 @@ def test_ids_may_be_bytes_and_a_share_unknown(tmp_path):
     rows[0][-1] = ""  # then it is not known to be complete
     rows[1][2] = "1.0"
     write_catalog(tmp_path, rows)
+    catalog = tmp_path / "CATALOG.csv"
+    catalog.write_bytes(b"\xef\xbb\xbf" + catalog.read_bytes())  # as Excel saves it
     assert opened(tmp_path).describe()["recordings"] == ["train-1"]
 
 
@@ -164,6 +166,7 @@ def broken(values):
         (lambda folder, rows: write_catalog(folder, rows, ["id", "file", *"abcde"]), "CATALOG.csv"),
         (lambda folder, rows: write_catalog(folder, changed(rows, 4, "yesterday")), "CATALOG.csv"),
         (lambda folder, rows: (folder / "CATALOG.csv").unlink(), "CATALOG.csv"),
+        (lambda folder, rows: write_catalog(folder, changed(rows, 6, 0.5)), "got none of 6"),
         (lambda folder, rows: write_catalog(folder, changed(rows, 2, 7)), "event train-0 in row 7"),
         (lambda folder, rows: write_catalog(folder, [["other", *rows[0][1:]]]), "event other"),
         (broken(np.zeros((2, 49, 8, 8), np.uint8)), "train.h5"),

@@ -251,6 +251,7 @@ def test_npz_is_x_then_y(tmp_path, save, dtype):
         arrays(X_test=np.zeros((3, 4, 2, 3, 5), int)),
         arrays(X_test=np.array([{}], object)),
         arrays(X_test=arrays()["X_test"][:, :3]),
+        arrays(X_test=arrays()["X_test"] / 2 + 0.5),
         {"X_test": np.zeros(3), "clips": np.zeros(3)},
         *(arrays(**y_test(value)) for value in (np.nan, 1.01, -1.01, -np.inf)),
     ],

@@ -31,6 +31,8 @@ CHUNK_VALUES = 2**22
 LARGEST_DEFLATE_RATIO = 1032
 """Deflate cannot compress any content further than this."""
 MOST_COLOURS = 4
+MASKS = "%s: expected levels 0..255, got 0 and 1, at most 0.004 in frames. Multiply them by 255."
+"""Warning, with the name of a file."""
 _MOST_CHANNELS = 16
 """More channels are less likely than columns of frames whose channels come before the rows."""
 _BLOCK_BYTES = 2**16
@@ -171,8 +173,10 @@ def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) ->
         expected, remedy = " or ".join(layouts.values()), ""
         if array.ndim not in layouts and array.ndim + 1 in layouts:
             remedy = " Save array[None], which adds the first axis."
-        elif array.ndim in layouts and not is_number:
+        elif array.ndim in layouts and array.dtype.kind in "biu":
             remedy = " Save array.astype('float32')."
+            if array.dtype.kind != "b":
+                remedy = " Save levels 0..255 as uint8, else array.astype('float32')."
         raise MimError(
             f"{name}: Expected {expected}, uint8 or floats, got {array.dtype} {list(array.shape)}."
             f"{remedy}"
@@ -181,18 +185,21 @@ def check_array(array: np.ndarray, name: str | Path, layouts: dict[int, str]) ->
         raise MimError(f"{name}: Expected an array without a mask, got masked values: fill them.")
     if array.ndim == 5 or layouts.get(array.ndim) == "[N, T, H, W]":
         check_channels_last(array.shape, name)
+    elif array.ndim == 3:
+        _warn_of_time(array.shape, name)
 
 
 def check_channels_last(shape: tuple[int, ...], name: str | Path) -> None:
     """Raise `MimError` for `[N, T, C, H, W]` or `[N, C, T, H, W]`, and for `[T, H, W, C]`.
 
-    Four axes should be `[N, T, H, W]`.
+    Four axes should be `[N, T, H, W]`. If they may be `[N, H, W, T]`, log a warning.
     """
     if len(shape) == 4 and shape[-1] <= MOST_COLOURS < min(shape[1:3]):
         raise MimError(
             f"{name}: Expected [N, T, H, W] or [N, T, H, W, C], got {list(shape)}, frames of "
             f"{shape[-1]} columns. If its axes are [T, H, W, C], save array[None]."
         )
+    _warn_of_time(shape[1:4], name)
     if len(shape) == 4:
         return
     is_before_time = shape[1] <= MOST_COLOURS < min(shape[2:]) and shape[-1] == shape[-2]
@@ -205,19 +212,35 @@ def check_channels_last(shape: tuple[int, ...], name: str | Path) -> None:
         )
 
 
-def warn_of_order(array: np.ndarray, name: str | Path) -> None:
-    """Log a warning, once, if the sequences of `[N, T, ...]` may be the frames of `[T, N, ...]`."""
-    if _is_calmer(array, 0):
-        _warn_of_order(array.shape[:2], name)
-
-
 @functools.cache
-def _warn_of_order(shape, name):
-    logging.warning(
-        "%s: read as %d sequences of %d frames, [N, T, ...], but one sequence is more like the "
-        "next than one frame. If its axes are [T, N, ...], save array.swapaxes(0, 1).",
-        *(name, *shape),
-    )
+def warn_once(message: str, *values: Any) -> None:
+    """Log a warning that was not logged before."""
+    logging.warning(message, *values)
+
+
+def _warn_of_time(shape, name):
+    """Log a warning, once, if `[T, H, W]` may be `[H, W, T]`."""
+    if shape[0] == shape[1] != shape[2]:
+        warn_once(
+            "%s: read as %d frames of %d x %d pixels (height x width). If it has %d frames, "
+            "[H, W, T], move that axis before the rows by np.moveaxis.",
+            *(name, *shape, shape[2]),
+        )
+
+
+def warn_of_order(array: np.ndarray, name: str | Path) -> None:
+    """Log a warning, once, if the sequences of `[N, T, ...]` may be the frames of `[T, N, ...]`.
+
+    Levels 0 and 1 in the first of them log one, too.
+    """
+    if array.dtype == np.uint8 and take(array, (slice(_COMPARED), slice(_COMPARED))).max() == 1:
+        warn_once(MASKS, name)
+    if _is_calmer(array, 0):
+        warn_once(
+            "%s: read as %d sequences of %d frames, [N, T, ...], but one sequence is more like the "
+            "next than one frame. If its axes are [T, N, ...], save array.swapaxes(0, 1).",
+            *(name, *array.shape[:2]),
+        )
 
 
 def _is_calmer(array, axis):
@@ -232,11 +255,10 @@ def _is_calmer(array, axis):
     return bool(ours < _CALMER * others)
 
 
-@functools.cache
 def warn_of_channels(shape: tuple[int, ...], name: str | Path, remedy: str) -> None:
     """Log a warning, once, if `[N, T, H, W]` may be the frames `[T, C, H, W]` of one video."""
     if shape[1] in (1, 3):
-        logging.warning(
+        warn_once(
             "%s: read as %d sequences of %d frame%s, [N, T, H, W]. If its axes are [T, C, H, W], "
             "save %s.",
             *(name, *shape[:2], "" if shape[1] == 1 else "s", remedy),
@@ -298,7 +320,9 @@ def main_key(path: str | Path) -> str:
     chosen = keys if len(keys) == 1 else [key for key in ("frames", "data") if key in keys]
     if len(chosen) != 1:
         got = ", ".join(keys) or "none"
-        raise MimError(f"{path}: Expected one array, or one named frames or data, got {got}.")
+        raise MimError(
+            f"{path}: Expected one array, or one named frames or data, got {got}. Save it alone."
+        )
     return chosen[0]
 
 
@@ -340,6 +364,11 @@ def _opened(path) -> Iterator[zipfile.ZipFile]:
 def _member(path, key, kinds, rank):
     """Yield (archive, its entry, place of stored values, shape, order, dtype) of an array."""
     with _opened(path) as archive:
+        if f"{key}.npy" not in archive.namelist():
+            raise MimError(
+                f"{path}: expected an array named {key}, got {', '.join(archive.namelist())}. For "
+                "arrays of your own give --dataset=array."
+            )
         info = archive.getinfo(f"{key}.npy")
         with archive.open(info) as stream:
             place = archive.fp.tell()  # behind the local header, which alone was read

@@ -18,7 +18,8 @@ _CLOCKS = ("ymd", "mdHM", "dHM", "md", "HMS", "HM")
 """Digits of dates and times of day in names of files, by their letters in strftime."""
 
 _SIZES = {"Y": 4, "j": 3}
-_DAY_FIRST = re.compile(r"(?<!\d)(\d\d)\D?(\d\d)\D?((?:19|20)\d\d)(?!\d)")
+_YEAR_LAST = re.compile(r"(?<!\d)(?:(\d\d?)\D|(\d\d))?(?:(\d\d?)\D|(\d\d))((?:19|20)\d\d)(?!\d)")
+"""Day, if there is one, month and year, each with a separator or of two digits."""
 _DECIMAL, _WHOLE = re.compile(r"(\d+(?:\.\d+)?)"), re.compile(r"(\d+)")
 
 
@@ -36,26 +37,28 @@ def pace_of_names(paths: Sequence[Path]) -> Pace:
     """Return the pace of frames by the dates, times of day or numbers in the names of their files.
 
     Names in which several numbers change that are no date, or text changes, tell nothing. Dates
-    that begin with the day raise `MimError` if the order of the numbers is not that of the dates.
+    that end with the year raise `MimError` if the order of the numbers is not that of the dates.
 
     Args:
         paths: of a recording, in order, one for each frame.
     """
-    days = [_DAY_FIRST.search(path.stem) for path in paths]
-    dates = [each.groups()[::-1] for each in days if each and 0 < int(each[2]) <= 12]
+    found = [_YEAR_LAST.search(path.stem) for path in paths]
+    dates = [[*map(int, filter(None, each.groups()[::-1]))] for each in found if each]
+    dates = [date for date in dates if 0 < date[1] <= 12]
     if len(dates) == len(paths) and dates != sorted(dates):
         raise MimError(
-            f"{paths[0]}: expected names in the order of their dates, got dates that begin with "
-            "the day. Rename the files: year, month, day."
+            f"{paths[0]}: expected names in the order of their dates, got dates that end with the "
+            "year. Rename the files: year, month, day."
         )
-    readings = ((np.diff(times), known) for times, known in _readings([p.stem for p in paths]))
-    rising = [each for each in readings if len(each[0]) and (each[0] > 0).all()]
+    stems = [path.stem for path in paths]
+    rising = _rising(_moments(stems, _DATES[:2])) or _rising(_readings(stems))
     if not rising:
         return Pace(step=math.nan if len(paths) > 1 else 0.0)
-    # The same digits can be a date, a time of day or a number. The most regular reading is right.
+    # A date with a time of day is right, whatever counts the files beside it. Otherwise the same
+    # digits can be a date, a time of day or a number, and the most regular reading is right.
     steps, in_seconds = min(rising, key=lambda each: _are_uneven(each[0], 0.25).mean())
-    found = pace_of_steps(steps, 0.25)
-    return found if in_seconds or math.isnan(found.step) else Pace(found.holes)
+    pace = pace_of_steps(steps, 0.25)
+    return pace if in_seconds or math.isnan(pace.step) else Pace(pace.holes)
 
 
 def pace_of_steps(steps: np.ndarray, tolerance: float) -> Pace:
@@ -69,6 +72,12 @@ def pace_of_steps(steps: np.ndarray, tolerance: float) -> Pace:
     if uneven.mean() > 0.5:
         return Pace(step=math.nan)
     return Pace(tuple((np.flatnonzero(uneven) + 1).tolist()), float(np.median(steps)))
+
+
+def _rising(readings):
+    """Return steps `[T - 1]`, and whether they are in seconds, of readings that rise."""
+    every = [(np.diff(times), in_seconds) for times, in_seconds in readings]
+    return [each for each in every if len(each[0]) and (each[0] > 0).all()]
 
 
 def _are_uneven(steps, tolerance):

@@ -48,7 +48,7 @@ class FrameFormat:
         if self.frame_shape[-1] not in possible:
             raise MimError(
                 f"{name}: Expected the model's {self.frame_shape[-1]} channels, got "
-                f"{' or '.join(map(str, possible))}. Set --img_channel."
+                f"{' or '.join(map(str, possible))}. Set --img_channel, or convert the frames."
             )
 
     def convert(self, name: str, image: np.ndarray) -> np.ndarray:
@@ -211,7 +211,8 @@ def resize_image(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _opened(path):
-    return opened(path, "a picture", f" ({', '.join(IMAGE_SUFFIXES)})")
+    kinds = f" ({', '.join(IMAGE_SUFFIXES)})"
+    return opened(path, "a picture", kinds, remedy="Save it as PNG, or download it again.")
 
 
 def pooling_factors(name: str, size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:

@@ -29,7 +29,10 @@ from mim_tf.storage.paths import list_folder, walk
 
 _FEW_BITS = 14
 """Cameras with as many bits or fewer store dark pictures of 16 bits."""
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".gif")
+VIDEO_SUFFIXES = (
+    *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".gif"),
+    *(".wmv", ".flv", ".ts", ".mts", ".3gp", ".ogv"),
+)
 
 
 class Pictures(Recording):
@@ -115,27 +118,27 @@ def list_recordings(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     inside, itself = find_recordings(folder, VIDEO_SUFFIXES, 2)
     if not inside and not itself:
-        suffixes = ", ".join(VIDEO_SUFFIXES)
-        found = "none of them" if os.path.isdir(folder) else "no such folder"
+        found = ["a file of another kind" if os.path.lexists(folder) else "no such file or folder"]
+        if os.path.isdir(folder):
+            found = [path.name for path in list_folder(folder)][:3] or ["an empty folder"]
         raise MimError(
-            f"{folder}: Expected videos ({suffixes}) or subfolders of two images, got {found}."
+            f"{folder}: Expected videos ({', '.join(VIDEO_SUFFIXES)}), or subfolders of two images "
+            f"({', '.join(images.IMAGE_SUFFIXES)}), got {', '.join(found)}. Give the folder that "
+            "directly holds the recordings, or convert them. Arrays need --dataset=array."
         )
     if inside and itself:
-        _warn(f"{folder}: its images are not read, because {inside[0].name} is there.")
+        message = "%s: its images are not read, because %s is there."
+        arrays.warn_once(message, folder, inside[0].name)
     names: dict[str, Path] = {}
     for each in inside:
         first = names.setdefault(each.name if os.path.isdir(each) else each.stem, each)
         if first != each:
-            _warn(
-                f"{each}: expected each recording once, got {first.name}, too. If they are the "
-                "same, remove one: the network could be trained on one and tested on the other."
+            arrays.warn_once(
+                "%s: expected each recording once, got %s, too. If they are the same, remove one: "
+                "the network could be trained on one and tested on the other.",
+                *(each, first.name),
             )
     return inside or [folder]
-
-
-@functools.cache
-def _warn(message):
-    logging.warning("%s", message)
 
 
 def find_recordings(
@@ -265,7 +268,11 @@ def open_recording(recording: Path | ArrayVideo, form: images.FrameFormat) -> Re
         return recording.converted(form)
     form.check_channels(recording, (1, 3))
     if not os.path.isdir(recording):
-        return open_video(recording, form)
+        video = open_video(recording, form)
+        if video.length == 1:
+            message = "%s: a video of one frame is in it. Save frames of a recording as PNG."
+            arrays.warn_once(message, recording.parent)
+        return video
     paths = images.list_images(recording)
     # Checking one size finds most mistakes early; the other pictures are checked when decoded.
     height, width, mode = images.image_header(paths[0])
@@ -277,14 +284,20 @@ def open_recording(recording: Path | ArrayVideo, form: images.FrameFormat) -> Re
 
 
 def _warn_of_depth(path, mode):
-    """Log a warning if a picture of 16 bits is dark or does not keep its levels."""
-    if mode.startswith("I;16"):
-        largest = int(images.read_image(path).max())
-        if largest < 2**_FEW_BITS:
-            logging.warning(
-                "%s: expected levels 0..65535 of 16 bits, got 0..%d, which is 0 to %.3g in frames. "
-                "Stretch them, or save them as .npy with --dataset=array --scale=minmax.",
-                *(path, largest, largest / 65535),
-            )
-    elif mode.endswith(";16"):
+    """Log a warning if a picture is dark, or transparent, or does not keep levels of 16 bits."""
+    if mode.endswith(";16") and not mode.startswith("I;16"):
         logging.warning("%s: colours of 16 bits are read as 8 bits. Dark ones lose levels.", path)
+    if mode not in ("L", "LA", "RGBA") and not mode.startswith("I;16"):
+        return
+    largest = int(images.read_image(path).max())
+    if mode.startswith("I;16") and largest < 2**_FEW_BITS:
+        logging.warning(
+            "%s: expected levels 0..65535 of 16 bits, got 0..%d, which is 0 to %.3g in frames. "
+            "Stretch them, or save them as .npy with --dataset=array --scale=minmax.",
+            *(path, largest, largest / 65535),
+        )
+    elif mode == "L" and largest == 1:
+        arrays.warn_once(arrays.MASKS, path)
+    elif mode in ("LA", "RGBA") and not largest:
+        message = "%s: every pixel is black or transparent. Save pictures without transparency."
+        logging.warning(message, path)

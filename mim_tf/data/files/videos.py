@@ -17,7 +17,7 @@ import PIL.Image
 import PIL.ImageSequence
 from absl import logging
 
-from mim_tf.data.files.arrays import Stamp, from_levels
+from mim_tf.data.files.arrays import Stamp, from_levels, warn_once
 from mim_tf.data.files.holes import pace_of_steps
 from mim_tf.data.files.images import FrameFormat, flat
 from mim_tf.data.source import Indices, Recording
@@ -76,8 +76,13 @@ class Video(Recording):
     def _positions(self):
         """Return which decoded frame is shown at each time, and set `holes` and `step`."""
         with _open_stream(self._path) as (container, stream):
-            # The last packet is empty; frames before the start of a cut video are discarded.
-            found = [(p.is_discard, p.pts, p.dts) for p in container.demux(stream) if p.size]
+            found, end = [], 0
+            for packet in container.demux():
+                if packet.pts is not None:
+                    end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+                # The last packet is empty; frames before the start of a cut video are discarded.
+                if packet.size and packet.stream_index == stream.index:
+                    found.append((packet.is_discard, packet.pts, packet.dts))
             count = len(found)
             form = stream.codec_context.format
             if form and form.components[0].bits > _MOST_BITS:
@@ -86,11 +91,18 @@ class Video(Recording):
                     "frames as PNG or .npy to keep them.",
                     *(self._path, form.components[0].bits),
                 )
+            if stream.metadata.get("alpha_mode") == "1":  # of VP8 and VP9
+                warn_once(
+                    "%s: its transparency is not read. Encode it as FFV1 to keep it.", self._path
+                )
             if container.format.name == "avi" and found:
                 # It counts frames that were dropped, too, which only take time.
                 count = max(count, (found[-1][2] or 0) + 1)
             if count < stream.frames:
                 raise ValueError(f"it ends early: there are {count} of {stream.frames} frames")
+            length = 0 if stream.frames else (container.duration or 0) / av.time_base
+            if end < 0.95 * length:  # Matroska does not count its frames.
+                raise ValueError(f"it ends early: there are {float(end):g} of {length:g} seconds")
             times = [shown for is_discarded, *shown in found if not is_discarded]
             if not times:
                 raise ValueError("there is no frame in it")
@@ -116,6 +128,8 @@ class Video(Recording):
     def _pictures(self) -> Iterator[np.ndarray]:
         """Yield RGB frames, uint8 `[H, W, 3]`, upright; transparent pixels are black."""
         for frame in _decoded(self._path):
+            if frame.is_corrupt:
+                warn_once("%s: frames are damaged. Encode or download it again.", self._path)
             if any(part.is_alpha for part in frame.format.components):
                 picture = flat(PIL.Image.fromarray(frame.to_ndarray(format="rgba")))
             else:

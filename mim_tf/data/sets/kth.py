@@ -27,9 +27,10 @@ FAST_STEP = 3
 NAME = re.compile(
     r"(?P<key>person(?P<person>\d\d)_"
     r"(?P<action>boxing|handclapping|handwaving|jogging|running|walking)"
-    r"_d\d(_uncomp)?)(\.avi)?"
+    r"_d\d(_uncomp)?)(?i:\.(avi|mp4))?"
 )
-_FRAME = re.compile(r"image_(\d+)\.\w+")
+_FRAME = re.compile(r"\D*(\d+)(_\d+x\d+)?\.\w+")
+"""Such as image_0001.jpg, and image-001_64x64.png of other projects."""
 
 
 def open_kth(data: DataConfig, split: str, frame_shape, total_length: int) -> WindowSource:
@@ -95,6 +96,8 @@ def _open(path, form) -> tuple[Recording, np.ndarray]:
         return video, np.arange(video.length)
     named = [(_FRAME.fullmatch(picture.name), picture) for picture in list_images(path)]
     numbered = sorted({int(match[1]): picture for match, picture in named if match}.items())
+    if not numbered:
+        raise MimError(f"{path}: expected pictures such as image_0001.jpg, got none. Rename them.")
     pictures = [picture for _, picture in numbered]
     recording = Pictures(path, pictures, lambda each: form.convert(each, read_image(each)))
     return recording, np.array([number for number, _ in numbered])

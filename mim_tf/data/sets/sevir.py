@@ -83,13 +83,13 @@ class Entry(NamedTuple):
 
 
 def read_catalog(root: Path, kind: str) -> list[Entry]:
-    """Return the usable entries of an image type whose files exist, sorted by time.
+    """Return the found entries of an image type whose files exist, sorted by time.
 
     Usable are events without missing frames whose id occurs once.
     """
     path = root / CATALOG
     with opened(path, f"the catalogue of SEVIR, {CATALOG}") as file:
-        reader = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline=""))
+        reader = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
         rows = [row for row in reader if row["img_type"] == kind]
         times = collections.Counter(row["id"] for row in rows)
         entries = [
@@ -97,6 +97,11 @@ def read_catalog(root: Path, kind: str) -> list[Entry]:
             for row in rows
             if float(row["pct_missing"] or "nan") == 0 and times[row["id"]] == 1
         ]
+    if not entries:
+        raise MimError(
+            f"{path}: expected events of type {kind} with pct_missing 0, got none of {len(rows)}. "
+            "Set --sevir_type."
+        )
     names = {entry.file_name for entry in entries}
     for name in names:
         if os.path.isabs(name) or ".." in Path(name).parts:

@@ -294,6 +294,11 @@ class TaxiBJNpzSource(SequenceSource):
         arrays.check_length(self.path, first[1] + second[1], total_length)
         for key, part in zip(self._keys, self._parts, strict=True):
             arrays.check_interval(part, f"{path}, {key}", ("sequence", "frame"), -1)
+            if np.min(arrays.take(part, slice(SLOTS_A_DAY))) >= 0:
+                raise MimError(
+                    f"{path}: expected {key} in [-1, 1], where -1 is the lowest count, got no "
+                    "negative value. Save 2 * array - 1 of values in [0, 1]."
+                )
         self.size, _, _, height, width = first
         self.shape = (total_length, height, width, CHANNELS)
 

@@ -1,3 +1,4 @@
+import contextlib
 import io
 import itertools
 import os
@@ -57,7 +58,12 @@ def test_first_bad_value_is_located(monkeypatch, value):
 
 @pytest.mark.parametrize(
     ("shape", "dtype", "remedy"),
-    [((6, 5, 7), float, r"array\[None\]"), ((3, 6, 5, 7), ">u2", r"astype\('float32'\)")],
+    [
+        ((6, 5, 7), float, r"array\[None\]"),
+        ((3, 6, 5, 7), bool, r"Save array.astype\('float32'\)"),
+        ((3, 6, 5, 7), ">u2", r"levels 0..255 as uint8, else .*astype\('float32'\)"),
+        ((3, 6, 5, 7), complex, r"got complex128 \[3, 6, 5, 7\]\.$"),
+    ],
 )
 def test_arrays_that_a_step_makes_fit(shape, dtype, remedy):
     with pytest.raises(MimError, match=rf"a\.npy.*{remedy}"):
@@ -141,6 +147,12 @@ def test_stored_members_are_compared_with_their_checksum(tmp_path, order):
     with pytest.raises(MimError, match=r"a\.npz.*CRC"):
         read_member(path, "frames")
     assert (read_member(path, "frames", check=False) != frames).sum() == 1
+
+
+def test_a_member_that_is_missing_is_named(tmp_path):
+    path = saved(tmp_path / "a.npz", FRAMES)
+    with pytest.raises(MimError, match=r"array named input_raw_data, got arr_0.*--dataset=array"):
+        NpzSource([path])
 
 
 def test_two_members_of_one_name(tmp_path):
@@ -245,6 +257,28 @@ def test_frames_of_one_video_with_channels_first_are_logged_once(tmp_path, caplo
     for _ in range(2):
         array_recordings(path)
     assert caplog.text.count("[T, C, H, W]") == logged
+
+
+SHAPES = [((2, 9, 9, 6), True), ((2, 9, 9, 6, 1), True), ((2, 9, 8, 6, 1), False)]
+SHAPES = [(reader, *each) for reader in ("source", "recordings", "input") for each in SHAPES]
+
+
+@pytest.mark.parametrize(("reader", "shape", "logged"), [*SHAPES, ("radar", (9, 9, 6), True)])
+def test_time_on_the_last_axis_is_logged(tmp_path, caplog, reader, shape, logged):
+    """SEVIR stores [N, H, W, T]; MATLAB's [H, W, T] becomes it by array[None]."""
+    path = saved(tmp_path / "a.npy", np.zeros(shape, np.uint8))
+    with contextlib.suppress(MimError):  # the network of "input" is for another size
+        READERS[reader](path)
+    assert ("If it has 6 frames, [H, W, T]" in caplog.text) == logged
+
+
+@pytest.mark.parametrize(("largest", "logged"), [(1, True), (2, False)])
+@pytest.mark.parametrize(("reader", "shape"), [("recordings", (2, 5, 4, 5)), ("input", (5, 4, 5))])
+def test_levels_0_and_1_are_logged(tmp_path, caplog, largest, logged, reader, shape):
+    masks = np.zeros(shape, np.uint8)
+    masks[..., 2, 2] = largest
+    READERS[reader](saved(tmp_path / "a.npy", masks))
+    assert ("a.npy: expected levels 0..255, got 0 and 1" in caplog.text) == logged
 
 
 @pytest.mark.parametrize("shape", [(4, 100, 3), (1, 100, 12), (5, 32, 32), (3, 4, 20), (2, 2, 2)])

@@ -51,9 +51,22 @@ def test_times_in_names(names, holes, step):
     np.testing.assert_equal(found, (holes, step))
 
 
+def test_a_number_of_the_file_hides_no_date():
+    names = [f"{n:04}_{name}" for n, name in enumerate(times("%Y%m%d_%H%M")[:50])]
+    assert pace_of_names([Path(name) for name in names]).holes == (40,)
+
+
 def test_a_random_end_of_a_name_hides_no_date():
     names = [f"{name}_{n * 7919 % 1000:x}" for n, name in enumerate(times("%Y%m%d_%H%M"))]
     assert pace_of_names([Path(name) for name in names]).holes == (40,)
+
+
+@pytest.mark.parametrize(
+    "months", ["01-2019 01-2020 02-2019", "012019 022018", "1.2.2019 31.1.2019"]
+)
+def test_dates_that_end_with_the_year_have_another_order(months):
+    with pytest.raises(MimError, match="end with the year"):
+        pace_of_names([Path(f"sst_{name}.png") for name in months.split()])
 
 
 def test_dates_that_begin_with_the_day_have_another_order():

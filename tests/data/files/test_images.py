@@ -235,6 +235,9 @@ def test_unreadable_pictures_are_refused(tmp_path):
     content = bytearray((tmp_path / "bomb.bmp").read_bytes())
     content[18:26] = (60_000).to_bytes(4, "little") * 2
     (tmp_path / "bomb.bmp").write_bytes(content)
+    (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x18ftypheic")  # as phones name them
+    with pytest.raises(MimError, match=r"a\.jpg.*Save it as PNG"):
+        read_image(tmp_path / "a.jpg")
     for name in ("32bits.tif", "bomb.bmp", "missing.png", "."):
         with pytest.raises(MimError, match=(tmp_path / name).name):
             read_image(tmp_path / name)

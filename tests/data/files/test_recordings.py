@@ -3,7 +3,12 @@ import pytest
 from PIL import Image
 
 from mim_tf.config import DataConfig
-from mim_tf.data.files.recordings import array_recordings, list_recordings, open_recordings
+from mim_tf.data.files.recordings import (
+    array_recordings,
+    list_recordings,
+    open_folder,
+    open_recordings,
+)
 from mim_tf.errors import MimError
 from tests.small_pictures import png
 from tests.small_videos import HEIGHT, WIDTH, numbered_frames, write_video
@@ -15,7 +20,7 @@ def opened(recordings, frame_shape, total_length, **settings):
 
 def write_images(folder, values, size=(HEIGHT, WIDTH, 3), dtype=np.uint8):
     """Write pictures; all pixels of picture n, counted from 1, are values[n - 1]."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for n, value in enumerate(values, start=1):
         Image.fromarray(np.full(size, value, dtype)).save(folder / f"frame{n}.png")
     return folder
@@ -59,11 +64,27 @@ def test_files_that_may_be_one_recording_twice_are_named(tmp_path, caplog):
     assert "preview.gif" in caplog.messages[-1]
 
 
+def test_a_recording_that_is_given_twice_is_in_one_split(tmp_path):
+    for name in "abc":
+        write_images(tmp_path / "all" / name, [0, 1])
+    (tmp_path / "all" / "d").symlink_to("a")
+    data = DataConfig("folder", f"{tmp_path}/all,{tmp_path}/all/b")
+    names = [
+        open_folder(data, split, (HEIGHT, WIDTH, 3), 2).describe()["recordings"]
+        for split in ("train", "valid", "test")
+    ]
+    assert list(map(len, names)) == [1, 1, 1]
+    assert len({name.replace("all/d", "all/a") for (name,) in names}) == 3
+
+
 def test_folders_without_recordings_are_refused(tmp_path):
     write_images(tmp_path / "a", [0])
-    for folder in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(MimError, match=folder.name):
-            list_recordings(folder)
+    write_images(tmp_path / "train" / "walk", [0, 1])
+    (tmp_path / "a.ppm").touch()
+    found = {"": "a, a.ppm, train. Give the folder", "missing": "no such", "a.ppm": "another kind"}
+    for name, words in found.items():
+        with pytest.raises(MimError, match=rf"{name}: .*\.mp4.*\.png.*, got .*{words}"):
+            list_recordings(tmp_path / name)
 
 
 def test_windows_of_all_kinds_of_recordings(tmp_path):
@@ -80,6 +101,14 @@ def test_windows_of_all_kinds_of_recordings(tmp_path):
     described = source.describe()
     assert described["recordings"] == [f"{tmp_path}/{name}" for name in ("a", "b.mkv", "c.npy[1]")]
     assert (described["window_stride"], described["frame_interval"]) == (2, 2)
+
+
+def test_gifs_of_one_frame_are_logged_once(tmp_path, caplog):
+    for name in "12":  # as radar pictures are
+        Image.new("L", (WIDTH, HEIGHT)).save(tmp_path / f"{name}.gif")
+    opened(list_recordings(tmp_path), (HEIGHT, WIDTH, 1), 1)
+    (warning,) = caplog.messages
+    assert f"{tmp_path}: a video of one frame" in warning
 
 
 def test_channels_and_levels_are_converted(tmp_path):
@@ -102,6 +131,17 @@ def test_levels_of_16_bits_are_kept_and_dark_ones_are_logged(tmp_path, caplog, l
     folder = write_images(tmp_path / "a", levels, (HEIGHT, WIDTH), np.uint16)
     got = opened([folder], (HEIGHT, WIDTH, 1), 3).sequences([0])[0, :, 0, 0, 0]
     np.testing.assert_allclose(got, np.divide(levels, 65535), rtol=1e-6)
+    assert bool(caplog.records) == bool(logged)
+    assert logged in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("pixel", "logged"),
+    [(1, "1.png: expected levels 0..255, got 0 and 1"), ((9, 9, 9, 0), "transparent"), (2, "")],
+)
+def test_masks_and_transparent_pictures_are_logged(tmp_path, caplog, pixel, logged):
+    folder = write_images(tmp_path / "a", [pixel] * 2, (HEIGHT, WIDTH, *np.shape(pixel)))
+    opened([folder], (HEIGHT, WIDTH, 3), 2)
     assert bool(caplog.records) == bool(logged)
     assert logged in caplog.text
 

@@ -108,6 +108,13 @@ def test_what_is_transparent_in_a_video_is_black(tmp_path):
     np.testing.assert_allclose(got, 200 * np.arange(WIDTH) * 10 / 255, atol=0.6)
 
 
+@pytest.mark.parametrize(("pixels", "logged"), [("yuva420p", True), ("yuv420p", False)])
+def test_transparency_that_is_not_decoded_is_logged(tmp_path, caplog, pixels, logged):
+    pixel = np.full((2, HEIGHT, WIDTH, 4), 99, np.uint8)
+    Video(write_video(tmp_path / "a.webm", pixel, "libvpx-vp9", pixels), RGB)
+    assert ("a.webm: its transparency is not read" in caplog.text) == logged
+
+
 @pytest.mark.parametrize(("pixels", "logged"), [("gray12le", False), ("gray16le", True)])
 def test_videos_of_16_bits_are_logged(tmp_path, caplog, pixels, logged):
     video = Video(write_video(tmp_path / "a.mkv", numbered_frames(2), pixels=pixels), RGB)
@@ -233,3 +240,24 @@ def test_a_video_whose_end_is_missing(tmp_path):
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(MimError, match=r"a\.avi: "):
         Video(path, RGB).read([0])
+
+
+def test_a_video_whose_end_is_missing_and_that_counts_no_frames(tmp_path):
+    path = write_video(tmp_path / "a.mkv", numbered_frames(60))
+    assert Video(path, RGB).length == 60
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(MimError, match=r"a\.mkv: .*it ends early: there are .* of 2\.4 seconds"):
+        Video(path, RGB)
+
+
+def test_damaged_frames_are_logged(tmp_path, caplog):
+    noise = np.random.default_rng(0).integers(0, 256, (20, HEIGHT, WIDTH, 3)).astype(np.uint8)
+    path = write_video(tmp_path / "a.mp4", noise, "mpeg4", "yuv420p")
+    Video(path, RGB).read([0])
+    assert not caplog.records
+    content = bytearray(path.read_bytes())
+    start = content.index(b"mdat") + 3000
+    content[start : start + 99] = b"\xa5" * 99
+    path.write_bytes(content)
+    Video(path, RGB).read([0])
+    assert "a.mp4: frames are damaged" in caplog.text
