@@ -100,8 +100,10 @@ class Video(Recording):
                 count = max(count, (found[-1][2] or 0) + 1)
             if count < stream.frames:
                 raise ValueError(f"it ends early: there are {count} of {stream.frames} frames")
-            length = 0 if stream.frames else (container.duration or 0) / av.time_base
-            if end < 0.95 * length:  # Matroska does not count its frames.
+            # These do not count their frames. Other formats estimate how long they last.
+            says_length = container.format.name.startswith(("matroska", "flv"))
+            length = (container.duration or 0) / av.time_base if says_length else 0
+            if end < 0.95 * length:
                 raise ValueError(f"it ends early: there are {float(end):g} of {length:g} seconds")
             times = [shown for is_discarded, *shown in found if not is_discarded]
             if not times:
