@@ -122,6 +122,8 @@ class _Analyze(WeightsFlags):
 def _analyze(values: flags.FlagValues) -> None:
     logging.set_verbosity(logging.INFO)
     path, low, high = values.pretrained_model, values.low, values.high
+    if not 0 < low < high < 1:
+        raise MimError(f"Expected 0 < --low < --high < 1, got {low} and {high}.")
     check_folder(values.output, "--output")
     check_data_flags(values, ("valid_data_paths",))
     share_cores()
