@@ -4,6 +4,7 @@
 the package are in `sets/` and, for arrays and folders, in `files/recordings.py`.
 """
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -148,11 +149,13 @@ def open_part(
     return ScaledSource(cut(source), fit_scale(fitted_to, data.scale_kinds, names, units))
 
 
-def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
-    """Return (H, W, C) of the frames of the data, None if its paths are not given yet.
+def frame_shape(data: DataConfig, split: str = "train") -> tuple[int, int, int] | None:
+    """Return (H, W, C) of the frames of a split, None if its paths are not given yet.
 
     Opens as little as possible: one file or recording, the catalogue of SEVIR, the folders of
     HKO-7's days, the coordinates of a grid. Raises `MimError` if it cannot be read.
     """
+    if split != "train" and data.valid_data_paths:
+        data = dataclasses.replace(data, train_data_paths="")
     shape = data.declared.frame_shape_of(data)
     return (data.crop, data.crop, shape[-1]) if data.crop and shape else shape
