@@ -78,6 +78,9 @@ def evaluate(
     config = config or TrainingConfig(max_test_sequences=0)
     if isinstance(source, np.ndarray):
         source = ArraySource(source)
+    if not isinstance(source, SequenceSource):
+        expected = "a source of mim_tf.open_source, or a NumPy array"
+        raise MimError(f"Expected {expected}, got {type(source).__name__}. Convert it.")
     predict, context = _forecast_of(forecast, source, input_length, config)
     return scored(predict, source, context, config, on_sample, folder)
 

@@ -158,6 +158,7 @@ def test_it_answers_before_keras_is_imported(tmp_path):
         (f"predict {weights} --input=there.npy --output=b.npy --coarsen=2", 1, "--coarsen"),
         ("score --truth=there.npy", 2, "--prediction"),
         ("score --truth=there.npy --prediction=none.npy", 1, "none.npy"),
+        ("score --truth=there.npy --prediction=there.npy --context=3", 1, "--context is for"),
         ("export --pretrained_model=none.h5 --output=a", 1, "none.h5"),
         (f"export {weights} --output=there.npy --format=onnx", 1, "there.npy exists"),
         (f"export {weights} --output=a --format=onnx", 1, "--output"),

@@ -182,6 +182,12 @@ def test_forecasts_that_cannot_be_scored(forecast, settings, words, tiny_frames)
         mim_tf.evaluate(forecast, tiny_frames, **settings)
 
 
+@pytest.mark.parametrize("source", [np.zeros((2, 6, 8, 8)).tolist(), "a.npy", None])
+def test_other_sources_are_refused(source):
+    with pytest.raises(MimError, match="or a NumPy array, got"):
+        mim_tf.evaluate(half, source, input_length=2)
+
+
 def test_a_forecast_in_another_unit_is_noticed(tiny_frames, caplog):
     mim_tf.evaluate(half, tiny_frames, input_length=2)
     assert "[0, 1]" not in caplog.text
