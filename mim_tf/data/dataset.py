@@ -42,7 +42,7 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
             "Weights for one channel take several with channels_apart."
         )
     if callable(data.declared.open):  # registered by a user
-        _check_first(source, data.dataset)
+        _check_first(source, data.dataset, model.total_length)
     _check_scale(data, model.scale, split, source.scale)
     _warn_of_unknown(model, source)
     if model.frame_step and source.frame_step not in ("", model.frame_step):
@@ -55,8 +55,11 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
     return source
 
 
-def _check_first(source, name):
+def _check_first(source, name, length):
     """Check the first sequence as `SequenceSource.sequences` describes it; the backend cannot."""
+    if source.size == 0 or source.shape[0] != length:
+        words = f"expected sequences of {length} frames (total_length)"
+        raise MimError(f"--dataset={name}: {words}, got {source.size} of {source.shape[0]}.")
     frames = np.asanyarray(source.sequences([0]))
     found, expected = (frames.dtype.name, list(frames.shape)), ("float32", [1, *source.shape])
     if found != expected or np.ma.is_masked(frames):

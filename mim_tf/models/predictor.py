@@ -149,6 +149,8 @@ class VideoPredictor(keras.Model):
         """
         if _on_jax or self.rematerialise:
             self._check_state()
+        if kwargs.get("class_weight"):
+            raise MimError("class_weight is for classes. Give each sequence a sample_weight, [B].")
         if check_arrays:
             self._check(x, y)
             validation = kwargs.get("validation_data")
