@@ -167,6 +167,7 @@ def test_it_answers_before_keras_is_imported(tmp_path):
         ("inspect", 2, "PATH"),
         ("inspect none.npz", 1, "none.npz"),
         ("inspect there.npy --dataset=array --output=there.npy", 1, "--output"),
+        ("inspect runs/run-001", 1, "give its weights, or use `mim report`"),
         ("report none", 1, "none"),
         ("report runs/run-001 --output=a.pdf", 1, ".html, got a.pdf"),
         ("compare none none --output=a.html --format=latex", 1, "--format"),
