@@ -85,6 +85,8 @@ def _score(values: flags.FlagValues) -> None:
         path = getattr(values, name)
         if not os.path.lexists(path) and not glob.glob(path):
             raise MimError(f"{path}: expected the files of --{name}, found no such file.")
+    if values["context"].present and values.prediction.endswith((".npy", ".npz")):
+        raise MimError("--context is for fields: all frames of arrays before forecasts are used.")
     variables = tuple(filter(None, map(str.strip, values.variables.split(","))))
     import_keras()
     from mim_tf.jobs.score import score_files
@@ -122,6 +124,8 @@ class _Analyze(WeightsFlags):
 def _analyze(values: flags.FlagValues) -> None:
     logging.set_verbosity(logging.INFO)
     path, low, high = values.pretrained_model, values.low, values.high
+    if not 0 < low < high < 1:
+        raise MimError(f"Expected 0 < --low < --high < 1, got {low} and {high}.")
     check_folder(values.output, "--output")
     check_data_flags(values, ("valid_data_paths",))
     share_cores()

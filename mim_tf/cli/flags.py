@@ -37,6 +37,17 @@ _OF_2019 = {
 }
 """Flag of the 2019 code without a flag of that name here -> what replaces it."""
 
+_ELSEWHERE = {
+    **dict.fromkeys(("learning_rate", "learning-rate"), "--lr"),
+    **dict.fromkeys(("epoch", "epochs", "max_epochs", "steps"), "--max_iterations"),
+    **dict.fromkeys(("device", "gpu", "gpus"), "the variable CUDA_VISIBLE_DEVICES"),
+    **dict.fromkeys(("dataname", "data"), "--dataset"),
+    **dict.fromkeys(("data_root", "data_path", "data_dir"), "--train_data_paths"),
+    **dict.fromkeys(("method", "model"), "--model_name"),
+    "pre_seq_length": "--input_length",
+    "aft_seq_length": "--total_length, which counts the given frames too",
+}
+"""Flag of other programs -> what is nearest here."""
 
 _WORDS = ("true", "false", "yes", "no", "auto")
 
@@ -129,7 +140,10 @@ def parse(values: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
         if now := _OF_2019.get(error.flagname.removeprefix("no")):
             old = f"--{error.flagname} is of 2019"
             raise UsageError(f"{old}. {now} (docs/from_2019.md).") from None
-        guess = did_you_mean(f"--{error.flagname}", [f"--{name}" for name in values])
+        name, _, value = error.flagname.partition(" ")  # in a flagfile
+        near = did_you_mean(name, values).replace("mean ", "mean --")
+        instead = f"--{name}={value}" if value else _ELSEWHERE.get(name)
+        guess = f" Did you mean {instead}?" if instead else near
         raise UsageError(f"Unknown flag --{error.flagname}.{guess}") from None
     except (flags.Error, ValueError) as error:
         message = str(error)
@@ -150,4 +164,7 @@ def _check_flagfiles(lines, seen=()):
             continue
         path = os.path.expanduser((path or " ".join(lines[number + 1 : number + 2])).strip())
         if path and path not in seen:
-            _check_flagfiles(read_text(path, "a flagfile").splitlines(), (*seen, path))
+            text = read_text(path, "a flagfile")
+            if text.startswith("\ufeff"):
+                raise MimError(f"{path}: expected UTF-8 without a byte order mark, got one.")
+            _check_flagfiles(text.splitlines(), (*seen, path))

@@ -6,6 +6,7 @@ from absl import flags
 
 from mim_tf.cli.command import Command
 from mim_tf.config.fields import field
+from mim_tf.errors import MimError
 
 
 @dataclasses.dataclass
@@ -41,6 +42,8 @@ class _Compare:
 
 def _compare(values: flags.FlagValues, *folders: str) -> None:
     if values.output:
+        if of_tables := [n for n in ("format", "scores", "by_lead_time") if values[n].present]:
+            raise MimError(f"--{of_tables[0]} is for the table: leave it or --output out.")
         from mim_tf.report.pages import write_comparison
 
         print(write_comparison(folders, values.output, values.score, values.names))

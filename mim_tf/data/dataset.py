@@ -4,6 +4,7 @@
 the package are in `sets/` and, for arrays and folders, in `files/recordings.py`.
 """
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -41,7 +42,7 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
             "Weights for one channel take several with channels_apart."
         )
     if callable(data.declared.open):  # registered by a user
-        _check_first(source, data.dataset)
+        _check_first(source, data.dataset, model.total_length)
     _check_scale(data, model.scale, split, source.scale)
     _warn_of_unknown(model, source)
     warn_of_step(model.frame_step, source.frame_step)
@@ -52,8 +53,11 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
     return source
 
 
-def _check_first(source, name):
+def _check_first(source, name, length):
     """Check the first sequence as `SequenceSource.sequences` describes it; the backend cannot."""
+    if source.size == 0 or source.shape[0] != length:
+        words = f"expected sequences of {length} frames (total_length)"
+        raise MimError(f"--dataset={name}: {words}, got {source.size} of {source.shape[0]}.")
     frames = np.asanyarray(source.sequences([0]))
     found, expected = (frames.dtype.name, list(frames.shape)), ("float32", [1, *source.shape])
     if found != expected or np.ma.is_masked(frames):
@@ -146,11 +150,13 @@ def open_part(
     return ScaledSource(cut(source), fit_scale(fitted_to, data.scale_kinds, names, units))
 
 
-def frame_shape(data: DataConfig) -> tuple[int, int, int] | None:
-    """Return (H, W, C) of the frames of the data, None if its paths are not given yet.
+def frame_shape(data: DataConfig, split: str = "train") -> tuple[int, int, int] | None:
+    """Return (H, W, C) of the frames of a split, None if its paths are not given yet.
 
     Opens as little as possible: one file or recording, the catalogue of SEVIR, the folders of
     HKO-7's days, the coordinates of a grid. Raises `MimError` if it cannot be read.
     """
+    if split != "train" and data.valid_data_paths:
+        data = dataclasses.replace(data, train_data_paths="")
     shape = data.declared.frame_shape_of(data)
     return (data.crop, data.crop, shape[-1]) if data.crop and shape else shape

@@ -55,7 +55,8 @@ def listed_titles(scores: Iterable[str]) -> str:
     for score in scores:
         thresholds.setdefault(score_title(score, threshold=False), []).append(threshold_of(score))
     words = (
-        f"{title} ({', '.join(each)})" if any(each) else title for title, each in thresholds.items()
+        f"{title} ({', '.join(one or 'mean' for one in each)})" if any(each) else title
+        for title, each in thresholds.items()
     )
     return listed(words, "and")
 

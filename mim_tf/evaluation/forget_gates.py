@@ -68,8 +68,6 @@ def inside_statistics(model, batches: Iterable[np.ndarray], low: float, high: fl
     Each is a list over the T-1 frames the network is fed; the first `input_length` are true.
     `batches` are sequences `[B, T, H, W, C]`, float32 in [0, 1].
     """
-    if not 0 < low < high < 1:
-        raise MimError(f"Expected 0 < --low < --high < 1, got {low} and {high}.")
     observed = observed_step(model.step)
     if not observed.output["inside"]:
         raise MimError(

@@ -117,8 +117,8 @@ class Scores:
             sequence, frame = np.argwhere(~finite)[0]
             raise MimError(
                 f"Expected finite predictions, got NaN or infinity in predicted frame {frame + 1} "
-                f"of {truth.shape[1]} (sequence {self.sequences + sequence + 1}): the weights "
-                "diverged. Use an earlier snapshot, or train with a lower --lr."
+                f"of {truth.shape[1]} (sequence {self.sequences + sequence + 1}). If weights "
+                "diverged, use an earlier snapshot, or train with a lower --lr."
             )
         batch = Batch(truth, prediction)
         self.add(batch)

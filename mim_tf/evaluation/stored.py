@@ -268,6 +268,9 @@ def basis(scores: dict) -> str:
             f"{count:,} sequences. The intervals assume independent sequences; if they are "
             "windows that overlap, the intervals are too narrow. Evaluate again to correct them."
         )
+    if groups < 2:
+        words = f"{count:,} windows of one recording" if count > 1 else "One sequence"
+        return f"{words}: there are no intervals."
     whole = groups <= len(scores["data"].get("recordings") or ())
     words = f"{count:,} windows of {groups:,} {'recordings' if whole else 'blocks of time'}"
     if groups == count:

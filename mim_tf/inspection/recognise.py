@@ -19,6 +19,7 @@ from mim_tf.data.sets.moving_mnist.npz import KEYS
 from mim_tf.data.sets.sevir import CATALOG, TYPES
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
+from mim_tf.runs.folder import RECORD
 from mim_tf.storage.paths import list_folder, open_file, opened
 from mim_tf.values.text import number, text_table
 from mim_tf.weights.by_name import find_preset, is_checkpoint
@@ -39,8 +40,8 @@ def recognise(path: str | Path) -> str:
     kind = _folder_kind(path) if os.path.isdir(path) else _file_kind(path)
     if kind is None:
         raise MimError(
-            f"{path}: expected weights (.h5, a TensorFlow 1 prefix), data (.npz, .npy, .h5 of "
-            "TaxiBJ, NetCDF, GRIB, Zarr, a video) or a folder of them. Give --dataset."
+            f"{path}: expected weights (.h5, .keras, .pth, a TensorFlow 1 prefix), data (.npz, "
+            ".npy, .h5 of TaxiBJ, NetCDF, GRIB, Zarr, a video) or a folder of them. Give --dataset."
         )
     return kind
 
@@ -66,7 +67,7 @@ def _file_kind(path):
             f"{path}: expected weights or a file of TaxiBJ, got arrays in HDF5: "
             f"{', '.join(frames)}. Save one by numpy.save, for --dataset=array."
         )
-    if suffix == ".h5":
+    if suffix in (".h5", ".keras", ".pth", ".ckpt"):
         return "weights"
     return "folder" if suffix in VIDEO_SUFFIXES else None
 
@@ -74,6 +75,9 @@ def _file_kind(path):
 def _folder_kind(folder):
     """Return the first data set whose files are there; "folder" and "radar" hold any names."""
     names = [path.name for path in list_folder(folder)]
+    if RECORD in names:
+        kind = "the folder of a run or an evaluation"
+        raise MimError(f"{folder} is {kind}: give its weights, or use `mim report`.")
     if "dataset.npz" in names or any(name.endswith("_InOut.h5") for name in names):
         return "taxibj"
     if CATALOG in names:

@@ -78,6 +78,9 @@ def evaluate(
     config = config or TrainingConfig(max_test_sequences=0)
     if isinstance(source, np.ndarray):
         source = ArraySource(source)
+    if not isinstance(source, SequenceSource):
+        expected = "a source of mim_tf.open_source, or a NumPy array"
+        raise MimError(f"Expected {expected}, got {type(source).__name__}. Convert it.")
     predict, context = _forecast_of(forecast, source, input_length, config)
     return scored(predict, source, context, config, on_sample, folder)
 
@@ -251,7 +254,7 @@ def evaluate_weights(
         whether the sequences have it, as text; and the new folder `gen_frm_dir/test-...`.
     """
     skip_graph_rewriting()
-    shape = frame_shape(data)
+    shape = frame_shape(data, split)
     if shape and not data.resize and network.takes_any_size:
         network = network.at_size(*shape[:2])
     model = network.config
@@ -288,13 +291,15 @@ def trained_on(weights: str | Path, here: dict) -> list[str]:
     run = Path(weights).parent
     if not os.path.isfile(weights) or not os.path.lexists(run / RECORD):
         return []
-    there: dict = {}
+    record: dict = {}
     with contextlib.suppress(MimError):  # a corrupted record, which was answered before
-        there = read_run_record(run)["sources"].get("train", {})
+        record = read_run_record(run)
+    there, start = record.get("sources", {}).get("train", {}), record.get("folder") or ""
     if here["source"] != "recordings" or all("part_of_each_recording" in x for x in (here, there)):
         return []
     names = there.get("recordings")
-    learnt = {os.path.realpath(str(name)) for name in names} if isinstance(names, list) else set()
+    names = names if isinstance(names, list) else []
+    learnt = {os.path.realpath(os.path.join(start, str(name))) for name in names}
     return [name for name in here["recordings"] if os.path.realpath(name) in learnt]
 
 

@@ -170,7 +170,8 @@ def _known_values(source, truth, forecasts):
             statistics.update(each.sequences([index]))
     low, high = float(known.low.min()), float(known.high.max())
     if not np.isfinite([low, high]).all():
-        raise MimError(f"{truth}: expected finite values, or NaN where missing; got infinity.")
+        found = "infinity" if low <= high else "only NaN"
+        raise MimError(f"{truth}: expected finite values, or NaN where missing; got {found}.")
     ours, theirs = guessed.high.max() - guessed.low.min(), high - low
     if ours > 20 * theirs or theirs > 20 * ours:
         logging.warning(

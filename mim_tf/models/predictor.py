@@ -149,6 +149,8 @@ class VideoPredictor(keras.Model):
         """
         if _on_jax or self.rematerialise:
             self._check_state()
+        if kwargs.get("class_weight"):
+            raise MimError("class_weight is for classes. Give each sequence a sample_weight, [B].")
         if check_arrays:
             self._check(x, y)
             validation = kwargs.get("validation_data")
@@ -437,5 +439,6 @@ def _check_values(name, values, clipped, may_be_nan=False):
     low, high = (each.reduce(values, axis=None, initial=0) for each in (smallest, largest))
     least, most = (0, 1) if clipped else (-np.finfo(np.float32).max, np.finfo(np.float32).max)
     if not (least <= low and high <= most):
-        bounds, hint = ("in [0, 1]", _DIVIDE) if clipped else ("finite", "Replace NaN by 0.")
+        bounds = "in [0, 1]" if clipped else "finite"
+        hint = _DIVIDE if clipped and not np.isnan(low) else "Replace NaN by 0."
         raise MimError(f"Expected {name} {bounds}, got values in [{low}, {high}]. {hint}")

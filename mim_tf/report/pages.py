@@ -51,6 +51,7 @@ def write_report(folder: str | Path, output: str | Path | None = None) -> Path:
     if there are no scores, a file is corrupted, or `output` is another file.
     """
     path = Path(output or Path(folder) / REPORT)
+    check_page_path(path, replace=True)
     if os.path.lexists(path) and not _is_report(path):
         raise MimError(f"{path} exists and is not a report of mim. Give another --output.")
     material = read_material(folder)
@@ -148,11 +149,12 @@ def write_comparison(
     return sentence
 
 
-def check_page_path(output: str | Path) -> None:
-    """Raise `MimError` if no page can be written to `output`."""
+def check_page_path(output: str | Path, replace: bool = False) -> None:
+    """Raise `MimError` if no page can be written to `output`, or `replace` what is there."""
     if Path(output).suffix.lower() not in PAGE_SUFFIXES:
         raise MimError(f"Expected an --output in .html, got {output}.")
-    check_free(output, "--output")
+    if not replace:
+        check_free(output, "--output")
 
 
 def write_page(output: str | Path, kind: str, replace: bool = False, **values: object) -> None:

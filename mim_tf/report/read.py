@@ -19,6 +19,7 @@ from mim_tf.storage.files import check_form, read_json
 _RECORD = {
     "command": [str],
     "started": str,
+    "folder": (str, None),
     "backend": str,
     "model": {"model_name": str},
     "data": dict,
@@ -91,7 +92,7 @@ def read_run_record(run: Path) -> dict:
     except ValueError as error:
         raise MimError(f"{run / RECORD} is corrupted or of an older version: {error}.") from None
     others = {name: record.get(name) for name in ("pretrained_model", "network_module")}
-    return {name: record[name] for name in _RECORD} | {"others": others}
+    return {name: record.get(name) for name in _RECORD} | {"others": others}
 
 
 def read_log(run: Path) -> dict[str, list[float]]:

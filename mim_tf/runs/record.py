@@ -2,7 +2,9 @@
 
 import dataclasses
 import datetime
+import glob
 import importlib.metadata
+import os
 import platform
 import sys
 from pathlib import Path
@@ -33,6 +35,7 @@ def write_record(
     record = {
         "started": _now(),
         "command": sys.argv,
+        "folder": os.getcwd(),
         "model": dataclasses.asdict(model),
         "data": dataclasses.asdict(data),
         "training": dataclasses.asdict(training),
@@ -68,6 +71,7 @@ def update_record(folder: Path, data: DataConfig, training: TrainingConfig) -> N
 def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:
     """Return the settings in the record.
 
+    Paths of data are as seen from the folder in which the run was started, if the data is there.
     Raises `MimError` if it is missing or corrupted, or has settings unknown to this version.
     """
     path = folder / RECORD
@@ -75,7 +79,7 @@ def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:
     try:
         return (
             ModelConfig(**record["model"]),
-            DataConfig(**used_settings(record["data"])),
+            DataConfig(**used_settings(_found(record))),
             TrainingConfig(**record["training"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -83,6 +87,18 @@ def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:
             f"{path} is corrupted: expected the settings of a run, got {error}. Restore a copy "
             "of it, or start a new run with --pretrained_model."
         ) from None
+
+
+def _found(record):
+    data, folder = dict(record["data"]), record.get("folder")  # not in records of 1.7 and before
+    for name in ("train_data_paths", "valid_data_paths"):
+        if folder and folder != os.getcwd() and (text := data.get(name)):
+            is_one = os.path.lexists(os.path.join(folder, text))  # with a comma in its name
+            names = [text] if is_one else map(str.strip, text.split(","))
+            paths = [os.path.join(folder, each) for each in names]
+            if all(os.path.lexists(path) or glob.glob(path) for path in paths):
+                data[name] = ",".join(paths)
+    return data
 
 
 def check_network_module(folder: Path, model: ModelConfig) -> None:

@@ -6,6 +6,7 @@ of links. Readers get a regular file, or a `MimError` that names the path.
 
 import contextlib
 import errno
+import glob
 import json
 import math
 import os
@@ -149,7 +150,8 @@ def _cannot_open(path, kind, noun, error):
     found = f"a path that cannot be opened ({getattr(error, 'strerror', None) or error})"
     if isinstance(error, FileNotFoundError):
         found = f"no such {noun}"
-    return MimError(f"{path}: expected {kind}, found {found}. Check the path.")
+    remedy = "Patterns are for --dataset=grid." if glob.has_magic(str(path)) else "Check the path."
+    return MimError(f"{path}: expected {kind}, found {found}. {remedy}")
 
 
 def check_free(path: str | os.PathLike, other: str) -> None:

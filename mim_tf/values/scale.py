@@ -290,7 +290,8 @@ class ConvertedScale:
 def _check_range(thresholds, low, high, unit):
     if not len(thresholds) or not all(low <= value < high for value in thresholds):
         got = ", ".join(f"{value:g}" for value in thresholds) or "none"
+        below = f"{high:g} {unit}".strip()
         raise MimError(
-            f"Expected thresholds from {low:g} to below {high:g} {unit}, the range of the frames, "
+            f"Expected thresholds from {low:g} to below {below}, the range of the frames, "
             f"got {got}. Change --thresholds or, for radar, --dbz_min and --dbz_max."
         )

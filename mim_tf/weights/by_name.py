@@ -157,10 +157,13 @@ def check_weights_exist(path: str | PathLike) -> None:
     if is_checkpoint(path) or find_preset(path) or is_file:
         return
     known = list(list_presets())
+    near = (Path(path, "best.weights.h5"), Path(f"{path}.weights.h5"), Path(f"{path}.h5"))
+    file = next(filter(os.path.isfile, near), None)
+    guess = f" Did you mean {file}?" if file else did_you_mean(str(path), known)
     raise MimError(
         f"No weights at {path}: expected a weights file, the prefix of a TensorFlow 1 checkpoint, "
         f"which has a {Path(path).name}.index, or one of the names {', '.join(known)} (`mim "
-        f"presets` lists them; {VARIABLE} names a folder of more).{did_you_mean(str(path), known)}"
+        f"presets` lists them; {VARIABLE} names a folder of more).{guess}"
     )
 
 

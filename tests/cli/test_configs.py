@@ -11,7 +11,7 @@ from mim_tf.cli.train import TRAIN
 from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.config.stored import ATTRIBUTE, to_json
 from mim_tf.errors import MimError
-from mim_tf.runs.record import write_record
+from mim_tf.runs.record import read_record, write_record
 from tests.tf1_checkpoints import golden_checkpoint
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -161,6 +161,22 @@ def test_settings_are_those_of_the_run_unless_the_data_set_is_another(
     assert data.valid_fraction == 0.2
     assert data.data_seed == (5 if is_same else 0)
     assert ("--data_seed=5" in caplog.text) == is_same
+
+
+@pytest.mark.parametrize(
+    ("paths", "found"),
+    [("a.npy", "{0}/a.npy"), ("b,c.npy", "{0}/b,c.npy"), ("a.npy, b*", "{0}/a.npy,{0}/b*")]
+    + [(same, same) for same in ("", "a.npy,none.npy", "/a.npy")],
+)
+def test_paths_are_those_seen_from_where_the_run_was_started(paths, found, tmp_path, monkeypatch):
+    for name in ("a.npy", "b,c.npy"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    kept = DataConfig("grid", paths)
+    write_record(tmp_path, ModelConfig(), kept, TrainingConfig(), {})
+    assert read_record(tmp_path)[1] == kept
+    monkeypatch.chdir("/")
+    assert read_record(tmp_path)[1].train_data_paths == found.format(tmp_path)
 
 
 @pytest.mark.parametrize(

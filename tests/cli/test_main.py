@@ -78,8 +78,11 @@ for arguments in sys.stdin.read().splitlines():
 
 def test_it_answers_before_keras_is_imported(tmp_path):
     (tmp_path / "there.npy").touch()
+    (tmp_path / "bom.cfg").write_text("\ufeff--dataset=array\n")
+    (tmp_path / "space.cfg").write_text("--dataset array\n")
     run_folder = tmp_path / "runs" / "run-001"
     run_folder.mkdir(parents=True)
+    (run_folder / "best.weights.h5").touch()
     settings = {"model": ModelConfig(), "data": DataConfig(), "training": TrainingConfig()}
     record = {name: dataclasses.asdict(each) for name, each in settings.items()}
     (run_folder / "run.json").write_text(json.dumps(record))
@@ -90,6 +93,11 @@ def test_it_answers_before_keras_is_imported(tmp_path):
         ("compare --help", 0, "--names"),
         ("presets", 0, "moving-mnist"),
         ("train --max_iteration=3", 2, "Did you mean --max_iterations?"),
+        ("train --learning_rate=1", 2, "Did you mean --lr?"),
+        ("train --pre_seq_length=10", 2, "Did you mean --input_length?"),
+        ("train --xyzzy=1", 2, "Unknown flag --xyzzy. `mim"),
+        ("train --flagfile=bom.cfg", 2, "bom.cfg: expected UTF-8 without a byte order mark"),
+        ("train --flagfile=space.cfg", 2, "Did you mean --dataset=array?"),
         ("train --batch_size=0", 2, "--batch_size"),
         ("train --model_name=mim_net", 1, "mim_star"),
         ("train --num_hidden=4,8", 1, "num_hidden"),
@@ -99,6 +107,8 @@ def test_it_answers_before_keras_is_imported(tmp_path):
         ("train --dataset=array --train_data_paths=none.npy", 1, "none.npy"),
         ("train --dataset=array --train_data_paths=a,none.npy", 1, "Commas divide paths."),
         ("train --dataset=folder", 1, "--train_data_paths"),
+        ("train --dataset=array --train_data_paths=*.npy", 1, "Patterns are for"),
+        ("train --dataset=grid --train_data_paths=*.nc", 1, "*.nc"),
         ("train --train_data_paths=https://a.org/x.npy", 1, "error: https://a.org/x.npy is not a"),
         ("inspect s3://a/b.nc", 1, "error: s3://a/b.nc is not a path; download it first"),
         (f"predict {weights} --input=http://a/b.npy --output=a.npy", 1, "http://a/b.npy is not a"),
@@ -133,7 +143,14 @@ def test_it_answers_before_keras_is_imported(tmp_path):
         ("train --pretrained_model=moving_mnist", 1, "Did you mean moving-mnist?"),
         ("evaluate", 2, "--pretrained_model"),
         (f"evaluate {weights} --dataset=array --valid_data_paths=none.npy", 1, "none.npy"),
+        (
+            "evaluate --pretrained_model=runs/run-001",
+            1,
+            "Did you mean runs/run-001/best.weights.h5",
+        ),
+        ("evaluate --pretrained_model=runs/run-001/best", 1, "mean runs/run-001/best.weights.h5"),
         ("analyze --pretrained_model=none.h5", 1, "none.h5"),
+        (f"analyze {weights} --low=0.9 --high=0.1", 1, "0 < --low < --high < 1"),
         ("predict", 2, "--pretrained_model and --input and --output"),
         ("predict --pretrained_model=runs --input=there.npy --output=a.npy", 1, "runs: "),
         (f"predict {weights} --input=none.npy --output=a.npy", 1, "none.npy"),
@@ -141,6 +158,7 @@ def test_it_answers_before_keras_is_imported(tmp_path):
         (f"predict {weights} --input=there.npy --output=b.npy --coarsen=2", 1, "--coarsen"),
         ("score --truth=there.npy", 2, "--prediction"),
         ("score --truth=there.npy --prediction=none.npy", 1, "none.npy"),
+        ("score --truth=there.npy --prediction=there.npy --context=3", 1, "--context is for"),
         ("export --pretrained_model=none.h5 --output=a", 1, "none.h5"),
         (f"export {weights} --output=there.npy --format=onnx", 1, "there.npy exists"),
         (f"export {weights} --output=a --format=onnx", 1, "--output"),
@@ -149,7 +167,10 @@ def test_it_answers_before_keras_is_imported(tmp_path):
         ("inspect", 2, "PATH"),
         ("inspect none.npz", 1, "none.npz"),
         ("inspect there.npy --dataset=array --output=there.npy", 1, "--output"),
+        ("inspect runs/run-001", 1, "give its weights, or use `mim report`"),
         ("report none", 1, "none"),
+        ("report runs/run-001 --output=a.pdf", 1, ".html, got a.pdf"),
+        ("compare none none --output=a.html --format=latex", 1, "--format"),
         ("compare none none --output=a.html", 1, "none"),
     ]
     done = subprocess.run(

@@ -12,6 +12,7 @@ from mim_tf.config import DataConfig, DataSet, datasets, register_data_set
 from mim_tf.config.data import used_settings
 from mim_tf.config.datasets import registered_data_sets
 from mim_tf.data.dataset import frame_shape, open_source
+from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.source import SequenceSource
 from mim_tf.errors import MimError
 from tests.models.small_models import small_config
@@ -120,6 +121,16 @@ def test_sequences_of_ones_own_are_checked_when_opened(frames, has_missing, name
     expected = pytest.raises(MimError, match=named) if named else contextlib.nullcontext()
     with expected:
         open_source(DataConfig("own"), small_config(input_length=1, total_length=2), "train")
+
+
+@pytest.mark.parametrize(("size", "length"), [(0, 2), (1, 3)])
+def test_sequences_of_ones_own_are_of_the_length_of_the_model(size, length, monkeypatch):
+    source = ArraySource(FRAMES)
+    source.size = size
+    monkeypatch.setattr(datasets, "_DATA_SETS", registered_data_sets())
+    register_data_set(DataSet("own", lambda *_: source, FRAMES.shape[2:]))
+    with pytest.raises(MimError, match=f"{length} frames .total_length., got {size} of 2"):
+        open_source(DataConfig("own"), small_config(input_length=1, total_length=length), "train")
 
 
 @pytest.mark.slow

@@ -21,7 +21,8 @@ from tests.small_sources import Frames, Gappy
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("a.npy", "array"), ("A.NPY", "array"), ("video.MP4", "folder"), ("mine.h5", "weights")],
+    [("a.npy", "array"), ("A.NPY", "array"), ("video.MP4", "folder")]
+    + [(name, "weights") for name in ("mine.h5", "mine.keras", "mmnist.pth")],
 )
 def test_a_file_that_cannot_be_read_is_recognised_by_its_name(name, kind, tmp_path):
     (tmp_path / name).touch()

@@ -226,6 +226,9 @@ def test_frame_shape_of_other_layouts(tmp_path):
     assert frame_shape(DataConfig("taxibj", taxibj_synthetic=True)) == (32, 32, 2)
     with pytest.raises(MimError, match=r"nothing\.npy"):
         frame_shape(DataConfig("array", str(tmp_path / "nothing.npy")))
+    # Weights are scored on other data, too, where those of their training are not.
+    apart = DataConfig("array", str(tmp_path / "nothing.npy"), str(tmp_path / "mnist_test_seq.npy"))
+    assert frame_shape(apart, "test") == (64, 64, 1)
 
 
 @pytest.mark.parametrize(

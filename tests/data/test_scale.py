@@ -7,7 +7,7 @@ import pytest
 from absl import logging
 
 from mim_tf.errors import MimError
-from mim_tf.values.scale import RAIN_SCALES, ConvertedScale, LinearScale
+from mim_tf.values.scale import RAIN_SCALES, UNIT, ConvertedScale, LinearScale
 
 DBZ = LinearScale("dBZ", -10, 70)
 SQUARE = ConvertedScale("m2", LinearScale("m", 0, 10), np.square, np.sqrt)
@@ -85,6 +85,8 @@ def test_thresholds_have_to_lie_within_the_range(thresholds):
     for scale in (SQUARE, LinearScale("m2", 0, 100)):
         with pytest.raises(MimError, match="0 to below 100 m2"):
             scale.check_thresholds(thresholds)
+    with pytest.raises(MimError, match="0 to below 1, the range"):
+        UNIT.check_thresholds([2])
     with pytest.raises(MimError, match=r"thresholds.*t2m in K, u10 in m s-1.*--variables"):
         KELVIN_AND_WIND.check_thresholds([3.0])
 

@@ -182,6 +182,12 @@ def test_forecasts_that_cannot_be_scored(forecast, settings, words, tiny_frames)
         mim_tf.evaluate(forecast, tiny_frames, **settings)
 
 
+@pytest.mark.parametrize("source", [np.zeros((2, 6, 8, 8)).tolist(), "a.npy", None])
+def test_other_sources_are_refused(source):
+    with pytest.raises(MimError, match="or a NumPy array, got"):
+        mim_tf.evaluate(half, source, input_length=2)
+
+
 def test_a_forecast_in_another_unit_is_noticed(tiny_frames, caplog):
     mim_tf.evaluate(half, tiny_frames, input_length=2)
     assert "[0, 1]" not in caplog.text
@@ -211,13 +217,16 @@ def test_recordings_that_were_trained_on_are_named(tmp_path, monkeypatch):
         weights.touch()
         record = {"command": ["mim"], "started": "", "backend": "", "training": {"seed": 0}}
         record |= {"model": {"model_name": ""}, "data": {}, "versions": {}}
-        record["sources"] = {"train": described(*source)}
+        record |= {"sources": {"train": described(*source)}, "folder": str(tmp_path)}
         (weights.parent / "run.json").write_text(json.dumps(record))
 
     train("a.npy", "train")
     assert trained_on(weights, described("a.npy", "test")) == []
     assert len(trained_on(weights, described(str(tmp_path / "a.npy"), "all"))) == 5
     assert trained_on(weights, described("a.npy", "test", data_seed=1)) != []
+    monkeypatch.chdir(tmp_path / "run")
+    assert len(trained_on(weights, described("../a.npy", "all"))) == 5
+    monkeypatch.chdir(tmp_path)
     train("b.npy", "train")
     shares = {"valid_fraction": 0.3, "test_fraction": 0.3}
     assert trained_on(weights, described("b.npy", "test", **shares)) == []

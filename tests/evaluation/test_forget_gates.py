@@ -92,9 +92,3 @@ def test_forget_gate_of_an_st_lstm(tiny_config):
     f = (cell.from_input(patches) + cell.from_hidden(zero))[..., 8:12]
     seen = next(observe(model, observed_step(model.step), np.stack([frame, frame], axis=1)))
     np.testing.assert_allclose(seen["st_lstm_1/forget"], ops.sigmoid(f + 1), atol=1e-6)
-
-
-@pytest.mark.parametrize(("low", "high"), [(0, 0.9), (0.9, 0.1), (0.1, 1)])
-def test_thresholds_out_of_order_are_refused(low, high):
-    with pytest.raises(mim_tf.MimError, match="--low"):
-        inside_statistics(None, [], low, high)

@@ -122,6 +122,13 @@ def test_forecasts_that_do_not_fit_are_refused(forecast, words):
         score()
 
 
+def test_a_truth_of_nothing_but_nan_is_refused():
+    np.save("a.npy", np.full_like(FRAMES, np.nan))
+    np.save("b.npy", FRAMES[:, 2:])
+    with pytest.raises(MimError, match="got only NaN"):
+        score()
+
+
 def test_forecasts_of_one_model_are_in_one_array():
     for name in ("a", "b1", "b2"):
         np.save(f"{name}.npy", FRAMES)

@@ -190,6 +190,7 @@ def test_blocks_have_a_day_where_the_step_is_known():
         (12, 12, "64 windows of 12 recordings."),
         (12, 1, "64 windows of 12 blocks of time."),
         (4, 4, "64 windows of 4 recordings: the intervals are rough."),
+        (1, 1, "64 windows of one recording: there are no intervals."),
     ],
 )
 def test_what_intervals_rest_on_is_said(recordings, named, words):

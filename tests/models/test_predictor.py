@@ -98,6 +98,7 @@ REFUSED = [
     (lambda model: model.predict_on_batch(random_frames(1, 2)), ALONE),
     (lambda model: model(LEVELS), "uint8"),
     (lambda model: model.export("served"), "write_saved_model"),
+    (lambda model: model.fit(LEVELS, LEVELS[:, 1:], class_weight={0: 2.0}), "sample_weight"),
     (lambda model: predict(in_kelvin(), LEVELS, 1), r"to_unit\(values\)"),
     (lambda model: in_kelvin()(LEVELS), r"to_unit\(values\)"),
 ]

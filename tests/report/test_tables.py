@@ -162,3 +162,4 @@ def test_scores_are_named_as_in_papers(score, title, threshold):
 
 def test_thresholds_of_one_score_are_listed_together():
     assert listed_titles(["mse", "CSI_30", "CSI_40", "POD_30"]) == "MSE, CSI (30, 40) and POD (30)"
+    assert listed_titles(["CSI_30", "CSI"]) == "CSI (30, mean)"
