@@ -44,6 +44,7 @@ class Fields:
         data: DataArray of xarray.
         time, rows, columns: names of its dimensions; no time where the file has one field.
         times: times of the fields.
+        spans: seconds from bound to bound of each time; empty where it has none.
         bounds: smallest and largest valid value; others are missing.
         mapping: grid mapping variable of CF, if any.
     """
@@ -54,6 +55,7 @@ class Fields:
     rows: str
     columns: str
     times: Times
+    spans: np.ndarray
     bounds: tuple[float, float]
     mapping: Any = None
 
@@ -132,7 +134,8 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
     times = read_times(path, np.atleast_1d(time.values))
     named = data.attrs.get("grid_mapping", data.encoding.get("grid_mapping"))
     mapping = dataset[named] if named in dataset.variables else None
-    return Fields(path, data, dimension, rows, columns, times, valid_bounds(data), mapping)
+    ends = times, _spans(dataset, time), valid_bounds(data)
+    return Fields(path, data, dimension, rows, columns, *ends, mapping)
 
 
 def _with_degrees(dataset, data):
@@ -159,6 +162,15 @@ def _time_of(data):
     times = [each for each in data.coords.values() if each.ndim <= 1 and _is_time(each)]
     along = [each for each in times if each.ndim == 1 and each.dims[0] in data.dims]
     return min(along or [each for each in times if each.ndim == 0], key=rank, default=None)
+
+
+def _spans(dataset, time):
+    named = time.attrs.get("bounds", time.encoding.get("bounds"))
+    bounds = dataset[named] if named in dataset.variables else None
+    if bounds is None or bounds.shape[-1:] != (2,) or not _is_time(bounds):
+        return np.zeros(0)
+    spans = np.diff(bounds.values).ravel().astype("timedelta64[ms]").astype(float) / 1000
+    return spans.round() if spans.any() else np.zeros(0)
 
 
 def _check_leads(path, data, time):

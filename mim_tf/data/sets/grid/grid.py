@@ -68,7 +68,8 @@ class Grid:
         self.units = tuple(parts[0].unit for parts in self.channels)
         self._factor = 1.0
         if as_rain_rate:
-            self._factor = _rates_per_unit(self.variables, self.units, self.step)
+            spans = np.concatenate([part.spans for part in self.channels[0]])
+            self._factor = _rates_per_unit(self.variables, self.units, self.step, spans)
             self.units = (RAIN_RATE,)
         with read_errors(self.paths[0]):  # coordinates that are not finite
             grid = _common_grid(self.channels)
@@ -175,8 +176,11 @@ _PER_SECOND = ("mms-1", "kgm-2s-1")
 _IN_A_STEP = ("mm", "kg", "kgm-2", "lm-2", "millimeter")
 
 
-def _rates_per_unit(variables, units, step):
-    """Return the mm/h of 1 in the unit of the only variable; sums are taken as of one step."""
+def _rates_per_unit(variables, units, step, spans):
+    """Return the mm/h of 1 in the unit of the only variable.
+
+    Sums are of the time between its bounds, or of one step if there are none.
+    """
     if len(variables) != 1:
         raise MimError(f"Expected one variable for --scale of rain, got {', '.join(variables)}.")
     unit, seconds = units[0], step[0] if step[1] == "seconds" else 0
@@ -185,6 +189,9 @@ def _rates_per_unit(variables, units, step):
         return 1.0
     if plain in _PER_SECOND:
         return 3600.0
+    if len(spans):
+        seconds = 0 if np.ptp(spans) else spans[0]
+        unit = f"{unit} over {spans.min() / 60:g} to {spans.max() / 60:g} min"
     if plain in (*_IN_A_STEP, "m") and seconds:
         return 3600.0 / seconds * (1000.0 if plain == "m" else 1.0)
     raise MimError(
