@@ -73,6 +73,20 @@ def test_one_field_a_file(tmp_path):
     np.testing.assert_array_equal(grid.read([1, 0]), expected(FIELDS, "t2m")[[1, 0]])
 
 
+@pytest.mark.parametrize("where", ["along the fields", "without an axis", "of one"])
+def test_times_that_are_no_coordinates_of_their_fields(tmp_path, where):
+    fields = FIELDS[["u10"]].isel(time=[5])
+    if where == "along the fields":
+        fields = fields.swap_dims(time="record").reset_coords("time")
+    elif where == "of one":
+        fields = fields.isel(time=0, drop=True).assign_coords(time=fields.time)
+    else:
+        fields = fields.isel(time=0).reset_coords("time")
+    grid = Grid([grid_files.write(tmp_path / "a.nc", fields)])
+    assert (grid.variables, grid.times.text(0)) == (("u10",), "2015-01-02 06:00")
+    np.testing.assert_array_equal(grid.read([0]), expected(FIELDS, "u10")[[5]])
+
+
 def test_a_level(tmp_path):
     levels = xr.concat([FIELDS["u10"], FIELDS["u10"] + 5], "level").assign_coords(level=[500, 850])
     path = grid_files.write(tmp_path / "a.nc", levels.rename("z").to_dataset())
@@ -229,6 +243,40 @@ def test_a_file_that_another_process_writes(tmp_path):
         with pytest.raises(MimError, match=r"a\.nc is being written by another process"):
             Grid([path])
         writer.communicate("\n")
+
+
+@pytest.mark.parametrize(
+    ("start", "remedy"),
+    [
+        (b"PK\3\4", "unzip"),
+        (b"\x1f\x8b\x08", "gunzip"),
+        (b"BZh9", "bunzip2"),
+        (b"<!DOCTYPE html>", "web page.*[Ll]og in"),
+        (b"\x0e\3\x13\1", "HDF4"),
+        (b"CDF\5", "nccopy"),
+    ],
+)
+def test_files_of_other_formats_are_named(tmp_path, start, remedy):
+    (tmp_path / "a.nc").write_bytes(start + bytes(100))
+    with pytest.raises(MimError, match=rf"a\.nc: .*{remedy}") as raised:
+        Grid([tmp_path / "a.nc"])
+    assert "being written" not in str(raised.value)
+
+
+def test_compression_by_a_plugin_that_is_not_there(tmp_path):
+    path = grid_files.write(tmp_path / "a.nc", FIELDS[["u10"]])
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_chunk((24, 6, 8))
+    properties.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, (3,))  # Zstandard
+    with h5py.File(path, "a") as file:
+        del file["u10"]
+        space = h5py.h5s.create_simple((24, 6, 8))
+        field = h5py.h5d.create(file.id, b"u10", h5py.h5t.IEEE_F32LE, space, properties)
+        field.write_direct_chunk((0, 0, 0), b"compressed")
+        for axis, name in enumerate(("time", "lat", "lon")):
+            file["u10"].dims[axis].attach_scale(file[name])
+    with pytest.raises(MimError, match=r"a\.nc .*HDF5_PLUGIN_PATH"):
+        Grid([path]).read([0])
 
 
 @pytest.mark.parametrize("name", ["nothing.nc", "*.nc", "folder"])

@@ -98,6 +98,18 @@ def variable_names(dataset) -> list[str]:
     ]
 
 
+def with_times(dataset):
+    """Return a data set whose times are coordinates of all fields, also if they are stored apart.
+
+    `time` may be a variable without the attribute `coordinates`, or have an axis of one time that
+    the fields do not have.
+    """
+    times = [name for name, each in dataset.variables.items() if each.ndim <= 1 and _is_time(each)]
+    named = [name for name in times if name in ("time", "valid_time")]
+    single = {axis for name in named for axis in dataset[name].dims if dataset.sizes[axis] == 1}
+    return dataset.set_coords(named).squeeze(sorted(single))
+
+
 def find_fields(path: Path, dataset, variable: str) -> Fields:
     """Return the fields of a variable, NAME or NAME@LEVEL.
 
