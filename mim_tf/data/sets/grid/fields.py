@@ -82,7 +82,7 @@ def split_name(text: str) -> tuple[str, float | None]:
 
 
 def variable_names(dataset) -> list[str]:
-    """Return the variables of a data set that are numbers over time and two more axes."""
+    """Return the variables that are numbers over time and two more axes, without flags."""
     bounds = {  # of coordinates, such as time_bnds
         place.get("bounds", place.get("climatology"))
         for each in dataset.variables.values()
@@ -92,6 +92,7 @@ def variable_names(dataset) -> list[str]:
         str(name)
         for name, data in dataset.data_vars.items()
         if name not in bounds
+        and not {"flag_values", "flag_masks"} & data.attrs.keys()
         and data.dtype.kind in "fiu"
         and _time_of(data) is not None
         and len(_without_time(data, 1)) == 2
