@@ -201,7 +201,8 @@ def _open_fields(truth, predictions, variables, context):
         if not are_same_units(each.units, grid.units) or len(each) != len(first):
             raise MimError(
                 f"{path}: expected {len(first)} fields in {_in_words(grid.units)} as in "
-                f"{first.paths[0]} and {truth}, got {len(each)} in {_in_words(each.units)}."
+                f"{first.paths[0]} and {truth}, got {len(each)} in {_in_words(each.units)}. "
+                "Convert them, or leave that forecast out."
             )
         if each.frame_shape != grid.frame_shape:
             raise MimError(

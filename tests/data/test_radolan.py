@@ -98,5 +98,5 @@ def test_sums_are_of_the_time_between_the_bounds(tmp_path, starts, per_hour):
         found = Grid([tmp_path / "a.nc"], as_rain_rate=True).read([0])
         np.testing.assert_allclose(found, per_hour, rtol=1e-6)
         return
-    with pytest.raises(MimError, match="rain: .*mm over 0 to 10 min"):  # since the first time
+    with pytest.raises(MimError, match=r"rain: .*mm over 0 to 10 min"):  # since the first time
         Grid([tmp_path / "a.nc"], as_rain_rate=True)

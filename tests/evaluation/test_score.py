@@ -209,7 +209,7 @@ def test_a_folder_of_forecasts_for_each_model(here):
     [
         ((4,), "fc/0.nc", {"later": np.timedelta64(1, "h")}, "expected a field for 2015-01-02 01"),
         ((21,), "fc/0.nc", {"later": np.timedelta64(6, "h")}, "expected a field for 2015-01-07"),
-        ((4,), "fc/0.nc", {"unit": "degC"}, "in K as in .*, got 3 in degC"),
+        ((4,), "fc/0.nc", {"unit": "degC"}, "in K as in .*, got 3 in degC.*Convert"),
         ((4, 9), "fc", {}, r"give a pattern, such as --prediction='fc/\*.nc'"),
         ((4,), "nothing*.nc", {}, "expected forecasts"),
     ],

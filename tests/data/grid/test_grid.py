@@ -117,6 +117,17 @@ def test_longitudes_of_two_files_may_differ_by_a_circle(tmp_path):
     assert Grid([tmp_path], ("u10",)).frame_grid.words.endswith("5 lon (-10 to -6)")
 
 
+def test_files_may_differ_in_the_spelling_of_units_and_of_longitudes(tmp_path):
+    for number, unit in enumerate(("m s**-1", "m/s")):
+        start = np.datetime64("2015-01-01") + number
+        fields = grid_files.dataset(2, start, longitudes=([-10, 0, 10], [350, 0, 10])[number])
+        fields["u10"].attrs["units"] = unit
+        grid_files.write(tmp_path / f"{number}.nc", fields)
+    grid = Grid([tmp_path], ("u10",))
+    assert (grid.units, len(grid)) == (("m s**-1",), 4)
+    assert grid.frame_grid.words.endswith("3 lon (-10 to 10)")
+
+
 def test_rotated_latitudes_are_no_latitudes(tmp_path):
     rotated = FIELDS.rename(lat="rlat", lon="rlon")
     for axis in ("rlat", "rlon"):
@@ -195,13 +206,13 @@ def test_what_is_no_grid(tmp_path, fields, variables, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda fields: fields.assign_coords(lat=fields["lat"] + 1), "b.nc: .*t2m.*a.nc.*61 to 31"),
+        (lambda fields: fields.assign_coords(lat=fields["lat"] + 1), "b.nc: .*t2m.*a.nc.*61 to 31.*--var"),
         (lambda fields: fields.isel(lon=slice(4)), "b.nc: .*a.nc.* 4 lon"),
         (
             lambda fields: fields.assign(t2m=fields["t2m"].assign_attrs(units="degC")),
             "b.nc: .*t2m in K.*a.nc.*degC",
         ),
-        (lambda fields: fields[["t2m"]], "u10: .*48.*t2m.*24"),
+        (lambda fields: fields[["t2m"]], "u10: .*48.*t2m.*24.*--variables"),
     ],
 )
 def test_files_that_do_not_fit_each_other(tmp_path, change, message):
@@ -319,10 +330,11 @@ def test_members_are_not_the_rows_of_a_region_of_one_row(tmp_path):
 def test_starts_of_forecasts_are_not_the_times_of_their_fields(tmp_path):
     lead, later = np.timedelta64(6, "h"), FIELDS.time.values + np.timedelta64(6, "h")
     one = FIELDS.assign_coords(prediction_timedelta=lead)  # of each start
+    hours = FIELDS.assign_coords(forecast_hour=6)
     several = FIELDS.isel(time=0, drop=True).expand_dims(time=FIELDS.time[:1], step=[6, 12])
-    for fields, variable in ((one, "t2m"), (several, "t2m"), (several, "t2m@6")):
+    for fields, variable in ((one, "t2m"), (hours, "t2m"), (several, "t2m"), (several, "t2m@6")):
         path = grid_files.write(tmp_path / "a.nc", fields)
-        with pytest.raises(MimError, match=r"a\.nc.*(step|prediction_timedelta)"):
+        with pytest.raises(MimError, match=r"a\.nc.*(step|timedelta|forecast_hour)"):
             Grid([path], (variable,))
     valid = one.assign_coords(valid_time=("time", later))
     grid = Grid([grid_files.write(tmp_path / "b.nc", valid)])

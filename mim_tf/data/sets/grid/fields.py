@@ -20,7 +20,10 @@ _GEOGRAPHIC = {"latitude", "lat", "longitude", "lon"}
 _ROTATED = {"grid_latitude", "rlat", "grid_longitude", "rlon"}
 """Names of dimensions, and values of CF's standard_name."""
 
-_LEADS = {"forecast_period", "step", "lead_time", "leadtime", "lead", "prediction_timedelta"}
+_LEADS = {
+    *("forecast_period", "forecast_hour", "forecast_time", "fcst", "fcst_time", "fhour"),
+    *("step", "lead", "leadtime", "lead_time", "prediction_timedelta"),
+}
 """Names, and the standard_name, of the time from the start of a forecast to a field."""
 
 _NORTH, _EAST = (
@@ -145,7 +148,8 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
     if _kind(data, rows) == "columns" or _kind(data, columns) == "rows":
         rows, columns = columns, rows
     times = read_times(path, np.atleast_1d(time.values))
-    named = data.attrs.get("grid_mapping", data.encoding.get("grid_mapping"))
+    named = str(data.attrs.get("grid_mapping", data.encoding.get("grid_mapping")))
+    named = named.partition(":")[0]  # of "crs: x y"
     mapping = dataset[named] if named in dataset.variables else None
     ends = times, _spans(dataset, time), valid_bounds(data)
     return Fields(path, data, dimension, rows, columns, *ends, mapping)

@@ -223,7 +223,8 @@ def _fields_of(opened, variable):
         known = ", ".join(every) or "none"
         raise MimError(f"{opened[0][0]}: no variable {name} among {known}. Choose --variables.")
     parts.sort(key=lambda part: part.times.seconds[0])
-    common_value(((part.path, part.unit or "no unit") for part in parts), f"{variable} in ")
+    units = ((part.path, plain_unit(part.unit) or "no unit") for part in parts)
+    common_value(units, f"{variable} in ")
     return parts
 
 
@@ -233,7 +234,7 @@ def _common_times(variables, channels) -> Times:
         if times.calendar != first.calendar or not np.array_equal(times.seconds, first.seconds):
             raise MimError(
                 f"{variable}: expected the {len(first)} times of {variables[0]}, {first.span()}, "
-                f"got {len(times)}, {times.span()}."
+                f"got {len(times)}, {times.span()}. Choose --variables of the same times."
             )
     return first
 
@@ -253,14 +254,14 @@ def _common_grid(channels) -> "xarray.DataArray":
             raise MimError(
                 f"{part.path}: expected {part.data.name} on the grid of {first.path}, "
                 f"{_frame_grid(grid).words}, got {_frame_grid(other).words}. Use one grid for "
-                "all files (xarray: sortby, roll, interp_like)."
+                "all files (xarray: sortby, roll, interp_like), or choose --variables on one grid."
             )
     return grid
 
 
 def _are_close(ours, theirs, degrees):
     """Compare coordinates; degrees may differ by full circles, such as 350 and -10."""
-    turn = 0 if degrees is None else 360 * np.round(np.mean(ours - theirs) / 360)
+    turn = 0 if degrees is None else 360 * np.round((ours - theirs) / 360)
     return np.allclose(ours, theirs + turn, rtol=1e-5, atol=1e-4)
 
 
