@@ -118,7 +118,16 @@ def test_frames_in_no_sequence_are_counted(frames):
     assert count_frames([ArraySource(frames)]) == (0, 0)
 
 
-@pytest.mark.parametrize(("value", "is_marker"), [(-999, True), (1e20, True), (-12.5, False)])
+@pytest.mark.parametrize(
+    ("value", "is_marker"),
+    [
+        *(
+            (marker, True)
+            for marker in (-999, 1e20, -9999.9, -32767, 1e15, 9.999e20, -9.99e8, -1e34)
+        ),
+        (-12.5, False),
+    ],
+)
 def test_a_number_that_often_marks_missing_values_is_not_sound(tmp_path, value, is_marker, caplog):
     fields = grid_files.dataset(30)[["u10"]]
     fields["u10"][3, 1, 2] = value  # which nothing declares

@@ -206,7 +206,10 @@ def test_what_is_no_grid(tmp_path, fields, variables, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda fields: fields.assign_coords(lat=fields["lat"] + 1), "b.nc: .*t2m.*a.nc.*61 to 31.*--var"),
+        (
+            lambda fields: fields.assign_coords(lat=fields["lat"] + 1),
+            "b.nc: .*t2m.*a.nc.*61 to 31.*--var",
+        ),
         (lambda fields: fields.isel(lon=slice(4)), "b.nc: .*a.nc.* 4 lon"),
         (
             lambda fields: fields.assign(t2m=fields["t2m"].assign_attrs(units="degC")),

@@ -111,7 +111,7 @@ def test_a_split_in_another_unit_is_refused_without_the_scale_too(path, tmp_path
     fields = grid_files.dataset(8, "2016-01-01")
     fields["t2m"].attrs["units"] = "degC"
     other = grid_files.write(tmp_path / "b.nc", fields)
-    with pytest.raises(MimError, match="trained on t2m in K.*t2m in degC"):
+    with pytest.raises(MimError, match=r"trained on t2m in K.*t2m in degC"):
         open_part(DataConfig("grid", path, other), "valid", (6, 8, 2), 4)
 
 
