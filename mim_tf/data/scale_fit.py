@@ -74,6 +74,13 @@ def fit_scale(
             if not math.isinf(value) and not _LEAST_RAIN <= value <= _MOST_RAIN:
                 message = "%s: rain of %g mm/h is impossible and is clipped. %s"
                 logging.warning(message, names[0], value, _REMEDY)
+        change = np.diff(source.sequences(_sampled(source)), axis=1)
+        if (change > 0).any() and not (change < 0).any():
+            logging.warning(
+                "%s: rain never decreases from field to field. If the fields are sums since a "
+                "start, take their differences (xarray: diff).",
+                names[0],
+            )
         return RAIN_SCALES[kinds[0]]  # for all of the world, so nothing is fitted
     channels = source.shape[-1]
     if not RAIN_SCALES.keys().isdisjoint(kinds):
@@ -136,11 +143,15 @@ def _check_range(kind, name, lowest, highest):
     raise MimError(f"{name}: expected {expected}, in training, got {lowest:g} to {highest:g}.")
 
 
+def _sampled(source):
+    return np.linspace(0, source.size - 1, min(_SAMPLED, source.size)).astype(int)
+
+
 def _statistics(source, every):
     found = ValueStatistics(source.shape[-1])
     step = max(1, _VALUES_AT_A_TIME // math.prod(source.shape[1:]))
     if not every:
-        sampled = np.linspace(0, source.size - 1, min(_SAMPLED, source.size)).astype(int)
+        sampled = _sampled(source)
         for number, index in enumerate(itertools.chain(sampled, range(source.size))):
             # All that was sampled may be missing, such as fields of a radar that is off.
             if number >= len(sampled) and found.count.all():
