@@ -57,6 +57,11 @@ def _file_kind(path):
     with opened(path, "a file or folder"), contextlib.suppress(OSError), h5py.File(path) as file:
         if TYPES.keys() & file.keys():
             raise MimError(f"{path}: got one file of SEVIR. Give the folder with {CATALOG}.")
+        if {"dataset1", "image1"} & file.keys():  # of ODIM and of KNMI
+            raise MimError(
+                f"{path}: got a field of a radar, which is not read. Save the dBZ of an event as "
+                ".npy [T, H, W] for --dataset=radar, or write NetCDF with times (xarray)."
+            )
         return "taxibj" if "date" in file else "weights"
     if suffix == ".h5":
         return "weights"

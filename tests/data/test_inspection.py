@@ -1,5 +1,6 @@
 """Recognition of data by `mim inspect`, and the values it counts."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -72,6 +73,14 @@ def frames():
     frames = np.full((20, 3, 2, 2, 2), 0.5)
     frames[17, 1, 0, 0] = [0.25, 1]
     return frames
+
+
+@pytest.mark.parametrize("group", ["dataset1", "image1"])  # of ODIM and of KNMI
+def test_hdf5_of_radars_is_not_taken_for_weights(tmp_path, group):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file[f"{group}/data"] = np.zeros((3, 3), np.uint8)
+    with pytest.raises(MimError, match=r"a\.h5: .*radar.*\[T, H, W\]"):
+        recognise(tmp_path / "a.h5")
 
 
 def test_survey_looks_at_every_value(frames):

@@ -135,14 +135,10 @@ def valid_bounds(data) -> tuple[float, float]:
     """
     attrs, packing = data.attrs, data.encoding
     given = [np.ravel(attrs[key]) for key in _BOUNDS if key in attrs]
-    if not given or any(each.dtype.kind not in "fiu" for each in given):
+    ends = given[0] if "valid_range" in attrs else [np.ravel(attrs.get(*end))[0] for end in _ENDS]
+    if not given or len(ends) != 2 or any(each.dtype.kind not in "fiu" for each in given):
         return -np.inf, np.inf
-    if "valid_range" in attrs:
-        ends = given[0].astype(float)
-    else:
-        ends = np.array([np.ravel(attrs.get(key, end))[0] for key, end in _ENDS], float)
-    if len(ends) != 2:
-        return -np.inf, np.inf
+    ends = np.array(ends, float)
     stored = np.dtype(packing.get("dtype", data.dtype))
     is_packed = stored.kind == "f" or all(each.dtype.kind in "iu" for each in given)
     if is_packed and stored.kind in "iu":

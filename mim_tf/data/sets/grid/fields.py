@@ -223,12 +223,10 @@ def _at_level(path, data, level):
             if len(found):
                 return data.isel({axis: int(found[0])})
             levels[axis] = ", ".join(f"{value:g}" for value in values)
-    if levels:
-        known = "; ".join(f"{axis} {values}" for axis, values in levels.items())
-        raise MimError(f"{path}: expected a level of {data.name} ({known}), got @{level:g}.")
+    known = "; ".join(f"{axis} {values}" for axis, values in levels.items()) or "none has a number"
     raise MimError(
-        f"{path}: expected levels of {data.name} with a coordinate of numbers, got none. Leave "
-        f"@{level:g} out of --variables, or select a level first (xarray: isel)."
+        f"{path}: expected a level of {data.name} ({known}), got @{level:g}. Choose another, leave "
+        "it out, or select one first (xarray: isel)."
     )
 
 

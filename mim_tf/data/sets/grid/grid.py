@@ -208,7 +208,10 @@ def _all_variables(opened):
     found = found or [str(name) for name, data in first.data_vars.items() if data.ndim >= 2][:1]
     if not found:
         names = ", ".join(map(str, first.data_vars)) or "none"
-        raise MimError(f"{path}: expected a variable over time and two further axes, got {names}.")
+        raise MimError(
+            f"{path}: expected a variable over time and two further axes, got {names}. Write the "
+            "axes and times as CF has them (xarray: to_netcdf)."
+        )
     return tuple(found)
 
 
