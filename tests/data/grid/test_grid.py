@@ -84,6 +84,8 @@ def test_times_that_are_no_coordinates_of_their_fields(tmp_path, where):
         fields = fields.isel(time=0).reset_coords("time")
     grid = Grid([grid_files.write(tmp_path / "a.nc", fields)])
     assert (grid.variables, grid.times.text(0)) == (("u10",), "2015-01-02 06:00")
+    whole = FIELDS[["u10"]].isel(time=[5]).assign(static=FIELDS["t2m"][0].drop_vars("time"))
+    assert Grid([grid_files.write(tmp_path / "b.nc", whole)]).variables == ("u10",)
     np.testing.assert_array_equal(grid.read([0]), expected(FIELDS, "u10")[[5]])
 
 

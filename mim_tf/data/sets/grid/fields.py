@@ -109,7 +109,10 @@ def with_times(dataset):
     the fields do not have.
     """
     times = [name for name, each in dataset.variables.items() if each.ndim <= 1 and _is_time(each)]
-    named = [name for name in times if name in ("time", "valid_time")]
+    named = [n for n in times if str(n).lower() == "time" or _is_valid_time(dataset[n])]
+    dataset = dataset.set_coords([name for name in named if dataset[name].ndim])
+    if variable_names(dataset):  # so that fields without time stay so
+        return dataset
     single = {axis for name in named for axis in dataset[name].dims if dataset.sizes[axis] == 1}
     return dataset.set_coords(named).squeeze(sorted(single))
 
@@ -187,7 +190,7 @@ def _spans(dataset, time):
     if bounds is None or bounds.shape[-1:] != (2,) or not _is_time(bounds):
         return np.zeros(0)
     spans = np.diff(bounds.values).ravel().astype("timedelta64[ms]").astype(float) / 1000
-    return spans.round() if spans.any() else np.zeros(0)
+    return np.abs(spans.round()) if spans.any() else np.zeros(0)
 
 
 def _check_leads(path, data, time):
