@@ -137,17 +137,18 @@ def open_part(
         return cut(source)
     names = source.names or tuple(f"channel{n}" for n in range(1, source.shape[-1] + 1))
     units = source.units or ("",) * len(names)
+    if not scale and set(data.scale_kinds) == {"unit"} and not source.units:
+        return cut(source)  # in [0, 1], as was checked when it was opened
+    if not scale and split not in ("train", ALL):
+        # Fitted to the training split alone, so that nothing of the others reaches the network.
+        scale = open_part(data, "train", frame_shape, total_length).scale
     if scale:
         if source.units:
             check_units(scale, names, units)
         else:
             scale.warn_of_other_values(source.sequences([0]), f"--dataset={data.dataset}")
         return ScaledSource(cut(source), scale)
-    if set(data.scale_kinds) == {"unit"} and not source.units:
-        return cut(source)  # in [0, 1], as was checked when it was opened
-    # Fitted to the training split alone, so that nothing of the others reaches the network.
-    fitted_to = source if split in ("train", ALL) else open_split(split="train")
-    return ScaledSource(cut(source), fit_scale(fitted_to, data.scale_kinds, names, units))
+    return ScaledSource(cut(source), fit_scale(source, data.scale_kinds, names, units))
 
 
 def frame_shape(data: DataConfig, split: str = "train") -> tuple[int, int, int] | None:

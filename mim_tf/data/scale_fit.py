@@ -74,6 +74,13 @@ def fit_scale(
             if not math.isinf(value) and not _LEAST_RAIN <= value <= _MOST_RAIN:
                 message = "%s: rain of %g mm/h is impossible and is clipped. %s"
                 logging.warning(message, names[0], value, _REMEDY)
+        change = np.diff(source.sequences(_sampled(source)), axis=1)
+        if (change > 0).any() and not (change < 0).any():
+            logging.warning(
+                "%s: rain never decreases from field to field. If the fields are sums since a "
+                "start, take their differences (xarray: diff).",
+                names[0],
+            )
         return RAIN_SCALES[kinds[0]]  # for all of the world, so nothing is fitted
     channels = source.shape[-1]
     if not RAIN_SCALES.keys().isdisjoint(kinds):
@@ -107,7 +114,10 @@ def fit_scale(
     )
 
 
-MARKERS = (-32768, -9999, -999.9, -999, -99, 999, 9999, 32767, 65535, 99999, 999999, 1e20, 1e30)
+MARKERS = (
+    *(-32768, -32767, 32767, 65535, -99, -99.9, -999, -999.9, -9999, -9999.9, -99999, -9.99e8),
+    *(999, 9999, 99999, 999999, 1e15, 1e20, 9.999e20, 1e30, -1e30, -1e34),
+)
 """Numbers that often stand for missing values."""
 
 
@@ -133,11 +143,15 @@ def _check_range(kind, name, lowest, highest):
     raise MimError(f"{name}: expected {expected}, in training, got {lowest:g} to {highest:g}.")
 
 
+def _sampled(source):
+    return np.linspace(0, source.size - 1, min(_SAMPLED, source.size)).astype(int)
+
+
 def _statistics(source, every):
     found = ValueStatistics(source.shape[-1])
     step = max(1, _VALUES_AT_A_TIME // math.prod(source.shape[1:]))
     if not every:
-        sampled = np.linspace(0, source.size - 1, min(_SAMPLED, source.size)).astype(int)
+        sampled = _sampled(source)
         for number, index in enumerate(itertools.chain(sampled, range(source.size))):
             # All that was sampled may be missing, such as fields of a radar that is off.
             if number >= len(sampled) and found.count.all():

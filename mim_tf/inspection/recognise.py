@@ -60,12 +60,13 @@ def _file_kind(path):
             raise MimError(f"{path}: got one file of SEVIR. Give the folder with {CATALOG}.")
         if "date" in file:
             return "taxibj"
-        frames = [name for name, each in file.items() if getattr(each, "ndim", 0) > 2]
-        if not frames:
+        others = [name for name, each in file.items() if getattr(each, "ndim", 0) > 2]
+        others += {"dataset1", "image1"} & file.keys()  # radars' fields, of ODIM and of KNMI
+        if not others:
             return "weights"
         raise MimError(
-            f"{path}: expected weights or a file of TaxiBJ, got arrays in HDF5: "
-            f"{', '.join(frames)}. Save one by numpy.save, for --dataset=array."
+            f"{path}: expected weights or a file of TaxiBJ, got other HDF5 ({', '.join(others)}). "
+            "Save frames by numpy.save for --dataset=array, dBZ for --dataset=radar."
         )
     if suffix in (".h5", ".keras", ".pth", ".ckpt"):
         return "weights"

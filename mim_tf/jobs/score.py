@@ -1,5 +1,6 @@
 """Scores of forecasts that any program made, from files with the truth and the forecasts."""
 
+import contextlib
 import glob
 import os
 from pathlib import Path
@@ -12,7 +13,7 @@ from mim_tf.data.files.arrays import are_channels_first, check_array, open_frame
 from mim_tf.data.files.images import in_natural_order
 from mim_tf.data.scale_fit import ValueStatistics
 from mim_tf.data.sets.grid.files import is_grid
-from mim_tf.data.sets.grid.grid import Grid, Stretch
+from mim_tf.data.sets.grid.grid import RAIN_RATE, Grid, Stretch
 from mim_tf.data.sets.grid.times import read_times, runs
 from mim_tf.data.source import Indices, SequenceSource, WindowSource
 from mim_tf.errors import MimError
@@ -197,17 +198,21 @@ def _open_fields(truth, predictions, variables, context):
     forecasts = [_open_forecast(path, variables) for path in predictions]
     first = forecasts[0]
     grid = Grid([truth], variables or first.variables)
+    if first.units == (RAIN_RATE,):  # as mim predict writes sums
+        with contextlib.suppress(MimError):  # other units are reported below
+            grid = Grid([truth], variables or first.variables, as_rain_rate=True)
     for each in forecasts:
         (path,) = each.paths
         if not are_same_units(each.units, grid.units) or len(each) != len(first):
             raise MimError(
                 f"{path}: expected {len(first)} fields in {_in_words(grid.units)} as in "
-                f"{first.paths[0]} and {truth}, got {len(each)} in {_in_words(each.units)}."
+                f"{first.paths[0]} and {truth}, got {len(each)} in {_in_words(each.units)}. "
+                "Convert them, or leave that forecast out."
             )
         if each.frame_shape != grid.frame_shape:
             raise MimError(
                 f"{path}: expected the grid of {truth}, {grid.frame_grid.words}, got "
-                f"{each.frame_grid.words}. Interpolate the forecast to the grid of the truth."
+                f"{each.frame_grid.words}. Interpolate or cut one of them."
             )
         check_grid(grid.frame_grid, each.frame_grid, str(path), must=True)
     places = [_times_in(grid, each, truth) for each in forecasts]
@@ -268,7 +273,7 @@ def _times_in(grid, forecast, truth) -> tuple[int, int]:
     steps = np.unique(np.diff(places)) if len(places) > 1 else [_lead(grid, forecast, places[0])]
     what, found = f"a field for {forecast.times.text(int(np.argmin(there)))}", "none"
     if forecast.times.calendar != grid.times.calendar:
-        found = "another calendar"
+        found = f"the calendar {grid.times.calendar} (xarray: convert_calendar)"
     elif there.all():
         if len(steps) == 1:
             return int(places[0]), int(steps[0])

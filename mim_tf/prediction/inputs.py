@@ -83,6 +83,9 @@ class Input:
             if wrong.any():
                 got = f"got {frames[wrong][0]:g}. Write NaN where values are missing."
                 raise MimError(f"{recording.name}: expected {expected} or NaN, {got}")
+            if empty := int(np.isnan(frames).all(axis=(1, 2)).any(axis=-1).sum()):
+                message = "%s: %d of %d frames of the context have no values. End it before them."
+                logging.warning(message, recording.name, empty, len(frames))
             if not sequence and not self.origin:
                 self.scale.warn_of_other_values(frames, recording.name)
             frames = self.scale.to_unit(frames)

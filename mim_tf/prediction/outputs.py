@@ -123,6 +123,7 @@ class ForecastOrigin:
         for name, (standard_name, long_name) in _TIMES.items():
             result[name].attrs.update(standard_name=standard_name, long_name=long_name)
         for coordinate in result.coords.values():
+            coordinate.attrs.pop("bounds", None)  # which the forecast does not have
             coordinate.encoding = {"_FillValue": None}
         if is_zarr:
             with warnings.catch_warnings(action="ignore"):  # consolidated metadata, not in Zarr 3

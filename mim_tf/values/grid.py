@@ -70,7 +70,7 @@ class Axis:
         if len(ours) != len(theirs):  # version 1.2 kept the ends alone
             ours, theirs = ours[[0, -1]], theirs[[0, -1]]
         message = (
-            f"{where}: expected {found.name} from {self._ends}, as in the training, got "
+            f"{where}: expected {found.name} from {self._ends}, as in training or truth, got "
             f"{found._ends}. In xarray: "
         )
         if self._step * found._step < 0:
@@ -126,8 +126,8 @@ def check_grid(learnt: FrameGrid | None, found: FrameGrid | None, where: str, mu
         return
     if must:
         raise MimError(
-            f"{where}: expected the grid of the training, {learnt.words}, got {found.words}. Use "
-            "one grid for all paths (xarray: interp_like, sortby, roll)."
+            f"{where}: expected one grid for all paths, {learnt.words}, got {found.words}. In "
+            "xarray: interp_like, sortby, roll."
         )
     logging.warning(
         "%s: the model was trained on fields of %s, these are of %s. It may predict them badly.",

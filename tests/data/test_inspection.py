@@ -83,6 +83,14 @@ def frames():
     return frames
 
 
+@pytest.mark.parametrize("group", ["dataset1", "image1"])  # of ODIM and of KNMI
+def test_hdf5_of_radars_is_not_taken_for_weights(tmp_path, group):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file[f"{group}/data"] = np.zeros((3, 3), np.uint8)
+    with pytest.raises(MimError, match=r"a\.h5: .*radar.*\[T, H, W\]"):
+        recognise(tmp_path / "a.h5")
+
+
 def test_survey_looks_at_every_value(frames):
     found = survey(ArraySource(frames))
     assert (found["sequences"], found["shape"]) == (20, [3, 2, 2, 2])
@@ -133,7 +141,16 @@ def test_frames_in_no_sequence_are_counted(frames):
     assert count_frames([ArraySource(frames)]) == (0, 0)
 
 
-@pytest.mark.parametrize(("value", "is_marker"), [(-999, True), (1e20, True), (-12.5, False)])
+@pytest.mark.parametrize(
+    ("value", "is_marker"),
+    [
+        *(
+            (marker, True)
+            for marker in (-999, 1e20, -9999.9, -32767, 1e15, 9.999e20, -9.99e8, -1e34)
+        ),
+        (-12.5, False),
+    ],
+)
 def test_a_number_that_often_marks_missing_values_is_not_sound(tmp_path, value, is_marker, caplog):
     fields = grid_files.dataset(30)[["u10"]]
     fields["u10"][3, 1, 2] = value  # which nothing declares

@@ -31,6 +31,29 @@ def test_floats_that_seem_to_be_no_reflectivity(tmp_path, caplog, highest, kind,
     assert ("--radar_values" in caplog.text) == warns
 
 
+@pytest.mark.parametrize(
+    ("dtype", "highest", "marker", "missing", "warns"),
+    [
+        ("f4", 50, -99, "", True),
+        ("f4", 50, -99.9, "", True),
+        ("f4", 50, -99, "-99", False),
+        ("f4", 50, -32, "", False),
+        ("u1", 150, 255, "", True),
+        ("u1", 150, 255, "255", False),
+        ("u1", 254, 255, "", False),
+        ("u1", 0, 255, "", False),  # masks
+    ],
+)
+def test_values_that_often_mark_missing_ones_are_told(
+    tmp_path, caplog, dtype, highest, marker, missing, warns
+):
+    frames = np.linspace(0, highest, 72).reshape(3, 4, 6).astype(dtype)
+    frames[:, 1:3] = marker
+    save_npy(tmp_path / "event", frames)
+    opened(tmp_path, radar_missing=missing)
+    assert (f"--radar_missing={marker}" in caplog.text) == warns
+
+
 def test_only_events_are_listed_in_natural_order(tmp_path):
     save_pictures(tmp_path / "2", levels())
     save_npy(tmp_path / "10", levels())

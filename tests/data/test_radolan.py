@@ -11,6 +11,7 @@ import xarray as xr
 from mim_tf.config import DataConfig
 from mim_tf.data.dataset import open_source
 from mim_tf.data.sets import radolan
+from mim_tf.data.sets.grid.grid import Grid
 from mim_tf.errors import MimError
 from tests.data_examples import model_for
 
@@ -80,3 +81,22 @@ def test_what_is_no_rain(tmp_path, unit):
     data = DataConfig("grid", train_data_paths=tmp_path / "rain.nc", scale="dbz")
     with pytest.raises(MimError, match="rainfall_amount"):
         open_source(data, MODEL, "train")
+
+
+@pytest.mark.parametrize(
+    ("starts", "per_hour"),
+    [([-60, -55, -50], 1), ([-5, 0, 5], 12), ([0, 5, 10], 12), ([0, 0, 0], 0)],
+)
+def test_sums_are_of_the_time_between_the_bounds(tmp_path, starts, per_hour):
+    minutes = np.array([0, 5, 10])
+    time = "time", minutes, {"units": "minutes since 2020-01-01", "bounds": "time_bnds"}
+    rain = ("time", "lat", "lon"), np.ones((3, 2, 2), "f4"), {"units": "mm"}
+    bounds = ("time", "nv"), np.stack([starts, minutes], axis=1)
+    fields = xr.Dataset({"rain": rain, "time_bnds": bounds}, {"time": time})
+    fields.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    if per_hour:
+        found = Grid([tmp_path / "a.nc"], as_rain_rate=True).read([0])
+        np.testing.assert_allclose(found, per_hour, rtol=1e-6)
+        return
+    with pytest.raises(MimError, match=r"rain: .*mm over 0 to 10 min"):  # since the first time
+        Grid([tmp_path / "a.nc"], as_rain_rate=True)

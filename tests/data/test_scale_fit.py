@@ -93,6 +93,14 @@ def test_impossible_rain_may_mark_missing_values(caplog, value, warns):
     assert ("rain" in caplog.text) == warns
 
 
+@pytest.mark.parametrize("grows", [True, False])
+def test_sums_since_a_start_are_told(caplog, grows):
+    rain = np.random.default_rng(0).gamma(1, 1, (9, 4, 5, 1)).astype(np.float32)
+    rain[:, 0, 0] = np.nan
+    fit_scale(source_of(rain.cumsum(0) if grows else rain), ("log",), ("rain",), ("mm/h",))
+    assert ("rain never decreases" in caplog.text) == grows
+
+
 def test_a_scale_that_weights_bring_along_is_kept_with_a_warning(caplog):
     scale = fitted(source_of(temperatures_and_winds()), "standard")
     warn_of_kept_scale(None, DataConfig("grid", scale="minmax"))

@@ -191,6 +191,16 @@ def test_fields_are_matched_by_their_times(starts, given):
         assert persistence == pytest.approx(np.abs(errors).mean(), rel=1e-4)
 
 
+def test_rates_of_rain_are_scored_on_sums_too():
+    sums = np.abs(TRUTH[["t2m"]] - 280).assign_coords(time=TRUTH.time)
+    sums["t2m"].attrs["units"] = "mm"  # in six hours
+    sums.to_netcdf("truth.nc", engine="h5netcdf")
+    rates = sums.isel(time=slice(4, 7)) / 6 + 0.5
+    rates["t2m"].attrs["units"] = "mm/h"  # as mim predict writes them
+    rates.to_netcdf("fc.nc", engine="h5netcdf")
+    assert scores_of("fc.nc", "truth.nc")["mean"]["mae_t2m_mm/h"] == pytest.approx(0.5, rel=1e-4)
+
+
 def test_baselines_of_forecasts_of_one_field_begin_where_these_do():
     TRUTH.to_netcdf("truth.nc", engine="h5netcdf")
     start = (), TRUTH.time.values[5], {"standard_name": "forecast_reference_time"}
@@ -216,7 +226,7 @@ def test_a_folder_of_forecasts_for_each_model(here):
     [
         ((4,), "fc/0.nc", {"later": np.timedelta64(1, "h")}, "expected a field for 2015-01-02 01"),
         ((21,), "fc/0.nc", {"later": np.timedelta64(6, "h")}, "expected a field for 2015-01-07"),
-        ((4,), "fc/0.nc", {"unit": "degC"}, "in K as in .*, got 3 in degC"),
+        ((4,), "fc/0.nc", {"unit": "degC"}, "in K as in .*, got 3 in degC.*Convert"),
         ((4, 9), "fc", {}, r"give a pattern, such as --prediction='fc/\*.nc'"),
         ((4,), "nothing*.nc", {}, "expected forecasts"),
     ],

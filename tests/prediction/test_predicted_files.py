@@ -221,6 +221,25 @@ def test_years_out_of_the_range_of_nanoseconds(tmp_path, year, days):
     assert str(made["forecast_reference_time"].values[()])[:10] == f"{year}-02-27"
 
 
+@pytest.mark.parametrize(("first", "warns"), [(23, True), (19, True), (24, False)])
+def test_fields_without_values_are_told(tmp_path, caplog, first, warns):
+    fields = grid_files.dataset(24)
+    fields["t2m"][first:] = np.nan
+    fields["t2m"][18] = np.nan  # before the context
+    forecast(grid_files.write(tmp_path / "in.nc", fields), tmp_path / "out.nc")
+    assert (f"{24 - first} of 5" in caplog.text) == warns
+
+
+def test_a_forecast_names_no_bounds_that_it_does_not_have(tmp_path):
+    fields = grid_files.dataset(24)
+    fields["lat"].attrs["bounds"], fields["lat_bnds"] = "lat_bnds", (("lat", "nv"), np.ones((6, 2)))
+    fields["crs"], fields["u10"].attrs["grid_mapping"] = 0, "crs: lat lon"
+    fields["t2m"].attrs["grid_mapping"] = "crs: lat lon"
+    _, made = forecast(grid_files.write(tmp_path / "in.nc", fields), tmp_path / "out.nc")
+    assert "bounds" not in made["lat"].attrs
+    assert "crs" in made.variables
+
+
 def test_the_context_ends_the_last_stretch(tmp_path):
     fields = grid_files.dataset(24).isel(time=[*range(15), *range(18, 24)])
     path = grid_files.write(tmp_path / "in.nc", fields)

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files import arrays
 from mim_tf.data.files.holes import pace_of_names
 from mim_tf.data.files.images import image_header, in_natural_order, read_image
 from mim_tf.data.files.recordings import Pictures
+from mim_tf.data.scale_fit import marker_in
 from mim_tf.data.source import Indices, Recording, WindowSource, common_value
 from mim_tf.data.split import split_recordings, with_paths
 from mim_tf.errors import MimError
@@ -27,6 +29,9 @@ from mim_tf.values.scale import LinearScale
 POSSIBLE_DBZ = -100, 90
 """No weather reflects less or more. Other numbers mark missing values, such as 95.5, which is level
 255 of files with steps of 0.5 dBZ from -32."""
+
+
+_STRONG = 0.75  # of the range of levels
 
 
 class RadarValues(NamedTuple):
@@ -215,7 +220,7 @@ def open_radar(data: DataConfig, split: str, frame_shape, total_length: int) -> 
     if ends.size and data.radar_values == "dbz":
         scale.warn_of_other_values(ends[:, None], "--radar_values=dbz")
     size = common_value(((event.name, event.frame_shape) for event in events), "pixels ")
-    return WindowSource(
+    source = WindowSource(
         events,
         (*size, 1),
         total_length,
@@ -226,6 +231,20 @@ def open_radar(data: DataConfig, split: str, frame_shape, total_length: int) -> 
         thresholds=data.event_thresholds,
         has_missing=bool(values.missing),
     )
+    if (marker := _marker_in(source, ends, data)) is not None:
+        message = "radar: %g often marks missing values. If it does, give --radar_missing=%g."
+        logging.warning(message, marker, marker)
+    return source
+
+
+def _marker_in(source, ends, data):
+    """Return a value that often marks missing values, of the ends of floats or of some levels."""
+    if ends.size:
+        return marker_in(ends.min(), ends.max()) if data.radar_values == "dbz" else None
+    levels = source.sequences(np.linspace(0, source.size - 1, 4).astype(int))
+    # Strong rain is among less strong rain.
+    highest = levels.max(initial=0, where=levels < 1)
+    return 255 if (levels == 1).any() and 0 < highest < _STRONG else None
 
 
 @with_paths

@@ -54,6 +54,8 @@ def written(path, dataset, **kwargs):
         ("i1", -1, {"valid_max": np.int8(-2), "_Unsigned": "true"}),  # 255 above 254
         ("i1", -1, {"missing_value": np.array([-1, -5], "i1"), "_Unsigned": "true"}),
         ("i1", -1, {"missing_value": np.int16(255), "_Unsigned": "true", "scale_factor": 0.5}),
+        ("i1", -1, {"valid_max": np.int8(-2), "_Unsigned": "True"}),
+        ("i2", -9, {"missing_value": np.int16(-9), "scale_factor": "0.5"}),  # a text
         ("i1", -1, {"_FillValue": np.int8(-5), "missing_value": np.int8(-1), "_Unsigned": "true"}),
     ],
 )
@@ -104,6 +106,7 @@ def test_fill_values_of_zarr(tmp_path, caplog):
         ([0, 1, 2], "months since 1979-01-15", "1979-03-15"),
         ([0.0, 1.0, 2.0], "month since 1979-1-31 06:00", "1979-03-31 06:00"),
         ([-1, 0, 1], "years since 2000-02-29", "2001-02-28"),
+        ([0, 1, 2], "months since 1979-01", "1979-03-01"),
         ([0.0, 0.5, 1.0], "months since 1979-01-01", ""),
     ],
 )
@@ -169,3 +172,24 @@ def test_groups_are_for_files_that_can_have_them(tmp_path):
     written(tmp_path / "b.nc", fields(RAIN))
     with pytest.raises(MimError, match=r"b\.nc.*none"):
         Grid([tmp_path / "b.nc"], group="Grid")
+
+
+def test_flags_are_no_channels_by_default(tmp_path):
+    fields_and_flags = fields(RAIN).assign(
+        quality=(("time", "lat", "lon"), RAIN.astype("i1"), {"flag_values": np.int8([0, 1])})
+    )
+    path = written(tmp_path / "a.nc", fields_and_flags)
+    assert Grid([path]).variables == ("rain",)
+    assert Grid([path], ("quality",)).variables == ("quality",)
+
+
+def test_times_in_single_precision(tmp_path):
+    units = {"units": "days since 1900-01-01"}
+    for hours, is_exact in ((24, True), (1, False)):  # near day 43,830 float32 has steps of 338 s
+        days = "time", np.float32(43830 + np.arange(3) * hours / 24), units
+        path = written(tmp_path / f"{hours}.nc", fields(RAIN, days))
+        if is_exact:
+            assert Grid([path]).step == (86400, "seconds")
+            continue
+        with pytest.raises(MimError, match=r"1\.nc: .*time.*float32.*float64"):
+            Grid([path])

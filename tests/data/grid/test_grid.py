@@ -73,6 +73,22 @@ def test_one_field_a_file(tmp_path):
     np.testing.assert_array_equal(grid.read([1, 0]), expected(FIELDS, "t2m")[[1, 0]])
 
 
+@pytest.mark.parametrize("where", ["along the fields", "without an axis", "of one"])
+def test_times_that_are_no_coordinates_of_their_fields(tmp_path, where):
+    fields = FIELDS[["u10"]].isel(time=[5])
+    if where == "along the fields":
+        fields = fields.swap_dims(time="record").reset_coords("time")
+    elif where == "of one":
+        fields = fields.isel(time=0, drop=True).assign_coords(time=fields.time)
+    else:
+        fields = fields.isel(time=0).reset_coords("time")
+    grid = Grid([grid_files.write(tmp_path / "a.nc", fields)])
+    assert (grid.variables, grid.times.text(0)) == (("u10",), "2015-01-02 06:00")
+    whole = FIELDS[["u10"]].isel(time=[5]).assign(static=FIELDS["t2m"][0].drop_vars("time"))
+    assert Grid([grid_files.write(tmp_path / "b.nc", whole)]).variables == ("u10",)
+    np.testing.assert_array_equal(grid.read([0]), expected(FIELDS, "u10")[[5]])
+
+
 def test_a_level(tmp_path):
     levels = xr.concat([FIELDS["u10"], FIELDS["u10"] + 5], "level").assign_coords(level=[500, 850])
     path = grid_files.write(tmp_path / "a.nc", levels.rename("z").to_dataset())
@@ -101,6 +117,17 @@ def test_longitudes_of_two_files_may_differ_by_a_circle(tmp_path):
             tmp_path / name, grid_files.dataset(2, start, longitudes=np.arange(-10, -5) + shift)
         )
     assert Grid([tmp_path], ("u10",)).frame_grid.words.endswith("5 lon (-10 to -6)")
+
+
+def test_files_may_differ_in_the_spelling_of_units_and_of_longitudes(tmp_path):
+    for number, unit in enumerate(("m s**-1", "m/s")):
+        start = np.datetime64("2015-01-01") + number
+        fields = grid_files.dataset(2, start, longitudes=([-10, 0, 10], [350, 0, 10])[number])
+        fields["u10"].attrs["units"] = unit
+        grid_files.write(tmp_path / f"{number}.nc", fields)
+    grid = Grid([tmp_path], ("u10",))
+    assert (grid.units, len(grid)) == (("m s**-1",), 4)
+    assert grid.frame_grid.words.endswith("3 lon (-10 to 10)")
 
 
 def test_rotated_latitudes_are_no_latitudes(tmp_path):
@@ -181,13 +208,16 @@ def test_what_is_no_grid(tmp_path, fields, variables, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda fields: fields.assign_coords(lat=fields["lat"] + 1), "b.nc: .*t2m.*a.nc.*61 to 31"),
+        (
+            lambda fields: fields.assign_coords(lat=fields["lat"] + 1),
+            "b.nc: .*t2m.*a.nc.*61 to 31.*--var",
+        ),
         (lambda fields: fields.isel(lon=slice(4)), "b.nc: .*a.nc.* 4 lon"),
         (
             lambda fields: fields.assign(t2m=fields["t2m"].assign_attrs(units="degC")),
             "b.nc: .*t2m in K.*a.nc.*degC",
         ),
-        (lambda fields: fields[["t2m"]], "u10: .*48.*t2m.*24"),
+        (lambda fields: fields[["t2m"]], "u10: .*48.*t2m.*24.*--variables"),
     ],
 )
 def test_files_that_do_not_fit_each_other(tmp_path, change, message):
@@ -231,6 +261,40 @@ def test_a_file_that_another_process_writes(tmp_path):
         writer.communicate("\n")
 
 
+@pytest.mark.parametrize(
+    ("start", "remedy"),
+    [
+        (b"PK\3\4", "unzip"),
+        (b"\x1f\x8b\x08", "gunzip"),
+        (b"BZh9", "bunzip2"),
+        (b"<!DOCTYPE html>", "web page.*[Ll]og in"),
+        (b"\x0e\3\x13\1", "HDF4"),
+        (b"CDF\5", "nccopy"),
+    ],
+)
+def test_files_of_other_formats_are_named(tmp_path, start, remedy):
+    (tmp_path / "a.nc").write_bytes(start + bytes(100))
+    with pytest.raises(MimError, match=rf"a\.nc: .*{remedy}") as raised:
+        Grid([tmp_path / "a.nc"])
+    assert "being written" not in str(raised.value)
+
+
+def test_compression_by_a_plugin_that_is_not_there(tmp_path):
+    path = grid_files.write(tmp_path / "a.nc", FIELDS[["u10"]])
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_chunk((24, 6, 8))
+    properties.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, (3,))  # Zstandard
+    with h5py.File(path, "a") as file:
+        del file["u10"]
+        space = h5py.h5s.create_simple((24, 6, 8))
+        field = h5py.h5d.create(file.id, b"u10", h5py.h5t.IEEE_F32LE, space, properties)
+        field.write_direct_chunk((0, 0, 0), b"compressed")
+        for axis, name in enumerate(("time", "lat", "lon")):
+            file["u10"].dims[axis].attach_scale(file[name])
+    with pytest.raises(MimError, match=r"a\.nc .*HDF5_PLUGIN_PATH"):
+        Grid([path]).read([0])
+
+
 @pytest.mark.parametrize("name", ["nothing.nc", "*.nc", "folder"])
 def test_paths_of_nothing(tmp_path, name):
     (tmp_path / "folder").mkdir()
@@ -271,10 +335,11 @@ def test_members_are_not_the_rows_of_a_region_of_one_row(tmp_path):
 def test_starts_of_forecasts_are_not_the_times_of_their_fields(tmp_path):
     lead, later = np.timedelta64(6, "h"), FIELDS.time.values + np.timedelta64(6, "h")
     one = FIELDS.assign_coords(prediction_timedelta=lead)  # of each start
+    hours = FIELDS.assign_coords(forecast_hour=6)
     several = FIELDS.isel(time=0, drop=True).expand_dims(time=FIELDS.time[:1], step=[6, 12])
-    for fields, variable in ((one, "t2m"), (several, "t2m"), (several, "t2m@6")):
+    for fields, variable in ((one, "t2m"), (hours, "t2m"), (several, "t2m"), (several, "t2m@6")):
         path = grid_files.write(tmp_path / "a.nc", fields)
-        with pytest.raises(MimError, match=r"a\.nc.*(step|prediction_timedelta)"):
+        with pytest.raises(MimError, match=r"a\.nc.*(step|timedelta|forecast_hour)"):
             Grid([path], (variable,))
     valid = one.assign_coords(valid_time=("time", later))
     grid = Grid([grid_files.write(tmp_path / "b.nc", valid)])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mim_tf.config import DataConfig
-from mim_tf.data.dataset import frame_shape, open_source
+from mim_tf.data.dataset import frame_shape, open_part, open_source
 from mim_tf.data.sets.grid.grid import open_grid
 from mim_tf.errors import MimError
 from mim_tf.evaluation.baselines import baselines_for, persistence
@@ -105,6 +105,14 @@ def test_no_file_is_both_trained_and_validated_on(tmp_path, train, valid):
     for split in SPLITS:
         with pytest.raises(MimError, match=r"y[01]\.nc"):
             open_source(data, model_for((6, 8, 2)), split)
+
+
+def test_a_split_in_another_unit_is_refused_without_the_scale_too(path, tmp_path):
+    fields = grid_files.dataset(8, "2016-01-01")
+    fields["t2m"].attrs["units"] = "degC"
+    other = grid_files.write(tmp_path / "b.nc", fields)
+    with pytest.raises(MimError, match=r"trained on t2m in K.*t2m in degC"):
+        open_part(DataConfig("grid", path, other), "valid", (6, 8, 2), 4)
 
 
 def test_grid_to_score_on_needs_no_files_to_train_on(path, tmp_path):

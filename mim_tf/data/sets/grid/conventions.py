@@ -41,14 +41,21 @@ def declare(path: Path, raw, is_zarr: bool):
     - Zarr writes a fill value of 0 if no other is given. Along axes it is ignored. Elsewhere a
       warning names the variable in which zeros are missing.
     - Times in whole months or years become days.
+    - Numbers of packing may be texts, and `_Unsigned` in capitals.
 
-    Raises `MimError` for parts of months or years, which differ in length.
+    Raises `MimError` for parts of months or years, which differ in length, and for times that their
+    float32 does not hold to the second.
     """
     for name, variable in raw.variables.items():
         attrs, dtype = variable.attrs, variable.dtype
         if dtype.kind not in "fiu":
             continue
         is_axis = variable.ndim <= 1
+        for key in {"scale_factor", "add_offset"} & attrs.keys():
+            with contextlib.suppress(TypeError, ValueError):  # xarray reports others
+                attrs[key] = np.float64(attrs[key])
+        if "_Unsigned" in attrs:
+            attrs["_Unsigned"] = str(attrs["_Unsigned"]).lower()
         keys, dtypes = {"_FillValue", "missing_value"}, [dtype]
         if "_Unsigned" in attrs and dtype.kind in "iu":  # xarray reinterprets `_FillValue` itself
             keys, sign = {"missing_value"}, "u" if attrs["_Unsigned"] == "true" else "i"
@@ -70,11 +77,14 @@ def declare(path: Path, raw, is_zarr: bool):
         # An integer in Zarr may be a measurement, because Zarr has no default fill values.
         if not is_axis and dtype.str[1:] in DEFAULT_FILLS and (dtype.kind == "f" or not is_zarr):
             attrs.setdefault("_FillValue", dtype.type(DEFAULT_FILLS[dtype.str[1:]]))
+        if is_axis and dtype == np.float32 and " since " in str(attrs.get("units")):
+            _check_precision(path, name, variable.values, attrs["units"])
         units = _MONTHS.fullmatch(str(attrs.get("units", "")))
         calendar = str(attrs.get("calendar", "standard"))
         if units and calendar != "360_day":  # which xarray decodes
-            days = _days(path, name, variable.values, units[1], units[2], calendar)
-            attrs = attrs | {"units": f"days since {units[2]}"}
+            start = re.sub(r"^(\d+-\d+)$", r"\1-01", units[2])  # since 1979-01
+            days = _days(path, name, variable.values, units[1], start, calendar)
+            attrs = attrs | {"units": f"days since {start}"}
             raw = raw.assign({name: (variable.dims, days, attrs)})
     return raw
 
@@ -90,6 +100,19 @@ def _as_stored(declared, dtype):
                 if np.isfinite(number) and (dtype.kind == "f" or number == float(same)):
                     found.add(number)
     return np.array(sorted(found), dtype)
+
+
+def _check_precision(path, name, values, units):
+    """Raise `MimError` if equal steps of times in float32 differ by its rounding, in seconds."""
+    values = values[np.abs(values) < 1e15]  # without NaN and fill values
+    rounding = float(np.spacing(np.abs(values).max(initial=0)))
+    second = {"d": 86400, "h": 3600, "m": 60}.get(units.strip()[0].lower(), 1) * rounding
+    steps = np.unique(np.diff(values.astype(np.float64)))
+    if second > 0.5 and (np.diff(steps) <= 2 * rounding).any():
+        raise MimError(
+            f"{path}: expected times exact to the second, got {name} in float32, which rounds "
+            f"{units!r} to {second:g} s. Write them in float64."
+        )
 
 
 def _days(path, name, values, unit, start, calendar):
@@ -112,14 +135,10 @@ def valid_bounds(data) -> tuple[float, float]:
     """
     attrs, packing = data.attrs, data.encoding
     given = [np.ravel(attrs[key]) for key in _BOUNDS if key in attrs]
-    if not given or any(each.dtype.kind not in "fiu" for each in given):
+    ends = given[0] if "valid_range" in attrs else [np.ravel(attrs.get(*end))[0] for end in _ENDS]
+    if not given or len(ends) != 2 or any(each.dtype.kind not in "fiu" for each in given):
         return -np.inf, np.inf
-    if "valid_range" in attrs:
-        ends = given[0].astype(float)
-    else:
-        ends = np.array([np.ravel(attrs.get(key, end))[0] for key, end in _ENDS], float)
-    if len(ends) != 2:
-        return -np.inf, np.inf
+    ends = np.array(ends, float)
     stored = np.dtype(packing.get("dtype", data.dtype))
     is_packed = stored.kind == "f" or all(each.dtype.kind in "iu" for each in given)
     if is_packed and stored.kind in "iu":

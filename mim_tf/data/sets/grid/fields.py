@@ -20,7 +20,10 @@ _GEOGRAPHIC = {"latitude", "lat", "longitude", "lon"}
 _ROTATED = {"grid_latitude", "rlat", "grid_longitude", "rlon"}
 """Names of dimensions, and values of CF's standard_name."""
 
-_LEADS = {"forecast_period", "step", "lead_time", "leadtime", "lead", "prediction_timedelta"}
+_LEADS = {
+    *("forecast_period", "forecast_hour", "forecast_time", "fcst", "fcst_time", "fhour"),
+    *("step", "lead", "leadtime", "lead_time", "prediction_timedelta"),
+}
 """Names, and the standard_name, of the time from the start of a forecast to a field."""
 
 _NORTH, _EAST = (
@@ -44,6 +47,7 @@ class Fields:
         data: DataArray of xarray.
         time, rows, columns: names of its dimensions; no time where the file has one field.
         times: times of the fields.
+        spans: seconds from bound to bound of each time; empty where it has none.
         bounds: smallest and largest valid value; others are missing.
         mapping: grid mapping variable of CF, if any.
     """
@@ -54,6 +58,7 @@ class Fields:
     rows: str
     columns: str
     times: Times
+    spans: np.ndarray
     bounds: tuple[float, float]
     mapping: Any = None
 
@@ -80,7 +85,7 @@ def split_name(text: str) -> tuple[str, float | None]:
 
 
 def variable_names(dataset) -> list[str]:
-    """Return the variables of a data set that are numbers over time and two more axes."""
+    """Return the variables that are numbers over time and two more axes, without flags."""
     bounds = {  # of coordinates, such as time_bnds
         place.get("bounds", place.get("climatology"))
         for each in dataset.variables.values()
@@ -90,10 +95,26 @@ def variable_names(dataset) -> list[str]:
         str(name)
         for name, data in dataset.data_vars.items()
         if name not in bounds
+        and not {"flag_values", "flag_masks"} & data.attrs.keys()
         and data.dtype.kind in "fiu"
         and _time_of(data) is not None
         and len(_without_time(data, 1)) == 2
     ]
+
+
+def with_times(dataset):
+    """Return a data set whose times are coordinates of all fields, also if they are stored apart.
+
+    `time` may be a variable without the attribute `coordinates`, or have an axis of one time that
+    the fields do not have.
+    """
+    times = [name for name, each in dataset.variables.items() if each.ndim <= 1 and _is_time(each)]
+    named = [n for n in times if str(n).lower() == "time" or _is_valid_time(dataset[n])]
+    dataset = dataset.set_coords([name for name in named if dataset[name].ndim])
+    if variable_names(dataset):  # so that fields without time stay so
+        return dataset
+    single = {axis for name in named for axis in dataset[name].dims if dataset.sizes[axis] == 1}
+    return dataset.set_coords(named).squeeze(sorted(single))
 
 
 def find_fields(path: Path, dataset, variable: str) -> Fields:
@@ -130,9 +151,11 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
     if _kind(data, rows) == "columns" or _kind(data, columns) == "rows":
         rows, columns = columns, rows
     times = read_times(path, np.atleast_1d(time.values))
-    named = data.attrs.get("grid_mapping", data.encoding.get("grid_mapping"))
+    named = str(data.attrs.get("grid_mapping", data.encoding.get("grid_mapping")))
+    named = named.partition(":")[0]  # of "crs: x y"
     mapping = dataset[named] if named in dataset.variables else None
-    return Fields(path, data, dimension, rows, columns, times, valid_bounds(data), mapping)
+    ends = times, _spans(dataset, time), valid_bounds(data)
+    return Fields(path, data, dimension, rows, columns, *ends, mapping)
 
 
 def _with_degrees(dataset, data):
@@ -159,6 +182,15 @@ def _time_of(data):
     times = [each for each in data.coords.values() if each.ndim <= 1 and _is_time(each)]
     along = [each for each in times if each.ndim == 1 and each.dims[0] in data.dims]
     return min(along or [each for each in times if each.ndim == 0], key=rank, default=None)
+
+
+def _spans(dataset, time):
+    named = time.attrs.get("bounds", time.encoding.get("bounds"))
+    bounds = dataset[named] if named in dataset.variables else None
+    if bounds is None or bounds.shape[-1:] != (2,) or not _is_time(bounds):
+        return np.zeros(0)
+    spans = np.diff(bounds.values).ravel().astype("timedelta64[ms]").astype(float) / 1000
+    return np.abs(spans.round()) if spans.any() else np.zeros(0)
 
 
 def _check_leads(path, data, time):
@@ -194,12 +226,10 @@ def _at_level(path, data, level):
             if len(found):
                 return data.isel({axis: int(found[0])})
             levels[axis] = ", ".join(f"{value:g}" for value in values)
-    if levels:
-        known = "; ".join(f"{axis} {values}" for axis, values in levels.items())
-        raise MimError(f"{path}: expected a level of {data.name} ({known}), got @{level:g}.")
+    known = "; ".join(f"{axis} {values}" for axis, values in levels.items()) or "none has a number"
     raise MimError(
-        f"{path}: expected levels of {data.name} with a coordinate of numbers, got none. Leave "
-        f"@{level:g} out of --variables, or select a level first (xarray: isel)."
+        f"{path}: expected a level of {data.name} ({known}), got @{level:g}. Choose another, leave "
+        "it out, or select one first (xarray: isel)."
     )
 
 

@@ -12,7 +12,7 @@ import h5py
 
 from mim_tf.data.files.images import in_natural_order
 from mim_tf.data.sets.grid.conventions import declare
-from mim_tf.data.sets.grid.fields import variable_names
+from mim_tf.data.sets.grid.fields import variable_names, with_times
 from mim_tf.errors import MimError
 from mim_tf.runtime.optional import import_xarray
 from mim_tf.storage.containers import check_grib, check_grib_opens, check_hdf5, check_zarr
@@ -23,6 +23,16 @@ SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf", ".grib", ".grib2", ".grb", ".grb2"
 
 _ZARR_METADATA = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
 _ENGINES = {b"\x89HDF": "h5netcdf", b"CDF": "scipy", b"GRIB": "cfgrib"}
+_OTHERS = {
+    b"PK": "a ZIP archive. Unpack it (unzip)",
+    b"\x1f\x8b": "a compressed file. Unpack it (gunzip)",
+    b"BZh": "a compressed file. Unpack it (bunzip2)",
+    b"<": "a web page or XML. Log in and download the file again",
+    b"\x0e\3\x13\1": "HDF4. Convert it to NetCDF 4",
+    b"CDF\5": "NetCDF of 64-bit data (CDF-5). Convert it: nccopy -k nc4 OLD NEW",
+}
+"""First bytes of formats that are not read, and what to do."""
+
 _CHECKS = {"h5netcdf": check_hdf5, "zarr": check_zarr}
 _WITH_GROUPS = ("h5netcdf", "zarr")
 _MOST_VARIABLES = 1000
@@ -143,7 +153,8 @@ def _opened(path, engine, name):
             is_axis = variable.ndim <= 1 and variable.sizes.items() <= dataset.sizes.items()
             if is_axis and key not in dataset.variables:
                 dataset = dataset.assign({key: variable})
-    return xarray.decode_cf(declare(path, dataset, engine == "zarr"), decode_timedelta=False)
+    declared = declare(path, dataset, engine == "zarr")
+    return with_times(xarray.decode_cf(declared, decode_timedelta=False))
 
 
 def _check_count(path, count):
@@ -185,6 +196,8 @@ def _engine(path):
         raise MimError(f"{path}: expected a Zarr store, got a folder without metadata. {_WAIT}")
     with opened(path, "a file of fields") as file:
         start = file.read(8)
+    if other := next((what for magic, what in _OTHERS.items() if start.startswith(magic)), ""):
+        raise MimError(f"{path}: expected NetCDF, GRIB or Zarr, got {other}.")
     for magic, engine in _ENGINES.items():
         if start.startswith(magic):
             return engine
@@ -205,6 +218,8 @@ def read_errors(path: Path) -> Iterator[None]:
         elif "decode time units" in text and importlib.util.find_spec("cftime"):
             units = text.partition(" with ")[0]
             reason = f"has other times: {units}. Write times such as 'hours since 2000-01-01'."
+        elif "filter" in text or "plugin" in text or "open directory" in text:
+            reason = "needs a plugin of HDF5. Set HDF5_PLUGIN_PATH, or write it again with zlib."
         elif "cftime" in text:
             reason = 'has a calendar that needs the package cftime: pip install "mim_tf[grid]".'
         else:

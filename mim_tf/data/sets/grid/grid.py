@@ -68,7 +68,8 @@ class Grid:
         self.units = tuple(parts[0].unit for parts in self.channels)
         self._factor = 1.0
         if as_rain_rate:
-            self._factor = _rates_per_unit(self.variables, self.units, self.step)
+            spans = np.concatenate([part.spans for part in self.channels[0]])
+            self._factor = _rates_per_unit(self.variables, self.units, self.step, spans)
             self.units = (RAIN_RATE,)
         with read_errors(self.paths[0]):  # coordinates that are not finite
             grid = _common_grid(self.channels)
@@ -175,8 +176,11 @@ _PER_SECOND = ("mms-1", "kgm-2s-1")
 _IN_A_STEP = ("mm", "kg", "kgm-2", "lm-2", "millimeter")
 
 
-def _rates_per_unit(variables, units, step):
-    """Return the mm/h of 1 in the unit of the only variable; sums are taken as of one step."""
+def _rates_per_unit(variables, units, step, spans):
+    """Return the mm/h of 1 in the unit of the only variable.
+
+    Sums are of the time between its bounds, or of one step if there are none.
+    """
     if len(variables) != 1:
         raise MimError(f"Expected one variable for --scale of rain, got {', '.join(variables)}.")
     unit, seconds = units[0], step[0] if step[1] == "seconds" else 0
@@ -185,6 +189,9 @@ def _rates_per_unit(variables, units, step):
         return 1.0
     if plain in _PER_SECOND:
         return 3600.0
+    if len(spans):
+        seconds = 0 if np.ptp(spans) else spans[0]
+        unit = f"{unit} over {spans.min() / 60:g} to {spans.max() / 60:g} min"
     if plain in (*_IN_A_STEP, "m") and seconds:
         return 3600.0 / seconds * (1000.0 if plain == "m" else 1.0)
     raise MimError(
@@ -201,7 +208,10 @@ def _all_variables(opened):
     found = found or [str(name) for name, data in first.data_vars.items() if data.ndim >= 2][:1]
     if not found:
         names = ", ".join(map(str, first.data_vars)) or "none"
-        raise MimError(f"{path}: expected a variable over time and two further axes, got {names}.")
+        raise MimError(
+            f"{path}: expected a variable over time and two further axes, got {names}. Write the "
+            "axes and times as CF has them (xarray: to_netcdf)."
+        )
     return tuple(found)
 
 
@@ -216,7 +226,8 @@ def _fields_of(opened, variable):
         known = ", ".join(every) or "none"
         raise MimError(f"{opened[0][0]}: no variable {name} among {known}. Choose --variables.")
     parts.sort(key=lambda part: part.times.seconds[0])
-    common_value(((part.path, part.unit or "no unit") for part in parts), f"{variable} in ")
+    units = ((part.path, plain_unit(part.unit) or "no unit") for part in parts)
+    common_value(units, f"{variable} in ")
     return parts
 
 
@@ -226,7 +237,7 @@ def _common_times(variables, channels) -> Times:
         if times.calendar != first.calendar or not np.array_equal(times.seconds, first.seconds):
             raise MimError(
                 f"{variable}: expected the {len(first)} times of {variables[0]}, {first.span()}, "
-                f"got {len(times)}, {times.span()}."
+                f"got {len(times)}, {times.span()}. Choose --variables of the same times."
             )
     return first
 
@@ -246,14 +257,14 @@ def _common_grid(channels) -> "xarray.DataArray":
             raise MimError(
                 f"{part.path}: expected {part.data.name} on the grid of {first.path}, "
                 f"{_frame_grid(grid).words}, got {_frame_grid(other).words}. Use one grid for "
-                "all files (xarray: sortby, roll, interp_like)."
+                "all files (xarray: sortby, roll, interp_like), or choose --variables on one grid."
             )
     return grid
 
 
 def _are_close(ours, theirs, degrees):
     """Compare coordinates; degrees may differ by full circles, such as 350 and -10."""
-    turn = 0 if degrees is None else 360 * np.round(np.mean(ours - theirs) / 360)
+    turn = 0 if degrees is None else 360 * np.round((ours - theirs) / 360)
     return np.allclose(ours, theirs + turn, rtol=1e-5, atol=1e-4)
 
 

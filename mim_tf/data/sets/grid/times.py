@@ -196,12 +196,14 @@ def join_times(parts: list[tuple[Path, Times]]) -> Times:
         continues = times.calendar == _PROLEPTIC and later.has_one_gregorian
         if later.calendar != times.calendar and not continues:
             raise MimError(
-                f"{later_path}: expected {path}'s calendar {times.calendar}, got {later.calendar}."
+                f"{later_path}: expected {path}'s calendar {times.calendar}, got {later.calendar}. "
+                "Use one calendar (xarray: convert_calendar)."
             )
         if later.seconds[0] <= times.seconds[-1]:
             raise MimError(
                 f"{later_path}: expected times after {times.text(-1)}, the last of {path}, got "
-                f"{later.text(0)}."
+                f"{later.text(0)}. Leave one out, or join them (xarray: concat, sortby, "
+                "drop_duplicates, combine_by_coords)."
             )
     return Times(np.concatenate([times.seconds for _, times in parts]), parts[0][1].calendar)
 
