@@ -33,7 +33,11 @@ def step_from_words(words: str) -> Step:
         size = sizes.get(name.removesuffix("s"))
         if size and count.isdecimal() and len(count) < 16 and int(count) > 0:
             return int(count) * size, unit
-    if name == "seconds" and re.fullmatch(r"\d{1,15}(\.\d{1,15})?(e-\d\d)?", count) and float(count):
+    if (
+        name == "seconds"
+        and re.fullmatch(r"\d{1,15}(\.\d{1,15})?(e-\d\d)?", count)
+        and float(count)
+    ):
         return float(count), name
     raise MimError(f"Expected a step of time such as '6 hours' or '1 month', got {words!r}.")
 

@@ -72,7 +72,7 @@ def test_one_file_of_sevir_is_not_taken_for_weights(tmp_path):
 def test_arrays_in_hdf5_are_not_taken_for_weights(tmp_path):
     with h5py.File(tmp_path / "v.h5", "w") as file:
         file["videos"] = np.zeros((2, 3, 4, 5))
-    with pytest.raises(MimError, match=r"v\.h5: .*got arrays in HDF5: videos.*--dataset=array"):
+    with pytest.raises(MimError, match=r"v\.h5: .*got other HDF5 \(videos\).*--dataset=array"):
         recognise(tmp_path / "v.h5")
 
 
@@ -87,7 +87,7 @@ def frames():
 def test_hdf5_of_radars_is_not_taken_for_weights(tmp_path, group):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file[f"{group}/data"] = np.zeros((3, 3), np.uint8)
-    with pytest.raises(MimError, match=r"a\.h5: .*radar.*\[T, H, W\]"):
+    with pytest.raises(MimError, match=rf"a\.h5: .*{group}.*--dataset=radar"):
         recognise(tmp_path / "a.h5")
 
 
