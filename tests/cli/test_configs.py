@@ -156,7 +156,7 @@ def test_settings_are_those_of_the_run_unless_the_data_set_is_another(
     write_record(tmp_path, ModelConfig(), kept, TrainingConfig(), {})
     (tmp_path / "best.weights.h5").touch()
     values = parse(*arguments, "--valid_fraction=0.2")
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", "absl"):
         data = data_config(values, str(tmp_path / "best.weights.h5"))
     assert data.valid_fraction == 0.2
     assert data.data_seed == (5 if is_same else 0)
@@ -230,7 +230,7 @@ def test_all_of_a_path_is_tested_on_by_weights_that_learnt_elsewhere(
     if kept:
         write_record(tmp_path, ModelConfig(), kept, TrainingConfig(), {})
     values = parse("--dataset=array", *arguments)
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", "absl"):
         assert split_to_score(values, weights, data_config(values, weights)) == split
     is_divided = split == "test" and not any("train" in argument for argument in arguments)
     assert ("only its test split" in caplog.text) == is_divided
