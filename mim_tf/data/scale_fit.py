@@ -74,8 +74,9 @@ def fit_scale(
             if not math.isinf(value) and not _LEAST_RAIN <= value <= _MOST_RAIN:
                 message = "%s: rain of %g mm/h is impossible and is clipped. %s"
                 logging.warning(message, names[0], value, _REMEDY)
-        change = np.diff(source.sequences(_sampled(source)), axis=1)
-        if (change > 0).any() and not (change < 0).any():
+        changes = (np.diff(source.sequences([index]), axis=1) for index in _sampled(source))
+        rises, falls = np.any([((each > 0).any(), (each < 0).any()) for each in changes], axis=0)
+        if rises and not falls:
             logging.warning(
                 "%s: rain never decreases from field to field. If the fields are sums since a "
                 "start, take their differences (xarray: diff).",

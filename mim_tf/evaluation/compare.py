@@ -137,8 +137,7 @@ class Comparison:
         if len(differences) == 1 or all(each.mean is None for each in differences):
             return " ".join(each.sentence for each in differences)
         best, count, title = self.best(score).name, len(self.evaluations), score_title(score)
-        if any(each.groups < TELLING for each in differences):
-            few = min(each.groups for each in differences)
+        if (few := min(each.groups for each in differences)) < TELLING:
             end = f"but {few} recordings are too few to tell."
             return f"{best} scores best of {count} in {title}, {end}"
         open_ones = [each.other for each in differences if not each.excludes_zero]

@@ -33,16 +33,13 @@ def step_from_words(words: str) -> Step:
         size = sizes.get(name.removesuffix("s"))
         if size and count.isdecimal() and len(count) < 16 and int(count) > 0:
             return int(count) * size, unit
-    if (
-        name == "seconds"
-        and re.fullmatch(r"\d{1,15}(\.\d{1,15})?(e-\d\d)?", count)
-        and float(count)
-    ):
+    is_number = re.fullmatch(r"\d{1,15}(\.\d{1,15})?(e-\d\d)?", count)
+    if name == "seconds" and is_number and float(count):
         return float(count), name
     raise MimError(f"Expected a step of time such as '6 hours' or '1 month', got {words!r}.")
 
 
 def are_same_steps(words: str, others: str) -> bool:
-    """Return whether two steps in words are equal, but for the rounding of frame rates."""
+    """Return whether two steps in words have one unit and a ratio of at most `SAME`."""
     (step, unit), (other, other_unit) = map(step_from_words, (words, others))
     return unit == other_unit and max(step, other) <= SAME * min(step, other)
