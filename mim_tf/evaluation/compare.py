@@ -21,9 +21,6 @@ from mim_tf.evaluation.statistics import as_json, defined_mean, interval, mean_i
 from mim_tf.evaluation.stored import Evaluation, read_evaluation
 from mim_tf.values.text import listed
 
-TELLING = 6
-"""The fewest recordings whose differences all have one sign by chance in less than 5 % of cases."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
@@ -36,7 +33,6 @@ class Difference:
     interval: list[float] | None  # 95 %, of a paired bootstrap; None for fewer than two recordings
     better: str | None  # None where the score does not say (sharpness), or they are equal
     excludes_zero: bool  # whether one is better and the interval excludes 0
-    groups: int  # number of recordings, or of independent sequences
 
     @property
     def size(self) -> float:
@@ -65,8 +61,6 @@ class Difference:
         end = "and the interval excludes 0" if self.excludes_zero else "but the interval includes 0"
         if not self.interval:
             end = "of which there is no interval"
-        elif self.groups < TELLING:
-            end = f"but {self.groups} recordings are too few to tell"
         return f"{self.better} is better than {worse} in {title} by {amount}, {end}."
 
 
@@ -137,9 +131,6 @@ class Comparison:
         if len(differences) == 1 or all(each.mean is None for each in differences):
             return " ".join(each.sentence for each in differences)
         best, count, title = self.best(score).name, len(self.evaluations), score_title(score)
-        if (few := min(each.groups for each in differences)) < TELLING:
-            end = f"but {few} recordings are too few to tell."
-            return f"{best} scores best of {count} in {title}, {end}"
         open_ones = [each.other for each in differences if not each.excludes_zero]
         if not open_ones:
             return f"{best} is the best of {count} in {title}, and every interval excludes 0."
@@ -159,16 +150,15 @@ class Comparison:
             means = [self._mean(each, score) for each in (first, other)]
             mean = None if None in means else means[1] - means[0]
             resamples = other.resamples[score] - first.resamples[score]
-            groups = len(np.unique(first.groups))
-            ends = interval(resamples, groups)
+            ends = interval(resamples, len(np.unique(first.groups)))
         else:
             values = other.per_sequence[score] - first.per_sequence[score]
             mean, values = as_json(defined_mean(values)), values[~np.isnan(values)]
-            groups, ends = len(values), mean_interval(values)
+            ends = mean_interval(values)
         ends = None if mean is None else ends
         better = {1: other.name, -1: first.name}.get(direction(score) * np.sign(mean or 0))
-        excludes_zero = bool(better and ends and not ends[0] <= 0 <= ends[1] and groups >= TELLING)
-        return Difference(first.name, other.name, score, mean, ends, better, excludes_zero, groups)
+        excludes_zero = bool(better and ends and not ends[0] <= 0 <= ends[1])
+        return Difference(first.name, other.name, score, mean, ends, better, excludes_zero)
 
 
 def compare(folders: Sequence[str | Path], names: Sequence[str] = ()) -> Comparison:

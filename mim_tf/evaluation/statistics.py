@@ -208,6 +208,8 @@ def defined_mean(scores: np.ndarray) -> np.ndarray:
 
 RESAMPLES = 2000
 LEVEL, SEED = 0.95, 0
+FEW = 10
+"""Groups below which intervals are rough, and not made of the percentiles of resampled means."""
 LARGEST_PART = 2_000_000
 """Counts in memory at a time: 16 MB."""
 
@@ -223,18 +225,24 @@ def resampling_counts(size: int) -> Iterator[np.ndarray]:
 
 
 def interval(means: np.ndarray, size: int) -> list[float] | None:
-    """Return `[low, high]`, the expanded percentile interval of resampled means.
+    """Return `[low, high]`, the 95 % interval of a mean of `size` groups by its resampled means.
 
     The middle 95 % of resampled means are too narrow for few groups: their variance lacks a factor
     (size - 1) / size, and their tails are not those of Student's t. Both are made up for in the
-    level (Hesterberg, "What Teachers Should Know about the Bootstrap", 2015, section 4.2).
+    level (Hesterberg, "What Teachers Should Know about the Bootstrap", 2015, section 4.2). No level
+    is enough for fewer than `FEW` groups, of which all resampled means lie within the range: theirs
+    is the interval of Student's t with the deviation of the resampled means.
     Means are NaN where undefined. For a `size` of fewer than two groups there is no interval.
     """
     means = means[~np.isnan(means)]
     if not means.size or size < 2:
         return None
-    tail = stats.norm.cdf(np.sqrt(size / (size - 1)) * stats.t.ppf((1 - LEVEL) / 2, size - 1))
-    return np.quantile(means, [tail, 1 - tail]).tolist()
+    deviations = np.sqrt(size / (size - 1)) * stats.t.ppf(
+        [(1 - LEVEL) / 2, (1 + LEVEL) / 2], size - 1
+    )
+    if size < FEW:
+        return (means.mean() + deviations * means.std()).tolist()
+    return np.quantile(means, stats.norm.cdf(deviations)).tolist()
 
 
 def mean_interval(values: np.ndarray) -> list[float] | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from mim_tf.data.files.arrays import member_keys, read_member
 from mim_tf.errors import MimError
-from mim_tf.evaluation.statistics import as_json
+from mim_tf.evaluation.statistics import FEW, as_json
 from mim_tf.storage.files import LARGEST, check_form, csv_bytes, write_bytes, write_json, write_npz
 from mim_tf.storage.paths import list_folder, parse_json, read_text
 from mim_tf.values.scale import LinearScale
@@ -27,9 +27,6 @@ GROUPS = "recording"
 RESAMPLES = "resamples.npz"
 SAMPLES = "samples.npz"
 SAMPLE_KINDS = ("best", "median", "worst", "first")
-FEW = 10
-"""Groups below which a bootstrap interval is rough."""
-
 WIDTH = 80
 _NUMBER = (float, None)
 _PART = {"mean": {...: _NUMBER}, "per_frame": {...: [_NUMBER]}}

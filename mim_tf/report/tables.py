@@ -13,7 +13,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.compare import TELLING, Comparison
+from mim_tf.evaluation.compare import Comparison
 from mim_tf.evaluation.errors import direction, is_better, score_title, threshold_of
 from mim_tf.values.text import markdown_table, markdown_text, one_line
 
@@ -170,8 +170,8 @@ def difference_table(comparison: Comparison) -> Table:
     for each in comparison.differences:
         names = [score_title(each.score), f"{each.other} {MINUS} {each.first}"]
         cell = _cell(each.mean, each.interval, decimals(sizes[each.score], DIGITS - 1))
-        excludes = "too few" if each.groups < TELLING else "yes" if each.excludes_zero else "no"
-        rows.append([*names, cell, each.better or "-", excludes if each.better else "-"])
+        excludes = ("yes" if each.excludes_zero else "no") if each.better else "-"
+        rows.append([*names, cell, each.better or "-", excludes])
     return Table("", ["Score", "Difference", "Mean [95 %]", "Better", "Excludes 0"], rows)
 
 

@@ -116,7 +116,17 @@ def test_an_interval_agrees_with_scipy():
     ).confidence_interval
     assert statistics.mean_interval(values) == pytest.approx([*expected], rel=0.03)
     assert statistics.mean_interval(np.full(5, 0.25)) == [0.25, 0.25]
+    few = [1.0, 2.0, 4.0, 3.0]
+    expected = stats.t.interval(0.95, 3, np.mean(few), stats.sem(few))
+    assert statistics.mean_interval(np.array(few)) == pytest.approx([*expected], abs=0.15)
     assert statistics.mean_interval(np.ones(1)) is None
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 9])
+def test_intervals_of_few_groups_cover_the_mean_in_95_percent_of_cases(size):
+    means = np.random.default_rng(0).normal(5, 1, (1000, size))
+    ends = np.array([statistics.mean_interval(values) for values in means])
+    assert 0.93 < np.mean((ends[:, 0] < 5) & (ends[:, 1] > 5)) < 0.97
 
 
 FRAMES = 6

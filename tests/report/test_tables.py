@@ -113,8 +113,8 @@ def test_differences_have_the_digits_of_the_largest():
     found = [[str(cell) for cell in row] for row in difference_table(TWO).rows]
     pair = f"<b|&> {MINUS} a_1"
     assert found == [
-        ["MSE", pair, "-1.12 [-1.12, -1.12]", "<b|&>", "too few"],
-        ["ACC (t)", pair, "0.260 [0.260, 0.260]", "<b|&>", "too few"],
+        ["MSE", pair, "-1.12 [-1.12, -1.12]", "<b|&>", "yes"],
+        ["ACC (t)", pair, "0.260 [0.260, 0.260]", "<b|&>", "yes"],
         ["CSI (30)", pair, "-", "-", "-"],
     ]
 
