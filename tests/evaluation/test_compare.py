@@ -84,7 +84,7 @@ def test_the_best_is_named_with_those_it_may_not_beat(folders, tmp_path):
 def test_a_run_that_few_recordings_favour_may_do_so_by_chance(tmp_path):
     # Student's t of differences of 1, 2 and 3: 2 +- 4.303 / 3 ** 0.5, that is -0.48 to 4.48.
     errors = np.array([10.0, 20.0, 30.0])
-    folders = [write(tmp_path / "a", errors), write(tmp_path / "b", errors + [1, 2, 3])]
+    folders = [write(tmp_path / "a", errors), write(tmp_path / "b", errors + np.array([1, 2, 3]))]
     (difference,) = [each for each in compare(folders).differences if each.score == "mse"]
     assert difference.interval == pytest.approx([-0.48, 4.48], abs=0.1)
     assert not difference.excludes_zero

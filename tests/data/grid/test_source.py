@@ -171,7 +171,7 @@ def test_files_larger_than_memory_are_trained_on_in_bounded_memory(tmp_path):
     write_sparse(tmp_path / "sparse.nc")
     flags = (
         "--dataset=grid --scale=none --coarsen=10 --model_name=convlstm_net --patch_size=8 "
-        "--num_hidden=4 --filter_size=1 --input_length=2 --total_length=24 --batch_size=4 "
+        "--num_hidden=4 --filter_size=1 --input_length=2 --total_length=4 --batch_size=24 "
         "--reverse_input=false --max_iterations=2 --test_interval=2 --snapshot_interval=2 "
         "--max_test_sequences=4 --num_save_samples=0"
     )
