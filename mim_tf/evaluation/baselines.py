@@ -159,9 +159,11 @@ def extrapolate_along_flow(context: np.ndarray, horizon: int) -> np.ndarray:
 def _smooth_flow(previous, last):
     """Return the displacement (rows, columns) `[2, H, W]` from a value of `last` to its origin."""
     # scikit-image finds no motion in small values, such as rain in kg m-2 s-1.
-    if 0 < (size := np.ptp(last)) < 0.1:
+    if 0 < (size := np.ptp((previous, last))) < 0.1:
         previous, last = previous / size, last / size
-    flow = np.stack(optical_flow_ilk(last, previous, radius=max(2, min(7, min(last.shape) // 4))))
+    # In float32 the motion diverges where all rain has gone but for rounding.
+    radius = max(2, min(7, min(last.shape) // 4))
+    flow = np.stack(optical_flow_ilk(last, previous, radius=radius, dtype=np.float64))
     # Flow is known where there is structure. Elsewhere its surroundings count.
     weight = gaussian_gradient_magnitude(last.astype(np.float64), 1) ** 2
     sigma = SMOOTHING * max(last.shape)

@@ -105,6 +105,11 @@ def test_empty_frames_and_single_ones_stay_as_they_are():
     np.testing.assert_array_equal(extrapolate_along_flow(empty, 2), empty[:, :2])
     single = moving_blob(np.array((1, 1)), 1)
     np.testing.assert_array_equal(extrapolate_along_flow(single, 2), persistence(single, 2))
+    # The last shower has gone. What is left are missing values and the rounding of a scale.
+    dry = np.full((1, 2, 64, 64, 1), 1.6e-17, np.float32)
+    dry[:, :, :2] = 0
+    dry[0, 0, 32, 32] = 0.06
+    np.testing.assert_allclose(extrapolate_along_flow(dry, 2), persistence(dry, 2), atol=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(1, 8), (8, 1), (2, 2)])
