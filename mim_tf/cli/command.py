@@ -157,7 +157,9 @@ def one_line_errors(program: str) -> Iterator[None]:
         except OSError as error:  # such as a full disk, or a folder without permission to write
             reason = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
             name = f"{error.filename}: " if error.filename else ""
-            leave(f"{name}{reason}. Free or choose another place, and try again.", status=1)
+            leave(
+                f"{name}{reason}. Free some space or choose another place, and try again.", status=1
+            )
         except KeyboardInterrupt:
             print("\ninterrupted", file=sys.stderr)
             sys.exit(130)

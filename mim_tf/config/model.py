@@ -29,7 +29,8 @@ class ModelConfig:
     model_name: str = field(
         "mim",
         "Network to build: mim, mim_star (mim_pp in the 2019 code), predrnn, predrnn_pp, "
-        "convlstm_net, or one that --network_module registers.",
+        "convlstm_net; of OpenSTL mim_openstl, predrnn_torch, predrnn_pp_openstl, "
+        "convlstm_openstl; or one that --network_module registers.",
     )
     img_width: int = field(64, "Width of a frame in pixels.", minimum=1)
     img_height: int = field(0, "Height of a frame in pixels; 0: the width.", minimum=0)

@@ -23,8 +23,8 @@ def survey(source: SequenceSource, bins: int = 0) -> dict:
     Returns `sequences`; `shape` (T, H, W, C); `min`, `mean` and `max` of each channel without
     missing values (None where all are missing); `missing`, their share; `still`, the number of
     sequences whose frames are all the same; `grey`, whether all are RGB whose three channels are
-    equal; and `histogram`, how many values of each channel are
-    in each of the `bins` from black to white, as pictures show them. Without bins it is faster.
+    equal; and `histogram`, how many values of each channel are in each of the `bins` from black to
+    white, as pictures show them. Without bins it is faster.
     """
     size, channels = source.size or 0, source.shape[-1]
     values, still, is_grey = ValueStatistics(channels), 0, channels == 3
@@ -135,7 +135,7 @@ def summary(source: SequenceSource, found: dict) -> dict[str, str]:
             "-" if np.isnan(value) else f"{value:.4f}" for value in values
         )
     if scale and scale.is_uniform:
-        rows["scale"] = f"0 is {scale.low:g} {scale.unit}, 1 is {scale.high:g} {scale.unit}"
+        rows["scale"] = scale.words
     for converted in source.converted:
         low, high = converted.to_physical(np.array([0, 1]))
         rows[f"in {converted.unit}"] = f"from {low:.4g} to {high:.4g}"

@@ -1,1 +1,1 @@
-"""The work of each command: train, evaluate, predict, analyze, convert, presets."""
+"""The work of commands: train, evaluate, score, analyze, convert, presets."""

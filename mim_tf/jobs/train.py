@@ -101,8 +101,15 @@ def train(
             config = _with_iterations(config, model_config, sources, devices, began)
 
         folder = resume
-        if folder and not has_state(folder):  # killed before its first snapshot
-            pretrained_model = read_json(folder / RECORD).get("pretrained_model", pretrained_model)
+        if folder:
+            begun = read_json(folder / RECORD).get("pretrained_model", pretrained_model)
+            if pretrained_model not in ("", begun):
+                raise MimError(
+                    f"--pretrained_model: expected {begun or 'none'}, with which the run to resume "
+                    f"was started, got {pretrained_model}. Leave it out, or start a new run."
+                )
+            # The state has the weights, unless the run was killed before its first snapshot.
+            pretrained_model = "" if has_state(folder) else begun
         with devices.scope():
             model = _initial_model(model_config, config, pretrained_model)
             if folder and has_state(folder):

@@ -23,11 +23,7 @@ from mim_tf.layers import (
     TorchSTLSTMCell,
 )
 from mim_tf.models.registry import register_network
-from mim_tf.models.rollout import (
-    StepEnds,
-    cell_settings,
-    state_inputs,
-)
+from mim_tf.models.rollout import StepEnds, cell_settings, state_inputs
 
 
 def mim_state_inputs(config: ModelConfig, bottom: list[str]):

@@ -15,7 +15,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from PIL import Image
 
 from mim_tf.evaluation.stored import Samples
-from mim_tf.values.scale import LinearScale
+from mim_tf.values.scale import TRANSFORMED, TRANSFORMS, LinearScale
 
 BUDGET = 8_000_000
 """Characters of all pictures of a page, so that it has at most 10 MB."""
@@ -60,6 +60,10 @@ def field_of(data: dict, channel: int = 0) -> Field:
     scale = LinearScale(**data["scale"])
     name = "".join(scale.names[channel : channel + 1]) if (scale.channels or 1) > 1 else ""
     scale = scale if scale.is_uniform else scale.of_channel(channel)
+    if scale.transform:  # levels, and so errors, are in its equal steps
+        (unit, zero), (function, _) = TRANSFORMED[scale.transform], TRANSFORMS[scale.transform]
+        low, high = (zero + float(function(end, np)) for end in (scale.low, scale.high))
+        scale = LinearScale(unit, low, high)
     low = scale.low if scale.black is None else scale.black
     high = scale.high if scale.white is None else scale.white
     unit = str(scale.unit)

@@ -245,7 +245,7 @@ def compile_for_training(
         learning_rate: a number or a Keras schedule, for the optimizer of the 2019 code with its
             moving average of the weights.
         optimizer: used instead of the optimizer of the 2019 code.
-        loss: "l2" (2019 code), "l1+l2" or "balanced", see `loss_for`.
+        loss: "l2" (2019 code), "l1+l2", "balanced" or "half_balanced", see `loss_for`.
     """
     if optimizer is None:
         optimizer = AdamInsideRoot(learning_rate, use_ema=True, ema_momentum=0.9995)

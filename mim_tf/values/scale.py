@@ -62,6 +62,9 @@ TRANSFORMS: dict[str, tuple[Callable, Callable]] = {
 }
 """Name -> function of physical values, and its inverse; `xp` is NumPy or `keras.ops`."""
 
+TRANSFORMED = {"log": ("ln(1 + 10 R)", 0.0), "dbz": ("dBZ", _NO_RAIN)}
+"""Name -> unit of its equal steps, with R in mm/h, and what a result of 0 is in that unit."""
+
 
 @dataclasses.dataclass(frozen=True)
 class LinearScale:

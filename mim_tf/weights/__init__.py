@@ -1,4 +1,4 @@
-"""Weights files of mim_tf, of Keras and of TensorFlow 1; imported when they are first used."""
+"""Weights files of mim_tf, Keras, TensorFlow 1 and PyTorch; imported when they are first used."""
 
 from typing import TYPE_CHECKING
 

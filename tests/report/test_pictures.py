@@ -1,6 +1,7 @@
 """Charts, players and film strips."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,16 @@ from mim_tf.evaluation.stored import read_samples, write_scores
 from mim_tf.report import film_strip
 from mim_tf.report.charts import line_chart
 from mim_tf.report.film_strip import write_film_strip
-from mim_tf.report.players import error_map_player, field_of, sequence_players, visible
+from mim_tf.report.pages import MOST_RUNS
+from mim_tf.report.players import (
+    difference,
+    error_map_player,
+    field_of,
+    sequence_players,
+    visible,
+)
+from mim_tf.report.tables import BASELINES
+from mim_tf.values.scale import RAIN_SCALES
 from tests.report.conftest import CONTEXT, DBZ, HORIZON, decoded, evaluation
 
 
@@ -36,6 +46,24 @@ def test_a_line_goes_from_edge_to_edge_and_leaves_out_what_is_undefined():
     expected = ["model, lead time 1: 10", "model, lead time 3: 30"]
     assert re.findall("<title>(.*)</title>", svg) == expected
     assert 'aria-label="mse by lead time: model from 10 to 30."' in svg
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "low", "error"), [("dbz", "dBZ", 5, 16), ("log", "ln(1 + 10 R)", 0, 2.2172)]
+)
+def test_errors_of_rain_are_in_the_steps_of_its_scale(name, unit, low, error):
+    scale = RAIN_SCALES[name]
+    field = field_of({"scale": scale.as_json()})
+    levels = [np.ma.array(255 * scale.to_unit(np.full((1, 2, 2, 1), rain))) for rain in (1.0, 10.0)]
+    # Z = 200 R ** 1.6: ten times the rain is 16 dB more. ln(101 / 11) is 2.2172.
+    np.testing.assert_allclose(difference(*levels, field) * field.size, error, rtol=1e-3)
+    assert (field.unit, field.low) == (unit, pytest.approx(low))
+
+
+def test_every_run_and_baseline_of_a_page_has_a_style():
+    style = (Path(film_strip.__file__).parent / "templates" / "style.css").read_text()
+    for number in range(MOST_RUNS + len(BASELINES)):
+        assert f".style-{number} {{ --own" in style
 
 
 def test_titles_cannot_break_out_of_the_svg_and_nothing_has_no_chart():
