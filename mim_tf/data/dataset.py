@@ -133,7 +133,7 @@ def open_part(
     except TooShortError as error:
         raise MimError(f"{error}{how_divided(data, split)}") from None
     cut = functools.partial(Crops, data=data, split=split) if data.crop else lambda same: same
-    if not declared.scale_kind:
+    if not declared.scale_kind or source.scale:
         return cut(source)
     names = source.names or tuple(f"channel{n}" for n in range(1, source.shape[-1] + 1))
     units = source.units or ("",) * len(names)

@@ -5,7 +5,6 @@ import hashlib
 import importlib.util
 import io
 import itertools
-import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -142,10 +141,10 @@ SMOOTHING = 1 / 16
 def extrapolate_along_flow(context: np.ndarray, horizon: int) -> np.ndarray:
     """Move the last frame on with the motion between the last two, backwards along its path.
 
-    The motion is dense Lucas-Kanade flow (scikit-image), smoothed and carried on to where nothing
-    moves. It stays as it is while the frame is moved: semi-Lagrangian extrapolation, as in pysteps
-    (Germann and Zawadzki, 2002). What comes in from outside is the value at the border. With one
-    frame of context, or frames of one row or column, there is no motion.
+    The motion is dense Lucas-Kanade flow (scikit-image), smoothed and carried on to where the
+    frame is flat. It stays as it is while the frame is moved: semi-Lagrangian extrapolation, as in
+    pysteps (Germann and Zawadzki, 2002). What comes in from outside is the value at the border.
+    With one frame of context, or frames of one row or column, there is no motion.
     """
     forecast = np.empty((len(context), horizon, *context.shape[2:]), np.float32)
     for sequence, predicted in zip(context, forecast, strict=True):
@@ -229,12 +228,6 @@ def s_prog_on(scale: LinearScale) -> Baseline:
     return s_prog
 
 
-# Facts of test sequences that do not depend on a model are computed once.
-
-_KNOWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
-"""Source -> settings -> results: evaluations during training are all on the same sequences."""
-
-
 class ReferenceScores:
     """The SHA-256 of sequences and the baselines' scores on them, computed once a source.
 
@@ -245,7 +238,8 @@ class ReferenceScores:
     def __init__(self, source: SequenceSource, input_length: int, limit: int, protocol: str):
         self._source, self._context = source, input_length
         self._clipped = source.scale is None or source.scale.clipped
-        known = _KNOWN.setdefault(source, {})
+        # Kept with the source, because evaluations during training are all on the same sequences.
+        known = vars(source).setdefault("_reference_scores", {})
         self._result: dict = known.setdefault((input_length, limit, protocol), {})
         self._baselines = {
             name: (baseline, scores_for(source, protocol))

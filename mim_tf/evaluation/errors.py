@@ -187,7 +187,7 @@ def unit_errors(scale: LinearScale) -> list[UnitErrors]:
         channels, size = slice(number, None, count), np.subtract(each.high, each.low)
         # Errors of a linear scale are computed from those of frames, whose rounding is smaller.
         found.append(
-            UnitErrors(name, each.to_physical, channels)
+            UnitErrors(name, lambda frames, one=each: one.to_physical(one.clip(frames)), channels)
             if each.transform
             else UnitErrors(name, channels=channels, size=size)
         )

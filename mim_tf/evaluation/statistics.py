@@ -229,9 +229,9 @@ def interval(means: np.ndarray, size: int) -> list[float] | None:
 
     The middle 95 % of resampled means are too narrow for few groups: their variance lacks a factor
     (size - 1) / size, and their tails are not those of Student's t. Both are made up for in the
-    level (Hesterberg, "What Teachers Should Know about the Bootstrap", 2015, section 4.2). No level
-    is enough for fewer than `FEW` groups, of which all resampled means lie within the range: theirs
-    is the interval of Student's t with the deviation of the resampled means.
+    level (Hesterberg, "What Teachers Should Know about the Bootstrap", 2015, section 4.2). For
+    fewer than `FEW` groups no level is enough, because no resampled mean leaves the range of the
+    groups. They get the interval of Student's t with the deviation of the resampled means.
     Means are NaN where undefined. For a `size` of fewer than two groups there is no interval.
     """
     means = means[~np.isnan(means)]

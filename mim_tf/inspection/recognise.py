@@ -108,7 +108,8 @@ def open_all(
     length = model_settings.get("total_length") or declared.usual_length
     if length is not None and length < 1:
         raise MimError(f"Expected total_length of at least 1, got {length}.")
-    settings = {"dataset": kind, "train_data_paths": str(path), "valid_data_paths": ""}
+    # Whole frames, also where a training would cut squares out of them.
+    settings = {"dataset": kind, "train_data_paths": str(path), "valid_data_paths": "", "crop": 0}
     if "window_stride" in declared.settings:
         settings["window_stride"] = data_settings.get("window_stride", length or 1)
     if kind == "grid":  # values are shown in their units, so no scale has to be fitted to them

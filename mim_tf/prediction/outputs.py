@@ -61,11 +61,6 @@ class ForecastOrigin:
         """Number of the last field of the context."""
         return int(self.context[-1])
 
-    @property
-    def time(self) -> str:
-        """Time of the last field of the context as a part of a file name."""
-        return self.grid.times.in_a_name(self.last)
-
     def possible(self, values: np.ndarray) -> np.ndarray:
         """Return a forecast `[horizon, H, W, C]` of physical values without impossible ones.
 
@@ -141,11 +136,10 @@ class Output:
     form: str
     overwrite: bool = False
 
-    def named(self, origin: ForecastOrigin | None) -> "Output":
-        """Return the output with a time instead of `TIME`; raise `MimError` if it exists."""
-        if origin is None:
-            return self
-        path = Path(str(self.path).replace(TIME, origin.time))
+    def named(self, origin: ForecastOrigin) -> "Output":
+        """Return the output with a time instead of `TIME`; raise `MimError` if it is taken."""
+        time = origin.grid.times.in_a_name(origin.last)
+        path = Path(str(self.path).replace(TIME, time))
         _check_place(path, origin.grid.paths, self.overwrite)
         return dataclasses.replace(self, path=path)
 

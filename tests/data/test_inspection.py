@@ -53,6 +53,13 @@ def test_suffixes_may_be_in_capitals(kind, name, tmp_path):
     assert open_part(data, "test", (8, 8, 1), 5).shape == (5, 8, 8, 1)
 
 
+def test_frames_of_an_array_may_be_apart_and_crops_are_left_out(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((3, 9, 16, 16), np.uint8))
+    settings = {"frame_interval": 2, "crop": 8}
+    (source,) = open_all(tmp_path / "a.npy", "array", settings, {}).values()
+    assert source.shape == (5, 16, 16, 1)
+
+
 @pytest.mark.parametrize("kind", ["mnist", "sevir", "hko7", "kth", "radar", "grid", "folder"])
 def test_data_is_recognised_and_opened(kind, tmp_path):
     path, described = write_example(kind, tmp_path / "data")

@@ -9,8 +9,19 @@ from mim_tf.data.dataset import open_source
 from mim_tf.data.scale_fit import ScaledSource, check_units, fit_scale, warn_of_kept_scale
 from mim_tf.data.source import WindowSource
 from mim_tf.errors import MimError
+from mim_tf.values.scale import RAIN_SCALES, LinearScale
 from tests.data_examples import model_for
 from tests.small_sources import Frames
+
+
+@pytest.mark.parametrize("scale", [LinearScale("dBZ", 0, 70), RAIN_SCALES["dbz"]])
+def test_levels_are_the_range_of_a_clipped_scale(tmp_path, scale):
+    levels = np.random.default_rng(0).integers(0, 256, (10, 4, 8, 8), np.uint8)
+    np.save(tmp_path / "a.npy", levels)
+    data, model = DataConfig("array", str(tmp_path / "a.npy")), model_for((8, 8, 1), scale=scale)
+    source = open_source(data, model, "all")
+    assert source.scale == scale
+    np.testing.assert_array_equal(source.sequences([3])[0, ..., 0], levels[3] / np.float32(255))
 
 
 def source_of(*recordings):

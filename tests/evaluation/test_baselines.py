@@ -1,10 +1,13 @@
 """Forecasts that need no training, and facts of test sequences that are computed once."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from mim_tf.data.files.arrays import ArraySource
+from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation import baselines
 from mim_tf.evaluation.baselines import (
     ReferenceScores,
@@ -119,6 +122,21 @@ def test_frames_may_be_a_line(shape):
     assert np.isfinite(forecast).all()
     if min(shape) == 1:
         np.testing.assert_array_equal(forecast, persistence(frames, 3))
+
+
+def test_a_source_may_be_a_dataclass():
+    @dataclasses.dataclass  # which is not hashable
+    class Mine(SequenceSource):
+        frames: np.ndarray
+        size, shape = 3, (4, 8, 8, 1)
+
+        def sequences(self, indices):
+            return self.frames[np.asarray(indices)]
+
+    frames = np.zeros((3, 4, 8, 8, 1), np.float32)
+    scores = ReferenceScores(Mine(frames), 2, 0, "per_pixel")
+    scores.update(frames, Scores(PixelErrors()).update(frames[:, 2:], frames[:, 2:] + 1))
+    assert scores.result()["baselines"]["persistence"]["mean"]["mse"] == 0
 
 
 def test_a_set_is_recorded_with_its_fingerprint():

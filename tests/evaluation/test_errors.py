@@ -13,7 +13,7 @@ from mim_tf.evaluation import errors
 from mim_tf.evaluation.errors import PixelErrors, direction, is_better, unit_errors
 from mim_tf.evaluation.protocols import FrameScores, scores_for
 from mim_tf.evaluation.statistics import Scores
-from mim_tf.values.scale import ConvertedScale, LinearScale
+from mim_tf.values.scale import RAIN_SCALES, ConvertedScale, LinearScale
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics"
 NAMES = ["mse", "mae", "psnr", "ssim_uint8", "ssim_float", "sharpness"]
@@ -175,6 +175,12 @@ def test_channels_of_their_own_units_have_scores_of_their_own():
     expected = dict.fromkeys(["mae_t2m_K", "rmse_t2m_K"], 30)
     expected |= dict.fromkeys(["mae_u10_m_s-1", "rmse_u10_m_s-1"], 1)
     assert result_of(unit_errors(scale), truth, prediction)["mean"] == expected
+
+
+def test_rain_is_limited_as_in_predictions():
+    scale, truth = RAIN_SCALES["dbz"], np.ones((1, 1, 8, 8, 1), np.float32)
+    mean = result_of(unit_errors(scale), truth, truth + 0.3)["mean"]
+    assert mean["mae_mm/h"] == pytest.approx(0, abs=1e-3)  # 200 mm/h, not 2,000
 
 
 def test_errors_and_thresholds_are_in_the_converted_unit():

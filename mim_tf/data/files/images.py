@@ -52,7 +52,7 @@ class FrameFormat:
             )
 
     def convert(self, name: str, image: np.ndarray) -> np.ndarray:
-        """Return a picture of `read_image` as `[H, W, C]`, uint8 or uint16 as it is."""
+        """Return what `read_image` read with H, W and C of this form, uint8 or uint16 as before."""
         self.check_size(name, image.shape[:2])
         height, width, channels = self.frame_shape
         if image.dtype == np.uint8:
@@ -193,7 +193,7 @@ def eight_bits(image: np.ndarray) -> np.ndarray:
 
 
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
-    """Convert uint8 `[H, W, 1]` or `[H, W, 3]` to 1 channel (rounded luminance) or 3 (repeated)."""
+    """Convert `[H, W, 1]`, or `[H, W, 3]` of uint8, to 1 channel (rounded luminance) or 3."""
     if image.shape[-1] == channels:
         return image
     if channels == 1:

@@ -203,7 +203,7 @@ def open_recordings(
     return WindowSource(
         converted,
         frame_shape,
-        total_length or converted[0].length,
+        total_length or 1 + (converted[0].length - 1) // data.frame_interval,
         data.window_stride,
         data.frame_interval,
         part=part,
@@ -238,7 +238,10 @@ def open_array(
             f"{levels[0]}: expected floats as in other arrays, got uint8, which are read as levels "
             f"/ 255. Save all as floats, or all as uint8, for --scale={data.scale}."
         )
-    return open_recordings(recordings, frame_shape, total_length, data, part, any_range)
+    source = open_recordings(recordings, frame_shape, total_length, data, part, any_range)
+    if levels and scale and scale.clipped:
+        source.scale = scale  # whose range levels 0..255 stand for, as in `mim predict`
+    return source
 
 
 shape_of_array = with_paths(lambda paths, _: array_frame_shape(paths[0]))

@@ -149,10 +149,15 @@ def open_video(path: str | Path, form: FrameFormat) -> Video:
 
 def video_size(path: str | Path) -> tuple[int, int]:
     """Return the upright (height, width) of the first video stream of a file, or of a GIF."""
-    if not _is_gif(path):
-        return _upright_size(path)
-    with opened(path, "a GIF") as file, PIL.Image.open(file) as image:
-        return image.height, image.width
+    if _is_gif(path):
+        with opened(path, "a GIF") as file, PIL.Image.open(file) as image:
+            return image.height, image.width
+    with contextlib.closing(_decoded(path)) as frames:
+        for frame in frames:
+            (a, _), _ = _matrix(path, frame)
+            return (frame.height, frame.width) if a else (frame.width, frame.height)
+    with _open_stream(path) as (_, stream):  # not decodable, as a read will say
+        return stream.height, stream.width
 
 
 @contextlib.contextmanager
@@ -178,16 +183,6 @@ def _decoded(path) -> Iterator[av.VideoFrame]:
         # The size may change within a video; FFmpeg checks it before it allocates memory.
         stream.codec_context.options = {"max_pixels": str(LARGEST_FRAME)}
         yield from container.decode(stream)
-
-
-def _upright_size(path):
-    """Return the (height, width) of the first frame."""
-    with contextlib.closing(_decoded(path)) as frames:
-        for frame in frames:
-            (a, _), _ = _matrix(path, frame)
-            return (frame.height, frame.width) if a else (frame.width, frame.height)
-    with _open_stream(path) as (_, stream):  # not decodable, as a read will say
-        return stream.height, stream.width
 
 
 def _matrix(path, frame):

@@ -83,7 +83,7 @@ class Entry(NamedTuple):
 
 
 def read_catalog(root: Path, kind: str) -> list[Entry]:
-    """Return the found entries of an image type whose files exist, sorted by time.
+    """Return the usable entries of an image type whose files exist, sorted by time.
 
     Usable are events without missing frames whose id occurs once.
     """

@@ -93,7 +93,7 @@ class MovingMNIST(SequenceSource):
             raise IndexError(f"sequence {index} of {self.size}")
         # Each index has a counter range of its own; only the raw stream, which NumPy promises
         # never to change, is used.
-        return _raw_numbers(np.random.Philox(key=self._key, counter=index << 128))
+        return iter(np.random.Philox(key=self._key, counter=index << 128).random_raw, None)
 
     def _motions(self, streams):
         """Return for each digit its number `[B]` and its rows and columns `[B, T]`."""
@@ -154,11 +154,6 @@ def paste(frames: np.ndarray, images: np.ndarray, rows: np.ndarray, columns: np.
 def below(raw: int, limit: int) -> int:
     """Return a whole number in 0..`limit` - 1 from the 64 random bits `raw`."""
     return raw * limit >> 64
-
-
-def _raw_numbers(stream):
-    while True:
-        yield from stream.random_raw(16).tolist()
 
 
 def _velocity(raw):
