@@ -60,15 +60,14 @@ def field_of(data: dict, channel: int = 0) -> Field:
     scale = LinearScale(**data["scale"])
     name = "".join(scale.names[channel : channel + 1]) if (scale.channels or 1) > 1 else ""
     scale = scale if scale.is_uniform else scale.of_channel(channel)
+    unit, low, high = str(scale.unit), np.min(scale.low), np.max(scale.high)
     if scale.transform:  # levels, and so errors, are in its equal steps
         (unit, zero), (function, _) = TRANSFORMED[scale.transform], TRANSFORMS[scale.transform]
-        low, high = (zero + float(function(end, np)) for end in (scale.low, scale.high))
-        scale = LinearScale(unit, low, high)
-    low = scale.low if scale.black is None else scale.black
-    high = scale.high if scale.white is None else scale.white
-    unit = str(scale.unit)
+        low, high = (zero + function(end, np) for end in (low, high))
+    elif scale.black is not None and scale.white is not None:
+        low, high = np.min(scale.black), np.max(scale.white)
     colors = matplotlib.colormaps[FIELD_MAPS.get(unit, OTHER_FIELDS)]
-    return Field(unit or "1", float(np.min(low)), float(np.max(high)), colors, name)
+    return Field(unit or "1", float(low), float(high), colors, name)
 
 
 def colored(values: np.ndarray, low: float, high: float, colors: Colormap) -> np.ndarray:

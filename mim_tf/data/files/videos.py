@@ -177,7 +177,7 @@ def _open_stream(path):
         yield container, stream
 
 
-def _decoded(path) -> Iterator[av.VideoFrame]:
+def _decoded(path):
     with _open_stream(path) as (container, stream):
         stream.thread_type = "AUTO"
         # The size may change within a video; FFmpeg checks it before it allocates memory.
