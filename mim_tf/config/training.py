@@ -120,7 +120,12 @@ class TrainingConfig:
         "events as in that benchmark or package).",
         choices=("mim2019", "openstl", "per_pixel", "hko7", "sevir", "pysteps"),
     )
-    seed: int = field(0, "Seed of weights, data order and sampling.", minimum=0, maximum=2**32 - 1)
+    seed: int = field(
+        0,
+        "Seed of weights, sampling and the order of data. Endless data follows --data_seed.",
+        minimum=0,
+        maximum=2**32 - 1,
+    )
     evaluate_ema: bool = field(False, "Evaluate and also save the moving average of the weights.")
     save_dir: str = field("checkpoints", "Folder of all runs; each run creates a subfolder.")
     gen_frm_dir: str = field("results", "Folder for predicted frames, by run and iteration.")

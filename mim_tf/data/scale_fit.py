@@ -69,6 +69,8 @@ def fit_scale(
     are of its channels. There is one of `kinds` for all channels, or one for each.
     """
     if kinds[0] in RAIN_SCALES and len(kinds) == source.shape[-1] == 1:
+        if not any(units):
+            logging.warning("--scale=%s: values without a unit are taken as mm/h.", kinds[0])
         found = _statistics(source, every=False)
         for value in (found.low[0], found.high[0]):
             if not math.isinf(value) and not _LEAST_RAIN <= value <= _MOST_RAIN:

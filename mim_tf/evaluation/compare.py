@@ -16,7 +16,7 @@ import numpy as np
 from absl import logging
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.errors import direction, score_title
+from mim_tf.evaluation.errors import direction, score_title, threshold_of
 from mim_tf.evaluation.statistics import as_json, defined_mean, interval, mean_interval
 from mim_tf.evaluation.stored import Evaluation, read_evaluation
 from mim_tf.values.text import listed
@@ -78,9 +78,15 @@ class Comparison:
 
     @property
     def scores(self) -> list[str]:
-        """Names of the scores that all evaluations have."""
+        """Names of the scores that all evaluations have, and that mean the same in all."""
         first, *others = (evaluation.scores["mean"] for evaluation in self.evaluations)
-        return [name for name in first if all(name in mean for mean in others)]
+        shared = [name for name in first if all(name in mean for mean in others)]
+        if all(
+            set(filter(threshold_of, mean)) == set(filter(threshold_of, first)) for mean in others
+        ):
+            return shared
+        # CSI is a mean over thresholds, which differ.
+        return [each for each in shared if each.partition("_")[0] != "CSI" or threshold_of(each)]
 
     @property
     def baselines(self) -> dict[str, dict]:
@@ -221,7 +227,9 @@ def _scale(data):
     if not scale:
         return "none"
     clipped = ", clipped" if scale.get("clipped", True) else ""
-    return f"0 is {scale['low']}, 1 is {scale['high']}{clipped}"
+    ends = [scale[end] for end in ("black", "white") if scale.get(end) is not None]
+    shown = f", shown from {ends[0]} to {ends[1]}" if len(ends) == 2 else ""
+    return f"0 is {scale['low']}, 1 is {scale['high']}{clipped}{shown}"
 
 
 def _described(data):

@@ -54,10 +54,18 @@ class FieldScores(ScoreKind):
     """
 
     def __init__(self, latitudes, climatology, scale: LinearScale | None, variables: Sequence[str]):
-        self._physical = scale.to_physical if scale else np.asarray
+        self._scale = scale
         self._weights = area_weights(latitudes)[:, None, None]
         self._climatology = self._physical(climatology).astype(np.float64)
         self._variables = tuple(variables)
+
+    def _physical(self, frames):
+        if self._scale is None:
+            return np.asarray(frames)
+        # Rain is limited as in predictions, because its transforms have no bounds.
+        return self._scale.to_physical(
+            self._scale.clip(frames) if self._scale.transform else frames
+        )
 
     def addends(self, batch: Batch) -> Values:
         truth, prediction = (
@@ -106,19 +114,22 @@ def field_scores(source: SequenceSource) -> FieldScores:
 def climatology_of(source: SequenceSource) -> np.ndarray:
     """Return the source's own climatology, or the mean of its frames at each pixel, `[H, W, C]`.
 
-    The mean is over up to 256 sequences, evenly spread, and computed once a source. For a test
-    split, it is the mean of the truth, as in the code of WeatherBench (Rasp et al., 2020). NaN
-    where nothing is known.
+    The mean is over up to 256 sequences, evenly spread, and computed once a source; of rain it is
+    one of mm/h. For a test split, it is the mean of the truth, as in the code of WeatherBench (Rasp
+    et al., 2020). NaN where nothing is known.
     """
     if source.climatology is None:
+        scale = source.scale if source.scale and source.scale.transform else None
         total, counted = np.zeros(source.shape[1:]), np.zeros(source.shape[1:], int)
         indices = np.array(spread(source.size or MOST_SEQUENCES, MOST_SEQUENCES))
         for batch in evaluation_batches(len(indices), 8):
             frames = source.sequences(indices[batch])
+            frames = scale.to_physical(frames) if scale else frames
             total += np.nansum(frames, axis=(0, 1), dtype=np.float64)
             counted += (~np.isnan(frames)).sum(axis=(0, 1))
         with np.errstate(invalid="ignore"):
-            source.climatology = total / counted
+            mean = total / counted
+        source.climatology = scale.to_unit(mean) if scale else mean
     return source.climatology
 
 

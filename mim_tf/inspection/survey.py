@@ -22,12 +22,12 @@ def survey(source: SequenceSource, bins: int = 0) -> dict:
 
     Returns `sequences`; `shape` (T, H, W, C); `min`, `mean` and `max` of each channel without
     missing values (None where all are missing); `missing`, their share; `still`, the number of
-    sequences whose frames are all the same; `grey`, whether all are RGB whose three channels are
-    equal; and `histogram`, how many values of each channel are in each of the `bins` from black to
-    white, as pictures show them. Without bins it is faster.
+    sequences whose frames are all the same; `grey`, whether all are RGB, without a scale, whose
+    three channels are equal; and `histogram`, how many values of each channel are in each of the
+    `bins` from black to white, as pictures show them. Without bins it is faster.
     """
     size, channels = source.size or 0, source.shape[-1]
-    values, still, is_grey = ValueStatistics(channels), 0, channels == 3
+    values, still, is_grey = ValueStatistics(channels), 0, channels == 3 and not source.scale
     histogram = np.zeros((channels, bins), np.int64)
     with tqdm(total=size, desc="reading", unit="seq", leave=False) as progress:
         for indices in evaluation_batches(size, _BATCH):

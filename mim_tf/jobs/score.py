@@ -144,7 +144,13 @@ def _open_arrays(truth, predictions, unit):
             f"array.astype('float32') of values in {unit}, or leave --unit out."
         )
     source, forecast = Truths(frames, truth), Truths(forecasts, prediction)
-    known = _known_values(source, truth, forecast)
+    known, guessed = _known_values(source, truth, forecast)
+    low, high = guessed.low.min(), guessed.high.max()
+    if frames.dtype == np.uint8 and not -1 <= low <= high <= 2:
+        raise MimError(
+            f"{prediction}: expected values of 0 to 1, as the levels of {truth} count, got {low:g} "
+            f"to {high:g}. Convert one of them."
+        )
     if unit or known.low.min() < 0 or known.high.max() > 1:
         source.scale = _scale_of(known, (unit,), () if unit else ("value",))
     return source, forecast
@@ -161,9 +167,10 @@ def _open_array(path):
 
 
 def _known_values(source, truth, forecasts):
-    """Return the statistics of `source`, of the file `truth`, which must not be infinite.
+    """Return the statistics of `source`, of the file `truth`, and of `forecasts`.
 
-    A warning is logged if forecasts seem to be on another scale.
+    Raises `MimError` if the truth is infinite. A warning is logged if forecasts seem to be on
+    another scale.
     """
     known, guessed = found = [ValueStatistics(each.shape[-1]) for each in (source, forecasts)]
     for each, statistics in zip((source, forecasts), found, strict=True):
@@ -179,7 +186,7 @@ def _known_values(source, truth, forecasts):
             "%s has values from %g to %g, %s from %g to %g. Check that both are on one scale.",
             *(forecasts.name, guessed.low.min(), guessed.high.max(), truth, low, high),
         )
-    return known
+    return known, guessed
 
 
 def _scale_of(known, units, names) -> LinearScale:
@@ -246,7 +253,7 @@ def _open_fields(truth, predictions, variables, context):
     )
     fields = np.stack([each.read(range(len(each))) for each in forecasts])
     found = Truths(fields, predictions[0])
-    known = _known_values(source, truth, found)
+    known, _ = _known_values(source, truth, found)
     source.scale = _scale_of(known, grid.units, tuple(grid.variables))
     return source, found
 

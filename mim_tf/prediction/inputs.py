@@ -29,7 +29,7 @@ from mim_tf.data.sets.grid.files import is_grid, is_pattern
 from mim_tf.data.sets.grid.grid import Stretch, cached_grid
 from mim_tf.data.sets.grid.times import runs
 from mim_tf.data.sets.radar import POSSIBLE_DBZ
-from mim_tf.data.source import Recording, filled, warn_of_pace
+from mim_tf.data.source import Recording, filled, warn_of_pace, warn_of_step
 from mim_tf.errors import MimError
 from mim_tf.prediction.outputs import ForecastOrigin
 from mim_tf.storage.paths import list_folder
@@ -200,6 +200,7 @@ def open_grid_input(
     check_units(scale, grid.variables, grid.units)
     check_grid(config.frame_grid, grid.frame_grid, text, must=False)
     interval, step = _spacing(text, grid.step, config.frame_step, interval)
+    warn_of_step(config.frame_step, step_in_words(*step) if step[0] else "")
     first, last = runs(grid.times, 0, len(grid))[-1]
     length = context or predictor.context_length or config.input_length
     fields = np.maximum(last - 1 - interval * np.arange(length)[::-1], 0)

@@ -97,7 +97,7 @@ def _histogram(source, counts) -> Chart:
     fields = _fields(source)
     first, *others = fields.values()
     low, high, unit = 0.0, 1.0, "value"
-    if any(str(each) != str(first) for each in others):
+    if any(each[:3] != first[:3] for each in others):
         unit = "0 is the lowest value of a channel, 1 its highest"
     elif source.scale:
         low, high, unit = first.low, first.high, first.unit

@@ -210,7 +210,11 @@ def _scores(comparison: Comparison, score: str, baseline_style: int) -> dict:
     return {
         "scores": comparison.evaluations[0].scores,
         "notes": notes(comparison),
-        "standing": "bad" if unbeaten(best, score) else "" if lost else "good",
+        "standing": "bad"
+        if unbeaten(best, score)
+        else ""
+        if lost or not comparison.baselines
+        else "good",
         "score_parts": [
             _score_part(comparison, heading, part, styles)
             for heading, part in tables.by_heading(comparison.scores).items()
@@ -272,7 +276,7 @@ def _training_charts(log: dict[str, list[float]], validations: dict[int, dict]) 
 def _captions(material: Material, field) -> dict[int, tuple[str, str]]:
     """Return title and note by index: the best, median and worst sequence, then the first."""
     squares = material.evaluation.per_sequence["mse"]
-    channel = f", {field.name} shown" if field.name else ""
+    channel = _shown_channel(field, material.samples)
     kinds: dict[int, list[str]] = {}
     pairs = zip(material.samples.kind, material.samples.index, strict=True)
     for kind, index in sorted(pairs, key=lambda pair: SAMPLE_KINDS.index(str(pair[0]))):
@@ -282,6 +286,13 @@ def _captions(material: Material, field) -> dict[int, tuple[str, str]]:
         title = ": ".join(filter(None, [" and ".join(names), f"sequence {index + 1}"]))
         captions[index] = (title[0].upper() + title[1:], f"MSE {squares[index]:.4g}{channel}")
     return captions
+
+
+def _shown_channel(field, samples):
+    """Return which channel is shown, where it is not all: the MSE beside it is that of all."""
+    if field.shown(samples.truth).shape[-1] == samples.truth.shape[-1]:
+        return ""
+    return f", {field.name or 'first channel'} shown"
 
 
 def _pictures(evaluations: Sequence[Evaluation]) -> tuple[list[players.Player], str]:
@@ -296,10 +307,10 @@ def _pictures(evaluations: Sequence[Evaluation]) -> tuple[list[players.Player], 
     if not shared:
         return [], ""
     field = players.field_of(evaluations[0].scores["data"])
-    captions = {}
+    captions, channel = {}, _shown_channel(field, samples[evaluations[0].name])
     for index in shared:
         errors = (f"{each.name} {each.per_sequence['mse'][index]:.4g}" for each in evaluations)
-        captions[index] = (f"Sequence {index + 1}", f"MSE: {', '.join(errors)}")
+        captions[index] = (f"Sequence {index + 1}", f"MSE: {', '.join(errors)}{channel}")
     budget = players.BUDGET - STRIP_BUDGET
     shown = players.sequence_players(samples, field, captions, budget)
     picture = io.BytesIO()

@@ -60,6 +60,13 @@ def update_record(folder: Path, data: DataConfig, training: TrainingConfig) -> N
     record = read_json(folder / RECORD)
     earlier = record.get("resumed")
     earlier = earlier if isinstance(earlier, list) else []
+    began = record["training"].get("max_iterations")
+    if training.max_iterations != began and (training.short_share or training.sampling_share):
+        logging.warning(
+            "Short sequences and scheduled sampling end after shares of --max_iterations, which is "
+            "%d now, and was %s.",
+            *(training.max_iterations, began),
+        )
     record |= {
         "data": dataclasses.asdict(data),
         "training": dataclasses.asdict(training),

@@ -121,6 +121,8 @@ def test_grey_stored_as_rgb_is_told(difference, grey):
     assert found["grey"] is grey
     assert ("--img_channel=1" in describe_data("all", source, found)) is grey
     assert not survey(ArraySource(frames[..., :1]))["grey"]
+    source.scale = LinearScale("kg", 0, 1)  # three variables, which may be small
+    assert not survey(source)["grey"]
 
 
 def test_missing_values_are_counted_and_left_out(frames):

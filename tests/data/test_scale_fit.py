@@ -24,6 +24,18 @@ def test_levels_are_the_range_of_a_clipped_scale(tmp_path, scale):
     np.testing.assert_array_equal(source.sequences([3])[0, ..., 0], levels[3] / np.float32(255))
 
 
+@pytest.mark.parametrize(("dtype", "warns"), [(np.uint8, False), (np.float32, True)])
+def test_arrays_are_rain_only_in_mm_per_hour(tmp_path, dtype, warns, caplog):
+    np.save(tmp_path / "a.npy", np.full((10, 4, 8, 8), 9, dtype))
+    data = DataConfig("array", str(tmp_path / "a.npy"), scale="dbz")
+    if warns:
+        open_source(data, model_for((8, 8, 1)), "train")
+        assert "mm/h" in caplog.text
+    else:
+        with pytest.raises(MimError, match="floats, rain in mm/h"):
+            open_source(data, model_for((8, 8, 1)), "train")
+
+
 def source_of(*recordings):
     return WindowSource(map(Frames, recordings), recordings[0].shape[1:], 3)
 

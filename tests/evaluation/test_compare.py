@@ -67,6 +67,27 @@ def test_a_paired_difference_excludes_0_where_intervals_overlap(folders):
     assert not found["c", "mse"].excludes_zero
 
 
+def test_means_over_other_thresholds_are_not_compared(tmp_path):
+    folders = []
+    for name, last in (("a", 30), ("b", 40)):
+        mean = {"mse": 1.0, "CSI": 0.5, "CSI_20": 0.6, f"CSI_{last}": 0.4}
+        columns = {each: np.full(2, value) for each, value in mean.items()}
+        changed = {"mean": mean, "per_sequence": columns}
+        changed |= {"per_frame": {each: [value] for each, value in mean.items()}}
+        changed |= {"intervals": dict.fromkeys(mean)}
+        folders.append(write(tmp_path / name, [1.0, 1.0], **changed))
+    assert compare(folders).scores == ["mse", "CSI_20"]
+
+
+def test_pictures_and_similarity_of_other_ranges_are_not_compared(tmp_path):
+    folders = []
+    for name, white in (("a", 300.0), ("b", 320.0)):  # --scale=none of other training data
+        scale = {"unit": "K", "low": 0.0, "high": 1.0, "black": 260.0, "white": white}
+        folders.append(write(tmp_path / name, [1.0, 2.0], data=SCALED | {"scale": scale}))
+    with pytest.raises(MimError, match=r"--scale.*300.*320"):
+        compare(folders)
+
+
 def test_the_best_is_named_with_those_it_may_not_beat(folders, tmp_path):
     comparison = compare(folders)
     assert comparison.best() is comparison.evaluations[1]

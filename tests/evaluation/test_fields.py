@@ -12,7 +12,7 @@ from mim_tf.errors import MimError
 from mim_tf.evaluation.fields import FieldScores, PowerSpectra, climatology_of, radial_power, rings
 from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.statistics import Scores
-from mim_tf.values.scale import LinearScale
+from mim_tf.values.scale import RAIN_SCALES, LinearScale
 from tests.small_sources import Gappy
 
 LATITUDES = [75.0, 0.0, -60.0]
@@ -90,6 +90,18 @@ def test_the_climatology_leaves_out_missing_values():
     truth, *_ = frames(missing=0.3)
     found = climatology_of(Gappy(np.nan_to_num(truth)))
     np.testing.assert_allclose(found, np.nanmean(truth, axis=(0, 1)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["log", "dbz"])
+def test_rain_is_averaged_in_mm_per_hour_and_limited_as_in_predictions(kind):
+    scale = RAIN_SCALES[kind]
+    source = ArraySource(scale.to_unit(np.float32([0, 0, 0, 20]).reshape(1, 4, 1, 1, 1)))
+    source.scale = scale
+    assert scale.to_physical(climatology_of(source)).item() == pytest.approx(5, rel=1e-3)
+    truth = scale.to_unit(np.full((1, 1, 9, 9, 1), 10.0))
+    scores = Scores(FieldScores(np.linspace(50, 55, 9), np.zeros((9, 9, 1)), scale, ["rain"]))
+    scores.update(truth, np.full_like(truth, 1.05))
+    assert scores.result()["mean"]["RMSE_rain"] == pytest.approx(190, rel=1e-3)  # of 200
 
 
 @pytest.mark.parametrize(

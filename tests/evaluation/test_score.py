@@ -143,6 +143,13 @@ def test_forecasts_on_another_scale_are_told(caplog):
     assert "one scale" in caplog.text
 
 
+def test_physical_forecasts_of_levels_are_refused():
+    np.save("a.npy", (255 * FRAMES).astype(np.uint8))
+    np.save("b.npy", 12 * FRAMES[:, 2:])
+    with pytest.raises(MimError, match=r"b\.npy.*levels of a\.npy"):
+        score()
+
+
 @pytest.mark.parametrize("kinds", [("u1", "u1"), ("u1", "f4"), ("f4", "u1")])
 def test_levels_have_no_unit(kinds):
     """Levels of 0 to 70 would be scored as 0 to 0.27 dBZ."""

@@ -272,12 +272,15 @@ def test_what_does_not_fit_the_network(path, tmp_path, settings, message):
     ("frame_step", "asked", "interval"),
     [("18 hours", None, 3), ("6 hours", None, 1), ("", 3, 3), ("1 day", 2, 2)],
 )
-def test_fields_are_as_far_apart_as_in_training(path, tmp_path, frame_step, asked, interval):
+def test_fields_are_as_far_apart_as_in_training(
+    path, tmp_path, frame_step, asked, interval, caplog
+):
     context, made = forecast(path, tmp_path / "out.nc", frame_step=frame_step, interval=asked)
     expected = grid_files.dataset(24)["u10"].values[-1 - 4 * interval :: interval] / 3
     np.testing.assert_allclose(context[0, ..., 1], expected, atol=1e-6)
     assert made["lead_time"].values.tolist() == [6 * interval * k for k in (1, 2, 3)]
     assert made.attrs["comment"] == f"Fields are {6 * interval} hours apart."
+    assert ("as in training" in caplog.text) == (frame_step == "1 day")  # 12 hours were asked for
 
 
 def test_times_after_a_single_field_need_a_step(tmp_path):

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
+from mim_tf.data.files.arrays import ArraySource
 from mim_tf.errors import MimError
 from mim_tf.evaluation.stored import write_scores
 from mim_tf.inspection.survey import survey
@@ -83,6 +84,7 @@ def test_report_of_scores_alone_that_do_not_beat_baselines(run, tmp_path):
         (3, 128, None, "error \N{MINUS SIGN}0."),
         (1, 16, DBZ, "70 dBZ"),
         (2, 16, {"unit": "vehicles", "low": 0.0, "high": 1292.0}, "1292 vehicles"),
+        (2, 16, {"unit": "vehicles", "low": 0.0, "high": 1292.0}, "first channel shown"),
     ],
 )
 def test_report_of_color_radar_and_traffic(tmp_path, channels, size, scale, words):
@@ -321,6 +323,22 @@ def test_data_page(tmp_path):
     assert titles == [f"Sequence {number}" for number in (1, 2, 3, 4, 5, 9)]
     assert "values most often near" in page
     assert "dBZ" in words
+
+
+@pytest.mark.parametrize(
+    ("channels", "scale", "label"),
+    [(3, None, "value"), (2, LinearScale("vehicles", 0, 1200), "vehicles")],
+)
+def test_channels_of_one_range_have_one_axis(channels, scale, label):
+    source = ArraySource(np.full((2, 3, 8, 8, channels), 0.5, np.float32))
+    source.scale = scale
+    chart = data_page._histogram(source, survey(source, 10)["histogram"])
+    assert f">{label}<" in chart.svg
+
+
+def test_nothing_is_good_that_was_compared_with_nothing(tmp_path):
+    path = reported(tmp_path / "a", evaluation() | {"baselines": {}})
+    assert '<h1 class="good">' not in path.read_text()
 
 
 def test_data_page_shows_missing_values_in_grey_and_channels_side_by_side():

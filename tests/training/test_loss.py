@@ -110,6 +110,7 @@ RAIN = RAIN_SCALES["dbz"]
         ("l1+l2", None, 0.5 + 0.25),
         ("balanced", RAIN, 30 * (0.5 + 0.25)),
         ("balanced", LinearScale("dBZ", 0, 70), 30 * (0.5 + 0.25)),
+        ("balanced", LinearScale(("dBZ",), (0,), (70,), names=("z",)), 30 * (0.5 + 0.25)),
     ],
 )
 def test_losses_for_rain(kind, scale, expected):

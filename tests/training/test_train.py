@@ -161,6 +161,9 @@ def test_what_a_resumed_run_changes_is_recorded(
     assert "train sequences" not in caplog.text
     train(tiny_config, dataclasses.replace(DATA, train_sequences=6), config, resume=run)
     assert "7 train sequences" in caplog.text
+    shares = dataclasses.replace(config, max_iterations=9, short_share=0.5)
+    train(tiny_config, DATA, shares, resume=run)
+    assert "shares of --max_iterations, which is 9 now" in caplog.text
     # The weights that a run began with were overwritten by its state, whatever they were.
     with pytest.raises(mim_tf.MimError, match=r"--pretrained_model.*moving-mnist"):
         train(tiny_config, DATA, config, pretrained_model="moving-mnist", resume=run)

@@ -26,6 +26,7 @@ from mim_tf.data.source import Indices, Recording, WindowSource
 from mim_tf.data.split import split_recordings, with_paths
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder, walk
+from mim_tf.values.scale import RAIN_SCALES
 
 _FEW_BITS = 14
 """Cameras with as many bits or fewer store dark pictures of 16 bits."""
@@ -231,6 +232,10 @@ def open_array(
     recordings, part = split_recordings(list_in, data, split, along_time=True)
     any_range = scale is not None or set(data.scale_kinds) != {"unit"}
     levels = [video.name for video in recordings if video.are_levels]
+    if levels and not scale and not RAIN_SCALES.keys().isdisjoint(data.scale_kinds):
+        raise MimError(
+            f"{levels[0]}: expected floats, rain in mm/h, for --scale={data.scale}, got uint8."
+        )
     if levels and scale and not scale.clipped:
         scale.check_levels(levels[0])
     elif any_range and 0 < len(levels) < len(recordings):
