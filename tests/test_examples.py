@@ -56,7 +56,11 @@ def run(name, code):
     names = {}
     with pytest.MonkeyPatch.context() as patch, plt.rc_context():
         patch.setattr(plt, "show", plt.close)
-        exec(code, names)
+        tf.config.run_functions_eagerly(True)  # each of its models would be traced for seconds
+        try:
+            exec(code, names)
+        finally:
+            tf.config.run_functions_eagerly(False)
     return names
 
 
@@ -100,11 +104,7 @@ def test_keras_io_header():
 
 @pytest.mark.slow
 def test_keras_io_example_runs_and_finds_the_leak(capsys):
-    tf.config.run_functions_eagerly(True)  # each of its models would be traced for seconds
-    try:
-        names = run(KERAS_IO, (EXAMPLES / f"{KERAS_IO}.py").read_text())
-    finally:
-        tf.config.run_functions_eagerly(False)
+    names = run(KERAS_IO, (EXAMPLES / f"{KERAS_IO}.py").read_text())
     printed = capsys.readouterr().out
     assert "5 on, with Conv3D" in printed  # frame 6 is the target of time step 5
     assert "6 on, with TimeDistributed" in printed
