@@ -272,7 +272,8 @@ def basis(scores: dict) -> str:
     words = f"{count:,} windows of {groups:,} {'recordings' if whole else 'blocks of time'}"
     if groups == count:
         words = f"{count:,} sequences"
-    return f"{words}: the intervals are rough." if groups < FEW else f"{words}."
+    rough = ": the intervals are rough, and may reach beyond possible values"
+    return f"{words}{rough if groups < FEW else ''}."
 
 
 def format_scores(result: dict, input_length: int) -> str:
