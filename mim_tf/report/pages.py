@@ -207,14 +207,11 @@ def _scores(comparison: Comparison, score: str, baseline_style: int) -> dict:
     others = range(baseline_style, baseline_style + len(comparison.baselines))
     styles = [*range(len(comparison.evaluations)), *others]
     _, lost = won_and_lost(best)
+    is_open = lost or not comparison.baselines
     return {
         "scores": comparison.evaluations[0].scores,
         "notes": notes(comparison),
-        "standing": "bad"
-        if unbeaten(best, score)
-        else ""
-        if lost or not comparison.baselines
-        else "good",
+        "standing": "bad" if unbeaten(best, score) else "" if is_open else "good",
         "score_parts": [
             _score_part(comparison, heading, part, styles)
             for heading, part in tables.by_heading(comparison.scores).items()
