@@ -11,6 +11,7 @@ from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.config.model import NAMES
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import RECORD
+from mim_tf.runs.record import PATHS
 from mim_tf.storage.paths import divided
 from mim_tf.weights.by_name import check_weights_exist
 
@@ -19,10 +20,9 @@ _FREE_ON_RESUME = (
     *("num_save_samples", "max_test_sequences", "on_nan", "rematerialise"),
     *("save_dir", "gen_frm_dir"),
 )
-_PATHS = ("train_data_paths", "valid_data_paths")
 
 
-def check_data_flags(values: flags.FlagValues, paths: tuple[str, ...] = _PATHS) -> None:
+def check_data_flags(values: flags.FlagValues, paths: tuple[str, ...] = PATHS) -> None:
     """Raise `MimError` for wrong flags of data, and for weights or data that do not exist.
 
     It is called before Keras is imported. Without --dataset a run may say which data set the flags
@@ -83,9 +83,11 @@ def load_network(values: flags.FlagValues, weights: str):
 
 
 def _adapted(stored, weights, values):
+    from mim_tf.weights.files import changed
+
     changes = given(ModelConfig, values)
     config = stored.config(**changes)
-    wanted = dataclasses.replace(config, **changes)
+    wanted = changed(config, changes)
     if name := config.conflict(wanted):
         value, kept = getattr(wanted, name), getattr(config, name)
         raise MimError(f"--{name}={value} contradicts {weights}, where {name} is {kept}.")
@@ -183,11 +185,11 @@ def data_of_run(weights: str, required: bool) -> DataConfig | None:
 def _is_same_data(changes, stored):
     """Return whether the paths that are given, if any, are those of the run."""
     # One path may be given as training or as validation data.
-    paths = [name for name in _PATHS if name in changes]
+    paths = [name for name in PATHS if name in changes]
     from mim_tf.data.split import named_paths
 
-    ours = {name: named_paths(changes.get(name, "")).keys() for name in _PATHS}
-    theirs = {name: named_paths(getattr(stored, name)).keys() for name in _PATHS}
+    ours = {name: named_paths(changes.get(name, "")).keys() for name in PATHS}
+    theirs = {name: named_paths(getattr(stored, name)).keys() for name in PATHS}
     is_each = all(ours[name] == theirs[name] for name in paths)
     return is_each or set().union(*ours.values()) == set().union(*theirs.values())
 
@@ -225,7 +227,7 @@ def resumed(stored, values: flags.FlagValues):
         )
     wanted = dataclasses.replace(stored, **changes)
     for name, value, kept in _differences(wanted, stored):
-        if name in _PATHS and value and kept:  # Data may have been moved.
+        if name in PATHS and value and kept:  # Data may have been moved.
             logging.warning("%s is %s now, and was %s.", name, value, kept)
         elif name not in _FREE_ON_RESUME and (name, value) != ("max_minutes", 0):
             raise MimError(f"--{name}={value} differs from the run to resume, with {kept}.")

@@ -83,9 +83,9 @@ def _score(values: flags.FlagValues) -> None:
     training = TrainingConfig(**ALL_SEQUENCES | given(TrainingConfig, values))
     for name in ("truth", "prediction"):
         path = getattr(values, name)
-        if not os.path.lexists(path) and not glob.glob(path):
+        if not os.path.lexists(path) and not glob.glob(path, recursive=True):
             raise MimError(f"{path}: expected the files of --{name}, found no such file.")
-    if values["context"].present and values.prediction.endswith((".npy", ".npz")):
+    if values["context"].present and values.prediction.lower().endswith((".npy", ".npz")):
         raise MimError("--context is for fields: all frames of arrays before forecasts are used.")
     variables = tuple(filter(None, map(str.strip, values.variables.split(","))))
     import_keras()

@@ -34,7 +34,8 @@ class DataSet:
         scale_kind: kind of scale that is fitted by default. Empty: the set has its own scale.
         scale_settings: settings that have to be as in training for frames to have the same scale.
         any_scale: whether weights may be scored on frames of another scale than in training.
-        splits: splits that `mim inspect` opens: "all", or those that have their own sequences.
+        splits: splits that `mim inspect` opens: those that have their own sequences, or "all" of a
+            set that one path holds and `open` divides.
         usual_length: frames of a sequence in published experiments; None: the data says.
     """
 
@@ -46,7 +47,7 @@ class DataSet:
     scale_kind: str = ""
     scale_settings: tuple[str, ...] = ()
     any_scale: bool = False
-    splits: tuple[str, ...] = ("all",)
+    splits: tuple[str, ...] = ("train", "valid", "test")
     usual_length: int | None = None
 
     def open_split(self, data, split: str, frame_shape: FrameShape, total_length, scale=None):
@@ -87,12 +88,13 @@ def _resolved(function):
 
 
 def _built_in(
-    name: str, module: str, frame_shape: FrameShape | None = None, **declared: Any
+    name: str, module: str, frame_shape: FrameShape | None = None, splits=("all",), **declared: Any
 ) -> None:
     """Register a data set of the package, whose functions have its name in a module of data/."""
     functions = f"mim_tf.data.{module}:{{}}_{name}"
     shape = frame_shape or functions.format("shape_of")
-    register_data_set(DataSet(name, functions.format("open"), shape, **declared))
+    open_set = functions.format("open")
+    register_data_set(DataSet(name, open_set, shape, splits=splits, **declared))
 
 
 _WINDOWS = ("window_stride", "frame_interval", "crop", "wet_share", "turned")

@@ -85,7 +85,9 @@ class TrainingConfig:
         "Give the network some true frames after the context while it trains; default: as in the "
         "2019 code, all networks except convlstm_net.",
     )
-    sampling_start_value: float = field(1.0, "Probability of a true frame at the start.", minimum=0)
+    sampling_start_value: float = field(
+        1.0, "Probability of a true frame at the start.", minimum=0, maximum=1
+    )
     sampling_changing_rate: float = field(2e-5, "Decrease of probability per iteration.", minimum=0)
     sampling_stop_iter: int = field(50_000, "First iteration without true frames.", minimum=0)
     sampling_share: float = recipe_field(
@@ -94,6 +96,7 @@ class TrainingConfig:
         paper2019=0.0,
         fast=0.66,
         minimum=0,
+        maximum=1,
     )
     short_share: float = recipe_field(
         "Share of max_iterations that trains on sequences cut to short_length frames, with the "
@@ -101,6 +104,7 @@ class TrainingConfig:
         paper2019=0.0,
         fast=0.66,
         minimum=0,
+        maximum=1,
     )
     short_length: int = field(0, "Frames of the cut sequences; 0: half of total_length.", minimum=0)
     display_interval: int = field(1, "Iterations between two logged losses.", minimum=1)

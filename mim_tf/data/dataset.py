@@ -30,8 +30,9 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
         MimError: if the split is unknown, its files cannot be used, or its frames do not fit the
             model: another shape, grid or, for scores, another scale.
     """
-    # What is generated is no whole that could be divided.
-    known = (*SPLITS, ALL) if split_paths(data, split)[0] else SPLITS
+    # What is generated, has its own splits, or two paths, is no whole that could be divided.
+    given, shared = split_paths(data, split)
+    known = (*SPLITS, ALL) if given and shared and ALL in data.declared.splits else SPLITS
     if split not in known:
         raise MimError(f"Expected split to be one of {', '.join(known)}, got {split!r}.")
     source = open_part(data, split, model.frame_shape, model.total_length, model.scale)
@@ -124,7 +125,9 @@ def open_part(
     """
     declared = data.declared
     if data.crop:
-        frame_shape = declared.frame_shape_of(data) or frame_shape
+        found = declared.frame_shape_of(data) or frame_shape
+        # Videos and pictures become what the network takes, grey or RGB, as without crops.
+        frame_shape = (*found[:2], frame_shape[2]) if data.dataset == "folder" else found
     open_split = functools.partial(
         declared.open_split, data, frame_shape=frame_shape, total_length=total_length, scale=scale
     )

@@ -138,6 +138,7 @@ class WindowSource(SequenceSource):
         interval: frames from one frame of a window to the next.
         starts: (recording, first frame) of each window, integers `[N, 2]`; None: every `stride`.
         part: start and end of the part of each recording to take, as shares of its length.
+        groups: group of each window, see `groups`; by default its recording or block of time.
         description: added to `describe`.
         attributes: of a `SequenceSource`, such as `scale`.
 
@@ -154,6 +155,7 @@ class WindowSource(SequenceSource):
         interval: int = 1,
         starts: Sequence[tuple[int, int]] | np.ndarray | None = None,
         part: tuple[float, float] = (0.0, 1.0),
+        groups: np.ndarray | None = None,
         description: dict | None = None,
         **attributes: Any,
     ):
@@ -165,8 +167,8 @@ class WindowSource(SequenceSource):
         self.shape = (total_length, *frame_shape)
         self._offsets = np.arange(total_length) * interval
         span = self._offsets[-1] + 1
+        every: list[tuple[int, int]] = []
         if starts is None:
-            starts = []
             for number, recording in enumerate(self.recordings):
                 stretches = _stretches(recording, part)
                 longest = max(end - first for first, end in stretches)
@@ -178,22 +180,32 @@ class WindowSource(SequenceSource):
                         "lower total_length, or add recordings."
                     )
                 for first, end in stretches:
-                    starts += [(number, start) for start in range(first, end - span + 1, stride)]
-        chosen = np.asarray(starts, np.int64).reshape(-1, 2)
+                    every += [(number, start) for start in range(first, end - span + 1, stride)]
+        chosen = np.asarray(every if starts is None else starts, np.int64).reshape(-1, 2)
         for number, recording in enumerate(self.recordings):
             for hole in recording.holes:
                 crosses = (chosen[:, 1] < hole) & (chosen[:, 1] + span > hole)
                 chosen = chosen[~(crosses & (chosen[:, 0] == number))]
         self._starts = chosen
+        if groups is not None:
+            self._groups = groups
         self.size = len(self._starts)
         self._description = description or {}
         if not self.size:
-            every = [end - first for r in self.recordings for first, end in _stretches(r)]
+            lengths = [end - first for r in self.recordings for first, end in _stretches(r)]
             raise TooShortError(
                 f"Expected a recording of at least {span} frames{_without_gap(*self.recordings)} "
                 f"(total_length {total_length}, frame_interval {interval}), got "
-                f"{len(self.recordings)}, the longest of {max(every, default=0)} frames. Lower "
+                f"{len(self.recordings)}, the longest of {max(lengths, default=0)} frames. Lower "
                 "total_length or frame_interval, or add longer recordings."
+            )
+        self._used = np.unique(self._starts[:, 0])
+        if starts is None and len(self._used) < len(self.recordings):
+            short = next(r for n, r in enumerate(self.recordings) if n not in self._used)
+            logging.warning(
+                "%d of %d recordings are not used, such as %s: a window has %d frames%s.",
+                *(len(self.recordings) - len(self._used), len(self.recordings), short.name, span),
+                _without_gap(*self.recordings),
             )
         warn_of_pace(self.recordings)
         self.frame_step = self.frame_step or step_of(self.recordings, interval)
@@ -243,7 +255,7 @@ class WindowSource(SequenceSource):
         return super().describe() | {
             **self._description,
             **({"gaps_in_time": gaps} if gaps else {}),
-            "recordings": [recording.name for recording in self.recordings],
+            "recordings": [self.recordings[number].name for number in self._used],
         }
 
 
@@ -308,6 +320,14 @@ def common_value(named: Iterable[tuple[object, Any]], kind: str = "") -> Any:
         if value != first:
             raise MimError(f"{name}: Expected {kind}{first} as in {first_name}, got {value}.")
     return first
+
+
+def common_times(ours: dict, theirs: dict) -> list[str]:
+    """Return the stretches "FIRST to LAST" of a described grid that overlap one of ours."""
+    if any(each["source"] != "grid" for each in (ours, theirs)):
+        return []
+    known, found = ([text.split(" to ") for text in x["recordings"]] for x in (ours, theirs))
+    return [f"{a} to {b}" for a, b in found if any(a <= end and first <= b for first, end in known)]
 
 
 def describe_splits(sources: dict[str, SequenceSource]) -> str:

@@ -33,10 +33,9 @@ def split_paths(data: DataConfig, split: str) -> tuple[list[Path], bool]:
             "Expected train_data_paths and valid_data_paths to be the same or to have nothing in "
             f"common, got {', '.join(str(train[path][0]) for path in sorted(twice))} in both."
         )
-    if not train or not valid or twice:
-        return [same[0] for same in (train or valid).values()], True
-    chosen = train if split == "train" else valid
-    return [path for same in chosen.values() for path in same], False
+    shared = not train or not valid or bool(twice)
+    chosen = (train or valid) if shared or split == "train" else valid
+    return [same[0] for same in chosen.values()], shared
 
 
 def is_test_validation(data: DataConfig) -> bool:
@@ -105,9 +104,9 @@ def split_recordings(
     """
     paths, shared = needed_paths(data, split)
     recordings = [recording for path in paths for recording in list_in(path)]
-    if shared:  # A folder and a file in it, or two links, must not be in two splits.
-        real = (os.path.realpath(r) if isinstance(r, Path) else r for r in recordings)
-        recordings = list(dict(zip(real, recordings, strict=True)).values())
+    # A folder and a file in it, or two links, must not be in two splits, nor count twice in one.
+    real = (os.path.realpath(r) if isinstance(r, Path) else r for r in recordings)
+    recordings = list(dict(zip(real, recordings, strict=True)).values())
     if not shared:
         if data.dataset != "array":  # whose videos do not have paths
             check_apart(recordings, list_in, data, split)

@@ -76,10 +76,17 @@ def baselines_for(source: SequenceSource) -> dict[str, Baseline]:
 
 
 def unbeaten(result: dict, score: str) -> dict[str, float | None]:
-    """Return the means of the baselines, by name, that the model's mean is not better than."""
+    """Return the means of the baselines, by name, that the model's mean is not better than.
+
+    A baseline whose mean alone is undefined is left out.
+    """
     means = {name: part["mean"][score] for name, part in result.get("baselines", {}).items()}
     ours = result["mean"][score]
-    return {name: mean for name, mean in means.items() if not is_better(score, ours, mean)}
+    return {
+        name: mean
+        for name, mean in means.items()
+        if (mean is not None or ours is None) and not is_better(score, ours, mean)
+    }
 
 
 def won_and_lost(result: dict) -> tuple[list[str], dict[str, list[str]]]:
@@ -240,7 +247,8 @@ class ReferenceScores:
         self._clipped = source.scale is None or source.scale.clipped
         # Kept with the source, because evaluations during training are all on the same sequences.
         known = vars(source).setdefault("_reference_scores", {})
-        self._result: dict = known.setdefault((input_length, limit, protocol), {})
+        settings = source.thresholds, id(source.climatology)
+        self._result: dict = known.setdefault((input_length, limit, protocol, *settings), {})
         self._baselines = {
             name: (baseline, scores_for(source, protocol))
             for name, baseline in baselines_for(source).items()

@@ -17,7 +17,7 @@ from absl import logging
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import direction, score_title, threshold_of
-from mim_tf.evaluation.statistics import as_json, defined_mean, interval, mean_interval
+from mim_tf.evaluation.statistics import as_json, defined_mean, groups_with, interval, mean_interval
 from mim_tf.evaluation.stored import Evaluation, read_evaluation
 from mim_tf.values.text import listed
 
@@ -137,13 +137,14 @@ class Comparison:
         if len(differences) == 1 or all(each.mean is None for each in differences):
             return " ".join(each.sentence for each in differences)
         best, count, title = self.best(score).name, len(self.evaluations), score_title(score)
-        open_ones = [each.other for each in differences if not each.excludes_zero]
+        open_ones = [each for each in differences if not each.excludes_zero]
         if not open_ones:
             return f"{best} is the best of {count} in {title}, and every interval excludes 0."
-        return (
-            f"{best} scores best of {count} in {title}, but the interval of its difference from "
-            f"{listed(open_ones)} includes 0."
-        )
+        unknown = [each.other for each in open_ones if each.interval is None]
+        equal = [each.other for each in open_ones if each.interval is not None]
+        parts = [f"the interval of its difference from {listed(equal)} includes 0"] if equal else []
+        parts += [f"there is no interval of that from {listed(unknown)}"] if unknown else []
+        return f"{best} scores best of {count} in {title}, but {', and '.join(parts)}."
 
     def _mean(self, evaluation, score):
         if self.is_paired:
@@ -156,12 +157,12 @@ class Comparison:
             means = [self._mean(each, score) for each in (first, other)]
             mean = None if None in means else means[1] - means[0]
             resamples = other.resamples[score] - first.resamples[score]
-            ends = interval(resamples, len(np.unique(first.groups)))
+            both = first.per_sequence[score] + other.per_sequence[score]
+            ends = interval(resamples, groups_with(first.groups, both), mean)
         else:
             values = other.per_sequence[score] - first.per_sequence[score]
             mean, values = as_json(defined_mean(values)), values[~np.isnan(values)]
             ends = mean_interval(values)
-        ends = None if mean is None else ends
         better = {1: other.name, -1: first.name}.get(direction(score) * np.sign(mean or 0))
         excludes_zero = bool(better and ends and not ends[0] <= 0 <= ends[1])
         return Difference(first.name, other.name, score, mean, ends, better, excludes_zero)

@@ -185,14 +185,20 @@ class PowerSpectra(ScoreKind):
 
     1 at best; below it the prediction is blurred, above it noisy. None where the truth has no
     power there, or the frames are too small for waves. Powers are summed over sequences first.
-    Where a value is missing, truth and prediction are both set to 0. `details` has the spectra.
+    Where a value is missing, both are set to the mean of what is known of the true field.
+    `details` has the spectra.
     """
 
     _rings: Rings
 
     def addends(self, batch: Batch) -> Values:
         self._rings = rings(*batch.truth.shape[2:4])
-        truth, prediction = batch.pair("power", radial_power)
+        known, total = batch.known, np.where(batch.known, batch.truth, 0).sum(axis=(2, 3))
+        mean = (total / np.maximum(known.sum(axis=(2, 3)), 1))[:, :, None, None]
+        # With 0 K beside 290 K, the edge of a gap would have more power than all weather.
+        truth, prediction = batch.pair(
+            "power", lambda frames: radial_power(np.where(known, frames, mean))
+        )
         return {"truth": truth, "prediction": prediction}
 
     def scores(self, sums: Values) -> Values:

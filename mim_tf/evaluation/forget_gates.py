@@ -93,6 +93,7 @@ def inside_statistics(model, batches: Iterable[np.ndarray], low: float, high: fl
 
 def _measured(name, values, low, high):
     """Yield (kind, name, part) and one number for each sequence."""
+    values = np.asarray(values, np.float32)  # a norm would overflow in float16
     if memory := _MEMORY.fullmatch(name):
         letter = (memory["state"] or memory["read_out"]).upper()
         key = "norms", f"layer {memory['of'] or memory['layer']}", letter

@@ -64,7 +64,7 @@ def save_sample(
             folder / "values.npz",
             unit=np.array(scale.unit),
             truth=scale.to_physical(truth),
-            prediction=scale.to_physical(prediction),
+            prediction=scale.to_physical(scale.clip(prediction)),
         )
 
 
@@ -194,9 +194,9 @@ def _shown_pair(truth, prediction, input_length, scale):
 
 
 class ErrorMap:
-    """Mean squared error at each pixel and lead time, of frames as pictures of `scale` show them.
+    """Mean squared error at each pixel and lead time; 1 is the range that pictures of `scale` show.
 
-    Missing values are left out.
+    Values are clipped where scores clip them. Missing values are left out.
     """
 
     def __init__(self, scale: LinearScale | None = None):
@@ -205,7 +205,8 @@ class ErrorMap:
 
     def update(self, truth: np.ndarray, prediction: np.ndarray) -> None:
         """Add a batch `[B, horizon, H, W, C]`; NaN where a value of the truth is missing."""
-        error = np.square(self._scale.shown(prediction) - self._scale.shown(truth))
+        clip = self._scale.clipped
+        error = np.square(self._scale.shown(prediction, clip) - self._scale.shown(truth, clip))
         self._sum = self._sum + np.nansum(error, axis=(0, -1), dtype=np.float64)
         self._count = self._count + (~np.isnan(error)).sum(axis=(0, -1))
 

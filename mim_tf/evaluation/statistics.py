@@ -174,8 +174,12 @@ class Scores:
 
     def intervals(self, groups: ArrayLike | None = None) -> dict[str, list[float] | None]:
         """Return the 95 % interval `[low, high]` of each mean score; arguments as `resampled`."""
-        size = self.sequences if groups is None else len(np.unique(groups))
-        return {name: interval(means, size) for name, means in self.resampled(groups).items()}
+        groups = np.arange(self.sequences) if groups is None else np.asarray(groups)
+        alone, means = self.per_sequence(), self.result()["mean"]
+        return {
+            name: interval(resamples, groups_with(groups, alone[name]), means[name])
+            for name, resamples in self.resampled(groups).items()
+        }
 
     def _all(self) -> list[Values]:
         if not self.sequences:
@@ -224,24 +228,30 @@ def resampling_counts(size: int) -> Iterator[np.ndarray]:
         yield np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size).astype(float)
 
 
-def interval(means: np.ndarray, size: int) -> list[float] | None:
-    """Return `[low, high]`, the 95 % interval of a mean of `size` groups by its resampled means.
+def groups_with(groups: np.ndarray, scores: np.ndarray) -> int:
+    """Return of how many groups any sequence has a score that is defined."""
+    return len(np.unique(groups[~np.isnan(scores)]))
+
+
+def interval(means: np.ndarray, size: int, score: float | None) -> list[float] | None:
+    """Return `[low, high]`, the 95 % interval of a `score` of `size` groups by its resamples.
 
     The middle 95 % of resampled means are too narrow for few groups: their variance lacks a factor
     (size - 1) / size, and their tails are not those of Student's t. Both are made up for in the
     level (Hesterberg, "What Teachers Should Know about the Bootstrap", 2015, section 4.2). For
     fewer than `FEW` groups no level is enough, because no resampled mean leaves the range of the
     groups. They get the interval of Student's t with the deviation of the resampled means.
-    Means are NaN where undefined. For a `size` of fewer than two groups there is no interval.
+    Means are NaN where undefined. There is no interval of fewer than two groups, nor of a score
+    that is undefined (None).
     """
     means = means[~np.isnan(means)]
-    if not means.size or size < 2:
+    if not means.size or size < 2 or score is None:
         return None
     deviations = np.sqrt(size / (size - 1)) * stats.t.ppf(
         [(1 - LEVEL) / 2, (1 + LEVEL) / 2], size - 1
     )
     if size < FEW:
-        return (means.mean() + deviations * means.std()).tolist()
+        return (score + deviations * means.std()).tolist()
     return np.quantile(means, stats.norm.cdf(deviations)).tolist()
 
 
@@ -250,4 +260,4 @@ def mean_interval(values: np.ndarray) -> list[float] | None:
     if len(values) < 2:
         return None
     means = np.concatenate([counts @ values for counts in resampling_counts(len(values))])
-    return interval(means / len(values), len(values))
+    return interval(means / len(values), len(values), float(np.mean(values)))

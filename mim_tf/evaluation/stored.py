@@ -126,15 +126,16 @@ def find_evaluation(folder: str | Path) -> Path:
         raise MimError(
             f"Expected scores.json, or a run with scores/*/scores.json, in {folder}, found none."
         )
-    best, last = folder / "best.json", max(found)
+    best, last = folder / "best.json", next(reversed(found))
     if os.path.lexists(best):
         last = parsed(best, lambda text: f"{parse_json(text)['iteration']:06d}")
-    return found.get(last, found[max(found)])
+    return found.get(last, next(reversed(found.values())))
 
 
 def evaluations_of(run: Path) -> list[Path]:
-    """Return the folders of the evaluations of a run, sorted; none where it has no `scores`."""
+    """Return the folders of the evaluations of a run, in order; none where it has no `scores`."""
     folders = list_folder(run / "scores") if os.path.isdir(run / "scores") else []
+    folders.sort(key=lambda folder: (len(folder.name), folder.name))  # 1000000 after 999000
     return [f for f in folders if os.path.isdir(f) and f / "scores.json" in list_folder(f)]
 
 

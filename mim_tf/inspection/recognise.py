@@ -90,7 +90,7 @@ def _folder_kind(folder):
             return kind
     if any(is_grid(folder / name) for name in names):
         return "grid"
-    has_arrays = any(name.endswith((".npy", ".npz")) for name in names)
+    has_arrays = any(name.lower().endswith((".npy", ".npz")) for name in names)
     return "radar" if has_arrays else "folder"
 
 

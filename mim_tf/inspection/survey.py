@@ -132,7 +132,7 @@ def summary(source: SequenceSource, found: dict) -> dict[str, str]:
         if scale and not scale.clipped:
             values, unit = scale.to_physical(values), "in their units"
         rows[f"{statistic} by channel, {unit}"] = ", ".join(
-            "-" if np.isnan(value) else f"{value:.4f}" for value in values
+            "-" if np.isnan(value) else f"{value:.4g}" for value in values
         )
     if scale and scale.is_uniform:
         rows["scale"] = scale.words

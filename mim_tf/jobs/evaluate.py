@@ -23,7 +23,7 @@ from mim_tf.evaluation.baselines import ReferenceScores, verdict
 from mim_tf.evaluation.forget_gates import inside_statistics
 from mim_tf.evaluation.pictures import ErrorMap, load_samples, save_sample
 from mim_tf.evaluation.protocols import scores_for
-from mim_tf.evaluation.statistics import interval
+from mim_tf.evaluation.statistics import groups_with, interval
 from mim_tf.evaluation.stored import basis, format_scores, write_scores
 from mim_tf.models import VideoPredictor
 from mim_tf.models.machine import check_prediction
@@ -60,8 +60,8 @@ def evaluate(
             value is missing.
         source: the sequences, see `open_source`; or an array `[N, T, H, W]` or `[N, T, H, W, C]`,
             uint8 or float in [0, 1].
-        config: `protocol`, `batch_size`, `max_test_sequences` and `num_save_samples` are used. By
-            default all sequences are scored.
+        config: `protocol`, `batch_size`, `max_test_sequences` and `num_save_samples` are used.
+            Without one all sequences are scored; one scores 800 if it does not say how many.
         on_sample: called with the number 1, 2, ..., the truth `[T, H, W, C]`, NaN where a value is
             missing, and the forecast `[horizon, H, W, C]` of each of the first `num_save_samples`
             sequences; by default `folder/NUMBER` gets pictures of them.
@@ -99,6 +99,13 @@ def _forecast_of(forecast, source, input_length, config) -> tuple[Forecast, int]
             f"frames, got {input_length}."
         )
     if isinstance(forecast, VideoPredictor):
+        scale = forecast.config.scale
+        if scale and source.scale and not scale.is_like(source.scale):
+            logging.warning(
+                "Expected frames on the scale of the weights, %s, got %s. Open them with "
+                "open_source(data, model.config, split).",
+                *(scale.words, source.scale.words),
+            )
         size = min(config.batch_size, len(evaluated(source, config.max_test_sequences)))
         check_prediction(forecast.config, size, length)
 
@@ -108,7 +115,8 @@ def _forecast_of(forecast, source, input_length, config) -> tuple[Forecast, int]
         return predict_next, input_length
 
     def predict(frames, _):
-        context, horizon = frames[:, :input_length], length - input_length
+        # A copy, because some functions write into their argument, and baselines see it, too.
+        context, horizon = frames[:, :input_length].copy(), length - input_length
         found = forecast.predict_on_batch(context) if is_keras else forecast(context, horizon)
         found = np.ma.filled(found, np.nan) if np.ma.is_masked(found) else np.asarray(found)
         expected = (len(frames), horizon, *frames.shape[2:])
@@ -175,11 +183,15 @@ def scored(
     per_sequence = scores.per_sequence()
     samples = load_samples(per_sequence["mse"], source, indices, forecast, batch_size)
     recordings, groups = np.unique(source.groups(indices), return_inverse=True)
-    count, resamples = len(recordings), scores.resampled(groups)
+    resamples, result = scores.resampled(groups), scores.result()
+    intervals = {
+        name: interval(means, groups_with(groups, per_sequence[name]), result["mean"][name])
+        for name, means in resamples.items()
+    }
     result = {
-        **scores.result(),
-        "recordings": count,
-        "intervals": {name: interval(means, count) for name, means in resamples.items()},
+        **result,
+        "recordings": len(recordings),
+        "intervals": intervals,
         **scores.details(),
         "protocol": config.protocol,
         "input_length": context,

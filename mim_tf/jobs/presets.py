@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -46,6 +47,7 @@ def save_preset(
     """
     from mim_tf.weights import save_weights  # Listing presets does without Keras.
 
+    folder = os.path.expanduser(folder)
     preset = Preset(name, Path(folder), description, "", int(model.count_params()), facts)
     if preset.folder.resolve() != PACKAGED.resolve() and (PACKAGED / f"{name}.json").exists():
         raise MimError(f"Presets of the package come first: expected another name than {name}.")
@@ -116,9 +118,7 @@ def _card(preset):
     rows.append(("file", f"`{preset.path.name}`, {_size(preset)}, SHA-256 `{preset.sha256}`"))
     parts = [f"## {preset.name}", markdown_text(preset.description), markdown_table(rows)]
     if preset.scores:
-        parts.append(
-            f"Scores with their 95 % bootstrap intervals, on {markdown_text(preset.scored_on)}:"
-        )
+        parts.append(f"Scores with their 95 % intervals, on {markdown_text(preset.scored_on)}:")
     for protocol, scores in preset.scores.items():
         baselines = scores["baselines"]
         rows = [(f"`{protocol}`", "these weights", *(each.replace("_", " ") for each in baselines))]

@@ -86,11 +86,12 @@ def list_models(prediction: str) -> dict[str, list[Path]]:
     """Return the name of each model and the files with its forecasts; `MimError` without any."""
     path = Path(prediction)
     if glob.has_magic(prediction) and not os.path.lexists(path):
-        files = in_natural_order(map(Path, glob.glob(prediction)))
-        found = {path.parent.name or "forecasts": files}
+        files = in_natural_order(map(Path, glob.glob(prediction, recursive=True)))
+        folder = path.parent.name
+        found = {"forecasts" if glob.has_magic(folder) else folder or "forecasts": files}
     elif os.path.isdir(path) and not is_grid(path):
         entries = list_folder(path)
-        stems = [each.stem for each in entries]
+        stems = [each.name if os.path.isdir(each) else each.stem for each in entries]
         # A.npy and A.nc are two models.
         names = stems if len(set(stems)) == len(stems) else [each.name for each in entries]
         found = {n: _forecasts_at(each) for n, each in zip(names, entries, strict=True)}
@@ -146,10 +147,17 @@ def _open_arrays(truth, predictions, unit):
     source, forecast = Truths(frames, truth), Truths(forecasts, prediction)
     known, guessed = _known_values(source, truth, forecast)
     low, high = guessed.low.min(), guessed.high.max()
-    if frames.dtype == np.uint8 and not -1 <= low <= high <= 2:
+    is_other = not -1 <= low <= high <= 2
+    if frames.dtype == np.uint8 and is_other:
         raise MimError(
             f"{prediction}: expected values of 0 to 1, as the levels of {truth} count, got {low:g} "
             f"to {high:g}. Convert one of them."
+        )
+    if not unit and is_other and known.low.min() >= 0 and known.high.max() <= 1:
+        logging.warning(
+            "%s: values from %g to %g count as 0 to 1, because %s has only such, as pictures do. "
+            "Give the --unit of physical values.",
+            *(prediction, low, high, truth),
         )
     if unit or known.low.min() < 0 or known.high.max() > 1:
         source.scale = _scale_of(known, (unit,), () if unit else ("value",))
@@ -205,7 +213,7 @@ def _open_fields(truth, predictions, variables, context):
     forecasts = [_open_forecast(path, variables) for path in predictions]
     first = forecasts[0]
     grid = Grid([truth], variables or first.variables)
-    if first.units == (RAIN_RATE,):  # as mim predict writes sums
+    if are_same_units(first.units, (RAIN_RATE,)):  # as mim predict writes sums
         with contextlib.suppress(MimError):  # other units are reported below
             grid = Grid([truth], variables or first.variables, as_rain_rate=True)
     for each in forecasts:
@@ -230,9 +238,12 @@ def _open_fields(truth, predictions, variables, context):
     starts = np.array([place for place, _ in places])
     number = np.searchsorted([start for start, _ in stretches], starts, side="right") - 1
     begins = np.array([stretches[n][0] for n in number])
-    context = int(min(context, ((starts - begins) // interval).min()))
-    if not context:
+    wanted, context = context, int(min(context, ((starts - begins) // interval).min()))
+    if wanted and not context:
         logging.warning("%s: no field before each forecast, so there are no baselines.", truth)
+    elif context < wanted:
+        message = "%s: baselines see %d fields, because there are no more before each forecast."
+        logging.warning(message, truth, context)
     source = WindowSource(
         [Stretch(grid, *run) for run in stretches],
         grid.frame_shape,
@@ -277,12 +288,20 @@ def _times_in(grid, forecast, truth) -> tuple[int, int]:
     """Return the place of a forecast's first time in the truth, and its step in fields of it."""
     places = np.searchsorted(grid.times.seconds, forecast.times.seconds)
     there = np.take(grid.times.seconds, places, mode="clip") == forecast.times.seconds
-    steps = np.unique(np.diff(places)) if len(places) > 1 else [_lead(grid, forecast, places[0])]
+    lead = _lead(grid, forecast, int(places[0]))
+    steps = np.unique(np.diff(places)) if len(places) > 1 else [lead or 1]
+    apart = forecast.times.steps()[0]  # not equal across a gap of the truth
     what, found = f"a field for {forecast.times.text(int(np.argmin(there)))}", "none"
     if forecast.times.calendar != grid.times.calendar:
         found = f"the calendar {grid.times.calendar} (xarray: convert_calendar)"
     elif there.all():
-        if len(steps) == 1:
+        if len(steps) == 1 and (apart == apart[:1]).all():
+            if lead not in (None, steps[0]):
+                logging.warning(
+                    "%s: baselines know fields up to one step before its first field, but it "
+                    "starts at another time.",
+                    forecast.paths[0],
+                )
             return int(places[0]), int(steps[0])
         what, found = "fields one step apart", f"those from {forecast.times.span()} with gaps"
     raise MimError(
@@ -292,12 +311,13 @@ def _times_in(grid, forecast, truth) -> tuple[int, int]:
 
 
 def _lead(grid, forecast, place):
-    """Return the fields from the start of a forecast of one field to it, 1 if it is unknown."""
+    """Return how many fields of the truth its first field is after its start; None if unknown."""
     for each in forecast.channels[0][0].data.coords.values():
         if each.attrs.get("standard_name") == "forecast_reference_time" and each.size == 1:
             start = read_times(forecast.paths[0], each.values.ravel()).seconds
-            return max(1, place - np.searchsorted(grid.times.seconds, start[0]))
-    return 1
+            # From the last field that was there at the start.
+            return place - int(np.searchsorted(grid.times.seconds, start[0], side="right")) + 1
+    return None
 
 
 def _reader(source, forecasts, context, name):

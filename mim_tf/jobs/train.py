@@ -16,7 +16,7 @@ from mim_tf.data.batches import errors_of, training_dataset
 from mim_tf.data.batches.order import evaluated
 from mim_tf.data.dataset import open_source
 from mim_tf.data.scale_fit import warn_of_kept_scale
-from mim_tf.data.source import SequenceSource, describe_splits, filled
+from mim_tf.data.source import SequenceSource, common_times, describe_splits, filled
 from mim_tf.data.split import SPLITS, is_test_validation, split_paths
 from mim_tf.errors import MimError
 from mim_tf.evaluation.protocols import scores_for
@@ -26,7 +26,13 @@ from mim_tf.models import build_model
 from mim_tf.models.machine import check_training
 from mim_tf.models.registry import find_network
 from mim_tf.runs.folder import RECORD, has_state, held, new_run_folder
-from mim_tf.runs.record import check_network_module, check_sources, update_record, write_record
+from mim_tf.runs.record import (
+    check_network_module,
+    check_sources,
+    update_record,
+    whole_path,
+    write_record,
+)
 from mim_tf.runtime.backend import skip_graph_rewriting
 from mim_tf.runtime.memory import memory_errors
 from mim_tf.storage.files import read_json
@@ -103,7 +109,7 @@ def train(
         folder = resume
         if folder:
             begun = read_json(folder / RECORD).get("pretrained_model", pretrained_model)
-            if pretrained_model not in ("", begun):
+            if pretrained_model and whole_path(pretrained_model) != whole_path(begun):
                 raise MimError(
                     f"--pretrained_model: expected {begun or 'none'}, with which the run to resume "
                     f"was started, got {pretrained_model}. Leave it out, or start a new run."
@@ -282,8 +288,14 @@ def check_overlap(train: SequenceSource, valid: SequenceSource, data: DataConfig
     """Compare the first and last 16 sequences of both sources; ignore still sequences.
 
     Duplicates raise `MimError` if the splits have different paths, and log a warning if one path
-    was divided.
+    was divided. Fields of the same times log one, too: they may be of two simulations.
     """
+    if common := common_times(train.describe(), valid.describe()):
+        logging.warning(
+            "Training has fields of the times of validation, %s. Scores of fields trained on mean "
+            "little: if both are of one record, give the times to one of the splits.",
+            ", ".join(common[:3]),
+        )
     if train.size is None or valid.size is None:
         return
     known, others = _contents(train), _contents(valid)

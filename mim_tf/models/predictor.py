@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import h5py
@@ -253,10 +254,15 @@ class VideoPredictor(keras.Model):
         config = {**config, "config": ModelConfig(**config["config"])}
         trainable = config.pop("trainable_layers", ())  # not in files of earlier versions
         model = cls(**config)
-        # Keras also sets the layers inside each layer, which follow it.
-        for layer, value in zip(layers_inside(model), trainable, strict=False):
-            layer.trainable = value
+        freeze(model, trainable)
         return model
+
+
+def freeze(model: VideoPredictor, trainable: Iterable[bool]) -> None:
+    """Set for each layer inside a model whether it is trainable; none is changed without values."""
+    # Keras also sets the layers inside each layer, which follow it.
+    for layer, value in zip(layers_inside(model), trainable, strict=False):
+        layer.trainable = value
 
 
 class Forecaster(keras.Model):

@@ -28,13 +28,12 @@ from mim_tf.data.scale_fit import check_units
 from mim_tf.data.sets.grid.files import is_grid, is_pattern
 from mim_tf.data.sets.grid.grid import Stretch, cached_grid
 from mim_tf.data.sets.grid.times import runs
-from mim_tf.data.sets.radar import POSSIBLE_DBZ
 from mim_tf.data.source import Recording, filled, warn_of_pace, warn_of_step
 from mim_tf.errors import MimError
 from mim_tf.prediction.outputs import ForecastOrigin
 from mim_tf.storage.paths import list_folder
 from mim_tf.values.grid import check_grid
-from mim_tf.values.scale import LinearScale
+from mim_tf.values.scale import POSSIBLE_DBZ, LinearScale
 from mim_tf.values.step import Step, step_from_words, step_in_words
 
 _LAYOUTS = {3: "[T, H, W]", 4: "[T, H, W, C]", 5: "[N, T, H, W, C]"}
@@ -80,6 +79,8 @@ class Input:
             if self.scale.unit == "dBZ":  # as in training, where --radar_missing names others
                 low, high = POSSIBLE_DBZ
                 wrong, expected = (frames < low) | (frames > high), f"dBZ from {low} to {high}"
+            elif self.scale.transform:
+                wrong, expected = (frames < 0) | np.isinf(frames), "rain of 0 mm/h or more"
             if wrong.any():
                 got = f"got {frames[wrong][0]:g}. Write NaN where values are missing."
                 raise MimError(f"{recording.name}: expected {expected} or NaN, {got}")

@@ -15,7 +15,7 @@ from mim_tf.evaluation.errors import to_uint8
 from mim_tf.evaluation.pictures import gif, mp4, png, shown_frames
 from mim_tf.runtime.optional import import_xarray
 from mim_tf.storage.paths import check_free, written_whole
-from mim_tf.values.scale import UNIT, LinearScale
+from mim_tf.values.scale import UNIT, LinearScale, are_same_units
 from mim_tf.values.step import Step, step_in_words
 from mim_tf.values.text import listed
 from mim_tf.version import __version__
@@ -92,7 +92,8 @@ class ForecastOrigin:
         for channel, name in enumerate(grid.variables):
             known = grid.channels[channel][0].data.attrs
             attrs = {key: known[key] for key in _KEPT if key in known}
-            if grid.units[channel] != grid.channels[channel][0].unit:  # sums have become rates
+            units = [grid.units[channel]], [grid.channels[channel][0].unit]
+            if not are_same_units(*units):  # sums have become rates
                 attrs = _RAIN_RATE.copy()
             attrs["units"] = grid.units[channel] or "1"
             if mapping is not None:

@@ -62,11 +62,10 @@ class Table(NamedTuple):
 
 def methods(comparison: Comparison) -> list[tuple[str, dict]]:
     """Return name and scores of each evaluation, then of each baseline."""
-    baselines = comparison.baselines.items()
-    return [
-        *((each.name, each.scores) for each in comparison.evaluations),
-        *((BASELINES.get(name, name), part) for name, part in baselines),
-    ]
+    runs = {each.name: each.scores for each in comparison.evaluations}
+    baselines = {BASELINES.get(name, name): part for name, part in comparison.baselines.items()}
+    baselines = {f"{n} (baseline)" if n in runs else n: part for n, part in baselines.items()}
+    return [*runs.items(), *baselines.items()]
 
 
 def decimals(values: Iterable[float | None], digits: int = DIGITS) -> int:

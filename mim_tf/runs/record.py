@@ -16,7 +16,10 @@ from mim_tf.config.data import used_settings
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import RECORD
 from mim_tf.storage.files import read_json, write_json
+from mim_tf.storage.paths import divided
 from mim_tf.version import __version__
+
+PATHS = ("train_data_paths", "valid_data_paths")
 
 
 def write_record(
@@ -39,7 +42,7 @@ def write_record(
         "model": dataclasses.asdict(model),
         "data": dataclasses.asdict(data),
         "training": dataclasses.asdict(training),
-        "pretrained_model": pretrained_model,
+        "pretrained_model": whole_path(pretrained_model),
         "network_module": source_of(model.model_name),
         "sources": sources,
         "backend": keras.backend.backend(),
@@ -52,6 +55,11 @@ def write_record(
     write_json(folder / RECORD, record)
 
 
+def whole_path(weights: str) -> str:
+    """Return the path of a weights file as seen from any folder; a name of weights as it is."""
+    return os.path.realpath(weights) if os.path.isfile(weights) else weights
+
+
 def update_record(folder: Path, data: DataConfig, training: TrainingConfig) -> None:
     """Write the settings a run is resumed with, and add the time and command to the record.
 
@@ -61,14 +69,24 @@ def update_record(folder: Path, data: DataConfig, training: TrainingConfig) -> N
     earlier = record.get("resumed")
     earlier = earlier if isinstance(earlier, list) else []
     began = record["training"].get("max_iterations")
-    if training.max_iterations != began and (training.short_share or training.sampling_share):
+    sampling = training.scheduled_sampling and training.sampling_share
+    if training.max_iterations != began and (training.short_share or sampling):
         logging.warning(
             "Short sequences and scheduled sampling end after shares of --max_iterations, which is "
             "%d now, and was %s.",
             *(training.max_iterations, began),
         )
+    if training.max_iterations != began and training.lr_schedule == "cosine":
+        logging.warning(
+            "The learning rate falls to 0 at --max_iterations, which is %d now, and was %s. It may "
+            "jump. --lr_schedule=wsd is for runs without a known end.",
+            *(training.max_iterations, began),
+        )
+    settings = dataclasses.asdict(data)
+    for name in PATHS if record.get("folder") != os.getcwd() else ():
+        settings[name] = ",".join(map(os.path.abspath, divided(settings[name])))
     record |= {
-        "data": dataclasses.asdict(data),
+        "data": settings,
         "training": dataclasses.asdict(training),
         "resumed": [*earlier, {"time": _now(), "command": sys.argv}],
     }
@@ -98,7 +116,7 @@ def read_record(folder: Path) -> tuple[ModelConfig, DataConfig, TrainingConfig]:
 
 def _found(record):
     data, folder = dict(record["data"]), record.get("folder")  # not in records of 1.7 and before
-    for name in ("train_data_paths", "valid_data_paths"):
+    for name in PATHS:
         if folder and folder != os.getcwd() and (text := data.get(name)):
             is_one = os.path.lexists(os.path.join(folder, text))  # with a comma in its name
             names = [text] if is_one else map(str.strip, text.split(","))
@@ -120,11 +138,17 @@ def check_network_module(folder: Path, model: ModelConfig) -> None:
 
 
 def check_sources(folder: Path, sources: dict[str, dict]) -> None:
-    """Log a warning if a split has another number of sequences than when the run was started."""
+    """Log a warning if a split has another number of sequences, or digits, than at the start."""
     then = read_json(folder / RECORD).get("sources")
     for split, now in sources.items():
         known = then.get(split) if isinstance(then, dict) else None
-        count = known.get("sequences") if isinstance(known, dict) else None
+        known = known if isinstance(known, dict) else {}
+        if known.get("digits_sha256", digits := now.get("digits_sha256")) != digits:
+            logging.warning(
+                "%s was started with other digits to %s (%s) than now (%s). Give them as --digits.",
+                *(folder, split, known.get("digits_origin"), now.get("digits_origin")),
+            )
+        count = known.get("sequences")
         if count is not None and count != now["sequences"]:
             logging.warning(
                 "%s was started with %s %s sequences, and has %s now. Sequences to train on and to "

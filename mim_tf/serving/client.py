@@ -106,6 +106,8 @@ def serving_protos(name: str):
 
 
 def _without_mask(value):
+    if isinstance(value, list | tuple):
+        return [_without_mask(each) for each in value]
     return value.astype(np.float32).filled(np.nan) if np.ma.is_masked(value) else value
 
 

@@ -15,6 +15,7 @@ from mim_tf.models.machine import check_prediction, under
 from mim_tf.models.registry import build_step
 from mim_tf.models.rollout import apart, roll_ahead, together
 from mim_tf.runtime.keras_private import layers_inside
+from mim_tf.values.scale import POSSIBLE_DBZ
 
 LARGEST_STATE = 1e6
 """Largest accepted value of a state: memories change by at most 1 a frame, so no stream reaches it,
@@ -80,7 +81,12 @@ class Endpoints:
         """Predict as `predict`, from and to physical values; NaN is missing."""
         frames = tf.ensure_shape(frames, self._frames, name="frames")
         is_finite = ~tf.reduce_any(tf.math.is_inf(frames))  # clipping would hide infinity
-        frames = _checked(frames, [(is_finite, "frames must be finite or NaN, got infinity.")])
+        checks = [(is_finite, "frames must be finite or NaN, got infinity.")]
+        if self.scale.unit == "dBZ":
+            low, high = POSSIBLE_DBZ
+            is_possible = ~tf.reduce_any((frames < low) | (frames > high))
+            checks.append((is_possible, f"frames must be dBZ from {low} to {high}, or NaN."))
+        frames = _checked(frames, checks)
         frames = self.scale.frames_of(frames, keras.ops)
         frames = self._clipped(tf.where(tf.math.is_nan(frames), 0.0, frames))
         predictions = self.predict(frames)["predictions"]

@@ -51,7 +51,7 @@ def at_home(text: str) -> str:
 
     Shells leave it after --flag=.
     """
-    return re.sub(r"(^|,\s*)~(?=/)", lambda comma: comma[1] + os.path.expanduser("~"), text)
+    return re.sub(r"(^|,\s*)~(?=/|,|\s*$)", lambda comma: comma[1] + os.path.expanduser("~"), text)
 
 
 def divided(text: str) -> list[str]:
@@ -121,7 +121,8 @@ def walk(folder: str | Path, kind: str = "a folder") -> Iterator[tuple[Path, lis
             seen.add(real)
             folders = [entry for entry in entries if os.path.isdir(entry)]
             waiting += reversed(folders)
-            yield current, [entry.name for entry in entries if entry not in folders]
+            visited = set(folders)  # a Zarr store may have tens of thousands
+            yield current, [entry.name for entry in entries if entry not in visited]
 
 
 def read_text(path: str | Path, kind: str = "a file of text") -> str:

@@ -73,8 +73,12 @@ class Divergence(OnIteration):
     def on_train_batch_end(self, batch, logs=None):
         # The running mean stays NaN from the first NaN on. Keras has already copied it to the
         # host, so reading it here costs no synchronisation of its own.
-        if not math.isfinite(loss := logs["loss_per_sequence"]):
-            self._handle(loss, self.start + self.updates // self.config.updates_per_iteration + 1)
+        found = {"loss": logs["loss_per_sequence"]}
+        if self.config.on_nan == "skip":  # which a gradient alone can cause, with a finite loss
+            found["gradient"] = float(ops.convert_to_numpy(self.model.optimizer.gradient_norm))
+        if wrong := next((x for x in found.items() if not math.isfinite(x[1])), None):
+            self._handle(*wrong, self.start + self.updates // self.config.updates_per_iteration + 1)
+        if not math.isfinite(found["loss"]):
             self.model.reset_metrics()
         super().on_train_batch_end(batch, logs)
 
@@ -82,9 +86,9 @@ class Divergence(OnIteration):
         if self.due(iteration, self.config.display_interval):
             self.model.reset_metrics()
 
-    def _handle(self, loss, iteration):
+    def _handle(self, what, value, iteration):
         sequences = ", ".join(map(str, self.order[iteration - 1]))
-        found = f"The loss is {loss} at iteration {iteration} (sequences {sequences})"
+        found = f"The {what} is {value} at iteration {iteration} (sequences {sequences})"
         if self.config.on_nan == "skip":  # the optimizer has skipped the update
             logging.warning("%s: this update was left out.", found)
         elif self.config.on_nan == "rollback" and has_state(self.folder):
@@ -96,7 +100,8 @@ class Divergence(OnIteration):
             count.assign(updates)
             logging.warning("%s: back to the weights of iteration %d.", found, reached)
         else:
-            files = sorted(self.folder.glob("*-*[0-9].weights.h5")) if self.folder else []
+            files = list(self.folder.glob("*-*[0-9].weights.h5")) if self.folder else []
+            files.sort(key=lambda file: (len(file.name), file.name))  # 1000000 after 999000
             raise MimError(
                 f"{found}: training diverged. Last snapshot: {files[-1] if files else 'none'}. "
                 "Start from good weights (--pretrained_model) with a lower --lr or --clip_norm, or "

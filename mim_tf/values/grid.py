@@ -53,10 +53,18 @@ class Axis:
         return (self.coordinates[-1] - self.coordinates[0]) / max(self.size - 1, 1)
 
     @property
+    def _is_longitude(self):
+        return "lon" in self.name.lower()  # x of a projection may be 360 km further, too
+
+    @property
     def _is_globe(self):
         # With or without the first column once more at the end.
         step = abs(self._step)
-        return step > 0 and -1.01 * step < step * (self.size - 1) - 360 < 0.01 * step
+        return (
+            self._is_longitude
+            and step > 0
+            and -1.01 * step < step * (self.size - 1) - 360 < 0.01 * step
+        )
 
     def is_same(self, found: "Axis", where: str) -> bool:
         """Return whether `found`, the axis of the files `where`, has the same coordinates.
@@ -76,7 +84,7 @@ class Axis:
         if self._step * found._step < 0:
             raise MimError(f"{message}.sortby({found.name!r}, ascending={self._step > 0}).")
         step, shift = abs(self._step), theirs[0] - ours[0]
-        turn = 360 * np.clip(np.round(shift / 360), -1, 1)
+        turn = 360 * np.clip(np.round(shift / 360), -1, 1) if self._is_longitude else 0
         if self._is_globe and found._is_globe and abs(shift - turn) > 0.99 * step:
             columns = round(-shift % 360 / step)
             raise MimError(f"{message}.roll({found.name}=-{columns}, roll_coords=True).")

@@ -30,6 +30,11 @@ def plain_unit(unit: str) -> str:
     return re.sub(r"[ ^*]", "", powers)
 
 
+POSSIBLE_DBZ = -100, 90
+"""No weather reflects less or more. Other numbers mark missing values, such as 95.5, which is level
+255 of files with steps of 0.5 dBZ from -32."""
+
+
 def are_same_units(ours: Sequence[str], theirs: Sequence[str]) -> bool:
     """Return whether units are the same, in whatever spelling."""
     return [*map(plain_unit, ours)] == [*map(plain_unit, theirs)]
@@ -174,16 +179,17 @@ class LinearScale:
         frames = np.asarray(frames, np.float32)
         return np.clip(frames, 0, 1, dtype=np.float32) if self.clipped else frames
 
-    def shown(self, frames: np.ndarray) -> np.ndarray:
+    def shown(self, frames: np.ndarray, clip: bool = True) -> np.ndarray:
         """Return frames `[..., C]` as pictures show them, float32 from 0 (black) to 1 (white)."""
         frames = np.asarray(frames, np.float32)
         if self.black is None or self.white is None:
-            return np.clip(frames, 0, 1)
+            return np.clip(frames, 0, 1) if clip else frames
         size = np.subtract(self.high, self.low)
         black, white = (
             np.float32(np.subtract(end, self.low) / size) for end in (self.black, self.white)
         )
-        return np.clip((frames - black) / (white - black), 0, 1)
+        found = (frames - black) / (white - black)
+        return np.clip(found, 0, 1) if clip else found
 
     def as_json(self) -> dict:
         """Return the arguments that differ from their defaults, as JSON types."""

@@ -135,8 +135,8 @@ def list_presets() -> dict[str, Preset]:
 
 
 def find_preset(name: str | PathLike) -> Preset | None:
-    """Return the preset of this name, or None; a path in the working directory comes first."""
-    if is_name(str(name)) and not os.path.lexists(name):
+    """Return the preset of this name, or None; a file in the working directory comes first."""
+    if is_name(str(name)) and not os.path.isfile(name):
         for folder in _folders():
             if os.path.lexists(record := folder / f"{name}.json"):
                 return read_preset(record)

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
+from absl import logging
 
 from mim_tf.config import ModelConfig
 from mim_tf.models import VideoPredictor, build_model
 from mim_tf.models.machine import under
+from mim_tf.models.predictor import freeze
 from mim_tf.storage.paths import open_file
 from mim_tf.weights.by_name import find_weights, is_checkpoint
 from mim_tf.weights.hdf5 import ZIP, StoredWeights, read_hdf5, read_keras_file, save_weights
@@ -55,7 +57,10 @@ def load_weights(model: VideoPredictor, path: str | PathLike) -> None:
         MimError: if there are no weights at `path`, or they are corrupted, not finite or of another
             architecture; `model` is unchanged then.
     """
-    read_weights(path).load(model)
+    stored = read_weights(path)
+    stored.load(model)
+    if not all(getattr(stored, "trainable", ())):
+        logging.warning("%s has frozen layers; the model's stay as they are.", path)
 
 
 def load_model(path: str | PathLike, **changes: Any) -> VideoPredictor:
@@ -72,7 +77,16 @@ def load_model(path: str | PathLike, **changes: Any) -> VideoPredictor:
         MimError: as for `stored_config` and `load_weights`.
     """
     stored = read_weights(path)
-    return build_from(stored, dataclasses.replace(stored.config(**changes), **changes))
+    return build_from(stored, changed(stored.config(**changes), changes))
+
+
+def changed(config: ModelConfig, changes: dict[str, Any]) -> ModelConfig:
+    """Return the configuration of weights with changes; a width alone is the height, too."""
+    if "img_width" in changes:
+        changes = {"img_height": 0} | changes
+    if "img_height" in changes:  # of another size, frames are not on the grid of the training
+        changes = {"frame_grid": None} | changes
+    return dataclasses.replace(config, **changes)
 
 
 def build_from(
@@ -83,4 +97,5 @@ def build_from(
     with under(policy):
         model = build_model(config)
     stored.load(model)
+    freeze(model, getattr(stored, "trainable", ()))
     return model

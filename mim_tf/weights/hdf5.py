@@ -90,6 +90,7 @@ class StoredWeights:
         weights: key in the file -> values.
         optimizer: the same for the state of the optimizer; None if there is none.
         policy: name of the policy in a `.keras` file.
+        trainable: whether each layer is, in a `.keras` file.
     """
 
     path: Path
@@ -97,6 +98,7 @@ class StoredWeights:
     weights: Arrays
     optimizer: Arrays | None
     policy: str | None = None
+    trainable: tuple[bool, ...] = ()
 
     def config(self, **known: Any) -> ModelConfig:
         """Return the configuration; `known` is used if the file has none."""
@@ -223,7 +225,7 @@ def _check_plain(path: str, group: h5py.Group, name: str) -> None:
 
 def read_keras_file(path: Path) -> StoredWeights:
     """Read a `.keras` file; raise `MimError` as `read_hdf5`, and for other kinds of models."""
-    config, policy = _configuration(path)
+    config, policy, trainable = _configuration(path)
     content = _member(path, "model.weights.h5")
     with tempfile.TemporaryDirectory() as folder:
         inside = Path(folder) / path.name
@@ -232,17 +234,18 @@ def read_keras_file(path: Path) -> StoredWeights:
             stored = read_hdf5(inside, config)
         except MimError as error:
             raise MimError(str(error).replace(str(inside), str(path))) from None
-    return dataclasses.replace(stored, path=path, policy=policy)
+    return dataclasses.replace(stored, path=path, policy=policy, trainable=trainable)
 
 
-def _configuration(path: Path) -> tuple[ModelConfig, str]:
-    """Return the configuration and the name of the policy of the model in a `.keras` file."""
+def _configuration(path: Path) -> tuple[ModelConfig, str, tuple[bool, ...]]:
+    """Return configuration, name of the policy and trainable layers of a `.keras` file's model."""
     text = _member(path, "config.json")
     try:
         content = json.loads(text)
         kind = content["registered_name"] or content["class_name"]
         settings = dict(content["config"]["config"]) if kind == _CLASS else {}
         policy = content["config"].get("dtype")
+        trainable = tuple(content["config"].get("trainable_layers") or ())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise MimError(f"{path} is corrupted: its configuration cannot be read.") from None
     if kind != _CLASS:
@@ -256,7 +259,8 @@ def _configuration(path: Path) -> tuple[ModelConfig, str]:
         raise MimError(f"{path}: expected the policy {' or '.join(POLICIES)}, got {policy!r}.")
     # The file has the version of Keras only. The name is used where settings are unknown.
     version = "of a later version"
-    return from_json(path, json.dumps({"version": version, "model": settings})), policy
+    config = from_json(path, json.dumps({"version": version, "model": settings}))
+    return config, policy, trainable
 
 
 def _member(path: Path, name: str) -> bytes:

@@ -82,3 +82,12 @@ def test_a_crop_larger_than_the_frames(path):
 def test_settings_of_crops_without_crops(settings):
     with pytest.raises(MimError, match="--crop"):
         DataConfig("array", **settings)
+
+
+def test_wet_crops_are_where_something_was_measured(tmp_path):
+    frames = np.full((1, 20, 16, 16, 1), -30.0)  # no echo, below 0
+    frames[:, :, :8, 2:6] = 40
+    frames[:, :, :, 8:] = np.nan  # out of reach
+    np.save(tmp_path / "a.npy", frames)
+    drawn = opened(tmp_path / "a.npy", wet_share=1, scale="minmax").sequences(range(100))
+    assert not np.isnan(drawn).all(axis=(1, 2, 3, 4)).any()

@@ -135,3 +135,10 @@ def test_bad_files_are_refused(tmp_path):
             opened(tmp_path / name).sequences([0])
     with pytest.raises(MimError, match=r"b/S1_Walking\.54138969_000001\.jpg.*/a/"):
         opened(tmp_path)  # Each picture is there twice.
+
+
+def test_cameras_of_one_walk_are_one_group(tmp_path):
+    for place, view in enumerate(("S9_Walking.1", "S9_Walking.2", "S9_Walking_1.1")):
+        write(tmp_path, view, fifths(12), first=12 * place)
+    source = opened(tmp_path, "test")
+    assert source.groups(range(source.size)).tolist() == [0] * 4 + [1] * (source.size - 4)

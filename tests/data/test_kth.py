@@ -93,3 +93,10 @@ def test_bad_files_are_refused(tmp_path):
     (tmp_path / "person01_boxing_d1_uncomp.avi").write_bytes(b"RIFF and nothing else")
     with pytest.raises(MimError, match="person01"):
         opened(tmp_path)
+
+
+def test_a_take_that_is_there_twice_is_refused(tmp_path):
+    write_pictures(tmp_path, "person01_walking_d1", range(1, 11))
+    (tmp_path / "person01_walking_d1").mkdir()
+    with pytest.raises(MimError, match="Expected it once"):
+        opened(tmp_path)

@@ -48,7 +48,8 @@ def test_generated_splits_have_their_own_digits(tiny_config):
 def test_files_by_split(tmp_path, tiny_config, tiny_frames):
     write_npz(tmp_path / "a.npz", tiny_frames, 3)
     np.save(tmp_path / "b.npy", tiny_frames[:2])
-    both = [tmp_path / "a.npz", tmp_path / "a.npz"]
+    write_npz(tmp_path / "c.npz", tiny_frames, 3)
+    both = [tmp_path / "a.npz", tmp_path / "c.npz"]
     data = DataConfig(train_data_paths=both, valid_data_paths=tmp_path / "b.npy")
     assert open_source(data, tiny_config, "train").size == 10
     valid = open_source(data, tiny_config, "valid")

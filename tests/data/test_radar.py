@@ -242,3 +242,19 @@ def test_what_is_no_event_or_no_option_is_refused(tmp_path, write, options, name
     write(tmp_path)
     with pytest.raises(MimError, match=named):
         opened(tmp_path, **options)
+
+
+def test_a_marker_of_float32_is_found_in_float64(tmp_path):
+    frames = np.full((3, 4, 6), 20.0)
+    frames[:, :2] = np.float32(-99.9)
+    save_npy(tmp_path / "event", frames)
+    assert np.isnan(opened(tmp_path, radar_missing="-99.9").sequences([0])).mean() == 0.5
+
+
+def test_transparent_levels_are_refused(tmp_path):
+    """Transparent pixels would be measurements of the lowest level."""
+    (tmp_path / "event").mkdir()
+    for n in range(3):
+        Image.fromarray(levels()[n]).convert("LA").save(tmp_path / "event" / f"frame{n}.png")
+    with pytest.raises(MimError, match="LA"):
+        opened(tmp_path)

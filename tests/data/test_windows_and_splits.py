@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mim_tf.config import DataConfig
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.source import SequenceSource, WindowSource, WrappedSource, describe_splits
-from mim_tf.data.split import Selection, divide, split_paths
+from mim_tf.data.split import Selection, divide, split_paths, split_recordings
 from mim_tf.errors import MimError
 from tests.small_sources import Frames
 
@@ -144,7 +144,7 @@ def test_one_path_is_shared_by_all_splits(train, valid):
 def test_two_paths_are_for_training_and_for_the_others():
     both = DataConfig(train_data_paths="a, b", valid_data_paths="c,c")
     assert split_paths(both, "train") == ([Path("a"), Path("b")], False)
-    assert split_paths(both, "valid") == split_paths(both, "test") == ([Path("c")] * 2, False)
+    assert split_paths(both, "valid") == split_paths(both, "test") == ([Path("c")], False)
     with pytest.raises(MimError, match="b in both"):
         split_paths(DataConfig(train_data_paths="a,b", valid_data_paths="c,./b"), "test")
 
@@ -155,3 +155,20 @@ def test_a_selection_is_the_source_at_other_indices():
     assert (chosen.size, chosen.shape) == (2, (2, 1, 1, 1))
     np.testing.assert_array_equal(chosen.sequences([1, 0]), source.sequences([4, 1]))
     assert chosen.describe() == source.describe() | {"sequences": 2, "selected_from": 5}
+
+
+def test_recordings_without_a_window_are_told_and_not_described(caplog):
+    recordings = [Frames(np.zeros((n, 4, 4, 1)), f"r{n}") for n in (10, 3, 8)]
+    source = WindowSource(recordings, (4, 4, 1), 5)
+    assert source.describe()["recordings"] == ["r10", "r8"]
+    assert "1 of 3 recordings are not used, such as r3" in caplog.text
+
+
+def test_a_recording_named_twice_counts_once(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    paths = f"{tmp_path / 'a'},{tmp_path / 'link'},{tmp_path / 'b'}"
+    data = DataConfig("folder", tmp_path / "c", paths)
+    found, _ = split_recordings(lambda path: [path], data, "valid")
+    assert [path.name for path in found] == ["a", "b"]

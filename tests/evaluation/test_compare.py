@@ -247,3 +247,10 @@ def test_evaluations_without_resamples_are_compared_by_their_sequences(scored, c
     values = [read_evaluation(each).per_sequence["rmse"] for each in scored]
     assert rmse.mean == pytest.approx((values[1] - values[0]).mean())
     assert comparison.best("rmse").name == "uneven"
+
+
+def test_a_difference_without_an_interval_is_called_so(tmp_path):
+    folders = [write(tmp_path / name, [mse]) for name, mse in (("a", 10), ("b", 11), ("c", 9))]
+    words = compare(folders).verdict("mse")
+    assert "there is no interval of that from a" in words
+    assert "includes 0" not in words

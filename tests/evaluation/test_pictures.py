@@ -131,3 +131,17 @@ def test_median_and_ends_are_found_and_undefined_errors_are_neither():
     index, kind = choose_samples(np.array([3.0, np.nan, 1.0, 9.0, 5.0, 7.0]))
     assert index.tolist() == [0, 1, 2, 3, 2, 4, 3]
     assert kind == ["first"] * 4 + ["best", "median", "worst"]
+
+
+def test_errors_are_clipped_where_scores_are():
+    scale = LinearScale("K", 0.0, 1.0, clipped=False, black=0.0, white=10.0)
+    errors = ErrorMap(scale)
+    errors.update(np.full((1, 1, 2, 2, 1), 10.0), np.full((1, 1, 2, 2, 1), 30.0))
+    assert errors.result().tolist() == [[[4.0, 4.0], [4.0, 4.0]]]  # twice the range, squared
+
+
+def test_stored_values_are_on_the_scale(tmp_path):
+    truth = np.full((3, 4, 4, 1), 0.5)
+    save_sample(tmp_path, truth, truth[1:] + 1, 1, LinearScale("dBZ", 0, 70))
+    with np.load(tmp_path / "values.npz") as values:
+        assert values["prediction"].max() == 70

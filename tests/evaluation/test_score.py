@@ -249,3 +249,50 @@ def test_files_of_one_name_and_two_kinds_are_two_models(tmp_path):
     for name in ("A.npy", "A.nc"):
         (tmp_path / name).touch()
     assert sorted(list_models(str(tmp_path))) == ["A.nc", "A.npy"]
+
+
+def with_start(fields, place):
+    start = (), TRUTH.time.values[place], {"standard_name": "forecast_reference_time"}
+    return fields.assign_coords(forecast_reference_time=start)
+
+
+@pytest.mark.parametrize(("start", "told"), [(3, False), (4, True)])
+def test_baselines_that_know_later_fields_than_the_forecast_are_told(start, told, caplog):
+    TRUTH.to_netcdf("truth.nc", engine="h5netcdf")
+    with_start(TRUTH[["t2m"]].isel(time=slice(4, 7)), start).to_netcdf("f.nc", engine="h5netcdf")
+    score("f.nc", "truth.nc")
+    assert ("starts at another time" in caplog.text) == told
+
+
+def test_baselines_end_with_the_last_field_before_the_start():
+    TRUTH.to_netcdf("truth.nc", engine="h5netcdf")
+    start = TRUTH.time.values[5] + np.timedelta64(3, "h")
+    forecast = with_start(TRUTH[["t2m"]].isel(time=[8]), 0)
+    forecast["forecast_reference_time"] = forecast.forecast_reference_time.copy(data=start)
+    forecast.to_netcdf("fc.nc", engine="h5netcdf")
+    found = scores_of("fc.nc", "truth.nc")["baselines"]["persistence"]["mean"]["mae_t2m_K"]
+    t2m = TRUTH.t2m.values
+    assert found == pytest.approx(np.abs(t2m[5] - t2m[8]).mean(), rel=1e-4)
+
+
+def test_a_forecast_across_a_gap_of_the_truth_is_refused():
+    TRUTH.isel(time=[*range(6), *range(10, 24)]).to_netcdf("truth.nc", engine="h5netcdf")
+    forecast = TRUTH[["t2m"]].isel(time=[4, 5, 10])
+    forecast.to_netcdf("fc.nc", engine="h5netcdf")
+    with pytest.raises(MimError, match="with gaps"):
+        score("fc.nc", "truth.nc")
+
+
+def test_values_that_count_as_pictures_are_told(caplog):
+    np.save("a.npy", FRAMES * 0.9)
+    np.save("b.npy", FRAMES[:, 2:] + 2)
+    score()
+    assert "Give the --unit" in caplog.text
+
+
+def test_patterns_look_into_folders():
+    for name in ("x", "a/y"):
+        Path("pred/a").mkdir(parents=True, exist_ok=True)
+        np.save(f"pred/{name}.npy", FRAMES)
+    ((name, files),) = list_models("pred/**/*.npy").items()
+    assert (name, len(files)) == ("forecasts", 2)

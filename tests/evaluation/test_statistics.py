@@ -19,7 +19,7 @@ from mim_tf.evaluation.events import (
 )
 from mim_tf.evaluation.fields import FieldScores, PowerSpectra
 from mim_tf.evaluation.protocols import FrameScores, scores_for
-from mim_tf.evaluation.statistics import Scores
+from mim_tf.evaluation.statistics import Scores, groups_with
 from mim_tf.evaluation.stored import basis
 from mim_tf.values.scale import LinearScale
 from tests.small_sources import Frames
@@ -208,3 +208,13 @@ def test_what_intervals_rest_on_is_said(recordings, named, words):
     data = {"recordings": ["a"] * named}
     assert basis({"sequences": 64, "recordings": recordings, "data": data}) == words
     assert "Evaluate again" in basis({"sequences": 64, "data": data})
+
+
+def test_groups_without_a_defined_score_say_nothing():
+    """A score that only one of twelve recordings has is not known to within any interval."""
+    assert groups_with(np.repeat(np.arange(12), 2), np.array([0.75] + [np.nan] * 23)) == 1
+    scores = Scores(CategoricalScores(DBZ, (20,)))
+    truth = np.zeros((12, 1, 8, 8, 1), np.float32)
+    truth[0, 0, :4] = 1
+    scores.update(truth, np.roll(truth, 1, axis=2))
+    assert scores.intervals()["CSI_20"] is None

@@ -64,7 +64,7 @@ def test_the_interval_of_seeds_covers_the_mean_of_all_seeds():
             Evaluation(
                 "",
                 {"mean": {"mse": mean}, "per_frame": {"mse": [mean]}},
-                {"mse": np.array([mean])},
+                {"mse": np.full(1000, mean)},
                 np.arange(1000),
                 {"mse": np.full(2000, mean)},
             )

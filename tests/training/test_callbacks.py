@@ -15,7 +15,7 @@ from mim_tf.errors import MimError
 from mim_tf.jobs import validation
 from mim_tf.jobs.validation import Validation
 from mim_tf.storage.files import read_json
-from mim_tf.training.callbacks import OnIteration, Pace, ProgressBar, StopInOrder
+from mim_tf.training.callbacks import Divergence, OnIteration, Pace, ProgressBar, StopInOrder
 from mim_tf.training.devices import OneDevice
 
 
@@ -149,3 +149,15 @@ def test_the_best_of_earlier_versions_is_kept_and_a_corrupted_one_refused(evalua
 def test_an_evaluation_without_known_values_has_no_error(evaluated, caplog):
     assert evaluated(1, None, "a") is None
     assert "failed" not in caplog.text
+
+
+def test_a_skipped_update_is_told_if_only_its_gradient_was_infinite(caplog):
+    config = TrainingConfig(on_nan="skip", max_iterations=4)
+    callback = Divergence(config, 0, None, 8)
+    optimizer = types.SimpleNamespace(gradient_norm=1.0)
+    callback.set_model(types.SimpleNamespace(optimizer=optimizer, reset_metrics=lambda: None))
+    callback.on_train_batch_end(0, {"loss_per_sequence": 2.0})
+    assert not caplog.text
+    optimizer.gradient_norm = float("nan")
+    callback.on_train_batch_end(1, {"loss_per_sequence": 2.0})
+    assert "The gradient is nan at iteration 2" in caplog.text

@@ -9,8 +9,10 @@ import pytest
 
 import mim_tf
 from mim_tf.training.optimizers import compile_for_training
+from mim_tf.values.grid import Axis, FrameGrid
 from mim_tf.weights import load_weights, save_weights, stored_config
 from tests.golden_cases import load_golden
+from tests.models.small_models import small_config
 from tests.tf1_checkpoints import golden_checkpoint
 
 
@@ -100,3 +102,14 @@ def test_where_there_are_no_weights(tmp_path, read, name):
     (tmp_path / "text.h5").write_text("not HDF5")
     with pytest.raises(mim_tf.MimError, match=str(tmp_path / name.removesuffix(".index"))):
         read(tmp_path / name)
+
+
+def test_a_width_alone_is_the_height_too(tmp_path):
+    path = tmp_path / "m.weights.h5"
+    grid = FrameGrid(Axis("lat", 16), Axis("lon", 16))
+    config = small_config(frame_grid=grid, peephole="channel", layer_norm=False)
+    mim_tf.save_weights(mim_tf.build_model(config), path)
+    side = 2 * config.img_width
+    found = mim_tf.load_model(path, img_width=side).config
+    assert found.frame_shape[:2] == (side, side)
+    assert found.frame_grid is None

@@ -44,8 +44,8 @@ class Pictures(Recording):
 
     def __init__(self, name: str | Path, paths: Iterable, decode: Callable):
         self.name = str(name)
-        # A copy, because the decoded array may be a view of a larger picture.
-        self._frames = [LazyValue(lambda p=path: np.array(decode(p))) for path in paths]
+        stamps = map(arrays.Stamp.of, paths)
+        self._frames = [LazyValue(functools.partial(_decoded, each, decode)) for each in stamps]
         self.length = len(self._frames)
 
     def read(self, positions: Indices) -> np.ndarray:
@@ -54,6 +54,11 @@ class Pictures(Recording):
     def levels(self, positions: Indices) -> np.ndarray:
         """Return frames at `positions` as `[len(positions), H, W, C]`, not scaled to [0, 1]."""
         return np.stack([self._frames[position]() for position in positions])
+
+
+def _decoded(stamp, decode):
+    stamp.check()
+    return np.array(decode(Path(stamp.path)))  # a copy: it may be a view of a larger picture
 
 
 class ArrayVideo(Recording):
@@ -130,6 +135,12 @@ def list_recordings(folder: str | Path) -> list[Path]:
     if inside and itself:
         message = "%s: its images are not read, because %s is there."
         arrays.warn_once(message, folder, inside[0].name)
+    inner = [each for each in list_folder(folder) if each.is_dir()] if inside else []
+    for each in inner:
+        is_other = each not in inside and each.name[0] != "." and not each.is_symlink()
+        if is_other and any(each.iterdir()):
+            message = "%s is not read: recordings are videos or folders of images in %s itself."
+            arrays.warn_once(message, each, folder)
     names: dict[str, Path] = {}
     for each in inside:
         first = names.setdefault(each.name if os.path.isdir(each) else each.stem, each)

@@ -103,6 +103,8 @@ class RadarRun(Recording):
     columns of `size` become one value, the mean of what counts.
     """
 
+    step = STEP.total_seconds()
+
     def __init__(self, root: Path, times: list, has_masks: bool, size: tuple, factors: tuple):
         self.name = f"{times[0]:%Y-%m-%d %H:%M}"
         self.length = len(times)

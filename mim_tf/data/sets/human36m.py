@@ -59,12 +59,15 @@ def open_human(data: DataConfig, split: str, frame_shape, total_length: int) -> 
         [path for path, _ in pictures],
         lambda path: crop_and_resize(path, read_image(path), *frame_shape[:2]),
     )
+    # Four cameras film a walk at once.
+    walks = np.unique([name["take"] for _, name in pictures], return_inverse=True)[1]
     return WindowSource(
         [recording],
         (*frame_shape[:2], 3),
         total_length,
         interval=INTERVAL,
         starts=[(0, start) for start in starts],
+        groups=walks[starts],
         description={
             "source": "Human3.6M",
             "paths": [str(path) for path in paths],

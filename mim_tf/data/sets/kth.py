@@ -27,7 +27,7 @@ FAST_STEP = 3
 NAME = re.compile(
     r"(?P<key>person(?P<person>\d\d)_"
     r"(?P<action>boxing|handclapping|handwaving|jogging|running|walking)"
-    r"_d\d(_uncomp)?)(?i:\.(avi|mp4))?"
+    r"_d\d)(_uncomp)?(?i:\.(avi|mp4))?"
 )
 _FRAME = re.compile(r"\D*(\d+)(_\d+x\d+)?\.\w+")
 """Such as image_0001.jpg, and image-001_64x64.png of other projects."""

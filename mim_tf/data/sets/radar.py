@@ -24,12 +24,7 @@ from mim_tf.data.source import Indices, Recording, WindowSource, common_value
 from mim_tf.data.split import split_recordings, with_paths
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import list_folder
-from mim_tf.values.scale import LinearScale
-
-POSSIBLE_DBZ = -100, 90
-"""No weather reflects less or more. Other numbers mark missing values, such as 95.5, which is level
-255 of files with steps of 0.5 dBZ from -32."""
-
+from mim_tf.values.scale import POSSIBLE_DBZ, LinearScale
 
 _STRONG = 0.75  # of the range of levels
 
@@ -47,7 +42,9 @@ class RadarValues(NamedTuple):
         # A number too large for the dtype becomes infinity, which never marks missing values.
         with np.errstate(over="ignore"):
             for value in self.missing:
-                found |= np.isnan(stored) if math.isnan(value) else stored == value
+                # -99.9 that was once float32 is another number in float64.
+                same = stored == value, stored == np.float32(value)
+                found |= np.isnan(stored) if math.isnan(value) else same[0] | same[1]
         return found & ~np.isinf(stored)
 
     def to_unit(self, stored: np.ndarray) -> np.ndarray:
@@ -184,7 +181,7 @@ def _layout(file):
         arrays.check_array(array, file, {2: "[H, W], a file each"})
         return array.shape, array.dtype
     height, width, mode = image_header(file)
-    if mode not in ("1", "L", "LA"):
+    if mode not in ("1", "L"):
         raise MimError(
             f"{file}: Expected grey levels of 8 bits, got mode {mode}. Do not use a colour map."
         )

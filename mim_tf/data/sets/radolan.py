@@ -12,6 +12,7 @@ from mim_tf.config import DataConfig
 from mim_tf.data.sets.grid.grid import open_grid, shape_of_grid
 from mim_tf.data.source import WindowSource
 from mim_tf.errors import MimError
+from mim_tf.values.scale import RAIN_SCALES
 
 FILE = "io/example_data/example_areal_reference_data.nc"
 VARIABLE = "rainfall_amount"
@@ -42,7 +43,8 @@ def _as_grid(data):
         variables=VARIABLE,
         scale=data.scale_kinds[0],
         split_dates=data.split_dates or DATES,
-        thresholds=data.event_thresholds,
+        # The defaults are in mm/h.
+        thresholds=data.event_thresholds if data.scale_kinds[0] in RAIN_SCALES else data.thresholds,
     )
 
 

@@ -169,6 +169,7 @@ class SevirEvent(Recording):
     kind: str
     factors: tuple[int, int]
     length = FRAMES
+    step = 300.0  # seconds
 
     def read(self, positions: Indices) -> np.ndarray:
         path, row, kind = self.path, self.row, self.kind

@@ -11,6 +11,7 @@ import pytest
 from mim_tf.config import DataConfig
 from mim_tf.data.dataset import frame_shape, open_part, open_source
 from mim_tf.data.sets.grid.grid import open_grid
+from mim_tf.data.source import common_times
 from mim_tf.errors import MimError
 from mim_tf.evaluation.baselines import baselines_for, persistence
 from mim_tf.evaluation.protocols import scores_for
@@ -199,3 +200,24 @@ def test_thresholds_are_in_the_unit_of_the_only_variable(path):
         np.testing.assert_allclose(found["per_frame"][f"CSI_{threshold:g}"], expected)
     assert f"FSS_window4_{threshold:g}" in found["mean"]
     assert "optical_flow" in baselines_for(source)
+
+
+def test_a_store_changed_in_place_is_read_again(tmp_path):
+    path = grid_files.write(tmp_path / "a.zarr", grid_files.dataset(40))
+    data = DataConfig("grid", path, variables="t2m")
+    before = open_grid(data, "train", None, 4).sequences([0])
+    later = grid_files.dataset(40)[["t2m"]] + 5
+    later.drop_vars(["lat", "lon"]).to_zarr(path, region={"time": slice(0, 40)})
+    after = open_grid(data, "train", None, 4).sequences([0])
+    np.testing.assert_allclose(after, before + 5, rtol=1e-5)
+
+
+def test_times_in_two_splits_are_told(tmp_path, caplog):
+    fields = grid_files.dataset(40)
+    for name, part in (("a", slice(0, 24)), ("b", slice(20, 40)), ("c", slice(24, 40))):
+        grid_files.write(tmp_path / f"{name}.nc", fields.isel(time=part))
+    paths = [DataConfig("grid", tmp_path / f"{n}.nc") for n in "abc"]
+    train, overlapping, after = (open_grid(each, "all", None, 4) for each in paths)
+    assert common_times(train.describe(), after.describe()) == []
+    found = common_times(train.describe(), overlapping.describe())
+    assert found == ["2015-01-06 to 2015-01-10 18:00"]

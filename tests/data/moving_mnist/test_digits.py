@@ -147,3 +147,17 @@ def test_hanging_wrong_and_refused_downloads_are_given_up(datasets, go_on, monke
         assert_bundled_because(datasets, 5, "refused")
     assert "refused" in caplog.text
     assert "4000 train, 500 valid, 1500 test" in caplog.text
+
+
+def test_digits_stay_as_they_were_read(tmp_path):
+    path = tmp_path / "digits.npz"
+    np.savez(path, x_train=images(24), x_test=images(4))  # which is mapped
+    digits, before = load_digits(str(path)), images(4)
+    np.savez(path, x_train=images(24, 1), x_test=images(4, 1))
+    np.testing.assert_array_equal(digits.test, before)
+
+
+def test_digits_of_0_and_1_are_told(tmp_path, caplog):
+    save_mnist(tmp_path / "digits.npz", images(24) % 2, images(4) % 2)
+    load_digits(str(tmp_path / "digits.npz"))
+    assert "Multiply them by 255" in caplog.text

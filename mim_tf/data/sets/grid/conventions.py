@@ -86,6 +86,11 @@ def declare(path: Path, raw, is_zarr: bool):
             days = _days(path, name, variable.values, units[1], start, calendar)
             attrs = attrs | {"units": f"days since {start}"}
             raw = raw.assign({name: (variable.dims, days, attrs)})
+            bounds = str(attrs.get("bounds", attrs.get("climatology")))
+            if bounds in raw.variables and "units" not in raw[bounds].attrs:  # as `name` has them
+                ends = raw[bounds].variable
+                days = _days(path, bounds, ends.values, units[1], start, calendar)
+                raw = raw.assign({bounds: (ends.dims, days, ends.attrs)})
     return raw
 
 
@@ -106,9 +111,15 @@ def _check_precision(path, name, values, units):
     """Raise `MimError` if equal steps of times in float32 differ by its rounding, in seconds."""
     values = values[np.abs(values) < 1e15]  # without NaN and fill values
     rounding = float(np.spacing(np.abs(values).max(initial=0)))
-    second = {"d": 86400, "h": 3600, "m": 60}.get(units.strip()[0].lower(), 1) * rounding
+    unit = {"d": 86400, "h": 3600, "mi": 60, "ms": 1e-3}
+    word = units.strip().lower().replace("milli", "ms")
+    unit = unit.get(word[0]) or unit.get(word[:2], 1)
+    second = unit * rounding
     steps = np.unique(np.diff(values.astype(np.float64)))
-    if second > 0.5 and (np.diff(steps) <= 2 * rounding).any():
+    # With one or two times in a file, no step shows it, but that they are not of whole minutes.
+    seconds = values.astype(np.float64) * unit
+    odd = len(values) < 3 and (np.abs(seconds - 60 * np.rint(seconds / 60)) > 0.5).any()
+    if second > 0.5 and (odd or (np.diff(steps) <= 2 * rounding).any()):
         raise MimError(
             f"{path}: expected times exact to the second, got {name} in float32, which rounds "
             f"{units!r} to {second:g} s. Write them in float64."

@@ -18,6 +18,7 @@ from mim_tf.data.source import Indices, Recording, TooShortError, WindowSource, 
 from mim_tf.data.split import ALL, SPLITS, check_apart, needed_paths, with_paths
 from mim_tf.errors import MimError
 from mim_tf.runtime.memory import machine_memory
+from mim_tf.storage.paths import walk
 from mim_tf.values.grid import Axis, FrameGrid
 from mim_tf.values.scale import RAIN_SCALES, LinearScale, plain_unit
 from mim_tf.values.step import step_in_words
@@ -159,9 +160,16 @@ class Grid:
 def cached_grid(paths: list[Path], data: DataConfig) -> Grid:
     """Return the grid of a configuration; the last one opened is reused while its files stay."""
     names = tuple(filter(None, map(str.strip, data.variables.split(","))))
-    state = tuple((path, path.stat().st_mtime_ns) for path in expand(paths))
+    state = tuple((path, _changed(path)) for path in expand(paths))
     is_rain = not RAIN_SCALES.keys().isdisjoint(data.scale_kinds)
     return _opened(tuple(paths), state, names, data.region, data.coarsen, data.group, is_rain)
+
+
+def _changed(path):
+    """Return when a file, or any file of a Zarr store, was last written."""
+    folders = walk(path) if path.is_dir() else ()
+    inside = [folder / name for folder, names in folders for name in names]
+    return max(file.stat().st_mtime_ns for file in (path, *inside))
 
 
 @functools.lru_cache(1)
@@ -313,6 +321,8 @@ def open_grid(
         check_apart(expand(paths), lambda path: expand([path]), data, split)
     if scale and not data.variables:
         data = dataclasses.replace(data, variables=",".join(scale.names))
+    if scale and scale.transform:  # weights of rain: sums become rates
+        data = dataclasses.replace(data, scale=scale.transform)
     grid = cached_grid(paths, data)
     if data.thresholds and len(grid.variables) > 1:
         raise MimError(

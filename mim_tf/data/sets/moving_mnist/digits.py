@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
-from mim_tf.data.files.arrays import LARGEST_DEFLATE_RATIO, read_member
+from mim_tf.data.files.arrays import LARGEST_DEFLATE_RATIO, MASKS, read_member, warn_once
 from mim_tf.errors import MimError
 from mim_tf.storage.paths import opened, written_whole
 
@@ -90,7 +90,9 @@ def _checked(path, images):
         raise MimError(
             f"{path}: Expected digits uint8 [n, 28, 28], got {images.dtype} {list(images.shape)}."
         )
-    return images
+    if images.max() == 1:
+        warn_once(MASKS, path)
+    return np.array(images)  # of a mapped file, which may change while a run reads it
 
 
 def _find_idx(folder, part):
