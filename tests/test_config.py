@@ -147,3 +147,9 @@ def test_urls_are_no_paths(url, remedy):
             DataConfig("array", valid_data_paths=value)
     with pytest.raises(MimError, match=f"is not a path; {remedy}"):
         open_file(Path(url))
+
+
+@pytest.mark.parametrize("name", ["short_share", "sampling_share", "sampling_start_value"])
+def test_shares_are_no_percentages(name):
+    with pytest.raises(MimError, match=name):
+        TrainingConfig(**{name: 66})

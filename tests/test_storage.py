@@ -25,6 +25,7 @@ from mim_tf.runs.record import read_record
 from mim_tf.storage.containers import check_hdf5, opened_hdf5
 from mim_tf.storage.files import CsvLog, read_json
 from mim_tf.storage.paths import (
+    at_home,
     check_free,
     list_folder,
     open_file,
@@ -313,3 +314,9 @@ def test_a_corrupted_record_is_named(tmp_path, text):
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(MimError, match=r"run\.json"):
         read_record(tmp_path)
+
+
+def test_the_home_folder_alone_is_found():
+    assert at_home("~") == os.path.expanduser("~")
+    assert at_home("a,~, ~/b") == f"a,{os.path.expanduser('~')}, {os.path.expanduser('~/b')}"
+    assert at_home("a~,~c") == "a~,~c"

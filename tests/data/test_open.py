@@ -289,3 +289,42 @@ def test_splits_are_described_in_a_line_each(tmp_path, tiny_config):
     ]
     endless = {"train": open_source(GENERATED, tiny_config, "train")}
     assert describe_splits(endless) == f"train: endless {shape}, generated Moving MNIST"
+
+
+def test_a_set_that_is_not_one_path_has_no_whole(tmp_path):
+    for name in ("a", "b"):
+        write_example("folder", tmp_path / name)
+    data = DataConfig("folder", tmp_path / "a", tmp_path / "b")
+    with pytest.raises(MimError, match="split to be one of"):
+        open_source(data, model_for((16, 16, 1)), "all")
+
+
+def test_crops_of_colour_pictures_are_grey_for_a_grey_network(tmp_path):
+    generator = np.random.default_rng(0)
+    (tmp_path / "a").mkdir()
+    for n in range(12):
+        picture = generator.integers(0, 256, (20, 24, 3), np.uint8)
+        imageio.imwrite(tmp_path / "a" / f"{n}.png", picture)
+    settings = {"valid_fraction": 0.4, "test_fraction": 0.3}
+    data = DataConfig("folder", tmp_path, crop=8, **settings)
+    assert open_source(data, model_for((8, 8, 1), 3), "train").shape == (3, 8, 8, 1)
+
+
+def test_pictures_that_change_are_refused(tmp_path):
+    (tmp_path / "a").mkdir()
+    for n in range(12):
+        imageio.imwrite(tmp_path / "a" / f"{n}.png", np.full((8, 8), n, np.uint8))
+    data = DataConfig("folder", tmp_path, valid_fraction=0.4, test_fraction=0.3)
+    source = open_source(data, model_for((8, 8, 1), 3), "train")
+    imageio.imwrite(tmp_path / "a" / "1.png", np.eye(8, dtype=np.uint8))
+    with pytest.raises(MimError, match="was changed"):
+        source.sequences([0])
+
+
+def test_folders_beside_recordings_are_told(tmp_path, caplog):
+    for name in ("a", "b", "c", "more/d"):
+        (tmp_path / name).mkdir(parents=True)
+        for n in range(4):
+            imageio.imwrite(tmp_path / name / f"{n}.png", np.full((8, 8), n, np.uint8))
+    open_source(DataConfig("folder", tmp_path), model_for((8, 8, 1), 3), "train")
+    assert f"{tmp_path / 'more'} is not read" in caplog.text

@@ -100,3 +100,9 @@ def test_sums_are_of_the_time_between_the_bounds(tmp_path, starts, per_hour):
         return
     with pytest.raises(MimError, match=r"rain: .*mm over 0 to 10 min"):  # since the first time
         Grid([tmp_path / "a.nc"], as_rain_rate=True)
+
+
+def test_other_scales_have_no_thresholds_of_rates():
+    data = DataConfig("radolan", "rad.nc", scale="minmax")
+    assert radolan._as_grid(data).event_thresholds == ()
+    assert radolan._as_grid(DataConfig("radolan", "rad.nc")).event_thresholds[0] > 0

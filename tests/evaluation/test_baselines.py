@@ -14,6 +14,7 @@ from mim_tf.evaluation.baselines import (
     context_mean,
     extrapolate_along_flow,
     persistence,
+    unbeaten,
     verdict,
 )
 from mim_tf.evaluation.errors import PixelErrors
@@ -182,3 +183,9 @@ def test_s_prog_is_extrapolation_that_gets_smoother():
     assert np.isfinite(baselines.s_prog_on(scale)(leaving, 6)).all()
     dry = np.zeros((1, 4, 64, 64, 1), np.float32)
     assert not baselines.s_prog_on(scale)(dry, 3).any()
+
+
+def test_an_undefined_baseline_is_not_ahead():
+    means = {"persistence": 0.5, "context_mean": None}
+    baselines = {name: {"mean": {"FAR_30": mean}} for name, mean in means.items()}
+    assert unbeaten({"mean": {"FAR_30": 0.2}, "baselines": baselines}, "FAR_30") == {}

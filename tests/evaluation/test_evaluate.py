@@ -9,6 +9,7 @@ import pytest
 
 import mim_tf
 from mim_tf.config import DataConfig, TrainingConfig
+from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.source import filled
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import to_uint8
@@ -16,6 +17,7 @@ from mim_tf.evaluation.stored import read_evaluation
 from mim_tf.jobs.evaluate import evaluate, evaluate_weights, identity, trained_on
 from mim_tf.values.scale import LinearScale
 from mim_tf.weights import save_weights
+from tests.models.small_models import small_model
 from tests.small_sources import Gappy
 
 
@@ -231,3 +233,27 @@ def test_recordings_that_were_trained_on_are_named(tmp_path, monkeypatch):
     shares = {"valid_fraction": 0.3, "test_fraction": 0.3}
     assert trained_on(weights, described("b.npy", "test", **shares)) == []
     assert trained_on(weights, described("b.npy", "all")) == ["b.npy[0]"]
+
+
+def test_a_function_may_write_into_its_context():
+    frames = np.random.default_rng(0).random((4, 5, 32, 32, 1), np.float32)
+
+    def erase(context, horizon):
+        context[...] = 0
+        return np.zeros((len(context), horizon, *context.shape[2:]), np.float32)
+
+    found = evaluate(erase, frames, input_length=2)["baselines"]["persistence"]["mean"]["mae"]
+    right = np.abs(frames[:, 2:] - frames[:, 1:2]).sum(axis=(2, 3, 4)).mean()
+    assert found == pytest.approx(right, rel=1e-4)
+
+
+def test_frames_on_another_scale_than_that_of_the_weights_are_told(caplog):
+    scale = LinearScale("K", 200.0, 300.0, False, 200.0, 300.0)
+    model = small_model(scale=scale)
+    height, width, channels = model.config.frame_shape
+    source = ArraySource(
+        np.random.default_rng(0).random((2, 5, height, width, channels), np.float32)
+    )
+    source.scale = LinearScale("K", 270.0, 300.0, False, 270.0, 300.0)
+    evaluate(model, source)
+    assert "on the scale of the weights" in caplog.text

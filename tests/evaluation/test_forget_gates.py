@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 
 import mim_tf
-from mim_tf.evaluation.forget_gates import inside_statistics, observe, observed_step
+from mim_tf.evaluation.forget_gates import _measured, inside_statistics, observe, observed_step
 
 pytestmark = pytest.mark.slow
 
@@ -92,3 +92,9 @@ def test_forget_gate_of_an_st_lstm(tiny_config):
     f = (cell.from_input(patches) + cell.from_hidden(zero))[..., 8:12]
     seen = next(observe(model, observed_step(model.step), np.stack([frame, frame], axis=1)))
     np.testing.assert_allclose(seen["st_lstm_1/forget"], ops.sigmoid(f + 1), atol=1e-6)
+
+
+def test_norms_of_half_precision_do_not_overflow():
+    values = np.full((2, 48, 48, 64), 0.8, np.float16)
+    ((_, norms),) = _measured("state/s2", values, 0.1, 0.9)
+    np.testing.assert_allclose(norms, 0.8 * np.sqrt(48 * 48 * 64), rtol=1e-3)

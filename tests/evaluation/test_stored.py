@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.stored import RESAMPLES, format_scores, read_evaluation, write_scores
+from mim_tf.evaluation.stored import (
+    RESAMPLES,
+    evaluations_of,
+    find_evaluation,
+    format_scores,
+    read_evaluation,
+    write_scores,
+)
 
 RESULT = {
     "sequences": 2,
@@ -145,3 +152,13 @@ def test_a_wide_table_is_continued_below():
     assert max(map(len, first.splitlines())) <= 80
     assert first.splitlines()[0].split() == ["frame", *(f"score_{i}" for i in range(8))]
     assert second.splitlines()[0].split() == ["frame", *(f"score_{i}" for i in range(8, 12))]
+
+
+def test_evaluations_are_in_the_order_of_their_iterations(tmp_path):
+    for iteration in (1_001_000, 999_000, 1_000_000):
+        folder = tmp_path / "scores" / f"{iteration:06d}"
+        folder.mkdir(parents=True)
+        (folder / "scores.json").write_text("{}")
+    found = [int(path.name) for path in evaluations_of(tmp_path)]
+    assert found == [999_000, 1_000_000, 1_001_000]
+    assert find_evaluation(tmp_path).name == "1001000"

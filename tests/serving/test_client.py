@@ -12,6 +12,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
 from mim_tf.errors import MimError
 from mim_tf.serving import grpc_request, rest_columns, rest_rows, states_in, to_arrays
+from mim_tf.serving.client import _without_mask
 
 LEVELS = np.arange(6, dtype=np.uint8).reshape(2, 3)
 STRINGS = [[b"\xff\x00", b"b", b"c"], [b"d", b"e", b"f\x00"]]
@@ -126,3 +127,9 @@ def test_replies_without_outputs(reply, words):
 def test_states_among_outputs():
     states = {"h1": 2, "last_prediction": 3}
     assert states_in({"prediction": 1, **states}) == states
+
+
+def test_masks_inside_lists_are_missing_values_too():
+    masked = np.ma.masked_array([1.0, 2.0], mask=[False, True])
+    found = np.array(_without_mask([masked, masked]), np.float32)
+    np.testing.assert_array_equal(found, [[1, np.nan], [1, np.nan]])

@@ -160,4 +160,4 @@ def test_a_skipped_update_is_told_if_only_its_gradient_was_infinite(caplog):
     assert not caplog.text
     optimizer.gradient_norm = float("nan")
     callback.on_train_batch_end(1, {"loss_per_sequence": 2.0})
-    assert "The gradient is nan at iteration 2" in caplog.text
+    assert "The gradient is nan at iteration 1" in caplog.text

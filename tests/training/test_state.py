@@ -1,5 +1,6 @@
 """A corrupted state is detected, and the previous one used."""
 
+import dataclasses
 import re
 
 import h5py
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 
 import mim_tf
+from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import PREVIOUS_STATE, STATE
+from mim_tf.runs.record import read_record, update_record, write_record
 from mim_tf.training.optimizers import compile_for_training
 from mim_tf.training.state import load_state, save_state
 
@@ -93,3 +96,23 @@ def test_an_impossible_state_is_refused(model, tmp_path, write):
     write(model, tmp_path / STATE)
     with pytest.raises(MimError, match=STATE):
         load_state(model, tmp_path)
+
+
+def test_paths_given_on_resume_are_as_seen_from_there(tmp_path, monkeypatch):
+    run, there, here = (tmp_path / name for name in ("run", "there", "here"))
+    for folder in (run, there / "data", here / "data"):
+        folder.mkdir(parents=True)
+    monkeypatch.chdir(there)
+    data, training = DataConfig("folder", "data"), TrainingConfig()
+    write_record(run, ModelConfig(), data, training, {})
+    monkeypatch.chdir(here)
+    update_record(run, data, training)
+    assert read_record(run)[1].train_data_paths == str(here / "data")
+
+
+def test_a_cosine_that_rises_again_is_told(tmp_path, caplog):
+    training = TrainingConfig(recipe="fast", lr_schedule="cosine", short_share=0)
+    write_record(tmp_path, ModelConfig(), DataConfig(), training, {})
+    longer = dataclasses.replace(training, max_iterations=2 * training.max_iterations)
+    update_record(tmp_path, DataConfig(), longer)
+    assert "It may jump" in caplog.text

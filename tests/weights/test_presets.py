@@ -13,7 +13,7 @@ from mim_tf.errors import MimError
 from mim_tf.evaluation.stored import write_scores
 from mim_tf.jobs.presets import add_scores, save_preset
 from mim_tf.weights import by_name
-from mim_tf.weights.by_name import Preset, find_weights, list_presets, read_preset
+from mim_tf.weights.by_name import Preset, find_preset, find_weights, list_presets, read_preset
 from tests.report.conftest import CONTEXT, evaluation
 from tests.test_readme import block
 
@@ -152,3 +152,9 @@ def test_the_example_on_the_page_of_weights(tmp_path, monkeypatch, tiny_model):
     write_scores(Path("results/test-001"), evaluation(), CONTEXT)
     exec(block("docs/weights.md", "save_preset"), {"model": tiny_model})
     assert read_preset(tmp_path / "presets" / "clouds.json").scores.keys() == {"mim2019"}
+
+
+def test_a_folder_of_the_name_of_a_preset_does_not_hide_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "moving-mnist").mkdir()
+    assert find_preset("moving-mnist").name == "moving-mnist"

@@ -6,6 +6,7 @@ import xarray as xr
 
 from mim_tf.data.sets.grid.grid import Grid
 from mim_tf.errors import MimError
+from tests import grid_files
 
 HOURS = ("time", np.arange(3), {"units": "hours since 2020-01-01"})
 
@@ -193,3 +194,27 @@ def test_times_in_single_precision(tmp_path):
             continue
         with pytest.raises(MimError, match=r"1\.nc: .*time.*float32.*float64"):
             Grid([path])
+
+
+def test_bounds_of_months_are_in_months_too(tmp_path):
+    """Sums over calendar months are no rates; without their unit, bounds were days."""
+    count = np.arange(24.0)
+    fields = xr.Dataset(
+        {
+            "pr": (("time", "y", "x"), np.full((24, 2, 2), 300.0), {"units": "mm"}),
+            "time_bnds": (("time", "nv"), np.stack([count, count + 1], 1)),
+        },
+        {"time": ("time", count, {"units": "months since 2000-01-01", "bounds": "time_bnds"})},
+    )
+    fields.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    with pytest.raises(MimError, match="expected rain"):
+        Grid([tmp_path / "a.nc"], as_rain_rate=True)
+
+
+def test_few_times_in_float32_are_refused_too(tmp_path):
+    fields = grid_files.dataset(2, "2015-01-01T05:00", "h")
+    days = (fields.time.values - np.datetime64("1970-01-01")) / np.timedelta64(1, "D")
+    time = ("time", days.astype("f4"), {"units": "days since 1970-01-01"})
+    fields.assign_coords(time=time).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    with pytest.raises(MimError, match="float32"):
+        Grid([tmp_path / "a.nc"])

@@ -149,3 +149,11 @@ def test_training_and_validation_need_one_grid_but_weights_may_be_tried_elsewher
     opened(model, "test", valid_data_paths=other)
     opened(model, "train", train_data_paths=other)
     assert len(caplog.records) == 2
+
+
+def test_a_projected_axis_does_not_go_round_the_globe(caplog):
+    """360 km further is another place, and 360 columns of 1 km are no globe to be rolled."""
+    x = np.arange(360.0)
+    assert Axis.of("lon", x).is_same(Axis.of("lon", x + 360), "w")
+    assert not Axis.of("x", x).is_same(Axis.of("x", x + 360), "w")
+    assert not Axis.of("x", x).is_same(Axis.of("x", x + 100), "w")
