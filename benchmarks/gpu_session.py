@@ -95,7 +95,7 @@ def train(folder: Path, deadline: float) -> bool:
         f"--max_iterations={FLAGS.iterations}",
         f"--save_dir={folder / 'checkpoints'}",
         f"--gen_frm_dir={folder / 'results'}",
-        "--resume",
+        "--resume=auto",
         *FLAGS.train,
     ]
     compiled = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}

@@ -43,12 +43,17 @@ def losses(precision: str, seed: int) -> list[float]:
         patch_size=FLAGS.patch_size,
         num_hidden=FLAGS.num_hidden,
         precision=precision,
-        # As in experiments/quick.cfg: true frames get fewer, and none comes in the last third.
-        sampling_changing_rate=1.5 / FLAGS.updates,
-        sampling_stop_iter=FLAGS.updates * 2 // 3,
     )
     data = mim_tf.DataConfig(digits="bundled", train_sequences=0, data_seed=seed)
-    settings = mim_tf.TrainingConfig(batch_size=FLAGS.batch_size, reverse_input=False, seed=seed)
+    settings = mim_tf.TrainingConfig(
+        batch_size=FLAGS.batch_size,
+        reverse_input=False,
+        seed=seed,
+        # As in experiments/quick.cfg: true frames get fewer, and none comes in the last third.
+        scheduled_sampling=True,
+        sampling_share=2 / 3,
+        max_iterations=FLAGS.updates,
+    )
     batches = training_dataset(mim_tf.open_source(data, model_config, "train"), settings)
     model = mim_tf.build_model(model_config, seed)
     mim_tf.compile_for_training(model, FLAGS.lr)

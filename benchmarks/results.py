@@ -73,7 +73,8 @@ def trained(name: str, seed: int, folder: Path) -> Path:
 def evaluated(weights: Path | str, folder: Path) -> Path:
     """The folder of an evaluation on the sequences of record."""
     evaluations = folder / f"record-{FLAGS.sequences}"
-    if not (evaluations / "test-001" / "scores.json").exists():
+    done = sorted(evaluations.glob("test-*/scores.json"))  # one that was interrupted has none
+    if not done:
         run(
             "-m",
             "mim_tf",
@@ -84,7 +85,8 @@ def evaluated(weights: Path | str, folder: Path) -> Path:
             f"--max_test_sequences={FLAGS.sequences}",
             f"--gen_frm_dir={evaluations}",
         )
-    return evaluations / "test-001"
+        done = sorted(evaluations.glob("test-*/scores.json"))
+    return done[-1].parent
 
 
 def cost(folder: Path) -> tuple[int, float]:

@@ -83,7 +83,7 @@ BENCHMARKS = (
         "precision.py",
         quick=("--updates=3", "--last=1", "--num_hidden=4", "--img_width=32", "--seeds=0"),
     ),
-    Benchmark("Serving", "serving.py", quick=(*TINY, "--requests=2")),
+    Benchmark("Serving", "serving.py", quick=("--requests=2", "--", *TINY)),
     Benchmark(
         "GPU",
         "gpu.py",

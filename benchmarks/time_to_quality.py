@@ -170,8 +170,10 @@ def main(_):
         folder = output / flagfile.stem
         if FLAGS.train and spent(folder) < FLAGS.seconds:
             train(flagfile.resolve(), folder)
-        rows += evaluations(flagfile.stem, folder)
-    everything = entered() + rows
+        rows += evaluations(flagfile.name, folder)
+    known = entered()
+    rows = [row for row in rows if {n: str(value) for n, value in row.items()} not in known]
+    everything = known + rows
     if FLAGS.enter:
         with TABLE.open("a", newline="") as file:
             csv.DictWriter(file, COLUMNS, lineterminator="\n").writerows(rows)
