@@ -89,6 +89,7 @@ def _adapted(stored, weights, values):
     config = stored.config(**changes)
     wanted = changed(config, changes)
     if name := config.conflict(wanted):
+        name = name if name in changes else "img_width"  # which changed the height, too
         value, kept = getattr(wanted, name), getattr(config, name)
         raise MimError(f"--{name}={value} contradicts {weights}, where {name} is {kept}.")
     return wanted
