@@ -324,7 +324,7 @@ def common_value(named: Iterable[tuple[object, Any]], kind: str = "") -> Any:
 
 def common_times(ours: dict, theirs: dict) -> list[str]:
     """Return the stretches "FIRST to LAST" of a described grid that overlap one of ours."""
-    if any(each["source"] != "grid" for each in (ours, theirs)):
+    if any(each.get("source") != "grid" for each in (ours, theirs)):
         return []
     known, found = ([text.split(" to ") for text in x["recordings"]] for x in (ours, theirs))
     return [f"{a} to {b}" for a, b in found if any(a <= end and first <= b for first, end in known)]

@@ -44,8 +44,7 @@ class Pictures(Recording):
 
     def __init__(self, name: str | Path, paths: Iterable, decode: Callable):
         self.name = str(name)
-        stamps = map(arrays.Stamp.of, paths)
-        self._frames = [LazyValue(functools.partial(_decoded, each, decode)) for each in stamps]
+        self._frames = [LazyValue(_decoder(Path(path), decode)) for path in paths]
         self.length = len(self._frames)
 
     def read(self, positions: Indices) -> np.ndarray:
@@ -56,9 +55,16 @@ class Pictures(Recording):
         return np.stack([self._frames[position]() for position in positions])
 
 
-def _decoded(stamp, decode):
-    stamp.check()
-    return np.array(decode(Path(stamp.path)))  # a copy: it may be a view of a larger picture
+def _decoder(path, decode):
+    """Return a function that reads a picture, unless it has been changed by then."""
+    stamp = arrays.Stamp.of(path) if path.exists() else None  # `decode` reports a broken link
+
+    def decoded():
+        if stamp:
+            stamp.check()
+        return np.array(decode(path))  # a copy: it may be a view of a larger picture
+
+    return decoded
 
 
 class ArrayVideo(Recording):
@@ -138,7 +144,7 @@ def list_recordings(folder: str | Path) -> list[Path]:
     inner = [each for each in list_folder(folder) if each.is_dir()] if inside else []
     for each in inner:
         is_other = each not in inside and each.name[0] != "." and not each.is_symlink()
-        if is_other and any(each.iterdir()):
+        if is_other and os.access(each, os.R_OK) and any(each.iterdir()):
             message = "%s is not read: recordings are videos or folders of images in %s itself."
             arrays.warn_once(message, each, folder)
     names: dict[str, Path] = {}
