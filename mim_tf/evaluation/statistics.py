@@ -175,11 +175,8 @@ class Scores:
     def intervals(self, groups: ArrayLike | None = None) -> dict[str, list[float] | None]:
         """Return the 95 % interval `[low, high]` of each mean score; arguments as `resampled`."""
         groups = np.arange(self.sequences) if groups is None else np.asarray(groups)
-        alone, means = self.per_sequence(), self.result()["mean"]
-        return {
-            name: interval(resamples, groups_with(groups, alone[name]), means[name])
-            for name, resamples in self.resampled(groups).items()
-        }
+        means, resamples = self.result()["mean"], self.resampled(groups)
+        return intervals(means, resamples, groups, self.per_sequence())
 
     def _all(self) -> list[Values]:
         if not self.sequences:
@@ -231,6 +228,16 @@ def resampling_counts(size: int) -> Iterator[np.ndarray]:
 def groups_with(groups: np.ndarray, scores: np.ndarray) -> int:
     """Return of how many groups any sequence has a score that is defined."""
     return len(np.unique(groups[~np.isnan(scores)]))
+
+
+def intervals(
+    means: dict[str, float | None], resamples: Values, groups: np.ndarray, per_sequence: Values
+) -> dict[str, list[float] | None]:
+    """Return the `interval` of each mean score from its resamples."""
+    return {
+        name: interval(values, groups_with(groups, per_sequence[name]), means[name])
+        for name, values in resamples.items()
+    }
 
 
 def interval(means: np.ndarray, size: int, score: float | None) -> list[float] | None:

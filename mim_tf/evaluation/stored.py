@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from mim_tf.data.files.arrays import member_keys, read_member
+from mim_tf.data.files.images import in_natural_order
 from mim_tf.errors import MimError
 from mim_tf.evaluation.statistics import FEW, as_json
 from mim_tf.storage.files import LARGEST, check_form, csv_bytes, write_bytes, write_json, write_npz
@@ -135,8 +136,8 @@ def find_evaluation(folder: str | Path) -> Path:
 def evaluations_of(run: Path) -> list[Path]:
     """Return the folders of the evaluations of a run, in order; none where it has no `scores`."""
     folders = list_folder(run / "scores") if os.path.isdir(run / "scores") else []
-    folders.sort(key=lambda folder: (len(folder.name), folder.name))  # 1000000 after 999000
-    return [f for f in folders if os.path.isdir(f) and f / "scores.json" in list_folder(f)]
+    found = (f for f in folders if os.path.isdir(f) and f / "scores.json" in list_folder(f))
+    return in_natural_order(found)
 
 
 def read_scores(path: Path) -> dict:

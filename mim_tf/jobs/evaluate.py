@@ -23,7 +23,7 @@ from mim_tf.evaluation.baselines import ReferenceScores, verdict
 from mim_tf.evaluation.forget_gates import inside_statistics
 from mim_tf.evaluation.pictures import ErrorMap, load_samples, save_sample
 from mim_tf.evaluation.protocols import scores_for
-from mim_tf.evaluation.statistics import groups_with, interval
+from mim_tf.evaluation.statistics import intervals
 from mim_tf.evaluation.stored import basis, format_scores, write_scores
 from mim_tf.models import VideoPredictor
 from mim_tf.models.machine import check_prediction
@@ -184,14 +184,10 @@ def scored(
     samples = load_samples(per_sequence["mse"], source, indices, forecast, batch_size)
     recordings, groups = np.unique(source.groups(indices), return_inverse=True)
     resamples, result = scores.resampled(groups), scores.result()
-    intervals = {
-        name: interval(means, groups_with(groups, per_sequence[name]), result["mean"][name])
-        for name, means in resamples.items()
-    }
     result = {
         **result,
         "recordings": len(recordings),
-        "intervals": intervals,
+        "intervals": intervals(result["mean"], resamples, groups, per_sequence),
         **scores.details(),
         "protocol": config.protocol,
         "input_length": context,

@@ -290,7 +290,8 @@ def _times_in(grid, forecast, truth) -> tuple[int, int]:
     there = np.take(grid.times.seconds, places, mode="clip") == forecast.times.seconds
     lead = _lead(grid, forecast, int(places[0]))
     steps = np.unique(np.diff(places)) if len(places) > 1 else [lead or 1]
-    apart = forecast.times.steps()[0]  # not equal across a gap of the truth
+    # Across a gap of the truth, fields that follow each other there are further apart in time.
+    apart = forecast.times.steps()[0]
     what, found = f"a field for {forecast.times.text(int(np.argmin(there)))}", "none"
     if forecast.times.calendar != grid.times.calendar:
         found = f"the calendar {grid.times.calendar} (xarray: convert_calendar)"

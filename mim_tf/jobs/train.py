@@ -290,7 +290,8 @@ def check_overlap(train: SequenceSource, valid: SequenceSource, data: DataConfig
     Duplicates raise `MimError` if the splits have different paths, and log a warning if one path
     was divided. Fields of the same times log one, too: they may be of two simulations.
     """
-    if common := common_times(train.describe(), valid.describe()):
+    shared = split_paths(data, "train")[1]
+    if not shared and (common := common_times(train.describe(), valid.describe())):
         logging.warning(
             "Training has fields of the times of validation, %s. Scores of fields trained on mean "
             "little: if both are of one record, give the times to one of the splits.",
@@ -303,7 +304,7 @@ def check_overlap(train: SequenceSource, valid: SequenceSource, data: DataConfig
         return
     copy = copies.pop()
     message = f"Validation sequence {others[copy]} equals training sequence {known[copy]}"
-    if not split_paths(data, "train")[1]:
+    if not shared:
         raise MimError(f"{message}. Remove it from --train_data_paths or --valid_data_paths.")
     logging.warning("%s: scores of duplicates mean little.", message)
 

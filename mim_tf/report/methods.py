@@ -17,7 +17,7 @@ from scipy import stats
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import Comparison, compare
-from mim_tf.evaluation.statistics import LEVEL, SEED, as_json, groups_with, interval
+from mim_tf.evaluation.statistics import LEVEL, SEED, as_json, intervals
 from mim_tf.evaluation.stored import Evaluation, basis
 from mim_tf.report.read import changes_of, find_origin, split_of
 
@@ -147,18 +147,14 @@ def _mean_of_seeds(runs: list[Evaluation], name: str, place: int) -> Evaluation:
     per_sequence = {
         score: np.mean([run.per_sequence[score] for run in runs], axis=0) for score in means
     }
+    mean = {score: as_json(values.mean()) for score, values in means.items()}
     scores = {
         **first.scores,
-        "mean": {score: as_json(values.mean()) for score, values in means.items()},
+        "mean": mean,
         "per_frame": {
             score: list(map(as_json, each.mean(axis=0))) for score, each in curves.items()
         },
-        "intervals": {
-            score: interval(
-                values, groups_with(first.groups, per_sequence[score]), means[score].mean()
-            )
-            for score, values in resamples.items()
-        },
+        "intervals": intervals(mean, resamples, first.groups, per_sequence),
     }
     seeds = tuple(dataclasses.replace(run, name=f"{name}, {run.name}") for run in runs)
     return dataclasses.replace(

@@ -143,9 +143,10 @@ def check_sources(folder: Path, sources: dict[str, dict]) -> None:
     for split, now in sources.items():
         known = then.get(split) if isinstance(then, dict) else None
         known = known if isinstance(known, dict) else {}
-        if known.get("digits_sha256", digits := now.get("digits_sha256")) != digits:
+        digits = now.get("digits_sha256")
+        if known.get("digits_sha256", digits) != digits:
             logging.warning(
-                "%s was started with other digits to %s (%s) than now (%s). Give them as --digits.",
+                "%s was started with other digits of %s (%s) than now (%s). Give them as --digits.",
                 *(folder, split, known.get("digits_origin"), now.get("digits_origin")),
             )
         count = known.get("sequences")

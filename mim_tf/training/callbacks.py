@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from mim_tf.config import TrainingConfig
 from mim_tf.data.batches.order import TrainingOrder, true_frame_probability
+from mim_tf.data.files.images import in_natural_order
 from mim_tf.errors import MimError
 from mim_tf.runs.folder import has_state
 from mim_tf.storage.files import CsvLog
@@ -100,8 +101,8 @@ class Divergence(OnIteration):
             count.assign(updates)
             logging.warning("%s: back to the weights of iteration %d.", found, reached)
         else:
-            files = list(self.folder.glob("*-*[0-9].weights.h5")) if self.folder else []
-            files.sort(key=lambda file: (len(file.name), file.name))  # 1000000 after 999000
+            files = self.folder.glob("*-*[0-9].weights.h5") if self.folder else []
+            files = in_natural_order(files)
             raise MimError(
                 f"{found}: training diverged. Last snapshot: {files[-1] if files else 'none'}. "
                 "Start from good weights (--pretrained_model) with a lower --lr or --clip_norm, or "

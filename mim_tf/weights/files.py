@@ -59,7 +59,7 @@ def load_weights(model: VideoPredictor, path: str | PathLike) -> None:
     """
     stored = read_weights(path)
     stored.load(model)
-    if not all(getattr(stored, "trainable", ())):
+    if not all(stored.trainable):
         logging.warning("%s has frozen layers; the model's stay as they are.", path)
 
 
@@ -97,5 +97,5 @@ def build_from(
     with under(policy):
         model = build_model(config)
     stored.load(model)
-    freeze(model, getattr(stored, "trainable", ()))
+    freeze(model, stored.trainable)
     return model

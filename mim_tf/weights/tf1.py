@@ -40,6 +40,7 @@ class StoredCheckpoint:
     path: Path
     weights: Arrays
     policy: None = None  # a checkpoint has none
+    trainable: tuple[bool, ...] = ()  # nor frozen layers
 
     def config(self, **known: Any) -> ModelConfig:
         """Return the configuration of the network, see `infer_config`."""

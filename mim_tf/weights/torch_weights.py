@@ -90,11 +90,13 @@ class StoredTorch:
         path: of the file.
         file: its content.
         policy: None, because such a file has no policy.
+        trainable: empty, because it has no frozen layers.
     """
 
     path: Path
     file: TorchFile
     policy: None = None
+    trainable: tuple[bool, ...] = ()
 
     def config(self, **known: Any) -> ModelConfig:
         """Return the configuration of the network.

@@ -148,3 +148,14 @@ def test_changed_forecasts_are_not_another_seed(seeds):
     (seeds[2] / "scores" / "000200" / "run.json").write_text(json.dumps(record | tested))
     names = [each.name for each in compare_methods(seeds).evaluations]
     assert names == ["mim-0 (2 seeds)", "mim-2"]
+
+
+def test_a_score_that_no_seed_has_gets_no_interval():
+    undefined = {
+        "mean": {"mse": 1.0, "CSI_30": None},
+        "per_frame": {"mse": [1.0], "CSI_30": [None]},
+    }
+    alone = {"mse": np.ones(4), "CSI_30": np.array([0.5, 0.5, np.nan, np.nan])}
+    resamples = {"mse": np.ones(2000), "CSI_30": np.full(2000, 0.5)}
+    runs = [Evaluation("", undefined, alone, np.arange(4), resamples) for _ in range(3)]
+    assert _mean_of_seeds(runs, "", 0).scores["intervals"]["CSI_30"] is None

@@ -30,6 +30,9 @@ DEFAULT_FILLS = {
 
 _ENDS = (("valid_min", -np.inf), ("valid_max", np.inf))
 _BOUNDS = ("valid_range", "valid_min", "valid_max")
+_SECONDS = {"d": 86400, "h": 3600, "min": 60, "milli": 1e-3, "ms": 1e-3}
+"""Seconds of units of time that begin so; others are seconds."""
+
 _MONTHS = re.compile(r"\s*(month|mon|year|yr)s?\s+since\s+(.+)", re.IGNORECASE)
 
 
@@ -108,15 +111,14 @@ def _as_stored(declared, dtype):
 
 
 def _check_precision(path, name, values, units):
-    """Raise `MimError` if equal steps of times in float32 differ by its rounding, in seconds."""
+    """Raise `MimError` if rounding to float32 shows in equal steps, or in few times, in seconds."""
     values = values[np.abs(values) < 1e15]  # without NaN and fill values
     rounding = float(np.spacing(np.abs(values).max(initial=0)))
-    unit = {"d": 86400, "h": 3600, "mi": 60, "ms": 1e-3}
-    word = units.strip().lower().replace("milli", "ms")
-    unit = unit.get(word[0]) or unit.get(word[:2], 1)
+    word = units.strip().lower()
+    unit = next((size for start, size in _SECONDS.items() if word.startswith(start)), 1)
     second = unit * rounding
     steps = np.unique(np.diff(values.astype(np.float64)))
-    # With one or two times in a file, no step shows it, but that they are not of whole minutes.
+    # One or two times in a file have no equal steps; rounded ones are not of whole minutes.
     seconds = values.astype(np.float64) * unit
     odd = len(values) < 3 and (np.abs(seconds - 60 * np.rint(seconds / 60)) > 0.5).any()
     if second > 0.5 and (odd or (np.diff(steps) <= 2 * rounding).any()):
