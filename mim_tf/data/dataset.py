@@ -5,7 +5,6 @@ the package are in `sets/` and, for arrays and folders, in `files/recordings.py`
 """
 
 import dataclasses
-import functools
 
 import numpy as np
 from absl import logging
@@ -31,8 +30,8 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
             model: another shape, grid or, for scores, another scale.
     """
     # What is generated, has its own splits, or two paths, is no whole that could be divided.
-    given, shared = split_paths(data, split)
-    known = (*SPLITS, ALL) if given and shared and ALL in data.declared.splits else SPLITS
+    paths, shared = split_paths(data, split)
+    known = (*SPLITS, ALL) if paths and shared and ALL in data.declared.splits else SPLITS
     if split not in known:
         raise MimError(f"Expected split to be one of {', '.join(known)}, got {split!r}.")
     source = open_part(data, split, model.frame_shape, model.total_length, model.scale)
@@ -48,7 +47,6 @@ def open_source(data: DataConfig, model: ModelConfig, split: str) -> SequenceSou
     _warn_of_unknown(model, source)
     warn_of_step(model.frame_step, source.frame_step)
     # Two paths of one run need one grid; weights may be tried and trained further elsewhere.
-    paths, shared = split_paths(data, split)
     must_match = split != "train" and not shared
     check_grid(model.frame_grid, source.frame_grid, ", ".join(map(str, paths)), must_match)
     return source
@@ -128,30 +126,27 @@ def open_part(
         found = declared.frame_shape_of(data) or frame_shape
         # Videos and pictures become what the network takes, grey or RGB, as without crops.
         frame_shape = (*found[:2], frame_shape[2]) if data.dataset == "folder" else found
-    open_split = functools.partial(
-        declared.open_split, data, frame_shape=frame_shape, total_length=total_length, scale=scale
-    )
     try:
-        source = open_split(split=split)
+        source = declared.open_split(data, split, frame_shape, total_length, scale)
     except TooShortError as error:
         raise MimError(f"{error}{how_divided(data, split)}") from None
-    cut = functools.partial(Crops, data=data, split=split) if data.crop else lambda same: same
+    taken = Crops(source, data, split) if data.crop else source
     if not declared.scale_kind or source.scale:
-        return cut(source)
+        return taken
     names = source.names or tuple(f"channel{n}" for n in range(1, source.shape[-1] + 1))
     units = source.units or ("",) * len(names)
     if not scale and set(data.scale_kinds) == {"unit"} and not source.units:
-        return cut(source)  # in [0, 1], as was checked when it was opened
+        return taken  # in [0, 1], as was checked when it was opened
     if not scale and split not in ("train", ALL):
         # Fitted to the training split alone, so that nothing of the others reaches the network.
         scale = open_part(data, "train", frame_shape, total_length).scale
-    if scale:
-        if source.units:
-            check_units(scale, names, units)
-        else:
-            scale.warn_of_other_values(source.sequences([0]), f"--dataset={data.dataset}")
-        return ScaledSource(cut(source), scale)
-    return ScaledSource(cut(source), fit_scale(source, data.scale_kinds, names, units))
+    if not scale:
+        scale = fit_scale(source, data.scale_kinds, names, units)
+    elif source.units:
+        check_units(scale, names, units)
+    else:
+        scale.warn_of_other_values(source.sequences([0]), f"--dataset={data.dataset}")
+    return ScaledSource(taken, scale)
 
 
 def frame_shape(data: DataConfig, split: str = "train") -> tuple[int, int, int] | None:
