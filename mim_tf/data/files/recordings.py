@@ -44,7 +44,7 @@ class Pictures(Recording):
 
     def __init__(self, name: str | Path, paths: Iterable, decode: Callable):
         self.name = str(name)
-        self._frames = [LazyValue(_decoder(Path(path), decode)) for path in paths]
+        self._frames = [LazyValue(functools.partial(decode, p), p) for p in map(Path, paths)]
         self.length = len(self._frames)
 
     def read(self, positions: Indices) -> np.ndarray:
@@ -53,18 +53,6 @@ class Pictures(Recording):
     def levels(self, positions: Indices) -> np.ndarray:
         """Return frames at `positions` as `[len(positions), H, W, C]`, not scaled to [0, 1]."""
         return np.stack([self._frames[position]() for position in positions])
-
-
-def _decoder(path, decode):
-    """Return a function that reads a picture, unless it has been changed by then."""
-    stamp = arrays.Stamp.of(path) if path.exists() else None  # `decode` reports a broken link
-
-    def decoded():
-        if stamp:
-            stamp.check()
-        return np.array(decode(path))  # a copy: it may be a view of a larger picture
-
-    return decoded
 
 
 class ArrayVideo(Recording):

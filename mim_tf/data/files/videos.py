@@ -35,19 +35,23 @@ MOST_STEPS = 100_000
 
 
 class LazyValue:
-    """An array that is made at the first call, by one thread, while other threads wait.
+    """An array made of a file at the first call, by one thread, while other threads wait.
 
-    If making it fails, the next call tries again.
+    If making it fails, the next call tries again. A file changed by then raises `MimError`.
     """
 
-    def __init__(self, make: Callable):
+    def __init__(self, make: Callable, path: str | Path):
         self._make, self._value = make, None
         self._lock = threading.Lock()
+        self._stamp = Stamp.of(path) if Path(path).exists() else None  # `make` reports broken links
 
     def __call__(self) -> Any:
         with self._lock:
             if self._value is None:
-                self._value = self._make()
+                if self._stamp:
+                    self._stamp.check()
+                # A copy of what is a view of another array, such as of a larger picture.
+                self._value = np.require(self._make(), requirements="O")
             return self._value
 
 
@@ -65,10 +69,9 @@ class Video(Recording):
         self.name = str(path)
         self._path, self._form = path, form
         form.check_size(self.name, video_size(path))
-        self._stamp = Stamp.of(path)
+        self._frames = LazyValue(self._decode, path)
         self._index = self._positions()
         self.length = len(self._index)
-        self._frames = LazyValue(self._decode)
 
     def read(self, positions: Indices) -> np.ndarray:
         return from_levels(self._frames()[self._index[positions]])
@@ -116,7 +119,6 @@ class Video(Recording):
         return np.arange(len(times))
 
     def _decode(self):
-        self._stamp.check()
         count = self._index[-1] + 1
         frames = np.empty((count, *self._form.frame_shape), np.uint8)
         decoded = 0
