@@ -26,13 +26,7 @@ from mim_tf.models import build_model
 from mim_tf.models.machine import check_training
 from mim_tf.models.registry import find_network
 from mim_tf.runs.folder import RECORD, has_state, held, new_run_folder
-from mim_tf.runs.record import (
-    check_network_module,
-    check_sources,
-    update_record,
-    whole_path,
-    write_record,
-)
+from mim_tf.runs.record import check_unchanged, update_record, whole_path, write_record
 from mim_tf.runtime.backend import skip_graph_rewriting
 from mim_tf.runtime.memory import memory_errors
 from mim_tf.storage.files import read_json
@@ -129,8 +123,7 @@ def train(
         if devices.process_id > 0:
             folder = None
         elif folder:
-            check_network_module(folder, model.config)
-            check_sources(folder, records)
+            check_unchanged(folder, model.config, records)
             if start < config.max_iterations:
                 update_record(folder, data_config, config)
         else:

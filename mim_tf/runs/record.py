@@ -126,22 +126,22 @@ def _found(record):
     return data
 
 
-def check_network_module(folder: Path, model: ModelConfig) -> None:
-    """Log a warning if the file of a user's own network has changed since the run was started."""
+def check_unchanged(folder: Path, model: ModelConfig, sources: dict[str, dict]) -> None:
+    """Log a warning if the file of a user's own network has changed since the run was started.
+
+    Another one if a split has another number of sequences, or digits, than at the start.
+    """
     from mim_tf.models.registry import source_of
 
-    then, now = read_json(folder / RECORD).get("network_module"), source_of(model.model_name)
-    if isinstance(then, dict) and now and then.get("sha256") != now["sha256"]:
+    record = read_json(folder / RECORD)
+    then, here = record.get("network_module"), source_of(model.model_name)
+    if isinstance(then, dict) and here and then.get("sha256") != here["sha256"]:
         logging.warning(
-            "%s differs from %s, with which %s was started.", now["path"], then.get("path"), folder
+            "%s differs from %s, with which %s was started.", here["path"], then.get("path"), folder
         )
-
-
-def check_sources(folder: Path, sources: dict[str, dict]) -> None:
-    """Log a warning if a split has another number of sequences, or digits, than at the start."""
-    then = read_json(folder / RECORD).get("sources")
+    splits = record.get("sources")
     for split, now in sources.items():
-        known = then.get(split) if isinstance(then, dict) else None
+        known = splits.get(split) if isinstance(splits, dict) else None
         known = known if isinstance(known, dict) else {}
         digits = now.get("digits_sha256")
         if known.get("digits_sha256", digits) != digits:
