@@ -36,18 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return run(_load(name), rest, f"mim {name}")
     with one_line_errors("mim"):
         if name in ("--help", "-h", "help"):
-            print(overview())
+            lines = (f"  {each:11}{_load(each).doc.splitlines()[0]}" for each in COMMANDS)
+            print(_OVERVIEW.format("\n".join(lines)))
         elif name == "--version":
             print(f"mim {__version__}")
         else:
             guess = did_you_mean(name, COMMANDS)
             leave(f"{name} is not a command.{guess} `mim` alone lists all commands.", status=2)
-
-
-def overview() -> str:
-    """Return the usage, a line for each command, and the first commands to try."""
-    commands = (f"  {name:11}{_load(name).doc.splitlines()[0]}" for name in COMMANDS)
-    return _OVERVIEW.format("\n".join(commands))
 
 
 def _load(name):
