@@ -128,13 +128,17 @@ class PixelErrors(ScoreKind):
     out; None where every value is missing.
 
     Args:
+        unit: of the errors, which are then `mae_<unit>` and `rmse_<unit>`; with the name of the
+            variable where channels have units of their own.
         convert: function from frames to values, of which errors are made.
         channels: index of the channels that count.
+        size: factor of the errors in a unit.
     """
 
     pools_frames = True
 
-    def __init__(self, convert=np.asarray, channels=slice(None)):
+    def __init__(self, unit: str | None = None, convert=np.asarray, channels=slice(None), size=1.0):
+        self._unit, self._size = unit, size
         self._convert, self._channels = convert, channels
 
     def addends(self, batch: Batch) -> Values:
@@ -150,29 +154,14 @@ class PixelErrors(ScoreKind):
 
     def scores(self, sums: Values) -> Values:
         with np.errstate(invalid="ignore"):
-            mse = sums["squared"] / sums["count"]
-            return {"mse": mse, "mae": sums["absolute"] / sums["count"], "rmse": np.sqrt(mse)}
+            mse, mae = (sums[name] / sums["count"] for name in ("squared", "absolute"))
+            rmse = np.sqrt(mse)
+        if self._unit is None:
+            return {"mse": mse, "mae": mae, "rmse": rmse}
+        return {f"mae_{self._unit}": mae * self._size, f"rmse_{self._unit}": rmse * self._size}
 
 
-class UnitErrors(PixelErrors):
-    """`mae_<name>` and `rmse_<name>`: `PixelErrors` in a unit.
-
-    Args:
-        name: the unit, with the name of the variable where channels have units of their own.
-        convert, channels: as in `PixelErrors`.
-        size: factor of the errors.
-    """
-
-    def __init__(self, name: str, convert=np.asarray, channels=slice(None), size=1.0):
-        super().__init__(convert, channels)
-        self._name, self._size = name, size
-
-    def scores(self, sums: Values) -> Values:
-        errors = super().scores(sums)
-        return {f"{score}_{self._name}": errors[score] * self._size for score in ("mae", "rmse")}
-
-
-def unit_errors(scale: LinearScale) -> list[UnitErrors]:
+def unit_errors(scale: LinearScale) -> list[PixelErrors]:
     """Return errors in the unit of `scale`, such as `mae_K`.
 
     Where channels have units and ranges of their own, each has its own scores, such as
@@ -187,8 +176,8 @@ def unit_errors(scale: LinearScale) -> list[UnitErrors]:
         channels, size = slice(number, None, count), np.subtract(each.high, each.low)
         # Errors of a linear scale are computed from those of frames, whose rounding is smaller.
         found.append(
-            UnitErrors(name, lambda frames, one=each: one.to_physical(one.clip(frames)), channels)
+            PixelErrors(name, lambda frames, one=each: one.to_physical(one.clip(frames)), channels)
             if each.transform
-            else UnitErrors(name, channels=channels, size=size)
+            else PixelErrors(name, channels=channels, size=size)
         )
     return found

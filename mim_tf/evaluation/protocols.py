@@ -88,7 +88,7 @@ def scores_for(source: SequenceSource, protocol: str = "mim2019") -> Scores:
     if source.scale:
         kinds += errors.unit_errors(scale)
         # Predictions are clipped to [0, 1] before they are converted.
-        kinds += [errors.UnitErrors(each.unit, each.to_physical) for each in source.converted]
+        kinds += [errors.PixelErrors(each.unit, each.to_physical) for each in source.converted]
         kinds.append(fields.PowerSpectra())
     if source.latitude is not None:
         kinds.append(fields.field_scores(source))

@@ -10,7 +10,7 @@ from mim_tf.data.source import WindowSource
 from mim_tf.data.split import Selection
 from mim_tf.errors import MimError
 from mim_tf.evaluation import statistics
-from mim_tf.evaluation.errors import PixelErrors, UnitErrors, unit_errors
+from mim_tf.evaluation.errors import PixelErrors, unit_errors
 from mim_tf.evaluation.events import (
     BalancedErrors,
     CategoricalScores,
@@ -31,7 +31,7 @@ KINDS = {
     "openstl": FrameScores("openstl"),
     "per_pixel": PixelErrors(),
     "physical": unit_errors(DBZ)[0],
-    "converted": UnitErrors(RAIN.unit, RAIN.to_physical),
+    "converted": PixelErrors(RAIN.unit, RAIN.to_physical),
     "balanced": BalancedErrors(RAIN),
     "categorical": CategoricalScores(DBZ, (20, 40)),
     "pooled": CategoricalScores(DBZ, (20, 40), EventRule(True, True, (4,))),
