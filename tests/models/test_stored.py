@@ -76,6 +76,17 @@ def test_settings_of_a_later_version_are_refused_by_name():
         changed(frame_step="3 h"),
         changed(frame_grid=3),
         changed(frame_grid="no grid"),
+        changed(frame_grid="6 lat (60 to thirty) x 8 lon (0 to 315)"),
+        changed(frame_grid="6 lat (60 to nan) x 8 lon (0 to 315)"),
+        changed(frame_grid={"rows": {}}),
+        *(
+            changed(frame_grid={"rows": rows, "columns": {"name": "x", "size": 2}})
+            for rows in (
+                {"name": 3, "size": 2},
+                {"name": "y", "size": "2"},
+                {"name": "y", "size": 2, "coordinates": 7},
+            )
+        ),
         changed(scale=3),
         changed(scale={"unit": "K"}),
         changed(scale={"unit": "K", "low": "a", "high": 3}),

@@ -107,26 +107,6 @@ def test_a_configuration_keeps_the_grid(kept):
         assert from_json("a.h5", json.dumps(content)).frame_grid == grid
 
 
-@pytest.mark.parametrize(
-    "damaged",
-    [
-        3,
-        "a grid",
-        "6 lat (60 to thirty) x 8 lon (0 to 315)",
-        "6 lat (60 to nan) x 8 lon (0 to 315)",
-        {"rows": {}},
-        {"rows": {"name": 3, "size": 2}, "columns": {"name": "x", "size": 2}},
-        {"rows": {"name": "y", "size": "2"}, "columns": {"name": "x", "size": 2}},
-        {"rows": {"name": "y", "size": 2, "coordinates": 7}, "columns": {"name": "x", "size": 2}},
-    ],
-)
-def test_a_corrupted_grid_in_a_weights_file(damaged):
-    content = json.loads(to_json(ModelConfig()))
-    content["model"]["frame_grid"] = damaged
-    with pytest.raises(MimError, match=r"a\.h5"):
-        from_json("a.h5", json.dumps(content))
-
-
 def opened(model=None, split="valid", **paths):
     data = DataConfig(dataset="grid", **{name: str(path) for name, path in paths.items()})
     model = model or model_for(frame_shape(data))
