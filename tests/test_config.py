@@ -53,6 +53,8 @@ REFUSED = {
         {"max_iterations": 10**10},
         {"display_interval": 2**63},
         {"lr_schedule": "linear"},
+        # Shares are no percentages.
+        *({name: 66} for name in ("short_share", "sampling_share", "sampling_start_value")),
     ],
     DataConfig: [
         {"num_digits": 10**9},
@@ -112,15 +114,6 @@ def test_paths_and_arrays_become_text_and_tuples():
     assert DataConfig("radar", thresholds=[30]).thresholds == (30.0,)
 
 
-@pytest.mark.parametrize(
-    ("reverse_input", "reverse_img", "updates"),
-    [(False, False, 1), (True, False, 2), (False, True, 2), (True, True, 4)],
-)
-def test_updates_of_an_iteration(reverse_input, reverse_img, updates):
-    config = TrainingConfig(reverse_input=reverse_input, reverse_img=reverse_img)
-    assert config.updates_per_iteration == updates
-
-
 def test_commas_divide_paths_unless_the_whole_is_a_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rain,2020.npy").touch()
@@ -147,9 +140,3 @@ def test_urls_are_no_paths(url, remedy):
             DataConfig("array", valid_data_paths=value)
     with pytest.raises(MimError, match=f"is not a path; {remedy}"):
         open_file(Path(url))
-
-
-@pytest.mark.parametrize("name", ["short_share", "sampling_share", "sampling_start_value"])
-def test_shares_are_no_percentages(name):
-    with pytest.raises(MimError, match=name):
-        TrainingConfig(**{name: 66})
