@@ -13,7 +13,6 @@ import pytest
 
 import mim_tf
 from mim_tf.weights import load_weights, stored_config
-from tests.models.small_models import small_model
 
 
 @pytest.fixture(scope="module")
@@ -128,13 +127,3 @@ def test_models_of_others(tmp_path):
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "other.keras")
     with pytest.raises(mim_tf.MimError, match="Sequential"):
         mim_tf.load_model(tmp_path / "other.keras")
-
-
-def test_frozen_layers_stay_frozen(tmp_path):
-    model = small_model()
-    frozen = next(layer for layer in model.step.layers if layer.weights)
-    frozen.trainable = False
-    model.save(tmp_path / "m.keras")
-    count = len(model.trainable_variables)
-    assert count < len(model.variables)
-    assert len(mim_tf.load_model(tmp_path / "m.keras").trainable_variables) == count
