@@ -208,17 +208,6 @@ def test_rates_of_rain_are_scored_on_sums_too():
     assert scores_of("fc.nc", "truth.nc")["mean"]["mae_t2m_mm/h"] == pytest.approx(0.5, rel=1e-4)
 
 
-def test_baselines_of_forecasts_of_one_field_begin_where_these_do():
-    TRUTH.to_netcdf("truth.nc", engine="h5netcdf")
-    start = (), TRUTH.time.values[5], {"standard_name": "forecast_reference_time"}
-    forecast = TRUTH[["t2m"]].isel(time=[7]).assign_coords(forecast_reference_time=start)
-    forecast.to_netcdf("fc.nc", engine="h5netcdf")
-    found = scores_of("fc.nc", "truth.nc")
-    persistence = found["baselines"]["persistence"]["mean"]["mae_t2m_K"]
-    t2m = TRUTH.t2m.values
-    assert persistence == pytest.approx(np.abs(t2m[5] - t2m[7]).mean(), rel=1e-4)
-
-
 def test_a_folder_of_forecasts_for_each_model(here):
     TRUTH.to_netcdf("truth.nc", engine="h5netcdf")
     for name, error in (("A", 0.5), ("B", 1)):
@@ -251,28 +240,28 @@ def test_files_of_one_name_and_two_kinds_are_two_models(tmp_path):
     assert sorted(list_models(str(tmp_path))) == ["A.nc", "A.npy"]
 
 
-def with_start(fields, place):
-    start = (), TRUTH.time.values[place], {"standard_name": "forecast_reference_time"}
+def with_start(fields, time):
+    start = (), time, {"standard_name": "forecast_reference_time"}
     return fields.assign_coords(forecast_reference_time=start)
 
 
 @pytest.mark.parametrize(("start", "told"), [(3, False), (4, True)])
 def test_baselines_that_know_later_fields_than_the_forecast_are_told(start, told, caplog):
     TRUTH.to_netcdf("truth.nc", engine="h5netcdf")
-    with_start(TRUTH[["t2m"]].isel(time=slice(4, 7)), start).to_netcdf("f.nc", engine="h5netcdf")
+    forecast = with_start(TRUTH[["t2m"]].isel(time=slice(4, 7)), TRUTH.time.values[start])
+    forecast.to_netcdf("f.nc", engine="h5netcdf")
     score("f.nc", "truth.nc")
     assert ("starts at another time" in caplog.text) == told
 
 
-def test_baselines_end_with_the_last_field_before_the_start():
+@pytest.mark.parametrize(("hours", "place"), [(0, 7), (3, 8)])  # fields are 6 hours apart
+def test_baselines_of_one_field_begin_with_the_last_one_before_the_start(hours, place):
     TRUTH.to_netcdf("truth.nc", engine="h5netcdf")
-    start = TRUTH.time.values[5] + np.timedelta64(3, "h")
-    forecast = with_start(TRUTH[["t2m"]].isel(time=[8]), 0)
-    forecast["forecast_reference_time"] = forecast.forecast_reference_time.copy(data=start)
-    forecast.to_netcdf("fc.nc", engine="h5netcdf")
+    start = TRUTH.time.values[5] + np.timedelta64(hours, "h")
+    with_start(TRUTH[["t2m"]].isel(time=[place]), start).to_netcdf("fc.nc", engine="h5netcdf")
     found = scores_of("fc.nc", "truth.nc")["baselines"]["persistence"]["mean"]["mae_t2m_K"]
     t2m = TRUTH.t2m.values
-    assert found == pytest.approx(np.abs(t2m[5] - t2m[8]).mean(), rel=1e-4)
+    assert found == pytest.approx(np.abs(t2m[5] - t2m[place]).mean(), rel=1e-4)
 
 
 def test_a_forecast_across_a_gap_of_the_truth_is_refused():
