@@ -105,27 +105,23 @@ def replaced(value):
 
 
 @pytest.mark.parametrize(
-    ("forecast", "words"),
+    ("truth", "forecast", "words"),
     [
-        (FRAMES[:5, 2:], r"\[6, 5, 9, 8, 1\].*got \[5, 3, 9, 8, 1\]"),
-        (FRAMES[:, 2:, :8], "got"),
-        (np.concatenate([FRAMES, FRAMES], axis=1), r"got \[6, 10"),
-        (replaced(np.nan), "frame 3 of sequence 2"),
-        (replaced(np.inf), "frame 3 of sequence 2"),
-        (FRAMES[:, 2:].astype(np.int32), "int32"),
+        (FRAMES, FRAMES[:5, 2:], r"\[6, 5, 9, 8, 1\].*got \[5, 3, 9, 8, 1\]"),
+        (FRAMES, FRAMES[:, 2:, :8], "got"),
+        (FRAMES, np.concatenate([FRAMES, FRAMES], axis=1), r"got \[6, 10"),
+        (FRAMES, replaced(np.nan), "frame 3 of sequence 2"),
+        (FRAMES, replaced(np.inf), "frame 3 of sequence 2"),
+        (FRAMES, FRAMES[:, 2:].astype(np.int32), "int32"),
+        (np.full_like(FRAMES, np.nan), FRAMES[:, 2:], "got only NaN"),
+        # Physical values of levels.
+        (np.uint8(255 * FRAMES), 12 * FRAMES[:, 2:], r"b\.npy.*levels of a\.npy"),
     ],
 )
-def test_forecasts_that_do_not_fit_are_refused(forecast, words):
-    np.save("a.npy", FRAMES)
+def test_forecasts_that_do_not_fit_are_refused(truth, forecast, words):
+    np.save("a.npy", truth)
     np.save("b.npy", forecast)
     with pytest.raises(MimError, match=words):
-        score()
-
-
-def test_a_truth_of_nothing_but_nan_is_refused():
-    np.save("a.npy", np.full_like(FRAMES, np.nan))
-    np.save("b.npy", FRAMES[:, 2:])
-    with pytest.raises(MimError, match="got only NaN"):
         score()
 
 
@@ -136,18 +132,18 @@ def test_forecasts_of_one_model_are_in_one_array():
         score("b*.npy")
 
 
-def test_forecasts_on_another_scale_are_told(caplog):
-    np.save("a.npy", FRAMES)
-    np.save("b.npy", 255 * FRAMES[:, 2:])
+@pytest.mark.parametrize(
+    ("truth", "forecast", "words"),
+    [
+        (FRAMES, 255 * FRAMES[:, 2:], "one scale"),
+        (FRAMES * 0.9, FRAMES[:, 2:] + 2, "Give the --unit"),
+    ],
+)
+def test_values_that_seem_to_be_of_another_unit_are_told(truth, forecast, words, caplog):
+    np.save("a.npy", truth)
+    np.save("b.npy", forecast)
     score()
-    assert "one scale" in caplog.text
-
-
-def test_physical_forecasts_of_levels_are_refused():
-    np.save("a.npy", (255 * FRAMES).astype(np.uint8))
-    np.save("b.npy", 12 * FRAMES[:, 2:])
-    with pytest.raises(MimError, match=r"b\.npy.*levels of a\.npy"):
-        score()
+    assert words in caplog.text
 
 
 @pytest.mark.parametrize("kinds", [("u1", "u1"), ("u1", "f4"), ("f4", "u1")])
@@ -270,13 +266,6 @@ def test_a_forecast_across_a_gap_of_the_truth_is_refused():
     forecast.to_netcdf("fc.nc", engine="h5netcdf")
     with pytest.raises(MimError, match="with gaps"):
         score("fc.nc", "truth.nc")
-
-
-def test_values_that_count_as_pictures_are_told(caplog):
-    np.save("a.npy", FRAMES * 0.9)
-    np.save("b.npy", FRAMES[:, 2:] + 2)
-    score()
-    assert "Give the --unit" in caplog.text
 
 
 def test_patterns_look_into_folders():
