@@ -44,21 +44,14 @@ def times(form, step=TEN_MINUTES, absent=(40,)):
         (["a", "b", "c"], (), math.nan),
         ([str(n) for n in (1, 5, 6, 20, 21, 70, 100)], (), math.nan),
         (["20200101"], (), 0),
+        # A number of the file and a random end hide no date.
+        ([f"{n:04}_{t}" for n, t in enumerate(times("%Y%m%d_%H%M")[:50])], (40,), 600),
+        ([f"{t}_{n * 7919 % 1000:x}" for n, t in enumerate(times("%Y%m%d_%H%M"))], (40,), 600),
     ],
 )
 def test_times_in_names(names, holes, step):
     found = pace_of_names([Path("folder", f"{name}.png") for name in names])
     np.testing.assert_equal(found, (holes, step))
-
-
-def test_a_number_of_the_file_hides_no_date():
-    names = [f"{n:04}_{name}" for n, name in enumerate(times("%Y%m%d_%H%M")[:50])]
-    assert pace_of_names([Path(name) for name in names]).holes == (40,)
-
-
-def test_a_random_end_of_a_name_hides_no_date():
-    names = [f"{name}_{n * 7919 % 1000:x}" for n, name in enumerate(times("%Y%m%d_%H%M"))]
-    assert pace_of_names([Path(name) for name in names]).holes == (40,)
 
 
 @pytest.mark.parametrize(
