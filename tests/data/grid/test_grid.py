@@ -110,19 +110,11 @@ def test_a_level_after_an_axis_of_one_member(tmp_path):
         Grid([path], ("u10@850",))
 
 
-def test_longitudes_of_two_files_may_differ_by_a_circle(tmp_path):
-    for shift, name in ((0, "a.nc"), (360, "b.nc")):
-        start = np.datetime64("2015-01-01") + shift
-        grid_files.write(
-            tmp_path / name, grid_files.dataset(2, start, longitudes=np.arange(-10, -5) + shift)
-        )
-    assert Grid([tmp_path], ("u10",)).frame_grid.words.endswith("5 lon (-10 to -6)")
-
-
-def test_files_may_differ_in_the_spelling_of_units_and_of_longitudes(tmp_path):
+@pytest.mark.parametrize("other", [[350, 0, 10], [350, 360, 370]])  # one, or all, by a circle
+def test_files_may_differ_in_the_spelling_of_units_and_of_longitudes(tmp_path, other):
     for number, unit in enumerate(("m s**-1", "m/s")):
         start = np.datetime64("2015-01-01") + number
-        fields = grid_files.dataset(2, start, longitudes=([-10, 0, 10], [350, 0, 10])[number])
+        fields = grid_files.dataset(2, start, longitudes=([-10, 0, 10], other)[number])
         fields["u10"].attrs["units"] = unit
         grid_files.write(tmp_path / f"{number}.nc", fields)
     grid = Grid([tmp_path], ("u10",))
