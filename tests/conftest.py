@@ -31,6 +31,13 @@ def few_objects_to_search():
     gc.unfreeze()
 
 
+@pytest.fixture
+def in_tmp(tmp_path, monkeypatch):
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def tiny_config():
     return TINY

@@ -114,9 +114,8 @@ def test_paths_and_arrays_become_text_and_tuples():
     assert DataConfig("radar", thresholds=[30]).thresholds == (30.0,)
 
 
-def test_commas_divide_paths_unless_the_whole_is_a_path(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "rain,2020.npy").touch()
+def test_commas_divide_paths_unless_the_whole_is_a_path(in_tmp):
+    (in_tmp / "rain,2020.npy").touch()
     assert divided(" a, b,") == ["a", "b"]
     assert divided("rain,2020.npy") == ["rain,2020.npy"]
     for path in ("rain,2020.npy", Path("rain,2020.npy"), ["rain,2020.npy"]):

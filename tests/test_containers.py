@@ -160,20 +160,19 @@ class Payload:
         return open, ("ran", "w")
 
 
-def test_a_pickled_coordinate_is_not_run(tmp_path, monkeypatch):
+def test_a_pickled_coordinate_is_not_run(in_tmp):
     zarr = pytest.importorskip("zarr")
     from mim_tf.data.sets.grid.files import open_datasets
 
-    monkeypatch.chdir(tmp_path)
     zarr.open_group("a.zarr", mode="w", zarr_format=2)
     metadata = {"zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "|O", "fill_value": None}
     metadata |= {"order": "C", "compressor": None, "filters": [{"id": "pickle"}]}
-    folder = write_zarr(tmp_path, ".zarray", metadata) / "t"
+    folder = write_zarr(in_tmp, ".zarray", metadata) / "t"
     (folder / ".zattrs").write_text('{"_ARRAY_DIMENSIONS": ["t"]}')
     (folder / "0").write_bytes(pickle.dumps(np.array([Payload()], object)))
     with pytest.raises(MimError, match="pickle"):
-        open_datasets(tmp_path / "a.zarr")
-    assert not (tmp_path / "ran").exists()
+        open_datasets(in_tmp / "a.zarr")
+    assert not (in_tmp / "ran").exists()
 
 
 def message(edition):

@@ -83,11 +83,10 @@ def test_notebooks_show_their_results(notebook):
 
 
 @pytest.mark.slow
-def test_notebooks_run(notebook, tmp_path, monkeypatch):
+def test_notebooks_run(notebook, in_tmp):
     name, content = notebook
     if name in NEEDED and not importlib.util.find_spec(NEEDED[name]):
         pytest.skip(f"{name} needs the package {NEEDED[name]}")
-    monkeypatch.chdir(tmp_path)
     run(name, "\n".join(cell.source for cell in content.cells if cell.cell_type == "code"))
 
 

@@ -37,8 +37,7 @@ def test_prediction():
 
 
 @pytest.mark.slow
-def test_training_and_saving(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_training_and_saving(in_tmp):
     code = block("docs/training.md", "save_weights")
     assert "num_hidden=(64, 64)" in code
     names = {"frames": np.zeros((2, 12, 64, 64, 1), np.float32)}
@@ -78,24 +77,22 @@ def test_own_network(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_what_to_expect(tmp_path, monkeypatch, capsys):
+def test_what_to_expect(in_tmp, capsys):
     wave = 128 + 100 * np.sin(np.arange(64)[:, None] / 5) * np.sin(np.arange(64 + 2 * 60) / 5)
     frames = np.stack([wave[:, 2 * t : 2 * t + 64] for t in range(60)]).astype(np.uint8)
     colour = np.repeat(frames[..., None], 3, axis=-1)
-    imageio.imwrite(tmp_path / "bikes.mp4", colour, plugin="pyav", codec="libx264", fps=25)
-    monkeypatch.chdir(tmp_path)
+    imageio.imwrite(in_tmp / "bikes.mp4", colour, plugin="pyav", codec="libx264", fps=25)
     exec(block("docs/your_data.md", 'prediction="flow"'), {})
     (still, _), (moved, _) = (line.split()[-2:] for line in capsys.readouterr().out.splitlines())
     assert float(moved) < 0.5 * float(still)  # of two pixels a frame
 
 
 @pytest.mark.slow
-def test_own_data_from_python(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_own_data_from_python(in_tmp):
     for name in "abc":
-        (tmp_path / "my_videos" / name).mkdir(parents=True)
+        (in_tmp / "my_videos" / name).mkdir(parents=True)
         for t in range(9):
-            imageio.imwrite(tmp_path / "my_videos" / name / f"{t}.png", levels(48, 80, 3))
+            imageio.imwrite(in_tmp / "my_videos" / name / f"{t}.png", levels(48, 80, 3))
     code = block("docs/your_data.md", "my_videos")
     for text, smaller in SMALLER.items():
         assert text in code

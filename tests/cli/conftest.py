@@ -33,10 +33,3 @@ def error_of(mim, capsys):
         return exit_info.value.code, message
 
     return run
-
-
-@pytest.fixture
-def in_tmp(tmp_path, monkeypatch):
-    """An empty working directory."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path

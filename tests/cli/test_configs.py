@@ -149,15 +149,14 @@ def test_data_may_have_been_moved_before_a_run_is_resumed(caplog):
     ],
 )
 def test_settings_are_those_of_the_run_unless_the_data_set_is_another(
-    arguments, is_same, tmp_path, monkeypatch, caplog
+    arguments, is_same, in_tmp, caplog
 ):
-    monkeypatch.chdir(tmp_path)
     kept = DataConfig(dataset="array", train_data_paths="./a.npy", data_seed=5, valid_fraction=0.3)
-    write_record(tmp_path, ModelConfig(), kept, TrainingConfig(), {})
-    (tmp_path / "best.weights.h5").touch()
+    write_record(in_tmp, ModelConfig(), kept, TrainingConfig(), {})
+    (in_tmp / "best.weights.h5").touch()
     values = parse(*arguments, "--valid_fraction=0.2")
     with caplog.at_level("INFO", "absl"):
-        data = data_config(values, str(tmp_path / "best.weights.h5"))
+        data = data_config(values, str(in_tmp / "best.weights.h5"))
     assert data.valid_fraction == 0.2
     assert data.data_seed == (5 if is_same else 0)
     assert ("--data_seed=5" in caplog.text) == is_same
@@ -168,15 +167,14 @@ def test_settings_are_those_of_the_run_unless_the_data_set_is_another(
     [("a.npy", "{0}/a.npy"), ("b,c.npy", "{0}/b,c.npy"), ("a.npy, b*", "{0}/a.npy,{0}/b*")]
     + [(same, same) for same in ("", "a.npy,none.npy", "/a.npy")],
 )
-def test_paths_are_those_seen_from_where_the_run_was_started(paths, found, tmp_path, monkeypatch):
+def test_paths_are_those_seen_from_where_the_run_was_started(paths, found, in_tmp, monkeypatch):
     for name in ("a.npy", "b,c.npy"):
-        (tmp_path / name).touch()
-    monkeypatch.chdir(tmp_path)
+        (in_tmp / name).touch()
     kept = DataConfig("grid", paths)
-    write_record(tmp_path, ModelConfig(), kept, TrainingConfig(), {})
-    assert read_record(tmp_path)[1] == kept
+    write_record(in_tmp, ModelConfig(), kept, TrainingConfig(), {})
+    assert read_record(in_tmp)[1] == kept
     monkeypatch.chdir("/")
-    assert read_record(tmp_path)[1].train_data_paths == found.format(tmp_path)
+    assert read_record(in_tmp)[1].train_data_paths == found.format(in_tmp)
 
 
 @pytest.mark.parametrize(
@@ -223,12 +221,11 @@ def test_flags_are_put_over_the_record_of_the_run(kept, arguments, paths, tmp_pa
     ],
 )
 def test_all_of_a_path_is_tested_on_by_weights_that_learnt_elsewhere(
-    weights, kept, arguments, split, tmp_path, monkeypatch, caplog
+    weights, kept, arguments, split, in_tmp, caplog
 ):
-    monkeypatch.chdir(tmp_path)
     Path("best.weights.h5").touch()
     if kept:
-        write_record(tmp_path, ModelConfig(), kept, TrainingConfig(), {})
+        write_record(in_tmp, ModelConfig(), kept, TrainingConfig(), {})
     values = parse("--dataset=array", *arguments)
     with caplog.at_level("INFO", "absl"):
         assert split_to_score(values, weights, data_config(values, weights)) == split
@@ -254,8 +251,7 @@ def test_an_interval_of_the_training_that_is_left_out(arguments, warns, tmp_path
 
 
 @pytest.mark.parametrize("weights", ["moving-mnist", "a/best.weights.h5"])
-def test_data_of_weights_without_a_run_is_that_of_the_flags(weights, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_data_of_weights_without_a_run_is_that_of_the_flags(weights, in_tmp):
     assert data_config(parse("--data_seed=3"), weights) == DataConfig(data_seed=3)
 
 

@@ -134,18 +134,17 @@ def test_sequences_of_ones_own_are_of_the_length_of_the_model(size, length, monk
 
 
 @pytest.mark.slow
-def test_a_data_set_of_ones_own_is_trained_on_and_evaluated(tmp_path, monkeypatch):
+def test_a_data_set_of_ones_own_is_trained_on_and_evaluated(in_tmp, monkeypatch):
     monkeypatch.setattr(datasets, "_DATA_SETS", registered_data_sets())
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "columns.py").write_text(block("CONTRIBUTING.md", "SequenceSource"))
+    (in_tmp / "columns.py").write_text(block("CONTRIBUTING.md", "SequenceSource"))
     flags = ["--network_module=columns.py", "--dataset=columns", "--batch_size=2"]
     small = ["--model_name=convlstm_net", "--num_hidden=2", "--filter_size=1", "--patch_size=8"]
     small += ["--input_length=2", "--total_length=4", "--num_save_samples=0"]
     main(["train", *flags, *small, "--max_iterations=1", "--save_dir=runs", "--gen_frm_dir=shown"])
     assert frame_shape(DataConfig("columns")) == (32, 32, 1)
-    weights = next(tmp_path.glob("runs/run-*/*.weights.h5"))
+    weights = next(in_tmp.glob("runs/run-*/*.weights.h5"))
     main(["evaluate", *flags, f"--pretrained_model={weights}", *small[-1:], "--gen_frm_dir=scored"])
-    (scores,) = tmp_path.glob("scored/*/scores.json")
+    (scores,) = in_tmp.glob("scored/*/scores.json")
     found = json.loads(scores.read_text())
     assert (found["data"]["source"], found["data"]["sequences"]) == ("MovingColumn", 10)
     assert np.isfinite(found["mean"]["mse"])

@@ -270,9 +270,8 @@ def test_frames_of_another_size(tmp_path, tiny_config):
         (("a.npy", ""), "valid", 5, "Raise valid_fraction"),
     ],
 )
-def test_recordings_that_are_too_short(tmp_path, monkeypatch, paths, split, total_length, named):
-    monkeypatch.chdir(tmp_path)
-    write_events(tmp_path / "data", 4)
+def test_recordings_that_are_too_short(in_tmp, paths, split, total_length, named):
+    write_events(in_tmp / "data", 4)
     np.save("a.npy", np.zeros((1, 30, 8, 8), np.uint8))
     data = DataConfig("array" if "a.npy" in paths else "radar", *paths)
     with pytest.raises(MimError, match=named):

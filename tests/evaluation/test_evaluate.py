@@ -202,13 +202,12 @@ def test_a_foreign_model_does_not_predict():
         mim_tf.predict(keras_model((3, 8, 8, 1)), np.zeros((1, 3, 8, 8, 1)), 3)
 
 
-def test_recordings_that_were_trained_on_are_named(tmp_path, monkeypatch):
+def test_recordings_that_were_trained_on_are_named(in_tmp, monkeypatch):
     """Such as after videos were added to the folder of the training, which is divided anew."""
-    monkeypatch.chdir(tmp_path)
     np.save("a.npy", np.zeros((7, 20, 8, 8), np.uint8))
     np.save("b.npy", np.zeros((1, 20, 8, 8), np.uint8))
     config = mim_tf.ModelConfig(img_width=8, input_length=2, total_length=4, patch_size=1)
-    weights = tmp_path / "run" / "a.weights.h5"
+    weights = in_tmp / "run" / "a.weights.h5"
 
     def described(path, split, **settings):
         data = DataConfig("array", path, **settings)
@@ -219,16 +218,16 @@ def test_recordings_that_were_trained_on_are_named(tmp_path, monkeypatch):
         weights.touch()
         record = {"command": ["mim"], "started": "", "backend": "", "training": {"seed": 0}}
         record |= {"model": {"model_name": ""}, "data": {}, "versions": {}}
-        record |= {"sources": {"train": described(*source)}, "folder": str(tmp_path)}
+        record |= {"sources": {"train": described(*source)}, "folder": str(in_tmp)}
         (weights.parent / "run.json").write_text(json.dumps(record))
 
     train("a.npy", "train")
     assert trained_on(weights, described("a.npy", "test")) == []
-    assert len(trained_on(weights, described(str(tmp_path / "a.npy"), "all"))) == 5
+    assert len(trained_on(weights, described(str(in_tmp / "a.npy"), "all"))) == 5
     assert trained_on(weights, described("a.npy", "test", data_seed=1)) != []
-    monkeypatch.chdir(tmp_path / "run")
+    monkeypatch.chdir(in_tmp / "run")
     assert len(trained_on(weights, described("../a.npy", "all"))) == 5
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(in_tmp)
     train("b.npy", "train")
     shares = {"valid_fraction": 0.3, "test_fraction": 0.3}
     assert trained_on(weights, described("b.npy", "test", **shares)) == []

@@ -170,10 +170,9 @@ def test_a_film_strip_is_one_column_wide_at_300_dpi(kept, tmp_path):
         ({"output": "there.png"}, r"there\.png"),
     ],
 )
-def test_film_strip_rejects_wrong_arguments(kept, tmp_path, monkeypatch, arguments, named):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "there.png").write_text("mine")
+def test_film_strip_rejects_wrong_arguments(kept, in_tmp, arguments, named):
+    (in_tmp / "there.png").write_text("mine")
     with pytest.raises(MimError, match=named):
         write_film_strip(kept, **{"output": "strip.png", **arguments})
-    assert {each.name for each in tmp_path.iterdir()} == {"a", "b", "there.png"}
-    assert (tmp_path / "there.png").read_text() == "mine"
+    assert {each.name for each in in_tmp.iterdir()} == {"a", "b", "there.png"}
+    assert (in_tmp / "there.png").read_text() == "mine"

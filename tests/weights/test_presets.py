@@ -21,12 +21,11 @@ PACKAGED = list_presets()
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch, tiny_model):
+def folder(in_tmp, monkeypatch, tiny_model):
     """MIM_TF_PRESETS, with a preset "tiny", the weights of `tiny_model`."""
-    folder = tmp_path / "presets"
+    folder = in_tmp / "presets"
     save_preset(tiny_model, folder, "tiny", "a test", half=True, updates=3, hours=0.5)
     monkeypatch.setenv("MIM_TF_PRESETS", str(folder))
-    monkeypatch.chdir(tmp_path)
     return folder
 
 
@@ -147,14 +146,12 @@ def test_scores_of_evaluations_are_added(folder):
     preset.check()
 
 
-def test_the_example_on_the_page_of_weights(tmp_path, monkeypatch, tiny_model):
-    monkeypatch.chdir(tmp_path)
+def test_the_example_on_the_page_of_weights(in_tmp, tiny_model):
     write_scores(Path("results/test-001"), evaluation(), CONTEXT)
     exec(block("docs/weights.md", "save_preset"), {"model": tiny_model})
-    assert read_preset(tmp_path / "presets" / "clouds.json").scores.keys() == {"mim2019"}
+    assert read_preset(in_tmp / "presets" / "clouds.json").scores.keys() == {"mim2019"}
 
 
-def test_a_folder_of_the_name_of_a_preset_does_not_hide_it(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "moving-mnist").mkdir()
+def test_a_folder_of_the_name_of_a_preset_does_not_hide_it(in_tmp):
+    (in_tmp / "moving-mnist").mkdir()
     assert find_preset("moving-mnist").name == "moving-mnist"

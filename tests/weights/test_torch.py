@@ -208,11 +208,10 @@ class Payload:
         b"",
     ],
 )
-def test_hostile_files_are_refused_and_run_nothing(tmp_path, monkeypatch, content):
-    monkeypatch.chdir(tmp_path)
+def test_hostile_files_are_refused_and_run_nothing(in_tmp, content):
     with pytest.raises(MimError, match=r"a\.pth"):
-        mim_tf.load_model(written(tmp_path / "a.pth", content, VALUES))
-    assert not (tmp_path / "ran").exists()
+        mim_tf.load_model(written(in_tmp / "a.pth", content, VALUES))
+    assert not (in_tmp / "ran").exists()
 
 
 def test_what_could_inflate_or_is_cut_is_refused(tmp_path):

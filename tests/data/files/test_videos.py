@@ -201,9 +201,8 @@ def test_a_playlist_does_not_reach_the_internet(tmp_path):
     assert not requests
 
 
-def test_names_that_look_like_addresses_are_files(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    write_video(tmp_path / "a.mkv", numbered_frames(2)).rename("http:10.mkv")
+def test_names_that_look_like_addresses_are_files(in_tmp):
+    write_video(in_tmp / "a.mkv", numbered_frames(2)).rename("http:10.mkv")
     assert Video("http:10.mkv", RGB).length == 2
 
 
