@@ -482,7 +482,7 @@ def test_weights_of_crops_score_predict_and_export_whole_fields(mim, tmp_path):
     test_radolan.write(tmp_path / "rain.nc", size=(11, 14), factor=12)
     small = "--model_name=convlstm_net --num_hidden=3 --patch_size=4 --input_length=2 --crop=8"
     short = "--total_length=3 --max_iterations=1 --batch_size=2 --max_test_sequences=2"
-    paths = "--train_data_paths=rain.nc --save_dir=runs --gen_frm_dir=pictures"
+    paths = "--train_data_paths=rain.nc --save_dir=runs --num_save_samples=0"
     recipe = f"--flagfile={DOCS.parent / 'experiments/radolan.cfg'}"
     mim("train", recipe, "--precision=float32", *f"{small} {short} {paths}".split())
     weights = "--pretrained_model=runs/run-001/best.weights.h5"

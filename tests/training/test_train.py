@@ -47,7 +47,7 @@ def settings(folder, **changes):
         "max_iterations": ITERATIONS,
         "test_interval": 2,
         "snapshot_interval": 1,
-        "num_save_samples": 2,
+        "num_save_samples": 0,
         "scheduled_sampling": True,
         "save_dir": str(folder / "runs"),
         "gen_frm_dir": str(folder / "frames"),
@@ -57,7 +57,8 @@ def settings(folder, **changes):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory, tiny_config):
-    return train(tiny_config, DATA, settings(tmp_path_factory.mktemp("uninterrupted")))
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    return train(tiny_config, DATA, settings(folder, num_save_samples=2))
 
 
 def scores_of(run, iteration):
@@ -239,7 +240,6 @@ def test_a_nan_loss(on_nan, bad, message, tmp_path, tiny_config, monkeypatch, ca
         on_nan=on_nan,
         reverse_input=False,
         test_interval=100,
-        num_save_samples=0,
         snapshot_interval=1 if on_nan == "stop" else 2,
     )
     folder = tmp_path / "runs" / "run-001"
@@ -263,7 +263,7 @@ def test_a_nan_loss(on_nan, bad, message, tmp_path, tiny_config, monkeypatch, ca
 def test_a_folder_for_pictures_is_checked_before_training(tmp_path, tiny_config):
     (tmp_path / "frames").write_text("a file")
     with pytest.raises(mim_tf.MimError, match="frames"):
-        train(tiny_config, DATA, settings(tmp_path))
+        train(tiny_config, DATA, settings(tmp_path, num_save_samples=1))
     assert not (tmp_path / "runs").exists()
 
 
