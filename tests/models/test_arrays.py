@@ -149,11 +149,11 @@ def test_frames_of_another_shape_are_refused_before_keras_starts(method):
 
 @pytest.mark.slow
 def test_validation_data_is_checked_once():
-    model = small_model(model_name="convlstm_net")
+    model = small_model(model_name="convlstm_net", num_hidden=(2,))
     model.compile(loss="mse", optimizer="sgd", run_eagerly=True)
     read = []
     for fit in (model.fit, super(type(model), model).fit):
         batches = Batches(FRAMES, FRAMES[:, 1:])
-        fit(FRAMES, FRAMES[:, 1:], validation_data=batches, epochs=3, verbose=0)
+        fit(FRAMES, FRAMES[:, 1:], validation_data=batches, epochs=2, verbose=0)
         read.append(batches.read)
     assert read[0] == read[1] + 1

@@ -132,7 +132,7 @@ def test_the_model_is_a_layer_of_others(model):
 def trained(tmp_path_factory):
     """A model after two epochs, the losses of the second, and files from before it."""
     folder = tmp_path_factory.mktemp("trained")
-    model = small_model(num_hidden=(2, 2), total_length=4)
+    model = small_model(num_hidden=(2, 2), total_length=3)
     metric = keras.metrics.MeanMetricWrapper(half_squared_error, name="loss_per_sequence")
     optimizer = Muon(WarmupStableDecay(1e-2, 1, 10), gate_filters=2, use_ema=True)
     model.compile(optimizer, HalfSquaredError(), metrics=[metric], run_eagerly=True)
@@ -147,7 +147,7 @@ def trained(tmp_path_factory):
 
 def epoch(model, **settings):
     """Mean losses of an epoch, and metrics."""
-    frames = random_frames(2, 4)
+    frames = random_frames(2, 3)
     settings |= {"batch_size": 1, "shuffle": False, "verbose": 0}
     return model.fit(frames, frames[:, 1:], **settings).history
 
@@ -273,7 +273,8 @@ def keras_settings():
 def test_a_network_is_trained_and_saved_with_its_policy(policy, kept, computed, tmp_path):
     keras.utils.set_random_seed(0)
     frames = random_frames(2, 4)
-    plain = build_model(small_config(model_name="convlstm_net", total_length=4))
+    network = {"model_name": "convlstm_net", "num_hidden": (3,)}
+    plain = build_model(small_config(**network, total_length=4))
     keras.config.set_dtype_policy(policy)
     model = untraced(build_model(plain.config))
     model.set_weights(plain.get_weights())
@@ -315,7 +316,8 @@ def after_updates(rematerialise):
     """Losses, weights and predictions after two updates with scheduled sampling."""
     keras.utils.set_random_seed(0)
     frames = random_frames(3, 4)
-    small = small_config(model_name="predrnn", total_length=4, precision="bfloat16")
+    network = {"model_name": "predrnn", "num_hidden": (3,), "precision": "bfloat16"}
+    small = small_config(**network, total_length=4)
     model = build_model(small, rematerialise)
     model.step.layers[-2].trainable = False
     # Adam would make a large step of the last bit of a gradient that is almost zero.
