@@ -1,23 +1,17 @@
 """Small radar events in each of their layouts."""
 
-import imageio.v3 as imageio
 import numpy as np
 
 from mim_tf.config import DataConfig
 from mim_tf.data.sets.radar import open_radar
 from mim_tf.values.scale import LinearScale
+from tests.small_pictures import save_pictures
 
 DBZ = LinearScale("dBZ", -10, 60)
 
 
 def levels(length=5, height=4, width=6, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (length, height, width), dtype=np.uint8)
-
-
-def save_pictures(folder, frames, name="frame{}.png"):
-    folder.mkdir()
-    for n, frame in enumerate(frames):
-        imageio.imwrite(folder / name.format(n), frame)
 
 
 def save_arrays(folder, frames):
@@ -39,6 +33,7 @@ def save_compressed(path, frames):
 
 
 ARRAYS = [save_arrays, save_npy, save_npz, save_compressed]
+LEVELS = [*ARRAYS, save_pictures]
 
 
 def opened(folder, total_length=3, **settings):

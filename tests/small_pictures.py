@@ -1,7 +1,17 @@
-"""Tiny pictures, byte by byte."""
+"""Tiny pictures, of frames and byte by byte."""
 
 import struct
 import zlib
+
+import imageio.v3 as imageio
+
+
+def save_pictures(folder, frames, name="frame{}.png"):
+    """Write each frame under its number; return the folder, which is made."""
+    folder.mkdir(parents=True)
+    for n, frame in enumerate(frames):
+        imageio.imwrite(folder / name.format(n), frame)
+    return folder
 
 
 def png(width, height, rows, bits=8, colour=0):

@@ -22,6 +22,7 @@ from tests import grid_files
 from tests.data_examples import levels, write_example
 from tests.hko7_files import write_hko7
 from tests.sevir_files import write_sevir
+from tests.small_pictures import save_pictures
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -145,9 +146,7 @@ def workplace(tmp_path_factory):
     (folder / "my_clips").mkdir()
     shutil.copy(folder / "frames.npy", folder / "my_clips" / "clip.npy")
     for name in "abcde":
-        (folder / "my_videos" / name).mkdir(parents=True)
-        for t in range(21):
-            imageio.imwrite(folder / "my_videos" / name / f"{t}.png", levels(48, 80, 3))
+        save_pictures(folder / "my_videos" / name, levels(21, 48, 80, 3))
         (folder / "events").mkdir(exist_ok=True)
         event = np.linspace(0, 60, 21 * 64 * 64).reshape(21, 64, 64)
         np.save(folder / "events" / f"{name}.npy", event)

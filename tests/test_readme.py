@@ -10,6 +10,7 @@ import pytest
 from mim_tf.evaluation.protocols import FRAME_SCORES
 from mim_tf.models import registry
 from tests.data_examples import levels
+from tests.small_pictures import save_pictures
 
 ROOT = Path(__file__).parents[1]
 SMALLER = {
@@ -90,9 +91,7 @@ def test_what_to_expect(in_tmp, capsys):
 @pytest.mark.slow
 def test_own_data_from_python(in_tmp):
     for name in "abc":
-        (in_tmp / "my_videos" / name).mkdir(parents=True)
-        for t in range(9):
-            imageio.imwrite(in_tmp / "my_videos" / name / f"{t}.png", levels(48, 80, 3))
+        save_pictures(in_tmp / "my_videos" / name, levels(9, 48, 80, 3))
     code = block("docs/your_data.md", "my_videos")
     for text, smaller in SMALLER.items():
         assert text in code

@@ -30,6 +30,7 @@ from tests.data import test_radolan
 from tests.data_examples import write_example
 from tests.golden_cases import load_golden
 from tests.report.conftest import CONTEXT, evaluation, make_run
+from tests.small_pictures import save_pictures
 from tests.test_readme import block
 from tests.tf1_checkpoints import golden_checkpoint
 
@@ -263,11 +264,9 @@ def test_a_folder_of_inputs_is_predicted_from_weights_read_once(
     opened = []
     real = h5py.File
     monkeypatch.setattr("h5py.File", lambda *a, **k: opened.append(str(a[0])) or real(*a, **k))
-    (tmp_path / "in" / "clip").mkdir(parents=True)
-    np.save(tmp_path / "in" / "several.npy", tiny_frames)
     levels = np.rint(tiny_frames[0] * 255).astype(np.uint8)
-    for number, level in enumerate(levels):
-        imageio.imwrite(tmp_path / "in" / "clip" / f"{number}.png", level[..., 0])
+    save_pictures(tmp_path / "in" / "clip", levels[..., 0])
+    np.save(tmp_path / "in" / "several.npy", tiny_frames)
     given = {"pretrained_model": "mine.h5", "input": "in", "output": "out"}
     mim(*predict(**given, horizon=4, context=3, batch_size=4))
     several = mim_tf.predict(tiny_model, tiny_frames[:, 3:], 4).clip(0, 1)

@@ -19,6 +19,7 @@ from tests import taxibj_files
 from tests.data_examples import levels, model_for, write_example
 from tests.grid_files import dataset
 from tests.grid_files import write as write_grid
+from tests.small_pictures import save_pictures
 
 GENERATED = DataConfig(digits="bundled", train_sequences=0, valid_sequences=4, test_sequences=5)
 SPLITS = ("train", "valid", "test")
@@ -85,9 +86,8 @@ def test_recordings_are_never_in_two_splits(tmp_path, dataset):
     if dataset == "array":
         np.save(path, levels(5, 6, 8, 8))
     else:
-        for i, t in np.ndindex(5, 6):
-            (path / f"video{i}").mkdir(parents=True, exist_ok=True)
-            imageio.imwrite(path / f"video{i}" / f"{t}.png", levels(8, 8))
+        for i in range(5):
+            save_pictures(path / f"video{i}", [levels(8, 8)] * 6)
     splits = splits_of(DataConfig(dataset, str(path), window_stride=2))
     names = [set(source.describe()["recordings"]) for source in splits.values()]
     assert [len(each) for each in names] == [3, 1, 1]
@@ -299,31 +299,23 @@ def test_a_set_that_is_not_one_path_has_no_whole(tmp_path):
 
 
 def test_crops_of_colour_pictures_are_grey_for_a_grey_network(tmp_path):
-    generator = np.random.default_rng(0)
-    (tmp_path / "a").mkdir()
-    for n in range(12):
-        picture = generator.integers(0, 256, (20, 24, 3), np.uint8)
-        imageio.imwrite(tmp_path / "a" / f"{n}.png", picture)
+    save_pictures(tmp_path / "a", levels(12, 20, 24, 3))
     settings = {"valid_fraction": 0.4, "test_fraction": 0.3}
     data = DataConfig("folder", tmp_path, crop=8, **settings)
     assert open_source(data, model_for((8, 8, 1), 3), "train").shape == (3, 8, 8, 1)
 
 
 def test_pictures_that_change_are_refused(tmp_path):
-    (tmp_path / "a").mkdir()
-    for n in range(12):
-        imageio.imwrite(tmp_path / "a" / f"{n}.png", np.full((8, 8), n, np.uint8))
+    save_pictures(tmp_path / "a", levels(12, 8, 8))
     data = DataConfig("folder", tmp_path, valid_fraction=0.4, test_fraction=0.3)
     source = open_source(data, model_for((8, 8, 1), 3), "train")
-    imageio.imwrite(tmp_path / "a" / "1.png", np.eye(8, dtype=np.uint8))
+    imageio.imwrite(tmp_path / "a" / "frame1.png", np.eye(8, dtype=np.uint8))
     with pytest.raises(MimError, match="was changed"):
         source.sequences([0])
 
 
 def test_folders_beside_recordings_are_told(tmp_path, caplog):
     for name in ("a", "b", "c", "more/d"):
-        (tmp_path / name).mkdir(parents=True)
-        for n in range(4):
-            imageio.imwrite(tmp_path / name / f"{n}.png", np.full((8, 8), n, np.uint8))
+        save_pictures(tmp_path / name, levels(4, 8, 8))
     open_source(DataConfig("folder", tmp_path), model_for((8, 8, 1), 3), "train")
     assert f"{tmp_path / 'more'} is not read" in caplog.text

@@ -8,6 +8,7 @@ from mim_tf.data.sets.radar import list_events
 from mim_tf.errors import MimError
 from tests.radar_files import (
     ARRAYS,
+    LEVELS,
     levels,
     opened,
     save_arrays,
@@ -91,7 +92,7 @@ def test_values_in_every_layout(tmp_path, dtype, missing, values, gone):
     frames = np.empty((12, 4, 6), dtype)
     frames[:] = 30 + np.arange(12)[:, None, None]
     frames[2, 3, :4] = values
-    saves = [*ARRAYS, *([save_pictures] if dtype == np.uint8 else [])]
+    saves = LEVELS if dtype == np.uint8 else ARRAYS
     for n, save in enumerate(saves):
         # A file may have an axis for the channel.
         save(tmp_path / str(n), frames[..., None] if n in (1, 3) else frames)

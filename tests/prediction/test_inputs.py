@@ -10,6 +10,7 @@ from mim_tf.errors import MimError
 from mim_tf.prediction.inputs import list_inputs, open_input
 from mim_tf.values.scale import LinearScale
 from tests.data_examples import levels
+from tests.small_pictures import save_pictures
 from tests.small_videos import numbered_frames, write_video
 
 GREY, RGB = (16, 24, 1), (16, 24, 3)
@@ -19,13 +20,6 @@ KELVIN = LinearScale("K", 280.0, 290.0, clipped=False)
 def saved(path, array):
     np.save(path, array)
     return path
-
-
-def pictures(folder, frames):
-    folder.mkdir(parents=True)
-    for number, frame in enumerate(frames, 1):
-        imageio.imwrite(folder / f"frame{number}.png", frame)
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -54,10 +48,10 @@ def test_axes_of_arrays(shape, frame_shape, batch_axis, tmp_path):
 
 def test_pictures_in_natural_order_with_the_channels_of_the_network(tmp_path):
     frames = np.repeat(np.arange(12, dtype=np.uint8)[:, None, None], 16, 1).repeat(24, 2)
-    opened = open_input(pictures(tmp_path / "clip", frames), RGB)
+    opened = open_input(save_pictures(tmp_path / "clip", frames), RGB)
     assert opened.read(0).shape == (12, *RGB)
     np.testing.assert_array_equal(opened.read(0)[..., 2] * 255, frames)
-    one = pictures(tmp_path / "one", levels(1, 16, 24, 3))
+    one = save_pictures(tmp_path / "one", levels(1, 16, 24, 3))
     assert open_input(one, GREY).read(0).shape == (1, *GREY)
     assert open_input(one, (8, 8, 1), resize=True).read(0).shape == (1, 8, 8, 1)
 
@@ -90,8 +84,8 @@ def test_the_context_is_the_last_frames_which_may_be_further_apart(tmp_path):
 
 def test_the_context_does_not_cross_a_gap_in_time(tmp_path, caplog):
     frames = np.arange(7, dtype=np.uint8)[:, None, None].repeat(16, 1).repeat(24, 2)
-    folder = pictures(tmp_path / "clip", frames)
-    for number in range(4, 8):
+    folder = save_pictures(tmp_path / "clip", frames)
+    for number in range(3, 7):
         (folder / f"frame{number}.png").rename(folder / f"frame{number + 50}.png")
     opened = open_input(folder, GREY)
     np.testing.assert_array_equal(opened.read(0)[:, 0, 0, 0] * 255, [3, 4, 5, 6])
@@ -141,7 +135,7 @@ def test_arrays_that_are_refused(array, named, tmp_path):
     [(RGB, 4, "--context"), ((32, 32, 3), None, "--resize"), ((16, 24, 2), None, "img_channel")],
 )
 def test_pictures_that_are_refused(shape, context, flag, tmp_path):
-    clip = pictures(tmp_path / "clip", levels(3, 16, 24, 3))
+    clip = save_pictures(tmp_path / "clip", levels(3, 16, 24, 3))
     with pytest.raises(MimError, match=f"clip.*{flag}"):
         open_input(clip, shape, context=context)
 
@@ -149,7 +143,7 @@ def test_pictures_that_are_refused(shape, context, flag, tmp_path):
 def test_a_folder_of_inputs(tmp_path):
     for name in ("b10.gif", "b2.mp4", "a.NPY", "notes.txt", ".hidden.npy"):
         (tmp_path / name).touch()
-    pictures(tmp_path / "clip", levels(1, 16, 24))
+    save_pictures(tmp_path / "clip", levels(1, 16, 24))
     (tmp_path / "empty").mkdir()
     paths, many = list_inputs(tmp_path)
     assert many
@@ -162,7 +156,7 @@ def test_a_folder_of_inputs(tmp_path):
 def test_where_there_is_no_input(tmp_path, name):
     (tmp_path / "empty").mkdir()
     (tmp_path / "frames.csv").touch()
-    (pictures(tmp_path / "both", levels(2, 16, 24)) / "clip.gif").touch()
+    (save_pictures(tmp_path / "both", levels(2, 16, 24)) / "clip.gif").touch()
     with pytest.raises(MimError, match=re.escape(str(tmp_path / name))):
         list_inputs(tmp_path / name)
 
@@ -207,7 +201,7 @@ def test_levels_are_read_as_in_a_training_on_levels(tmp_path):
     array = levels(5, *GREY)
     frames, scale = array / np.float32(255), of_training(0.0, 1.0)
     path = saved(tmp_path / "a.npy", array)
-    for one in (path, pictures(tmp_path / "clip", array[..., 0])):
+    for one in (path, save_pictures(tmp_path / "clip", array[..., 0])):
         read = open_input(one, GREY, scale=scale).read(0)
         np.testing.assert_allclose(read, scale.to_unit(frames), rtol=1e-6)
     # Of a clipped scale, levels are the range.
