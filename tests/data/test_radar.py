@@ -78,6 +78,7 @@ def test_only_events_are_listed_in_natural_order(tmp_path):
         (np.float32, "-99.9, nan", [np.nan, 25, -99.9, -99], [1, 0, 1, 0]),
         (np.float16, "-99.9", [0, 25, -99.9, -99], [0, 0, 1, 0]),
         (np.float64, "-1.7e308", [0, 25, 60, -1.7e308], [0, 0, 0, 1]),
+        (np.float64, "-99.9", [0, 25, np.float32(-99.9), -99], [0, 0, 1, 0]),
         (np.float32, "-1.7e308,-99", [0, 25, -99, 60], [0, 0, 1, 0]),
         # Compared before the values are clipped and mapped.
         (np.float32, "60", [60, 61, 25, 0], [1, 0, 0, 0]),
@@ -196,9 +197,12 @@ def two_kinds(folder):
     np.save(folder / "event" / "a.npy", levels(1)[0])
 
 
-def palette(folder):
-    (folder / "event").mkdir()
-    Image.fromarray(levels(1)[0]).convert("P").save(folder / "event" / "0.png")
+def converted(mode):
+    def write(folder):
+        (folder / "event").mkdir()
+        Image.fromarray(levels(1)[0]).convert(mode).save(folder / "event" / "0.png")
+
+    return write
 
 
 def two_sizes(folder):
@@ -229,7 +233,8 @@ def good(folder):
         ),
         (lambda folder: (folder / "event").mkdir(), {}, "event"),
         (two_kinds, {}, "event"),
-        (palette, {}, r"0\.png"),
+        (converted("P"), {}, r"0\.png"),
+        (converted("LA"), {}, "LA"),  # transparent pixels would be the lowest level
         (two_sizes, {}, r"c\.npy: .*a"),
         *(
             (good, {"radar_missing": text}, "--radar_missing")
@@ -243,19 +248,3 @@ def test_what_is_no_event_or_no_option_is_refused(tmp_path, write, options, name
     write(tmp_path)
     with pytest.raises(MimError, match=named):
         opened(tmp_path, **options)
-
-
-def test_a_marker_of_float32_is_found_in_float64(tmp_path):
-    frames = np.full((3, 4, 6), 20.0)
-    frames[:, :2] = np.float32(-99.9)
-    save_npy(tmp_path / "event", frames)
-    assert np.isnan(opened(tmp_path, radar_missing="-99.9").sequences([0])).mean() == 0.5
-
-
-def test_transparent_levels_are_refused(tmp_path):
-    """Transparent pixels would be measurements of the lowest level."""
-    (tmp_path / "event").mkdir()
-    for n in range(3):
-        Image.fromarray(levels()[n]).convert("LA").save(tmp_path / "event" / f"frame{n}.png")
-    with pytest.raises(MimError, match="LA"):
-        opened(tmp_path)
