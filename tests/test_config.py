@@ -57,6 +57,7 @@ REFUSED = {
         *({name: 66} for name in ("short_share", "sampling_share", "sampling_start_value")),
     ],
     DataConfig: [
+        {"dataset": "nowhere"},
         {"num_digits": 10**9},
         {"train_sequences": 10**12},
         {"window_stride": 10**18},

@@ -66,11 +66,6 @@ def test_defaults_of_a_data_set_are_not_stored_as_if_they_were_given(dataset):
     assert dataclasses.asdict(DataConfig(dataset)) == plain | {"dataset": dataset}
 
 
-def test_an_unknown_data_set_is_refused():
-    with pytest.raises(MimError, match="dataset"):
-        DataConfig("nowhere")
-
-
 def test_default_thresholds_follow_the_other_settings():
     vil = DataConfig("sevir")
     assert vil.event_thresholds == (16, 74, 133, 160, 181, 219)

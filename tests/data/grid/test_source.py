@@ -59,7 +59,6 @@ def test_steps_that_are_hardly_ever_equal(tmp_path):
         ({"split_dates": "2015-01-05,2016-01-08"}, "test .*split_dates=2015-01-05,2016-01-08"),
         ({"split_dates": "2015-01-05,2015-01-05"}, "valid .*split_dates"),
         ({"split_dates": "2015-01-05"}, "split_dates"),
-        ({"valid_fraction": 0.9, "test_fraction": 0.5}, "fraction"),
         ({"total_length": 9}, "valid_fraction.*test_fraction.*split_dates"),
         ({"total_length": 50}, "train"),
         ({"total_length": 9, "split_dates": "2015-01-05,2015-01-06"}, "valid.*split_dates"),
