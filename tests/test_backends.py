@@ -2,8 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
@@ -14,6 +12,7 @@ import pytest
 import mim_tf
 from mim_tf.jobs.train import train
 from mim_tf.runs.folder import STATE
+from tests.processes import printed
 from tools.faults.lives import differences
 
 pytestmark = pytest.mark.slow
@@ -66,15 +65,7 @@ def on_jax(jax_variables):
             code,
             f"runpy.run_path({program!r}, run_name='__main__')",
         ]
-        result = subprocess.run(
-            [sys.executable, "-c", "\n".join(lines), *map(str, arguments)],
-            cwd=ROOT,
-            env=jax_variables,
-            capture_output=True,
-            text=True,
-        )
-        assert result.returncode == 0, result.stderr
-        return result.stdout
+        return printed("-c", "\n".join(lines), *arguments, cwd=ROOT, env=jax_variables)
 
     return run
 

@@ -3,7 +3,6 @@
 import ast
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,16 +13,13 @@ from mim_tf.errors import MimError
 from mim_tf.prediction.forecasters import from_export
 from mim_tf.runtime.optional import import_tensorflow
 from mim_tf.weights.tf1 import read_checkpoint
+from tests.processes import printed
 from tests.tf1_checkpoints import golden_checkpoint
 
 
 def python(code, *arguments):
     """Run a program on JAX, which is quicker to import, and return what it prints."""
-    program = [sys.executable, "-c", code, *map(str, arguments)]
-    environment = os.environ | {"KERAS_BACKEND": "jax"}
-    done = subprocess.run(program, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return printed("-c", code, *arguments, env=os.environ | {"KERAS_BACKEND": "jax"})
 
 
 LAZY = """

@@ -20,6 +20,7 @@ from mim_tf.runs.folder import STATE
 from mim_tf.training.devices import MirroredDevices, OneDevice, ParallelDevices, open_devices
 from mim_tf.training.optimizers import compile_for_training
 from tests.models.small_models import small_config
+from tests.processes import printed
 from tests.training.devices_process import DATA, MODEL, TRAINING
 
 ROOT = Path(__file__).parents[2]
@@ -47,15 +48,8 @@ def jax_environment(jax_variables):
 
 
 def on_one_and_two_devices(folder, variables):
-    result = subprocess.run(
-        [sys.executable, PROGRAM, folder],
-        cwd=ROOT,
-        env=variables | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout.splitlines()[-1])
+    text = printed(PROGRAM, folder, cwd=ROOT, env=variables | {"PYTHONPATH": str(ROOT)})
+    return json.loads(text.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
