@@ -23,6 +23,11 @@ class Golden:
         return {n.removeprefix("w0:"): a for n, a in self.arrays.items() if n.startswith("w0:")}
 
 
+def golden_checkpoint(name: str) -> Path:
+    """Prefix of the checkpoint the 2019 graph wrote."""
+    return GOLDEN / name / "model.ckpt-3"
+
+
 def load_golden(name: str) -> Golden:
     case = json.loads((GOLDEN / name / "case.json").read_text())
     fields = "img_width patch_size img_channel filter_size total_length input_length layer_norm"

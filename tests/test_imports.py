@@ -13,8 +13,8 @@ from mim_tf.errors import MimError
 from mim_tf.prediction.forecasters import from_export
 from mim_tf.runtime.optional import import_tensorflow
 from mim_tf.weights.tf1 import read_checkpoint
+from tests.golden_cases import golden_checkpoint
 from tests.processes import printed
-from tests.tf1_checkpoints import golden_checkpoint
 
 
 def python(code, *arguments):

@@ -28,11 +28,10 @@ from mim_tf.weights.by_name import list_presets
 from tests import grid_files
 from tests.data import test_radolan
 from tests.data_examples import write_example
-from tests.golden_cases import load_golden
+from tests.golden_cases import golden_checkpoint, load_golden
 from tests.report.conftest import CONTEXT, evaluation, make_run
 from tests.small_pictures import save_pictures
 from tests.test_readme import block
-from tests.tf1_checkpoints import golden_checkpoint
 
 pytestmark = pytest.mark.usefixtures("in_tmp")
 

@@ -12,7 +12,7 @@ from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.config.stored import ATTRIBUTE, to_json
 from mim_tf.errors import MimError
 from mim_tf.runs.record import read_record, write_record
-from tests.tf1_checkpoints import golden_checkpoint
+from tests.golden_cases import golden_checkpoint
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 

@@ -11,9 +11,8 @@ import mim_tf
 from mim_tf.training.optimizers import compile_for_training
 from mim_tf.values.grid import Axis, FrameGrid
 from mim_tf.weights import load_weights, save_weights, stored_config
-from tests.golden_cases import load_golden
+from tests.golden_cases import golden_checkpoint, load_golden
 from tests.models.small_models import small_config
-from tests.tf1_checkpoints import golden_checkpoint
 
 
 @pytest.fixture

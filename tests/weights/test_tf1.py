@@ -16,8 +16,7 @@ from mim_tf.weights import load_weights, stored_config
 from mim_tf.weights.by_name import is_checkpoint
 from mim_tf.weights.tf1 import infer_config, read_checkpoint
 from mim_tf.weights.tf1_names import assign_tf1_weights
-from tests.golden_cases import load_golden
-from tests.tf1_checkpoints import golden_checkpoint, write_checkpoint
+from tests.golden_cases import golden_checkpoint, load_golden
 
 FILES = [".index", ".meta", ".data-00000-of-00001"]
 W = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -31,6 +30,17 @@ CASES = {  # model_name, num_hidden, filter_size, layer_norm, img_channel
 }
 NO_PEEPHOLES = ("predrnn", "predrnn_pp")
 PIXELS = "predrnn/back_to_pixel/kernel"
+
+
+def write_checkpoint(prefix, arrays):
+    """Writes name -> array in the format of TensorFlow 1's saver; returns the prefix."""
+    tf.raw_ops.SaveV2(
+        prefix=str(prefix),
+        tensor_names=list(arrays),
+        shape_and_slices=[""] * len(arrays),
+        tensors=list(arrays.values()),
+    )
+    return prefix
 
 
 def hints(case):
