@@ -22,6 +22,11 @@ def levels(*shape):
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
+def saved(path, array):
+    (np.save if path.suffix == ".npy" else np.savez)(path, array)
+    return path
+
+
 def write_example(kind, folder):
     """Something `recognise` takes for `kind`, and its number of frames and their size."""
     folder.mkdir()

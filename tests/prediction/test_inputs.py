@@ -9,17 +9,12 @@ import pytest
 from mim_tf.errors import MimError
 from mim_tf.prediction.inputs import list_inputs, open_input
 from mim_tf.values.scale import LinearScale
-from tests.data_examples import levels
+from tests.data_examples import levels, saved
 from tests.small_pictures import save_pictures
 from tests.small_videos import numbered_frames, write_video
 
 GREY, RGB = (16, 24, 1), (16, 24, 3)
 KELVIN = LinearScale("K", 280.0, 290.0, clipped=False)
-
-
-def saved(path, array):
-    np.save(path, array)
-    return path
 
 
 @pytest.mark.parametrize(

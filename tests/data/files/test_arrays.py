@@ -17,15 +17,10 @@ from mim_tf.data.sets.moving_mnist.npz import NpzSource, write_npz
 from mim_tf.errors import MimError
 from mim_tf.prediction.inputs import open_input
 from tests import radar_files
-from tests.data_examples import levels
+from tests.data_examples import levels, saved
 from tests.small_videos import numbered_frames, write_video
 
 FRAMES = np.linspace(0, 1, 2 * 5 * 8 * 6, dtype=np.float32).reshape(2, 5, 8, 6)
-
-
-def saved(path, array):
-    (np.save if path.suffix == ".npy" else np.savez)(path, array)
-    return path
 
 
 def opened(recordings, frame_shape, total_length):
