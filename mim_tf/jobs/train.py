@@ -94,7 +94,7 @@ def train(
         if pretrained_model and not resume:
             warn_of_kept_scale(model_config.scale, data_config)
         model_config, sources = _open_sources(model_config, data_config)
-        if devices.process_id == 0 and config.num_save_samples:
+        if devices.process_id == 0:
             check_writable(config.gen_frm_dir)
         scores_for(sources["valid"], config.protocol)  # raises for thresholds beyond the scale
         if config.max_minutes and not resume:

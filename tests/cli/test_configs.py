@@ -246,7 +246,8 @@ def test_an_interval_of_the_training_that_is_left_out(arguments, warns, tmp_path
     write_record(tmp_path, ModelConfig(), kept, TrainingConfig(), {})
     weights = tmp_path / "best.weights.h5"
     weights.touch()
-    data_config(parse(*arguments, "--train_data_paths=a"), str(weights))
+    with caplog.at_level("WARNING", "absl"):
+        data_config(parse(*arguments, "--train_data_paths=a"), str(weights))
     assert ("--frame_interval=2" in caplog.text) == warns
 
 

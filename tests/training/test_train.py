@@ -260,10 +260,11 @@ def test_a_nan_loss(on_nan, bad, message, tmp_path, tiny_config, monkeypatch, ca
     assert (folder / "convlstm_net-000004.weights.h5").exists()
 
 
-def test_a_folder_for_pictures_is_checked_before_training(tmp_path, tiny_config):
+@pytest.mark.parametrize("samples", [0, 1])
+def test_a_folder_for_pictures_is_checked_before_training(samples, tmp_path, tiny_config):
     (tmp_path / "frames").write_text("a file")
     with pytest.raises(mim_tf.MimError, match="frames"):
-        train(tiny_config, DATA, settings(tmp_path, num_save_samples=1))
+        train(tiny_config, DATA, settings(tmp_path, num_save_samples=samples))
     assert not (tmp_path / "runs").exists()
 
 
