@@ -7,6 +7,7 @@ from the second upwards. Without MIM-S they are PredRNN and PredRNN++.
 import functools
 
 import keras
+from absl import logging
 from keras import ops
 
 from mim_tf.config import ModelConfig
@@ -90,6 +91,8 @@ def mim_step(config: ModelConfig) -> keras.Model:
     """
     if not config.mim_s:
         return predrnn_step(config)
+    if config.num_layers == 1:
+        logging.warning("One layer of mim is PredRNN: MIM blocks begin in layer 2 of --num_hidden.")
     return _mim(config, STLSTMCell)
 
 

@@ -136,6 +136,12 @@ def test_a_name_registered_again_is_the_new_network():
     assert build_step(small_config(model_name="again")).name == "second"
 
 
+@pytest.mark.parametrize(("layers", "warns"), [((3,), True), ((3, 3), False)])
+def test_one_layer_of_mim_has_no_mim_block(layers, warns, caplog):
+    build_step(small_config(num_hidden=layers))
+    assert ("PredRNN" in caplog.text) == warns
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
