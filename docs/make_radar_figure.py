@@ -43,7 +43,9 @@ def main() -> None:
         # A logarithm has no colour for 0, which is below its range, unlike what is missing.
         rain = np.maximum(source.scale.to_physical(frames[0, ..., 0]), 1e-3)
         for axes, lead in zip(row, LEADS, strict=True):
-            picture = axes.imshow(rain[lead - 1], colors, LogNorm(*RATES), interpolation="nearest")
+            # Rows go from south to north.
+            look = {"origin": "lower", "interpolation": "nearest"}
+            picture = axes.imshow(rain[lead - 1], colors, LogNorm(*RATES), **look)
             axes.set(xticks=[], yticks=[])
             if name == "radar":
                 axes.set_title(f"{5 * lead} minutes", fontsize=11)

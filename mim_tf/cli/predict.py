@@ -15,7 +15,7 @@ from mim_tf.cli.flags import given
 from mim_tf.config import DataConfig, ModelConfig
 from mim_tf.config.fields import field
 from mim_tf.errors import MimError
-from mim_tf.weights.by_name import check_weights_exist, newest_export
+from mim_tf.weights.by_name import check_weights_exist, find_preset, newest_export
 
 _OF_GRID = ("variables", "group", "region", "coarsen")
 
@@ -68,10 +68,16 @@ def main(values: flags.FlagValues) -> None:
 
     weights, horizon = values.pretrained_model, values.horizon
     is_export = os.path.isdir(weights)
+    if is_export:
+        try:
+            newest_export(weights)
+        except MimError:
+            if not find_preset(weights):
+                raise
+            is_export = False  # a folder that only has the name of weights
     if not is_export:
         check_weights_exist(weights)
     else:
-        newest_export(weights)  # raises if there is none
         if changes := given(ModelConfig, values):
             raise MimError(f"{weights}: an export is complete. Leave out --{', --'.join(changes)}.")
     is_grid = has_coordinates(values.input)

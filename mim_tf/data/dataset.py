@@ -142,9 +142,9 @@ def open_part(
         scale = open_part(data, "train", frame_shape, total_length).scale
     if not scale:
         scale = fit_scale(source, data.scale_kinds, names, units)
-    elif source.units:
-        check_units(scale, names, units)
     else:
+        if source.units:
+            check_units(scale, names, units)
         scale.warn_of_other_values(source.sequences([0]), f"--dataset={data.dataset}")
     return ScaledSource(taken, scale)
 

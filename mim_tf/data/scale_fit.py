@@ -10,10 +10,10 @@ from tqdm import tqdm
 from mim_tf.config import DataConfig
 from mim_tf.data.source import Indices, SequenceSource, WindowSource, WrappedSource
 from mim_tf.errors import MimError
-from mim_tf.values.scale import RAIN_SCALES, LinearScale, are_same_units
+from mim_tf.values.scale import LEAST_RAIN, RAIN_SCALES, LinearScale, are_same_units
 
 _VALUES_AT_A_TIME = 2**23
-_LEAST_RAIN, _MOST_RAIN = -0.01, 1000  # mm/h; packed numbers may be slightly negative
+_MOST_RAIN = 1000  # mm/h
 _REMEDY = (
     "Declare values that mean missing (_FillValue, missing_value or valid_range of a file), or "
     "replace them by NaN."
@@ -73,15 +73,17 @@ def fit_scale(
             logging.warning("--scale=%s: values without a unit are taken as mm/h.", kinds[0])
         found = _statistics(source, every=False)
         for value in (found.low[0], found.high[0]):
-            if not math.isinf(value) and not _LEAST_RAIN <= value <= _MOST_RAIN:
+            if not math.isinf(value) and not LEAST_RAIN <= value <= _MOST_RAIN:
                 message = "%s: rain of %g mm/h is impossible and is clipped. %s"
                 logging.warning(message, names[0], value, _REMEDY)
-        changes = (np.diff(source.sequences([index]), axis=1) for index in _sampled(source))
-        rises, falls = np.any([((each > 0).any(), (each < 0).any()) for each in changes], axis=0)
-        if rises and not falls:
+        # Rain rises at some places while it falls at others. Sums only rise, but where they start
+        # again.
+        changes = np.concatenate([np.diff(source.sequences([n])[0], axis=0) for n in _sampled(source)])
+        rises, falls = ((sign * changes > 0).any(axis=(1, 2, 3)) for sign in (1, -1))
+        if (rises & ~falls).sum() > 4 * (falls & ~rises).sum() + (rises & falls).sum():
             logging.warning(
-                "%s: rain never decreases from field to field. If the fields are sums since a "
-                "start, take their differences (xarray: diff).",
+                "%s: rain hardly ever decreases from field to field. If the fields are sums since "
+                "a start, such as that of a day, take their differences (xarray: diff).",
                 names[0],
             )
         return RAIN_SCALES[kinds[0]]  # for all of the world, so nothing is fitted
@@ -118,8 +120,8 @@ def fit_scale(
 
 
 MARKERS = (
-    *(-32768, -32767, 32767, 65535, -99, -99.9, -999, -999.9, -9999, -9999.9, -99999, -9.99e8),
-    *(999, 9999, 99999, 999999, 1e15, 1e20, 9.999e20, 1e30, -1e30, -1e34),
+    *(-32768, -32767, 32767, 65535, -99, -99.9, -888, -999, -999.9, -1000, -9999, -9999.9, -77777),
+    *(-99999, -9.99e8, -2e9, 999, 9999, 99999, 999999, 1e15, 1e20, 9.999e20, 1e30, -1e30, -1e34),
 )
 """Numbers that often stand for missing values."""
 
@@ -221,14 +223,13 @@ class ScaledSource(WrappedSource):
         self.scale, self.has_missing = scale, True
         if source.climatology is not None:
             self.climatology = scale.to_unit(source.climatology)
-        is_identity = not np.any(scale.low) and np.all(np.equal(scale.high, 1))
-        self._in_unit = scale.clipped and is_identity
 
     def sequences(self, indices: Indices) -> np.ndarray:
         values = super().sequences(indices)
-        wrong = (values < 0) | (values > 1) if self._in_unit else np.isinf(values)
+        in_unit = self.scale.is_identity
+        wrong = (values < 0) | (values > 1) if in_unit else np.isinf(values)
         if wrong.any():
-            expected = "in [0, 1] for --scale=unit" if self._in_unit else "finite or NaN"
+            expected = "in [0, 1] for --scale=unit" if in_unit else "finite or NaN"
             place = np.asarray(indices)[np.argwhere(wrong)[0][0]]
             raise MimError(
                 f"Expected values {expected}, got {values[wrong][0]:g} in sequence {place}."

@@ -69,7 +69,7 @@ def baselines_for(source: SequenceSource) -> dict[str, Baseline]:
     baselines: dict[str, Baseline] = {"persistence": persistence, "context_mean": context_mean}
     if source.scale:
         baselines["optical_flow"] = extrapolate_along_flow
-        is_radar = source.scale.transform or source.scale.unit == "dBZ"
+        is_radar = source.scale.transform or source.scale.is_reflectivity
         if is_radar and all(map(importlib.util.find_spec, ("pysteps", "cv2"))):
             baselines["s_prog"] = s_prog_on(source.scale)
     return baselines

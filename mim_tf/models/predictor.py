@@ -21,7 +21,7 @@ from mim_tf.runtime.keras_private import layers_inside, uses_cached_data
 
 _USAGE = "Call model.fit(frames, frames[:, 1:])."
 _TO_UNIT = "Convert with model.config.scale.to_unit(values), and back with to_physical."
-_DIVIDE = "Divide levels of 0 to 255 by 255."
+_DIVIDE = "Divide levels of 0 to 255 by 255; give physical values as model.config.scale.to_unit(v)."
 
 # Models are always compiled with XLA on JAX. They are never on TensorFlow, where XLA compiles the
 # gradient of the loop for minutes and gains little.
@@ -129,6 +129,7 @@ class VideoPredictor(keras.Model):
         config = dataclasses.replace(config, img_height=height, img_width=width, frame_grid=None)
         other = VideoPredictor(config, self.rematerialise, dtype=self.dtype_policy)
         other.step.set_weights(self.step.get_weights())
+        freeze(other, [layer.trainable for layer in layers_inside(self)])
         return other
 
     def compile(self, *args, jit_compile="auto", **kwargs):
@@ -201,9 +202,12 @@ class VideoPredictor(keras.Model):
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
         """Load as Keras' `load_weights`; weights of another architecture raise `MimError`.
 
-        Networks that compute something else can have weights of the same shapes.
+        Networks that compute something else can have weights of the same shapes. `.keras` files
+        raise it too.
         """
         path = Path(filepath)
+        if path.suffix == ".keras":  # Keras would not compare its configuration with this one
+            raise MimError(f"{path}: expected .weights.h5. Call mim_tf.load_model for .keras files.")
         if path.suffix == ".h5" and path.is_file() and not skip_mismatch:
             with h5py.File(path) as file:
                 text = file.attrs.get(ATTRIBUTE)  # not in files of Keras

@@ -33,7 +33,7 @@ from mim_tf.errors import MimError
 from mim_tf.prediction.outputs import ForecastOrigin
 from mim_tf.storage.paths import list_folder
 from mim_tf.values.grid import check_grid
-from mim_tf.values.scale import POSSIBLE_DBZ, LinearScale
+from mim_tf.values.scale import LinearScale
 from mim_tf.values.step import Step, step_from_words, step_in_words
 
 _LAYOUTS = {3: "[T, H, W]", 4: "[T, H, W, C]", 5: "[N, T, H, W, C]"}
@@ -75,19 +75,15 @@ class Input:
         before_last = self.interval * np.arange(self.length)[::-1]
         frames = recording.read(recording.length - 1 - before_last)
         if self.scale:
-            wrong, expected = np.isinf(frames), "finite values"
-            if self.scale.unit == "dBZ":  # as in training, where --radar_missing names others
-                low, high = POSSIBLE_DBZ
-                wrong, expected = (frames < low) | (frames > high), f"dBZ from {low} to {high}"
-            elif self.scale.transform:
-                wrong, expected = (frames < 0) | np.isinf(frames), "rain of 0 mm/h or more"
+            low, high, expected = self.scale.possible
+            wrong = (frames < low) | (frames > high)
             if wrong.any():
                 got = f"got {frames[wrong][0]:g}. Write NaN where values are missing."
                 raise MimError(f"{recording.name}: expected {expected} or NaN, {got}")
             if empty := int(np.isnan(frames).all(axis=(1, 2)).any(axis=-1).sum()):
                 message = "%s: %d of %d frames of the context have no values. End it before them."
                 logging.warning(message, recording.name, empty, len(frames))
-            if not sequence and not self.origin:
+            if not sequence:
                 self.scale.warn_of_other_values(frames, recording.name)
             frames = self.scale.to_unit(frames)
         return filled(frames)

@@ -87,7 +87,9 @@ class ForecastOrigin:
         mapping = grid.channels[0][0].mapping
         fields: dict[str, tuple] = {}
         if mapping is not None:
-            fields[mapping.name] = ((), 0, mapping.attrs)
+            # GeoTransform is of the file's pixels, which may have been coarsened.
+            attrs = {key: v for key, v in mapping.attrs.items() if key != "GeoTransform"}
+            fields[mapping.name] = ((), 0, attrs)
         axes = ("lead_time", *grid.coordinates.dims)
         for channel, name in enumerate(grid.variables):
             known = grid.channels[channel][0].data.attrs

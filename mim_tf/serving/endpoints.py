@@ -15,7 +15,6 @@ from mim_tf.models.machine import check_prediction, under
 from mim_tf.models.registry import build_step
 from mim_tf.models.rollout import apart, roll_ahead, together
 from mim_tf.runtime.keras_private import layers_inside
-from mim_tf.values.scale import POSSIBLE_DBZ
 
 LARGEST_STATE = 1e6
 """Largest accepted value of a state: memories change by at most 1 a frame, so no stream reaches it,
@@ -80,13 +79,9 @@ class Endpoints:
     def predict_physical(self, frames):
         """Predict as `predict`, from and to physical values; NaN is missing."""
         frames = tf.ensure_shape(frames, self._frames, name="frames")
-        is_finite = ~tf.reduce_any(tf.math.is_inf(frames))  # clipping would hide infinity
-        checks = [(is_finite, "frames must be finite or NaN, got infinity.")]
-        if self.scale.unit == "dBZ":
-            low, high = POSSIBLE_DBZ
-            is_possible = ~tf.reduce_any((frames < low) | (frames > high))
-            checks.append((is_possible, f"frames must be dBZ from {low} to {high}, or NaN."))
-        frames = _checked(frames, checks)
+        low, high, expected = self.scale.possible  # clipping would hide others
+        is_possible = ~tf.reduce_any((frames < low) | (frames > high))
+        frames = _checked(frames, [(is_possible, f"frames must be {expected}, or NaN.")])
         frames = self.scale.frames_of(frames, keras.ops)
         frames = self._clipped(tf.where(tf.math.is_nan(frames), 0.0, frames))
         predictions = self.predict(frames)["predictions"]
@@ -209,8 +204,9 @@ class Endpoints:
         for name, state in states.items():
             text = f"{name} must have the batch size of the other inputs."
             checks.append((tf.shape(state)[0] == batch, text))
-            # A prediction that is not clipped only has to be finite.
-            limit = state.dtype.max if name == LAST and not self._in_unit else LARGEST_STATE
+            # Frames that are not clipped only have to be finite.
+            is_frame = state.shape[1:3] == self.frame_shape[:2]
+            limit = state.dtype.max if is_frame and not self._in_unit else LARGEST_STATE
             text = f"{name} must be finite and within {limit:g}, as step returned it; received"
             largest = tf.reduce_max(tf.abs(state))
             checks.append((tf.reduce_all(tf.abs(state) <= limit), text, largest))

@@ -29,7 +29,7 @@ def loss_for(kind: str, scale: LinearScale | None) -> keras.losses.Loss:
         known = listed(["l2", "l1+l2", *POWERS])
         raise MimError(f"Expected the loss {known}, got {kind!r:.80}. Others: model.compile(...).")
     scale = scale.of_channel(0) if scale and scale.channels == 1 else scale  # of a grid
-    if scale and scale.unit == "dBZ":
+    if scale and scale.is_reflectivity:
         levels = scale.to_unit(dbz_of_rain(np.array(_RATES)))
     elif scale and scale.transform:
         levels = scale.to_unit(np.array(_RATES))

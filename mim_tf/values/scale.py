@@ -14,6 +14,7 @@ from mim_tf.errors import MimError
 from mim_tf.values.text import listed
 
 Numbers = float | tuple[float, ...]
+LEAST_RAIN = -0.01  # mm/h; packed numbers may be slightly negative
 _LARGEST = 3.4e38  # what float32 holds
 _WIDE = 20  # ratio of two ranges of values that hardly have one unit
 
@@ -124,6 +125,27 @@ class LinearScale:
     def channels(self) -> int | None:
         """Number of channels; None: any number."""
         return len(self.low) if isinstance(self.low, tuple) else None
+
+    @property
+    def is_reflectivity(self) -> bool:
+        """Whether the values are in dBZ; grids have a unit for each channel."""
+        return self.unit in ("dBZ", ("dBZ",))
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether frames are the values, in [0, 1]."""
+        return self.clipped and not np.any(self.low) and bool(np.all(np.equal(self.high, 1)))
+
+    @property
+    def possible(self) -> tuple[float, float, str]:
+        """The least and the largest value there can be, and what is expected, in words."""
+        if self.is_reflectivity:
+            return *POSSIBLE_DBZ, "dBZ from {} to {}".format(*POSSIBLE_DBZ)
+        if self.transform:
+            return LEAST_RAIN, _LARGEST, "rain of 0 mm/h or more"
+        if self.is_identity:
+            return 0, 1, "values in [0, 1]"
+        return -_LARGEST, _LARGEST, "finite values"
 
     @property
     def words(self) -> str:

@@ -62,8 +62,11 @@ def save_weights(
         half: round the numbers to float16, for a file of half the size.
 
     Raises:
+        MimError: for both, because float16 holds no squares of small gradients.
         OSError: if the file cannot be written, for example because the disk is full.
     """
+    if with_optimizer and half:
+        raise MimError("Expected half=True without with_optimizer=True: its state needs float32.")
     leave_out = () if with_optimizer else (getattr(model, "optimizer", None),)
     file = WeightsFile(model, half=half, leave_out=leave_out)
     write_bytes(Path(path), file.content(**{ATTRIBUTE: np.bytes_(to_json(model.config))}))

@@ -202,6 +202,8 @@ def test_keras_loads_no_weights_of_another_network_of_the_same_shapes(changes, t
         other.load_weights(path)
     np.testing.assert_equal(other.get_weights(), before)
     other.load_weights(path, skip_mismatch=True)
+    with pytest.raises(MimError, match=r"a\.keras"):
+        other.load_weights(tmp_path / "a.keras")
 
 
 @pytest.mark.parametrize("answer", ["n", "y"])

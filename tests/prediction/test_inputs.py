@@ -8,7 +8,7 @@ import pytest
 
 from mim_tf.errors import MimError
 from mim_tf.prediction.inputs import list_inputs, open_input
-from mim_tf.values.scale import LinearScale
+from mim_tf.values.scale import RAIN_SCALES, UNIT, LinearScale
 from tests.data_examples import levels, saved
 from tests.small_pictures import save_pictures
 from tests.small_videos import numbered_frames, write_video
@@ -163,10 +163,17 @@ def test_floats_are_physical_where_the_network_has_a_scale(tmp_path):
     frames = open_input(path, GREY, scale=KELVIN).read(0)
     assert frames[0, 0, 0] == 0
     assert frames[1:].min() == frames[1:].max() == 1.5
-    for value, scale in ((np.inf, KELVIN), (95.5, LinearScale("dBZ", 0, 70))):
+    of_a_grid = LinearScale(("dBZ",), (0.0,), (1.0,), False)
+    refused = {np.inf: KELVIN, 95.5: LinearScale("dBZ", 0, 70), -999: of_a_grid, 87: UNIT}
+    for value, scale in {**refused, -0.02: RAIN_SCALES["log"]}.items():
         saved(path, np.full((5, *GREY), value))
         with pytest.raises(MimError, match=r"a\.npy"):
             open_input(path, GREY, scale=scale).read(0)
+
+
+def test_rain_below_zero_by_rounding_is_none(tmp_path):
+    path = saved(tmp_path / "a.npy", np.full((5, *GREY), -1e-6))
+    assert np.abs(open_input(path, GREY, scale=RAIN_SCALES["dbz"]).read(0)).max() < 1e-6
 
 
 @pytest.mark.parametrize(

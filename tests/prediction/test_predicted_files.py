@@ -235,9 +235,11 @@ def test_a_forecast_names_no_bounds_that_it_does_not_have(tmp_path):
     fields["lat"].attrs["bounds"], fields["lat_bnds"] = "lat_bnds", (("lat", "nv"), np.ones((6, 2)))
     fields["crs"], fields["u10"].attrs["grid_mapping"] = 0, "crs: lat lon"
     fields["t2m"].attrs["grid_mapping"] = "crs: lat lon"
+    fields["crs"].attrs["GeoTransform"] = "0 45 0 60 0 -6"
     _, made = forecast(grid_files.write(tmp_path / "in.nc", fields), tmp_path / "out.nc")
     assert "bounds" not in made["lat"].attrs
     assert "crs" in made.variables
+    assert "GeoTransform" not in made["crs"].attrs
 
 
 def test_the_context_ends_the_last_stretch(tmp_path):

@@ -82,9 +82,9 @@ def test_models_of_any_policy_are_served_in_float32():
     np.testing.assert_allclose(served, expected, rtol=0, atol=1e-5)
 
 
-def persistence(scale):
+def persistence(scale, **changes):
     """Make endpoints whose forecast repeats the last frame, without running the network."""
-    network = {"model_name": "convlstm_net", "num_hidden": (2,), "filter_size": 3}
+    network = {"model_name": "convlstm_net", "num_hidden": (2,), "filter_size": 3} | changes
     config = mim_tf.ModelConfig(img_width=8, input_length=2, total_length=3, scale=scale, **network)
     endpoints = Endpoints(mim_tf.build_model(config))
     endpoints.forecast = lambda frames: endpoints._clipped(frames[:, -1:])
@@ -92,7 +92,7 @@ def persistence(scale):
     return endpoints
 
 
-@pytest.mark.parametrize("scale", [KELVIN, DBZ])
+@pytest.mark.parametrize("scale", [KELVIN, DBZ, LinearScale(("dBZ",), (0.0,), (60.0,), False)])
 def test_physical_values_in_and_out(scale):
     endpoints = persistence(scale)
     values = np.full((1, 2, 8, 8, 1), 30, np.float32)
@@ -101,7 +101,7 @@ def test_physical_values_in_and_out(scale):
     np.testing.assert_allclose(predictions[0, 0, 1:], 30, rtol=1e-4)
     missing = np.ravel(scale.low)[0]
     np.testing.assert_allclose(predictions[0, 0, 0, 0], missing, rtol=1e-4)
-    for value in (np.inf, -np.inf):
+    for value in (np.inf, -np.inf, *([-999] if "dBZ" in scale.unit else [])):
         values[0, 1, 0, 0] = value
         with pytest.raises(tf.errors.InvalidArgumentError, match="frames"):
             endpoints.predict_physical(tf.constant(values))
@@ -123,8 +123,8 @@ def test_a_stream_of_channels_apart_predicts_what_the_network_does():
 
 
 def test_a_stream_goes_on_from_any_values_that_are_not_clipped():
-    endpoints, frame = persistence(KELVIN), tf.fill((1, 8, 8, 1), 3e6)
-    states = endpoints.start(tf.constant(1))
+    endpoints, frame = persistence(KELVIN, prediction="flow"), tf.fill((1, 8, 8, 1), 3e6)
+    states = endpoints.start(tf.constant(1)) | {"predicted": frame}
     for _ in range(2):
         states = endpoints.step(frame, states)
         del states["prediction"]

@@ -136,6 +136,8 @@ def test_the_state_of_another_optimizer(model, tmp_path):
     compile_for_training(model)
     with pytest.raises(MimError, match="another optimizer"):
         read_hdf5(tmp_path / "state").load(model)
+    with pytest.raises(MimError, match="half=True"):
+        mim_tf.save_weights(model, tmp_path / "state", with_optimizer=True, half=True)
 
 
 @pytest.mark.parametrize(

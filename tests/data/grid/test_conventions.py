@@ -50,6 +50,8 @@ def written(path, dataset, **kwargs):
         ("f8", 101, {"valid_max": np.array([100.0])}),
         ("i2", 201, {"valid_range": np.array([0, 200], "i2"), "scale_factor": 0.1}),
         ("i2", 201, {"valid_max": np.float32(20.05), "scale_factor": 0.1}),
+        ("f4", -999, {"valid_range": "0, 100.5"}),
+        ("i2", 201, {"valid_range": "0, 200", "scale_factor": 0.1}),
         ("i2", -2, {"valid_min": np.int16(-1), "scale_factor": -0.1, "add_offset": 7.0}),
         ("i1", -1, {"valid_max": np.int8(-2), "_Unsigned": "true"}),  # 255 above 254
         ("i1", -1, {"missing_value": np.array([-1, -5], "i1"), "_Unsigned": "true"}),
@@ -75,7 +77,7 @@ def test_missing_values(tmp_path, dtype, stored, attrs):
         ("i2", {"missing_value": 1e20}),  # which i2 cannot hold
         ("i2", {"missing_value": np.nan}),
         ("i2", {"missing_value": 0.5}),
-        ("f4", {"missing_value": "none", "valid_range": "0, 10"}),
+        ("f4", {"missing_value": "none", "valid_range": "0 to 10"}),
         ("f4", {"valid_min": np.float32(0), "valid_max": np.float32(59)}),  # both ends are valid
         ("i2", {"valid_range": np.array([0, 59], "i2"), "scale_factor": 0.1, "add_offset": 0.3}),
         ("i1", {}),
@@ -209,3 +211,11 @@ def test_bounds_of_months_are_in_months_too(tmp_path):
     fields.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
     with pytest.raises(MimError, match="expected rain"):
         Grid([tmp_path / "a.nc"], as_rain_rate=True)
+
+
+def test_hours_since_something_else_are_no_times(tmp_path):
+    times = "time", np.arange(3), {"units": "HOURS SINCE 2020-01-01"}
+    fields_of_rain = fields(np.ones((3, 2, 2), "f4"), times)
+    fields_of_rain["tau"] = ("time", np.arange(3.0), {"units": "hours since analysis"})
+    path = written(tmp_path / "a.nc", fields_of_rain)
+    assert Grid([path], ("rain",)).step == (3600, "seconds")

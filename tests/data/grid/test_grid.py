@@ -122,6 +122,31 @@ def test_files_may_differ_in_the_spelling_of_units_and_of_longitudes(tmp_path, o
     assert grid.frame_grid.words.endswith("3 lon (-10 to 10)")
 
 
+def test_curvilinear_grids_are_compared(tmp_path):
+    for number, north in enumerate((0, 0, 20)):
+        found = grid_files.dataset(2, np.datetime64("2015-01-01") + number)
+        found = found.rename(lat="y", lon="x").drop_vars(["y", "x"])
+        latitude = np.linspace(30, 60, 48).reshape(6, 8) + north
+        found = found.assign_coords(latitude=(("y", "x"), latitude, {"units": "degrees_north"}))
+        grid_files.write(tmp_path / f"{number}.nc", found)
+    assert len(Grid([tmp_path / "0.nc", tmp_path / "1.nc"]).times) == 4
+    with pytest.raises(MimError, match=r"2\.nc"):
+        Grid([tmp_path])
+
+
+def test_folders_inside_are_told(tmp_path, monkeypatch):
+    told = []
+    for name, year in (("a.nc", 2015), ("more/b.nc", 2016)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        grid_files.write(tmp_path / name, grid_files.dataset(2, f"{year}-01-01"))
+    monkeypatch.setattr(files.logging, "log_first_n", lambda _, text, n, *got: told.append(got))
+    assert len(Grid([tmp_path]).times) == 2
+    assert told
+    assert "more" in told.pop()
+    assert len(Grid([tmp_path / "**/*.nc"]).times) == 4
+    assert not told
+
+
 def test_rotated_latitudes_are_no_latitudes(tmp_path):
     rotated = FIELDS.rename(lat="rlat", lon="rlon")
     for axis in ("rlat", "rlon"):
@@ -184,6 +209,7 @@ def test_variables_have_the_same_order_wherever_a_store_is_copied_to(tmp_path):
         (FIELDS.isel(lat=0), (), "t2m.*lon of 8"),
         (FIELDS.isel(time=[]), (), "time"),
         (FIELDS[[]], (), "none"),
+        (FIELDS.expand_dims(expver=[1, 5]), ("u10",), "u10.*combine_first"),
         (FIELDS, ("u10@500",), "@500"),
         *(
             (FIELDS.assign_coords({axis: FIELDS[axis] * np.nan}), (), f"finite.*{axis}")

@@ -44,7 +44,8 @@ def declare(path: Path, raw, is_zarr: bool):
     - Zarr writes a fill value of 0 if no other is given. Along axes it is ignored. Elsewhere a
       warning names the variable in which zeros are missing.
     - Times in whole months or years become days.
-    - Numbers of packing may be texts, and `_Unsigned` in capitals.
+    - Numbers of packing and bounds may be texts, `_Unsigned` and units of time in capitals.
+    - A variable since something else than a date, such as "hours since analysis", is no time.
 
     Raises `MimError` for parts of months or years, which differ in length, and for times that their
     float32 does not hold to the second.
@@ -57,6 +58,16 @@ def declare(path: Path, raw, is_zarr: bool):
         for key in {"scale_factor", "add_offset"} & attrs.keys():
             with contextlib.suppress(TypeError, ValueError):  # xarray reports others
                 attrs[key] = np.float64(attrs[key])
+        for key in {key for key in _BOUNDS if isinstance(attrs.get(key), str)}:
+            with contextlib.suppress(ValueError):  # "0, 0.5", as GDAL writes several numbers
+                ends = np.array(re.split(r"[\s,]+", attrs[key].strip("{} ")), float)
+                attrs[key] = ends if (ends % 1).any() else ends.astype(np.int64)
+        if since := re.match(r"(.*)\ssince\s", str(attrs.get("units", "")), re.IGNORECASE):
+            start = attrs["units"][since.end() :]
+            if variable.dims != (name,) and not start[:1].isdigit():  # of a variable, no axis
+                attrs["units_of_file"] = attrs.pop("units")
+            else:
+                attrs["units"] = f"{since[1].lower()} since {start}"
         if "_Unsigned" in attrs:
             attrs["_Unsigned"] = str(attrs["_Unsigned"]).lower()
         keys, dtypes = {"_FillValue", "missing_value"}, [dtype]

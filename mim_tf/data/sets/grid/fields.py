@@ -146,6 +146,8 @@ def find_fields(path: Path, dataset, variable: str) -> Fields:
     if len(others) != 2:
         sizes = ", ".join(f"{each} of {data.sizes[each]}" for each in others)
         remedy = f"Choose --variables={name}@LEVEL" if level is None else "Select one first (isel)"
+        if "expver" in others:  # ERA5, and its last months as they were first published
+            remedy = "Join both first (xarray: ds.sel(expver=1).combine_first(ds.sel(expver=5)))"
         raise MimError(f"{path}: expected {name} over two axes, got {sizes}. {remedy}.")
     rows, columns = others
     if _kind(data, rows) == "columns" or _kind(data, columns) == "rows":

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import h5py
+from absl import logging
 
 from mim_tf.data.files.images import in_natural_order
 from mim_tf.data.sets.grid.conventions import declare
@@ -64,7 +65,18 @@ def _expanded(path):
     if os.path.exists(path) and (os.path.isfile(path) or is_grid(path)):
         return [path]
     if os.path.isdir(path):
-        found = [child for child in list_folder(path) if is_grid(child) and child.name[0] != "."]
+        inside = [child for child in list_folder(path) if child.name[0] != "."]
+        found = [child for child in inside if is_grid(child)]
+        left = [child for child in inside if child not in found]
+        left = [child for child in left if child.is_dir() or child.suffix in (".gz", ".h5")]
+        if found and left:
+            logging.log_first_n(
+                logging.WARNING,
+                "%s: %d files or folders are not read, such as %s. A pattern reads those in "
+                "folders, such as '%s/**/*.nc'.",
+                1,
+                *(path, len(left), left[0].name, path),
+            )
     else:
         found = [Path(name) for name in glob.glob(str(path), recursive=True)]
     if not found:

@@ -256,9 +256,11 @@ def _common_grid(channels) -> "xarray.DataArray":
     grid = fields.template(first)
     for part in (part for parts in channels for part in parts):
         other = fields.template(part)
+        pairs = [*zip(grid.dims, other.dims, strict=True)]
+        pairs += [(name, name) for name, each in grid.coords.items() if each.ndim == 2]
         same = grid.shape == other.shape and all(
             _are_close(grid[ours].values, other[theirs].values, fields.degrees(grid, ours))
-            for ours, theirs in zip(grid.dims, other.dims, strict=True)
+            for ours, theirs in pairs
             if ours in grid.coords and theirs in other.coords
         )
         if not same:
@@ -273,7 +275,8 @@ def _common_grid(channels) -> "xarray.DataArray":
 def _are_close(ours, theirs, degrees):
     """Compare coordinates; degrees may differ by full circles, such as 350 and -10."""
     turn = 0 if degrees is None else 360 * np.round((ours - theirs) / 360)
-    return np.allclose(ours, theirs + turn, rtol=1e-5, atol=1e-4)
+    gaps = ours.ndim == 2  # curvilinear coordinates may be missing on land
+    return np.allclose(ours, theirs + turn, rtol=1e-5, atol=1e-4, equal_nan=gaps)
 
 
 def _frame_grid(grid) -> FrameGrid:
