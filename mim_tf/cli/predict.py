@@ -67,17 +67,14 @@ def main(values: flags.FlagValues) -> None:
     from mim_tf.values.step import step_in_words
 
     weights, horizon = values.pretrained_model, values.horizon
-    is_export = os.path.isdir(weights)
-    if is_export:
-        try:
-            newest_export(weights)
-        except MimError:
-            if not find_preset(weights):
-                raise
-            is_export = False  # a folder that only has the name of weights
+    # A folder without an export may only have the name of weights in the package.
+    is_export = os.path.isdir(weights) and (
+        not find_preset(weights) or any(Path(weights).rglob("saved_model.pb"))
+    )
     if not is_export:
         check_weights_exist(weights)
     else:
+        newest_export(weights)  # raises if there is none
         if changes := given(ModelConfig, values):
             raise MimError(f"{weights}: an export is complete. Leave out --{', --'.join(changes)}.")
     is_grid = has_coordinates(values.input)

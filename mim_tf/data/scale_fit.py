@@ -78,7 +78,9 @@ def fit_scale(
                 logging.warning(message, names[0], value, _REMEDY)
         # Rain rises at some places while it falls at others. Sums only rise, but where they start
         # again.
-        changes = np.concatenate([np.diff(source.sequences([n])[0], axis=0) for n in _sampled(source)])
+        changes = np.concatenate(
+            [np.diff(source.sequences([n])[0], axis=0) for n in _sampled(source)]
+        )
         rises, falls = ((sign * changes > 0).any(axis=(1, 2, 3)) for sign in (1, -1))
         if (rises & ~falls).sum() > 4 * (falls & ~rises).sum() + (rises & falls).sum():
             logging.warning(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.stored import read_evaluation
+from mim_tf.report.read import changes_of
 from mim_tf.storage.files import write_json
 from mim_tf.storage.paths import check_free, check_writable
 from mim_tf.values.text import markdown_table, markdown_text, number
@@ -71,10 +72,15 @@ def add_scores(
         name: as for `save_preset`.
         evaluations: folders that `mim evaluate --pretrained_model=NAME` made, one per protocol.
         scored_on: which sequences were scored, in words.
+
+    Raises:
+        MimError: for forecasts that were changed, as by `--probability_matching`.
     """
     preset = read_preset(Path(folder) / f"{name}.json")
     scores = dict(preset.scores)
     for each in evaluations:
+        if changes := changes_of(Path(each)):
+            raise MimError(f"{each}: expected forecasts of the weights alone, got {changes}.")
         found = read_evaluation(each).scores
         scores[found["protocol"]] = {
             "sequences": found["sequences"],

@@ -207,7 +207,9 @@ class VideoPredictor(keras.Model):
         """
         path = Path(filepath)
         if path.suffix == ".keras":  # Keras would not compare its configuration with this one
-            raise MimError(f"{path}: expected .weights.h5. Call mim_tf.load_model for .keras files.")
+            raise MimError(
+                f"{path}: expected .weights.h5. Call mim_tf.load_model for .keras files."
+            )
         if path.suffix == ".h5" and path.is_file() and not skip_mismatch:
             with h5py.File(path) as file:
                 text = file.attrs.get(ATTRIBUTE)  # not in files of Keras

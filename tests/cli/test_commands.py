@@ -275,6 +275,13 @@ def test_a_folder_of_inputs_is_predicted_from_weights_read_once(
     assert opened.count("mine.h5") == 1
 
 
+def test_a_folder_of_the_name_of_weights_does_not_hide_them(mim, tiny):
+    Path("tiny").mkdir()
+    np.save("in.npy", np.zeros((1, 4, 8, 8), np.float32))
+    mim(*predict(pretrained_model="tiny", input="in.npy", output="out.npy", horizon=2))
+    assert np.load("out.npy").shape == (1, 2, 8, 8, 1)
+
+
 def test_a_video_of_another_rate_than_in_training(
     mim, tiny_model, tiny_frames, monkeypatch, caplog
 ):

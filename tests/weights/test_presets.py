@@ -14,7 +14,7 @@ from mim_tf.evaluation.stored import write_scores
 from mim_tf.jobs.presets import add_scores, save_preset
 from mim_tf.weights import by_name
 from mim_tf.weights.by_name import Preset, find_preset, find_weights, list_presets, read_preset
-from tests.report.conftest import CONTEXT, evaluation
+from tests.report.conftest import CONTEXT, evaluation, make_run
 from tests.test_readme import block
 
 PACKAGED = list_presets()
@@ -144,6 +144,11 @@ def test_scores_of_evaluations_are_added(folder):
     }
     assert preset.scored_on == "six sequences"
     preset.check()
+    record = json.loads((make_run(folder / "b") / "run.json").read_text())
+    record["sources"] = {"test": {"changes": "--probability_matching"}}
+    (folder / "a" / "run.json").write_text(json.dumps(record))
+    with pytest.raises(MimError, match="--probability_matching"):
+        add_scores(folder, "tiny", [folder / "a"], "six sequences")
 
 
 def test_the_example_on_the_page_of_weights(in_tmp, tiny_model):
