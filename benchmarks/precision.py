@@ -54,8 +54,9 @@ def losses(precision: str, seed: int) -> list[float]:
         sampling_share=2 / 3,
         max_iterations=FLAGS.updates,
     )
-    batches = training_dataset(mim_tf.open_source(data, model_config, "train"), settings)
-    model = mim_tf.build_model(model_config, seed)
+    source = mim_tf.open_source(data, model_config, "train")
+    batches = training_dataset(source, settings, input_length=model_config.input_length)
+    model = mim_tf.build_model(model_config)
     mim_tf.compile_for_training(model, FLAGS.lr)
     return [
         model.train_on_batch(frames, targets, return_dict=True)["loss_per_sequence"]

@@ -172,7 +172,7 @@ def main(_):
             train(flagfile.resolve(), folder)
         rows += evaluations(flagfile.name, folder)
     known = entered()
-    rows = [row for row in rows if {n: str(value) for n, value in row.items()} not in known]
+    rows = [each for each in rows if each not in known]
     everything = known + rows
     if FLAGS.enter:
         with TABLE.open("a", newline="") as file:

@@ -236,7 +236,7 @@ class WindowSource(SequenceSource):
         block = max(3 * (self._offsets[-1] + 1), extent.sum() // MOST_BLOCKS)
         step, unit = step_from_words(self.frame_step) if self.frame_step else (0, "")
         if unit == "seconds" and step >= _OF_WEATHER:
-            day = -(-86_400 * interval // step)
+            day = int(-(-86_400 * interval // step))
             # A day or two give no interval in blocks of days, and a rough one in quarters.
             block = max(block, day if extent.sum() > 2 * day else day // 4)
         count = np.maximum(extent // block, 1)

@@ -81,6 +81,9 @@ def train(
     devices = open_devices(device_config or DeviceConfig(), config.batch_size)
     if config.on_nan != "stop" and devices.count > 1:
         raise MimError(f"Expected one device with --on_nan={config.on_nan}, got {devices.count}.")
+    if config.clip_norm and devices.count > 1 and keras.backend.backend() == "tensorflow":
+        # Keras would limit the gradient of each device before it adds them.
+        raise MimError(f"Expected one device, or JAX, with --clip_norm, got {devices.count}.")
     if config.scheduled_sampling is None:
         sampled = find_network(model_config.model_name).scheduled_sampling
         config = dataclasses.replace(config, scheduled_sampling=sampled)
@@ -259,8 +262,9 @@ def iterations_within(minutes: float, spent: float, model, config, train_source,
     full, short = (updates * part[updates:].mean() for part in (seconds[-half:], seconds[:half]))
     iteration = config.short_share * short + (1 - config.short_share) * full
     tracing, evaluation = _seconds_of_evaluation(model, config, valid_source)
-    # The network of the run itself is traced once more, as in the first update.
-    spent += time.perf_counter() - began + seconds[0] + tracing
+    # The network of the run itself is traced once more, as in the first update; JAX compiles it
+    # for each length.
+    spent += time.perf_counter() - began + seconds[::half].sum() + tracing
     left = 60 * minutes - spent - evaluation
     return max(1, math.floor(left / (iteration + evaluation / config.test_interval)))
 

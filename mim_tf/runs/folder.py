@@ -80,7 +80,8 @@ def held(folder: Path) -> Iterator[None]:
     with open(descriptor, "r+", encoding="utf-8", errors="replace") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove_debris(folder)
+            for each in (folder, *folder.glob("scores/*")):
+                remove_debris(each)
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()}")
             file.flush()

@@ -261,7 +261,8 @@ def compile_for_training(
 def make_optimizer(config: TrainingConfig, filters: int) -> keras.optimizers.Optimizer:
     """Return the optimizer of `config`; `filters` are the channels of a layer of the network."""
     updates = config.updates_per_iteration
-    warmup, whole = config.warmup_iterations * updates, config.max_iterations * updates
+    whole = config.max_iterations * updates
+    warmup = min(config.warmup_iterations * updates, whole // 2)  # of a run that short
     settings = {
         "learning_rate": learning_rate(config.lr_schedule, config.lr, warmup, whole),
         "beta_1": config.beta_1,

@@ -55,6 +55,16 @@ def test_values_that_often_mark_missing_ones_are_told(
     assert (f"--radar_missing={marker}" in caplog.text) == warns
 
 
+def test_an_event_that_is_there_twice_is_told(tmp_path, caplog):
+    for name in ("first", "second"):
+        save_npy(tmp_path / name, levels())
+    list_events(tmp_path)
+    assert not caplog.records
+    save_npz(tmp_path / "first", levels())
+    list_events(tmp_path)
+    assert "first.npy" in caplog.text
+
+
 def test_only_events_are_listed_in_natural_order(tmp_path):
     save_pictures(tmp_path / "2", levels())
     save_npy(tmp_path / "10", levels())
@@ -197,10 +207,11 @@ def two_kinds(folder):
     np.save(folder / "event" / "a.npy", levels(1)[0])
 
 
-def converted(mode):
+def converted(mode, **settings):
     def write(folder):
         (folder / "event").mkdir()
-        Image.fromarray(levels(1)[0]).convert(mode).save(folder / "event" / "0.png")
+        picture = Image.fromarray(levels(1)[0]).convert(mode)
+        picture.save(folder / "event" / "0.png", **settings)
 
     return write
 
@@ -235,6 +246,7 @@ def good(folder):
         (two_kinds, {}, "event"),
         (converted("P"), {}, r"0\.png"),
         (converted("LA"), {}, "LA"),  # transparent pixels would be the lowest level
+        (converted("L", transparency=7), {}, "LA"),
         (two_sizes, {}, r"c\.npy: .*a"),
         *(
             (good, {"radar_missing": text}, "--radar_missing")

@@ -4,8 +4,15 @@ import keras
 import numpy as np
 import pytest
 
+from mim_tf.config import TrainingConfig
 from mim_tf.errors import MimError
-from mim_tf.training.optimizers import AdamInsideRoot, Muon, learning_rate, orthogonal
+from mim_tf.training.optimizers import (
+    AdamInsideRoot,
+    Muon,
+    learning_rate,
+    make_optimizer,
+    orthogonal,
+)
 
 # From large to the size of epsilon's root, which shows that epsilon is inside the root.
 GRADIENTS = np.array([[3.0, -0.2, 1e-4, 0.0], [1.0, 0.3, -2e-4, 1e-4], [-2.0, 0.1, 1e-5, 0.0]])
@@ -222,6 +229,14 @@ def test_cosine_rate(warmup):
     np.testing.assert_allclose(got[:warmup], np.arange(warmup) / 5, atol=1e-6)
     phase = np.pi * np.arange(51 - warmup) / (50 - warmup)
     np.testing.assert_allclose(got[warmup:], 1 + np.cos(phase), atol=1e-6)
+
+
+def test_a_run_as_short_as_its_warmup_decays():
+    config = TrainingConfig(
+        lr=2.0, lr_schedule="cosine", warmup_iterations=20, max_iterations=20, reverse_input=False
+    )
+    schedule = make_optimizer(config, 4)._learning_rate
+    assert float(schedule(20)) < 1e-6 < 1 < float(schedule(10))
 
 
 def test_wsd_rate():

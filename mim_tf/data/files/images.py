@@ -75,7 +75,8 @@ def in_natural_order(paths: Iterable[Path]) -> list[Path]:
     """
     paths = list(paths)
     found = [each.split(".") for path in paths for each in _NUMBERS.findall(path.name)]
-    counts_past_9 = {"9", "10"} <= {each[1] for each in found if len(each) == 2}
+    after = {each[1] for each in found if len(each) == 2}
+    counts_past_9 = any({f"{n - 1}", f"{n}"} <= after for n in (10, 100, 1000))
 
     def number(text):
         whole, *others = text.split(".")
@@ -117,7 +118,8 @@ def read_image(path: str | Path) -> np.ndarray:
 def image_header(path: str | Path) -> tuple[int, int, str]:
     """Return (height, width, Pillow's mode) of a picture, upright, without decoding it.
 
-    The mode ends in ";16" where only the upper 8 of 16 bits are read.
+    The mode ends in ";16" where only the upper 8 of 16 bits are read. It is "LA" also where one
+    grey level is transparent.
     """
     with _opened(path) as file, PIL.Image.open(file) as image:
         _check_single(path, image)
@@ -126,7 +128,8 @@ def image_header(path: str | Path) -> tuple[int, int, str]:
         has_exif = image.format != "TIFF" and not _ORIENTED.isdisjoint(image.info)
         is_turned = has_exif and image.getexif().get(PIL.ExifTags.Base.Orientation, 1) > 4
         is_cut = image.mode[0] != "I" and any(";16" in str(part[3]) for part in image.tile)
-        return *(size[::-1] if is_turned else size), image.mode + (";16" if is_cut else "")
+        mode = "LA" if image.mode == "L" and image.has_transparency_data else image.mode
+        return *(size[::-1] if is_turned else size), mode + (";16" if is_cut else "")
 
 
 def flat(image: PIL.Image.Image) -> np.ndarray:

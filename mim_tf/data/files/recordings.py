@@ -135,8 +135,14 @@ def list_recordings(folder: str | Path) -> list[Path]:
         if is_other and os.access(each, os.R_OK) and any(each.iterdir()):
             message = "%s is not read: recordings are videos or folders of images in %s itself."
             arrays.warn_once(message, each, folder)
+    warn_of_twins(inside)
+    return inside or [folder]
+
+
+def warn_of_twins(recordings: Iterable[Path]) -> None:
+    """Log a warning for recordings whose names differ in nothing but the suffix."""
     names: dict[str, Path] = {}
-    for each in inside:
+    for each in recordings:
         first = names.setdefault(each.name if os.path.isdir(each) else each.stem, each)
         if first != each:
             arrays.warn_once(
@@ -144,7 +150,6 @@ def list_recordings(folder: str | Path) -> list[Path]:
                 "the network could be trained on one and tested on the other.",
                 *(each, first.name),
             )
-    return inside or [folder]
 
 
 def find_recordings(

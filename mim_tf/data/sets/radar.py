@@ -18,7 +18,7 @@ from mim_tf.config import DataConfig
 from mim_tf.data.files import arrays
 from mim_tf.data.files.holes import pace_of_names
 from mim_tf.data.files.images import image_header, in_natural_order, read_image
-from mim_tf.data.files.recordings import Pictures
+from mim_tf.data.files.recordings import Pictures, warn_of_twins
 from mim_tf.data.scale_fit import marker_in
 from mim_tf.data.source import Indices, Recording, WindowSource, common_value
 from mim_tf.data.split import split_recordings, with_paths
@@ -98,6 +98,7 @@ def list_events(folder: str | Path) -> list[Path]:
             f"{folder}: Expected radar events, subfolders or .npy or .npz files. Give the folder "
             "above the events."
         )
+    warn_of_twins(events)
     return events
 
 
@@ -183,7 +184,8 @@ def _layout(file):
     height, width, mode = image_header(file)
     if mode not in ("1", "L"):
         raise MimError(
-            f"{file}: Expected grey levels of 8 bits, got mode {mode}. Do not use a colour map."
+            f"{file}: Expected grey levels of 8 bits, got mode {mode}. Do not use a colour map, "
+            "or transparency: save what is missing as a level, for --radar_missing."
         )
     return (height, width), np.dtype(np.uint8)
 

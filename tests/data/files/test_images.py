@@ -37,6 +37,7 @@ def test_pictures_of_a_folder_are_listed_by_name(tmp_path):
         ["7", "a", "frame02", "frame2", "frame2b", "frame2²", "frame10", "x1y2", "x01y3"],
         ["t0.125.png", "t0.25.png", "t0.5.png", "t1.0.png", "t2.png", "t10.png"],
         [f"camera1.{n}.png" for n in range(1, 12)],  # 1.10 after 1.9 is no decimal
+        [f"camera1.{n}.png" for n in range(95, 106)],
         ["2020.1.2.mp4", "2020.1.11.mp4", "2020.10.1.mp4"],
         ["radar.20200101.0050.npy", "radar.20200101.0100.npy", "radar.20200102.0000.npy"],
     ],
