@@ -70,6 +70,7 @@ def baselines_for(source: SequenceSource) -> dict[str, Baseline]:
     if source.scale:
         baselines["optical_flow"] = extrapolate_along_flow
         is_radar = source.scale.transform or source.scale.is_reflectivity
+        is_radar = is_radar and source.shape[-1] == 1
         if is_radar and all(map(importlib.util.find_spec, ("pysteps", "cv2"))):
             baselines["s_prog"] = s_prog_on(source.scale)
     return baselines

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from absl import logging
 
 from mim_tf.data.files.arrays import member_keys, read_member
 from mim_tf.data.files.images import in_natural_order
@@ -130,6 +131,9 @@ def find_evaluation(folder: str | Path) -> Path:
     best, last = folder / "best.json", next(reversed(found))
     if os.path.lexists(best):
         last = parsed(best, lambda text: f"{parse_json(text)['iteration']:06d}")
+        if last not in found:
+            message = "%s: its best evaluation, of iteration %s, is missing. The last one is used."
+            logging.warning(message, folder, last)
     return found.get(last, next(reversed(found.values())))
 
 

@@ -218,6 +218,9 @@ def _open_fields(truth, predictions, variables, context):
             grid = Grid([truth], variables or first.variables, as_rain_rate=True)
     for each in forecasts:
         (path,) = each.paths
+        if each.variables != first.variables:
+            ours, theirs = (", ".join(one.variables) for one in (first, each))
+            raise MimError(f"{path}: expected {ours} as in {first.paths[0]}, got {theirs}.")
         if not are_same_units(each.units, grid.units) or len(each) != len(first):
             raise MimError(
                 f"{path}: expected {len(first)} fields in {_in_words(grid.units)} as in "

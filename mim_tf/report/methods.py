@@ -109,7 +109,7 @@ def _setup(record):
     training = {name: each for name, each in record["training"].items() if name not in _FREE}
     if training.get("max_minutes"):
         training.pop("max_iterations", None)  # follows from the speed of the machine
-    parts = [training, *(record[name] for name in ("model", "data", "backend", "others"))]
+    parts = [training, *(record[name] for name in ("model", "data", "others"))]
     return json.dumps(parts, sort_keys=True)
 
 
@@ -131,8 +131,10 @@ def _mean_of_seeds(runs: list[Evaluation], name: str, place: int) -> Evaluation:
     if count == 1 or first.groups is None:
         return dataclasses.replace(first, name=name)
 
+    shared = Comparison(runs).scores  # such as CSI, if all have the same thresholds
+
     def of_runs(part):
-        names = first.scores[part]
+        names = [name for name in first.scores[part] if name in shared]
         return {name: np.array([run.scores[part][name] for run in runs], float) for name in names}
 
     means, curves = of_runs("mean"), of_runs("per_frame")

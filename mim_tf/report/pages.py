@@ -331,7 +331,7 @@ def _different_settings(names: list[str], origins: list[Origin | None]) -> list[
     parts = [
         {
             (part, name): value
-            for part in ("model", "data", "training")
+            for part in ("model", "data", "training", "others")
             for name, value in (origin.record[part].items() if origin else ())
             if name not in FOLDERS
         }

@@ -91,7 +91,7 @@ def read_run_record(run: Path) -> dict:
             raise ValueError("no command in it")
     except ValueError as error:
         raise MimError(f"{run / RECORD} is corrupted or of an older version: {error}.") from None
-    others = {name: record.get(name) for name in ("pretrained_model", "network_module")}
+    others = {name: record.get(name) for name in ("backend", "pretrained_model", "network_module")}
     return {name: record.get(name) for name in _RECORD} | {"others": others}
 
 

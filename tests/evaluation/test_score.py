@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from mim_tf.config import TrainingConfig
 from mim_tf.errors import MimError
@@ -228,6 +229,16 @@ def test_fields_that_do_not_fit_are_refused(starts, prediction, changes, words):
     write_forecasts(starts, **changes)
     with pytest.raises(MimError, match=words):
         score(prediction, "truth.nc")
+
+
+def test_forecasts_of_different_variables_are_refused():
+    TRUTH.to_netcdf("truth.nc", engine="h5netcdf")
+    write_forecasts((4, 9))
+    with xr.open_dataset("fc/1.nc", engine="h5netcdf") as fields:
+        fields.rename(t2m="d2m").to_netcdf("fc/2.nc", engine="h5netcdf")
+    Path("fc/1.nc").unlink()
+    with pytest.raises(MimError, match=r"t2m .*d2m"):
+        score("fc/*.nc", "truth.nc")
 
 
 def test_files_of_one_name_and_two_kinds_are_two_models(tmp_path):

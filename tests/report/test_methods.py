@@ -150,6 +150,22 @@ def test_changed_forecasts_are_not_another_seed(seeds):
     assert names == ["mim-0 (2 seeds)", "mim-2"]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_seeds_with_other_thresholds_share_scores_of_the_same_thresholds(order):
+    def scored(**scores):
+        mean = {"mse": 1.0, "CSI": np.mean(list(scores.values())), **scores}
+        return Evaluation(
+            "a",
+            {"mean": mean, "per_frame": {name: [value] for name, value in mean.items()}},
+            {name: np.full(12, value) for name, value in mean.items()},
+            np.arange(12),
+            {name: np.full(2000, value) for name, value in mean.items()},
+        )
+
+    runs = [scored(CSI_10=0.6, CSI_20=0.4), scored(CSI_10=0.6, CSI_20=0.4, CSI_30=0.05)][::order]
+    assert _mean_of_seeds(runs, "m", 0).scores["mean"].keys() == {"mse", "CSI_10", "CSI_20"}
+
+
 def test_a_score_that_no_seed_has_gets_no_interval():
     undefined = {
         "mean": {"mse": 1.0, "CSI_30": None},
