@@ -62,9 +62,9 @@ def declare(path: Path, raw, is_zarr: bool):
             with contextlib.suppress(ValueError):  # "0, 0.5", as GDAL writes several numbers
                 ends = np.array(re.split(r"[\s,]+", attrs[key].strip("{} ")), float)
                 attrs[key] = ends if (ends % 1).any() else ends.astype(np.int64)
-        if since := re.match(r"(.*)\ssince\s", str(attrs.get("units", "")), re.IGNORECASE):
+        if since := re.match(r"(.*)\ssince\s+", str(attrs.get("units", "")), re.IGNORECASE):
             start = attrs["units"][since.end() :]
-            if variable.dims != (name,) and not start[:1].isdigit():  # of a variable, no axis
+            if variable.dims != (name,) and not re.search(r"\d", start):  # of a variable, no axis
                 attrs["units_of_file"] = attrs.pop("units")
             else:
                 attrs["units"] = f"{since[1].lower()} since {start}"

@@ -257,7 +257,8 @@ def _common_grid(channels) -> "xarray.DataArray":
     for part in (part for parts in channels for part in parts):
         other = fields.template(part)
         pairs = [*zip(grid.dims, other.dims, strict=True)]
-        pairs += [(name, name) for name, each in grid.coords.items() if each.ndim == 2]
+        curvilinear = (name for name, each in grid.coords.items() if each.ndim == 2)
+        pairs += [(n, n) for n in curvilinear if fields.degrees(grid, n) is not None]
         same = grid.shape == other.shape and all(
             _are_close(grid[ours].values, other[theirs].values, fields.degrees(grid, ours))
             for ours, theirs in pairs
