@@ -43,6 +43,9 @@ _FIT = {"check_arrays": False, "shuffle": False, "verbose": 0}
 MEASURED = 6
 """Iterations measured at each length of sequences; the first of them is left out."""
 
+_KEPT_FREE = 0.05
+"""Share of the minutes for what is not measured: pictures, reports, a machine that slows down."""
+
 
 def train(
     model_config: ModelConfig,
@@ -265,7 +268,7 @@ def iterations_within(minutes: float, spent: float, model, config, train_source,
     # The network of the run itself is traced once more, as in the first update; JAX compiles it
     # for each length.
     spent += time.perf_counter() - began + seconds[::half].sum() + tracing
-    left = 60 * minutes - spent - evaluation
+    left = 60 * minutes * (1 - _KEPT_FREE) - spent - evaluation
     return max(1, math.floor(left / (iteration + evaluation / config.test_interval)))
 
 

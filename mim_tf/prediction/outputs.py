@@ -26,9 +26,12 @@ FORMS = {f: f".{f}" for f in ("npy", "gif", "mp4", "images", "nc", "zarr")} | {"
 _WITH_COORDINATES = ("nc", "zarr")
 
 _NOT_NEGATIVE = re.compile(
-    r"dbz|mm(\W.*)?|kg\W*m\W*2(\W.*)?|k?g\W*kg(\W.*)?|%|percent|k|kelvin|h?pa", re.IGNORECASE
+    r"dbz|mm(\W.*)?|kg\W*m\W*2(\W.*)?|k?g\W*kg(\W.*)?|%|percent", re.IGNORECASE
 )
-"""Units of values such as reflectivity, rain, humidity and temperature."""
+"""Units of values such as reflectivity, rain and humidity.
+
+Not K and Pa: their values are far from 0 unless they are anomalies, which may be negative.
+"""
 
 TIME = "{time}"
 """Part of an output's name that becomes the time of the last field of the context."""

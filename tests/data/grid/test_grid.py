@@ -366,6 +366,15 @@ def test_starts_of_forecasts_are_not_the_times_of_their_fields(tmp_path):
     assert len(Grid([grid_files.write(tmp_path / "c.nc", analysis)])) == 24
 
 
+@pytest.mark.parametrize(("kind", "told"), [("accum", True), ("avg", False)])
+def test_sums_along_a_forecast_are_told(tmp_path, caplog, kind, told):
+    fields = FIELDS[["t2m"]].swap_dims(time="step").rename(time="valid_time", t2m="tp")
+    fields.tp.attrs |= {"units": "kg m**-2", "GRIB_stepType": kind}
+    grid = Grid([grid_files.write(tmp_path / "a.nc", fields)], as_rain_rate=True)
+    assert grid.units == ("mm/h",)
+    assert ("sums along a forecast" in caplog.text) == told
+
+
 @pytest.mark.parametrize(
     "dtype", ["S5", "c8", "V8", "M8[ns]", [("a", "f4"), ("b", "i2")], "(3,)f4", h5py.ref_dtype]
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from absl import logging
 
 from mim_tf.config import DataConfig
 from mim_tf.data.files.images import pooled
@@ -69,6 +70,7 @@ class Grid:
         self.units = tuple(parts[0].unit for parts in self.channels)
         self._factor = 1.0
         if as_rain_rate:
+            _warn_of_sums(self.variables[0], self.channels[0])
             spans = np.concatenate([part.spans for part in self.channels[0]])
             self._factor = _rates_per_unit(self.variables, self.units, self.step, spans)
             self.units = (RAIN_RATE,)
@@ -206,6 +208,19 @@ def _rates_per_unit(variables, units, step, spans):
         f"{variables[0]}: expected rain in mm/h, kg m-2 s-1, or mm in each of equal steps, for "
         f"--scale=log or dbz, got {unit or 'no unit'}. Convert it, or choose --scale=minmax."
     )
+
+
+def _warn_of_sums(name, parts):
+    """Warn of sums along a forecast in GRIB, which may overlap: eccodes does not tell from when."""
+    if any(
+        part.time == "step" and part.data.attrs.get("GRIB_stepType") == "accum" for part in parts
+    ):
+        logging.warning(
+            "%s: sums along a forecast are read as sums of one step each. If they begin at the "
+            "start of the forecast, or at every second step as those of GFS do, take their "
+            "differences (xarray: diff).",
+            name,
+        )
 
 
 def _all_variables(opened):
