@@ -8,7 +8,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
-import tensorflow as tf
+
+from tests.eager import eagerly
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 LARGEST_PICTURE = 150_000  # bytes
@@ -61,15 +62,11 @@ def run(name, code):
         assert text in code
         code = code.replace(text, replacement)
     names = {}
-    with pytest.MonkeyPatch.context() as patch, plt.rc_context():
+    with pytest.MonkeyPatch.context() as patch, plt.rc_context(), eagerly():
         patch.setattr(plt, "show", plt.close)
         # Charts take as long as the training does. Their tests are in tests/report.
         patch.setattr("mim_tf.jobs.validation.write_report_or_warn", lambda folder: None)
-        tf.config.run_functions_eagerly(True)  # each of its models would be traced for seconds
-        try:
-            exec(code, names)
-        finally:
-            tf.config.run_functions_eagerly(False)
+        exec(code, names)
     return names
 
 

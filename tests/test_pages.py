@@ -20,6 +20,7 @@ from mim_tf.cli.main import main
 from mim_tf.values.scale import LinearScale
 from tests import grid_files
 from tests.data_examples import levels, write_example
+from tests.eager import eagerly
 from tests.hko7_files import write_hko7
 from tests.sevir_files import write_sevir
 from tests.small_pictures import save_pictures
@@ -116,6 +117,7 @@ def run(folder, command):
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
         pytest.MonkeyPatch.context() as patch,
+        eagerly("export" not in arguments),
     ):
         patch.setattr(sys, "argv", arguments)
         # Charts take as long as the training does. Their tests are in tests/report.

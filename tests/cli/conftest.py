@@ -4,6 +4,7 @@ import pytest
 from absl import logging
 
 from mim_tf.cli.main import main
+from tests.eager import eagerly
 
 
 @pytest.fixture
@@ -11,7 +12,8 @@ def mim(capsys):
     """Run `mim ARGUMENTS` and return what it printed."""
 
     def run(*arguments):
-        main([str(argument) for argument in arguments])
+        with eagerly("export" not in arguments):
+            main([str(argument) for argument in arguments])
         return capsys.readouterr().out
 
     verbosity = logging.get_verbosity()
