@@ -50,7 +50,7 @@ def main(values: flags.FlagValues, path: str) -> None:
 
     from mim_tf.data.batches.order import spread
     from mim_tf.data.files.recordings import list_recordings
-    from mim_tf.evaluation.pictures import contact_sheet, png
+    from mim_tf.evaluation.pictures import contact_sheet, png, upright
     from mim_tf.inspection.survey import describe_data, describe_sizes, soundness, survey
 
     if kind == "weights":
@@ -73,8 +73,9 @@ def main(values: flags.FlagValues, path: str) -> None:
         return
     parts = sources.values()
     rows = [row for part in parts for row in part.sequences(spread(part.size or 0, SHOWN))]
+    shown = upright(np.stack(rows), source.south_first)
     with written_whole(output, ".png", other="--output") as part:
-        part.write_bytes(png(contact_sheet(np.stack(rows), source.scale)))
+        part.write_bytes(png(contact_sheet(shown, source.scale)))
     print(f"{len(rows)} sequences, from the first to the last, are in {output}.")
 
 

@@ -47,6 +47,7 @@ class SequenceSource(abc.ABC):
             the mean of the frames.
         frame_step: time from a frame to the next, such as "6 hours"; empty if unknown.
         frame_grid: coordinates of the rows and columns; None where there are none.
+        south_first: whether the first row is the southernmost; pictures show it at the bottom.
         has_missing: whether values of `sequences` can be missing, which are NaN.
     """
 
@@ -62,6 +63,7 @@ class SequenceSource(abc.ABC):
     climatology: np.ndarray | None = None
     frame_step: str = ""
     frame_grid: FrameGrid | None = None
+    south_first: bool = False
     has_missing: bool = False
 
     @abc.abstractmethod

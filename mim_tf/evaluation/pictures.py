@@ -33,7 +33,12 @@ INK = (0, 0, 0)
 
 
 def save_sample(
-    folder: str | Path, truth, prediction, input_length: int, scale: LinearScale | None = None
+    folder: str | Path,
+    truth,
+    prediction,
+    input_length: int,
+    scale: LinearScale | None = None,
+    south_first: bool = False,
 ) -> None:
     """Write `gt1.png ... gtT.png`, `pd{input_length + 1}.png ... pdT.png` and an animation.
 
@@ -50,11 +55,14 @@ def save_sample(
         prediction: `[T - input_length, H, W, C]`, floats, not clipped.
         input_length: number of context frames.
         scale: of data that has physical values.
+        south_first: whether the pictures, not the values, are turned upside down.
     """
-    animation = side_by_side(truth, prediction, input_length, scale)
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    shown = [upright(frames, south_first) for frames in (truth, prediction)]
+    animation = side_by_side(*shown, input_length, scale)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for prefix, first, frames in (("gt", 1, truth), ("pd", input_length + 1, prediction)):
+    for prefix, first, frames in zip(("gt", "pd"), (1, input_length + 1), shown, strict=True):
         for number, frame in enumerate(to_uint8(shown_frames(frames, scale)), first):
             picture = frame if frame.shape[-1] == 3 else frame[..., 0]
             write_bytes(folder / f"{prefix}{number}.png", png(picture))
@@ -70,6 +78,11 @@ def save_sample(
 
 # Pictures and videos are made in memory. On a full disk, imageio and PyAV would try again when
 # their file object is collected, and print a traceback then.
+
+
+def upright(frames: np.ndarray, south_first: bool) -> np.ndarray:
+    """Return frames `[..., H, W, C]` with the north at the top."""
+    return frames[..., ::-1, :, :] if south_first else frames
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -210,10 +223,14 @@ class ErrorMap:
         self._sum = self._sum + np.nansum(error, axis=(0, -1), dtype=np.float64)
         self._count = self._count + (~np.isnan(error)).sum(axis=(0, -1))
 
-    def result(self) -> np.ndarray:
-        """Return `[horizon, H, W]`, float32, the mean over sequences and channels; NaN if none."""
+    def result(self, south_first: bool = False) -> np.ndarray:
+        """Return `[horizon, H, W]`, float32, the mean over sequences and channels; NaN if none.
+
+        The north is at the top, also where the first row of frames is the southernmost.
+        """
         with np.errstate(invalid="ignore"):
-            return np.asarray(self._sum / self._count, np.float32)
+            mean = np.asarray(self._sum / self._count, np.float32)
+        return mean[..., ::-1, :] if south_first else mean
 
 
 FIRST = 4
@@ -242,8 +259,8 @@ def load_samples(
 
     `errors` has a value for each sequence, whose indices in `source` are `indices`. `forecast` is a
     function from frames `[B, T, H, W, C]` and their indices to `[B, horizon, H, W, C]`. The result
-    has `truth` and `forecast`, uint8 as pictures show them, `index` and `kind` of
-    `choose_samples`; if values can be missing, `missing`: where those of `truth` are.
+    has `truth` and `forecast`, uint8 as pictures show them, the north at the top, `index` and
+    `kind` of `choose_samples`; if values can be missing, `missing`: where those of `truth` are.
     """
     index, kind = choose_samples(errors)
     # Full batches only: for one of another size the network would be traced again.
@@ -253,7 +270,10 @@ def load_samples(
         truth.append(source.sequences(indices[batch]))
         forecasts.append(forecast(filled(truth[-1]), indices[batch]))
     shown = (source.scale or UNIT).shown
-    chosen, predicted = (np.concatenate(parts)[: len(index)] for parts in (truth, forecasts))
+    chosen, predicted = (
+        upright(np.concatenate(parts)[: len(index)], source.south_first)
+        for parts in (truth, forecasts)
+    )
     samples = {
         "truth": to_uint8(shown(filled(chosen))),
         "forecast": to_uint8(shown(predicted)),

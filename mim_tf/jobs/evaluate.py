@@ -158,7 +158,8 @@ def scored(
 
     def save(number, truth, forecast):
         if folder:
-            save_sample(Path(folder) / str(number), truth, forecast, context, source.scale)
+            place = Path(folder) / str(number)
+            save_sample(place, truth, forecast, context, source.scale, source.south_first)
 
     limit, on_sample = config.max_test_sequences, on_sample or save
     scores, error_map = scores_for(source, config.protocol), ErrorMap(source.scale)
@@ -195,7 +196,7 @@ def scored(
         "per_sequence": per_sequence,
         "groups": groups,
         "resamples": resamples,
-        "samples": {**samples, "error_map": error_map.result()},
+        "samples": {**samples, "error_map": error_map.result(source.south_first)},
     }
     if folder:
         write_scores(folder, result, context)

@@ -263,6 +263,7 @@ def _open_fields(truth, predictions, variables, context):
         units=grid.units,
         latitude=grid.latitude,
         frame_grid=grid.frame_grid,
+        south_first=grid.south_first,
         has_missing=True,
     )
     fields = np.stack([each.read(range(len(each))) for each in forecasts])

@@ -6,7 +6,7 @@ from absl import logging
 from tqdm import tqdm
 
 from mim_tf.errors import MimError
-from mim_tf.evaluation.pictures import film_strip, save_sample
+from mim_tf.evaluation.pictures import film_strip, save_sample, upright
 from mim_tf.evaluation.stored import format_scores, write_scores
 from mim_tf.jobs.evaluate import evaluate
 from mim_tf.report.pages import write_report_or_warn
@@ -85,8 +85,10 @@ class Validation(OnIteration):
 
         def show(number, truth, forecast):
             folder = self.pictures / f"{iteration:06d}" / str(number)
-            save_sample(folder, truth, forecast, input_length, self.source.scale)
-            strip = film_strip(truth, forecast, input_length, self.source.scale)
+            source = self.source
+            save_sample(folder, truth, forecast, input_length, source.scale, source.south_first)
+            shown = (upright(frames, source.south_first) for frames in (truth, forecast))
+            strip = film_strip(*shown, input_length, source.scale)
             self.writer.add_image(f"sample/{number}", strip, iteration)
 
         result = evaluate(model, self.source, self.config, show)

@@ -12,7 +12,7 @@ import numpy as np
 from mim_tf.data.sets.grid.grid import Grid
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import to_uint8
-from mim_tf.evaluation.pictures import gif, mp4, png, shown_frames
+from mim_tf.evaluation.pictures import gif, mp4, png, shown_frames, upright
 from mim_tf.runtime.optional import import_xarray
 from mim_tf.storage.paths import check_free, written_whole
 from mim_tf.values.scale import UNIT, LinearScale, are_same_units
@@ -172,8 +172,8 @@ class Output:
 
         `.npy`, NetCDF and Zarr hold physical values, float32, or frames if there are none. Pictures
         hold levels 0..255, truncated as in the 2019 code, of the first channel where channels have
-        names. GIF and MP4 show five frames a second. Raises `MimError` if the output exists or
-        cannot be written.
+        names, the north at the top. GIF and MP4 show five frames a second. Raises `MimError` if the
+        output exists or cannot be written.
         """
         values = scale.to_physical(frames)
         if origin is not None:
@@ -182,7 +182,9 @@ class Output:
             if self.form == "npy":
                 np.save(part, values)
             elif self.form not in _WITH_COORDINATES:
-                _write_pictures(part, self.form, to_uint8(shown_frames(frames, scale)))
+                south_first = origin is not None and origin.grid.south_first
+                shown = upright(shown_frames(frames, scale), south_first)
+                _write_pictures(part, self.form, to_uint8(shown))
             elif origin is not None:  # see `check`
                 origin.write(part, values)
 

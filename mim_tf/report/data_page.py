@@ -8,6 +8,7 @@ import numpy as np
 from mim_tf.data.batches.order import spread
 from mim_tf.data.source import SequenceSource, filled
 from mim_tf.evaluation.errors import to_uint8
+from mim_tf.evaluation.pictures import upright
 from mim_tf.inspection.survey import size_of, soundness, summary
 from mim_tf.report import players as pictures
 from mim_tf.report.charts import Chart, histogram_chart
@@ -62,7 +63,7 @@ def players(source: SequenceSource, size: int, budget: int) -> list[pictures.Pla
     All pictures together have at most `budget` characters.
     """
     indices = sorted({*range(min(FIRST, size)), *spread(size, 3)})
-    values = source.sequences(indices)
+    values = upright(source.sequences(indices), source.south_first)
     shown = (source.scale or UNIT).shown(filled(values))
     frames = np.ma.masked_array(to_uint8(shown), np.isnan(values))
     _, length, height, width, channels = frames.shape

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 import mim_tf
-from mim_tf.config import DataConfig, TrainingConfig
+from mim_tf.config import DataConfig, ModelConfig, TrainingConfig
 from mim_tf.data.files.arrays import ArraySource
 from mim_tf.data.source import filled
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import to_uint8
 from mim_tf.evaluation.stored import read_evaluation
-from mim_tf.jobs.evaluate import evaluate, evaluate_weights, identity, trained_on
+from mim_tf.jobs.evaluate import evaluate, evaluate_weights, identity, scored, trained_on
 from mim_tf.values.scale import LinearScale
 from mim_tf.weights import save_weights
+from tests import grid_files
 from tests.models.small_models import small_model
 from tests.small_sources import Gappy
 
@@ -64,6 +65,39 @@ def test_missing_values_do_not_count(evaluated, tiny_frames):
     error = (forecast - tiny_frames[:, 3:])[:, :, :-1]
     assert result["mean"]["mae_dBZ"] == pytest.approx(70 * np.abs(error).mean(), rel=1e-4)
     assert result["mean"]["mae"] == pytest.approx(np.abs(error).sum() / 15, rel=1e-4)
+
+
+@pytest.mark.parametrize("axis", ["lat", "2-D", "y"])
+def test_pictures_have_the_north_at_the_top_and_values_the_rows_of_the_file(tmp_path, axis):
+    made, found = [], []
+    for name, sign in (("north", 1), ("south", -1)):
+        fields = grid_files.dataset(24).isel(lat=slice(None, None, sign))[["t2m"]]
+        if axis == "2-D":  # as a file of RADOLAN has them
+            latitudes = ("rows", "columns"), np.tile(fields.lat.values[:, None], (1, 8))
+            fields = fields.drop_vars(["lat", "lon"]).rename(lat="rows", lon="columns")
+            fields = fields.assign_coords(latitudes=latitudes)
+        if axis == "y":
+            fields = fields.drop_vars("lat").rename(lat="y", lon="x")
+            meters = {"standard_name": "projection_y_coordinate", "units": "m"}
+            fields = fields.assign_coords(y=("y", 1e3 * np.arange(6)[::-sign], meters))
+        path = grid_files.write(tmp_path / f"{name}.nc", fields)
+        source = mim_tf.open_source(
+            DataConfig("grid", path, scale="minmax", valid_fraction=0.2, test_fraction=0.2),
+            ModelConfig(img_height=6, img_width=8, patch_size=1, input_length=2, total_length=4),
+            "test",
+        )
+        folder, settings = tmp_path / name, TrainingConfig(batch_size=2, num_save_samples=1)
+        result = scored(lambda frames, _: frames[:, [1, 1]], source, 2, settings, folder=folder)
+        made.append(result["samples"])
+        found.append(np.load(folder / "1" / "values.npz"))
+        assert source.south_first == (sign < 0)
+    for name, part in made[0].items():
+        np.testing.assert_array_equal(part, made[1][name], name)
+    for name in ("gt2.png", "pd3.png", "truth_and_prediction.gif"):
+        north, south = ((tmp_path / part / "1" / name).read_bytes() for part in ("north", "south"))
+        assert north == south
+    for name in ("truth", "prediction"):
+        np.testing.assert_array_equal(found[0][name], found[1][name][:, ::-1])
 
 
 def test_baselines_have_the_same_scores(evaluated, tiny_frames):

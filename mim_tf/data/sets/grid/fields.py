@@ -329,6 +329,18 @@ def cut(grid, rows: np.ndarray, columns: np.ndarray, coarsen: int):
     return grid.coarsen({row: coarsen, column: coarsen}, boundary="trim").mean(keep_attrs=True)
 
 
+def is_south_first(grid) -> bool:
+    """Return whether the first row of a `template` is south of the last, if coordinates tell."""
+    row = grid.dims[0]
+    for name, each in grid.coords.items():
+        names, units = _labels(name, each.attrs)
+        is_northward = any(re.match("x?(grid_|r)?lat|projection_y", label) for label in names)
+        if row in each.dims and (is_northward or _NORTH.fullmatch(units)):
+            first, last = (float(each.isel({row: number}).mean()) for number in (0, -1))
+            return first < last
+    return False
+
+
 def degrees(grid, axis) -> np.ndarray | None:
     """Return the latitudes or longitudes along a dimension; None where it does not follow them."""
     if axis not in grid.coords or not _is_geographic(axis, grid[axis].attrs):

@@ -48,6 +48,7 @@ class Grid:
         frame_shape: (H, W, C).
         latitude: degrees north of the rows; None where they do not follow latitudes.
         frame_grid: the coordinates as weights files keep them.
+        south_first: whether the first row is the southernmost.
 
     Raises `MimError` for files that cannot be read or do not fit each other.
     """
@@ -82,6 +83,7 @@ class Grid:
         self.frame_shape = (*self.coordinates.shape, len(self.variables))
         self.latitude = fields.degrees(self.coordinates, self.coordinates.dims[0])
         self.frame_grid = _frame_grid(self.coordinates)
+        self.south_first = fields.is_south_first(self.coordinates)
         # Fields are read in blocks that begin where chunks do, and that fit into half of the cache
         # before they are coarsened.
         size = len(self._rows) * len(self._columns)
@@ -388,6 +390,7 @@ def open_grid(
         units=grid.units,
         latitude=grid.latitude,
         frame_grid=grid.frame_grid,
+        south_first=grid.south_first,
         frame_step=frame_step if step else "",
         thresholds=data.event_thresholds,
         has_missing=True,
