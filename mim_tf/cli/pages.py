@@ -59,7 +59,8 @@ def _compare(values: flags.FlagValues, *folders: str) -> None:
         shown = [tables.lead_time_table(comparison, values.by_lead_time)]
     else:
         shown = tables.score_tables(comparison, values.scores)
-        shown += [tables.difference_table(comparison)] * (len(comparison.evaluations) > 1)
+        if len(comparison.evaluations) > 1:
+            shown.append(tables.difference_table(comparison, values.scores))
     words = [*comparison.conclusion(values.score), *notes(comparison)]
     if len(comparison.evaluations) == 1 and comparison.baselines:
         only = comparison.evaluations[0]

@@ -14,6 +14,7 @@ from skimage.registration import optical_flow_ilk
 
 from mim_tf.data.source import SequenceSource
 from mim_tf.evaluation.errors import direction, is_better, listed_titles, score_title
+from mim_tf.evaluation.events import are_comparable
 from mim_tf.evaluation.protocols import scores_for
 from mim_tf.evaluation.statistics import Batch
 from mim_tf.values.scale import LinearScale
@@ -94,12 +95,16 @@ def won_and_lost(result: dict) -> tuple[list[str], dict[str, list[str]]]:
     """Return the scores in which the model is better than every baseline, and those it loses.
 
     The lost scores are by name of the baseline that is the best in them. A score that is not
-    defined for the model or for all baselines is neither won nor lost; so is a tie.
+    defined for the model or for all baselines, or at other lead times, is neither won nor lost; so
+    is a tie.
     """
     won: list[str] = []
     lost: dict[str, list[str]] = {}
+    baselines = result.get("baselines", {})
     for score in filter(direction, result["mean"]):
-        means = {name: part["mean"][score] for name, part in result.get("baselines", {}).items()}
+        if not are_comparable(result.get("protocol", ""), score, [result, *baselines.values()]):
+            continue
+        means = {name: part["mean"][score] for name, part in baselines.items()}
         known = {name: mean for name, mean in means.items() if mean is not None}
         best = max(known, key=lambda name: direction(score) * known[name], default="")
         if best and is_better(score, result["mean"][score], known[best]):

@@ -17,6 +17,7 @@ from absl import logging
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.errors import direction, score_title, threshold_of
+from mim_tf.evaluation.events import are_comparable
 from mim_tf.evaluation.statistics import as_json, defined_mean, groups_with, interval, mean_interval
 from mim_tf.evaluation.stored import Evaluation, read_evaluation
 from mim_tf.values.text import listed
@@ -29,7 +30,7 @@ class Difference:
     first: str
     other: str
     score: str
-    mean: float | None  # None where the score is not defined in both
+    mean: float | None  # None where the score is not defined in the same way in both
     interval: list[float] | None  # 95 %, of a paired bootstrap; None for fewer than two recordings
     better: str | None  # None where the score does not say (sharpness), or they are equal
     excludes_zero: bool  # whether one is better and the interval excludes 0
@@ -44,7 +45,8 @@ class Difference:
         """Which is better, by how much, and whether the interval excludes 0."""
         pair, title = f"{self.other} and {self.first}", score_title(self.score)
         if self.mean is None:
-            return f"{pair} cannot be compared in {title}: it is not defined in both."
+            parts = "at the same lead times and thresholds"
+            return f"{pair} cannot be compared in {title}: it is not defined {parts} in both."
         if not self.mean:
             return f"{pair} do not differ in {title}."
         amount = f"{abs(self.mean):.4g}"
@@ -155,10 +157,12 @@ class Comparison:
         ends: list[float] | None
         if self.is_paired:
             means = [self._mean(each, score) for each in (first, other)]
-            mean = None if None in means else means[1] - means[0]
+            both = first.scores, other.scores
+            is_open = None in means or not are_comparable(both[0]["protocol"], score, both)
+            mean = None if is_open else means[1] - means[0]
             resamples = other.resamples[score] - first.resamples[score]
-            both = first.per_sequence[score] + other.per_sequence[score]
-            ends = interval(resamples, groups_with(first.groups, both), mean)
+            known = first.per_sequence[score] + other.per_sequence[score]
+            ends = interval(resamples, groups_with(first.groups, known), mean)
         else:
             values = other.per_sequence[score] - first.per_sequence[score]
             mean, values = as_json(defined_mean(values)), values[~np.isnan(values)]

@@ -10,10 +10,10 @@ from mim_tf.evaluation.statistics import FRAME_AXES, Batch, ScoreKind, Values, d
 from mim_tf.values.scale import ConvertedScale, LinearScale
 
 ROUNDING = 1e-6
-"""Far above the rounding of a float32 in [0, 1], far below the step of 8- or 16-bit levels.
+"""Far above the rounding of a float32 in [0, 1], far below the step of 8- or 16-bit levels."""
 
-It is a share of 1, or of the threshold on a scale that is not clipped.
-"""
+_ROUNDING_OF_VALUES = 2.5e-7
+"""The same as a share of the threshold on a scale that is not clipped: two steps of float32."""
 
 
 class EventRule(NamedTuple):
@@ -37,6 +37,23 @@ EVENT_RULES = {
     "pysteps": EventRule(windows=(4, 16)),
 }
 """Protocol -> rule; every other protocol has `EventRule()`."""
+
+
+def are_comparable(protocol: str, score: str, methods: Sequence[dict]) -> bool:
+    """Return whether the means of a score of several methods are over the same parts.
+
+    A score may be undefined for one method alone, such as FAR at lead times for which it predicts
+    no event. Means leave these out, so that they are of other lead times, or of other thresholds.
+    `methods` have `mean` and `per_frame`, as `Scores.result` makes them.
+    """
+    pools_frames = EVENT_RULES.get(protocol, EventRule()).mean_of_counts
+    defined = set()
+    for method in (each for each in methods if each["mean"][score] is not None):
+        parts = method.get("per_frame", {}).get(score, ())
+        if pools_frames:
+            parts = [mean for name, mean in method["mean"].items() if name.startswith(f"{score}_")]
+        defined.add(tuple(part is not None for part in parts))
+    return len(defined) < 2
 
 
 class _EventScores(ScoreKind):
@@ -64,10 +81,10 @@ class _EventScores(ScoreKind):
             )
         # Frames are compared in [0, 1], not mapped back: a truth of exactly the threshold has come
         # the same way. ROUNDING is for other ways: levels, or data scaled elsewhere.
-        size = np.ones_like(bounds)
+        rounding = np.full_like(bounds, ROUNDING)
         if not scale.clipped:  # frames may be values as they are, such as 1e-5 kg m-2 s-1
             size = np.abs(scale.to_unit(2 * np.asarray(thresholds)) - bounds) + np.float32(1e-30)
-        rounding = np.maximum(np.abs(bounds), size) * np.float32(ROUNDING)
+            rounding = np.maximum(np.abs(bounds), size) * np.float32(_ROUNDING_OF_VALUES)
         bounds += -rounding if rule.inclusive else rounding
         self._bounds = {
             np.format_float_positional(threshold, trim="-"): bound

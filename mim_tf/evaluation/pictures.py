@@ -59,7 +59,7 @@ def save_sample(
     """
     truth, prediction = np.asarray(truth), np.asarray(prediction)
     shown = [upright(frames, south_first) for frames in (truth, prediction)]
-    animation = side_by_side(*shown, input_length, scale)
+    animation = side_by_side(shown[0], shown[1], input_length, scale)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for prefix, first, frames in zip(("gt", "pd"), (1, input_length + 1), shown, strict=True):

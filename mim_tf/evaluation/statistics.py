@@ -254,12 +254,18 @@ def interval(means: np.ndarray, size: int, score: float | None) -> list[float] |
     means = means[~np.isnan(means)]
     if not means.size or size < 2 or score is None:
         return None
-    deviations = np.sqrt(size / (size - 1)) * stats.t.ppf(
-        [(1 - LEVEL) / 2, (1 + LEVEL) / 2], size - 1
-    )
+    deviations = widening(size) * stats.norm.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     if size < FEW:
         return (score + deviations * means.std()).tolist()
     return np.quantile(means, stats.norm.cdf(deviations)).tolist()
+
+
+def widening(size: int) -> float:
+    """Return how much wider an interval of so many groups is than that of a normal deviate."""
+    if size < 2:
+        return 1.0
+    tail = (1 + LEVEL) / 2
+    return float(np.sqrt(size / (size - 1)) * stats.t.ppf(tail, size - 1) / stats.norm.ppf(tail))
 
 
 def mean_interval(values: np.ndarray) -> list[float] | None:

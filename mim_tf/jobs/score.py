@@ -73,6 +73,11 @@ def score_files(
         )
     first, texts, folders = new_run_folder(config.gen_frm_dir, "score"), [], []
     for name, (source, forecasts) in opened.items():
+        if thresholds and source.shape[-1] > 1:
+            raise MimError(
+                f"{truth}: expected one channel for --thresholds, got {source.shape[-1]}. Save "
+                "one, such as array[..., :1], or choose one of the --variables."
+            )
         source.thresholds = thresholds
         given = source.shape[0] - forecasts.shape[0]
         folder = first / name if len(models) > 1 else first

@@ -3,7 +3,8 @@
 Runs whose records differ in nothing but the seed are one method. Its scores are the means of its
 runs. Its intervals have two levels: each resample of recordings is moved by a normal deviate, as
 far as the mean of so many seeds varies. The deviate is widened so that its 95 % interval is that of
-Student's t distribution. Resampling a few seeds themselves would make intervals too narrow.
+Student's t distribution, less what `interval` adds for few recordings. Resampling a few seeds
+themselves would make intervals too narrow.
 """
 
 import dataclasses
@@ -17,7 +18,16 @@ from scipy import stats
 
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import Comparison, compare
-from mim_tf.evaluation.statistics import LEVEL, SEED, as_json, intervals
+from mim_tf.evaluation.errors import score_title
+from mim_tf.evaluation.statistics import (
+    FEW,
+    LEVEL,
+    SEED,
+    as_json,
+    groups_with,
+    intervals,
+    widening,
+)
 from mim_tf.evaluation.stored import Evaluation, basis
 from mim_tf.report.read import changes_of, find_origin, split_of
 
@@ -77,6 +87,12 @@ def notes(comparison: Comparison) -> list[str]:
         words = split_of(run.folder, run.scores["data"]["sha256"])
         splits.setdefault(words, []).append(run.name)
     found = [f"{basis(first.scores)} Intervals are of 95 %."]
+    if first.groups is not None and len(np.unique(first.groups)) >= FEW:
+        counts = {n: groups_with(first.groups, first.per_sequence[n]) for n in comparison.scores}
+        few = [f"{score_title(n)} in {count}" for n, count in counts.items() if 1 < count < FEW]
+        if few:
+            words = "Defined in so few of them that the intervals are rough"
+            found.append(f"{words}: {', '.join(few)}.")
     for words, names in splits.items():
         found.append(f"{', '.join(names)}: {words}" if len(splits) > 1 else words)
     several = [each.name for each in comparison.evaluations if each.seeds]
@@ -143,11 +159,15 @@ def _mean_of_seeds(runs: list[Evaluation], name: str, place: int) -> Evaluation:
     drawn = {score: np.mean([(run.resamples or {})[score] for run in runs], 0) for score in means}
     width = widened / np.sqrt(count)
     moves = np.random.default_rng([SEED, place]).normal(0, width, len(drawn["mse"]))
-    resamples = {
-        score: values + moves * means[score].std(ddof=1) for score, values in drawn.items()
-    }
     per_sequence = {
         score: np.mean([run.per_sequence[score] for run in runs], axis=0) for score in means
+    }
+    resamples = {
+        score: values
+        + moves
+        * means[score].std(ddof=1)
+        / widening(groups_with(first.groups, per_sequence[score]))
+        for score, values in drawn.items()
     }
     mean = {score: as_json(values.mean()) for score, values in means.items()}
     scores = {

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from mim_tf.errors import MimError
 from mim_tf.evaluation.compare import Comparison
 from mim_tf.evaluation.errors import direction, is_better, score_title, threshold_of
+from mim_tf.evaluation.events import are_comparable
 from mim_tf.values.text import markdown_table, markdown_text, one_line
 
 ARROWS = {1: "\N{UPWARDS ARROW}", -1: "\N{DOWNWARDS ARROW}", 0: ""}
@@ -79,7 +80,8 @@ def score_cells(comparison: Comparison, score: str) -> list[Cell]:
     parts = [part for _, part in methods(comparison)]
     means = [part["mean"][score] for part in parts]
     ends = [part.get("intervals", {}).get(score) for part in parts]
-    return _column(score, means, ends, decimals(means))
+    can_be_best = are_comparable(comparison.evaluations[0].scores.get("protocol", ""), score, parts)
+    return _column(score, means, ends, decimals(means), can_be_best)
 
 
 def lead_time_cells(comparison: Comparison, score: str) -> list[list[Cell]]:
@@ -87,12 +89,14 @@ def lead_time_cells(comparison: Comparison, score: str) -> list[list[Cell]]:
     curves = [part["per_frame"][score] for _, part in methods(comparison)]
     places = decimals(value for curve in curves for value in curve)
     return [
-        _column(score, values, [None] * len(curves), places) for values in zip(*curves, strict=True)
+        # The best of those that are defined would be the worst one: a FAR of false alarms alone.
+        _column(score, values, [None] * len(curves), places, None not in values)
+        for values in zip(*curves, strict=True)
     ]
 
 
-def _column(score, means, ends, places):
-    can_be_best = len(means) > 1 and direction(score) != 0
+def _column(score, means, ends, places, can_be_best):
+    can_be_best = can_be_best and len(means) > 1 and direction(score) != 0
     cells = []
     for mean, pair in zip(means, ends, strict=True):
         is_beaten = mean is None or any(is_better(score, other, mean) for other in means)
@@ -160,13 +164,17 @@ def _by_method(comparison, caption, titles, columns):
     return Table(caption, ["Method", *titles], rows[count:] + rows[:count], len(rows) - count)
 
 
-def difference_table(comparison: Comparison) -> Table:
-    """Return a table of the differences of each later evaluation from the first."""
+def difference_table(comparison: Comparison, scores: Sequence[str] = ()) -> Table:
+    """Return a table of the differences of each later evaluation from the first.
+
+    `scores` are those to show; by default all.
+    """
+    shown = [each for each in comparison.differences if not scores or each.score in scores]
     sizes: dict[str, list[float]] = {}
-    for each in comparison.differences:
+    for each in shown:
         sizes.setdefault(each.score, []).append(each.size)
     rows: list[list[str | Cell]] = []
-    for each in comparison.differences:
+    for each in shown:
         names = [score_title(each.score), f"{each.other} {MINUS} {each.first}"]
         cell = _cell(each.mean, each.interval, decimals(sizes[each.score], DIGITS - 1))
         excludes = ("yes" if each.excludes_zero else "no") if each.better else "-"

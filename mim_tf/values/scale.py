@@ -267,7 +267,7 @@ class LinearScale:
         if not all(low <= value < high for value in thresholds):
             logging.log_first_n(
                 logging.WARNING,
-                "--thresholds of %s lie beyond the values of the training, %g to %g %s: every "
+                "--thresholds of %s lie beyond the values of training or truth, %g to %g %s: every "
                 "value, or none, may be an event.",
                 1,
                 *(", ".join(f"{value:g}" for value in thresholds), low, high, unit),
@@ -322,7 +322,10 @@ def _check_range(thresholds, low, high, unit):
     if not len(thresholds) or not all(low <= value < high for value in thresholds):
         got = ", ".join(f"{value:g}" for value in thresholds) or "none"
         below = f"{high:g} {unit}".strip()
+        remedy = "For radar, --dbz_min and --dbz_max change the range."
+        if not unit:
+            remedy = "Levels of uint8 count as 0 to 1: save floats to keep their values."
         raise MimError(
-            f"Expected thresholds from {low:g} to below {below}, the range of the frames, "
-            f"got {got}. Change --thresholds or, for radar, --dbz_min and --dbz_max."
+            f"Expected --thresholds from {low:g} to below {below}, the range of the frames, "
+            f"got {got}. {remedy}"
         )

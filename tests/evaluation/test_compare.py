@@ -129,7 +129,8 @@ def test_a_score_that_is_not_defined_in_both_is_not_compared(tmp_path):
         write(tmp_path / name, [1, 2, 3.0], ssim=np.where(np.arange(3) == number, 0.5, np.nan))
         for number, name in enumerate("cde")
     ]
-    expected = "{} and c cannot be compared in SSIM: it is not defined in both."
+    expected = "{} and c cannot be compared in SSIM: it is not defined at the same lead times and "
+    expected += "thresholds in both."
     assert compare(folders[:2]).conclusion("ssim") == [expected.format("d")]
     assert compare(folders).verdict("ssim") == " ".join(map(expected.format, "de"))
     a = write(tmp_path / "f", [1, 2, 3.0], ssim=[0.5, np.nan, 0.5])

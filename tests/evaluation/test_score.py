@@ -9,9 +9,11 @@ import xarray as xr
 
 from mim_tf.config import TrainingConfig
 from mim_tf.errors import MimError
+from mim_tf.evaluation.baselines import won_and_lost
 from mim_tf.evaluation.compare import compare
 from mim_tf.evaluation.stored import read_evaluation
 from mim_tf.jobs.score import list_models, score_files
+from mim_tf.report.tables import score_tables
 from tests import grid_files
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -26,8 +28,8 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def score(prediction="b.npy", truth="a.npy", **settings):
-    config = TrainingConfig(protocol="per_pixel", max_test_sequences=0, num_save_samples=0)
+def score(prediction="b.npy", truth="a.npy", protocol="per_pixel", **settings):
+    config = TrainingConfig(protocol=protocol, max_test_sequences=0, num_save_samples=0)
     return score_files(truth, prediction, config, **settings)
 
 
@@ -97,6 +99,59 @@ def test_a_folder_holds_a_file_for_each_model(here):
     (difference,) = (each for each in compare(folders).differences if each.score == "mse")
     expected = (0.1**2 - 0.5**2) * np.square(FRAMES[:, 2:]).mean()
     assert difference.mean == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "different"), [("pysteps", "FAR_30"), ("sevir", "CSI")], ids=["leads", "levels"]
+)
+def test_means_over_other_lead_times_or_thresholds_decide_nothing(here, protocol, different):
+    """One forecast is the other, but without events at later times, or with one false alarm."""
+    truth = np.zeros((12, 5, 16, 16), np.float32)
+    for number, frame in np.ndindex(12, 5):
+        truth[number, frame, 1 : 4 + number % 5, 2:9] = 45
+    sharp = np.stack([np.roll(truth[:, 1], shift, axis=1) for shift in (0, 1, 1, 2)], axis=1)
+    other = sharp.copy()
+    if protocol == "pysteps":
+        other[:, 2:] /= 2
+    else:
+        other[0, 0, 15, 15] = 65  # for which CSI is 0; without, it is not defined above 60
+    (here / "models").mkdir()
+    for name, array in (("a", truth), ("models/sharp", sharp), ("models/other", other)):
+        np.save(f"{name}.npy", array)
+    _, folders = score("models", protocol=protocol, unit="dBZ", thresholds=(30, 60))
+    comparison = compare(folders)
+    means = [each.scores["mean"][different] for each in comparison.evaluations]
+    assert None not in means
+    assert means[0] != means[1]
+    found = {each.score: each for each in comparison.differences}
+    assert (found[different].mean, found[different].better) == (None, None)
+    assert found["CSI_30"].mean is not None
+    rows = score_tables(comparison, [different, "CSI_30"])[0].rows
+    cells = [cell for row in rows for cell in row[1:2]]
+    assert not any(cell.is_best for cell in cells)
+    (other,) = [each for each in comparison.evaluations if each.name == "other"]
+    won, lost = won_and_lost(other.scores)
+    assert different not in won
+    assert not any(different in scores for scores in lost.values())
+
+
+def test_thresholds_are_of_one_channel():
+    np.save("a.npy", np.concatenate([FRAMES, 300 + FRAMES], axis=-1))
+    np.save("b.npy", np.concatenate([FRAMES, 300 + FRAMES], axis=-1)[:, 2:])
+    with pytest.raises(MimError, match=r"a\.npy.*--thresholds"):
+        score(unit="K", thresholds=(0.5,))
+
+
+def test_values_just_above_a_large_threshold_are_events():
+    pressure = 101325 + np.random.default_rng(0).normal(0, 0.5, (4, 4, 16, 16)).round(2)
+    truth = pressure.astype(np.float32)
+    weakest = (truth > 101325.03) & (truth < 101325.09)
+    np.save("a.npy", truth)
+    np.save("b.npy", np.where(weakest, truth - np.float32(0.2), truth)[:, 2:])
+    expected = 1 - weakest[:, 2:].sum() / (truth[:, 2:] > 101325.03).sum()
+    found = scores_of(unit="Pa", thresholds=(101325.0,), protocol="pysteps")["mean"]["POD_101325"]
+    assert found == pytest.approx(expected, abs=0.01)
+    assert expected < 0.95
 
 
 def replaced(value):
